@@ -1,0 +1,59 @@
+# One command per chore.  Each target installs what it needs into a virtual
+# environment of its own first, so a fresh clone needs only `make demo` or `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+VENV_BENCH := .venv-bench
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+# Random programs written by a test run; hypothesis reads its own number from it too.
+QUICK_EXAMPLES ?= 50
+TEST_EXAMPLES ?= 2000
+ALL_EXAMPLES ?= 20000
+QUICK_TESTS := $(wildcard tests/test_tiny.py tests/test_layers.py tests/test_exports.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo quick test test-all check format bench
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.stamp-demo  ## run the four example programs and print their results
+	$(VENV)/bin/python examples/demo.py
+
+quick: $(VENV)/.stamp-dev  ## the first tests, under 30 seconds
+	WENGERT_EXAMPLES=$(QUICK_EXAMPLES) $(VENV)/bin/python -m pytest $(QUICK_TESTS)
+
+test: $(VENV)/.stamp-dev  ## the tests with fixed seeds, under 8 minutes on 2 cores
+	WENGERT_EXAMPLES=$(TEST_EXAMPLES) \
+	    $(VENV)/bin/python -m pytest -n 2 -m "not slow" --durations=10
+
+test-all: $(VENV)/.stamp-dev  ## every test, with ten times as many random programs
+	WENGERT_EXAMPLES=$(ALL_EXAMPLES) $(VENV)/bin/python -m pytest -n 2 --durations=10
+
+check: $(VENV)/.stamp-dev  ## lint, format and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.stamp-dev  ## put the code into the house format
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd and PyTorch
+	$(VENV_BENCH)/bin/python bench/eager.py --json bench/results/eager.json
+
+$(VENV)/.stamp-demo: EXTRAS := demo
+$(VENV)/.stamp-dev: EXTRAS := demo,test,dev
+$(VENV)/.stamp-demo $(VENV)/.stamp-dev: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[$(EXTRAS)]'
+	touch $@
+
+$(VENV_BENCH)/.stamp: pyproject.toml | $(VENV_BENCH)/bin/python
+	$(VENV_BENCH)/bin/python $(PIP_INSTALL) --editable '.[bench]'
+	touch $@
+
+$(VENV)/bin/python $(VENV_BENCH)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "wengert needs Python 3.11 or newer: make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(@D)/..
