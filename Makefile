@@ -56,4 +56,4 @@ $(VENV_BENCH)/.stamp: pyproject.toml | $(VENV_BENCH)/bin/python
 $(VENV)/bin/python $(VENV_BENCH)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "wengert needs Python 3.11 or newer: make PYTHON=..."; exit 1; }
-	$(PYTHON) -m venv $(@D)/..
+	$(PYTHON) -m venv $(patsubst %/bin/python,%,$@)
