@@ -1,0 +1,1 @@
+"""From plain scalar programs to native code; the only folder that knows llvmlite."""

@@ -1,0 +1,650 @@
+"""The fast call: a builtin made by the JIT that checks, allocates, calls and returns.
+
+A builtin made here costs about 50 ns beyond its kernel.  It accepts exactly the
+arguments its signature states; anything else, a failed guard and keyword arguments
+included, it hands to a Python fallback, so it is never wrong, only slower.
+
+It reads CPython's and NumPy's objects at fixed offsets.  `is_fast` holds them against
+live objects first, and where one differs a Python function does the same by ctypes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import itertools
+import platform
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wengert.emit import machine
+from wengert.emit.compile import Compiled
+from wengert.emit.vocabulary import SIZES
+
+#: Index of one result, or a tuple of structures: how results are handed out.
+Structure = int | tuple["Structure", ...]
+
+# Offsets in bytes, CPython 3.11 to 3.13 and NumPy 1.x to 2.x on 64-bit machines.
+_TYPE = 8
+_VALUE = 16  # of a float, and of NumPy's scalars
+_DATA, _RANK, _SHAPE, _DTYPE, _FLAGS = 16, 24, 32, 56, 64
+_ORDER, _NUMBER = 26, 28  # of a dtype: byte order, type number
+_CONTIGUOUS_ALIGNED = 0x101
+_NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions, frozen since 1.7
+
+_FASTCALL_KEYWORDS = 0x82
+_STACK_BYTES = 32768  # workspaces up to this lie on the stack
+# Nodes times rows from which the interpreter lock is let go: about 20 microseconds,
+# a hundred times what letting go and taking it again costs.
+_UNLOCK_NODES = 20_000
+
+# CPython reads a builtin's definition while it frees the builtin, after what the
+# builtin holds is gone; so definitions (40 bytes each) are never freed.
+_DEFINITIONS: list[object] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument a fast call accepts.
+
+    Attributes
+    ----------
+    kind : str
+        ``"array"``: exactly a ``numpy.ndarray`` of this type and shape, native byte
+        order, aligned, C-contiguous; ``"float"``: a Python float; ``"float64"``: a
+        ``numpy.float64``; ``"real"``: either.
+    type : str
+        NumPy's name of the element type.
+    shape : tuple of int
+    """
+
+    kind: str = "array"
+    type: str = "float64"
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """One result of a fast call.
+
+    Attributes
+    ----------
+    kind : str
+        ``"array"``: a new array; ``"scalar"``: a NumPy scalar; ``"python"``: a Python
+        float, int or bool.
+    type : str
+        NumPy's name of the element type.
+    shape : tuple of int
+    """
+
+    kind: str = "array"
+    type: str = "float64"
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What goes into a kernel and what comes out.
+
+    Attributes
+    ----------
+    parameters : tuple of Parameter
+        The call's arguments, the kernel's first ones.
+    results : tuple of Returned
+        The kernel's results.
+    structure : int or nested tuple of int
+        How the results are returned, by index.
+    captures : tuple of array
+        The kernel's remaining arguments: arrays whose memory is read at each call.
+    rows : int
+        Number of rows, for a kernel with rows (and without guards).
+    """
+
+    parameters: tuple[Parameter, ...]
+    results: tuple[Returned, ...]
+    structure: Structure = 0
+    captures: tuple[np.ndarray, ...] = ()
+    rows: int = 1
+
+
+def bind(
+    kernels: Sequence[Compiled],
+    signature: Signature,
+    fallback: Callable[..., object],
+    name: str = "replay",
+    releases_lock: bool | None = None,
+) -> Callable[..., object]:
+    """A function that runs the first kernel whose guards hold.
+
+    Parameters
+    ----------
+    kernels : sequence of Compiled
+        Paths, tried in order; all have the signature's arguments and results.
+    signature : Signature
+    fallback : callable
+        Called with the same arguments where the signature does not fit or every
+        kernel's guards fail.
+    name : str
+        ``__name__`` of the function.
+    releases_lock : bool, optional
+        Whether the interpreter lock is let go while kernels run; by the kernels'
+        length if not given.
+
+    Returns
+    -------
+    callable
+        A builtin where `is_fast`, else a Python function.
+    """
+    indices = sorted(_indices(signature.structure))
+    assert indices == list(range(len(signature.results))), signature.structure
+    if not is_fast():
+        return _slow_entry(tuple(kernels), signature, fallback)
+    if releases_lock is None:
+        work = max(kernel.nodes for kernel in kernels) * signature.rows
+        releases_lock = work > _UNLOCK_NODES
+    text = _Entry(kernels, signature, releases_lock).text()
+    module = machine.compile_text(text, ("entry",), 1)
+    # The builtin owns this object, and with it the machine code it runs.
+    holder = functools.partial(fallback)
+    holder.keep = (module, tuple(kernels), signature)  # type: ignore[attr-defined]
+    return _builtin(module.addresses["entry"], holder, name)
+
+
+def _indices(structure: Structure) -> list[int]:
+    """Indices of the results in a structure."""
+    if isinstance(structure, tuple):
+        return [index for item in structure for index in _indices(item)]
+    return [structure]
+
+
+class _MethodDefinition(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("address", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+def _builtin(address: int, owner: object, name: str) -> Callable[..., object]:
+    """CPython builtin at an address, with `owner` as its first argument."""
+    definition = _MethodDefinition(name.encode(), address, _FASTCALL_KEYWORDS, None)
+    _DEFINITIONS.append(definition)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
+    function: Callable[..., object] = make(
+        ctypes.addressof(definition), owner, __name__
+    )
+    return function
+
+
+# -- whether objects look as expected -------------------------------------------
+
+
+@functools.cache
+def is_fast() -> bool:
+    """Whether fast calls can be made: objects in memory look as this module expects."""
+    if not machine.available() or sys.implementation.name != "cpython":
+        return False
+    if sysconfig.get_config_var("Py_GIL_DISABLED") or sys.byteorder != "little":
+        return False
+    if ctypes.sizeof(ctypes.c_void_p) != 8 or platform.system() == "Windows":
+        return False
+    return _array_holds() and _scalars_hold() and _api_holds()
+
+
+def _at(kind: type[Any], item: object, offset: int) -> object:
+    """What lies in an object's memory at an offset."""
+    return kind.from_address(id(item) + offset).value
+
+
+def _array_holds() -> bool:
+    """Whether an array and its dtype have their fields where they should be."""
+    array = np.arange(6.0).reshape(2, 3)
+    shape = _at(ctypes.c_void_p, array, _SHAPE)
+    if not isinstance(shape, int):
+        return False
+    lengths = (ctypes.c_int64 * 2).from_address(shape)
+    return (
+        _at(ctypes.c_void_p, array, _TYPE) == id(np.ndarray)
+        and _at(ctypes.c_void_p, array, _DATA) == array.ctypes.data
+        and _at(ctypes.c_int, array, _RANK) == 2
+        and tuple(lengths) == (2, 3)
+        and _at(ctypes.c_void_p, array, _DTYPE) == id(array.dtype)
+        and _at(ctypes.c_int, array, _FLAGS) == array.flags.num
+        and _at(ctypes.c_int, array[:, 1:], _FLAGS) == array[:, 1:].flags.num
+        and _at(ctypes.c_char, np.dtype(">f8"), _ORDER) == b">"
+        and all(
+            _at(ctypes.c_int, np.dtype(t), _NUMBER) == np.dtype(t).num for t in SIZES
+        )
+    )
+
+
+def _scalars_hold() -> bool:
+    """Whether floats and NumPy's scalars have their value where it should be."""
+    return (
+        _at(ctypes.c_double, 1.25, _VALUE) == 1.25
+        and _at(ctypes.c_double, np.float64(1.25), _VALUE) == 1.25
+        and _at(ctypes.c_float, np.float32(1.25), _VALUE) == 1.25
+        and _at(ctypes.c_int64, np.int64(125), _VALUE) == 125
+        and _at(ctypes.c_int32, np.int32(125), _VALUE) == 125
+        and all(np.dtype(t).type.__itemsize__ == 0 for t in SIZES)
+    )
+
+
+@functools.cache
+def _new_array() -> int:
+    """Address of NumPy's PyArray_New."""
+    module = importlib.import_module("numpy._core._multiarray_umath")
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype = ctypes.c_void_p
+    pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    table = pointer(module._ARRAY_API, None)
+    functions = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
+    if functions[2] != id(np.ndarray):
+        return 0
+    return functions[_NEW_ARRAY] or 0
+
+
+def _api_holds() -> bool:
+    """Whether NumPy's function that makes an array is found and works."""
+    try:
+        address = _new_array()
+    except (ImportError, AttributeError, ValueError):
+        return False
+    if not address:
+        return False
+    integer, pointer = ctypes.c_int, ctypes.c_void_p
+    make = ctypes.PYFUNCTYPE(
+        ctypes.py_object,
+        *(ctypes.py_object, integer, pointer, integer, pointer, pointer),
+        *(integer, integer, pointer),
+    )(address)
+    shape = (ctypes.c_int64 * 2)(2, 3)
+    made = make(np.ndarray, 2, shape, np.dtype("f8").num, None, None, 0, 0, None)
+    return type(made) is np.ndarray and made.shape == (2, 3) and made.dtype == "f8"
+
+
+# -- the builtin's text -----------------------------------------------------------
+
+
+def _pointer(address: int) -> str:
+    """IR constant of an address."""
+    return f"inttoptr (i64 {address} to ptr)"
+
+
+@functools.cache
+def _function(name: str) -> str:
+    """IR constant of the address of one of CPython's functions."""
+    function = getattr(ctypes.pythonapi, name)
+    return _pointer(ctypes.cast(function, ctypes.c_void_p).value or 0)
+
+
+@dataclass(slots=True)
+class _Entry:
+    """The text of one entry."""
+
+    kernels: Sequence[Compiled]
+    signature: Signature
+    releases_lock: bool
+    lines: list[str] = field(default_factory=list)
+    tuples: list[tuple[Structure, ...]] = field(default_factory=list)
+    counter: Iterator[int] = field(default_factory=itertools.count)
+
+    def line(self, text: str) -> None:
+        """Write one line."""
+        self.lines.append(f" {text}\n")
+
+    def value(self, text: str) -> str:
+        """Write an instruction; the name of its result."""
+        name = f"%i{next(self.counter)}"
+        self.line(f"{name} = {text}")
+        return name
+
+    def load(self, kind: str, base: str, offset: int) -> str:
+        """Read a field."""
+        pointer = self.value(f"getelementptr i8, ptr {base}, i64 {offset}")
+        return self.value(f"load {kind}, ptr {pointer}")
+
+    def need(self, condition: str, otherwise: str = "slow") -> None:
+        """Go on only if a condition holds."""
+        label = f"b{next(self.counter)}"
+        self.line(f"br i1 {condition}, label %{label}, label %{otherwise}")
+        self.lines.append(f"{label}:\n")
+
+    def element(self, table: str, k: int) -> str:
+        """Address of an entry of a table of pointers."""
+        return self.value(f"getelementptr ptr, ptr {table}, i64 {k}")
+
+    def text(self) -> str:
+        """The whole module."""
+        self.lines.append(
+            "define ptr @entry(ptr %self, ptr %args, i64 %n, ptr %names) {\n"
+        )
+        self.tables()
+        self.check_call()
+        for k, parameter in enumerate(self.signature.parameters):
+            self.check(k, parameter)
+        for k, array in enumerate(self.signature.captures):
+            at = self.element("%given", len(self.signature.parameters) + k)
+            self.line(f"store ptr {_pointer(array.ctypes.data)}, ptr {at}")
+        for k, result in enumerate(self.signature.results):
+            self.prepare(k, result)
+        self.run()
+        for k, result in enumerate(self.signature.results):
+            if result.kind != "array":
+                self.box(k, result)
+        self.hand_out()
+        self.ways_out()
+        return "".join(self.lines)
+
+    def tables(self) -> None:
+        """Stack space: pointers of arguments and results, objects, scalars."""
+        signature = self.signature
+        given = len(signature.parameters) + len(signature.captures)
+        count = len(signature.results)
+        self.collect_tuples(signature.structure)
+        objects = count + len(self.tuples)
+        self.line(f"%given = alloca [{max(given, 1)} x ptr]")
+        self.line(f"%taken = alloca [{max(count, 1)} x ptr]")
+        self.line(f"%scalars = alloca [{max(count, 1)} x i64], align 8")
+        self.line(f"%objects = alloca [{max(objects, 1)} x ptr]")
+        for k in range(objects):
+            at = self.element("%objects", k)
+            self.line(f"store ptr null, ptr {at}")
+        size = max(kernel.workspace for kernel in self.kernels)
+        if size <= _STACK_BYTES:
+            self.line(f"%workspace = alloca i8, i64 {max(size, 8)}, align 64")
+
+    def collect_tuples(self, structure: Structure) -> None:
+        """Every tuple of the structure, outermost first."""
+        if isinstance(structure, tuple):
+            self.tuples.append(structure)
+            for item in structure:
+                self.collect_tuples(item)
+
+    def check_call(self) -> None:
+        """The number of arguments, and no keywords."""
+        count = len(self.signature.parameters)
+        self.need(self.value(f"icmp eq i64 %n, {count}"))
+        self.need(self.value("icmp eq ptr %names, null"))
+
+    def check(self, k: int, parameter: Parameter) -> None:
+        """One argument, and its memory's address into the table."""
+        item = self.load("ptr", "%args", 8 * k)
+        kind = self.load("ptr", item, _TYPE)
+        if parameter.kind == "array":
+            self.check_array(item, kind, parameter)
+            data = self.load("ptr", item, _DATA)
+        else:
+            self.check_float(kind, parameter.kind)
+            data = self.value(f"getelementptr i8, ptr {item}, i64 {_VALUE}")
+        at = self.element("%given", k)
+        self.line(f"store ptr {data}, ptr {at}")
+
+    def check_float(self, kind: str, wanted: str) -> None:
+        """A Python float, a NumPy float64, or either."""
+        types = {"float": (float,), "float64": (np.float64,)}
+        tests = [
+            self.value(f"icmp eq ptr {kind}, {_pointer(id(t))}")
+            for t in types.get(wanted, (float, np.float64))
+        ]
+        if len(tests) == 2:
+            tests = [self.value(f"or i1 {tests[0]}, {tests[1]}")]
+        self.need(tests[0])
+
+    def check_array(self, item: str, kind: str, parameter: Parameter) -> None:
+        """Type, dtype, shape and layout of an array."""
+        self.need(self.value(f"icmp eq ptr {kind}, {_pointer(id(np.ndarray))}"))
+        rank = self.load("i32", item, _RANK)
+        self.need(self.value(f"icmp eq i32 {rank}, {len(parameter.shape)}"))
+        dtype = self.load("ptr", item, _DTYPE)
+        number = self.load("i32", dtype, _NUMBER)
+        wanted = np.dtype(parameter.type).num
+        self.need(self.value(f"icmp eq i32 {number}, {wanted}"))
+        order = self.load("i8", dtype, _ORDER)
+        self.need(self.value(f"icmp ne i8 {order}, {ord('>')}"))
+        flags = self.load("i32", item, _FLAGS)
+        masked = self.value(f"and i32 {flags}, {_CONTIGUOUS_ALIGNED}")
+        self.need(self.value(f"icmp eq i32 {masked}, {_CONTIGUOUS_ALIGNED}"))
+        if parameter.shape:
+            shape = self.load("ptr", item, _SHAPE)
+        for axis, length in enumerate(parameter.shape):
+            found = self.load("i64", shape, 8 * axis)
+            self.need(self.value(f"icmp eq i64 {found}, {length}"))
+
+    def prepare(self, k: int, result: Returned) -> None:
+        """A new array, or a scalar's place on the stack."""
+        at = self.element("%taken", k)
+        if result.kind != "array":
+            place = self.value(f"getelementptr i64, ptr %scalars, i64 {k}")
+            self.line(f"store ptr {place}, ptr {at}")
+            return
+        rank, number = len(result.shape), np.dtype(result.type).num
+        shape = ", ".join(f"i64 {length}" for length in result.shape)
+        dims = "null"
+        if rank:
+            dims = f"@shape{k}"
+            constant = f"{dims} = internal constant [{rank} x i64] [{shape}]\n"
+            self.lines.insert(0, constant)
+        made = self.value(
+            f"call ptr {_pointer(_new_array())}(ptr {_pointer(id(np.ndarray))},"
+            f" i32 {rank}, ptr {dims}, i32 {number}, ptr null, ptr null, i32 0, i32 0,"
+            " ptr null)"
+        )
+        self.keep(k, made)
+        data = self.load("ptr", made, _DATA)
+        self.line(f"store ptr {data}, ptr {at}")
+
+    def keep(self, k: int, made: str) -> None:
+        """Note a new object; leave with the error if it was not made."""
+        at = self.element("%objects", k)
+        self.line(f"store ptr {made}, ptr {at}")
+        self.need(self.value(f"icmp ne ptr {made}, null"), "failed")
+
+    def run(self) -> None:
+        """The kernels, one after another until one's guards hold."""
+        workspace, memory = self.take_workspace()
+        last = len(self.kernels) - 1
+        state = ""
+        if self.releases_lock:
+            state = self.value(f"call ptr {_function('PyEval_SaveThread')}()")
+        statuses = []
+        for k, kernel in enumerate(self.kernels):
+            self.line(f"br label %kernel{k}")
+            self.lines.append(f"kernel{k}:\n")
+            end = self.signature.rows
+            status = self.value(
+                f"call i64 {_pointer(kernel.address)}(ptr %given, ptr %taken,"
+                f" ptr {workspace}, i64 0, i64 {end})"
+            )
+            statuses.append((status, f"kernel{k}"))
+            held = self.value(f"icmp eq i64 {status}, 0")
+            self.line(f"br i1 {held}, label %after, label %other{k}")
+            self.lines.append(f"other{k}:\n")
+        self.line("br label %after")
+        self.lines.append("after:\n")
+        statuses.append((statuses[-1][0], f"other{last}"))
+        pairs = ", ".join(f"[{status}, %{label}]" for status, label in statuses)
+        self.line(f"%status = phi i64 {pairs}")
+        if self.releases_lock:
+            self.line(f"call void {_function('PyEval_RestoreThread')}(ptr {state})")
+        if memory:
+            self.line(f"call void {_function('PyMem_RawFree')}(ptr {memory})")
+        self.need(self.value("icmp eq i64 %status, 0"), "refused")
+
+    def take_workspace(self) -> tuple[str, str]:
+        """The workspace, and the memory to give back after the call ("" if none)."""
+        size = max(kernel.workspace for kernel in self.kernels)
+        if size <= _STACK_BYTES:
+            return "%workspace", ""
+        take = _function("PyMem_RawMalloc")
+        memory = self.value(f"call ptr {take}(i64 {size + 64})")
+        self.need(self.value(f"icmp ne ptr {memory}, null"), "starved")
+        number = self.value(f"ptrtoint ptr {memory} to i64")
+        above = self.value(f"add i64 {number}, 63")
+        aligned = self.value(f"and i64 {above}, -64")
+        return self.value(f"inttoptr i64 {aligned} to ptr"), memory
+
+    def box(self, k: int, result: Returned) -> None:
+        """A scalar result as an object."""
+        place = self.value(f"getelementptr i64, ptr %scalars, i64 {k}")
+        if result.type == "bool":
+            self.box_truth(k, place, result.kind)
+            return
+        ir = {"float64": "double", "float32": "float", "int64": "i64", "int32": "i32"}
+        kind = ir[result.type]
+        value = self.value(f"load {kind}, ptr {place}")
+        if result.kind == "python":
+            self.keep(k, self.python_number(kind, value))
+            return
+        scalar = _pointer(id(np.dtype(result.type).type))
+        allocate = _function("PyType_GenericAlloc")
+        made = self.value(f"call ptr {allocate}(ptr {scalar}, i64 0)")
+        self.keep(k, made)
+        target = self.value(f"getelementptr i8, ptr {made}, i64 {_VALUE}")
+        self.line(f"store {kind} {value}, ptr {target}")
+
+    def python_number(self, kind: str, value: str) -> str:
+        """A Python float or int of a native number."""
+        if kind == "float":
+            value, kind = self.value(f"fpext float {value} to double"), "double"
+        if kind == "i32":
+            value, kind = self.value(f"sext i32 {value} to i64"), "i64"
+        name = "PyFloat_FromDouble" if kind == "double" else "PyLong_FromLongLong"
+        return self.value(f"call ptr {_function(name)}({kind} {value})")
+
+    def box_truth(self, k: int, place: str, kind: str) -> None:
+        """One of the two objects of a truth type."""
+        yes, no = (True, False) if kind == "python" else (np.True_, np.False_)
+        value = self.value(f"load i8, ptr {place}")
+        test = self.value(f"icmp ne i8 {value}, 0")
+        made = self.value(
+            f"select i1 {test}, ptr {_pointer(id(yes))}, ptr {_pointer(id(no))}"
+        )
+        self.line(f"call void {_function('Py_IncRef')}(ptr {made})")
+        self.keep(k, made)
+
+    def hand_out(self) -> None:
+        """The results in their structure."""
+        count = len(self.signature.results)
+        for k, items in enumerate(self.tuples):
+            new = _function("PyTuple_New")
+            self.keep(count + k, self.value(f"call ptr {new}(i64 {len(items)})"))
+        order = iter(range(count, count + len(self.tuples)))
+        name = self.fill(self.signature.structure, order)
+        self.line(f"ret ptr {name}")
+
+    def fill(self, structure: Structure, order: Iterator[int]) -> str:
+        """An object of the structure; its tuple's items are put in (cannot fail)."""
+        if not isinstance(structure, tuple):
+            at = self.element("%objects", structure)
+            return self.value(f"load ptr, ptr {at}")
+        at = self.element("%objects", next(order))
+        made = self.value(f"load ptr, ptr {at}")
+        put = _function("PyTuple_SetItem")
+        for k, item in enumerate(structure):
+            name = self.fill(item, order)
+            self.value(f"call i32 {put}(ptr {made}, i64 {k}, ptr {name})")
+        return made
+
+    def ways_out(self) -> None:
+        """The fallback, and errors: nothing made here survives either."""
+        call = _function("PyObject_Vectorcall")
+        self.lines.append("slow:\n")
+        self.line(
+            f"%answer = call ptr {call}(ptr %self, ptr %args, i64 %n, ptr %names)"
+        )
+        self.line("ret ptr %answer")
+        for label, then in (("refused", "br label %slow"), ("failed", "ret ptr null")):
+            self.lines.append(f"{label}:\n")
+            self.drop_objects()
+            self.line(then)
+        if max(kernel.workspace for kernel in self.kernels) > _STACK_BYTES:
+            self.lines.append("starved:\n")
+            self.value(f"call ptr {_function('PyErr_NoMemory')}()")
+            self.line("br label %failed")
+        self.lines.append("}\n")
+
+    def drop_objects(self) -> None:
+        """Give up every object made so far."""
+        for k in range(len(self.signature.results) + len(self.tuples)):
+            at = self.element("%objects", k)
+            made = self.value(f"load ptr, ptr {at}")
+            self.line(f"call void {_function('Py_DecRef')}(ptr {made})")
+
+
+# -- the same by ctypes ---------------------------------------------------------
+
+
+def _slow_entry(
+    kernels: tuple[Compiled, ...],
+    signature: Signature,
+    fallback: Callable[..., object],
+) -> Callable[..., object]:
+    """What `bind` returns where no builtin can be made."""
+
+    @functools.wraps(fallback, assigned=("__doc__",), updated=())
+    def replay(*arguments: object, **keywords: object) -> object:
+        given = _accepted(arguments, signature.parameters)
+        if keywords or given is None:
+            return fallback(*arguments, **keywords)
+        given += signature.captures
+        taken = [np.empty(r.shape, r.type) for r in signature.results]
+        sources = [a.ctypes.data for a in given]
+        targets = [a.ctypes.data for a in taken]
+        for kernel in kernels:
+            if not kernel.call(sources, targets, 0, signature.rows):
+                return _handed_out(signature.structure, signature.results, taken)
+        return fallback(*arguments)
+
+    return replay
+
+
+def _accepted(
+    arguments: tuple[object, ...], parameters: tuple[Parameter, ...]
+) -> tuple[np.ndarray, ...] | None:
+    """The arguments as arrays, or None if one is not what its parameter says."""
+    if len(arguments) != len(parameters):
+        return None
+    given: list[np.ndarray] = []
+    scalars = {"float": (float,), "float64": (np.float64,)}
+    for item, parameter in zip(arguments, parameters, strict=True):
+        if parameter.kind != "array":
+            if type(item) not in scalars.get(parameter.kind, (float, np.float64)):
+                return None
+            given.append(np.array(item, np.float64))
+            continue
+        if type(item) is not np.ndarray:
+            return None
+        fits = (
+            item.dtype == parameter.type
+            and item.shape == parameter.shape
+            and item.flags.c_contiguous
+            and item.flags.aligned
+        )
+        if not fits:
+            return None
+        given.append(item)
+    return tuple(given)
+
+
+def _handed_out(
+    structure: Structure, results: tuple[Returned, ...], taken: list[np.ndarray]
+) -> object:
+    """The results in their structure."""
+    if isinstance(structure, tuple):
+        return tuple(_handed_out(item, results, taken) for item in structure)
+    kind = results[structure].kind
+    if kind == "array":
+        return taken[structure]
+    return taken[structure].item() if kind == "python" else taken[structure][()]

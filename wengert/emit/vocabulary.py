@@ -1,0 +1,624 @@
+"""The native expression vocabulary: text such as ``"x * y"`` turned into IR.
+
+An operation states its native form once, as a Python expression of its operands
+`x`, `y`, `z`, `w` (in order).  Known are numbers, ``pi inf nan``, ``+ - * / // % **``,
+comparisons, ``and or not ^``, and the functions of `FUNCTIONS`.  The meaning is
+NumPy's, edge by edge.  One expression serves every type and any number of lanes.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wengert.emit import machine
+
+#: IR's name of each type, by NumPy's name.
+TYPES = {
+    "float64": "double",
+    "float32": "float",
+    "int64": "i64",
+    "int32": "i32",
+    "bool": "i1",
+}
+#: Bytes of one element in memory.
+SIZES = {"float64": 8, "float32": 4, "int64": 8, "int32": 4, "bool": 1}
+_RANK = {"bool": 0, "int32": 1, "int64": 2, "float32": 3, "float64": 4}
+OPERANDS = "xyzw"
+
+_INTRINSICS = {  # name: LLVM's intrinsic, correctly rounded or exact
+    "sqrt": "sqrt",
+    "fabs": "fabs",
+    "floor": "floor",
+    "ceil": "ceil",
+    "trunc": "trunc",
+    "rint": "rint",
+    "copysign": "copysign",
+    "fma": "fma",
+}
+_LIBRARY = {  # name: arity; the C library's functions
+    **dict.fromkeys(["exp", "exp2", "expm1", "log", "log2", "log10", "log1p"], 1),
+    **dict.fromkeys(["sin", "cos", "tan", "asin", "acos", "atan", "cbrt"], 1),
+    **dict.fromkeys(["sinh", "cosh", "tanh", "asinh", "acosh", "atanh"], 1),
+    **dict.fromkeys(["erf", "erfc", "tgamma", "lgamma"], 1),
+    **dict.fromkeys(["pow", "atan2", "hypot", "fmod", "nextafter"], 2),
+}
+# Written in the vocabulary itself.  C's fmin and fmax differ between libraries for
+# signed zeros, and fmod and // for infinities, so NumPy's own formulas stand here.
+_DEFINED = {
+    "maximum": "select(x >= y or isnan(x), x, y)",
+    "minimum": "select(x <= y or isnan(x), x, y)",
+    "fmax": "select(x >= y or isnan(y), x, y)",
+    "fmin": "select(x <= y or isnan(y), x, y)",
+    "sign": "select(x > 0, 1, select(x < 0, -1, select(x == 0, 0, x)))",
+    "isnan": "x != x",
+    "isinf": "fabs(x) == inf",
+    "isfinite": "fabs(x) < inf",
+    # npy_math's npy_divmod: the remainder takes the divisor's sign, zeros included.
+    "remainder": (
+        "select(y == 0, fmod(x, y), select(fmod(x, y) == 0, copysign(0, y),"
+        " select((y < 0) ^ (fmod(x, y) < 0), fmod(x, y) + y, fmod(x, y))))"
+    ),
+    "floor_divide": (
+        "select(y == 0, x / y, _snap(select(fmod(x, y) != 0 and"
+        " ((y < 0) ^ (fmod(x, y) < 0)), _rest(x, y) - 1, _rest(x, y)), x / y))"
+    ),
+    "_rest": "(x - fmod(x, y)) / y",
+    "_snap": (
+        "select(x == 0, copysign(0, y),"
+        " select(x - floor(x) > 0.5, floor(x) + 1, floor(x)))"
+    ),
+}
+_CONSTANTS = {"pi": math.pi, "inf": math.inf, "nan": math.nan, "e": math.e}
+_FLOAT_COMPARE = {
+    ast.Lt: "olt",
+    ast.LtE: "ole",
+    ast.Gt: "ogt",
+    ast.GtE: "oge",
+    ast.Eq: "oeq",
+    ast.NotEq: "une",
+}
+_INTEGER_COMPARE = {
+    ast.Lt: "slt",
+    ast.LtE: "sle",
+    ast.Gt: "sgt",
+    ast.GtE: "sge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
+#: Every function name an expression may call.
+FUNCTIONS = frozenset(
+    {"select", *_INTRINSICS, *_LIBRARY, *(n for n in _DEFINED if n[0] != "_")}
+)
+
+
+class VocabularyError(ValueError):
+    """An expression uses something the native vocabulary does not have."""
+
+
+def literal(value: float, type_name: str, lanes: int = 1) -> str:
+    """IR constant of a number in a type, repeated over the lanes.
+
+    Examples
+    --------
+    >>> literal(1.0, "float64")
+    '0x3FF0000000000000'
+    """
+    if type_name == "bool":
+        text = "true" if value else "false"
+    elif type_name in ("int64", "int32"):
+        text = str(int(value))
+    else:
+        if type_name == "float32":
+            value = _single(value)
+        text = f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
+    if lanes == 1:
+        return text
+    return "<" + ", ".join([f"{TYPES[type_name]} {text}"] * lanes) + ">"
+
+
+def _single(value: float) -> float:
+    """Nearest float32, as a float; overflow becomes an infinity as in NumPy."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def ir_type(type_name: str, lanes: int = 1) -> str:
+    """IR's name of a type in so many lanes."""
+    return TYPES[type_name] if lanes == 1 else f"<{lanes} x {TYPES[type_name]}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """IR text of one operation with the names left open.
+
+    Attributes
+    ----------
+    format : callable
+        ``format(number, name_x, name_y, ...)`` is the text; it defines ``%v{number}``.
+    declarations : frozenset of str
+        Lines the module needs besides.
+    calls : str
+        The one C library function the operation is, "" if it is anything else.
+    """
+
+    format: Callable[..., str]
+    declarations: frozenset[str]
+    calls: str
+
+
+@functools.lru_cache(maxsize=4096)
+def template(
+    text: str,
+    operand_types: tuple[str, ...],
+    result_type: str,
+    lanes: int = 1,
+    is_strict: bool = False,
+) -> Template:
+    """IR of one native expression.
+
+    Parameters
+    ----------
+    text : str
+        The expression, in `x`, `y`, `z`, `w`.
+    operand_types : tuple of str
+        NumPy's names of the operands' types.
+    result_type : str
+        NumPy's name of the result's type; arithmetic happens in it.  For ``"bool"``
+        comparisons happen in the operands' common type.
+    lanes : int
+        Values per register, 1 for scalars.
+    is_strict : bool
+        No contraction to fused multiply-add, and scalar C functions.
+
+    Returns
+    -------
+    Template
+    """
+    emitter = _Emitter(operand_types, lanes, is_strict)
+    name, found = emitter.value(_parse(text), result_type)
+    name = emitter.cast(name, found, result_type)
+    emitter.finish(name, result_type)
+    body = "".join(emitter.lines)
+    return Template(
+        body.format, frozenset(emitter.declarations), _whole_call(text, lanes)
+    )
+
+
+def _whole_call(text: str, lanes: int) -> str:
+    """The C library function that an expression is one call of, or ""."""
+    name, _, rest = text.partition("(")
+    is_call = lanes == 1 and rest == "x)" and _LIBRARY.get(name) == 1
+    return name if is_call else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse(text: str) -> ast.expr:
+    """Syntax tree of an expression."""
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        raise VocabularyError(f"not a native expression: {text!r}") from error
+
+
+def operand_count(text: str) -> int:
+    """Number of operands an expression reads (position of its last one)."""
+    names = {n.id for n in ast.walk(_parse(text)) if isinstance(n, ast.Name)}
+    return max((OPERANDS.index(n) + 1 for n in names & set(OPERANDS)), default=0)
+
+
+@dataclass(slots=True)
+class _Emitter:
+    """One expression being written out; names stay open as ``{0}``, ``{1}`` ..."""
+
+    operand_types: tuple[str, ...]
+    lanes: int
+    is_strict: bool
+    lines: list[str] = field(default_factory=list)
+    declarations: set[str] = field(default_factory=set)
+    known: dict[str, str] = field(default_factory=dict)
+    bound: dict[str, tuple[str, str]] = field(default_factory=dict)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        for k, type_name in enumerate(self.operand_types):
+            self.bound[OPERANDS[k]] = (f"{{{k + 1}}}", type_name)
+
+    # -- writing ---------------------------------------------------------------
+
+    def ir(self, type_name: str) -> str:
+        """IR's name of a type in this expression's lanes."""
+        return ir_type(type_name, self.lanes)
+
+    def fresh(self) -> str:
+        """A new temporary's name."""
+        self.count += 1
+        return f"%v{{0}}.{self.count}"
+
+    def line(self, instruction: str) -> str:
+        """Write an instruction; the name of its result.  Equal ones are shared."""
+        if instruction in self.known:
+            return self.known[instruction]
+        name = self.fresh()
+        self.lines.append(f" {name} = {instruction}\n")
+        self.known[instruction] = name
+        return name
+
+    def finish(self, name: str, type_name: str) -> None:
+        """Give the result the operation's own name."""
+        if self.lines and self.lines[-1].startswith(f" {name} = "):
+            self.lines[-1] = self.lines[-1].replace(name, "%v{0}", 1)
+            return
+        ir = self.ir(type_name)
+        self.lines.append(f" %v{{0}} = bitcast {ir} {name} to {ir}\n")
+
+    def call(self, symbol: str, result: str, arguments: list[tuple[str, str]]) -> str:
+        """Write a call of a function without side effects."""
+        types = ", ".join(ir for ir, _ in arguments)
+        text = ", ".join(f"{ir} {name}" for ir, name in arguments)
+        effects = "" if symbol.startswith("llvm.") else " nounwind memory(none)"
+        self.declarations.add(f"declare {result} @{symbol}({types}){effects}\n")
+        return self.line(f"call {result} @{symbol}({text})")
+
+    def cast(self, name: str, source: str, target: str) -> str:
+        """Convert a value as NumPy's `astype` does."""
+        if source == target:
+            return name
+        a, b = self.ir(source), self.ir(target)
+        if target == "bool":
+            zero = literal(0, source, self.lanes)
+            if source.startswith("float"):
+                return self.line(f"fcmp une {a} {name}, {zero}")
+            return self.line(f"icmp ne {a} {name}, {zero}")
+        if source.startswith("float") and target.startswith("int"):
+            return self.truncate(name, source, target)
+        if source == "bool":
+            word = "uitofp" if target.startswith("float") else "zext"
+        elif source.startswith("int"):
+            wider = "sext" if _RANK[target] > _RANK[source] else "trunc"
+            word = "sitofp" if target.startswith("float") else wider
+        else:
+            word = "fpext" if target == "float64" else "fptrunc"
+        return self.line(f"{word} {a} {name} to {b}")
+
+    def truncate(self, name: str, source: str, target: str) -> str:
+        """Float to integer; what does not fit becomes the smallest integer (x86)."""
+        a, b = self.ir(source), self.ir(target)
+        bits = SIZES[target] * 8
+        low = literal(-(2.0 ** (bits - 1)), source, self.lanes)
+        high = literal(2.0 ** (bits - 1), source, self.lanes)
+        above = self.line(f"fcmp oge {a} {name}, {low}")
+        below = self.line(f"fcmp olt {a} {name}, {high}")
+        fits = self.line(f"and {self.ir('bool')} {above}, {below}")
+        zero = literal(0, source, self.lanes)
+        # Out of range the instruction's result is undefined, so it never sees it.
+        safe = self.line(f"select {self.ir('bool')} {fits}, {a} {name}, {a} {zero}")
+        number = self.line(f"fptosi {a} {safe} to {b}")
+        least = literal(-(2 ** (bits - 1)), target, self.lanes)
+        return self.line(f"select {self.ir('bool')} {fits}, {b} {number}, {b} {least}")
+
+    # -- reading ---------------------------------------------------------------
+
+    def wanted(self, tree: ast.expr, type_name: str) -> str:
+        """Name of a subexpression's value in a wanted type."""
+        name, found = self.value(tree, type_name)
+        return self.cast(name, found, type_name)
+
+    def value(self, tree: ast.expr, wanted: str) -> tuple[str, str]:
+        """Name and type of a subexpression's value, near the wanted type."""
+        match tree:
+            case ast.Name(id=name) if name in self.bound:
+                return self.bound[name]
+            case ast.Name(id=name) if name in _CONSTANTS:
+                return literal(_CONSTANTS[name], wanted, self.lanes), wanted
+            case ast.Constant(value=bool() | int() | float() as number):
+                return literal(number, wanted, self.lanes), wanted
+            case ast.UnaryOp():
+                return self.unary(tree, wanted), wanted
+            case ast.BinOp():
+                return self.binary(tree, wanted), wanted
+            case ast.Compare(ops=[_], comparators=[_]):
+                return self.compare(tree), "bool"
+            case ast.BoolOp():
+                return self.boolean(tree), "bool"
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                return self.function(name, arguments, wanted)
+        raise VocabularyError(f"not in the native vocabulary: {ast.unparse(tree)}")
+
+    def unary(self, tree: ast.UnaryOp, wanted: str) -> str:
+        """Negation, plus, not."""
+        match tree.op, tree.operand:
+            case ast.USub(), ast.Constant(value=int() | float() as number):
+                return literal(-number, wanted, self.lanes)
+            case ast.USub(), ast.Name(id=name) if name in _CONSTANTS:
+                return literal(-_CONSTANTS[name], wanted, self.lanes)
+            case ast.USub(), operand:
+                name = self.wanted(operand, wanted)
+                if wanted.startswith("float"):
+                    return self.line(f"fneg {self.ir(wanted)} {name}")
+                return self.line(f"sub {self.ir(wanted)} {self.zero(wanted)}, {name}")
+            case ast.UAdd(), operand:
+                return self.wanted(operand, wanted)
+            case ast.Not(), operand:
+                return self.cast(self.negated(operand), "bool", wanted)
+        raise VocabularyError(f"not in the native vocabulary: {ast.unparse(tree)}")
+
+    def negated(self, tree: ast.expr) -> str:
+        """The truth value that an expression has not."""
+        name = self.wanted(tree, "bool")
+        return self.line(f"xor {self.ir('bool')} {name}, {self.one('bool')}")
+
+    def zero(self, type_name: str) -> str:
+        """The constant 0."""
+        return literal(0, type_name, self.lanes)
+
+    def one(self, type_name: str) -> str:
+        """The constant 1."""
+        return literal(1, type_name, self.lanes)
+
+    def binary(self, tree: ast.BinOp, wanted: str) -> str:
+        """Arithmetic of two operands in the wanted type."""
+        x, y = self.wanted(tree.left, wanted), self.wanted(tree.right, wanted)
+        if isinstance(tree.op, ast.BitXor):
+            return self.line(f"xor {self.ir(wanted)} {x}, {y}")
+        if wanted == "bool":
+            return self.boolean_arithmetic(tree.op, x, y)
+        if wanted.startswith("int"):
+            return self.integer_arithmetic(tree.op, x, y, wanted)
+        match tree.op:
+            case ast.Add() | ast.Sub() | ast.Mult():
+                word = type(tree.op).__name__.lower().replace("mult", "mul")
+                flag = "" if self.is_strict else "contract "
+                return self.line(f"f{word} {flag}{self.ir(wanted)} {x}, {y}")
+            case ast.Div():
+                return self.line(f"fdiv {self.ir(wanted)} {x}, {y}")
+            case ast.Pow():
+                return self.library("pow", [x, y], wanted)
+            case ast.Mod():
+                return self.defined("remainder", [x, y], wanted)[0]
+            case ast.FloorDiv():
+                return self.defined("floor_divide", [x, y], wanted)[0]
+        raise VocabularyError(f"not in the native vocabulary: {ast.unparse(tree)}")
+
+    def boolean_arithmetic(self, op: ast.operator, x: str, y: str) -> str:
+        """NumPy's + and * of truth values: or, and."""
+        words = {ast.Add: "or", ast.Mult: "and"}
+        if type(op) not in words:
+            raise VocabularyError("NumPy has only + and * of truth values")
+        return self.line(f"{words[type(op)]} {self.ir('bool')} {x}, {y}")
+
+    def integer_arithmetic(self, op: ast.operator, x: str, y: str, t: str) -> str:
+        """Integers wrap around; division by zero gives 0 and never traps."""
+        match op:
+            case ast.Add() | ast.Sub() | ast.Mult():
+                word = type(op).__name__.lower().replace("mult", "mul")
+                return self.line(f"{word} {self.ir(t)} {x}, {y}")
+            case ast.FloorDiv():
+                return self.integer_division(x, y, t)[0]
+            case ast.Mod():
+                return self.integer_division(x, y, t)[1]
+            case ast.Pow():
+                return self.integer_power(x, y, t)
+        raise VocabularyError(f"{type(op).__name__} of integers is not native")
+
+    def guarded_division(self, x: str, y: str, t: str) -> tuple[str, str, str]:
+        """C's quotient and remainder with a divisor that cannot trap, and that."""
+        ir, boolean = self.ir(t), self.ir("bool")
+        least = literal(-(2 ** (SIZES[t] * 8 - 1)), t, self.lanes)
+        by_zero = self.line(f"icmp eq {ir} {y}, {self.zero(t)}")
+        is_least = self.line(f"icmp eq {ir} {x}, {least}")
+        by_minus = self.line(f"icmp eq {ir} {y}, {literal(-1, t, self.lanes)}")
+        overflows = self.line(f"and {boolean} {is_least}, {by_minus}")
+        traps = self.line(f"or {boolean} {by_zero}, {overflows}")
+        # least // -1 wraps to least and least % -1 is 0: just what 1 gives.
+        safe = self.line(f"select {boolean} {traps}, {ir} {self.one(t)}, {ir} {y}")
+        quotient = self.line(f"sdiv {ir} {x}, {safe}")
+        return quotient, self.line(f"srem {ir} {x}, {safe}"), by_zero
+
+    def integer_division(self, x: str, y: str, t: str) -> tuple[str, str]:
+        """NumPy's floor_divide and remainder of integers."""
+        ir, boolean, zero = self.ir(t), self.ir("bool"), self.zero(t)
+        quotient, rest, by_zero = self.guarded_division(x, y, t)
+        signs = self.line(f"xor {ir} {rest}, {y}")
+        differ = self.line(f"icmp slt {ir} {signs}, {zero}")
+        inexact = self.line(f"icmp ne {ir} {rest}, {zero}")
+        adjust = self.line(f"and {boolean} {differ}, {inexact}")
+        down = self.line(f"sub {ir} {quotient}, {self.one(t)}")
+        up = self.line(f"add {ir} {rest}, {y}")
+        floor = self.line(f"select {boolean} {adjust}, {ir} {down}, {ir} {quotient}")
+        modulus = self.line(f"select {boolean} {adjust}, {ir} {up}, {ir} {rest}")
+        return (
+            self.line(f"select {boolean} {by_zero}, {ir} {zero}, {ir} {floor}"),
+            self.line(f"select {boolean} {by_zero}, {ir} {zero}, {ir} {modulus}"),
+        )
+
+    def integer_power(self, x: str, y: str, t: str) -> str:
+        """Power by squaring, wrapping around, lane by lane."""
+        self.declarations.add(_INTEGER_POWER.replace("TYPE", TYPES[t]))
+        return self.per_lane(f"wengert.power.{TYPES[t]}", [x, y], t)
+
+    def compare(self, tree: ast.Compare) -> str:
+        """A comparison in the common type of its two sides."""
+        common = self.common_type(tree)
+        x = self.wanted(tree.left, common)
+        y = self.wanted(tree.comparators[0], common)
+        if common.startswith("float"):
+            word = "fcmp " + _FLOAT_COMPARE[type(tree.ops[0])]
+        else:
+            word = "icmp " + _INTEGER_COMPARE[type(tree.ops[0])]
+            if common == "bool":  # i1's 1 is -1 in signed comparisons
+                word = word.replace("icmp s", "icmp u")
+        return self.line(f"{word} {self.ir(common)} {x}, {y}")
+
+    def common_type(self, tree: ast.expr) -> str:
+        """NumPy's common type of the operands below a node of the tree."""
+        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        found = {self.bound[n][1] for n in names if n in self.bound}
+        numbers = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)}
+        is_real = names & set(_CONSTANTS) or any(isinstance(n, float) for n in numbers)
+        if is_real and not any(t.startswith("float") for t in found):
+            return "float64"
+        if {"float32"} < found and found & {"int32", "int64"}:
+            return "float64"
+        return max(found, key=_RANK.__getitem__, default="float64")
+
+    def boolean(self, tree: ast.BoolOp) -> str:
+        """Conjunction or disjunction of truth values, without short cuts."""
+        word = "and" if isinstance(tree.op, ast.And) else "or"
+        name = self.wanted(tree.values[0], "bool")
+        for operand in tree.values[1:]:
+            other = self.wanted(operand, "bool")
+            name = self.line(f"{word} {self.ir('bool')} {name}, {other}")
+        return name
+
+    def function(
+        self, name: str, arguments: list[ast.expr], wanted: str
+    ) -> tuple[str, str]:
+        """A function call."""
+        if name == "select":
+            condition = self.wanted(arguments[0], "bool")
+            x, y = (self.wanted(a, wanted) for a in arguments[1:])
+            ir = self.ir(wanted)
+            line = f"select {self.ir('bool')} {condition}, {ir} {x}, {ir} {y}"
+            return self.line(line), wanted
+        if name not in FUNCTIONS and name not in _DEFINED:
+            raise VocabularyError(f"no native function is called {name!r}")
+        t = wanted
+        if wanted == "bool":
+            t = self.common_type(ast.Tuple(elts=arguments))
+            if name in ("isnan", "isinf", "isfinite") and not t.startswith("float"):
+                t = "float64"
+        names = [self.wanted(a, t) for a in arguments]
+        if name in _DEFINED:
+            return self.defined(name, names, t)
+        if t.startswith("int") or t == "bool":
+            return self.integer_function(name, names, t), t
+        if name in _LIBRARY:
+            return self.library(name, names, t), t
+        ir = self.ir(t)
+        suffix = f"{f'v{self.lanes}' * (self.lanes > 1)}f{SIZES[t] * 8}"
+        symbol = f"llvm.{_INTRINSICS[name]}.{suffix}"
+        return self.call(symbol, ir, [(ir, n) for n in names]), t
+
+    def defined(self, name: str, names: list[str], t: str) -> tuple[str, str]:
+        """A function written in the vocabulary, opened up in place."""
+        outer = self.bound
+        self.bound = {OPERANDS[k]: (text, t) for k, text in enumerate(names)}
+        tree = _parse(_DEFINED[name])
+        is_test = isinstance(tree, ast.Compare)
+        found = self.value(tree, "bool" if is_test else t)
+        self.bound = outer
+        return found
+
+    def integer_function(self, name: str, names: list[str], t: str) -> str:
+        """Functions that make sense on integers."""
+        ir = self.ir(t)
+        is_whole = name in ("floor", "ceil", "trunc", "rint")
+        if is_whole or (name == "fabs" and t == "bool"):
+            return names[0]
+        if name == "fabs":
+            minus = self.line(f"sub {ir} {self.zero(t)}, {names[0]}")
+            test = self.line(f"icmp slt {ir} {names[0]}, {self.zero(t)}")
+            line = f"select {self.ir('bool')} {test}, {ir} {minus}, {ir} {names[0]}"
+            return self.line(line)
+        if name == "fmod" and t != "bool":
+            _, rest, by_zero = self.guarded_division(names[0], names[1], t)
+            line = f"{self.ir('bool')} {by_zero}, {ir} {self.zero(t)}, {ir} {rest}"
+            return self.line(f"select {line}")
+        raise VocabularyError(f"{name} has no native form on {t}")
+
+    # -- the C library -----------------------------------------------------------
+
+    def library(self, name: str, names: list[str], t: str) -> str:
+        """A C math function: in vectors where the machine has it, else per lane."""
+        is_single = t == "float32"
+        found = None
+        if self.lanes > 1:
+            arity = _LIBRARY[name]
+            found = machine.vector_symbol(name, arity, self.lanes, is_single)
+        if found is not None:
+            return self.in_parts(*found, names, t)
+        symbol = machine.scalar_symbol(name, is_single)
+        if symbol is None:
+            raise VocabularyError(f"this C library has no {name}")
+        ir = TYPES[t]
+        types = ", ".join([ir] * len(names))
+        line = f"declare {ir} @{symbol}({types}) nounwind memory(none)\n"
+        self.declarations.add(line)
+        return self.per_lane(symbol, names, t)
+
+    def in_parts(self, symbol: str, width: int, names: list[str], t: str) -> str:
+        """Call a vector function on parts of its width and join the results."""
+        if width == self.lanes:
+            ir = self.ir(t)
+            return self.call(symbol, ir, [(ir, n) for n in names])
+        whole, part = self.ir(t), ir_type(t, width)
+        parts = []
+        for start in range(0, self.lanes, width):
+            mask = _mask(range(start, start + width))
+            cut = [
+                self.line(f"shufflevector {whole} {n}, {whole} poison, {mask}")
+                for n in names
+            ]
+            parts.append(self.call(symbol, part, [(part, n) for n in cut]))
+        while len(parts) > 1:
+            ir, mask = ir_type(t, width), _mask(range(2 * width))
+            parts = [
+                self.line(f"shufflevector {ir} {a}, {ir} {b}, {mask}")
+                for a, b in zip(parts[::2], parts[1::2], strict=True)
+            ]
+            width *= 2
+        return parts[0]
+
+    def per_lane(self, symbol: str, names: list[str], t: str) -> str:
+        """Call a scalar function for every lane."""
+        ir, whole = TYPES[t], self.ir(t)
+        if self.lanes == 1:
+            text = ", ".join(f"{ir} {n}" for n in names)
+            return self.line(f"call {ir} @{symbol}({text})")
+        joined = "poison"
+        for lane in range(self.lanes):
+            cut = [self.line(f"extractelement {whole} {n}, i64 {lane}") for n in names]
+            text = ", ".join(f"{ir} {n}" for n in cut)
+            one = self.line(f"call {ir} @{symbol}({text})")
+            joined = self.line(
+                f"insertelement {whole} {joined}, {ir} {one}, i64 {lane}"
+            )
+        return joined
+
+
+def _mask(lanes: range) -> str:
+    """IR of a shuffle mask."""
+    return f"<{len(lanes)} x i32> <" + ", ".join(f"i32 {k}" for k in lanes) + ">"
+
+
+# A negative exponent gives 0 here; NumPy raises before any native code is reached.
+_INTEGER_POWER = """\
+define internal TYPE @wengert.power.TYPE(TYPE %x, TYPE %y) {
+entry:
+ %legal = icmp sge TYPE %y, 0
+ br i1 %legal, label %loop, label %negative
+negative:
+ ret TYPE 0
+loop:
+ %base = phi TYPE [%x, %entry], [%square, %loop]
+ %left = phi TYPE [%y, %entry], [%half, %loop]
+ %result = phi TYPE [1, %entry], [%next, %loop]
+ %bit = and TYPE %left, 1
+ %odd = icmp ne TYPE %bit, 0
+ %product = mul TYPE %result, %base
+ %next = select i1 %odd, TYPE %product, TYPE %result
+ %square = mul TYPE %base, %base
+ %half = lshr TYPE %left, 1
+ %more = icmp ne TYPE %half, 0
+ br i1 %more, label %loop, label %done
+done:
+ ret TYPE %next
+}
+"""
