@@ -1,0 +1,781 @@
+"""The user's door: transformations of functions, with JAX's names and signatures."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import tree
+from wengert.capture.array import RecordedValue, is_active, place, plain
+from wengert.capture.record import Segment, leave, protect, record_segment
+from wengert.core.operation import apply
+from wengert.core.tape import IDENTITY, Tape
+from wengert.core.types import type_of
+from wengert.derive import forward, reverse
+from wengert.derive.modes import fit, zeros_like_type
+from wengert.errors import ArgumentError, DerivativeError, explain
+
+Function = Callable[..., Any]
+Argnums = int | Sequence[int]
+
+
+# Recording a function at its arguments
+
+
+def differentiated(segment: Segment, leaf: Any) -> Any:
+    """Return the recorded input for a leaf that is differentiated."""
+    dtype = check_number(leaf)
+    if dtype.kind in "iub":
+        leaf = leaf.astype(np.float64) if hasattr(leaf, "astype") else float(leaf)
+    return segment.input(leaf)
+
+
+def check_number(leaf: Any) -> np.dtype[Any]:
+    """Return the dtype of a leaf; raise unless it can be differentiated."""
+    if isinstance(leaf, (RecordedValue, np.ndarray, float, int, complex, np.generic)):
+        dtype: np.dtype[Any] = (
+            leaf.dtype if hasattr(leaf, "dtype") else type_of(leaf).dtype
+        )
+        if dtype.kind in "fciub":
+            return dtype
+        shown = f"an array of dtype {dtype}"
+    else:
+        shown = f"a {type(leaf).__name__}"
+    raise ArgumentError(
+        explain(
+            f"a derivative by {shown} was asked for",
+            "only numbers and arrays of numbers have derivatives",
+            "choose the arguments to differentiate with argnums=",
+        )
+    )
+
+
+def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
+    """Return argnums as checked non-negative positions."""
+    chosen = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
+    for argnum in chosen:
+        if not isinstance(argnum, (int, np.integer)) or not -count <= argnum < count:
+            raise ArgumentError(
+                explain(
+                    f"{name} was asked for argnums={argnums!r} of {count} arguments",
+                    "argnums counts the positional arguments from 0",
+                    f"argnums between 0 and {count - 1}, arguments passed by position"
+                    if count
+                    else "pass at least one positional argument",
+                )
+            )
+    return tuple(int(argnum) % count for argnum in chosen)
+
+
+def trace(
+    function: Function, args: Sequence[Any], chosen: Sequence[int], kwargs: Any
+) -> tuple[Segment, list[Any]]:
+    """Record a call with the leaves of the chosen arguments as inputs.
+
+    Returns the segment and the structure of every chosen argument.
+    """
+    structures: dict[int, Any] = {}
+
+    def prepare(segment: Segment, k: int, arg: Any) -> Any:
+        if k not in chosen:
+            return protect(segment, arg)
+        leaves, structures[k] = tree.flatten(arg)
+        made = [differentiated(segment, leaf) for leaf in leaves]
+        return tree.unflatten(structures[k], made)
+
+    segment = record_segment(function, args, prepare, kwargs)  # type: ignore[arg-type]
+    return segment, [structures[k] for k in chosen]
+
+
+def input_order(
+    segment: Segment, structures: Sequence[Any], chosen: Sequence[int]
+) -> list[int]:
+    """Return the input nodes in the order of `chosen` (recorded in argument order)."""
+    if list(chosen) == sorted(chosen):
+        return segment.inputs
+    counts = [len(leaves_of(structure)) for structure in structures]
+    by_position = dict(zip(chosen, counts, strict=True))
+    starts, total = {}, 0
+    for k in sorted(chosen):
+        starts[k] = total
+        total += by_position[k]
+    return [
+        segment.inputs[starts[k] + j] for k in chosen for j in range(by_position[k])
+    ]
+
+
+def leaves_of(structure: Any) -> list[Any]:
+    """Return one placeholder a leaf of a structure."""
+    if isinstance(structure, tree.Leaf):
+        return [structure]
+    return [leaf for part in structure.children for leaf in leaves_of(part)]
+
+
+def rebuild(values: list[Any], structures: Sequence[Any], single: bool) -> Any:
+    """Return a flat list of leaves nested as the chosen arguments."""
+    parts, at = [], 0
+    for structure in structures:
+        count = len(leaves_of(structure))
+        parts.append(tree.unflatten(structure, values[at : at + count]))
+        at += count
+    return parts[0] if single else tuple(parts)
+
+
+def finish(segment: Segment, value: Any) -> Any:
+    """Return a result as the caller may keep it: plain unless a recording goes on."""
+    return value if segment.nested else leave(value)
+
+
+def own_gradient(segment: Segment, g: Any) -> Any:
+    """Return a gradient in memory of its own."""
+    if segment.nested or not isinstance(g, np.ndarray):
+        return g
+    return g.copy() if g.base is not None or not g.flags.writeable else g
+
+
+def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
+    """Return the node of a real scalar output; None where it is a plain constant."""
+    dtype = value.dtype if hasattr(value, "dtype") else None
+    if np.shape(value) != () or isinstance(value, (tuple, list, dict)):
+        shown = type_of(plain(value)) if dtype is not None else type(value).__name__
+        raise DerivativeError(
+            explain(
+                f"{name} of a function that returned {shown}",
+                "a gradient is defined for one real number",
+                "wengert.jacobian(f), or f = lambda x: np.sum(...)",
+            )
+        )
+    if dtype is None:
+        dtype = type_of(value).dtype if isinstance(value, (int, float, complex)) else None
+    if dtype is None:
+        raise DerivativeError(
+            explain(
+                f"{name} of a function that returned {type(value).__name__}",
+                "a gradient is defined for one real number",
+                "return the number from the function",
+            )
+        )
+    if dtype.kind == "c":
+        raise DerivativeError(
+            explain(
+                f"{name} of a function that returned a complex number",
+                "a gradient is defined for one real number",
+                "return np.real(z) or np.abs(z)**2; jacobian(f, holomorphic=True) for "
+                "the derivative of a holomorphic function",
+            )
+        )
+    return place(segment.tape, value) if is_active(value) else None
+
+
+# Gradients
+
+
+def grad(
+    fun: Function, argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return the function that computes the gradient of `fun`.
+
+    Parameters
+    ----------
+    fun : callable, returns one real number (with `has_aux`: and anything else)
+    argnums : int or sequence of int, default 0
+        Positional arguments to differentiate.
+    has_aux : bool
+        Whether `fun` returns ``(value, aux)``.
+
+    Returns
+    -------
+    callable
+        With the arguments of `fun`; gives the gradient in the structure, shapes and
+        dtypes of the argument (integers as float64), a tuple for several `argnums`;
+        ``(gradient, aux)`` with `has_aux`.  At complex z it is du/dx - i du/dy.
+
+    Raises
+    ------
+    DerivativeError
+        If the value is not one real number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad
+    >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    both = value_and_grad(fun, argnums, has_aux)
+
+    @functools.wraps(fun, assigned=("__doc__", "__wrapped__"), updated=())
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, g = both(*args, **kwargs)
+        return (g, value[1]) if has_aux else g
+
+    gradient.__name__ = f"grad_{getattr(fun, '__name__', 'f')}"
+    return gradient
+
+
+def value_and_grad(
+    fun: Function, argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return the function that computes `fun` and its gradient in one go.
+
+    Parameters and gradient as for `grad`; the result is ``(value, gradient)``, or
+    ``((value, aux), gradient)`` with `has_aux`.
+
+    Examples
+    --------
+    >>> from wengert import value_and_grad
+    >>> value_and_grad(lambda x: x**3)(2.0)
+    (8.0, np.float64(12.0))
+    """
+    single = isinstance(argnums, (int, np.integer))
+
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        chosen = positions(argnums, len(args), "grad")
+        segment, structures = trace(fun, args, chosen, kwargs)
+        value, aux = split_aux(segment.result, has_aux)
+        found = gradients_of(segment, structures, chosen, value)
+        g = rebuild(found, structures, single)
+        value = finish(segment, value)
+        return ((value, finish(segment, aux)), g) if has_aux else (value, g)
+
+    return value_and_gradient
+
+
+def split_aux(result: Any, has_aux: bool) -> tuple[Any, Any]:
+    """Return the value and the auxiliary part of a function's result."""
+    if not has_aux:
+        return result, None
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ArgumentError(
+            explain(
+                f"has_aux=True, and the function returned {type(result).__name__}",
+                "with has_aux it must return two things",
+                "return value, aux",
+            )
+        )
+    return result
+
+
+def gradients_of(
+    segment: Segment, structures: Any, chosen: Sequence[int], value: Any
+) -> list[Any]:
+    """Return the gradients of a recorded scalar by the segment's inputs."""
+    output = scalar_output(segment, value, "grad")
+    wanted = input_order(segment, structures, chosen)
+    tape = segment.tape
+    if output is None:
+        return [zeros_like_type(tape.types[index]) for index in wanted]
+    seed = fit(np.float64(1.0), tape.types[output])
+    found = reverse.pull(
+        tape, segment.start, len(tape), [(output, seed)], wanted, segment.nested
+    )
+    return [own_gradient(segment, g) for g in found]
+
+
+# Both modes at a point
+
+
+def vjp(
+    fun: Function, *primals: Any, has_aux: bool = False
+) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """Return ``fun(*primals)`` and the function that pulls gradients back through it.
+
+    Returns
+    -------
+    value : the result of `fun`
+    vjp_fun : callable
+        Takes a gradient in the structure of the value, returns a tuple with one gradient
+        a primal.  It may be called any number of times.
+    aux : only with `has_aux`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import vjp
+    >>> value, pull = vjp(np.multiply, 2.0, 3.0)
+    >>> pull(1.0)
+    (np.float64(3.0), np.float64(2.0))
+    """
+    chosen = tuple(range(len(primals)))
+    segment, structures = trace(fun, primals, chosen, {})
+    result, aux = split_aux(segment.result, has_aux)
+    leaves, structure = tree.flatten(result)
+    outputs = [output_node(segment, leaf) for leaf in leaves]
+    types = [type_of(plain(leaf)) for leaf in leaves]
+    tape, stop = segment.tape, len(segment.tape)
+    active = reverse.depends_on(tape, segment.inputs, segment.start, stop)
+
+    def vjp_fun(gradient: Any) -> tuple[Any, ...]:
+        given, given_structure = tree.flatten(gradient)
+        tree.check_same(structure, given_structure, "the gradient")
+        seeds = [
+            (index, fit(as_value(g), like))
+            for index, g, like in zip(outputs, given, types, strict=True)
+            if index is not None
+        ]
+        records = segment.nested and tape.thread is not None
+        found = reverse.pull(
+            tape, segment.start, stop, seeds, segment.inputs, records, active
+        )
+        found = [own_gradient(segment, g) for g in found]
+        return rebuild(found, structures, single=False)  # type: ignore[no-any-return]
+
+    value = finish(segment, result)
+    return (value, vjp_fun, finish(segment, aux)) if has_aux else (value, vjp_fun)  # type: ignore[return-value]
+
+
+def as_value(g: Any) -> Any:
+    """Return a number given by a user as NumPy has it."""
+    return g if isinstance(g, (np.ndarray, RecordedValue)) else np.asarray(g)[()]
+
+
+def output_node(segment: Segment, leaf: Any) -> int | None:
+    """Return the node of one leaf of a result; None where it is a plain constant."""
+    return place(segment.tape, leaf) if is_active(leaf) else None
+
+
+def linearize(fun: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """Return ``fun(*primals)`` and the linear function that pushes tangents through it.
+
+    The function is recorded once; the second result may be called any number of times
+    with tangents in the structure of the primals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import linearize
+    >>> value, push = linearize(np.sin, 0.0)
+    >>> push(2.0)
+    np.float64(2.0)
+    """
+    chosen = tuple(range(len(primals)))
+    segment, structures = trace(fun, primals, chosen, {})
+    leaves, structure = tree.flatten(segment.result)
+    outputs = [output_node(segment, leaf) for leaf in leaves]
+    types = [type_of(plain(leaf)) for leaf in leaves]
+    tape, stop = segment.tape, len(segment.tape)
+
+    def jvp_fun(*tangents: Any) -> Any:
+        given, given_structure = tree.flatten(tangents)
+        tree.check_same(tuple_structure(structures), given_structure, "the tangents")
+        pushed = {
+            index: fit(as_value(t), tape.types[index])
+            for index, t in zip(segment.inputs, given, strict=True)
+        }
+        records = segment.nested and tape.thread is not None
+        forward.push(tape, segment.start, stop, pushed, records)
+        found = []
+        for index, like in zip(outputs, types, strict=True):
+            t = None if index is None else pushed.get(index)
+            found.append(zeros_like_type(like) if t is None else own_gradient(segment, t))
+        return tree.unflatten(structure, found)
+
+    return finish(segment, segment.result), jvp_fun
+
+
+def tuple_structure(structures: Sequence[Any]) -> Any:
+    """Return the structure of a tuple of parts."""
+    return tree.Branch(tuple, None, tuple(structures))
+
+
+def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return ``fun(*primals)`` and its derivative along `tangents`.
+
+    Parameters
+    ----------
+    fun : callable
+    primals, tangents : sequences of the same structure, shapes and dtypes
+
+    Returns
+    -------
+    value, tangent : both in the structure of the function's result
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import jvp
+    >>> jvp(np.square, (3.0,), (1.0,))
+    (np.float64(9.0), np.float64(6.0))
+    """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise ArgumentError(
+            explain(
+                "jvp was given primals or tangents that are not tuples",
+                "both list one entry an argument of the function",
+                "jvp(f, (x,), (v,))",
+            )
+        )
+    value, push = linearize(fun, *primals)
+    return value, push(*tangents)
+
+
+# Jacobians and Hessians
+
+
+def jacrev(
+    fun: Function,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Return the function that computes the Jacobian of `fun`, row by row in reverse.
+
+    Parameters as for `jacobian`.
+    """
+    return jacobian_function(fun, argnums, has_aux, holomorphic, "reverse")
+
+
+def jacfwd(
+    fun: Function,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Return the function that computes the Jacobian of `fun`, column by column forward.
+
+    Parameters as for `jacobian`.
+    """
+    return jacobian_function(fun, argnums, has_aux, holomorphic, "forward")
+
+
+def jacobian(
+    fun: Function,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Return the function that computes the Jacobian of `fun`.
+
+    Forward mode where there are fewer inputs than outputs, reverse mode otherwise.
+
+    Parameters
+    ----------
+    fun : callable, returns an array of shape S (or nested arrays)
+    argnums : int or sequence of int, default 0
+    has_aux : bool
+        Whether `fun` returns ``(value, aux)``.
+    holomorphic : bool
+        Whether `fun` is a holomorphic function of complex arguments.
+
+    Returns
+    -------
+    callable
+        Gives an array of shape ``S + x.shape`` for every output and argument, outputs
+        outermost.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import jacobian
+    >>> jacobian(np.square)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return jacobian_function(fun, argnums, has_aux, holomorphic, "chosen")
+
+
+def value_and_jacobian(
+    fun: Function,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Return the function that computes `fun` and its Jacobian from one recording.
+
+    Parameters as for `jacobian`; the result is ``(value, jacobian)``, or
+    ``((value, aux), jacobian)`` with `has_aux`.
+    """
+    return value_and_jacobian_function(fun, argnums, has_aux, holomorphic, "chosen")
+
+
+def jacobian_function(
+    fun: Function, argnums: Argnums, has_aux: bool, holomorphic: bool, direction: str
+) -> Callable[..., Any]:
+    """Return a Jacobian function in one direction."""
+    both = value_and_jacobian_function(fun, argnums, has_aux, holomorphic, direction)
+
+    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
+        value, matrix = both(*args, **kwargs)
+        return (matrix, value[1]) if has_aux else matrix
+
+    return jacobian_of
+
+
+def value_and_jacobian_function(
+    fun: Function, argnums: Argnums, has_aux: bool, holomorphic: bool, direction: str
+) -> Callable[..., Any]:
+    """Return a function of value and Jacobian in one direction."""
+    single = isinstance(argnums, (int, np.integer))
+
+    def value_and_matrix(*args: Any, **kwargs: Any) -> Any:
+        chosen = positions(argnums, len(args), "jacobian")
+        segment, structures = trace(fun, args, chosen, kwargs)
+        result, aux = split_aux(segment.result, has_aux)
+        leaves, structure = tree.flatten(result)
+        inputs = input_order(segment, structures, chosen)
+        check_holomorphic(segment, inputs, leaves, holomorphic)
+        blocks = jacobian_blocks(segment, inputs, leaves, direction)
+        rows = [rebuild(row, structures, single) for row in blocks]
+        matrix = tree.unflatten(structure, rows)
+        value = finish(segment, result)
+        return ((value, finish(segment, aux)) if has_aux else value), matrix
+
+    return value_and_matrix
+
+
+def check_holomorphic(
+    segment: Segment, inputs: list[int], leaves: list[Any], holomorphic: bool
+) -> None:
+    """Raise where complex numbers need the user's word for a holomorphic function."""
+    types = [segment.tape.types[index] for index in inputs]
+    is_complex = any(t.dtype.kind == "c" for t in types) or any(
+        type_of(plain(leaf)).dtype.kind == "c" for leaf in leaves
+    )
+    if is_complex and not holomorphic:
+        raise DerivativeError(
+            explain(
+                "jacobian of a function with complex arguments or results",
+                "it has one complex derivative only if it is holomorphic",
+                "jacobian(f, holomorphic=True), or split into real and imaginary parts",
+            )
+        )
+
+
+def jacobian_blocks(
+    segment: Segment, inputs: list[int], leaves: list[Any], direction: str
+) -> list[list[Any]]:
+    """Return the block of every output leaf and input leaf."""
+    outputs = [output_node(segment, leaf) for leaf in leaves]
+    types = [type_of(plain(leaf)) for leaf in leaves]
+    input_types = [segment.tape.types[index] for index in inputs]
+    if direction == "chosen":
+        columns = sum(like.size for like in input_types)
+        direction = "forward" if columns < sum(t.size for t in types) else "reverse"
+    stop = len(segment.tape)
+    blocks = forward_blocks if direction == "forward" else reverse_blocks
+    return blocks(segment, stop, inputs, input_types, outputs, types)
+
+
+def basis(like: Any) -> list[Any]:
+    """Return the unit arrays of a type, one an element."""
+    dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
+    if not like.shape:
+        return [dtype.type(1)]
+    return list(np.eye(like.size, dtype=dtype).reshape(like.size, *like.shape))
+
+
+def reverse_blocks(
+    segment: Segment, stop: int, inputs: Any, input_types: Any, outputs: Any, types: Any
+) -> list[list[Any]]:
+    """Return the blocks, one reverse sweep a row."""
+    tape = segment.tape
+    active = reverse.depends_on(tape, inputs, segment.start, stop)
+    blocks = []
+    for index, like in zip(outputs, types, strict=True):
+        rows = []
+        for seed in basis(like):
+            seeds = [] if index is None else [(index, seed)]
+            rows.append(
+                reverse.pull(
+                    tape, segment.start, stop, seeds, inputs, segment.nested, active
+                )
+            )
+        blocks.append(
+            [
+                stack([row[k] for row in rows], like.shape + to.shape, to, axis=0)
+                for k, to in enumerate(input_types)
+            ]
+        )
+    return blocks
+
+
+def forward_blocks(
+    segment: Segment, stop: int, inputs: Any, input_types: Any, outputs: Any, types: Any
+) -> list[list[Any]]:
+    """Return the blocks, one forward sweep a column."""
+    tape = segment.tape
+    columns: list[list[list[Any]]] = [[] for _ in inputs]
+    for k, (index, like) in enumerate(zip(inputs, input_types, strict=True)):
+        for tangent in basis(like):
+            tangents = {index: tangent}
+            forward.push(tape, segment.start, stop, tangents, segment.nested)
+            columns[k].append(
+                [
+                    zeros_like_type(to) if out is None or out not in tangents else tangents[out]
+                    for out, to in zip(outputs, types, strict=True)
+                ]
+            )
+    return [
+        [
+            stack(
+                [column[j] for column in columns[k]],
+                to.shape + input_types[k].shape,
+                to,
+                axis=-1,
+            )
+            for k in range(len(inputs))
+        ]
+        for j, to in enumerate(types)
+    ]
+
+
+def stack(parts: list[Any], shape: tuple[int, ...], like: Any, axis: int) -> Any:
+    """Return rows or columns as one block of a given shape."""
+    if not parts:
+        dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
+        return np.zeros(shape, dtype)
+    return np.reshape(np.stack(parts, axis=axis), shape)
+
+
+def hessian(
+    fun: Function, argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return the function that computes the Hessian of `fun`, forward over reverse.
+
+    Parameters as for `grad`.  The result has shape ``x.shape + x.shape`` for a single
+    array, and nested blocks otherwise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import hessian
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    return jacfwd(grad(fun, argnums, has_aux), argnums, has_aux)
+
+
+def value_and_hessian(
+    fun: Function, argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return the function that computes `fun` and its Hessian.
+
+    Parameters as for `grad`; the result is ``(value, hessian)``, or
+    ``((value, aux), hessian)`` with `has_aux`.
+    """
+    full = value_grad_and_hessian(fun, argnums, has_aux)
+
+    def value_and_matrix(*args: Any, **kwargs: Any) -> Any:
+        value, _, matrix = full(*args, **kwargs)
+        return value, matrix
+
+    return value_and_matrix
+
+
+def value_grad_and_hessian(
+    fun: Function, argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    """Return the function that computes `fun`, its gradient and its Hessian.
+
+    Parameters as for `grad`; the result is ``(value, gradient, hessian)``.
+    """
+    both = value_and_grad(fun, argnums, has_aux)
+
+    def swapped(*args: Any, **kwargs: Any) -> Any:
+        value, g = both(*args, **kwargs)
+        return g, (value, g)
+
+    matrix_of = jacfwd(swapped, argnums, has_aux=True)
+
+    def value_gradient_matrix(*args: Any, **kwargs: Any) -> Any:
+        matrix, (value, g) = matrix_of(*args, **kwargs)
+        return value, g, matrix
+
+    return value_gradient_matrix
+
+
+def hvp(fun: Function, primals: Any, tangents: Any) -> Any:
+    """Return the Hessian of `fun` times a vector, forward over reverse.
+
+    Parameters
+    ----------
+    fun : callable, returns one real number
+    primals, tangents : tuples with one entry an argument, or a single array each
+
+    Returns
+    -------
+    The product, in the structure of `primals`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import hvp
+    >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.ones(2),))
+    (array([ 6., 12.]),)
+    """
+    single = not isinstance(primals, (tuple, list))
+    points = (primals,) if single else tuple(primals)
+    directions = (tangents,) if single else tuple(tangents)
+    gradient = grad(fun, tuple(range(len(points))))
+    product = jvp(gradient, points, directions)[1]
+    return product[0] if single else product
+
+
+# Leaving and shaping the tape
+
+
+def stop_gradient(x: Any) -> Any:
+    """Return `x` as a constant: nothing is differentiated through it.
+
+    Works on nested containers; outside a recording it returns `x` itself.
+    """
+    return tree.map_leaves(
+        lambda leaf: plain_copy(leaf) if isinstance(leaf, RecordedValue) else leaf, x
+    )
+
+
+def plain_copy(value: Any) -> Any:
+    """Return the present numbers of a recorded value."""
+    from wengert.ops.constants import STOP_GRADIENT
+
+    return apply(STOP_GRADIENT, value)
+
+
+def record(fun: Function, *args: Any) -> Tape:
+    """Return the tape of one call ``fun(*args)``.
+
+    Every number and array among the arguments is an input.  Branches that Python took
+    on a recorded value are guards: `GuardError` is raised where a replay would leave
+    the path.
+
+    Parameters
+    ----------
+    fun : callable
+    *args : numbers, arrays, or nested containers of them
+
+    Returns
+    -------
+    Tape
+        ``tape(*args)`` replays it; its own play holds the recorded run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import record
+    >>> tape = record(lambda x: np.sin(x) * x, 2.0)
+    >>> tape(3.0) == np.sin(3.0) * 3.0
+    np.True_
+    """
+    tape = Tape()
+    tape.keeps_lines = tape.keeps_guards = True
+    structures: list[Any] = []
+
+    def prepare(segment: Segment, k: int, arg: Any) -> Any:
+        leaves, structure = tree.flatten(arg)
+        structures.append(structure)
+        for leaf in leaves:
+            check_number(leaf)
+        return tree.unflatten(structure, [segment.input(leaf) for leaf in leaves])
+
+    segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
+    leaves, structure = tree.flatten(segment.result)
+    tape.chosen_outputs = [place(tape, leaf) for leaf in leaves]
+    tape.structure = (tuple_structure(structures), structure)
+    return tape
+
+
+__all__ = ["IDENTITY", "grad"]

@@ -1,0 +1,1 @@
+"""A Python function is run once on recorded values and written down on a tape."""

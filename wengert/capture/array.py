@@ -1,0 +1,769 @@
+"""Recorded values: what a function receives instead of its plain NumPy arguments.
+
+A `RecordedScalar` stands for a NumPy or Python number and never changes.  A
+`RecordedArray` stands for an `ndarray`, with NumPy's storage semantics on a tape that
+only grows: a `Storage` knows the node that holds the present contents of a buffer, a view
+knows the chain of operations that leads from the buffer to it, and a write appends a
+`store` node, after which every view finds its contents again through its chain.
+
+An array that depends on no input yet (`np.zeros` while recording) is *passive*: it has no
+node until it meets a value that has one, and is plain NumPy until then.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import keys
+from wengert.core.operation import DISPATCH, REGISTRY, Operation
+from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
+from wengert.core.types import FLOAT64, Recorded, type_of
+from wengert.errors import (
+    RecordingError,
+    UnsupportedError,
+    WengertError,
+    explain,
+    user_line,
+)
+from wengert.ops.index import GETITEM, STORE, follow
+
+PASSIVE = -1
+NUMBERS = (bool, int, float, complex, np.generic)
+Settings = dict[str, Any]
+
+
+class RecordedValue(Recorded):
+    """What recorded scalars and recorded arrays share: NumPy's protocols."""
+
+    __slots__ = ("_tape", "_index", "_value")
+    __hash__ = None  # type: ignore[assignment]
+    __array_priority__ = 1000.0
+
+    _tape: Tape
+    _index: int
+    _value: Any
+
+    # Recording
+
+    def record(
+        self, operation: Operation, operands: tuple[Any, ...], settings: Settings
+    ) -> Any:
+        """Append an operation to the tape and return its recorded result."""
+        return record_operation(operation, operands, settings)
+
+    def _place(self, tape: Tape) -> int:
+        """Return the node with the present contents."""
+        raise NotImplementedError
+
+    def _current(self) -> Any:
+        """Return the present plain contents."""
+        return self._value
+
+    # NumPy's protocols
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any
+    ) -> Any:
+        if method == "__call__" and not settings:
+            operation = DISPATCH.get(ufunc)
+            if operation.__class__ is Operation:
+                return record_operation(operation, inputs, NO_SETTINGS)
+        from wengert.capture.ufuncs import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, settings)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: Any, settings: Any
+    ) -> Any:
+        answer = DISPATCH.get(function)
+        if answer is None:
+            raise unsupported(function)
+        if answer.__class__ is Operation:
+            return record_operation(answer, args, settings)
+        return answer(*args, **settings)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self._index != PASSIVE and self._tape.thread is not None:
+            raise RecordingError(
+                explain(
+                    f"a recorded {type_of(self._value)} was to become a plain array",
+                    "a function that is not NumPy's own asked for its memory; its "
+                    "derivative would be lost",
+                    "a NumPy function that does the same, wengert.rule around this "
+                    "one, or wengert.stop_gradient(x) to leave the tape on purpose",
+                )
+            )
+        value = np.asarray(self._current(), dtype=dtype)
+        if copy:
+            return value.copy()
+        value = value.view()
+        value.flags.writeable = False
+        return value
+
+    # Facts, answered and not recorded
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return self._value.shape if isinstance(self._value, np.ndarray) else ()
+
+    @property
+    def ndim(self) -> int:
+        """Its number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Its number of elements."""
+        return self._value.size if isinstance(self._value, np.ndarray) else 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Its dtype."""
+        dtype: np.dtype[Any] = type_of(self._value).dtype
+        return dtype
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    # Leaving the tape
+
+    def _guard(self, kind: str, expected: Any) -> None:
+        tape = self._tape
+        if tape.keeps_guards and tape.thread is not None and self._index != PASSIVE:
+            tape.append(
+                GUARD,
+                (self._place(tape),),
+                {"kind": kind, "expected": expected},
+                None,
+                None,
+                user_line(),
+            )
+
+    def __bool__(self) -> bool:
+        value = bool(self._current())
+        self._guard("bool", value)
+        return value
+
+    def __index__(self) -> int:
+        value = operator.index(self._current())
+        self._guard("int", value)
+        return value
+
+    def __int__(self) -> int:
+        value = int(self._current())
+        self._guard("int", value)
+        return value
+
+    def __round__(self, digits: int | None = None) -> Any:
+        if digits is not None:
+            return np.round(self, digits)  # type: ignore[call-overload]
+        value = round(self._current())
+        self._guard("round", value)
+        return value
+
+    def __float__(self) -> float:
+        return float(self._leave("float(x)", "np.float64 arithmetic keeps x recorded"))
+
+    def __complex__(self) -> complex:
+        return complex(self._leave("complex(x)", "write x + 0j"))
+
+    def tolist(self) -> Any:
+        """Return plain Python numbers; refused while recording."""
+        return self._leave("x.tolist()", "list(x) gives recorded numbers").tolist()
+
+    def _leave(self, what: str, instead: str) -> Any:
+        if self._index == PASSIVE or self._tape.thread is None:
+            return self._current()
+        raise RecordingError(
+            explain(
+                f"{what} of a recorded {type_of(self._value)}",
+                "a plain Python number carries no derivative: it would be lost silently",
+                f"{instead}; wengert.stop_gradient(x) leaves the tape on purpose",
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"Recorded({self._current()!r})"
+
+    def __str__(self) -> str:
+        return str(self._current())
+
+    def __format__(self, spec: str) -> str:
+        return format(self._current(), spec)
+
+    def __reduce__(self) -> Any:
+        self._leave("pickling", "pickle the result of the function instead")
+        return (np.asarray, (self._current(),))
+
+    def __copy__(self) -> Any:
+        return np.copy(self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return np.copy(self)
+
+    def item(self, *args: Any) -> Any:
+        """Return one element, recorded."""
+        if args:
+            return self[args[0] if len(args) == 1 else args]  # type: ignore[index]
+        if self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return np.reshape(self, ())[()]  # type: ignore[call-overload]
+
+
+class RecordedScalar(RecordedValue):
+    """A recorded number; like NumPy's scalars it never changes."""
+
+    __slots__ = ()
+
+    def __init__(self, tape: Tape, index: int, value: Any) -> None:
+        self._tape = tape
+        self._index = index
+        self._value = value
+
+    def _place(self, tape: Tape) -> int:
+        if self._tape is not tape:
+            raise mixed_tapes()
+        return self._index
+
+    def __getitem__(self, key: Any) -> Any:
+        if key == () or key is Ellipsis:
+            return self
+        return np.reshape(self, ())[key]  # type: ignore[call-overload]
+
+    def is_integer(self) -> bool:
+        """Whether the number is whole; a guard."""
+        value = bool(self._value.is_integer())
+        self._guard("int" if value else "fractional", int(self._value) if value else 1)
+        return value
+
+
+class Storage:
+    """One buffer: its present contents, and the node that holds them.
+
+    `shared` says that something else (the caller, a constant, a rule's operand) still
+    needs the present buffer, so that the next write copies it first.
+    """
+
+    __slots__ = ("index", "value", "version", "shared")
+
+    def __init__(self, index: int, value: Any, shared: bool) -> None:
+        self.index = index
+        self.value = value
+        self.version = 0
+        self.shared = shared
+
+    def place(self, tape: Tape) -> int:
+        """Return the node with the buffer's present contents."""
+        if self.index == PASSIVE:
+            self.index = place_constant(tape, self.value)
+            self.shared = True
+        return self.index
+
+
+class RecordedArray(RecordedValue):
+    """A recorded `ndarray`, views, writes and `out=` included."""
+
+    __slots__ = ("_storage", "_chain", "_version")
+
+    def __init__(self, tape: Tape, index: int, value: Any) -> None:
+        self._tape = tape
+        self._index = index
+        self._value = value
+        self._storage: Storage | None = None
+        self._chain: tuple[Any, ...] = ()
+        self._version = 0
+
+    # Storage and views
+
+    def _own_storage(self) -> Storage:
+        if self._storage is None:
+            shared = self._index != PASSIVE and not is_fresh(self._tape, self._index)
+            self._storage = Storage(self._index, self._value, shared)
+        return self._storage
+
+    def _current(self) -> Any:
+        storage = self._storage
+        if storage is not None and self._version != storage.version:
+            self._value = follow(storage.value, self._chain)
+            self._version = storage.version
+            self._index = storage.index if not self._chain else PASSIVE
+        return self._value
+
+    def _place(self, tape: Tape) -> int:
+        if self._tape is not tape:
+            raise mixed_tapes()
+        storage = self._storage
+        if storage is None:
+            if self._index == PASSIVE:
+                self._index = place_constant(tape, self._value)
+            return self._index
+        self._current()
+        if self._index == PASSIVE:
+            self._index = self._place_view(tape, storage)
+        return self._index
+
+    def _place_view(self, tape: Tape, storage: Storage) -> int:
+        index, value = storage.place(tape), storage.value
+        for name, settings in self._chain:
+            operation, settings = REGISTRY[name], dict(settings)
+            value = operation.function(value, **settings)
+            index = tape.append(operation, (index,), settings, type_of(value))
+        return index
+
+    def _view(self, value: Any, index: int, operation: Operation, s: Settings) -> Any:
+        view = RecordedArray(self._tape, index, value)
+        view._storage = self._own_storage()
+        view._chain = (*self._chain, (operation.name, tuple(s.items())))
+        view._version = view._storage.version
+        return view
+
+    @property
+    def is_passive(self) -> bool:
+        """Whether it depends on no recorded value yet."""
+        if self._storage is not None:
+            return self._storage.index == PASSIVE
+        return self._index == PASSIVE
+
+    def _write(self, key: Any, value: Any, operation: Operation = STORE) -> None:
+        """Write through this array (``self[key] = value``) as a `store` node."""
+        storage = self._own_storage()
+        target = self._current()
+        if not target.flags.writeable:
+            raise read_only(target)
+        if storage.index == PASSIVE and not (is_active(value) or is_active(key)):
+            operation_on_plain(operation, target, keys.plain(key), plain(value))
+            return
+        tape = self._tape
+        if tape.thread != get_ident():
+            tape.check_thread()
+        encoded, index_operands = keys.encode(key, target.shape)
+        operands = (storage.place(tape), place(tape, value))
+        operands += tuple(place(tape, part) for part in index_operands)
+        if storage.shared:
+            storage.value, storage.shared = storage.value.copy(order="K"), False
+            target = follow(storage.value, self._chain)
+        operation_on_plain(operation, target, keys.plain(key), plain(value))
+        settings = {"chain": self._chain, "key": encoded}
+        line = user_line() if tape.keeps_lines else None
+        storage.index = tape.append(
+            operation, operands, settings, type_of(storage.value), None, line
+        )
+        storage.version += 1
+        self._value, self._version = target, storage.version
+        self._index = PASSIVE if self._chain else storage.index
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._write(key, value)
+
+    def __getitem__(self, key: Any) -> Any:
+        value = self._value
+        if key.__class__ is int and value.ndim == 1 and self._chain == ():
+            return self._element(key)
+        return keys.read(self, key)
+
+    def _element(self, key: int) -> Any:
+        """Return ``self[key]`` of a one-dimensional owner: the loop over elements."""
+        value = self._current()[key]
+        if self._index == PASSIVE:
+            if self._storage is None or self._storage.index == PASSIVE:
+                return value
+            self._place(self._tape)
+        tape = self._tape
+        if tape.thread != get_ident():
+            tape.check_thread()
+        index = len(tape.operations)
+        tape.operations.append(GETITEM)
+        tape.operands.append((self._index,))
+        tape.settings.append({"key": (key,)})
+        tape.types.append(type_of(value))
+        tape.lines.append(user_line() if tape.keeps_lines else None)
+        tape.play.outputs.append(value)
+        return RecordedScalar(tape, index, value)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[k] for k in range(len(self._value)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self == value))
+
+
+# From values to nodes
+
+
+def is_active(value: Any) -> bool:
+    """Whether a value, or a part of a key or list, has a node on a tape."""
+    if isinstance(value, RecordedArray):
+        return not value.is_passive
+    if isinstance(value, RecordedScalar):
+        return True
+    if isinstance(value, (tuple, list)):
+        return any(is_active(part) for part in value)
+    return False
+
+
+def is_fresh(tape: Tape, index: int) -> bool:
+    """Whether a node's buffer is its own, and no rule has asked for its contents."""
+    operation = tape.operations[index]
+    return operation.kind == "elementwise" and tape.play.outputs[index] is None
+
+
+def plain(value: Any) -> Any:
+    """Return the present plain contents of a recorded or plain value."""
+    if isinstance(value, RecordedValue):
+        return value._current()
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(part) for part in value)
+    return value
+
+
+def place_constant(tape: Tape, value: Any) -> int:
+    """Append a constant node that shares the buffer of `value`."""
+    operation = REGISTRY["constant"]
+    return tape.append(operation, (), {"value": value}, type_of(value), value)
+
+
+def place(tape: Tape, operand: Any) -> int:
+    """Return the node of an operand; plain numbers and arrays become constants."""
+    if isinstance(operand, RecordedValue):
+        return operand._place(tape)
+    if isinstance(operand, np.ndarray):
+        return tape.array(operand)
+    if isinstance(operand, NUMBERS):
+        return tape.number(operand)
+    return tape.array(np.asarray(operand))
+
+
+def wrap(tape: Tape, index: int, value: Any) -> Any:
+    """Return the recorded value of a node."""
+    if value.__class__ is np.ndarray:
+        return RecordedArray(tape, index, value)
+    if isinstance(value, np.ndarray):
+        return RecordedArray(tape, index, np.asarray(value))
+    return RecordedScalar(tape, index, value)
+
+
+def handle(tape: Tape, index: int) -> Any:
+    """Return a recorded value for a node whose numbers the tape's play kept."""
+    return wrap(tape, index, tape.play.outputs[index])
+
+
+def wrap_passive(tape: Tape, value: Any) -> Any:
+    """Return a passive recorded array; numbers stay plain."""
+    if isinstance(value, np.ndarray):
+        return RecordedArray(tape, PASSIVE, value)
+    if isinstance(value, tuple):
+        return tuple(wrap_passive(tape, part) for part in value)
+    return value
+
+
+def record_operation(
+    operation: Operation, operands: tuple[Any, ...], settings: Settings
+) -> Any:
+    """Evaluate an operation, append it to the operands' tape, return its result."""
+    tape: Tape | None = None
+    any_tape: Tape | None = None
+    values = []
+    for k, operand in enumerate(operands):
+        if isinstance(operand, RecordedValue):
+            any_tape = operand._tape
+            values.append(operand._current())
+            if operand.__class__ is RecordedScalar or not operand.is_passive:
+                tape = operand._tape
+        elif operand.__class__ in (list, tuple) or is_object_array(operand):
+            gathered = gather(operand)
+            operands = (*operands[:k], gathered, *operands[k + 1 :])
+            if isinstance(gathered, RecordedValue):
+                any_tape = tape = gathered._tape
+            values.append(plain(gathered))
+        else:
+            values.append(operand)
+    value = operation.function(*values, **settings)
+    if tape is None:
+        assert any_tape is not None
+        return passive_result(any_tape, operation, operands, values, value, settings)
+    if tape.thread != get_ident():
+        tape.check_thread()
+    indices = tuple([place(tape, operand) for operand in operands])
+    outputs = tape.play.outputs
+    for k, index in enumerate(indices):
+        if outputs[index] is None and operation.reads_operand(k):
+            save(operands[k], values[k], outputs, index)
+    if not operation.view:
+        for operand_value in values:
+            if value is operand_value and isinstance(value, np.ndarray):
+                value = value.copy()
+    line = user_line() if tape.keeps_lines else None
+    kept = value if operation.reads_result or value.__class__ is not np.ndarray else None
+    index = tape.append(operation, indices, settings, type_of(value), kept, line)
+    if operation.results > 1 or value.__class__ is tuple:
+        return tuple(project(tape, index, value))
+    if operation.view and shares_memory(value, values[0]):
+        return operands[0]._view(value, index, operation, settings)
+    return wrap(tape, index, value)
+
+
+def passive_result(
+    tape: Tape, operation: Operation, operands: Any, values: Any, value: Any, s: Settings
+) -> Any:
+    """Return the result of an operation on passive operands: plain NumPy, no node."""
+    if operation.view and shares_memory(value, values[0]):
+        return operands[0]._view(value, PASSIVE, operation, s)
+    return wrap_passive(tape, value)
+
+
+def project(tape: Tape, index: int, value: tuple[Any, ...]) -> Iterator[Any]:
+    """Append one projection node a result of a node with several."""
+    for k, part in enumerate(value):
+        settings = {"result": k}
+        item = REGISTRY["item"]
+        yield wrap(tape, tape.append(item, (index,), settings, type_of(part), part), part)
+
+
+def save(operand: Any, value: Any, outputs: list[Any], index: int) -> None:
+    """Keep an operand's numbers for a rule, safe from later writes."""
+    storage = getattr(operand, "_storage", None)
+    if storage is not None and operand._chain and 2 * value.size < storage.value.size:
+        value = value.copy()
+    elif storage is not None:
+        storage.shared = True
+    outputs[index] = strong(value)
+
+
+def shares_memory(value: Any, source: Any) -> bool:
+    """Whether NumPy returned a view."""
+    if value.__class__ is not np.ndarray or source.__class__ is not np.ndarray:
+        return False
+    return value is source or (
+        value.base is not None and (value.base is source or value.base is source.base)
+    )
+
+
+def is_object_array(value: Any) -> bool:
+    """Whether a value is an array of Python objects (explicit ``dtype=object``)."""
+    return value.__class__ is np.ndarray and value.dtype == object
+
+
+def gather(value: Any) -> Any:
+    """Return a list or object array of recorded numbers as one recorded array."""
+    from wengert.capture.answers import gather_list
+
+    if isinstance(value, np.ndarray):
+        return np.reshape(gather_list(value.ravel().tolist()), value.shape)
+    return gather_list(value)
+
+
+def operation_on_plain(operation: Operation, target: Any, key: Any, value: Any) -> None:
+    """Do a write on a plain buffer, with NumPy's own checks."""
+    if operation is STORE:
+        target[key] = value
+    else:
+        np.add.at(target, key, value)
+
+
+# Refusals
+
+
+def mixed_tapes() -> WengertError:
+    """Return the error of two tapes that meet in one operation."""
+    return RecordingError(
+        explain(
+            "values of two tapes meet in one operation",
+            "each wengert.record writes a tape of its own",
+            "pass the outer value as an argument of the inner function",
+        )
+    )
+
+
+def unsupported(function: Any) -> WengertError:
+    """Return the error of a function without an operation."""
+    module = getattr(function, "__module__", None) or "numpy"
+    name = getattr(function, "__name__", str(function))
+    return UnsupportedError(
+        explain(
+            f"{module}.{name} cannot be recorded",
+            "it has no rule in wengert",
+            "another NumPy function, a rule of your own (wengert.rule), or "
+            "wengert.stop_gradient(x) for its arguments to leave the tape",
+        )
+    )
+
+
+def read_only(target: Any) -> WengertError:
+    """Return the error of a write into a read-only array."""
+    return RecordingError(
+        explain(
+            f"a write into a read-only {type_of(target)}",
+            "assignment destination is read-only: NumPy made it a view of shared "
+            "elements (broadcast_to, diagonal), or the caller made it read-only",
+            "y = x.copy(), then write into y",
+        )
+    )
+
+
+# Operators.  The scalar methods are the inner loop of every recording of scalar code:
+# they do at once what `record_operation` does in general.
+
+BinaryFunction = Callable[[Any, Any], Any]
+PLAIN_NUMBERS = frozenset({float, int, np.float64})
+
+
+def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
+    """Return an operator method of recorded scalars."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedScalar, other: Any) -> Any:
+        tape = self._tape
+        kind = other.__class__
+        if kind is RecordedScalar and other._tape is tape:
+            second, number = other._index, other._value
+        elif kind in PLAIN_NUMBERS:
+            second, number = tape.number(other), other
+        else:
+            return general_binary(operation, self, other, reflected)
+        if tape.thread != get_ident():
+            tape.check_thread()
+        if reflected:
+            value = evaluate(number, self._value)
+            operands = (second, self._index)
+        else:
+            value = evaluate(self._value, number)
+            operands = (self._index, second)
+        operations = tape.operations
+        index = len(operations)
+        operations.append(operation)
+        tape.operands.append(operands)
+        tape.settings.append(NO_SETTINGS)
+        tape.types.append(FLOAT64 if value.__class__ is np.float64 else type_of(value))
+        tape.lines.append(user_line() if tape.keeps_lines else None)
+        tape.play.outputs.append(value)
+        return RecordedScalar(tape, index, value)
+
+    return method
+
+
+def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any:
+    """Record a binary operator, or hand it to the other operand."""
+    if right is None or isinstance(right, (str, bytes, dict, set)):
+        return NotImplemented
+    if reflected:
+        left, right = right, left
+    return record_operation(op, (left, right), NO_SETTINGS)
+
+
+def array_binary(name: str, reflected: bool) -> Any:
+    """Return an operator method of recorded arrays."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedArray, other: Any) -> Any:
+        return general_binary(operation, self, other, reflected)
+
+    return method
+
+
+def in_place(name: str) -> Any:
+    """Return an in-place operator method of recorded arrays, with NumPy's casting."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedArray, other: Any) -> Any:
+        result = general_binary(operation, self, other, False)
+        if result is not NotImplemented:
+            write_whole(self, result, operation.name)
+            return self
+        return result
+
+    return method
+
+
+def write_whole(target: RecordedArray, result: Any, name: str) -> None:
+    """Replace all elements of an array: ``out=``, ``+=``; shapes and casts as NumPy."""
+    shape, dtype = np.shape(result), plain(result).dtype
+    if shape != target.shape and np.broadcast_shapes(shape, target.shape) != target.shape:
+        raise ValueError(
+            f"non-broadcastable output operand with shape {target.shape} "
+            f"doesn't match the broadcast shape {shape}"
+        )
+    if not np.can_cast(dtype, target.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot cast ufunc '{name}' output from {dtype!r} to {target.dtype!r} "
+            "with casting rule 'same_kind'"
+        )
+    target._write(Ellipsis, result)
+
+
+def unary(name: str) -> Any:
+    """Return a unary operator method."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedValue) -> Any:
+        return record_operation(operation, (self,), NO_SETTINGS)
+
+    return method
+
+
+BINARY: dict[str, tuple[str, BinaryFunction]] = {
+    "add": ("add", operator.add),
+    "sub": ("subtract", operator.sub),
+    "mul": ("multiply", operator.mul),
+    "truediv": ("divide", operator.truediv),
+    "floordiv": ("floor_divide", operator.floordiv),
+    "mod": ("remainder", operator.mod),
+    "pow": ("power", operator.pow),
+    "and": ("bitwise_and", operator.and_),
+    "or": ("bitwise_or", operator.or_),
+    "xor": ("bitwise_xor", operator.xor),
+    "lshift": ("left_shift", operator.lshift),
+    "rshift": ("right_shift", operator.rshift),
+}
+COMPARISONS: dict[str, tuple[str, BinaryFunction]] = {
+    "lt": ("less", operator.lt),
+    "le": ("less_equal", operator.le),
+    "gt": ("greater", operator.gt),
+    "ge": ("greater_equal", operator.ge),
+    "eq": ("equal", operator.eq),
+    "ne": ("not_equal", operator.ne),
+}
+UNARY = {
+    "neg": "negative",
+    "pos": "positive",
+    "abs": "absolute",
+    "invert": "invert",
+}
+
+
+def _install_operators() -> None:
+    for short, (name, evaluate) in BINARY.items():
+        for prefix, reflected in (("", False), ("r", True)):
+            method = scalar_binary(name, evaluate, reflected)
+            setattr(RecordedScalar, f"__{prefix}{short}__", method)
+            method = array_binary(name, reflected)
+            setattr(RecordedArray, f"__{prefix}{short}__", method)
+        setattr(RecordedArray, f"__i{short}__", in_place(name))
+    RecordedArray.__matmul__ = array_binary("matmul", False)  # type: ignore[attr-defined]
+    RecordedArray.__rmatmul__ = array_binary("matmul", True)  # type: ignore[attr-defined]
+    RecordedArray.__imatmul__ = in_place("matmul")  # type: ignore[attr-defined]
+    for short, (name, evaluate) in COMPARISONS.items():
+        setattr(RecordedScalar, f"__{short}__", scalar_binary(name, evaluate, False))
+        setattr(RecordedArray, f"__{short}__", array_binary(name, False))
+    for short, name in UNARY.items():
+        setattr(RecordedValue, f"__{short}__", unary(name))
+
+
+_install_operators()

@@ -1,0 +1,76 @@
+"""Keys of ``x[key]``: from what a user writes to plain data and operands, and back."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from wengert.core.types import Recorded
+from wengert.ops.index import GETITEM, Placeholder, Slice
+
+
+def read(array: Any, key: Any) -> Any:
+    """Record ``array[key]``."""
+    encoded, operands = encode(key, array.shape)
+    return array.record(GETITEM, (array, *operands), {"key": encoded})
+
+
+def plain(key: Any) -> Any:
+    """Return a key with present plain contents in place of recorded ones."""
+    if isinstance(key, tuple):
+        return tuple(plain(part) for part in key)
+    if isinstance(key, list):
+        return [plain(part) for part in key]
+    if isinstance(key, slice):
+        return slice(*(plain(part) for part in (key.start, key.stop, key.step)))
+    return key._current() if isinstance(key, Recorded) else key  # type: ignore[attr-defined]
+
+
+def encode(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]]:
+    """Return a key as plain data, and the index arrays in it as operands.
+
+    A recorded integer stays data where one element is read or written; where the result
+    would be a view, Python needs the number, and `__index__` guards it.
+    """
+    parts = key if isinstance(key, tuple) else (key,)
+    one_element = len(parts) == len(shape) and all(is_integer(p) for p in parts)
+    operands: list[Any] = []
+    encoded: list[Any] = []
+    for part in parts:
+        if part is None or part is Ellipsis or part.__class__ is int:
+            encoded.append(part)
+        elif isinstance(part, slice):
+            encoded.append(Slice(*(bound(b) for b in (part.start, part.stop, part.step))))
+        elif is_integer(part) and not (one_element and isinstance(part, Recorded)):
+            encoded.append(operator.index(part))
+        else:
+            encoded.append(Placeholder(len(operands)))
+            operands.append(index_array(part))
+    return tuple(encoded), operands
+
+
+def is_integer(part: Any) -> bool:
+    """Whether a part of a key is one integer (not a bool)."""
+    if isinstance(part, (bool, np.bool_)):
+        return False
+    if isinstance(part, (int, np.integer)):
+        return True
+    return isinstance(part, Recorded) and np.ndim(part) == 0 and part.dtype.kind in "iu"  # type: ignore[attr-defined,arg-type]
+
+
+def bound(value: Any) -> int | None:
+    """Return a bound of a slice as an int; a recorded one is guarded."""
+    return None if value is None else operator.index(value)
+
+
+def index_array(part: Any) -> Any:
+    """Return an index array or mask as an operand; the count of a mask is guarded."""
+    if isinstance(part, list):
+        part = np.array(part, dtype=None if part else np.intp)
+    elif not isinstance(part, (Recorded, np.ndarray)):
+        part = np.asarray(part)
+    if isinstance(part, Recorded) and part.dtype == bool:  # type: ignore[attr-defined]
+        operator.index(np.count_nonzero(part))  # type: ignore[call-overload]
+    return part

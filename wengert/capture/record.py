@@ -1,0 +1,176 @@
+"""Recording: a function is called on recorded values, and the tape is what remains.
+
+A transformation inside a recording appends to the *same* tape: its inputs become fresh
+identity nodes, and it reads the segment that they open.  So nested derivatives need no
+levels, and perturbations cannot be confused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import answers, tree
+from wengert.capture.array import RecordedArray, RecordedValue, place, plain, wrap
+from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
+from wengert.core.types import type_of
+
+RECORDING: ContextVar[Tape | None] = ContextVar("wengert_recording", default=None)
+answers.RECORDING = RECORDING
+
+
+def active_tape() -> Tape | None:
+    """Return the tape that this thread is recording on, if any."""
+    tape = RECORDING.get()
+    return tape if tape is not None and tape.thread == get_ident() else None
+
+
+class Recording:
+    """While entered, this context records on a tape and NumPy's makers are answered."""
+
+    __slots__ = ("tape", "token")
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def __enter__(self) -> Tape:
+        self.tape.thread = get_ident()
+        self.token = RECORDING.set(self.tape)
+        answers.install()
+        return self.tape
+
+    def __exit__(self, *_: object) -> None:
+        answers.remove()
+        RECORDING.reset(self.token)
+        self.tape.thread = None
+
+
+class Segment:
+    """The part of a tape that one call of a function wrote.
+
+    Attributes
+    ----------
+    tape : Tape
+    nested : bool
+        Whether an outer recording goes on, so that derivatives must be recorded too.
+    start, stop : int
+        First node, and one past the last.
+    inputs : list of int
+        The nodes of the leaves that were made inputs.
+    result : the function's result, recorded
+    """
+
+    __slots__ = ("tape", "nested", "start", "stop", "inputs", "result")
+
+    def __init__(self, tape: Tape, nested: bool) -> None:
+        self.tape, self.nested = tape, nested
+        self.start = len(tape)
+        self.stop = self.start
+        self.inputs: list[int] = []
+        self.result: Any = None
+
+    def input(self, value: Any, name: str = "") -> Any:
+        """Return a recorded value that stands for one leaf of the arguments."""
+        tape = self.tape
+        if self.nested:
+            index, value = identity(tape, value)
+        else:
+            settings = {"name": name} if name else NO_SETTINGS
+            index = tape.append(INPUT, (), settings, type_of(value), strong(value))
+            tape.input_indices.append(index)
+        self.inputs.append(index)
+        return wrap(tape, index, value)
+
+
+def identity(tape: Tape, value: Any) -> tuple[int, Any]:
+    """Append an identity node of a value; return it and the plain value."""
+    source = place(tape, value)
+    if isinstance(value, RecordedArray):
+        value._own_storage().shared = True
+    value = plain(value)
+    index = tape.append(IDENTITY, (source,), NO_SETTINGS, type_of(value), strong(value))
+    return index, value
+
+
+def record_segment(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    wanted: Callable[[int, Any], Any],
+    kwargs: dict[str, Any],
+    tape: Tape | None = None,
+) -> Segment:
+    """Call a function on recorded arguments.
+
+    ``wanted(k, arg)`` prepares argument k: it returns the leaves' replacement, using
+    ``segment.input``; every other array argument is recorded by `protect`.
+    """
+    outer = active_tape() if tape is None else None
+    if tape is None:
+        tape = Tape() if outer is None else outer
+    segment = Segment(tape, outer is not None)
+    if outer is not None:
+        segment.result = call(function, args, wanted, kwargs, segment)
+    else:
+        with Recording(segment.tape):
+            segment.result = call(function, args, wanted, kwargs, segment)
+    segment.stop = len(segment.tape)
+    return segment
+
+
+def call(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    wanted: Callable[[int, Any], Any],
+    kwargs: dict[str, Any],
+    segment: Segment,
+) -> Any:
+    """Call a function with its arguments made recorded."""
+    given = [wanted(segment, k, arg) for k, arg in enumerate(args)]  # type: ignore[call-arg,arg-type]
+    keywords = {name: protect(segment, value) for name, value in kwargs.items()}
+    return function(*given, **keywords)
+
+
+def protect(segment: Segment, value: Any) -> Any:
+    """Return an argument that is not differentiated: its arrays become inputs too.
+
+    So the function may write into them, and the caller's arrays stay as they are.
+    """
+    if isinstance(value, (np.ndarray, RecordedArray)):
+        return segment_copy(segment, value)
+    if isinstance(value, (float, int, str, np.generic, RecordedValue)):
+        return value
+    leaves, structure = tree.flatten(value)
+    if not any(isinstance(leaf, (np.ndarray, RecordedArray)) for leaf in leaves):
+        return value
+    return tree.unflatten(structure, [protect(segment, leaf) for leaf in leaves])
+
+
+def segment_copy(segment: Segment, value: Any) -> Any:
+    """Return a recorded array with the contents of one that is not differentiated."""
+    kind = value.dtype.kind
+    if kind not in "biufc":
+        return value
+    tape = segment.tape
+    if segment.nested:
+        index, value = identity(tape, value)
+    else:
+        index = tape.append(INPUT, (), NO_SETTINGS, type_of(value), value)
+        tape.input_indices.append(index)
+    return wrap(tape, index, value)
+
+
+def leave(value: Any) -> Any:
+    """Return plain results: recorded leaves give their numbers."""
+    return tree.map_leaves(plain_result, value)
+
+
+def plain_result(value: Any) -> Any:
+    """Return the numbers of one result, in memory of their own."""
+    if isinstance(value, RecordedArray):
+        contents = value._current()
+        return contents.copy()
+    return plain(value)

@@ -1,0 +1,114 @@
+"""Ufuncs called with ``out=``, ``where=``, ``dtype=``, and their methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.array import (
+    RecordedArray,
+    RecordedValue,
+    record_operation,
+    unsupported,
+    write_whole,
+)
+from wengert.core.operation import DISPATCH, Operation
+from wengert.core.tape import NO_SETTINGS
+from wengert.errors import RecordingError, UnsupportedError, explain
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -> Any:
+    """Answer a ufunc call that `RecordedValue.__array_ufunc__` got."""
+    out = settings.pop("out", None)
+    if out is not None:
+        out = out[0] if len(out) == 1 else out
+    if method != "__call__":
+        return call_method(ufunc, method, inputs, out, settings)
+    operation = DISPATCH.get(ufunc)
+    if operation is None:
+        raise unsupported(ufunc)
+    where = settings.pop("where", True)
+    dtype = settings.pop("dtype", None)
+    settings.pop("casting", None), settings.pop("order", None)
+    settings.pop("subok", None)
+    if dtype is not None:
+        inputs = tuple(np.asarray(part).astype(dtype) if not isinstance(part, RecordedValue) else np.astype(part, dtype) for part in inputs)
+    if isinstance(operation, Operation):
+        if settings:
+            raise unsupported_setting(ufunc, settings)
+        result = record_any(operation, inputs, where)
+    else:
+        result = operation(*inputs, **settings)
+    return deliver(result, out, where, ufunc)
+
+
+def record_any(operation: Operation, inputs: Any, where: Any) -> Any:
+    """Record an operation; where a mask leaves elements out, NumPy does not warn."""
+    recorded = [part for part in inputs if isinstance(part, RecordedValue)]
+    if not recorded:  # only `out` or `where` is recorded
+        return operation.function(*inputs)
+    if where is True:
+        return record_operation(operation, inputs, NO_SETTINGS)
+    with np.errstate(all="ignore"):
+        return record_operation(operation, inputs, NO_SETTINGS)
+
+
+def deliver(result: Any, out: Any, where: Any, ufunc: Any) -> Any:
+    """Write a result into ``out``, or return it."""
+    if isinstance(result, tuple):
+        targets = out if isinstance(out, tuple) else (None,) * len(result)
+        return tuple(
+            deliver(part, target, where, ufunc)
+            for part, target in zip(result, targets, strict=True)
+        )
+    if where is not True:
+        if out is None:
+            raise UnsupportedError(
+                explain(
+                    f"{ufunc.__name__}(..., where=mask) without out=",
+                    "NumPy leaves the other elements uninitialised",
+                    f"np.{ufunc.__name__}(..., where=mask, out=np.zeros(...))",
+                )
+            )
+        result = np.where(where, result, out)
+    if out is None:
+        return result
+    check_out(out, ufunc.__name__)
+    write_whole(out, result, ufunc.__name__)
+    return out
+
+
+def check_out(out: Any, name: str) -> None:
+    """Raise unless ``out`` is a recorded array."""
+    if isinstance(out, RecordedArray):
+        return
+    raise RecordingError(
+        explain(
+            f"{name} was to write a recorded value into a plain array "
+            f"({out.dtype}{list(out.shape)})",
+            "the plain array was made outside the recording, or by a function that is "
+            "not answered; the derivative would be lost",
+            "make the array inside the function with np.zeros or np.empty, or write "
+            "y = y + x instead of y += x",
+        )
+    )
+
+
+def unsupported_setting(ufunc: Any, settings: Any) -> UnsupportedError:
+    """Return the error of a keyword that no operation has."""
+    names = ", ".join(settings)
+    return UnsupportedError(
+        explain(
+            f"np.{ufunc.__name__} with {names}",
+            "this keyword is not recorded",
+            f"np.{ufunc.__name__} without {names}",
+        )
+    )
+
+
+def call_method(ufunc: Any, method: str, inputs: Any, out: Any, settings: Any) -> Any:
+    """Answer ``ufunc.reduce``, ``accumulate``, ``outer``, ``at`` and ``reduceat``."""
+    from wengert.capture.ufunc_methods import METHODS
+
+    return METHODS[method](ufunc, inputs, out, settings)

@@ -1,0 +1,1 @@
+"""The tape itself: nodes, operations, types, and what a legal tape is."""

@@ -1,0 +1,597 @@
+"""The tape (Wengert list), its nodes by hand, and a play: one run's numbers.
+
+A `Tape` keeps parallel lists, one entry a node, in the order of recording.  `CompNode`
+objects are handles (tape, index) that a person holds; a recording never makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from threading import get_ident
+from typing import Any, overload
+
+import numpy as np
+
+from wengert.core.operation import REGISTRY, Operation, constant_of, linear
+from wengert.core.types import Recorded, Type, type_of
+from wengert.errors import Line, RecordingError, TapeError, describe_line, explain
+
+NO_SETTINGS: dict[str, Any] = {}
+PYTHON_NUMBERS = (bool, int, float, complex)
+
+
+def _no_value(**settings: Any) -> Any:
+    raise AssertionError("inputs and constants are not evaluated")
+
+
+INPUT = constant_of("input", _no_value, numpy=())
+CONSTANT = constant_of("constant", _no_value, numpy=())
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+IDENTITY = linear("identity", _same, transpose=lambda g, x: g, native="x")
+
+
+def _check_guard(value: Any, *, kind: str, expected: Any) -> Any:
+    return value
+
+
+#: A recorded fact that must hold at replay; its operand is the value Python asked for.
+GUARD = constant_of("guard", _check_guard, numpy=())
+
+
+class Play:
+    """One run's numbers: outputs and gradients, indexed by node."""
+
+    __slots__ = ("outputs", "gradients", "is_complete")
+
+    def __init__(self, length: int = 0) -> None:
+        self.outputs: list[Any] = [None] * length
+        self.gradients: list[Any] = [None] * length
+        #: Whether a forward sweep has run, and not only what rules read was kept.
+        self.is_complete = False
+
+
+class Tape:
+    """A Wengert list: operations and constants in the order they were done.
+
+    Build one by hand with node classes, or let `wengert.record` write it.
+
+    Examples
+    --------
+    >>> from wengert import ConstantNode, Multiply, Tape
+    >>> tape = Tape()
+    >>> a, b = ConstantNode(2, tape), ConstantNode(3, tape)
+    >>> o = Multiply(a, b, tape)
+    >>> f = Multiply(ConstantNode(5, tape), o, tape)
+    >>> tape.forward()
+    >>> tape.backward()
+    >>> o.gradient, a.gradient, b.gradient
+    (5, 15, 10)
+    """
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self.operands: list[tuple[int, ...]] = []
+        self.settings: list[dict[str, Any]] = []
+        self.types: list[Any] = []
+        self.lines: list[Line | None] = []
+        self.input_indices: list[int] = []
+        self.chosen_outputs: list[int] | None = None
+        self.play = Play()
+        #: Whether lines and guards are written down (not in a first-order gradient).
+        self.keeps_lines = False
+        self.keeps_guards = False
+        #: The thread that may append while a recording is under way; None otherwise.
+        self.thread: int | None = None
+        #: How arguments and results nest, when `record` made the tape.
+        self.structure: tuple[Any, Any] | None = None
+        self._nodes: dict[int, CompNode] = {}
+        self._numbers: dict[tuple[type, Any], int] = {}
+        self._arrays: dict[int, tuple[Any, Any, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.operations)
+
+    # Writing
+
+    def append(
+        self,
+        operation: Operation,
+        operands: tuple[int, ...],
+        settings: dict[str, Any],
+        type_: Any,
+        output: Any = None,
+        line: Line | None = None,
+    ) -> int:
+        """Append one node and return its index."""
+        index = len(self.operations)
+        self.operations.append(operation)
+        self.operands.append(operands)
+        self.settings.append(settings)
+        self.types.append(type_)
+        self.lines.append(line)
+        self.play.outputs.append(output)
+        return index
+
+    def number(self, value: Any) -> int:
+        """Return the constant node of a Python or NumPy number, one node a number."""
+        # Zeros by their sign, which == does not see.
+        key = (value.__class__, value if value else repr(value))
+        index = self._numbers.get(key)
+        if index is None:
+            index = self.append(
+                CONSTANT, (), {"value": value}, type_of(value), strong(value)
+            )
+            self._numbers[key] = index
+        return index
+
+    def array(self, value: Any) -> int:
+        """Return a constant node with the present contents of a plain array.
+
+        The contents are copied, so that the caller may refill the array; an array met
+        again is compared with that copy.
+        """
+        known = self._arrays.get(id(value))
+        if known is not None and known[0] is value and same_contents(value, known[1]):
+            return known[2]
+        copy = value if not value.flags.writeable and value.flags.owndata else None
+        copy = value.copy() if copy is None else copy
+        index = self.append(CONSTANT, (), {"value": copy}, type_of(copy), copy)
+        self._arrays[id(value)] = (value, copy, index)
+        return index
+
+    def constant(self, value: Any) -> int:
+        """Return a constant node of a number or an array."""
+        if isinstance(value, np.ndarray):
+            return self.array(value)
+        return self.number(value)
+
+    def check_thread(self) -> None:
+        """Raise unless this thread is recording on this tape."""
+        if self.thread == get_ident():
+            return
+        if self.thread is None:
+            raise RecordingError(
+                explain(
+                    "a recorded value was used after its recording ended",
+                    "its tape is closed: what is computed now would not be on it",
+                    "return the value from the function (grad(..., has_aux=True)), or "
+                    "take its number with wengert.stop_gradient inside the function",
+                )
+            )
+        raise RecordingError(
+            explain(
+                "a recorded value was used in another thread",
+                "a tape is written by the one thread that records it",
+                "call wengert.grad, or wengert.record, inside each thread",
+            )
+        )
+
+    # The tape by hand
+
+    def add(self, node: CompNode) -> None:
+        """Add a node at the end; `CompNode.__init__` calls it."""
+        operation, operands, settings = node._statement()
+        node.index = self.append(operation, operands, settings, None)
+        self._nodes[node.index] = node
+
+    def node(self, index: int) -> CompNode:
+        """Return the node at an index."""
+        known = self._nodes.get(index)
+        if known is None:
+            known = object.__new__(node_class(self.operations[index]))
+            known.tape, known.index = self, index
+            self._nodes[index] = known
+        return known
+
+    @property
+    def computations(self) -> Computations:
+        """The nodes, in order."""
+        return Computations(self)
+
+    @property
+    def inputs(self) -> list[CompNode]:
+        """The input nodes, in the order of the arguments."""
+        return [self.node(index) for index in self.input_indices]
+
+    @property
+    def outputs(self) -> list[CompNode]:
+        """The output nodes: the last node unless set."""
+        return [self.node(index) for index in self.output_indices]
+
+    @outputs.setter
+    def outputs(self, nodes: Sequence[CompNode]) -> None:
+        self.chosen_outputs = [self._own(node).index for node in nodes]
+
+    @inputs.setter
+    def inputs(self, nodes: Sequence[CompNode]) -> None:
+        self.input_indices = [self._own(node).index for node in nodes]
+
+    @property
+    def output_indices(self) -> list[int]:
+        """Indices of the output nodes."""
+        if self.chosen_outputs is not None:
+            return self.chosen_outputs
+        return [len(self) - 1] if len(self) else []
+
+    def _own(self, node: CompNode) -> CompNode:
+        if node.tape is self:
+            return node
+        raise TapeError(
+            explain(
+                f"{node!r} belongs to another tape",
+                "nodes refer to each other by their place on one tape",
+                "build both nodes on the same tape",
+            )
+        )
+
+    def resolve(self) -> None:
+        """Find the operands of users' nodes, which name them as attributes."""
+        for index, node in self._nodes.items():
+            if not self.operands[index] and type(node)._generated is None:
+                operands = tuple(self._own(part).index for part in node_parts(node))
+                self.operands[index] = operands
+
+    def line(self, index: int) -> str:
+        """Return ``file.py:12``, the user's line of a node, or an empty string."""
+        return describe_line(self.lines[index])
+
+    # Delegations: what other folders do with a tape
+
+    def forward(self) -> None:
+        """Run every node in order, on the tape's own play."""
+        from wengert.execute.interpret import forward
+
+        forward(self)
+
+    def backward(self, gradient: Any = None) -> None:
+        """Set all gradients to 0, seed the outputs, run every node in reverse.
+
+        Parameters
+        ----------
+        gradient : array of the output's shape, or a list with one an output; default ones
+        """
+        from wengert.derive.reverse import backward
+
+        backward(self, gradient)
+
+    def __call__(self, *args: Any) -> Any:
+        """Replay the tape at new arguments; the structure is the recorded one."""
+        from wengert.execute.interpret import replay
+
+        return replay(self, args)
+
+    def function(
+        self, inputs: Sequence[CompNode], outputs: Sequence[CompNode] | CompNode
+    ) -> Callable[..., Any]:
+        """Return the function from some nodes to others that this tape computes."""
+        from wengert.execute.interpret import tape_function
+
+        return tape_function(self, inputs, outputs)
+
+    def verify(self) -> Tape:
+        """Raise `TapeError` unless the tape is legal; return it."""
+        from wengert.core.verify import verify
+
+        verify(self)
+        return self
+
+    def fingerprint(self) -> str:
+        """Return a stable hash of operations, settings and constants."""
+        from wengert.core.verify import fingerprint
+
+        return fingerprint(self)
+
+    def __str__(self) -> str:
+        from wengert.show.listing import listing
+
+        return listing(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"<tape of {len(self)} nodes, {len(self.input_indices)} inputs, "
+            f"{len(self.output_indices)} outputs>"
+        )
+
+    # Pickling: plain data.  Operations travel by name, lines as text.
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.resolve()
+        state = {
+            name: getattr(self, name)
+            for name in (
+                "operations operands settings types input_indices chosen_outputs "
+                "structure"
+            ).split()
+        }
+        state["lines"] = [self.line(index) for index in range(len(self))]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__()  # type: ignore[misc]
+        lines = state.pop("lines")
+        self.__dict__.update(state)
+        self.lines = [None] * len(lines)
+        self.line = lines.__getitem__  # type: ignore[method-assign]
+        self.play = Play(len(lines))
+
+
+class Computations(Sequence["CompNode"]):
+    """The nodes of a tape as a sequence; nodes are made when asked for."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    def __len__(self) -> int:
+        return len(self._tape)
+
+    @overload
+    def __getitem__(self, index: int) -> CompNode: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[CompNode]: ...
+
+    def __getitem__(self, index: int | slice) -> CompNode | list[CompNode]:
+        if isinstance(index, slice):
+            return [self._tape.node(k) for k in range(*index.indices(len(self)))]
+        return self._tape.node(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[CompNode]:
+        return (self._tape.node(k) for k in range(len(self)))
+
+
+class CompNode:
+    """A node of a tape; subclass it to write an operation of your own by hand.
+
+    A subclass names its inputs as attributes, computes ``self.output`` in `forward` and
+    pushes to its inputs with `add_gradient` in `backward`, both in NumPy terms.
+
+    Examples
+    --------
+    >>> from wengert import CompNode, ConstantNode, Tape
+    >>> class Cube(CompNode):
+    ...     def __init__(self, x, tape):
+    ...         self.x = x
+    ...         super().__init__(tape)
+    ...
+    ...     def forward(self):
+    ...         self.output = self.x.output**3
+    ...
+    ...     def backward(self):
+    ...         self.x.add_gradient(self.gradient * 3 * self.x.output**2)
+    >>> tape = Tape()
+    >>> x = ConstantNode(2.0, tape)
+    >>> y = Cube(x, tape)
+    >>> tape.forward()
+    >>> tape.backward()
+    >>> y.output, x.gradient
+    (8.0, 12.0)
+    """
+
+    tape: Tape
+    index: int
+    #: The operation of a generated class; None for a class written by a user.
+    _generated: Operation | None = None
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        tape.add(self)
+
+    def _statement(self) -> tuple[Operation, tuple[int, ...], dict[str, Any]]:
+        from wengert.core.user_node import user_operation
+
+        return user_operation(type(self)), (), {"node": self}
+
+    @property
+    def operation(self) -> Operation:
+        """What the node does."""
+        return self.tape.operations[self.index]
+
+    @property
+    def inputs(self) -> tuple[CompNode, ...]:
+        """The nodes it reads."""
+        self.tape.resolve()
+        return tuple(self.tape.node(k) for k in self.tape.operands[self.index])
+
+    @property
+    def output(self) -> Any:
+        """Its value in the tape's own play."""
+        value = self.tape.play.outputs[self.index]
+        if value is None and self.tape.play.is_complete:
+            from wengert.execute.interpret import recompute
+
+            value = recompute(self.tape, self.index)
+        return value
+
+    @output.setter
+    def output(self, value: Any) -> None:
+        self.tape.play.outputs[self.index] = value
+
+    @property
+    def gradient(self) -> Any:
+        """Its gradient (adjoint) in the tape's own play; zeros if it reached nothing."""
+        gradients = self.tape.play.gradients
+        value = gradients[self.index] if self.index < len(gradients) else None
+        if value is not None:
+            return value
+        output = self.output
+        return 0 if output is None or np.ndim(output) == 0 else np.zeros_like(output)
+
+    @gradient.setter
+    def gradient(self, value: Any) -> None:
+        gradients = self.tape.play.gradients
+        gradients.extend([None] * (self.index + 1 - len(gradients)))
+        gradients[self.index] = value
+
+    def set_gradient(self, gradient: Any) -> None:
+        """Replace the gradient."""
+        self.gradient = gradient
+
+    def add_gradient(self, gradient: Any) -> None:
+        """Add to the gradient; never in place."""
+        self.gradient = self.gradient + gradient
+
+    @property
+    def line(self) -> str:
+        """``file.py:12``, the user's line it came from."""
+        return self.tape.line(self.index)
+
+    def forward(self) -> None:
+        """Compute ``self.output`` from the inputs' outputs."""
+        from wengert.execute.interpret import forward_node
+
+        forward_node(self)
+
+    def backward(self) -> None:
+        """Push ``self.gradient`` to the inputs with `add_gradient`."""
+        from wengert.derive.reverse import backward_node
+
+        backward_node(self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} node {getattr(self, 'index', '?')}>"
+
+
+class ConstantNode(CompNode):
+    """A number or an array on the tape; change its `value` and play again.
+
+    Parameters
+    ----------
+    value : number or array
+    tape : Tape
+    """
+
+    _generated = CONSTANT
+
+    def __init__(self, value: Any, tape: Tape) -> None:
+        self._value = value
+        super().__init__(tape)
+
+    def _statement(self) -> tuple[Operation, tuple[int, ...], dict[str, Any]]:
+        value = self.__dict__.pop("_value")
+        if isinstance(value, (list, tuple)):
+            value = np.asarray(value)
+        return CONSTANT, (), {"value": value}
+
+    @property
+    def value(self) -> Any:
+        """The constant; assigning changes every later play."""
+        return self.tape.settings[self.index]["value"]
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.tape.settings[self.index] = {"value": value}
+
+
+class OperationNode(CompNode):
+    """Base of the generated node classes: ``Multiply(left, right, tape)``.
+
+    Operands are nodes, recorded arrays or numbers; settings go by keyword.  The tape may
+    be left out where an operand has one.
+    """
+
+    def __init__(self, *operands: Any, **settings: Any) -> None:
+        if operands and isinstance(operands[-1], Tape):
+            *parts, self.tape = operands
+        else:
+            parts = list(operands)
+            self.tape = settings.pop("tape", None) or tape_of(parts, type(self))
+        self._parts = (tuple(parts), settings)
+        if any(isinstance(part, Recorded) for part in parts):
+            self._record()
+        else:
+            super().__init__(self.tape)
+
+    def _statement(self) -> tuple[Operation, tuple[int, ...], dict[str, Any]]:
+        operands, settings = self.__dict__.pop("_parts")
+        tape, operation = self.tape, type(self)._generated
+        assert operation is not None
+        indices = tuple(
+            tape._own(part).index if isinstance(part, CompNode) else tape.constant(part)
+            for part in operands
+        )
+        return operation, indices, settings or NO_SETTINGS
+
+    def _record(self) -> None:
+        operands, settings = self.__dict__.pop("_parts")
+        values = [p.output if isinstance(p, CompNode) else p for p in operands]
+        recorded = next(part for part in operands if isinstance(part, Recorded))
+        result = recorded.record(type(self)._generated, tuple(values), settings)
+        self.index = result._index
+        self.tape.play.outputs[self.index] = result
+        self.tape._nodes[self.index] = self
+
+
+def tape_of(parts: Sequence[Any], kind: type) -> Tape:
+    """Return the tape of the first operand that has one."""
+    for part in parts:
+        if isinstance(part, CompNode):
+            return part.tape
+        if isinstance(part, Recorded):
+            return part._tape  # type: ignore[attr-defined, no-any-return]
+    raise TapeError(
+        explain(
+            f"{kind.__name__} was given no tape",
+            "none of its operands is a node or a recorded array",
+            f"{kind.__name__}(..., tape)",
+        )
+    )
+
+
+def node_parts(node: CompNode) -> list[CompNode]:
+    """Return the nodes that a user's node holds as attributes, lists included."""
+    parts: list[CompNode] = []
+    for value in vars(node).values():
+        if isinstance(value, CompNode):
+            parts.append(value)
+        elif isinstance(value, (list, tuple)):
+            parts += [part for part in value if isinstance(part, CompNode)]
+    return parts
+
+
+SPECIAL_NAMES = {"matmul": "MatMul", "getitem": "GetItem", "constant": "Constant"}
+_CLASSES: dict[str, type[CompNode]] = {"constant": ConstantNode}
+
+
+def class_name(operation: Operation) -> str:
+    """Return the name of an operation's node class: ``broadcast_to`` -> BroadcastTo."""
+    name = operation.name
+    return SPECIAL_NAMES.get(name) or "".join(p.capitalize() for p in name.split("_"))
+
+
+def node_class(operation: Operation) -> type[CompNode]:
+    """Return the node class of an operation, made from its one statement."""
+    name = operation.name
+    known = _CLASSES.get(name)
+    if known is None:
+        fields = {
+            "_generated": operation,
+            "__doc__": f"Node of the operation `{name}`: ``{class_name(operation)}"
+            "(*operands, tape, **settings)``.",
+            "__module__": "wengert.nodes",
+        }
+        known = type(class_name(operation), (OperationNode,), fields)
+        if REGISTRY.get(name) is operation:
+            _CLASSES[name] = known
+    return known
+
+
+def strong(value: Any) -> Any:
+    """Return a Python number as the NumPy number of the same kind."""
+    return np.asarray(value)[()] if value.__class__ in PYTHON_NUMBERS else value
+
+
+def same_contents(array: Any, copy: Any) -> bool:
+    """Whether two arrays hold the same bytes."""
+    if array.shape != copy.shape or array.dtype != copy.dtype:
+        return False
+    return bool(np.array_equal(array, copy)) and array.tobytes() == copy.tobytes()
+
+
+def make_type(shape: Sequence[int], dtype: Any) -> Type:
+    """Return a `Type` from a shape and anything NumPy takes for a dtype."""
+    return Type(tuple(shape), np.dtype(dtype))

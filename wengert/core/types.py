@@ -1,0 +1,78 @@
+"""Shapes and dtypes of nodes, the weakness of Python numbers included."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+class Type(NamedTuple):
+    """Shape and dtype of a node's output.
+
+    `weak` marks a Python number, which takes the dtype of what it meets (NEP 50).
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    weak: bool = False
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __str__(self) -> str:
+        name = f"{self.dtype}*" if self.weak else str(self.dtype)
+        return f"{name}[{', '.join(map(str, self.shape))}]" if self.shape else name
+
+
+WEAK: dict[type, Type] = {
+    kind: Type((), np.dtype(kind), weak=kind is not bool)
+    for kind in (bool, int, float, complex)
+}
+
+
+@lru_cache(maxsize=65536)
+def array_type(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Type:
+    """Return the type of an array; the same object for the same shape and dtype."""
+    return Type(shape, dtype)
+
+
+FLOAT64 = array_type((), np.dtype(np.float64))
+BOOL = array_type((), np.dtype(np.bool_))
+
+
+def type_of(value: Any) -> Any:
+    """Return the `Type` of a plain value; a tuple of them for a tuple."""
+    kind = value.__class__
+    if kind is np.float64:
+        return FLOAT64
+    if kind in WEAK:
+        return WEAK[kind]
+    if kind is tuple:
+        return tuple(type_of(part) for part in value)
+    return array_type(value.shape, value.dtype)
+
+
+class Recorded:
+    """Base of the recorded values, so that every folder can recognise one.
+
+    `capture.array` has the two concrete classes.
+    """
+
+    __slots__ = ()
+
+    def record(
+        self, operation: Any, operands: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Any:
+        """Append an operation to this value's tape and return its recorded result."""
+        raise NotImplementedError

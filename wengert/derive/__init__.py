@@ -1,0 +1,1 @@
+"""A tape in; a new tape, or a fact about it, out."""

@@ -1,0 +1,149 @@
+"""The forward sweep: tangents from a tape's inputs to its outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.operation import Operation
+from wengert.core.tape import Tape
+from wengert.core.types import Type
+from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode
+
+Tangents = Gradients
+
+
+def push(tape: Tape, start: int, stop: int, tangents: Tangents, records: bool) -> None:
+    """Push the tangents of some nodes through the stretch of tape from `start`.
+
+    `tangents` gains the tangent of every node that one reaches; the others are zero.
+    """
+    if records:
+        sweep(tape, start, stop, tangents, RecordedMode(tape))
+        return
+    with np.errstate(all="ignore"):
+        sweep(tape, start, stop, tangents, PlainMode(tape, absorb=True))
+
+
+def sweep(tape: Tape, start: int, stop: int, tangents: Tangents, mode: Mode) -> None:
+    """Go through the nodes in order and compute the tangent of each."""
+    operands, operations = tape.operands, tape.operations
+    for index in range(start, stop):
+        inputs = operands[index]
+        for operand in inputs:
+            if operand in tangents:
+                break
+        else:
+            continue
+        if operations[index].kind == "constant" or index in tangents:
+            continue
+        tangent = node_tangent(tape, index, tangents, mode)
+        if tangent is not None:
+            tangents[index] = fit_tangent(tangent, tape.types[index])
+
+
+def node_tangent(tape: Tape, index: int, tangents: Tangents, mode: Mode) -> Any:
+    """Return the tangent of one node."""
+    operation, inputs = tape.operations[index], tape.operands[index]
+    settings = tape.settings[index]
+    parts = tuple(tangents.get(operand) for operand in inputs)
+    if operation.kind == "linear":
+        return operation.function(parts[0], **settings) if not mode.records else (
+            parts[0].record(operation, parts, settings)
+            if hasattr(parts[0], "record")
+            else operation.function(parts[0], **settings)
+        )
+    values = [mode.read(operand) for operand in inputs]
+    if operation.partials:
+        return elementwise_tangent(operation, parts, mode.read(index), values, mode)
+    if operation.kind == "multilinear":
+        return multilinear_tangent(operation, parts, values, settings)
+    if operation.jvp is None:
+        return transpose_vjp(operation, parts, mode.read(index), values, settings)
+    return operation.jvp(parts, mode.read(index), *values, **settings)
+
+
+def elementwise_tangent(
+    operation: Operation, parts: Any, result: Any, values: list[Any], mode: Mode
+) -> Any:
+    """Return the sum of partial times tangent."""
+    total = None
+    for tangent, partial in zip(parts, operation.partials, strict=False):
+        if tangent is None:
+            continue
+        if partial == 1:
+            c = tangent
+        elif partial == -1:
+            c = -tangent
+        else:
+            c = mode.product(tangent, partial(result, *values))  # type: ignore[operator]
+        total = c if total is None else total + c
+    return total
+
+
+def multilinear_tangent(
+    operation: Operation, parts: Any, values: list[Any], settings: Any
+) -> Any:
+    """Return the sum of the operation with one operand replaced by its tangent."""
+    from wengert.core.operation import apply
+
+    total = None
+    for k, tangent in enumerate(parts):
+        if tangent is None:
+            continue
+        replaced = [*values[:k], tangent, *values[k + 1 :]]
+        c = apply(operation, *replaced, **settings)
+        total = c if total is None else total + c
+    return total
+
+
+def transpose_vjp(
+    operation: Operation, parts: Any, result: Any, values: list[Any], settings: Any
+) -> Any:
+    """Return the forward rule of an operation that states its reverse rule only.
+
+    The reverse rule is linear in the gradient: its own reverse sweep is the forward rule.
+    """
+    from wengert.api import vjp
+    from wengert.core.types import type_of
+    from wengert.derive.modes import fit, zeros_like_type
+    from wengert.derive.reverse import as_type
+
+    places = [k for k, tangent in enumerate(parts) if tangent is not None]
+    likes = [as_type(values[k], type_of) for k in places]
+    likes = [Type(like.shape, like.dtype) for like in likes]
+
+    def pull(g: Any) -> Any:
+        assert operation.vjp is not None
+        pulled = operation.vjp(g, result, *values, **settings)
+        pulled = pulled if isinstance(pulled, tuple) else (pulled,)
+        return tuple(
+            zeros_like_type(like) if pulled[k] is None else fit(pulled[k], like)
+            for k, like in zip(places, likes, strict=True)
+        )
+
+    return vjp(pull, zero_gradient(result, type_of))[1](
+        tuple(parts[k] for k in places)
+    )[0]
+
+
+def zero_gradient(result: Any, type_of: Any) -> Any:
+    """Return zeros in the structure of a node's result."""
+    from wengert.derive.modes import zeros_like_type
+    from wengert.derive.reverse import as_type
+
+    if isinstance(result, tuple) and not isinstance(result, Type):
+        return [zero_gradient(part, type_of) for part in result]
+    return zeros_like_type(as_type(result, type_of))
+
+
+def fit_tangent(tangent: Any, like: Any) -> Any:
+    """Return a tangent in the shape of its node, real where the node is real."""
+    if not isinstance(like, Type):
+        return tangent
+    if np.shape(tangent) != like.shape:
+        tangent = np.broadcast_to(tangent, like.shape)
+    if like.dtype.kind == "f" and tangent.dtype.kind == "c":
+        tangent = np.real(tangent)
+    return tangent

@@ -1,0 +1,155 @@
+"""How derivatives are added up: on plain numbers, or recorded on the tape.
+
+The sweeps in `forward` and `reverse` are written once.  A mode says how they read a
+node's output, multiply a gradient by a partial, and accumulate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.array import handle
+from wengert.core.operation import apply
+from wengert.core.tape import Tape
+from wengert.core.types import Type
+from wengert.ops.chain import CHAIN_PRODUCT, chain_product
+from wengert.ops.index import INDEX_ADD, STORE, add_in_place, region, store_in_place
+
+Gradients = dict[int, Any]
+
+
+def fit(g: Any, like: Type) -> Any:
+    """Return a gradient in the shape and dtype of the value that it belongs to.
+
+    What broadcasting repeated is summed, a real value takes the real part.
+    """
+    shape = np.shape(g)
+    if shape != like.shape:
+        g = unbroadcast(g, shape, like.shape)
+    kind = like.dtype.kind
+    if kind not in "fc":
+        return g
+    dtype = np.dtype(type(g)) if not hasattr(g, "dtype") else g.dtype
+    if dtype.kind == "c" and kind == "f":
+        g = np.real(g)
+        dtype = g.dtype
+    if dtype is not like.dtype and dtype != like.dtype and not like.weak:
+        g = g.astype(like.dtype) if hasattr(g, "astype") else like.dtype.type(g)
+    return g
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...], target: tuple[int, ...]) -> Any:
+    """Return `g` summed over the axes along which `target` was repeated."""
+    extra = len(shape) - len(target)
+    if extra < 0 or np.prod(shape) < np.prod(target):
+        return np.broadcast_to(g, target)
+    axes = tuple(range(extra)) + tuple(
+        k + extra for k, n in enumerate(target) if n == 1 and shape[k + extra] != 1
+    )
+    return np.reshape(np.sum(g, axis=axes), target) if axes else np.reshape(g, target)
+
+
+def zeros_like_type(like: Type) -> Any:
+    """Return a zero gradient for a value of this type."""
+    dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
+    return np.zeros(like.shape, dtype) if like.shape else dtype.type(0)
+
+
+class PlainMode:
+    """Derivatives as plain numbers: nobody differentiates them further.
+
+    `absorb` decides what zero times a non-finite partial is.
+    """
+
+    records = False
+
+    def __init__(self, tape: Tape, absorb: bool = False) -> None:
+        self.tape = tape
+        self.outputs = tape.play.outputs
+        self.product: Callable[[Any, Any], Any] = (
+            chain_product if absorb else np.multiply
+        )
+        #: Nodes whose gradient buffer belongs to the sweep, and may be added to in place.
+        self.owned: set[int] = set()
+
+    def read(self, index: int) -> Any:
+        """Return a node's output, or its type where no rule needs the numbers."""
+        output = self.outputs[index]
+        return self.tape.types[index] if output is None else output
+
+    def add(self, gradients: Gradients, index: int, g: Any) -> None:
+        """Add to the gradient of a node."""
+        previous = gradients.get(index)
+        if previous is None:
+            gradients[index] = g
+        elif index in self.owned:
+            previous += g
+            gradients[index] = previous
+        else:
+            gradients[index] = previous + g
+            self.owned.add(index)
+
+    def add_at(
+        self, gradients: Gradients, index: int, g: Any, indices: Any, key: Any
+    ) -> None:
+        """Add to the gradient of the elements that were read."""
+        buffer = gradients.get(index)
+        if buffer is None:
+            buffer = zeros_like_type(self.tape.types[index])
+        elif index not in self.owned:
+            buffer = buffer.copy()
+        self.owned.add(index)
+        add_in_place(buffer, g, *indices, chain=(), key=key)
+        gradients[index] = buffer
+
+    def clear_written(self, index: int, g: Any, indices: Any, where: Any) -> Any:
+        """Return the gradient of a stored-to array before the store."""
+        if index not in self.owned or not g.flags.writeable:
+            g = g.copy()
+        store_in_place(g, 0.0, *indices, **where)
+        return g
+
+
+class RecordedMode:
+    """Derivatives as recorded values on the same tape, for higher orders."""
+
+    records = True
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.owned: set[int] = set()
+
+    def product(self, g: Any, partial: Any) -> Any:
+        """Return gradient times partial, a zero absorbing what is not finite."""
+        return apply(CHAIN_PRODUCT, g, partial)
+
+    def read(self, index: int) -> Any:
+        """Return a node's output as a recorded value, or its type."""
+        if self.tape.play.outputs[index] is None:
+            return self.tape.types[index]
+        return handle(self.tape, index)
+
+    def add(self, gradients: Gradients, index: int, g: Any) -> None:
+        """Add to the gradient of a node."""
+        previous = gradients.get(index)
+        gradients[index] = g if previous is None else previous + g
+
+    def add_at(
+        self, gradients: Gradients, index: int, g: Any, indices: Any, key: Any
+    ) -> None:
+        """Add to the gradient of the elements that were read."""
+        buffer = gradients.get(index)
+        if buffer is None:
+            buffer = zeros_like_type(self.tape.types[index])
+        gradients[index] = apply(INDEX_ADD, buffer, g, *indices, chain=(), key=key)
+
+    def clear_written(self, index: int, g: Any, indices: Any, where: Any) -> Any:
+        """Return the gradient of a stored-to array before the store."""
+        return apply(STORE, g, 0.0, *indices, **where)
+
+
+Mode = PlainMode | RecordedMode
+__all__ = ["Mode", "PlainMode", "RecordedMode", "fit", "region", "zeros_like_type"]

@@ -1,0 +1,347 @@
+"""The reverse sweep: gradients from a tape's outputs back to its inputs.
+
+One loop reads a stretch of the tape backwards.  It runs on plain numbers when nobody
+differentiates further, and on recorded values otherwise (`derive.modes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.operation import Operation
+from wengert.core.tape import CompNode, Tape, node_class
+from wengert.core.types import Type
+from wengert.derive.modes import (
+    Gradients,
+    Mode,
+    PlainMode,
+    RecordedMode,
+    fit,
+    region,
+    zeros_like_type,
+)
+from wengert.errors import DerivativeError, RuleError, explain
+from wengert.ops.index import GETITEM, ITEM, STORE, last_writer
+
+
+def depends_on(tape: Tape, wanted: Sequence[int], start: int, stop: int) -> bytearray:
+    """Return for every node whether it depends on a wanted one, through derivatives."""
+    active = bytearray(stop)
+    for index in wanted:
+        active[index] = 1
+    operands = tape.operands
+    operations = tape.operations
+    for index in range(start, stop):
+        for operand in operands[index]:
+            if active[operand]:
+                if operations[index].kind != "constant":
+                    active[index] = 1
+                break
+    return active
+
+
+def sweep(
+    tape: Tape,
+    start: int,
+    stop: int,
+    gradients: Gradients,
+    active: bytearray,
+    mode: Mode,
+    keep: bool = False,
+) -> None:
+    """Push gradients from node ``stop - 1`` down to `start`.
+
+    Gradients of nodes that were passed are dropped, unless `keep`; those of the wanted
+    nodes (which have no active operand) stay.
+    """
+    operations, operands, types = tape.operations, tape.operands, tape.types
+    read, add, product = mode.read, mode.add, mode.product
+    for index in range(stop - 1, start - 1, -1):
+        g = gradients.get(index)
+        if g is None or not active[index]:
+            continue
+        inputs = operands[index]
+        if not inputs:
+            continue
+        operation = operations[index]
+        partials = operation.partials
+        if not partials:
+            push_general(tape, index, g, gradients, active, mode)
+        else:
+            values = [read(operand) for operand in inputs]
+            result = read(index)
+            like = types[index]
+            for operand, partial in zip(inputs, partials, strict=False):
+                if not active[operand]:
+                    continue
+                if partial == 1:
+                    c = g
+                elif partial == -1:
+                    c = -g
+                else:
+                    c = product(g, partial(result, *values))  # type: ignore[operator]
+                if types[operand] is not like or c.__class__ is not np.float64:
+                    c = fit(c, types[operand])
+                add(gradients, operand, c)
+        if not keep and any([active[operand] for operand in inputs]):
+            del gradients[index]
+            mode.owned.discard(index)
+
+
+def push_general(
+    tape: Tape,
+    index: int,
+    g: Any,
+    gradients: Gradients,
+    active: bytearray,
+    mode: Mode,
+) -> None:
+    """Push the gradient of a node that is not elementwise to its operands."""
+    operation, inputs = tape.operations[index], tape.operands[index]
+    settings, types = tape.settings[index], tape.types
+    if operation is ITEM:
+        parts = gradients.setdefault(inputs[0], [None] * len(types[inputs[0]]))
+        position = settings["result"]
+        parts[position] = g if parts[position] is None else parts[position] + g
+        return
+    if operation is GETITEM:
+        if active[inputs[0]]:
+            indices = tuple(mode.read(k) for k in inputs[1:])
+            mode.add_at(gradients, inputs[0], g, indices, settings["key"])
+        return
+    if operation is STORE:
+        push_store(tape, index, g, gradients, active, mode)
+        return
+    if operation.transposes:
+        pulled = pull_linear(tape, index, g, active, mode)
+    else:
+        values = [mode.read(operand) for operand in inputs]
+        pulled = pull_rule(operation, g, mode.read(index), values, settings)
+        if len(pulled) < len(inputs):
+            pulled = (*pulled, *[None] * (len(inputs) - len(pulled)))
+    for operand, c in zip(inputs, pulled, strict=True):
+        if c is not None and active[operand]:
+            mode.add(gradients, operand, fit(c, types[operand]))
+
+
+def push_store(
+    tape: Tape, index: int, g: Any, gradients: Gradients, active: bytearray, mode: Mode
+) -> None:
+    """Push the gradient of a write: the elements to the value, the rest to the base."""
+    base, value, *places = tape.operands[index]
+    where, like = tape.settings[index], tape.types[value]
+    indices = tuple(mode.read(k) for k in places)
+    if active[value]:
+        written = region(g, indices, **where)
+        last = last_writer(np.shape(g), indices_plain(indices), **where)
+        if last is not None:
+            written = np.where(last, written, 0)
+        elif isinstance(written, np.ndarray):
+            written = written.copy()
+        mode.add(gradients, value, fit(written, like))
+    if active[base]:
+        owned = index in mode.owned
+        g = mode.clear_written(index, g, indices, where)
+        mode.add(gradients, base, g)
+        if isinstance(mode, PlainMode) and gradients[base] is g:
+            mode.owned.add(base)
+            if owned:
+                mode.owned.discard(index)
+
+
+def indices_plain(indices: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return index operands as plain arrays."""
+    from wengert.capture.array import plain
+
+    return tuple(plain(index) for index in indices)
+
+
+def pull_linear(
+    tape: Tape, index: int, g: Any, active: bytearray, mode: Mode
+) -> list[Any]:
+    """Return the gradients of a linear or multilinear node's operands."""
+    operation, inputs = tape.operations[index], tape.operands[index]
+    settings = tape.settings[index]
+    if operation.kind == "linear":
+        return [operation.transposes[0](g, tape.types[inputs[0]], **settings)]
+    values = [mode.read(operand) for operand in inputs]
+    return [
+        transpose(g, *values, **settings) if active[operand] else None
+        for operand, transpose in zip(inputs, operation.transposes, strict=True)
+    ]
+
+
+def pull_rule(
+    operation: Operation, g: Any, result: Any, values: list[Any], settings: Any
+) -> Sequence[Any]:
+    """Return what a general operation's rule gives its operands."""
+    if operation.vjp is None:
+        return transpose_jvp(operation, g, result, values, settings)
+    pulled = operation.vjp(g, result, *values, **settings)
+    if not isinstance(pulled, tuple):
+        pulled = (pulled,)
+    return pulled
+
+
+def transpose_jvp(
+    operation: Operation, g: Any, result: Any, values: list[Any], settings: Any
+) -> Sequence[Any]:
+    """Return the reverse rule of an operation that states its forward rule only.
+
+    The forward rule is linear in the tangents: it is recorded at zero tangents, and
+    that recording swept in reverse.
+    """
+    from wengert.api import vjp
+    from wengert.core.types import type_of
+
+    places = [
+        k
+        for k, value in enumerate(values)
+        if getattr(as_type(value, type_of).dtype, "kind", "") in "fc"
+    ]
+    zeros = [zeros_like_type(as_type(values[k], type_of)) for k in places]
+
+    def push(*tangents: Any) -> Any:
+        all_tangents = [None] * len(values)
+        for k, tangent in zip(places, tangents, strict=True):
+            all_tangents[k] = tangent
+        assert operation.jvp is not None
+        return operation.jvp(tuple(all_tangents), result, *values, **settings)
+
+    pulled = vjp(push, *zeros)[1](g)
+    gradients: list[Any] = [None] * len(values)
+    for k, part in zip(places, pulled, strict=True):
+        gradients[k] = part
+    return gradients
+
+
+def as_type(value: Any, type_of: Any) -> Any:
+    """Return the type of a value that may be a type already."""
+    if isinstance(value, Type):
+        return value
+    return value if hasattr(value, "dtype") else type_of(value)
+
+
+def pull(
+    tape: Tape,
+    start: int,
+    stop: int,
+    seeds: Sequence[tuple[int, Any]],
+    wanted: Sequence[int],
+    records: bool,
+    active: bytearray | None = None,
+) -> list[Any]:
+    """Return the gradients of the wanted nodes for given seeds of the outputs.
+
+    Unconnected ones are zeros.  The plain sweep first multiplies as NumPy does; only
+    where a NaN reached a wanted gradient it runs again with zeros absorbing.
+    """
+    if active is None:
+        active = depends_on(tape, wanted, start, stop)
+    if records:
+        return collect(tape, start, stop, seeds, wanted, active, RecordedMode(tape))
+    with np.errstate(all="ignore"):
+        mode = PlainMode(tape)
+        found = collect(tape, start, stop, seeds, wanted, active, mode)
+        if any(has_nan(g) for g in found):
+            mode = PlainMode(tape, absorb=True)
+            found = collect(tape, start, stop, seeds, wanted, active, mode)
+    return found
+
+
+def has_nan(g: Any) -> bool:
+    """Whether a gradient has a NaN."""
+    if g.__class__ is np.float64:
+        return bool(g != g)
+    return bool(np.isnan(np.min(g.real + g.imag if g.dtype.kind == "c" else g))) if (
+        g.size
+    ) else False
+
+
+def collect(
+    tape: Tape,
+    start: int,
+    stop: int,
+    seeds: Sequence[tuple[int, Any]],
+    wanted: Sequence[int],
+    active: bytearray,
+    mode: Mode,
+) -> list[Any]:
+    """Sweep once and return the wanted gradients."""
+    gradients: Gradients = {}
+    for index, seed in seeds:
+        if active[index]:
+            mode.add(gradients, index, seed)
+    sweep(tape, start, stop, gradients, active, mode)
+    found = []
+    for index in wanted:
+        g = gradients.get(index)
+        found.append(zeros_like_type(tape.types[index]) if g is None else g)
+    return found
+
+
+# The tape's own play
+
+
+def backward(tape: Tape, gradient: Any = None) -> None:
+    """Run the reverse sweep on the tape's own play, keeping every node's gradient."""
+    tape.resolve()
+    count = len(tape)
+    if not tape.play.is_complete:
+        from wengert.execute.interpret import forward
+
+        forward(tape)
+    active = bytearray(b"\1" * count)
+    gradients: Gradients = {}
+    mode = PlainMode(tape)
+    for index, seed in zip(
+        tape.output_indices, seeds_of(tape, gradient), strict=True
+    ):
+        mode.add(gradients, index, seed)
+    with np.errstate(all="ignore"):
+        sweep(tape, 0, count, gradients, active, mode, keep=True)
+    tape.play.gradients = [gradients.get(index) for index in range(count)]
+
+
+def seeds_of(tape: Tape, gradient: Any) -> list[Any]:
+    """Return the seed of every output: ones for a single output unless given."""
+    outputs = tape.output_indices
+    if gradient is None:
+        if len(outputs) != 1:
+            raise DerivativeError(
+                explain(
+                    f"backward() of a tape with {len(outputs)} outputs",
+                    "it is not clear which output's gradient is meant",
+                    "tape.backward([...]) with one seed an output",
+                )
+            )
+        output = tape.play.outputs[outputs[0]]
+        return [1 if np.ndim(output) == 0 else np.ones_like(output)]
+    seeds = [gradient] if len(outputs) == 1 else list(gradient)
+    if len(seeds) != len(outputs):
+        raise DerivativeError(
+            explain(
+                f"backward() was given {len(seeds)} seeds for {len(outputs)} outputs",
+                "every output needs one",
+                "tape.backward([...]) with one seed an output",
+            )
+        )
+    return seeds
+
+
+def backward_node(node: CompNode) -> None:
+    """Push one node's gradient to its inputs (a person stepping by hand)."""
+    tape, index = node.tape, node.index
+    tape.resolve()
+    gradients: Gradients = {index: node.gradient}
+    active = bytearray(b"\1" * len(tape))
+    sweep(tape, index, index + 1, gradients, active, PlainMode(tape), keep=True)
+    for operand in set(tape.operands[index]):
+        if operand in gradients:
+            tape.node(operand).add_gradient(gradients[operand])
+
+
+__all__ = ["sweep", "pull", "backward", "depends_on", "RuleError", "node_class"]

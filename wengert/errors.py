@@ -1,0 +1,135 @@
+"""What wengert raises.
+
+Every error has three parts: what happened (operation, shapes, the user's line), why it
+cannot work, and what to write instead.
+
+    WengertError
+    ├── RecordingError (TypeError)          a value cannot be recorded or cannot leave the tape
+    ├── UnsupportedError (NotImplementedError)  a function or an argument without a rule
+    ├── DerivativeError (ValueError)        a derivative that does not exist as asked for
+    ├── ArgumentError (TypeError)           wrong arguments to a transformation
+    ├── RuleError (ValueError)              a custom rule that does not fit its function
+    ├── TapeError (ValueError)              a tape that is not legal, or used against its meaning
+    └── GuardError (ValueError)             a replay left the path that was recorded
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType
+
+__all__ = [
+    "WengertError",
+    "RecordingError",
+    "UnsupportedError",
+    "DerivativeError",
+    "ArgumentError",
+    "RuleError",
+    "TapeError",
+    "GuardError",
+]
+
+Line = tuple[CodeType, int]
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+#: Frames of these libraries are never "the user's line".
+LIBRARIES = (PACKAGE, f"{os.sep}numpy{os.sep}", f"{os.sep}scipy{os.sep}")
+
+
+class WengertError(Exception):
+    """Root of every error that wengert raises on purpose."""
+
+
+class RecordingError(WengertError, TypeError):
+    """A recorded value was asked for something a tape cannot follow.
+
+    Fails: ``wengert.grad(lambda x: math.exp(float(x)))(1.0)``.
+    Repair: ``wengert.grad(lambda x: np.exp(x))(1.0)``.
+    """
+
+
+class UnsupportedError(WengertError, NotImplementedError):
+    """A function, or one of its arguments, has no rule.
+
+    Fails: ``wengert.grad(lambda x: np.histogram(x)[0].sum())(x)``.
+    Repair: give it a rule with ``wengert.rule``, or take it off the tape with
+    ``wengert.stop_gradient``.
+    """
+
+
+class DerivativeError(WengertError, ValueError):
+    """The derivative asked for does not exist.
+
+    Fails: ``wengert.grad(np.sin)(np.ones(3))``.
+    Repair: ``wengert.jacobian(np.sin)(np.ones(3))``.
+    """
+
+
+class ArgumentError(WengertError, TypeError):
+    """A transformation was called with arguments that do not fit.
+
+    Fails: ``wengert.grad(f, argnums=2)(x)``.
+    Repair: ``wengert.grad(f, argnums=0)(x)``.
+    """
+
+
+class RuleError(WengertError, ValueError):
+    """A custom rule does not fit its function.
+
+    Fails: a ``vjp`` that returns one gradient for a function of two arguments.
+    Repair: return one gradient an argument, each with the shape of its argument.
+    """
+
+
+class TapeError(WengertError, ValueError):
+    """A tape is not legal, or is used against its meaning.
+
+    Fails: ``Multiply(node_of_one_tape, node_of_another, tape)``.
+    Repair: build both operands on one tape.
+    """
+
+
+class GuardError(WengertError, ValueError):
+    """A replay met a value that leads away from the recorded path.
+
+    Fails: ``tape = record(lambda x: x if x > 0 else -x, 1.0); tape(-1.0)``.
+    Repair: record again at the new point, or call the function itself.
+    """
+
+
+def is_library(filename: str) -> bool:
+    """Whether a file belongs to wengert, NumPy or SciPy rather than to the user."""
+    return any(part in filename for part in LIBRARIES)
+
+
+def user_line() -> Line | None:
+    """Return the code object and instruction of the innermost frame of the user."""
+    frame = sys._getframe(1)
+    while frame is not None and is_library(frame.f_code.co_filename):
+        frame = frame.f_back  # type: ignore[assignment]
+    return None if frame is None else (frame.f_code, frame.f_lasti)
+
+
+def line_number(line: Line) -> int:
+    """Return the source line that an instruction of a code object came from."""
+    code, instruction = line
+    number = code.co_firstlineno
+    for start, end, candidate in code.co_lines():
+        if start <= instruction < end and candidate is not None:
+            return candidate
+    return number
+
+
+def describe_line(line: Line | None) -> str:
+    """Return ``file.py:12`` for a recorded line, or an empty string."""
+    if line is None:
+        return ""
+    return f"{os.path.basename(line[0].co_filename)}:{line_number(line)}"
+
+
+def explain(what: str, why: str, instead: str, line: Line | None = None) -> str:
+    """Return a message of three parts; the line defaults to the user's own."""
+    where = describe_line(line or user_line())
+    head = f"{where}: {what}" if where else what
+    return f"{head}\n  why: {why}\n  instead: {instead}"

@@ -1,0 +1,1 @@
+"""A tape meets numbers."""

@@ -1,0 +1,317 @@
+"""The reference: a tape played with NumPy, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import tree
+from wengert.capture.array import RecordedValue, place, plain, wrap
+from wengert.capture.record import active_tape
+from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
+from wengert.core.types import type_of
+from wengert.errors import ArgumentError, GuardError, RecordingError, TapeError, explain
+from wengert.ops.index import IN_PLACE
+
+
+def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
+    """Return the output of one node, given the outputs before it."""
+    operation, settings = tape.operations[index], tape.settings[index]
+    if operation is CONSTANT:
+        return settings["value"]
+    values = [outputs[operand] for operand in tape.operands[index]]
+    if operation is GUARD:
+        check_guard(tape, index, values[0])
+    if len(values) == 2 and all(v.__class__ in (int, float) for v in values):
+        by_python = PYTHON_OPERATORS.get(operation.name)
+        if by_python is not None:  # ints stay ints by hand
+            return by_python(*values)
+    return operation.function(*values, **settings)
+
+
+PYTHON_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+}
+
+
+def check_guard(tape: Tape, index: int, value: Any) -> None:
+    """Raise `GuardError` where a replay leaves the recorded path."""
+    settings = tape.settings[index]
+    kind, expected = settings["kind"], settings["expected"]
+    found = GUARD_QUESTIONS[kind](value)
+    if found != expected:
+        raise GuardError(
+            explain(
+                f"a replay left the recorded path: {kind}(%{tape.operands[index][0]}) "
+                f"was {expected} and is {found}",
+                "a recorded tape holds the one path that was taken, and here Python "
+                "took a decision on a number",
+                "record again at these inputs, or call the function itself",
+                tape.lines[index],
+            )
+        )
+
+
+GUARD_QUESTIONS: dict[str, Callable[[Any], Any]] = {
+    "bool": bool,
+    "int": int,
+    "round": round,
+    "fractional": lambda value: int(not float(value).is_integer()),
+}
+
+
+def run(tape: Tape, values: Sequence[Any]) -> list[Any]:
+    """Return all outputs of a play for given values of the inputs."""
+    outputs: list[Any] = [None] * len(tape)
+    for index, value in zip(tape.input_indices, values, strict=True):
+        outputs[index] = value
+    play_nodes(tape, outputs, last_uses(tape))
+    return outputs
+
+
+def play_nodes(tape: Tape, outputs: list[Any], last: list[int]) -> None:
+    """Compute every output that is not given; writes drop the output of their base."""
+    for index, operation in enumerate(tape.operations):
+        if operation is INPUT:
+            continue
+        if operation in IN_PLACE:
+            outputs[index] = evaluate_write(tape, index, outputs, last)
+        else:
+            outputs[index] = evaluate_apart(tape, index, outputs)
+
+
+def last_uses(tape: Tape) -> list[int]:
+    """Return for every node the last node that reads it."""
+    last = [-1] * len(tape)
+    for index, operands in enumerate(tape.operands):
+        for operand in operands:
+            last[operand] = index
+    for index in tape.output_indices:
+        last[index] = len(tape)
+    return last
+
+
+def evaluate_write(tape: Tape, index: int, outputs: list[Any], last: list[int]) -> Any:
+    """Return the output of a write, done in its base's buffer where that is free.
+
+    A buffer is free when a write made it and nothing reads it later; views of it were
+    copied by `evaluate_apart`.
+    """
+    base = tape.operands[index][0]
+    if tape.operations[base] in IN_PLACE and last[base] == index:
+        return overwrite(tape, index, outputs)
+    return evaluate_node(tape, index, outputs)
+
+
+def evaluate_apart(tape: Tape, index: int, outputs: list[Any]) -> Any:
+    """Return the output of a node; a view of a buffer that is written gets its own."""
+    value = evaluate_node(tape, index, outputs)
+    operands = tape.operands[index]
+    if (
+        tape.operations[index].view
+        and tape.operations[operands[0]] in IN_PLACE
+        and isinstance(value, np.ndarray)
+    ):
+        return value.copy()
+    return value
+
+
+def overwrite(tape: Tape, index: int, outputs: list[Any]) -> Any:
+    """Do a write in its base's buffer, and give that buffer to the new node."""
+    base, *others = tape.operands[index]
+    buffer = outputs[base]
+    values = [outputs[operand] for operand in others]
+    IN_PLACE[tape.operations[index]](buffer, *values, **tape.settings[index])
+    outputs[base] = None
+    return buffer
+
+
+def forward(tape: Tape) -> None:
+    """Run every node in order on the tape's own play.
+
+    An array that was written into element by element is kept once, not once a write:
+    `recompute` gives the outputs that were overwritten.
+    """
+    tape.resolve()
+    outputs: list[Any] = [None] * len(tape)
+    for index in tape.input_indices:
+        outputs[index] = tape.play.outputs[index]
+    last = last_uses(tape)
+    for index, operands in enumerate(tape.operands):
+        for k, operand in enumerate(operands):
+            if tape.operations[index].reads_operand(k):
+                last[operand] = len(tape)  # a rule reads it: it stays
+    play_nodes(tape, outputs, last)
+    for index, output in enumerate(outputs):
+        if output is not None:
+            tape.types[index] = type_of(output)
+    tape.play.outputs = outputs
+    tape.play.is_complete = True
+
+
+def recompute(tape: Tape, index: int) -> Any:
+    """Return an output that the tape's own play does not hold."""
+    if tape.operations[index] is INPUT or not tape.play.is_complete:
+        return None
+    return tape_function(tape, tape.inputs, tape.node(index))(
+        *(tape.play.outputs[k] for k in tape.input_indices)
+    )
+
+
+def forward_node(node: CompNode) -> None:
+    """Run one node (a person stepping by hand)."""
+    node.tape.resolve()
+    node.output = evaluate_node(node.tape, node.index, node.tape.play.outputs)
+
+
+def replay(tape: Tape, args: Sequence[Any]) -> Any:
+    """Return the results of a tape at new arguments, nested as the recorded ones."""
+    leaves, structure = tree.flatten(tuple(args))
+    if tape.structure is None:
+        result = tape_function(tape, tape.inputs, tape.outputs)(*args)
+        return result[0] if len(tape.outputs) == 1 else result
+    tree.check_same(tape.structure[0], structure, "the arguments of the tape")
+    if any(isinstance(leaf, RecordedValue) for leaf in leaves):
+        found = inline(tape, leaves)
+    else:
+        outputs = run(tape, check_inputs(tape, leaves))
+        found = [own(outputs[index]) for index in tape.output_indices]
+    return tree.unflatten(tape.structure[1], found)
+
+
+def own(value: Any) -> Any:
+    """Return an output in memory of its own."""
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def check_inputs(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
+    """Return the arguments of a replay as the tape's inputs expect them."""
+    checked = []
+    for index, leaf in zip(tape.input_indices, leaves, strict=True):
+        type_ = tape.types[index]
+        value = leaf if np.ndim(leaf) == 0 and type_.weak else np.asarray(leaf)
+        if np.shape(value) != type_.shape:
+            raise ArgumentError(
+                explain(
+                    f"an argument has shape {np.shape(value)} where {type_.shape} "
+                    "was recorded",
+                    "a tape's shapes are fixed when it is recorded",
+                    "wengert.record(f, ...) again with the new shape",
+                )
+            )
+        if not type_.weak and value.dtype != type_.dtype:
+            value = value.astype(type_.dtype, casting="same_kind")
+        checked.append(value[()] if np.ndim(value) == 0 and not type_.weak else value)
+    return checked
+
+
+def inline(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
+    """Replay a tape on recorded values: its nodes are appended to their tape."""
+    target = active_tape()
+    if target is None:
+        raise RecordingError(
+            explain(
+                "a recorded value was used after its recording ended",
+                "its tape is closed",
+                "call the tape inside the function that is recorded",
+            )
+        )
+    values: dict[int, Any] = dict(zip(tape.input_indices, leaves, strict=True))
+    for index, operation in enumerate(tape.operations):
+        if index in values:
+            continue
+        settings = tape.settings[index]
+        if operation is CONSTANT:
+            values[index] = settings["value"]
+            continue
+        operands = tuple(values[k] for k in tape.operands[index])
+        if operation is GUARD:
+            ask(operands[0], settings)
+        elif any(isinstance(operand, RecordedValue) for operand in operands):
+            recorded = next(v for v in operands if isinstance(v, RecordedValue))
+            values[index] = recorded.record(operation, operands, settings)
+        else:
+            values[index] = operation.function(*operands, **settings)
+    return [values[index] for index in tape.output_indices]
+
+
+def ask(value: Any, settings: dict[str, Any]) -> None:
+    """Ask a guard's question of a recorded value, which guards it anew."""
+    found = GUARD_QUESTIONS[settings["kind"]](value)
+    if found != settings["expected"]:
+        raise GuardError(
+            explain(
+                "a replay left the recorded path",
+                f"a guard expected {settings['expected']} and found {found}",
+                "call the function itself instead of its tape",
+            )
+        )
+
+
+def tape_function(
+    tape: Tape, inputs: Sequence[CompNode], outputs: Sequence[CompNode] | CompNode
+) -> Callable[..., Any]:
+    """Return the function from some nodes to others that a tape computes.
+
+    Parameters
+    ----------
+    inputs : nodes whose outputs become arguments
+    outputs : one node, or several for a tuple of results
+    """
+    tape.resolve()
+    several = not isinstance(outputs, CompNode)
+    targets = [tape._own(node).index for node in (outputs if several else [outputs])]  # type: ignore[union-attr]
+    sources = [tape._own(node).index for node in inputs]
+    needed = needed_nodes(tape, sources, targets)
+
+    def function(*args: Any) -> Any:
+        if len(args) != len(sources):
+            raise ArgumentError(
+                explain(
+                    f"a function of {len(sources)} nodes was given {len(args)} values",
+                    "every input node needs one",
+                    "pass one value a node, in the order of `inputs`",
+                )
+            )
+        values: dict[int, Any] = dict(zip(sources, args, strict=True))
+        for index in needed:
+            operation, settings = tape.operations[index], tape.settings[index]
+            if operation is CONSTANT:
+                values[index] = settings["value"]
+            elif operation is INPUT:
+                values[index] = tape.play.outputs[index]
+            else:
+                operands = tuple(values[k] for k in tape.operands[index])
+                values[index] = evaluate_or_record(operation, operands, settings)
+        results = tuple(values[index] for index in targets)
+        return results if several else results[0]
+
+    return function
+
+
+def evaluate_or_record(operation: Any, operands: Any, settings: Any) -> Any:
+    """Evaluate an operation, recorded where an operand is."""
+    for operand in operands:
+        if isinstance(operand, RecordedValue):
+            return operand.record(operation, operands, settings)
+    return operation.function(*operands, **settings)
+
+
+def needed_nodes(tape: Tape, sources: list[int], targets: list[int]) -> list[int]:
+    """Return the nodes that the targets need and the sources do not replace."""
+    needed: set[int] = set()
+    stack = list(targets)
+    while stack:
+        index = stack.pop()
+        if index in needed or index in sources:
+            continue
+        needed.add(index)
+        stack.extend(tape.operands[index])
+    return sorted(needed)
+
+
+__all__ = ["TapeError", "place", "plain", "run", "wrap"]

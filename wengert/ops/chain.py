@@ -1,0 +1,32 @@
+"""The product of the chain rule: gradient times partial.
+
+A zero on either side absorbs whatever is on the other, NaN and infinity included: what a
+selection did not take, and what nothing depends on, contributes exactly nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.operation import elementwise
+
+
+def chain_product(g: Any, partial: Any) -> Any:
+    """Return ``g * partial``, zero where either is zero."""
+    with np.errstate(invalid="ignore"):
+        product = np.multiply(g, partial)
+    if not np.isnan(product).any():
+        return product
+    absorbed = np.equal(g, 0) | np.equal(partial, 0)
+    return np.where(absorbed, product.dtype.type(0), product)[()]
+
+
+CHAIN_PRODUCT = elementwise(
+    "chain_product",
+    chain_product,
+    (lambda z, g, p: p, lambda z, g, p: g),
+    native="select(g == 0 or p == 0, 0, g * p)",
+    numpy=(),
+)

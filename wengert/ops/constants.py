@@ -1,0 +1,15 @@
+"""Operations through which no derivative passes on purpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wengert.core.operation import constant_of
+
+
+def stop(x: Any) -> Any:
+    """Return `x` itself."""
+    return x
+
+
+STOP_GRADIENT = constant_of("stop_gradient", stop, native="x", numpy=())

@@ -1,0 +1,308 @@
+"""Operations on elements: arithmetic, powers, exponentials, trigonometry, rounding.
+
+Partials are functions of (result, *operands), in the operands' order.  At a tie, and
+wherever else the derivative does not exist, the value is the one in the table of edges
+(docs/reference/edges.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.operation import constant_of, elementwise
+
+POSITIVE = ((0.2, 3.0),)
+UNIT = ((-0.9, 0.9),)
+
+# Arithmetic
+
+elementwise("add", np.add, (1, 1), native="x + y")
+elementwise("subtract", np.subtract, (1, -1), native="x - y")
+elementwise(
+    "multiply", np.multiply, (lambda z, x, y: y, lambda z, x, y: x), native="x * y"
+)
+elementwise(
+    "divide",
+    np.divide,
+    (lambda z, x, y: 1 / y, lambda z, x, y: -z / y),
+    native="x / y",
+    domain=((-3.0, 3.0), (0.5, 3.0)),
+)
+elementwise("negative", np.negative, (-1,), native="-x")
+elementwise("positive", np.positive, (1,), native="x")
+elementwise(
+    "reciprocal",
+    np.reciprocal,
+    (lambda y, x: -y * y,),
+    native="1 / x",
+    domain=((0.5, 3.0),),
+)
+elementwise("square", np.square, (lambda y, x: 2 * x,), native="x * x")
+elementwise(
+    "sqrt", np.sqrt, (lambda y, x: 0.5 / y,), native="sqrt(x)", domain=POSITIVE
+)
+elementwise(
+    "cbrt", np.cbrt, (lambda y, x: 1 / (3 * y * y),), native="cbrt(x)", domain=POSITIVE
+)
+
+
+# Powers
+
+
+def power_by_base(z: Any, x: Any, y: Any) -> Any:
+    """Return y x^(y-1); exactly 0 where y is 0, also at x = 0."""
+    safe = np.where(y == 0, 1, y)
+    return y * np.where(y == 0, 1.0, np.power(x, safe - 1.0))
+
+
+def power_by_exponent(z: Any, x: Any, y: Any) -> Any:
+    """Return x^y log x; 0 at x = 0, where x^y is flat in y for y > 0."""
+    return z * np.log(np.where(x == 0, 1.0, x))
+
+
+POWER_DOMAIN = ((0.3, 3.0), (-2.0, 2.0))
+elementwise(
+    "power",
+    np.power,
+    (power_by_base, power_by_exponent),
+    native="pow(x, y)",
+    domain=POWER_DOMAIN,
+)
+elementwise(
+    "float_power",
+    np.float_power,
+    (power_by_base, power_by_exponent),
+    native="pow(x, y)",
+    domain=POWER_DOMAIN,
+)
+elementwise(
+    "hypot",
+    np.hypot,
+    (
+        lambda z, x, y: x / np.where(z == 0, 1.0, z),
+        lambda z, x, y: y / np.where(z == 0, 1.0, z),
+    ),
+    native="hypot(x, y)",
+)
+
+# Exponentials and logarithms
+
+LOG2 = float(np.log(2.0))
+LOG10 = float(np.log(10.0))
+
+elementwise("exp", np.exp, (lambda y, x: y,), native="exp(x)")
+elementwise("exp2", np.exp2, (lambda y, x: y * LOG2,), native="exp2(x)")
+elementwise("expm1", np.expm1, (lambda y, x: np.exp(x),), native="expm1(x)")
+elementwise("log", np.log, (lambda y, x: 1 / x,), native="log(x)", domain=POSITIVE)
+elementwise(
+    "log2", np.log2, (lambda y, x: 1 / (LOG2 * x),), native="log2(x)", domain=POSITIVE
+)
+elementwise(
+    "log10",
+    np.log10,
+    (lambda y, x: 1 / (LOG10 * x),),
+    native="log10(x)",
+    domain=POSITIVE,
+)
+elementwise(
+    "log1p",
+    np.log1p,
+    (lambda y, x: 1 / (1 + x),),
+    native="log1p(x)",
+    domain=((-0.7, 3.0),),
+)
+
+
+def exp_difference(x: Any, z: Any) -> Any:
+    """Return exp(x - z), 1 where both are the same infinity."""
+    same = x == z
+    return np.where(same, 1.0, np.exp(np.where(same, 0.0, x) - np.where(same, 0.0, z)))
+
+
+def exp2_difference(x: Any, z: Any) -> Any:
+    """Return 2^(x - z), 1 where both are the same infinity."""
+    same = x == z
+    return np.where(same, 1.0, np.exp2(np.where(same, 0.0, x) - np.where(same, 0.0, z)))
+
+
+elementwise(
+    "logaddexp",
+    np.logaddexp,
+    (lambda z, x, y: exp_difference(x, z), lambda z, x, y: exp_difference(y, z)),
+    native="logaddexp(x, y)",
+)
+elementwise(
+    "logaddexp2",
+    np.logaddexp2,
+    (lambda z, x, y: exp2_difference(x, z), lambda z, x, y: exp2_difference(y, z)),
+    native="logaddexp2(x, y)",
+)
+
+# Trigonometry (angles in radians unless the name says degrees)
+
+elementwise("sin", np.sin, (lambda y, x: np.cos(x),), native="sin(x)")
+elementwise("cos", np.cos, (lambda y, x: -np.sin(x),), native="cos(x)")
+elementwise(
+    "tan", np.tan, (lambda y, x: 1 + y * y,), native="tan(x)", domain=((-1.2, 1.2),)
+)
+elementwise(
+    "arcsin",
+    np.arcsin,
+    (lambda y, x: 1 / np.sqrt(1 - x * x),),
+    native="asin(x)",
+    domain=UNIT,
+)
+elementwise(
+    "arccos",
+    np.arccos,
+    (lambda y, x: -1 / np.sqrt(1 - x * x),),
+    native="acos(x)",
+    domain=UNIT,
+)
+elementwise("arctan", np.arctan, (lambda y, x: 1 / (1 + x * x),), native="atan(x)")
+elementwise(
+    "arctan2",
+    np.arctan2,
+    (
+        lambda z, x, y: y / nonzero(x * x + y * y),
+        lambda z, x, y: -x / nonzero(x * x + y * y),
+    ),
+    native="atan2(x, y)",
+    domain=((0.3, 3.0), (0.3, 3.0)),
+)
+
+
+def nonzero(x: Any) -> Any:
+    """Return `x` with 1 in place of zeros, where a quotient 0/0 is meant as 0."""
+    return np.where(x == 0, 1.0, x)
+
+
+elementwise("sinh", np.sinh, (lambda y, x: np.cosh(x),), native="sinh(x)")
+elementwise("cosh", np.cosh, (lambda y, x: np.sinh(x),), native="cosh(x)")
+elementwise("tanh", np.tanh, (lambda y, x: 1 - y * y,), native="tanh(x)")
+elementwise(
+    "arcsinh", np.arcsinh, (lambda y, x: 1 / np.sqrt(1 + x * x),), native="asinh(x)"
+)
+elementwise(
+    "arccosh",
+    np.arccosh,
+    (lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
+    native="acosh(x)",
+    domain=((1.2, 4.0),),
+)
+elementwise(
+    "arctanh",
+    np.arctanh,
+    (lambda y, x: 1 / (1 - x * x),),
+    native="atanh(x)",
+    domain=UNIT,
+)
+
+DEGREE = float(np.pi / 180)
+for _name, _function in (("deg2rad", np.deg2rad), ("radians", np.radians)):
+    elementwise(
+        _name, _function, (lambda y, x: DEGREE,), native="x * 0.017453292519943295"
+    )
+for _name, _function in (("rad2deg", np.rad2deg), ("degrees", np.degrees)):
+    elementwise(
+        _name, _function, (lambda y, x: 1 / DEGREE,), native="x * 57.29577951308232"
+    )
+
+# Sign, absolute value, selection
+
+
+def absolute_partial(y: Any, x: Any) -> Any:
+    """Return the sign, 0 at 0; for complex x its conjugate over its absolute value."""
+    if x.dtype.kind == "c":
+        return np.conj(x) / nonzero(y)
+    return np.sign(x)
+
+
+elementwise("absolute", np.absolute, (absolute_partial,), native="fabs(x)")
+elementwise("fabs", np.fabs, (lambda y, x: np.sign(x),), native="fabs(x)")
+elementwise(
+    "copysign",
+    np.copysign,
+    (
+        lambda z, x, y: np.sign(x) * np.copysign(1.0, y),
+        lambda z, x, y: 0.0,
+    ),
+    native="copysign(x, y)",
+)
+
+
+def chosen(z: Any, x: Any, y: Any) -> Any:
+    """Return 1 where `x` alone is the result, 1/2 at a tie, 0 where `y` is."""
+    return np.where(x == z, np.where(x == y, 0.5, 1.0), np.where(x != x, 1.0, 0.0))
+
+
+for _name, _function, _native in (
+    ("maximum", np.maximum, "maximum(x, y)"),
+    ("minimum", np.minimum, "minimum(x, y)"),
+    ("fmax", np.fmax, "fmax(x, y)"),
+    ("fmin", np.fmin, "fmin(x, y)"),
+):
+    elementwise(
+        _name,
+        _function,
+        (lambda z, x, y: chosen(z, x, y), lambda z, x, y: chosen(z, y, x)),
+        native=_native,
+    )
+
+# Remainders: the quotient is locally constant
+
+elementwise(
+    "remainder",
+    np.remainder,
+    (1, lambda z, x, y: -np.floor_divide(x, y)),
+    native="remainder(x, y)",
+    domain=((-3.0, 3.0), (0.5, 2.0)),
+)
+elementwise(
+    "fmod",
+    np.fmod,
+    (1, lambda z, x, y: -np.trunc(x / y)),
+    native="fmod(x, y)",
+    domain=((-3.0, 3.0), (0.5, 2.0)),
+)
+elementwise(
+    "ldexp",
+    np.ldexp,
+    (lambda z, x, k: np.ldexp(1.0, k), lambda z, x, k: 0.0),
+    native=None,
+)
+
+# Steps: flat wherever they have a derivative
+
+for _name, _function, _native in (
+    ("sign", np.sign, "sign(x)"),
+    ("floor", np.floor, "floor(x)"),
+    ("ceil", np.ceil, "ceil(x)"),
+    ("trunc", np.trunc, "trunc(x)"),
+    ("rint", np.rint, "rint(x)"),
+):
+    constant_of(_name, _function, native=_native, domain=((-3.0, 3.0),))
+constant_of(
+    "floor_divide",
+    np.floor_divide,
+    native="floor_divide(x, y)",
+    domain=((-3.0, 3.0), (0.5, 2.0)),
+)
+constant_of(
+    "heaviside", np.heaviside, native="heaviside(x, y)", domain=((-3.0, 3.0),) * 2
+)
+constant_of("spacing", np.spacing, domain=((-3.0, 3.0),))
+constant_of("nextafter", np.nextafter, domain=((-3.0, 3.0),) * 2)
+
+# Complex numbers: partials act as d(result) = Re(partial * dz) where the result is real
+
+elementwise("real", np.real, (1,), native=None, numpy=(np.real,))
+elementwise("imag", np.imag, (lambda y, z: -1j if z.dtype.kind == "c" else 0.0,))
+elementwise(
+    "angle",
+    np.angle,
+    (lambda y, z: -1j / nonzero(z) if z.dtype.kind == "c" else 0.0,),
+    numpy=(),
+)

@@ -1,0 +1,207 @@
+"""Reading and writing elements: `getitem`, `store`, `index_add`, `item`.
+
+A key is plain data: a tuple of ints, `Slice`, ``None``, ``Ellipsis`` and `Placeholder`,
+which stands for an index array among the operands.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.core.operation import REGISTRY, apply, general
+
+Key = tuple[Any, ...]
+Chain = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+WHOLE: Key = (Ellipsis,)
+
+
+class Slice(NamedTuple):
+    """A slice as hashable data."""
+
+    start: int | None
+    stop: int | None
+    step: int | None
+
+
+class Placeholder(NamedTuple):
+    """The place in a key of an index array that is an operand."""
+
+    position: int
+
+
+def decode(key: Key, indices: tuple[Any, ...]) -> Key:
+    """Return the key as NumPy takes it."""
+    return tuple([decode_part(part, indices) for part in key])
+
+
+def decode_part(part: Any, indices: tuple[Any, ...]) -> Any:
+    """Return one part of a key as NumPy takes it."""
+    if part.__class__ is Slice:
+        return slice(*part)
+    if part.__class__ is Placeholder:
+        return indices[part.position]
+    return part
+
+
+def follow(value: Any, chain: Chain) -> Any:
+    """Return the view of a buffer that a chain of view operations leads to."""
+    for name, settings in chain:
+        value = REGISTRY[name].function(value, **dict(settings))
+    return value
+
+
+def getitem(x: Any, *indices: Any, key: Key) -> Any:
+    """Return ``x[key]``."""
+    return x[decode(key, indices)]
+
+
+def getitem_jvp(tangents: Any, result: Any, x: Any, *indices: Any, key: Key) -> Any:
+    """Return the same elements of the tangent."""
+    return apply(GETITEM, tangents[0], *indices, key=key)
+
+
+def getitem_vjp(g: Any, result: Any, x: Any, *indices: Any, key: Key) -> Any:
+    """Return zeros to which the gradient is added where elements were read."""
+    zeros = np.zeros(x.shape, g.dtype)
+    return (apply(INDEX_ADD, zeros, g, *indices, chain=(), key=key),)
+
+
+GETITEM = general(
+    "getitem",
+    getitem,
+    jvp=getitem_jvp,
+    vjp=getitem_vjp,
+    reads=(False, True),
+    view=True,
+)
+
+
+def store(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> Any:
+    """Return a copy of `base` in which ``view[key] = value`` was done."""
+    new = base.copy()
+    store_in_place(new, value, *indices, chain=chain, key=key)
+    return new
+
+
+def store_in_place(
+    base: Any, value: Any, *indices: Any, chain: Chain, key: Key
+) -> None:
+    """Do ``view[key] = value`` in the buffer itself."""
+    follow(base, chain)[decode(key, indices)] = value
+
+
+def region(base: Any, indices: tuple[Any, ...], chain: Chain, key: Key) -> Any:
+    """Return the elements that a write to `base` replaces."""
+    for name, settings in chain:
+        base = apply(REGISTRY[name], base, **dict(settings))
+    return apply(GETITEM, base, *indices, key=key)
+
+
+def last_writer(shape: Any, indices: Any, chain: Chain, key: Key) -> Any:
+    """Return where a written element is the last one at its place, or None for all.
+
+    Repeated indices in an assignment: the last write wins, the others have no effect.
+    """
+    if not any(isinstance(index, np.ndarray) for index in indices):
+        return None
+    places = np.empty(shape, dtype=np.int64)
+    target = follow(places, chain)[decode(key, indices)]
+    order = np.arange(target.size).reshape(target.shape)
+    store_in_place(places, order, *indices, chain=chain, key=key)
+    kept = follow(places, chain)[decode(key, indices)]
+    return None if np.array_equal(kept, order) else kept == order
+
+
+def store_jvp(
+    tangents: Any, result: Any, base: Any, value: Any, *indices: Any, **where: Any
+) -> Any:
+    """Return the base's tangent in which the value's tangent was stored."""
+    base_dot, value_dot = tangents[:2]
+    if base_dot is None:
+        base_dot = np.zeros(result.shape, np.result_type(value_dot))
+    return apply(STORE, base_dot, 0.0 if value_dot is None else value_dot, *indices, **where)
+
+
+def store_vjp(
+    g: Any, result: Any, base: Any, value: Any, *indices: Any, **where: Any
+) -> Any:
+    """Return the gradient without the replaced elements, and those elements."""
+    written = region(g, indices, **where)
+    last = last_writer(result.shape, indices, **where)
+    if last is not None:
+        written = np.where(last, written, 0)
+    return apply(STORE, g, 0.0, *indices, **where), written
+
+
+STORE = general(
+    "store",
+    store,
+    jvp=store_jvp,
+    vjp=store_vjp,
+    reads=(False, False, True),
+    writes=True,
+)
+
+
+def index_add(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> Any:
+    """Return a copy of `base` with ``np.add.at(view, key, value)`` done."""
+    new = base.copy()
+    add_in_place(new, value, *indices, chain=chain, key=key)
+    return new
+
+
+def add_in_place(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> None:
+    """Add `value` to the elements at `key` of the buffer itself, repeats included."""
+    where = decode(key, indices)
+    target = follow(base, chain)
+    if any(isinstance(index, np.ndarray) for index in indices):
+        np.add.at(target, where, value)
+    else:
+        target[where] += value
+
+
+def index_add_jvp(
+    tangents: Any, result: Any, base: Any, value: Any, *indices: Any, **where: Any
+) -> Any:
+    """Return the base's tangent plus the value's tangent where it was added."""
+    base_dot, value_dot = tangents[:2]
+    if value_dot is None:
+        return base_dot
+    if base_dot is None:
+        base_dot = np.zeros(result.shape, np.result_type(value_dot))
+    return apply(INDEX_ADD, base_dot, value_dot, *indices, **where)
+
+
+def index_add_vjp(
+    g: Any, result: Any, base: Any, value: Any, *indices: Any, **where: Any
+) -> Any:
+    """Return the gradient itself, and its elements where the value was added."""
+    return g, region(g, indices, **where)
+
+
+INDEX_ADD = general(
+    "index_add",
+    index_add,
+    jvp=index_add_jvp,
+    vjp=index_add_vjp,
+    reads=(False, False, True),
+    writes=True,
+)
+
+IN_PLACE = {STORE: store_in_place, INDEX_ADD: add_in_place}
+
+
+def item(results: Any, *, result: int) -> Any:
+    """Return one result of a node with several."""
+    return results[result]
+
+
+def item_jvp(tangents: Any, _: Any, results: Any, *, result: int) -> Any:
+    """Return one tangent of a node with several results."""
+    return tangents[0][result]
+
+
+#: The reverse sweep collects its gradients into a list, one entry a result.
+ITEM = general("item", item, jvp=item_jvp, reads=(False,))
