@@ -21,7 +21,7 @@ _KERNEL = ctypes.CFUNCTYPE(
 # Nodes up to which optimising is worth its 40 microseconds a node at once (measured:
 # half as long a call; level 0 costs 8 microseconds a node).
 _OPTIMISED_NODES = 2000
-_CHUNKS = {0: 1000, 1: 256, 2: 256, 3: 256}
+_CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +34,10 @@ class Compiled:
         The kernel's address; its C signature stands in `emit.llvm_ir`.
     workspace : int
         Bytes of workspace a call needs, aligned to 64 bytes.
-    lanes, level, chunks : int
+    lanes, level, chunks, loops : int
         How it was compiled.
+    nodes, written : int
+        Nodes of the program, and nodes in the code: loops' bodies count once.
     has_guards, has_rows : bool
         Whether the program has guards; whether the kernel loops over rows.
     seconds : dict of str to float
@@ -47,9 +49,11 @@ class Compiled:
     lanes: int
     level: int
     chunks: int
+    loops: int
+    nodes: int
+    written: int
     has_guards: bool
     has_rows: bool
-    nodes: int
     seconds: dict[str, float]
     module: machine.Module
     function: Callable[..., int]
@@ -89,6 +93,7 @@ def compile_program(
     level: int | None = None,
     has_rows: bool = False,
     chunk_size: int | None = None,
+    has_loops: bool = True,
 ) -> Compiled:
     """Native code of a scalar program.
 
@@ -103,6 +108,8 @@ def compile_program(
         Whether the kernel loops over rows.
     chunk_size : int, optional
         Nodes per chunk function.
+    has_loops : bool
+        Whether repetitions become loops; the results do not depend on it.
 
     Returns
     -------
@@ -116,11 +123,11 @@ def compile_program(
         An operation is not a native expression.
     """
     machine.require()
-    nodes = len(program.operations)
-    if level is None:
-        level = 2 if nodes <= _OPTIMISED_NODES else 0
     started = time.perf_counter()
-    text = llvm_ir.write(program, lanes, has_rows, chunk_size or _CHUNKS[level])
+    size = chunk_size or _CHUNK
+    text = llvm_ir.write(program, lanes, has_rows, size, has_loops)
+    if level is None:
+        level = 2 if text.nodes <= _OPTIMISED_NODES else 0
     seconds = {"write": time.perf_counter() - started}
     module = machine.compile_text(text.ir, (llvm_ir.KERNEL,), level)
     address = module.addresses[llvm_ir.KERNEL]
@@ -130,9 +137,11 @@ def compile_program(
         lanes=lanes,
         level=level,
         chunks=text.chunks,
+        loops=text.loops,
+        nodes=len(program.operations),
+        written=text.nodes,
         has_guards=program.guard_count > 0,
         has_rows=has_rows or lanes > 1,
-        nodes=nodes,
         seconds=seconds | module.seconds,
         module=module,
         function=_KERNEL(address),

@@ -2,8 +2,9 @@
 
 The text of one node is one filled-in template, so writing is linear and costs about
 a microsecond a node.  A tape is cut into chunk functions of bounded size because
-LLVM's optimising levels are superlinear in the length of a block; values that outlive
-their chunk lie in a workspace that the caller provides.
+LLVM's optimising levels are superlinear in the length of a block; repetitions are
+written once, as loops (`emit.roll`).  Values that outlive their chunk lie in a
+workspace that the caller provides.
 
 The kernel is ``int64 kernel(void **arguments, void **results, void *workspace,
 int64 begin, int64 end)``.  Without rows it returns 0, or the number of the first guard
@@ -14,18 +15,32 @@ int32 array behind the last result.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from wengert.emit.memory import SLOT, Block
 from wengert.emit.program import CONSTANT, GUARD, INPUT, Program
-from wengert.emit.vocabulary import SIZES, TYPES, Template, ir_type, literal, template
+from wengert.emit.roll import (
+    Carried,
+    Column,
+    Elements,
+    Fixed,
+    Here,
+    Loop,
+    Numbers,
+    Read,
+    Segment,
+    Straight,
+    plan,
+)
+from wengert.emit.slots import Slots, assign
+from wengert.emit.vocabulary import SIZES, Template, literal, template
 
 KERNEL = "wengert.kernel"
-_LEAVES = frozenset({INPUT, CONSTANT})  # made again in every chunk that reads them
-_NO_SLOT = -1
-_SLOT = 8  # bytes of a workspace slot per lane; every type fits
 _SIGNATURE = "ptr %arguments, ptr %results, ptr noalias %workspace"
 _ROW = ", i64 %row, i64 %low, i64 %high"
 _PASS = "ptr %arguments, ptr %results, ptr %workspace"
+_LEAVES = frozenset({INPUT, CONSTANT})  # made again in every chunk that reads them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +53,23 @@ class Text:
         The module.
     workspace : int
         Bytes of workspace one call needs.
-    chunks : int
-        Number of chunk functions.
+    chunks, loops, nodes : int
+        Number of chunk functions, of loops among them, and of nodes written.
     """
 
     ir: str
     workspace: int
     chunks: int
+    loops: int
+    nodes: int
 
 
 def write(
-    program: Program, lanes: int = 1, has_rows: bool = False, chunk_size: int = 1000
+    program: Program,
+    lanes: int = 1,
+    has_rows: bool = False,
+    chunk_size: int = 1000,
+    has_loops: bool = True,
 ) -> Text:
     """IR text of a program.
 
@@ -62,12 +83,30 @@ def write(
         Whether the kernel loops over rows.
     chunk_size : int
         Nodes per chunk function.
+    has_loops : bool
+        Whether repetitions become loops.
 
     Returns
     -------
     Text
     """
-    return _Writer(program, lanes, has_rows or lanes > 1, chunk_size).text()
+    strict = strict_slice(program)
+    segments = plan(program, strict, chunk_size, has_loops)
+    slots = assign(program, segments, has_rows or lanes > 1)
+    writer = _Writer(program, lanes, has_rows or lanes > 1, strict, segments, slots)
+    return writer.text(chunk_size)
+
+
+def strict_slice(program: Program) -> set[int]:
+    """Nodes that some guard depends on: compiled without contraction."""
+    operations, operands = program.operations, program.operands
+    strict = {operands[i][0] for i, name in enumerate(operations) if name == GUARD}
+    if not strict:
+        return strict
+    for i in range(len(operations) - 1, -1, -1):
+        if i in strict and operations[i] not in _LEAVES:
+            strict.update(operands[i])
+    return strict
 
 
 @dataclass(slots=True)
@@ -77,409 +116,317 @@ class _Writer:
     program: Program
     lanes: int
     has_rows: bool
-    chunk_size: int
+    strict: set[int]
+    segments: list[Segment]
+    slots: Slots
     lines: list[str] = field(default_factory=list)
     declarations: dict[str, None] = field(default_factory=dict)
     templates: dict[tuple[object, ...], Template] = field(default_factory=dict)
-    slots: dict[int, int] = field(default_factory=dict)
-    slot_count: int = 0
-    # of the chunk being written:
-    names: dict[int, str] = field(default_factory=dict)
-    prologue: list[str] = field(default_factory=list)
-    bases: dict[tuple[str, int], str] = field(default_factory=dict)
+    has_guards: list[bool] = field(default_factory=list)  # of each chunk
+    guards: int = 0
+    tables: int = 0
 
-    def text(self) -> Text:
+    def text(self, chunk_size: int) -> Text:
         """The whole module."""
-        count = len(self.program.operations)
-        starts = range(0, count, self.chunk_size)
-        chunks = [range(s, min(s + self.chunk_size, count)) for s in starts]
-        stores = self.stores_by_node()
-        self.assign_slots(chunks)
-        status = (
-            self.new_slot() if self.has_rows and self.program.guard_count else _NO_SLOT
+        for segment in self.segments:
+            before = self.guards
+            chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
+            chunk.write(segment)
+            self.close(chunk.block, self.guards > before and not self.has_rows)
+        late = self.slots.late
+        for start in range(0, len(late), chunk_size):
+            chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
+            for node, result, element in late[start : start + chunk_size]:
+                chunk.store(node, result, element)
+            self.close(chunk.block, False)
+        (_rows_kernel if self.has_rows else _plain_kernel)(self)
+        loops = [s for s in self.segments if isinstance(s, Loop)]
+        return Text(
+            ir="".join(self.declarations) + "".join(self.lines),
+            workspace=self.slots.count * SLOT * self.lanes,
+            chunks=len(self.has_guards),
+            loops=len(loops),
+            nodes=sum(len(segment.nodes) for segment in self.segments),
         )
-        sums = self.sum_slots()
-        strict = _strict_slice(self.program)
-        returns = []
-        number = 0
-        for k, nodes in enumerate(chunks):
-            first = number
-            number = self.chunk(k, nodes, stores, strict, number, sums, status)
-            returns.append(number > first and not self.has_rows)
-        kernel = _rows_kernel if self.has_rows else _plain_kernel
-        kernel(self, returns, sums, status)
-        ir = "".join(self.declarations) + "".join(self.lines)
-        return Text(ir, self.slot_count * _SLOT * self.lanes, len(chunks))
 
-    # -- the plan ----------------------------------------------------------------
+    def close(self, block: Block, has_guards: bool) -> None:
+        """Head and tail of a chunk function."""
+        kind, end = ("i64", "ret i64 0") if has_guards else ("void", "ret void")
+        row = _ROW if self.has_rows else ""
+        name = f"@chunk{len(self.has_guards)}"
+        self.lines.append(f"define internal {kind} {name}({_SIGNATURE}{row})")
+        self.lines.append(" noinline nounwind {\nentry:\n")
+        self.lines.extend(block.head)
+        self.lines.extend(block.lines)
+        self.lines.append(f" {end}\n}}\n")
+        self.has_guards.append(has_guards)
 
-    def new_slot(self) -> int:
-        """A workspace slot never used by another value."""
-        self.slot_count += 1
-        return self.slot_count - 1
+    def make(self, key: tuple[str, str, bool, tuple[str, ...]]) -> Template:
+        """Template of an operation on these types."""
+        operation, result, is_strict, read = key
+        made = template(operation, read, result, self.lanes, is_strict)
+        self.templates[key] = made
+        self.declarations.update(dict.fromkeys(sorted(made.declarations)))
+        return made
 
-    def sum_slots(self) -> dict[tuple[int, int], int]:
-        """An accumulator's slot for each element that is summed over the rows."""
-        results = self.program.results
-        wanted = {(r, e) for _, r, e in self.program.outputs if results[r].is_sum}
-        return {key: self.new_slot() for key in sorted(wanted)}
+    def table(self, values: list[str], ir: str) -> str:
+        """A constant array, one entry a repetition."""
+        self.tables += 1
+        name = f"@table{self.tables}"
+        text = ", ".join(f"{ir} {value}" for value in values)
+        line = f"{name} = internal constant [{len(values)} x {ir}] [{text}]\n"
+        self.declarations[line] = None
+        return name
 
-    def stores_by_node(self) -> dict[int, list[tuple[int, int]]]:
-        """Results each node is written to."""
-        stores: dict[int, list[tuple[int, int]]] = {}
-        for node, result, element in self.program.outputs:
-            stores.setdefault(node, []).append((result, element))
-        return stores
 
-    def assign_slots(self, chunks: list[range]) -> None:
-        """Give values that outlive their chunk a slot; slots are used again."""
-        size, operations = self.chunk_size, self.program.operations
-        last: dict[int, int] = {}
-        for i, operands in enumerate(self.program.operands):
-            if operations[i] in _LEAVES:
-                continue
-            for a in operands:
-                if a // size != i // size:
-                    last[a] = i // size
-        dying: list[list[int]] = [[] for _ in chunks]
-        free: list[int] = []
-        born = sorted(a for a in last if operations[a] not in _LEAVES)
-        at = 0
-        for k in range(len(chunks)):
-            while at < len(born) and born[at] // size == k:
-                node = born[at]
-                self.slots[node] = free.pop() if free else self.new_slot()
-                dying[last[node]].append(self.slots[node])
-                at += 1
-            # A slot read in this chunk may be rewritten only in a later one.
-            free.extend(dying[k])
+@dataclass(slots=True)
+class _Chunk:
+    """One chunk function being written."""
 
-    # -- one chunk ---------------------------------------------------------------
+    writer: _Writer
+    block: Block
+    names: dict[int, str] = field(default_factory=dict)  # by node
+    reads: dict[Read, str] = field(default_factory=dict)  # in a loop's body
 
-    def chunk(
-        self,
-        k: int,
-        nodes: range,
-        stores: dict[int, list[tuple[int, int]]],
-        strict: set[int],
-        number: int,
-        sums: dict[tuple[int, int], int],
-        status: int,
-    ) -> int:
-        """Write one chunk function; the number of guards so far."""
-        program, first = self.program, number
+    def write(self, segment: Segment) -> None:
+        """The text of a segment."""
+        if isinstance(segment, Straight):
+            self.straight(segment.nodes)
+        else:
+            self.loop(segment)
+
+    def straight(self, nodes: list[int]) -> None:
+        """Nodes one after another."""
+        writer, names, lines = self.writer, self.names, self.block.lines
+        program, strict, slots = writer.program, writer.strict, writer.slots.nodes
         operations, types, operands = (
             program.operations,
             program.types,
             program.operands,
         )
-        self.names, self.bases = {}, {}
-        self.prologue = body = []
-        names, slots, templates = self.names, self.slots, self.templates
+        templates, stores = writer.templates, writer.slots.stores
         for i in nodes:
-            operation = operations[i]
-            if operation in _LEAVES:
-                pass
-            elif operation == GUARD:
-                number += 1
-                self.guard(i, number, status)
+            operation, read = operations[i], operands[i]
+            for a in read:
+                if a not in names:
+                    names[a] = self.bring(a)
+            if operation == GUARD:
+                self.guard(i, names[read[0]])
                 continue
-            else:
-                read = operands[i]
-                for a in read:
-                    if a not in names:
-                        self.bring(a)
-                key = (operation, types[i], i in strict, *[types[a] for a in read])
-                made = templates.get(key) or self.make(key)
-                body.append(made.format(i, *[names[a] for a in read]))
-                names[i] = f"%v{i}"
-                if i in slots:
-                    self.save(i)
+            key = (operation, types[i], i in strict, tuple([types[a] for a in read]))
+            made = templates.get(key) or writer.make(key)
+            lines.append(made.format(i, *[names[a] for a in read]))
+            names[i] = f"%v{i}"
+            if i in slots:
+                self.block.put(f"%v{i}", types[i], self.block.slot(slots[i]))
             if i in stores:
                 for result, element in stores[i]:
-                    self.store(i, result, element, sums)
-        self.wrap_chunk(k, number > first and not self.has_rows)
-        return number
+                    self.store(i, result, element)
 
-    def wrap_chunk(self, k: int, has_guards: bool) -> None:
-        """Head and tail of a chunk function."""
-        kind, end = ("i64", "ret i64 0") if has_guards else ("void", "ret void")
-        row = _ROW if self.has_rows else ""
-        head = f"define internal {kind} @chunk{k}({_SIGNATURE}{row})"
-        self.lines.append(f"{head} noinline nounwind {{\n")
-        self.lines.extend(self.prologue)
-        self.lines.append(f" {end}\n}}\n")
-
-    def make(self, key: tuple[object, ...]) -> Template:
-        """Template of an operation on these types."""
-        operation, result, is_strict, *read = key
-        made = template(operation, tuple(read), result, self.lanes, is_strict)
-        self.templates[key] = made
-        self.declarations.update(dict.fromkeys(sorted(made.declarations)))
-        return made
-
-    def bring(self, node: int) -> None:
-        """Make a node's value available in the chunk being written."""
-        operation = self.program.operations[node]
+    def bring(self, node: int) -> str:
+        """A node's value from outside the chunk."""
+        program, block = self.writer.program, self.block
+        operation, t = program.operations[node], program.types[node]
         if operation == CONSTANT:
-            value = self.program.values[node]
-            self.names[node] = literal(value, self.program.types[node], self.lanes)
-        elif operation == INPUT:
-            self.load_input(node)
-        else:
-            self.load_slot(node)
+            return block.literal(program.values[node], t)
+        if operation == INPUT:
+            k, element = program.operands[node]
+            where = program.arguments[k]
+            start = element * where.element_stride * SIZES[t]
+            return block.load(k, block.offset(block.argument(k), start))
+        return block.read(t, block.slot(self.writer.slots.nodes[node]))
 
-    def load_slot(self, node: int) -> None:
-        """Read a value from the workspace."""
-        t = self.program.types[node]
-        pointer = self.slot_pointer(self.slots[node], f"%l{node}")
-        self.names[node] = self.read(f"%v{node}", t, pointer)
-
-    def save(self, node: int) -> None:
-        """Write a value to the workspace."""
-        pointer = self.slot_pointer(self.slots[node], f"%s{node}")
-        self.put(self.names[node], self.program.types[node], pointer, f"%m{node}")
-
-    def slot_pointer(self, slot: int, name: str) -> str:
-        """Address of a workspace slot."""
-        offset = slot * _SLOT * self.lanes
-        self.prologue.append(
-            f" {name} = getelementptr i8, ptr %workspace, i64 {offset}\n"
-        )
-        return name
-
-    def read(self, name: str, t: str, pointer: str) -> str:
-        """Load lanes that lie side by side; truth values are bytes in memory."""
-        if t != "bool":
-            ir = ir_type(t, self.lanes)
-            self.prologue.append(
-                f" {name} = load {ir}, ptr {pointer}, align {SIZES[t]}\n"
-            )
-            return name
-        byte = _bytes(self.lanes)
-        zero = "0" if self.lanes == 1 else "zeroinitializer"
-        self.prologue.append(
-            f" {name}.b = load {byte}, ptr {pointer}, align 1\n"
-            f" {name} = icmp ne {byte} {name}.b, {zero}\n"
-        )
-        return name
-
-    def put(self, name: str, t: str, pointer: str, fresh: str) -> None:
-        """Store lanes side by side."""
-        ir = ir_type(t, self.lanes)
-        if t == "bool":
-            byte = _bytes(self.lanes)
-            self.prologue.append(f" {fresh} = zext {ir} {name} to {byte}\n")
-            ir, name = byte, fresh
-        self.prologue.append(f" store {ir} {name}, ptr {pointer}, align {SIZES[t]}\n")
-
-    # -- arguments and results -----------------------------------------------------
-
-    def base(self, table: str, k: int, t: str, stride: int) -> str:
-        """Address of the current row in an argument or result."""
-        known = self.bases.get((table, k))
-        if known is not None:
-            return known
-        name = f"%{table[0]}{k}"
-        self.prologue.append(
-            f" {name}.p = getelementptr ptr, ptr %{table}, i64 {k}\n"
-            f" {name}.0 = load ptr, ptr {name}.p\n"
-        )
-        self.bases[table, k] = f"{name}.0"
-        if self.has_rows and stride:
-            self.prologue.append(
-                f" {name}.i = mul i64 %row, {stride * SIZES[t]}\n"
-                f" {name}.1 = getelementptr i8, ptr {name}.0, i64 {name}.i\n"
-            )
-            self.bases[table, k] = f"{name}.1"
-        return self.bases[table, k]
-
-    def load_input(self, node: int) -> None:
-        """Read an argument's element, in all lanes."""
-        k, element = self.program.operands[node]
-        where = self.program.arguments[k]
-        base = self.base("arguments", k, where.type, where.row_stride)
-        size, name = SIZES[where.type], f"%v{node}"
-        start = element * where.element_stride * size
-        self.names[node] = name
-        if self.lanes == 1 or where.row_stride == 1:
-            pointer = self.offset(base, start, f"%l{node}")
-            self.read(name, where.type, pointer)
-            return
-        count = self.lanes if where.row_stride else 1
-        step = where.row_stride * size
-        ones = [
-            self.read_one(f"%v{node}.{j}", where.type, base, start + j * step)
-            for j in range(count)
-        ]
-        self.join(name, where.type, ones * (self.lanes // count))
-
-    def offset(self, base: str, distance: int, name: str) -> str:
-        """An address some bytes on."""
-        self.prologue.append(
-            f" {name} = getelementptr i8, ptr {base}, i64 {distance}\n"
-        )
-        return name
-
-    def read_one(self, name: str, t: str, base: str, distance: int) -> str:
-        """Load one element."""
-        pointer = self.offset(base, distance, f"{name}.p")
-        if t == "bool":
-            self.prologue.append(
-                f" {name}.b = load i8, ptr {pointer}\n"
-                f" {name} = icmp ne i8 {name}.b, 0\n"
-            )
-        else:
-            ir = TYPES[t]
-            self.prologue.append(
-                f" {name} = load {ir}, ptr {pointer}, align {SIZES[t]}\n"
-            )
-        return name
-
-    def join(self, name: str, t: str, ones: list[str]) -> None:
-        """Put single values into the lanes of one."""
-        ir, last = ir_type(t, self.lanes), "poison"
-        for j, one in enumerate(ones):
-            made = name if j == len(ones) - 1 else f"{name}.j{j}"
-            self.prologue.append(
-                f" {made} = insertelement {ir} {last}, {TYPES[t]} {one}, i64 {j}\n"
-            )
-            last = made
-
-    def store(
-        self, node: int, k: int, element: int, sums: dict[tuple[int, int], int]
-    ) -> None:
+    def store(self, node: int, result: int, element: int) -> None:
         """Write a node's value to a result's element."""
         if node not in self.names:
-            self.bring(node)
-        where, t = self.program.results[k], self.program.types[node]
-        if t != where.type:
-            raise ValueError(f"node {node} is {t} but its result is {where.type}")
-        if where.is_sum and self.has_rows:
-            self.add_to_sum(node, k, element, sums[k, element])
-            return
-        name = self.names[node]
-        base = self.base("results", k, t, where.row_stride)
-        start = element * where.element_stride * SIZES[t]
-        fresh = f"%r{k}.{element}.{node}"
-        if self.lanes == 1 or where.row_stride == 1:
-            self.put(name, t, self.offset(base, start, f"{fresh}.p"), fresh)
-            return
-        for j in range(self.lanes):
-            one = f"{fresh}.{j}"
-            step = start + j * where.row_stride * SIZES[t]
-            pointer = self.offset(base, step, f"{one}.p")
-            ir = ir_type(t, self.lanes)
-            self.prologue.append(f" {one} = extractelement {ir} {name}, i64 {j}\n")
-            kind = TYPES[t]
-            if t == "bool":
-                self.prologue.append(f" {one}.b = zext i1 {one} to i8\n")
-                one, kind = f"{one}.b", "i8"
-            self.prologue.append(f" store {kind} {one}, ptr {pointer}\n")
-
-    def add_to_sum(self, node: int, k: int, element: int, slot: int) -> None:
-        """Add the rows of this step to an accumulator; not the rows seen before."""
-        t = self.program.types[node]
-        ir, bit = ir_type(t, self.lanes), ir_type("bool", self.lanes)
-        name = f"%q{k}.{element}"
-        self.row_mask()
-        pointer = self.slot_pointer(slot, f"{name}.p")
-        self.read(f"{name}.a", t, pointer)
-        zero = literal(0, t, self.lanes)
-        add = "fadd" if t.startswith("float") else "add"
-        value = self.names[node]
-        self.prologue.append(
-            f" {name}.m = select {bit} %mask, {ir} {value}, {ir} {zero}\n"
-            f" {name}.b = {add} {ir} {name}.a, {name}.m\n"
-        )
-        self.put(f"{name}.b", t, pointer, f"{name}.c")
-
-    def row_mask(self) -> None:
-        """Which lanes hold rows of this step that no earlier step computed."""
-        if ("mask", 0) in self.bases:
-            return
-        self.bases["mask", 0] = "%mask"
-        w = self.lanes
-        if w == 1:
-            self.prologue.append(" %mask = icmp slt i64 %row, %high\n")
-            return
-        each = f"<{w} x i64>"
-        count = "<" + ", ".join(f"i64 {j}" for j in range(w)) + ">"
-        for name in ("row", "low", "high"):
-            self.prologue.append(
-                f" %{name}.0 = insertelement {each} poison, i64 %{name}, i64 0\n"
-                f" %{name}.s = shufflevector {each} %{name}.0, {each} poison,"
-                f" <{w} x i32> zeroinitializer\n"
-            )
-        self.prologue.append(
-            f" %rows = add {each} %row.s, {count}\n"
-            f" %mask.0 = icmp sge {each} %rows, %low.s\n"
-            f" %mask.1 = icmp slt {each} %rows, %high.s\n"
-            f" %mask = and <{w} x i1> %mask.0, %mask.1\n"
-        )
+            self.names[node] = self.bring(node)
+        name, t = self.names[node], self.writer.program.types[node]
+        where = self.writer.program.results[result]
+        assert t == where.type, f"node {node} is {t}, its result {where.type}"
+        if where.is_sum and self.writer.has_rows:
+            slot = self.writer.slots.sums[result, element]
+            self.block.accumulate(name, t, slot)
+        else:
+            self.block.store(name, result, element)
 
     # -- guards ----------------------------------------------------------------------
 
-    def guard(self, i: int, number: int, status: int) -> None:
+    def guard(self, i: int, name: str, per_repetition: int = 0) -> None:
         """End the play, or mark the lanes, where a value is not the expected one."""
-        (node,), expected = self.program.operands[i], self.program.values[i]
-        if node not in self.names:
-            self.bring(node)
-        t = self.program.types[node]
+        writer, block = self.writer, self.block
+        writer.guards += 1
+        (node,), expected = writer.program.operands[i], writer.program.values[i]
+        t = writer.program.types[node]
         word = "fcmp oeq" if t.startswith("float") else "icmp eq"
-        ir, value = ir_type(t, self.lanes), literal(expected, t, self.lanes)
-        self.prologue.append(f" %g{i} = {word} {ir} {self.names[node]}, {value}\n")
-        if not self.has_rows:
-            self.prologue.append(
-                f" br i1 %g{i}, label %held{i}, label %failed{i}\n"
-                f"failed{i}:\n ret i64 {number}\n"
-                f"held{i}:\n"
-            )
+        wanted = block.literal(expected, t)
+        held = block.value(f"{word} {block.ir(t)} {name}, {wanted}")
+        number = str(writer.guards)
+        if not writer.has_rows:
+            block.line(f"br i1 {held}, label %held{i}, label %failed{i}")
+            block.lines.append(f"failed{i}:\n")
+            number = self.guard_number(number, per_repetition)
+            block.lines.append(f" ret i64 {number}\nheld{i}:\n")
             return
-        ints, bit = ir_type("int32", self.lanes), ir_type("bool", self.lanes)
-        pointer = self.slot_pointer(status, f"%g{i}.p")
-        self.read(f"%g{i}.s", "int32", pointer)
-        zero, mark = (
-            literal(0, "int32", self.lanes),
-            literal(number, "int32", self.lanes),
+        ints, bit, zero = (
+            block.ir("int32"),
+            block.ir("bool"),
+            block.literal(0, "int32"),
         )
-        self.prologue.append(
-            f" %g{i}.f = icmp ne {ints} %g{i}.s, {zero}\n"
-            f" %g{i}.k = or {bit} %g{i}, %g{i}.f\n"
-            f" %g{i}.n = select {bit} %g{i}.k, {ints} %g{i}.s, {ints} {mark}\n"
+        mark = block.literal(writer.guards, "int32")
+        if per_repetition:
+            mark = self.splat(self.guard_number(number, per_repetition))
+        assert writer.slots.status is not None
+        pointer = block.slot(writer.slots.status)
+        before = block.read("int32", pointer)
+        marked = block.value(f"icmp ne {ints} {before}, {zero}")
+        keep = block.value(f"or {bit} {held}, {marked}")
+        new = block.value(f"select {bit} {keep}, {ints} {before}, {ints} {mark}")
+        block.put(new, "int32", pointer)
+
+    def guard_number(self, number: str, per_repetition: int) -> str:
+        """A guard's number, which grows with every repetition of a loop."""
+        if not per_repetition:
+            return number
+        before = self.block.value(f"mul i64 %k, {per_repetition}")
+        return self.block.value(f"add i64 {before}, {number}")
+
+    def splat(self, number: str) -> str:
+        """An int64 as int32 in all lanes."""
+        block, w = self.block, self.block.lanes
+        short = block.value(f"trunc i64 {number} to i32")
+        if w == 1:
+            return short
+        ints = block.ir("int32")
+        one = block.value(f"insertelement {ints} poison, i32 {short}, i64 0")
+        mask = f"<{w} x i32> zeroinitializer"
+        return block.value(f"shufflevector {ints} {one}, {ints} poison, {mask}")
+
+    # -- loops -------------------------------------------------------------------------
+
+    def loop(self, loop: Loop) -> None:
+        """A body, its count of repetitions, and the values carried between them."""
+        program, block, outside = self.writer.program, self.block, self.block.lines
+        for read in [read for reads in loop.reads for read in reads]:
+            nodes = read.initial if isinstance(read, Carried) else ()
+            if isinstance(read, Fixed):
+                nodes = (read.node,)
+            for node in nodes:
+                if node not in self.names:
+                    self.names[node] = self.bring(node)
+        body = block.lines = [
+            " br label %loop\nloop:\n %k = phi i64 [0, %entry], [%k.next, %latch]\n"
+        ]
+        for read in dict.fromkeys(r for reads in loop.reads for r in reads):
+            if isinstance(read, Carried):
+                self.carry(read, loop.nodes, program.types)
+        guards = sum(program.operations[i] == GUARD for i in loop.nodes)
+        first = self.writer.guards
+        for position, i in enumerate(loop.nodes):
+            self.step(loop, position, i, guards)
+        self.writer.guards = first + guards * loop.count
+        body.append(
+            " br label %latch\nlatch:\n"
+            " %k.next = add i64 %k, 1\n"
+            f" %more = icmp slt i64 %k.next, {loop.count}\n"
+            " br i1 %more, label %loop, label %done\ndone:\n"
         )
-        self.put(f"%g{i}.n", "int32", pointer, f"%g{i}.c")
+        block.lines = outside
+        # Addresses found while writing the body belong before it.
+        block.head.extend(outside)
+        outside[:] = body
+
+    def carry(self, read: Carried, nodes: list[int], types: Sequence[str]) -> None:
+        """Values of the last repetitions, newest last made: a chain of phis."""
+        node = nodes[read.position]
+        ir, newest = self.block.ir(types[node]), f"%v{node}"
+        for initial in reversed(read.initial):
+            pair = f"[{self.names[initial]}, %entry], [{newest}, %latch]"
+            newest = self.block.value(f"phi {ir} {pair}")
+        self.reads[read] = newest
+
+    def step(self, loop: Loop, position: int, i: int, guards: int) -> None:
+        """One node of a loop's body."""
+        writer, program, block = self.writer, self.writer.program, self.block
+        names = [self.read(read, loop) for read in loop.reads[position]]
+        if program.operations[i] == GUARD:
+            self.guard(i, names[0], guards)
+            return
+        t = program.types[i]
+        types = tuple([program.types[a] for a in program.operands[i]])
+        key = (program.operations[i], t, i in writer.strict, types)
+        made = writer.templates.get(key) or writer.make(key)
+        block.lines.append(made.format(i, *names))
+        self.names[i] = f"%v{i}"
+        column = writer.slots.columns.get((loop.nodes[0], position))
+        if column is not None:
+            width = SLOT * block.lanes
+            step = width if column.is_whole else 0
+            pointer = block.moving("%workspace", column.base * width, step)
+            block.put(f"%v{i}", t, pointer)
+
+    def read(self, read: Read, loop: Loop) -> str:
+        """The value of an operand in a loop's body."""
+        match read:
+            case Here(position):
+                return f"%v{loop.nodes[position]}"
+            case Fixed(node):
+                return self.names[node]
+        if read not in self.reads:
+            self.reads[read] = self.moving(read)
+        return self.reads[read]
+
+    def moving(self, read: Read) -> str:
+        """The value of an operand that lies elsewhere in every repetition."""
+        block, width = self.block, SLOT * self.block.lanes
+        match read:
+            case Column(segment, position, first, step):
+                loop = self.writer.segments[segment]
+                column = self.writer.slots.columns[loop.nodes[0], position]
+                start = (column.base + first) * width
+                pointer = block.moving("%workspace", start, step * width)
+                return block.read(
+                    self.writer.program.types[loop.nodes[position]], pointer
+                )
+            case Elements():
+                return block.load(read.argument, self.element_pointer(read))
+            case Numbers(t, values):
+                return self.number(t, values)
+        raise AssertionError(read)
+
+    def element_pointer(self, read: Elements) -> str:
+        """Address of an argument's element, which moves with the repetitions."""
+        where = self.writer.program.arguments[read.argument]
+        scale = where.element_stride * SIZES[where.type]
+        base = self.block.argument(read.argument)
+        first, step = read.elements[0], read.elements[1] - read.elements[0]
+        if read.elements == tuple(
+            range(first, first + step * len(read.elements), step or 1)
+        ):
+            return self.block.moving(base, first * scale, step * scale)
+        table = self.writer.table([str(e * scale) for e in read.elements], "i64")
+        entry = self.block.value(f"getelementptr i64, ptr {table}, i64 %k")
+        distance = self.block.value(f"load i64, ptr {entry}")
+        return self.block.value(f"getelementptr i8, ptr {base}, i64 {distance}")
+
+    def number(self, t: str, values: tuple[float, ...]) -> str:
+        """A constant that is another one in every repetition."""
+        lanes = self.block.lanes
+        in_lanes = [literal(value, t, lanes) for value in values]
+        ir = self.block.ir(t)
+        table = self.writer.table(in_lanes, ir)
+        entry = self.block.value(f"getelementptr {ir}, ptr {table}, i64 %k")
+        return self.block.value(f"load {ir}, ptr {entry}, align {SIZES[t]}")
 
 
-def _bytes(lanes: int) -> str:
-    """IR type of truth values in memory."""
-    return "i8" if lanes == 1 else f"<{lanes} x i8>"
+# -- the kernel ------------------------------------------------------------------------
 
 
-def _strict_slice(program: Program) -> set[int]:
-    """Nodes that some guard depends on: compiled without contraction."""
-    operations, operands = program.operations, program.operands
-    strict = {operands[i][0] for i, name in enumerate(operations) if name == GUARD}
-    if not strict:
-        return strict
-    for i in range(len(operations) - 1, -1, -1):
-        if i in strict and operations[i] not in (INPUT, CONSTANT, GUARD):
-            strict.update(operands[i])
-    return strict
-
-
-def _plain_kernel(
-    writer: _Writer,
-    returns: list[bool],
-    sums: dict[tuple[int, int], int],
-    status: int,
-) -> None:
+def _plain_kernel(writer: _Writer) -> None:
     """The kernel of a program without rows: the chunks one after another."""
     lines = writer.lines
-    lines.append(
-        f"define i64 @{KERNEL}({_SIGNATURE}, i64 %begin, i64 %end) nounwind {{\n"
-    )
-    for k, has_guards in enumerate(returns):
+    head = f"define i64 @{KERNEL}({_SIGNATURE}, i64 %begin, i64 %end) nounwind {{\n"
+    lines.append(head)
+    for k, has_guards in enumerate(writer.has_guards):
         if not has_guards:
             lines.append(f" call void @chunk{k}({_PASS})\n")
             continue
@@ -493,29 +440,19 @@ def _plain_kernel(
     lines.append(" ret i64 0\n}\n")
 
 
-def _rows_kernel(
-    writer: _Writer,
-    returns: list[bool],
-    sums: dict[tuple[int, int], int],
-    status: int,
-) -> None:
+def _rows_kernel(writer: _Writer) -> None:
     """The kernel of a program with rows: a loop over groups of lanes.
 
     The last group ends with the last row, so it may compute some rows a second time:
     no masked access, and nothing outside the arrays is touched.
     """
-    w, lines = writer.lanes, writer.lines
-    lines.append(
-        f"define i64 @{KERNEL}({_SIGNATURE}, i64 %begin, i64 %end) nounwind {{\n"
-        "entry:\n"
-    )
-    writer.prologue = lines
-    for (k, element), slot in sums.items():
-        t = writer.program.results[k].type
-        pointer = writer.slot_pointer(slot, f"%z{k}.{element}")
-        writer.put(literal(0, t, w), t, pointer, f"%y{k}.{element}")
-    lines.append(
-        f" %final = sub i64 %end, {w}\n"
+    block = Block(writer.program, writer.lanes, False)
+    slots, results = writer.slots, writer.program.results
+    for (k, _), slot in slots.sums.items():
+        t = results[k].type
+        block.put(block.literal(0, t), t, block.slot(slot))
+    block.lines.append(
+        f" %final = sub i64 %end, {writer.lanes}\n"
         " %some = icmp slt i64 %begin, %end\n"
         " br i1 %some, label %loop, label %done\n"
         "loop:\n"
@@ -525,60 +462,33 @@ def _rows_kernel(
         " %legal = icmp sge i64 %clamped, 0\n"
         " %row = select i1 %legal, i64 %clamped, i64 0\n"
     )
-    _status_lines(writer, status, "before")
-    for k in range(len(returns)):
-        row = "i64 %row, i64 %low, i64 %end"
-        lines.append(f" call void @chunk{k}({_PASS}, {row})\n")
-    _status_lines(writer, status, "after")
-    lines.append(
-        f" %next = add i64 %low, {w}\n"
+    if slots.status is not None:
+        block.put(block.literal(0, "int32"), "int32", block.slot(slots.status))
+    for k in range(len(writer.has_guards)):
+        block.line(f"call void @chunk{k}({_PASS}, i64 %row, i64 %low, i64 %end)")
+    _write_status(block, slots.status)
+    block.lines.append(
+        f" %next = add i64 %low, {writer.lanes}\n"
         " %more = icmp slt i64 %next, %end\n"
         " br i1 %more, label %loop, label %done\n"
         "done:\n"
     )
-    _write_sums(writer, sums)
-    lines.append(" ret i64 0\n}\n")
+    for (k, element), slot in slots.sums.items():
+        t = results[k].type
+        total = block.sum_lanes(t, slot)
+        start = element * results[k].element_stride * SIZES[t]
+        block.put_one(total, t, block.offset(block.base("results", k, t, 0), start))
+    head = f"define i64 @{KERNEL}({_SIGNATURE}, i64 %begin, i64 %end) nounwind {{\n"
+    writer.lines.append(f"{head}entry:\n")
+    writer.lines.extend(block.head)
+    writer.lines.extend(block.lines)
+    writer.lines.append(" ret i64 0\n}\n")
 
 
-def _status_lines(writer: _Writer, status: int, when: str) -> None:
-    """Clear the lanes' guard numbers before a group of rows, write them after it."""
-    if status == _NO_SLOT:
+def _write_status(block: Block, status: int | None) -> None:
+    """Write the guard numbers of a group of rows."""
+    if status is None:
         return
-    w, lines = writer.lanes, writer.lines
-    pointer = writer.slot_pointer(status, f"%status.{when}")
-    if when == "before":
-        writer.put(literal(0, "int32", w), "int32", pointer, "")
-        return
-    writer.read("%status", "int32", pointer)
-    k = len(writer.program.results)
-    lines.append(
-        f" %status.t = getelementptr ptr, ptr %results, i64 {k}\n"
-        " %status.r = load ptr, ptr %status.t\n"
-        " %status.p = getelementptr i32, ptr %status.r, i64 %row\n"
-    )
-    writer.put("%status", "int32", "%status.p", "")
-
-
-def _write_sums(writer: _Writer, sums: dict[tuple[int, int], int]) -> None:
-    """Add the lanes of each accumulator, in order, and write the sums."""
-    writer.bases = {}
-    writer.has_rows = False  # sums do not lie at a row
-    for (k, element), slot in sums.items():
-        where = writer.program.results[k]
-        t, name = where.type, f"%u{k}.{element}"
-        add = "fadd" if t.startswith("float") else "add"
-        pointer = writer.slot_pointer(slot, f"{name}.p")
-        total = writer.read(f"{name}.v", t, pointer)
-        if writer.lanes > 1:
-            vector, ir = total, ir_type(t, writer.lanes)
-            for j in range(writer.lanes):
-                one = f"{name}.{j}"
-                writer.lines.append(f" {one} = extractelement {ir} {vector}, i64 {j}\n")
-                if j:
-                    line = f" {one}.s = {add} {TYPES[t]} {total}, {one}\n"
-                    writer.lines.append(line)
-                total = f"{one}.s" if j else one
-        base = writer.base("results", k, t, 0)
-        start = element * where.element_stride * SIZES[t]
-        target = writer.offset(base, start, f"{name}.t")
-        writer.lines.append(f" store {TYPES[t]} {total}, ptr {target}\n")
+    name = block.read("int32", block.slot(status))
+    base = block.base("results", len(block.program.results), "int32", 0)
+    block.put(name, "int32", block.value(f"getelementptr i32, ptr {base}, i64 %row"))

@@ -41,8 +41,10 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """The value of a position of the body, some repetitions ago; before the first ones
-    `initial` nodes stand in, the oldest first."""
+    """The value of a position of the body, ``len(initial)`` repetitions ago.
+
+    In the first repetitions the `initial` nodes stand in, in order.
+    """
 
     position: int
     initial: tuple[int, ...]
@@ -57,7 +59,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Position `position` of an earlier loop, at its repetition ``first + k * step``."""
+    """A position of an earlier loop, at its repetition ``first + k * step``."""
 
     loop: int
     position: int
@@ -112,7 +114,9 @@ class Loop:
 Segment = Straight | Loop
 
 
-def plan(program: Program, strict: set[int], chunk_size: int) -> list[Segment]:
+def plan(
+    program: Program, strict: set[int], chunk_size: int, has_loops: bool = True
+) -> list[Segment]:
     """The program's nodes, leaves apart, as loops and bounded straight pieces.
 
     Parameters
@@ -122,6 +126,8 @@ def plan(program: Program, strict: set[int], chunk_size: int) -> list[Segment]:
         Nodes compiled without contraction; they only repeat among themselves.
     chunk_size : int
         Most nodes of a straight piece.
+    has_loops : bool
+        Whether repetitions become loops.
 
     Returns
     -------
@@ -131,7 +137,7 @@ def plan(program: Program, strict: set[int], chunk_size: int) -> list[Segment]:
     line = _Line(program, strict)
     segments: list[Segment] = []
     at = 0
-    for start, period, count in line.repetitions():
+    for start, period, count in line.repetitions() if has_loops else ():
         loop = line.loop(start, period, count, segments)
         if loop is None:
             continue
@@ -227,8 +233,9 @@ class _Line:
             if not period:
                 continue
             # Hashes may collide: the codes themselves decide.
-            same = self.codes[start : stop - 1 + window] == (
-                self.codes[start + period : stop - 1 + window + period]
+            same = (
+                self.codes[start : stop - 1 + window]
+                == (self.codes[start + period : stop - 1 + window + period])
             )
             count = int(np.argmin(same) if not same.all() else len(same)) // period + 1
             if count >= _LEAST_COUNT and (count - 1) * period >= _LEAST_NODES:
@@ -258,9 +265,7 @@ class _Line:
         first, last = self.starts[start], self.starts[start + period * count]
         return self.flat[first:last].reshape(count, -1)
 
-    def _regular(
-        self, table: np.ndarray, start: int, period: int
-    ) -> tuple[int, int]:
+    def _regular(self, table: np.ndarray, start: int, period: int) -> tuple[int, int]:
         """The longest range of repetitions in which every operand has one stride."""
         steps = self.step_of[table]
         steps = steps[:, (steps >= 0).all(axis=0)]
@@ -293,9 +298,11 @@ class _Line:
         self, nodes: np.ndarray, start: int, period: int, segments: list[Segment]
     ) -> Read | tuple[int, int]:
         """How one operand moves, or the range of repetitions to try instead."""
-        if (nodes == nodes[0]).all():
-            return Fixed(int(nodes[0]))
         steps = self.step_of[nodes]
+        if (nodes == nodes[0]).all():
+            if steps[0] >= start:  # made by the first repetition: it stays straight
+                return 1, len(nodes)
+            return Fixed(int(nodes[0]))
         if steps[0] < 0:
             return self._leaves(nodes)
         first, stride = int(steps[0]), int(steps[1] - steps[0])

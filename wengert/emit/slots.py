@@ -1,0 +1,190 @@
+"""Where values lie that outlive the chunk that computes them: the workspace's plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from wengert.emit.program import GUARD, Program
+from wengert.emit.roll import Carried, Column, Fixed, Loop, Segment, Straight
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSlots:
+    """Slots of one position of a loop's body.
+
+    `is_whole`: one slot a repetition from `base` on; else one slot, for the last value.
+    """
+
+    base: int
+    is_whole: bool
+
+
+@dataclass(slots=True)
+class Slots:
+    """The workspace's plan.
+
+    Attributes
+    ----------
+    nodes : dict of int to int
+        Slot of each node that another chunk reads.
+    columns : dict
+        Slots of loop positions, by (first node of the loop, position).
+    sums : dict
+        Slot of each accumulator over rows, by (result, element).
+    status : int or None
+        Slot of the lanes' guard numbers.
+    stores : dict
+        Results, as (result, element), that each straight node is written to.
+    late : list
+        Outputs (node, result, element) written after everything else.
+    count : int
+        Number of slots.
+    """
+
+    nodes: dict[int, int] = field(default_factory=dict)
+    columns: dict[tuple[int, int], ColumnSlots] = field(default_factory=dict)
+    sums: dict[tuple[int, int], int] = field(default_factory=dict)
+    status: int | None = None
+    stores: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    late: list[tuple[int, int, int]] = field(default_factory=list)
+    count: int = 0
+
+    def take(self, number: int = 1) -> int:
+        """The first of some slots never used by another value."""
+        self.count += number
+        return self.count - number
+
+
+def assign(program: Program, segments: list[Segment], has_rows: bool) -> Slots:
+    """The workspace's plan for a program cut into segments.
+
+    Parameters
+    ----------
+    program : Program
+    segments : list of Segment
+    has_rows : bool
+        Whether results over rows are summed and guards marked per row.
+
+    Returns
+    -------
+    Slots
+    """
+    slots = Slots()
+    if has_rows:
+        if any(operation == GUARD for operation in program.operations):
+            slots.status = slots.take()
+        sums = {(r, e) for _, r, e in program.outputs if program.results[r].is_sum}
+        slots.sums = {key: slots.take() for key in sorted(sums)}
+    segment_of = _segment_of(program, segments)
+    _sort_outputs(program, segments, segment_of, slots)
+    last, whole = _last_reads(program, segments, segment_of, slots)
+    _assign_columns(segments, segment_of, last, whole, slots)
+    _assign_straight(segments, segment_of, last, slots)
+    return slots
+
+
+def _segment_of(program: Program, segments: list[Segment]) -> list[int]:
+    """Segment of each node; -1 for leaves."""
+    found = np.full(len(program.operations), -1, np.int64)
+    for k, segment in enumerate(segments):
+        nodes = segment.nodes if isinstance(segment, Straight) else segment.rows
+        found[nodes] = k
+    listed: list[int] = found.tolist()
+    return listed
+
+
+def _sort_outputs(
+    program: Program, segments: list[Segment], segment_of: list[int], slots: Slots
+) -> None:
+    """Outputs written where they are made, and those of loops and leaves afterwards."""
+    for node, result, element in program.outputs:
+        k = segment_of[node]
+        if k >= 0 and isinstance(segments[k], Straight):
+            slots.stores.setdefault(node, []).append((result, element))
+        else:
+            slots.late.append((node, result, element))
+
+
+def _last_reads(
+    program: Program, segments: list[Segment], segment_of: list[int], slots: Slots
+) -> tuple[dict[int, int], set[tuple[int, int]]]:
+    """The last other segment that reads each node, and columns read as such."""
+    last: dict[int, int] = {}
+    whole: set[tuple[int, int]] = set()
+    for k, segment in enumerate(segments):
+        if isinstance(segment, Loop):
+            for node in _outside_nodes(segment, whole):
+                if segment_of[node] >= 0:
+                    last[node] = k
+            continue
+        for i in segment.nodes:
+            for a in program.operands[i]:
+                if segment_of[a] != k and segment_of[a] >= 0:
+                    last[a] = k
+    for node, _, _ in slots.late:
+        if segment_of[node] >= 0:
+            last[node] = len(segments)
+    return last, whole
+
+
+def _outside_nodes(loop: Loop, whole: set[tuple[int, int]]) -> list[int]:
+    """Nodes a loop reads one by one; columns it reads are noted."""
+    nodes: list[int] = []
+    for read in (read for reads in loop.reads for read in reads):
+        if isinstance(read, Column):
+            whole.add((read.loop, read.position))
+        elif isinstance(read, Fixed):
+            nodes.append(read.node)
+        elif isinstance(read, Carried):
+            nodes.extend(read.initial)
+    return nodes
+
+
+def _assign_columns(
+    segments: list[Segment],
+    segment_of: list[int],
+    last: dict[int, int],
+    whole: set[tuple[int, int]],
+    slots: Slots,
+) -> None:
+    """Slots of loop positions: all repetitions, or the last if that is enough."""
+    places: dict[tuple[int, int], list[tuple[int, int]]] = {key: [] for key in whole}
+    tables: dict[int, dict[int, int]] = {}
+    for node in last:
+        k = segment_of[node]
+        loop = segments[k]
+        if isinstance(loop, Straight):
+            continue
+        if k not in tables:
+            tables[k] = {n: at for at, n in enumerate(loop.rows.ravel().tolist())}
+        repetition, position = divmod(tables[k][node], len(loop.nodes))
+        places.setdefault((k, position), []).append((node, repetition))
+    for (k, position), found in sorted(places.items()):
+        loop = segments[k]
+        assert isinstance(loop, Loop)
+        ends = all(repetition == loop.count - 1 for _, repetition in found)
+        is_whole = (k, position) in whole or not ends
+        base = slots.take(loop.count if is_whole else 1)
+        slots.columns[loop.nodes[0], position] = ColumnSlots(base, is_whole)
+        for node, repetition in found:
+            slots.nodes[node] = base + repetition * is_whole
+
+
+def _assign_straight(
+    segments: list[Segment], segment_of: list[int], last: dict[int, int], slots: Slots
+) -> None:
+    """Slots of straight nodes, used again when their last reader is past."""
+    born: list[list[int]] = [[] for _ in segments]
+    for node in sorted(last):
+        if isinstance(segments[segment_of[node]], Straight):
+            born[segment_of[node]].append(node)
+    dying: list[list[int]] = [[] for _ in range(len(segments) + 1)]
+    free: list[int] = []
+    for k in range(len(segments)):
+        for node in born[k]:
+            slots.nodes[node] = free.pop() if free else slots.take()
+            dying[last[node]].append(slots.nodes[node])
+        # A slot read in this segment may be rewritten only in a later one.
+        free.extend(dying[k])
