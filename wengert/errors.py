@@ -9,6 +9,7 @@ cannot work, and what to write instead.
     ├── DerivativeError (ValueError)        a derivative that does not exist as asked for
     ├── ArgumentError (TypeError)           wrong arguments to a transformation
     ├── RuleError (ValueError)              a custom rule that does not fit its function
+    ├── CheckError (AssertionError)         a derivative that a check found wrong
     ├── TapeError (ValueError)              a tape that is not legal, or used against its meaning
     └── GuardError (ValueError)             a replay left the path that was recorded
 """
@@ -26,6 +27,7 @@ __all__ = [
     "DerivativeError",
     "ArgumentError",
     "RuleError",
+    "CheckError",
     "TapeError",
     "GuardError",
 ]
@@ -79,6 +81,14 @@ class RuleError(WengertError, ValueError):
 
     Fails: a ``vjp`` that returns one gradient for a function of two arguments.
     Repair: return one gradient an argument, each with the shape of its argument.
+    """
+
+
+class CheckError(WengertError, AssertionError):
+    """A derivative does not agree with the numeric one.
+
+    Fails: ``check_grads(f, (x,))`` of a function with a wrong rule of your own.
+    Repair: correct the rule; at a kink, check at another point.
     """
 
 
