@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import RecordedValue, is_active, place, plain
+from wengert.capture.array import RecordedScalar, RecordedValue, is_active, place, plain
 from wengert.capture.record import Segment, leave, protect, record_segment
 from wengert.core.operation import apply
 from wengert.core.tape import IDENTITY, Tape
@@ -55,6 +55,8 @@ def check_number(leaf: Any) -> np.dtype[Any]:
 
 def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
     """Return argnums as checked non-negative positions."""
+    if argnums == 0 and count and argnums.__class__ is int:
+        return (0,)
     chosen = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
     for argnum in chosen:
         if not isinstance(argnum, (int, np.integer)) or not -count <= argnum < count:
@@ -94,7 +96,7 @@ def input_order(
     segment: Segment, structures: Sequence[Any], chosen: Sequence[int]
 ) -> list[int]:
     """Return the input nodes in the order of `chosen` (recorded in argument order)."""
-    if list(chosen) == sorted(chosen):
+    if len(chosen) == 1 or list(chosen) == sorted(chosen):
         return segment.inputs
     counts = [len(leaves_of(structure)) for structure in structures]
     by_position = dict(zip(chosen, counts, strict=True))
@@ -116,6 +118,8 @@ def leaves_of(structure: Any) -> list[Any]:
 
 def rebuild(values: list[Any], structures: Sequence[Any], single: bool) -> Any:
     """Return a flat list of leaves nested as the chosen arguments."""
+    if single and structures[0] is tree.LEAF:
+        return values[0]
     parts, at = [], 0
     for structure in structures:
         count = len(leaves_of(structure))
@@ -138,6 +142,8 @@ def own_gradient(segment: Segment, g: Any) -> Any:
 
 def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
     """Return the node of a real scalar output; None where it is a plain constant."""
+    if value.__class__ is RecordedScalar and value._value.__class__ is np.float64:
+        return place(segment.tape, value)
     dtype = value.dtype if hasattr(value, "dtype") else None
     if np.shape(value) != () or isinstance(value, (tuple, list, dict)):
         shown = type_of(plain(value)) if dtype is not None else type(value).__name__

@@ -22,7 +22,7 @@ import numpy as np
 from wengert.capture import keys
 from wengert.core.operation import DISPATCH, REGISTRY, Operation
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
-from wengert.core.types import FLOAT64, Recorded, type_of
+from wengert.core.types import FLOAT64, Recorded, array_type, type_of
 from wengert.errors import (
     RecordingError,
     UnsupportedError,
@@ -54,6 +54,8 @@ class RecordedValue(Recorded):
         self, operation: Operation, operands: tuple[Any, ...], settings: Settings
     ) -> Any:
         """Append an operation to the tape and return its recorded result."""
+        if len(operands) == 1:
+            return record_unary(operation, self, settings)
         return record_operation(operation, operands, settings)
 
     def _place(self, tape: Tape) -> int:
@@ -72,6 +74,8 @@ class RecordedValue(Recorded):
         if method == "__call__" and not settings:
             operation = DISPATCH.get(ufunc)
             if operation.__class__ is Operation:
+                if len(inputs) == 1:
+                    return record_unary(operation, self, NO_SETTINGS)
                 return record_operation(operation, inputs, NO_SETTINGS)
         from wengert.capture.ufuncs import call_ufunc
 
@@ -282,9 +286,9 @@ class RecordedArray(RecordedValue):
         self._tape = tape
         self._index = index
         self._value = value
+        #: None until a view is made or a write done; `_chain` and `_version` are only
+        #: there with a storage.
         self._storage: Storage | None = None
-        self._chain: tuple[Any, ...] = ()
-        self._version = 0
 
     # Storage and views
 
@@ -292,6 +296,8 @@ class RecordedArray(RecordedValue):
         if self._storage is None:
             shared = self._index != PASSIVE and not is_fresh(self._tape, self._index)
             self._storage = Storage(self._index, self._value, shared)
+            self._chain: tuple[Any, ...] = ()
+            self._version = 0
         return self._storage
 
     def _current(self) -> Any:
@@ -325,7 +331,7 @@ class RecordedArray(RecordedValue):
 
     def _view(self, value: Any, index: int, operation: Operation, s: Settings) -> Any:
         view = RecordedArray(self._tape, index, value)
-        view._storage = self._own_storage()
+        view._storage = self._storage or self._own_storage()
         view._chain = (*self._chain, (operation.name, tuple(s.items())))
         view._version = view._storage.version
         return view
@@ -369,9 +375,14 @@ class RecordedArray(RecordedValue):
         self._write(key, value)
 
     def __getitem__(self, key: Any) -> Any:
-        value = self._value
-        if key.__class__ is int and value.ndim == 1 and self._chain == ():
-            return self._element(key)
+        kind = key.__class__
+        if kind is int and self._value.ndim == 1:
+            if self._storage is None or not self._chain:
+                return self._element(key)
+        elif kind is slice:
+            parts = (key.start, key.stop, key.step)
+            if all([part is None or part.__class__ is int for part in parts]):
+                return record_slice(self, key, parts)
         return keys.read(self, key)
 
     def _element(self, key: int) -> Any:
@@ -453,6 +464,8 @@ def place(tape: Tape, operand: Any) -> int:
 
 def wrap(tape: Tape, index: int, value: Any) -> Any:
     """Return the recorded value of a node."""
+    if value.__class__ is np.float64:
+        return RecordedScalar(tape, index, value)
     if value.__class__ is np.ndarray:
         return RecordedArray(tape, index, value)
     if isinstance(value, np.ndarray):
@@ -479,26 +492,27 @@ def record_operation(
 ) -> Any:
     """Evaluate an operation, append it to the operands' tape, return its result."""
     tape: Tape | None = None
-    any_tape: Tape | None = None
     values = []
     for k, operand in enumerate(operands):
-        if isinstance(operand, RecordedValue):
-            any_tape = operand._tape
+        kind = operand.__class__
+        if kind is RecordedArray:
             values.append(operand._current())
-            if operand.__class__ is RecordedScalar or not operand.is_passive:
+            if operand._index != PASSIVE or not operand.is_passive:
                 tape = operand._tape
-        elif operand.__class__ in (list, tuple) or is_object_array(operand):
+        elif kind is RecordedScalar:
+            values.append(operand._value)
+            tape = operand._tape
+        elif kind in (list, tuple) or is_object_array(operand):
             gathered = gather(operand)
             operands = (*operands[:k], gathered, *operands[k + 1 :])
-            if isinstance(gathered, RecordedValue):
-                any_tape = tape = gathered._tape
+            if is_active(gathered):
+                tape = gathered._tape
             values.append(plain(gathered))
         else:
             values.append(operand)
     value = operation.function(*values, **settings)
     if tape is None:
-        assert any_tape is not None
-        return passive_result(any_tape, operation, operands, values, value, settings)
+        return passive_result(operation, operands, values, value, settings)
     if tape.thread != get_ident():
         tape.check_thread()
     indices = tuple([place(tape, operand) for operand in operands])
@@ -511,19 +525,78 @@ def record_operation(
             if value is operand_value and isinstance(value, np.ndarray):
                 value = value.copy()
     line = user_line() if tape.keeps_lines else None
-    kept = value if operation.reads_result or value.__class__ is not np.ndarray else None
+    is_array = value.__class__ is np.ndarray
+    kept = value if operation.reads_result or not is_array else None
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
-    if operation.results > 1 or value.__class__ is tuple:
+    if is_array:
+        if operation.view and shares_memory(value, values[0]):
+            return operands[0]._view(value, index, operation, settings)
+        return RecordedArray(tape, index, value)
+    if value.__class__ is tuple:
         return tuple(project(tape, index, value))
-    if operation.view and shares_memory(value, values[0]):
-        return operands[0]._view(value, index, operation, settings)
     return wrap(tape, index, value)
 
 
+def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
+    """Do what `record_operation` does for one recorded operand, at less cost."""
+    tape = operand._tape
+    source = operand._index
+    if (
+        source == PASSIVE
+        or tape.thread != get_ident()
+        or tape.keeps_lines
+        or is_stale(operand)
+    ):
+        return record_operation(operation, (operand,), settings)
+    x = operand._value
+    value = operation.function(x, **settings) if settings else operation.function(x)
+    if value.__class__ is tuple or (value is x and not operation.view):
+        return record_operation(operation, (operand,), settings)
+    outputs = tape.play.outputs
+    if operation.reads_first and outputs[source] is None:
+        save(operand, x, outputs, source)
+    index = len(tape.operations)
+    tape.operations.append(operation)
+    tape.operands.append((source,))
+    tape.settings.append(settings)
+    tape.types.append(type_of(value))
+    tape.lines.append(None)
+    if value.__class__ is not np.ndarray:
+        outputs.append(value)
+        return wrap(tape, index, value)
+    outputs.append(value if operation.reads_result else None)
+    if operation.view and shares_memory(value, x):
+        return operand._view(value, index, operation, settings)
+    return RecordedArray(tape, index, value)
+
+
+def record_slice(operand: RecordedArray, key: slice, parts: tuple[Any, ...]) -> Any:
+    """Record ``x[start:stop:step]`` with plain bounds: the slices of array code."""
+    settings = {"key": (tuple.__new__(keys.Slice, parts),)}
+    tape, source = operand._tape, operand._index
+    if (
+        source == PASSIVE
+        or tape.thread != get_ident()
+        or tape.keeps_lines
+        or is_stale(operand)
+    ):
+        return record_operation(GETITEM, (operand,), settings)
+    value = operand._value[key]
+    index = len(tape.operations)
+    tape.operations.append(GETITEM)
+    tape.operands.append((source,))
+    tape.settings.append(settings)
+    tape.types.append(array_type(value.shape, value.dtype))
+    tape.lines.append(None)
+    tape.play.outputs.append(None)
+    return operand._view(value, index, GETITEM, settings)
+
+
 def passive_result(
-    tape: Tape, operation: Operation, operands: Any, values: Any, value: Any, s: Settings
+    operation: Operation, operands: Any, values: Any, value: Any, s: Settings
 ) -> Any:
     """Return the result of an operation on passive operands: plain NumPy, no node."""
+    tape = next(part._tape for part in operands if isinstance(part, RecordedValue))
     if operation.view and shares_memory(value, values[0]):
         return operands[0]._view(value, PASSIVE, operation, s)
     return wrap_passive(tape, value)
@@ -669,13 +742,79 @@ def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any
 
 
 def array_binary(name: str, reflected: bool) -> Any:
-    """Return an operator method of recorded arrays."""
+    """Return an operator method of recorded arrays.
+
+    The common cases (a second array on the same tape, a number, a scalar) are written
+    out; `record_operation` does the rest.
+    """
     operation = REGISTRY[name]
+    evaluate = operation.function
+    reads = (operation.reads_operand(0), operation.reads_operand(1))
+    reads_self, reads_other = reads[::-1] if reflected else reads
+    reads_result = operation.reads_result
 
     def method(self: RecordedArray, other: Any) -> Any:
-        return general_binary(operation, self, other, reflected)
+        tape = self._tape
+        kind = other.__class__
+        first = self._index
+        if first == PASSIVE or tape.thread != get_ident() or tape.keeps_lines:
+            return general_binary(operation, self, other, reflected)
+        storage = self._storage
+        if storage is not None and self._version != storage.version:
+            return general_binary(operation, self, other, reflected)
+        if kind is RecordedArray or kind is RecordedScalar:
+            second, number = other._index, other._value
+            if second == PASSIVE or other._tape is not tape or is_stale(other):
+                return general_binary(operation, self, other, reflected)
+        elif kind in PLAIN_NUMBERS:
+            second, number = tape.number(other), other
+        else:
+            return general_binary(operation, self, other, reflected)
+        own = self._value
+        outputs = tape.play.outputs
+        if reads_self and outputs[first] is None:
+            save(self, own, outputs, first)
+        if reads_other and outputs[second] is None:
+            save(other, number, outputs, second)
+        if reflected:
+            value = evaluate(number, own)
+            operands = (second, first)
+        else:
+            value = evaluate(own, number)
+            operands = (first, second)
+        index = len(tape.operations)
+        tape.operations.append(operation)
+        tape.operands.append(operands)
+        tape.settings.append(NO_SETTINGS)
+        tape.types.append(type_of(value))
+        tape.lines.append(None)
+        if value.__class__ is np.ndarray:
+            outputs.append(value if reads_result else None)
+            return RecordedArray(tape, index, value)
+        outputs.append(value)
+        return RecordedScalar(tape, index, value)
 
     return method
+
+
+#: NumPy's own operators do these powers of arrays by simpler ufuncs.
+SIMPLE_POWERS = {2: "square", 1: "positive", -1: "reciprocal", 0.5: "sqrt"}
+
+
+def array_power(self: RecordedArray, exponent: Any) -> Any:
+    """Record ``x**n`` as NumPy evaluates it."""
+    if exponent.__class__ in (int, float) and self._value.dtype.kind in "fc":
+        name = SIMPLE_POWERS.get(exponent)
+        if name is not None:
+            return record_operation(REGISTRY[name], (self,), NO_SETTINGS)
+    return general_binary(REGISTRY["power"], self, exponent, False)
+
+
+def is_stale(value: Any) -> bool:
+    """Whether a recorded array must find its contents again after a write."""
+    if value.__class__ is RecordedScalar or value._storage is None:
+        return False
+    return bool(value._version != value._storage.version)
 
 
 def in_place(name: str) -> Any:
@@ -759,6 +898,7 @@ def _install_operators() -> None:
     RecordedArray.__matmul__ = array_binary("matmul", False)  # type: ignore[attr-defined]
     RecordedArray.__rmatmul__ = array_binary("matmul", True)  # type: ignore[attr-defined]
     RecordedArray.__imatmul__ = in_place("matmul")  # type: ignore[attr-defined]
+    RecordedArray.__pow__ = array_power  # type: ignore[attr-defined]
     for short, (name, evaluate) in COMPARISONS.items():
         setattr(RecordedScalar, f"__{short}__", scalar_binary(name, evaluate, False))
         setattr(RecordedArray, f"__{short}__", array_binary(name, False))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import answers, tree
-from wengert.capture.array import RecordedArray, RecordedValue, place, plain, wrap
+from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue, place, plain, wrap
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
 
@@ -165,6 +165,8 @@ def segment_copy(segment: Segment, value: Any) -> Any:
 
 def leave(value: Any) -> Any:
     """Return plain results: recorded leaves give their numbers."""
+    if value.__class__ is RecordedScalar:
+        return value._value
     return tree.map_leaves(plain_result, value)
 
 

@@ -74,6 +74,11 @@ class Operation:
     native: str | None = None
     domain: tuple[tuple[float, float], ...] = ()
     identity: Hashable = field(default=None)
+    #: Whether a rule needs the first operand's numbers (asked for at every node).
+    reads_first: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads_first", self.reads_operand(0))
 
     @property
     def is_differentiable(self) -> bool:
@@ -149,7 +154,7 @@ def elementwise(
     """
     arity = len(partials)
     functions = [partial for partial in partials if callable(partial)]
-    used = [read_parameters(rule, arity + 1) for rule in functions]
+    used = [read_parameters(rule, arity + 1, types=False) for rule in functions]
     reads = [any(use[k + 1] for use in used) for k in range(arity)]
     operation = Operation(
         name,
@@ -284,8 +289,11 @@ def general_reads(rules: list[Function]) -> tuple[bool, ...]:
     return tuple(any(use[k + 2] for use in used) for k in range(min(counts)))
 
 
-def read_parameters(rule: Function, count: int) -> list[bool]:
-    """Return for each of the first `count` parameters whether its numbers are read."""
+def read_parameters(rule: Function, count: int, types: bool = True) -> list[bool]:
+    """Return for each of the first `count` parameters whether its numbers are read.
+
+    With `types`, asking for the shape or dtype alone does not count as reading.
+    """
     code: CodeType = rule.__code__
     names = code.co_varnames[: code.co_argcount]
     instructions = list(dis.get_instructions(code))
@@ -294,7 +302,8 @@ def read_parameters(rule: Function, count: int) -> list[bool]:
         if "LOAD" not in this.opname:
             continue
         loaded = this.argval if isinstance(this.argval, tuple) else (this.argval,)
-        by_type = "ATTR" in following.opname and following.argval in TYPE_ATTRIBUTES
+        asks = "ATTR" in following.opname and following.argval in TYPE_ATTRIBUTES
+        by_type = types and asks
         read.update(name for name in loaded[:-1])
         if not by_type:
             read.add(loaded[-1])

@@ -13,10 +13,10 @@ import numpy as np
 
 from wengert.capture.array import handle
 from wengert.core.operation import apply
-from wengert.core.tape import Tape
+from wengert.core.tape import CONSTANT, Tape
 from wengert.core.types import Type
 from wengert.ops.chain import CHAIN_PRODUCT, chain_product
-from wengert.ops.index import INDEX_ADD, STORE, add_in_place, region, store_in_place
+from wengert.ops.index import INDEX_ADD, STORE, add_in_place, decode_basic, region, store_in_place
 
 Gradients = dict[int, Any]
 
@@ -26,17 +26,20 @@ def fit(g: Any, like: Type) -> Any:
 
     What broadcasting repeated is summed, a real value takes the real part.
     """
-    shape = np.shape(g)
+    try:
+        shape, dtype = g.shape, g.dtype
+    except AttributeError:  # a Python number from a rule
+        g = np.asarray(g)[()]
+        shape, dtype = g.shape, g.dtype
     if shape != like.shape:
         g = unbroadcast(g, shape, like.shape)
     kind = like.dtype.kind
-    if kind not in "fc":
+    if dtype is like.dtype or kind not in "fc":
         return g
-    dtype = np.dtype(type(g)) if not hasattr(g, "dtype") else g.dtype
     if dtype.kind == "c" and kind == "f":
         g = np.real(g)
         dtype = g.dtype
-    if dtype is not like.dtype and dtype != like.dtype and not like.weak:
+    if dtype != like.dtype and not like.weak:
         g = g.astype(like.dtype) if hasattr(g, "astype") else like.dtype.type(g)
     return g
 
@@ -98,12 +101,17 @@ class PlainMode:
         """Add to the gradient of the elements that were read."""
         buffer = gradients.get(index)
         if buffer is None:
-            buffer = zeros_like_type(self.tape.types[index])
+            like = self.tape.types[index]
+            buffer = np.zeros(like.shape, like.dtype)
+            gradients[index] = buffer
+            self.owned.add(index)
+            if not indices:
+                buffer[decode_basic(key)] = g
+                return
         elif index not in self.owned:
-            buffer = buffer.copy()
-        self.owned.add(index)
+            buffer = gradients[index] = buffer.copy()
+            self.owned.add(index)
         add_in_place(buffer, g, *indices, chain=(), key=key)
-        gradients[index] = buffer
 
     def clear_written(self, index: int, g: Any, indices: Any, where: Any) -> Any:
         """Return the gradient of a stored-to array before the store."""
@@ -113,6 +121,26 @@ class PlainMode:
         return g
 
 
+class RecordedOutputs:
+    """A tape's outputs as recorded values, made when asked for.
+
+    Constants stay plain, so that a rule may branch on one.
+    """
+
+    __slots__ = ("tape",)
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def __getitem__(self, index: int) -> Any:
+        output = self.tape.play.outputs[index]
+        if output is None:
+            return self.tape.types[index]
+        if self.tape.operations[index] is CONSTANT:
+            return output
+        return handle(self.tape, index)
+
+
 class RecordedMode:
     """Derivatives as recorded values on the same tape, for higher orders."""
 
@@ -120,6 +148,7 @@ class RecordedMode:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
+        self.outputs = RecordedOutputs(tape)
         self.owned: set[int] = set()
 
     def product(self, g: Any, partial: Any) -> Any:
@@ -128,9 +157,7 @@ class RecordedMode:
 
     def read(self, index: int) -> Any:
         """Return a node's output as a recorded value, or its type."""
-        if self.tape.play.outputs[index] is None:
-            return self.tape.types[index]
-        return handle(self.tape, index)
+        return self.outputs[index]
 
     def add(self, gradients: Gradients, index: int, g: Any) -> None:
         """Add to the gradient of a node."""

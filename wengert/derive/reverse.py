@@ -58,7 +58,8 @@ def sweep(
     nodes (which have no active operand) stay.
     """
     operations, operands, types = tape.operations, tape.operands, tape.types
-    read, add, product = mode.read, mode.add, mode.product
+    settings, outputs = tape.settings, mode.outputs
+    add, product, owned = mode.add, mode.product, mode.owned
     for index in range(stop - 1, start - 1, -1):
         g = gradients.get(index)
         if g is None or not active[index]:
@@ -68,27 +69,39 @@ def sweep(
             continue
         operation = operations[index]
         partials = operation.partials
-        if not partials:
+        passed_on = False
+        if operation is GETITEM and len(inputs) == 1:
+            passed_on = True
+            mode.add_at(gradients, inputs[0], g, (), settings[index]["key"])
+        elif not partials:
             push_general(tape, index, g, gradients, active, mode)
+            passed_on = any([active[operand] for operand in inputs])
         else:
-            values = [read(operand) for operand in inputs]
-            result = read(index)
             like = types[index]
-            for operand, partial in zip(inputs, partials, strict=False):
+            for k, operand in enumerate(inputs):
                 if not active[operand]:
                     continue
-                if partial == 1:
-                    c = g
-                elif partial == -1:
-                    c = -g
+                passed_on = True
+                partial = partials[k]
+                if partial.__class__ is int:
+                    c = g if partial == 1 else -g
+                elif len(inputs) == 2:
+                    x, y = inputs
+                    c = product(g, partial(outputs[index], outputs[x], outputs[y]))  # type: ignore[operator]
                 else:
-                    c = product(g, partial(result, *values))  # type: ignore[operator]
-                if types[operand] is not like or c.__class__ is not np.float64:
-                    c = fit(c, types[operand])
-                add(gradients, operand, c)
-        if not keep and any([active[operand] for operand in inputs]):
+                    values = [outputs[j] for j in inputs]
+                    c = product(g, partial(outputs[index], *values))  # type: ignore[operator]
+                to = types[operand]
+                if to is not like or c.dtype is not to.dtype:
+                    c = fit(c, to)
+                if gradients.get(operand) is None:
+                    gradients[operand] = c
+                else:
+                    add(gradients, operand, c)
+        if passed_on and not keep:
             del gradients[index]
-            mode.owned.discard(index)
+            if index in owned:
+                owned.discard(index)
 
 
 def push_general(
@@ -109,7 +122,7 @@ def push_general(
         return
     if operation is GETITEM:
         if active[inputs[0]]:
-            indices = tuple(mode.read(k) for k in inputs[1:])
+            indices = tuple([mode.read(k) for k in inputs[1:]]) if inputs[1:] else ()
             mode.add_at(gradients, inputs[0], g, indices, settings["key"])
         return
     if operation is STORE:
@@ -256,6 +269,9 @@ def has_nan(g: Any) -> bool:
     """Whether a gradient has a NaN."""
     if g.__class__ is np.float64:
         return bool(g != g)
+    if g.dtype.kind == "f" and g.ndim == 1:
+        norm = np.dot(g, g)  # a sum of squares is NaN only where an element is
+        return bool(norm != norm)
     return bool(np.isnan(np.min(g.real + g.imag if g.dtype.kind == "c" else g))) if (
         g.size
     ) else False

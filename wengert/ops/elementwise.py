@@ -53,6 +53,8 @@ elementwise(
 
 def power_by_base(z: Any, x: Any, y: Any) -> Any:
     """Return y x^(y-1); exactly 0 where y is 0, also at x = 0."""
+    if isinstance(y, np.generic):  # a constant exponent
+        return y * x ** (y - 1) if y else 0.0
     safe = np.where(y == 0, 1, y)
     return y * np.where(y == 0, 1.0, np.power(x, safe - 1.0))
 

@@ -6,6 +6,7 @@ which stands for an index array among the operands.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,15 @@ class Placeholder(NamedTuple):
 
 def decode(key: Key, indices: tuple[Any, ...]) -> Key:
     """Return the key as NumPy takes it."""
+    if not indices:
+        return decode_basic(key)
     return tuple([decode_part(part, indices) for part in key])
+
+
+@lru_cache(maxsize=4096)
+def decode_basic(key: Key) -> Key:
+    """Return a key without index arrays as NumPy takes it."""
+    return tuple([decode_part(part, ()) for part in key])
 
 
 def decode_part(part: Any, indices: tuple[Any, ...]) -> Any:
@@ -155,8 +164,8 @@ def index_add(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> A
 def add_in_place(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> None:
     """Add `value` to the elements at `key` of the buffer itself, repeats included."""
     where = decode(key, indices)
-    target = follow(base, chain)
-    if any(isinstance(index, np.ndarray) for index in indices):
+    target = follow(base, chain) if chain else base
+    if indices and any(isinstance(index, np.ndarray) for index in indices):
         np.add.at(target, where, value)
     else:
         target[where] += value

@@ -19,14 +19,20 @@ def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:
     return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(chosen, ndim)))
 
 
+def repeat_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """Return ``np.broadcast_to(g, shape)``, quickly for a plain number."""
+    if isinstance(g, np.generic):
+        buffer = np.asarray(g)
+        return np.ndarray(shape, g.dtype, buffer, strides=(0,) * len(shape))
+    return np.broadcast_to(g, shape)
+
+
 def spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Return a reduction's gradient repeated over the reduced axes of `x`."""
     if axis is not None and not keepdims:
         kept = tuple(1 if k in axis else n for k, n in enumerate(x.shape))  # type: ignore[operator]
         g = np.reshape(g, kept)
-    elif axis is None:
-        g = np.reshape(g, (1,) * x.ndim)
-    return np.broadcast_to(g, x.shape)
+    return repeat_to(g, x.shape)
 
 
 def sum_transpose(g: Any, x: Any, *, axis: Axis, keepdims: bool, dtype: Any) -> Any:
