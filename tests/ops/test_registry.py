@@ -1,0 +1,191 @@
+"""Every registered operation: values, both modes, second order, shapes, dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ops.examples import (
+    BY_RECORDING,
+    EXAMPLES,
+    Example,
+    call,
+    domain_draw,
+    examples,
+    is_elementwise,
+)
+from tests.ops.judge import (
+    judge,
+    judge_modes,
+    judge_no_gradient,
+    judge_value,
+    quietly,
+)
+from wengert import record
+from wengert.checks import check_grads
+from wengert.core.operation import REGISTRY, Operation
+
+EVERY = examples()
+ELEMENTWISE = [
+    operation
+    for operation in REGISTRY.values()
+    if is_elementwise(operation) and operation.name not in ("chain_product", "ldexp")
+]
+SMOOTH = [operation for operation in ELEMENTWISE if operation.is_differentiable]
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTRY) - BY_RECORDING))
+def test_every_operation_has_an_example(name: str) -> None:
+    assert name in EXAMPLES or is_elementwise(REGISTRY[name]), (
+        f"{name} has no example: enter one in tests/ops/examples.py"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_every_example_is_of_a_registered_operation(name: str) -> None:
+    assert name in REGISTRY
+
+
+@pytest.mark.parametrize("example", EVERY, ids=str)
+def test_example_records_its_operation(example: Example) -> None:
+    tape = record(example.function, *example.operands)
+
+    assert REGISTRY[example.operation] in tape.operations
+
+
+@pytest.mark.parametrize("example", EVERY, ids=str)
+def test_value_and_derivatives(example: Example) -> None:
+    operation = REGISTRY[example.operation]
+    if operation.is_differentiable:
+        judge(example.function, example.operands, example.order)
+    else:
+        judge_value(example.function, example.operands)
+        judge_no_gradient(example.function, example.operands)
+
+
+# Elementwise operations over shapes and dtypes
+
+SHAPES = [(), (3,), (2, 3), (2, 1, 2), (0,), (2, 0)]
+PAIRS = [
+    ((), ()),
+    ((), (3,)),
+    ((3,), ()),
+    ((2, 1), (3,)),
+    ((1, 3), (2, 3)),
+    ((2, 1, 2), (3, 1)),
+    ((0,), (1,)),
+    ((), (2, 0)),
+]
+
+
+def operands_of(operation: Operation, shapes: Any, dtype: Any = np.float64) -> list[Any]:
+    """Return operands from the operation's domain."""
+    random = np.random.default_rng(7)
+    return [
+        dtype(domain_draw(domain, *shape)(random))
+        if shape == ()
+        else domain_draw(domain, *shape)(random).astype(dtype)
+        for domain, shape in zip(operation.domain, shapes, strict=True)
+    ]
+
+
+def shapes_of(operation: Operation) -> list[Any]:
+    """Return the shapes that an elementwise operation is tried at."""
+    return PAIRS if len(operation.domain) == 2 else [(shape,) for shape in SHAPES]
+
+
+@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)
+def test_shapes_and_broadcasting(operation: Operation) -> None:
+    for shapes in shapes_of(operation):
+        operands = operands_of(operation, shapes)
+        judge_value(call(operation), operands)
+        judge_modes(call(operation), operands)
+
+
+@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)
+def test_single_precision_stays_single(operation: Operation) -> None:
+    shapes = [(2, 3), (3,)][: len(operation.domain)]
+    operands = operands_of(operation, shapes, np.float32)
+    judge_value(call(operation), operands)
+    judge_modes(call(operation), operands)
+    if operation.is_differentiable:
+        check_grads(call(operation), tuple(operands), order=1)
+
+
+@pytest.mark.parametrize("operation", SMOOTH, ids=lambda o: o.name)
+def test_partials_do_not_promote(operation: Operation) -> None:
+    operands = operands_of(operation, [(3,)] * len(operation.domain), np.float32)
+    result = operation.function(*operands)
+    for partial in operation.partials:
+        if callable(partial):
+            found = np.asarray(partial(result, *operands))
+            assert np.result_type(np.float32(1) * np.zeros(1, "f"), found) == np.float32 or (
+                found.ndim == 0 and isinstance(partial(result, *operands), float)
+            )
+
+
+@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)
+def test_python_numbers_are_weak(operation: Operation) -> None:
+    if len(operation.domain) != 2:
+        pytest.skip("one operand")
+    x, y = operands_of(operation, [(3,), (3,)], np.float32)
+    for weak in (float(y[0]), 2):
+        judge_value(lambda x: call(operation)(x, weak), [x])  # noqa: B023
+        judge_modes(lambda x: call(operation)(x, weak), [x])  # noqa: B023
+    judge_value(lambda y: call(operation)(1.5, y), [y])
+    judge_modes(lambda y: call(operation)(1.5, y), [y])
+
+
+@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)
+def test_integer_operands_mix(operation: Operation) -> None:
+    integers = np.array([2, 1, 3])
+    if len(operation.domain) == 1:
+        if operation.name in ("arcsin", "arccos", "arctanh", "arccosh"):
+            pytest.skip("no integers inside its domain")
+        judge_value(call(operation), [integers])
+        return
+    (x,) = operands_of(operation, [(2, 3), (3,)])[:1]
+    judge_value(call(operation), [x, integers])
+    judge_modes(call(operation), [x, integers])
+    judge_modes(call(operation), [integers, abs(x) + 0.5])
+
+
+def takes_complex(operation: Operation) -> bool:
+    """Whether NumPy's function takes complex numbers."""
+    operands = [np.array([0.5 + 0.25j])] * len(operation.domain)
+    try:
+        np.asarray(operation.function(*operands))
+    except TypeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in ELEMENTWISE if takes_complex(o)], ids=lambda o: o.name
+)
+def test_complex_numbers(operation: Operation) -> None:
+    random = np.random.default_rng(5)
+    shapes = [(2, 3), (3,)][: len(operation.domain)]
+    operands = [
+        random.uniform(0.3, 0.9, shape) + 1j * random.uniform(0.2, 0.9, shape)
+        for shape in shapes
+    ]
+    if operation.is_differentiable:
+        judge(quietly(call(operation)), operands)
+    else:
+        judge_value(call(operation), operands)
+        judge_no_gradient(call(operation), operands)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [o for o in SMOOTH if takes_complex(o) and len(o.domain) == 2],
+    ids=lambda o: o.name,
+)
+def test_real_and_complex_numbers_mix(operation: Operation) -> None:
+    x = np.array([0.5, 0.7, 1.5])
+    z = np.array([[0.4 + 0.3j], [0.8 - 0.6j]])
+    judge(call(operation), [x, z])
+    judge(call(operation), [z, x])
