@@ -20,7 +20,7 @@ _KERNEL = ctypes.CFUNCTYPE(
 )
 # Nodes up to which optimising is worth its 40 microseconds a node at once (measured:
 # half as long a call; level 0 costs 8 microseconds a node).
-_OPTIMISED_NODES = 2000
+_OPTIMISED_NODES = 1000
 _CHUNK = 256
 
 

@@ -15,7 +15,7 @@ int32 array behind the last result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from wengert.emit.memory import SLOT, Block
@@ -26,15 +26,17 @@ from wengert.emit.roll import (
     Elements,
     Fixed,
     Here,
+    Key,
     Loop,
     Numbers,
+    Plan,
     Read,
     Segment,
     Straight,
     plan,
 )
 from wengert.emit.slots import Slots, assign
-from wengert.emit.vocabulary import SIZES, Template, literal, template
+from wengert.emit.vocabulary import SIZES, literal, template
 
 KERNEL = "wengert.kernel"
 _SIGNATURE = "ptr %arguments, ptr %results, ptr noalias %workspace"
@@ -91,9 +93,9 @@ def write(
     Text
     """
     strict = strict_slice(program)
-    segments = plan(program, strict, chunk_size, has_loops)
-    slots = assign(program, segments, has_rows or lanes > 1)
-    writer = _Writer(program, lanes, has_rows or lanes > 1, strict, segments, slots)
+    made = plan(program, strict, chunk_size, has_loops)
+    slots = assign(program, made.segments, has_rows or lanes > 1)
+    writer = _Writer(program, lanes, has_rows or lanes > 1, made, slots)
     return writer.text(chunk_size)
 
 
@@ -116,19 +118,22 @@ class _Writer:
     program: Program
     lanes: int
     has_rows: bool
-    strict: set[int]
-    segments: list[Segment]
+    plan: Plan
     slots: Slots
     lines: list[str] = field(default_factory=list)
     declarations: dict[str, None] = field(default_factory=dict)
-    templates: dict[tuple[object, ...], Template] = field(default_factory=dict)
+    formats: list[Callable[..., str]] = field(init=False)
     has_guards: list[bool] = field(default_factory=list)  # of each chunk
     guards: int = 0
     tables: int = 0
 
+    def __post_init__(self) -> None:
+        """Templates of every kind of node; guards have none."""
+        self.formats = [self.make(key) for key in self.plan.keys]
+
     def text(self, chunk_size: int) -> Text:
         """The whole module."""
-        for segment in self.segments:
+        for segment in self.plan.segments:
             before = self.guards
             chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
             chunk.write(segment)
@@ -140,13 +145,13 @@ class _Writer:
                 chunk.store(node, result, element)
             self.close(chunk.block, False)
         (_rows_kernel if self.has_rows else _plain_kernel)(self)
-        loops = [s for s in self.segments if isinstance(s, Loop)]
+        loops = [s for s in self.plan.segments if isinstance(s, Loop)]
         return Text(
             ir="".join(self.declarations) + "".join(self.lines),
             workspace=self.slots.count * SLOT * self.lanes,
             chunks=len(self.has_guards),
             loops=len(loops),
-            nodes=sum(len(segment.nodes) for segment in self.segments),
+            nodes=sum(len(segment.nodes) for segment in self.plan.segments),
         )
 
     def close(self, block: Block, has_guards: bool) -> None:
@@ -161,13 +166,14 @@ class _Writer:
         self.lines.append(f" {end}\n}}\n")
         self.has_guards.append(has_guards)
 
-    def make(self, key: tuple[str, str, bool, tuple[str, ...]]) -> Template:
-        """Template of an operation on these types."""
+    def make(self, key: Key) -> Callable[..., str]:
+        """The text of a kind of node; guards are written elsewhere."""
         operation, result, is_strict, read = key
+        if operation == GUARD:
+            return str
         made = template(operation, read, result, self.lanes, is_strict)
-        self.templates[key] = made
         self.declarations.update(dict.fromkeys(sorted(made.declarations)))
-        return made
+        return made.format
 
     def table(self, values: list[str], ir: str) -> str:
         """A constant array, one entry a repetition."""
@@ -198,30 +204,30 @@ class _Chunk:
     def straight(self, nodes: list[int]) -> None:
         """Nodes one after another."""
         writer, names, lines = self.writer, self.names, self.block.lines
-        program, strict, slots = writer.program, writer.strict, writer.slots.nodes
-        operations, types, operands = (
-            program.operations,
-            program.types,
-            program.operands,
-        )
-        templates, stores = writer.templates, writer.slots.stores
+        operations, operands = writer.program.operations, writer.program.operands
+        formats, kinds, slots = writer.formats, writer.plan.kinds, writer.slots.nodes
+        stores = writer.slots.stores
         for i in nodes:
-            operation, read = operations[i], operands[i]
+            read = operands[i]
             for a in read:
                 if a not in names:
                     names[a] = self.bring(a)
-            if operation == GUARD:
+            if operations[i] == GUARD:
                 self.guard(i, names[read[0]])
                 continue
-            key = (operation, types[i], i in strict, tuple([types[a] for a in read]))
-            made = templates.get(key) or writer.make(key)
-            lines.append(made.format(i, *[names[a] for a in read]))
+            lines.append(formats[kinds[i]](i, *[names[a] for a in read]))
             names[i] = f"%v{i}"
             if i in slots:
-                self.block.put(f"%v{i}", types[i], self.block.slot(slots[i]))
+                self.save(i, slots[i])
             if i in stores:
                 for result, element in stores[i]:
                     self.store(i, result, element)
+
+    def save(self, node: int, slot: int) -> None:
+        """Write a value to the workspace."""
+        self.block.put(
+            f"%v{node}", self.writer.program.types[node], self.block.slot(slot)
+        )
 
     def bring(self, node: int) -> str:
         """A node's value from outside the chunk."""
@@ -352,10 +358,7 @@ class _Chunk:
             self.guard(i, names[0], guards)
             return
         t = program.types[i]
-        types = tuple([program.types[a] for a in program.operands[i]])
-        key = (program.operations[i], t, i in writer.strict, types)
-        made = writer.templates.get(key) or writer.make(key)
-        block.lines.append(made.format(i, *names))
+        block.lines.append(writer.formats[writer.plan.kinds[i]](i, *names))
         self.names[i] = f"%v{i}"
         column = writer.slots.columns.get((loop.nodes[0], position))
         if column is not None:
@@ -380,7 +383,7 @@ class _Chunk:
         block, width = self.block, SLOT * self.block.lanes
         match read:
             case Column(segment, position, first, step):
-                loop = self.writer.segments[segment]
+                loop = self.writer.plan.segments[segment]
                 column = self.writer.slots.columns[loop.nodes[0], position]
                 start = (column.base + first) * width
                 pointer = block.moving("%workspace", start, step * width)

@@ -88,7 +88,12 @@ class Block:
 
     def slot(self, slot: int) -> str:
         """Address of a workspace slot."""
-        return self.offset("%workspace", slot * SLOT * self.lanes)
+        self.count += 1
+        distance = slot * SLOT * self.lanes
+        self.lines.append(
+            f" %x{self.count} = getelementptr i8, ptr %workspace, i64 {distance}\n"
+        )
+        return f"%x{self.count}"
 
     def offset(self, base: str, distance: int) -> str:
         """An address some bytes on."""

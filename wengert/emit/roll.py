@@ -111,12 +111,35 @@ class Loop:
         return len(self.rows)
 
 
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 over the golden ratio, odd: it spreads
+
 Segment = Straight | Loop
+#: What a node's text depends on: operation, type, strictness, operands' types.
+Key = tuple[str, str, bool, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A program cut into segments.
+
+    Attributes
+    ----------
+    segments : list of Segment
+        In order; their nodes are all of the program's but inputs and constants.
+    keys : list of Key
+        The kinds of nodes there are.
+    kinds : list of int
+        Each node's index into `keys`; 0 for inputs and constants.
+    """
+
+    segments: list[Segment]
+    keys: list[Key]
+    kinds: list[int]
 
 
 def plan(
     program: Program, strict: set[int], chunk_size: int, has_loops: bool = True
-) -> list[Segment]:
+) -> Plan:
     """The program's nodes, leaves apart, as loops and bounded straight pieces.
 
     Parameters
@@ -131,8 +154,7 @@ def plan(
 
     Returns
     -------
-    list of Segment
-        In order; their nodes are all of the program's but inputs and constants.
+    Plan
     """
     line = _Line(program, strict)
     segments: list[Segment] = []
@@ -141,13 +163,13 @@ def plan(
         loop = line.loop(start, period, count, segments)
         if loop is None:
             continue
-        first = line.step_of[loop.nodes[0]]
+        first = int(line.step_of[loop.nodes[0]])
         _add_straight(segments, line.nodes[at:first], chunk_size)
         line.enter(loop, len(segments), first)
         segments.append(loop)
         at = first + loop.rows.size
     _add_straight(segments, line.nodes[at:], chunk_size)
-    return segments
+    return Plan(segments, line.keys, line.kinds)
 
 
 def _add_straight(segments: list[Segment], nodes: np.ndarray, size: int) -> None:
@@ -171,33 +193,48 @@ class _Line:
         self.flat = np.array(flat, np.int64)
         counts = [len(operands[i]) for i in steps]
         self.starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        self.codes = self._codes(steps, strict)
+        self.keys: list[Key] = []
+        self.kinds = self._kinds(steps, strict)
+        self.codes = self._codes(steps)
         # For every step inside a loop made so far: the segment, the loop's start.
         self.segment_of = np.full(len(steps), -1, np.int64)
 
-    def _codes(self, steps: list[int], strict: set[int]) -> np.ndarray:
-        """A number a step; equal where operation, types and operand kinds are."""
+    def _kinds(self, steps: list[int], strict: set[int]) -> list[int]:
+        """Index of each node's kind."""
         program = self.program
+        known: dict[Key, int] = {}
         operations, operands, types = (
             program.operations,
             program.operands,
             program.types,
         )
-        kinds: list[object] = list(types)
-        for i, name in enumerate(operations):
-            if name == INPUT:
-                kinds[i] = (types[i], operands[i][0])
-            elif name == CONSTANT:
-                kinds[i] = (types[i], CONSTANT)
-        known: dict[tuple[object, ...], int] = {}
-        codes = []
+        kinds = [0] * len(operations)
         for i in steps:
-            name = operations[i]
-            expected = program.values[i] if name == GUARD else None
-            read = tuple([kinds[a] for a in operands[i]])
-            key = (name, types[i], expected, i in strict, read)
-            codes.append(known.setdefault(key, len(known)))
-        return np.array(codes, np.int64)
+            read = tuple([types[a] for a in operands[i]])
+            key = (operations[i], types[i], i in strict, read)
+            kinds[i] = known.setdefault(key, len(known))
+        self.keys = list(known)
+        return kinds
+
+    def _codes(self, steps: list[int]) -> np.ndarray:
+        """A number a step; equal where kind, leaves and expected values are."""
+        program, nodes = self.program, self.nodes
+        leaf = np.zeros(len(program.operations), np.uint64)
+        for i, name in enumerate(program.operations):
+            if name == INPUT:
+                leaf[i] = 2 + program.operands[i][0]
+            elif name == CONSTANT:
+                leaf[i] = 1
+        codes = np.array(self.kinds, np.int64)[nodes].astype(np.uint64)
+        counts = np.diff(self.starts)
+        for k in range(int(counts.max(initial=0))):
+            has = counts > k
+            codes = codes * _MIX
+            codes[has] += leaf[self.flat[self.starts[:-1][has] + k]]
+        for i, value in program.values.items():
+            if program.operations[i] == GUARD:
+                codes[self.step_of[i]] += np.uint64(hash(value) % 2**31)
+        return codes
 
     # -- finding -------------------------------------------------------------------
 
@@ -220,19 +257,18 @@ class _Line:
         if length < 2 * window:
             return
         mixed = np.zeros(length, np.uint64)
-        factor = np.uint64(0x9E3779B97F4A7C15)
         for k in range(window):
-            mixed = mixed * factor + self.codes[k : k + length].astype(np.uint64)
+            mixed = mixed * _MIX + self.codes[k : k + length]
         order = np.argsort(mixed, kind="stable")
         again = mixed[order[1:]] == mixed[order[:-1]]
         distance = np.zeros(length, np.int64)
         distance[order[:-1][again]] = (order[1:] - order[:-1])[again]
-        edges = np.flatnonzero(np.diff(distance)) + 1
-        for start, stop in pairwise([0, *edges.tolist(), length]):
-            period = int(distance[start])
-            if not period:
-                continue
-            # Hashes may collide: the codes themselves decide.
+        edges = np.concatenate([[0], np.flatnonzero(np.diff(distance)) + 1, [length]])
+        periods, lengths = distance[edges[:-1]], np.diff(edges)
+        long_enough = (lengths + window >= _LEAST_NODES) & (lengths >= periods)
+        for at in np.flatnonzero(long_enough & (periods > 0)).tolist():
+            start, stop, period = int(edges[at]), int(edges[at + 1]), int(periods[at])
+            # Windows' hashes may collide: the codes decide.
             same = (
                 self.codes[start : stop - 1 + window]
                 == (self.codes[start + period : stop - 1 + window + period])

@@ -50,8 +50,9 @@ _LIBRARY = {  # name: arity; the C library's functions
 # Written in the vocabulary itself.  C's fmin and fmax differ between libraries for
 # signed zeros, and fmod and // for infinities, so NumPy's own formulas stand here.
 _DEFINED = {
-    "maximum": "select(x >= y or isnan(x), x, y)",
-    "minimum": "select(x <= y or isnan(x), x, y)",
+    # Of two zeros the second, as NumPy's vector code for x86 answers.
+    "maximum": "select(x > y or isnan(x), x, y)",
+    "minimum": "select(x < y or isnan(x), x, y)",
     "fmax": "select(x >= y or isnan(y), x, y)",
     "fmin": "select(x <= y or isnan(y), x, y)",
     "sign": "select(x > 0, 1, select(x < 0, -1, select(x == 0, 0, x)))",
@@ -493,7 +494,7 @@ class _Emitter:
         if wanted == "bool":
             t = self.common_type(ast.Tuple(elts=arguments))
             if name in ("isnan", "isinf", "isfinite") and not t.startswith("float"):
-                t = "float64"
+                return literal(name == "isfinite", "bool", self.lanes), "bool"
         names = [self.wanted(a, t) for a in arguments]
         if name in _DEFINED:
             return self.defined(name, names, t)

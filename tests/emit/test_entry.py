@@ -1,0 +1,331 @@
+"""The fast call: right for its own signature, safe for any other argument."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import pickle
+import sys
+import threading
+
+import numpy as np
+import pytest
+from scipy.optimize import rosen, rosen_der
+
+from tests.emit.builder import Builder
+from wengert.emit import entry, machine
+from wengert.emit.compile import compile_program
+from wengert.emit.entry import Parameter, Returned, Signature, bind, is_fast
+from wengert.emit.program import Argument, Result
+
+pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
+
+VALUE_AND_GRADIENT = Signature(
+    (Parameter("array", "float64", (10,)),),
+    (Returned("scalar"), Returned("array", "float64", (10,))),
+    (0, 1),
+)
+
+
+@functools.cache
+def rosenbrock():
+    """Value and gradient of the Rosenbrock function of 10 variables."""
+    b = Builder()
+    x = [b.input(k) for k in range(10)]
+    one, two, many = b.constant(1.0), b.constant(2.0), b.constant(100.0)
+    value, slopes = b.constant(0.0), [b.constant(0.0)] * 10
+    for k in range(9):
+        rest = b.add("x - y", x[k + 1], b.add("x * y", x[k], x[k]))
+        gap = b.add("x - y", one, x[k])
+        steep = b.add("x * y", many, rest)
+        value = b.add("x + y", value, b.add("x * y", steep, rest))
+        value = b.add("x + y", value, b.add("x * y", gap, gap))
+        pull = b.add("x * y", two, steep)
+        down = b.add("x * y", b.add("x * y", pull, two), x[k])
+        down = b.add("x + y", down, b.add("x * y", two, gap))
+        slopes[k] = b.add("x - y", slopes[k], down)
+        slopes[k + 1] = b.add("x + y", slopes[k + 1], pull)
+    outputs = [(value, 0, 0), *((s, 1, k) for k, s in enumerate(slopes))]
+    return compile_program(b.program(results=[Result("float64")] * 2, outputs=outputs))
+
+
+def branch(is_positive):
+    """x*x where x > 0, else -x, as one of two paths; and whether x > 0."""
+    b = Builder()
+    x = b.input(0)
+    test = b.add("x > y", x, b.constant(0.0))
+    b.guard(test, is_positive)
+    y = b.add("x * y", x, x) if is_positive else b.add("-x", x)
+    results = [Result("float64"), Result("bool")]
+    return compile_program(
+        b.program(results=results, outputs=[(y, 0, 0), (test, 1, 0)])
+    )
+
+
+def echo(*arguments, **keywords):
+    """The fallback: shows what it was given."""
+    return "fallback", arguments, keywords
+
+
+@pytest.fixture(params=["builtin", "ctypes"])
+def way(request, monkeypatch):
+    """Both ways of calling."""
+    if request.param == "ctypes":
+        monkeypatch.setattr(entry, "is_fast", lambda: False)
+    elif not is_fast():
+        pytest.skip("objects lie differently in memory here")
+    return request.param
+
+
+def test_this_python_is_known():
+    """CPython 3.11 to 3.13 with the interpreter lock has the fast way."""
+    if sys.version_info < (3, 14) and sys.platform == "linux":
+        assert is_fast() == (sys.implementation.name == "cpython")
+
+
+def test_value_and_gradient_of_an_array(way):
+    """Right values in new objects of the right types."""
+    f = bind([rosenbrock()], VALUE_AND_GRADIENT, echo)
+    x = np.linspace(-1, 1, 10)
+
+    value, gradient = f(x)
+
+    assert type(value) is np.float64
+    np.testing.assert_allclose(value, rosen(x), rtol=1e-14)
+    np.testing.assert_allclose(gradient, rosen_der(x), rtol=1e-12)
+    assert gradient.flags.owndata
+    assert gradient.flags.writeable
+
+
+X = np.linspace(-1, 1, 10)
+READ_ONLY = X.copy()
+READ_ONLY.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    "x", [X, READ_ONLY, pickle.loads(pickle.dumps(X)), X[:].copy()]
+)
+def test_any_plain_array_is_accepted(way, x):
+    """Read-only arrays, and arrays whose dtype object is a copy."""
+    f = bind([rosenbrock()], VALUE_AND_GRADIENT, echo)
+
+    assert f(x)[0] == f(X)[0]
+
+
+class Subclass(np.ndarray):
+    """An array of another class."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        (X, X),
+        (X[:9],),
+        (X[::-1],),
+        (np.linspace(-1, 1, 20)[::2],),
+        (X.astype("f4"),),
+        (X.astype(">f8"),),
+        (X.astype("i8"),),
+        (X.astype(object),),
+        (X.astype(complex),),
+        (X.reshape(2, 5),),
+        (X.reshape(10, 1),),
+        (X.view(Subclass),),
+        (np.frombuffer(b"\0" * 81, np.uint8)[1:].view("f8"),),
+        (X.tolist(),),
+        (1.0,),
+        (None,),
+        ("x",),
+        (np.float64(1),),
+        (np.array(1.0),),
+        (np.empty(0),),
+    ],
+    ids=str,
+)
+def test_anything_else_goes_to_the_fallback(way, arguments):
+    """Unchanged, and never to the kernel."""
+    f = bind([rosenbrock()], VALUE_AND_GRADIENT, echo)
+
+    name, given, keywords = f(*arguments)
+
+    assert name == "fallback"
+    assert keywords == {}
+    assert all(a is b for a, b in zip(given, arguments, strict=True))
+
+
+def test_keywords_go_to_the_fallback(way):
+    """The fallback knows their names."""
+    f = bind([rosenbrock()], VALUE_AND_GRADIENT, echo)
+
+    assert f(X, scale=2)[2] == {"scale": 2}
+
+
+@pytest.mark.parametrize("releases_lock", [False, True])
+def test_paths_are_tried_in_order(way, releases_lock):
+    """A failed guard is not an answer."""
+    signature = Signature(
+        (Parameter("real"),), (Returned("scalar"), Returned("python", "bool")), (0, 1)
+    )
+    paths = [branch(True), branch(False)]
+
+    f = bind(paths, signature, echo, releases_lock=releases_lock)
+    only = bind(paths[:1], signature, echo, releases_lock=releases_lock)
+
+    assert f(3.0) == (9.0, True)
+    assert f(np.float64(-3.0)) == (3.0, False)
+    assert f(-3.0)[1] is False
+    assert f(3)[0] == "fallback"
+    assert only(3.0) == (9.0, True)
+    assert only(-3.0)[0] == "fallback"
+
+
+def test_floats_are_told_apart(way):
+    """A Python float and a NumPy float64 are different parameters."""
+    results = (Returned("python"), Returned("scalar", "bool"))
+
+    f = bind([branch(True)], Signature((Parameter("float"),), results, (0, 1)), echo)
+    g = bind([branch(True)], Signature((Parameter("float64"),), results, (0, 1)), echo)
+
+    assert type(f(2.0)[0]) is float
+    assert type(f(2.0)[1]) is np.bool_
+    assert f(np.float64(2))[0] == g(2.0)[0] == "fallback"
+    assert g(np.float64(2)) == (4.0, True)
+
+
+def test_results_come_in_their_structure(way):
+    """Nested tuples; an array of no axes stays an array."""
+    signature = Signature(
+        (Parameter("array", "float64", ()),),
+        (Returned("array"), Returned("python", "bool")),
+        ((1,), (), (0,)),
+    )
+
+    found = bind([branch(True)], signature, echo)(np.array(3.0))
+
+    assert found == ((True,), (), (9.0,))
+    assert type(found[2][0]) is np.ndarray
+
+
+@pytest.mark.parametrize("type_name", ["float32", "int64", "int32", "bool"])
+def test_every_type_can_be_returned(way, type_name):
+    """As an array, a NumPy scalar and a Python number."""
+    b = Builder()
+    b.add("x", b.input(0, type=type_name), type=type_name)
+    program = b.program([Argument(type_name)], [Result(type_name)])
+    kernel, x = compile_program(program), np.ones(1, type_name)
+    parameters = (Parameter("array", type_name, (1,)),)
+
+    def returned(kind, shape=()):
+        results = (Returned(kind, type_name, shape),)
+        return bind([kernel], Signature(parameters, results), echo)(x)
+
+    assert returned("array", (1,)).dtype == type_name
+    assert type(returned("scalar")) is np.dtype(type_name).type
+    assert type(returned("python")) is type(x[0].item())
+    assert returned("array", (1,)) == returned("scalar") == returned("python") == 1
+
+
+def test_captured_arrays_are_read_at_each_call(way):
+    """Their current contents count."""
+    b = Builder()
+    b.add("x * y", b.input(0), b.input(1, argument=1))
+    kernel = compile_program(b.program([Argument("float64")] * 2))
+    captured = np.array([1.0, 2.0])
+    signature = Signature((Parameter("float"),), (Returned("python"),), 0, (captured,))
+    f = bind([kernel], signature, echo)
+
+    assert f(3.0) == 6.0
+    captured[1] = 5.0
+    assert f(3.0) == 15.0
+
+
+def test_errors_of_the_fallback_arrive(way):
+    """With their type."""
+
+    def refuse(*arguments):
+        raise LookupError("no such path")
+
+    f = bind([rosenbrock()], VALUE_AND_GRADIENT, refuse)
+
+    with pytest.raises(LookupError, match="no such path"):
+        f(1)
+
+
+def test_reference_counts_are_kept(way):
+    """Of arguments, results and the fallback, on every way out."""
+
+    def fallback(*arguments):
+        return arguments
+
+    parameters = (Parameter("array", "float64", (1,)),)
+    results = (Returned("array"), Returned("array", "bool"))
+    f = bind([branch(True)], Signature(parameters, results, (0, (1,))), fallback)
+    x, negative = np.ones(1), -np.ones(1)
+    for item in (x, negative, None):
+        f(item)
+    gc.collect()
+    blocks, counts = sys.getallocatedblocks(), sys.getrefcount(x)
+
+    for _ in range(2000):
+        for item in (x, negative, None):
+            f(item)
+    gc.collect()
+
+    assert sys.getrefcount(x) == counts
+    # One object lost in a call would be 2000; ctypes fills caches of its own.
+    assert abs(sys.getallocatedblocks() - blocks) < 1000
+    before = sys.getrefcount(fallback)
+    del f
+    gc.collect()
+    assert sys.getrefcount(fallback) < before
+
+
+def test_eight_threads_call_at_once():
+    """Each call has a workspace of its own, with and without the lock."""
+    b = Builder()
+    x = values = b.input(0)
+    steps = []
+    for _ in range(6000):
+        values = b.add("sin(x)", b.add("x + y", values, x))
+        steps.append(values)
+    total = b.constant(0.0)
+    for node in reversed(steps):
+        total = b.add("x + y", total, node)
+    kernel = compile_program(b.program())
+    signature = Signature((Parameter("float"),), (Returned("python"),))
+    f = bind([kernel], signature, echo, releases_lock=True)
+    want = [f(float(k)) for k in range(8)]
+    failures = []
+
+    def work(k):
+        failures.extend(1 for _ in range(50) if f(float(k)) != want[k])
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert kernel.workspace > 32768
+    assert not failures
+
+
+@pytest.mark.parametrize("count", [3000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_random_arguments_never_crash(count):
+    """Arrays of every kind and other objects, some of which fit."""
+    rng = np.random.default_rng(0)
+    f = bind([rosenbrock()], VALUE_AND_GRADIENT, lambda *a: None)
+    types = ["f8", "f8", "f8", ">f8", "f4", "i4", "?", "c16", "O", "S3", "M8[s]"]
+    others = [None, 1, 2.5, "x", [1.0] * 10, (), {}, object(), np.float64(1), f]
+    hits = 0
+    for _ in range(count):
+        shape = [(10,), (10,), (), (5, 2), (11,), (0,), (10, 0)][rng.integers(7)]
+        array = np.zeros(shape, types[rng.integers(len(types))])
+        if rng.random() < 0.2 and array.ndim:
+            array = array[:: rng.choice([-1, 2])]
+        if rng.random() < 0.1:
+            array = others[rng.integers(len(others))]
+        hits += f(*[array] * rng.choice([1, 1, 1, 0, 2])) is not None
+
+    assert 0 < hits < count

@@ -1,0 +1,308 @@
+"""Kernels of scalar programs: chunks, loops, guards, rows in lanes."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+from tests.emit.builder import Builder, evaluate, run
+from wengert.emit import machine
+from wengert.emit.compile import compile_program
+from wengert.emit.program import Argument, Result
+
+pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
+
+
+def random_program(seed, length=300, has_guards=False):
+    """Operations on recent nodes, inputs and constants; some nodes are outputs."""
+    rng, b = np.random.default_rng(seed), Builder()
+    nodes = [b.input(k) for k in range(4)] + [b.constant(0.5), b.constant(-2.0)]
+    names = ["x + y", "x - y", "x * y", "sin(x)", "fabs(x)", "maximum(x, y)"]
+    for step in range(length):
+        name = names[rng.integers(len(names))]
+        x, y = (nodes[max(0, len(nodes) - 1 - int(rng.geometric(0.1)))] for _ in "xy")
+        node = b.add(name, *(x, y)[: 1 + ("y" in name)])
+        if name != "sin(x)":  # keeps values bounded
+            node = b.add("sin(x)", node)
+        nodes.append(node)
+        if has_guards and step % 20 == 0:
+            test = b.add("x > y", node, nodes[1])
+            b.guard(test, bool(rng.integers(2)))
+        if step % 7 == 0:
+            test = b.add("x > y", node, nodes[0])
+            nodes.append(b.add("select(x, y, z)", test, node, nodes[2]))
+    outputs = [(node, 0, k) for k, node in enumerate(nodes[::5])]
+    return b.program(outputs=outputs)
+
+
+def oscillator(steps, varies=False, guarded=False):
+    """A damped oscillator's time loop and its energy; output 1: a value on the way."""
+    b = Builder()
+    x, v, p, dt = b.input(0), b.input(1), b.input(2), b.constant(0.01)
+    first = b.add("x * y", p, dt)
+    outputs = []
+    for k in range(steps):
+        a = b.add("x * y", p, b.add("sin(x)", x))
+        if varies:
+            force = b.add("x * y", b.constant(0.1 * k), b.input(k, argument=1))
+            a = b.add("x + y", a, force)
+        x = b.add("x + y", x, b.add("x * y", dt, v))
+        v = b.add("x - y", v, b.add("x * y", first, a))
+        if guarded:
+            b.guard(b.add("x > y", x, b.constant(0.0)), True)
+        if k % 3 == 0:
+            outputs.append((x, 0, len(outputs) + 1))
+    energy = b.add("x + y", b.add("x * y", x, x), b.add("x * y", v, v))
+    arguments = [Argument("float64")] * (1 + varies)
+    return b.program(arguments, outputs=[(energy, 0, 0), *outputs])
+
+
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("chunk_size", [1, 7, 50, 10_000])
+def test_chunks_do_not_change_the_values(chunk_size, level):
+    """Values cross chunks through the workspace."""
+    x = np.array([0.3, -0.7, 1.1, 2.0])
+    program = random_program(1)
+    _, want = evaluate(program, [x])
+
+    compiled = compile_program(program, level=level, chunk_size=chunk_size)
+    status, got = run(compiled, [x], len(want))
+
+    assert status == 0
+    # Contraction rounds once where the formulas round twice; sines keep errors small.
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_guards_stop_at_the_first_that_fails(seed):
+    """The kernel returns that guard's number."""
+    x = np.random.default_rng(seed).standard_normal(4)
+    program = random_program(seed, has_guards=True)
+    want, _ = evaluate(program, [x])
+
+    compiled = compile_program(program, chunk_size=30)
+    status, _ = run(compiled, [x], len(program.outputs))
+
+    assert compiled.has_guards
+    assert status == want
+
+
+@pytest.mark.parametrize("varies", [False, True])
+@pytest.mark.parametrize("steps", [5, 40, 300])
+def test_a_time_loop_becomes_a_loop_with_the_same_bits(steps, varies):
+    """Rolled and straight code agree exactly, inner values included."""
+    program = oscillator(steps, varies)
+    data = [np.array([1.0, 0.2, 3.0]), np.linspace(-1, 1, steps)][: 1 + varies]
+    size = len(program.outputs)
+
+    rolled = compile_program(program, level=0)
+    straight = compile_program(program, level=0, has_loops=False)
+    _, got = run(rolled, data, size)
+    _, want = run(straight, data, size)
+
+    assert straight.loops == 0
+    assert (rolled.loops > 0) == (steps > 20)
+    assert np.array_equal(got, want)
+    np.testing.assert_allclose(got, evaluate(program, data)[1], rtol=1e-12)
+
+
+def test_a_loop_counts_its_guards():
+    """A guard that fails in a late repetition is named by its own number."""
+    program = oscillator(400, guarded=True)
+    x = np.array([1.0, 0.2, 3.0])
+    want, _ = evaluate(program, [x])
+
+    compiled = compile_program(program)
+
+    assert compiled.loops
+    assert 1 < want < 400
+    assert run(compiled, [x], len(program.outputs))[0] == want
+
+
+def sums_of_steps(count, back):
+    """Each value reads the one `back` repetitions before it; the reverse order too."""
+    b = Builder()
+    values = [b.input(k) for k in range(back)]
+    for _ in range(count):
+        values.append(b.add("sin(x)", b.add("x + y", values[-1], values[-back])))
+    total = b.constant(0.0)
+    for node in reversed(values):
+        total = b.add("x + y", total, b.add("x * y", node, node))
+    return b.program(outputs=[(total, 0, 0), (values[-1], 0, 1), (values[7], 0, 2)])
+
+
+@pytest.mark.parametrize("back", [1, 2, 3, 6])
+def test_recurrences_of_any_depth_are_right(back):
+    """Values carried over several repetitions, and read again in reverse order."""
+    program = sums_of_steps(200, back)
+    x = np.linspace(0.1, 0.9, 6)
+
+    _, got = run(compile_program(program), [x], 3)
+
+    np.testing.assert_allclose(got, evaluate(program, [x])[1], rtol=1e-13)
+
+
+def rows_program(row_stride):
+    """A value per row, a test per row and a sum over rows; guarded."""
+    b = Builder()
+    x, y = b.input(0), b.input(1)
+    shared = b.input(0, argument=1)
+    product = b.add("x * y", x, b.add("sin(x)", y))
+    test = b.add("x > y", product, shared)
+    b.guard(test, True)
+    value = b.add("x + y", product, b.constant(2.5))
+    arguments = [
+        Argument("float64", row_stride, 1 if row_stride > 1 else 100),
+        Argument("float64", 0),
+    ]
+    results = [
+        Result("float64", row_stride=1),
+        Result("bool", row_stride=3),
+        Result("float64", is_sum=True),
+    ]
+    return b.program(arguments, results, [(value, 0, 0), (test, 1, 1), (value, 2, 0)])
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+@pytest.mark.parametrize("row_stride", [1, 2])
+@pytest.mark.parametrize("rows", [8, 9, 15, 16, 41])
+def test_rows_in_lanes_equal_rows_one_by_one(lanes, row_stride, rows):
+    """Nothing outside the arrays is written, sums count each row once."""
+    rng = np.random.default_rng(rows)
+    data = rng.standard_normal((rows, 2) if row_stride == 2 else (2, 100))
+    x, y = (data.T if row_stride == 2 else data)[:, :rows]
+    limit = np.array([0.1])
+    value, tests = np.full(rows + 8, -1.0), np.zeros((rows, 3), bool)
+    total, status = np.zeros(1), np.full(rows + 8, -1, np.int32)
+    results = [value, tests, total, status]
+
+    compiled = compile_program(rows_program(row_stride), lanes)
+    if lanes == 1:
+        compiled = compile_program(rows_program(row_stride), has_rows=True)
+    compiled.call(
+        [data.ctypes.data, limit.ctypes.data], [r.ctypes.data for r in results], 0, rows
+    )
+
+    product = x * np.sin(y)
+    np.testing.assert_allclose(value[:rows], product + 2.5, rtol=1e-14)
+    assert np.array_equal(tests[:, 1], product > limit)
+    assert not tests[:, ::2].any()
+    assert np.array_equal(status[:rows], np.where(product > limit, 0, 1))
+    assert (value[rows:] == -1).all()
+    assert (status[rows:] == -1).all()
+    np.testing.assert_allclose(total, (product + 2.5).sum(), rtol=1e-13)
+
+
+def test_a_range_of_rows_is_that_range():
+    """Threads share the rows out."""
+    program = rows_program(2)
+    data = np.random.default_rng(0).standard_normal((64, 2))
+    limit = np.array([-np.inf])
+    compiled = compile_program(program, 8)
+
+    def play(begin, end):
+        value, tests = np.zeros(64), np.zeros((64, 3), bool)
+        total, status = np.zeros(1), np.zeros(64, np.int32)
+        results = [value, tests, total, status]
+        compiled.call(
+            [data.ctypes.data, limit.ctypes.data],
+            [r.ctypes.data for r in results],
+            begin,
+            end,
+        )
+        return value, total
+
+    whole, total = play(0, 64)
+    first, before = play(0, 30)
+    second, after = play(30, 64)
+
+    assert np.array_equal(np.concatenate([first[:30], second[30:]]), whole)
+    np.testing.assert_allclose(before + after, total, rtol=1e-13)
+
+
+@pytest.mark.parametrize("lanes", [2, 8])
+def test_loops_run_in_lanes_too(lanes):
+    """A row's guard number, in a loop, is the one it has alone."""
+    steps, rows = 60, 19
+    program = oscillator(steps, guarded=True)
+    width = len(program.outputs)
+    lane_program = type(program)(
+        program.operations,
+        program.operands,
+        program.types,
+        program.values,
+        [Argument("float64", row_stride=3)],
+        [Result("float64", row_stride=width)],
+        program.outputs,
+    )
+    data = np.random.default_rng(2).uniform(0.1, 1.5, (rows, 3))
+    data[::2, 1] = 0.001 * data[::2, 0]  # hardly any speed: no early zero crossing
+    data[::2, 2] *= 0.1
+    result, status = np.zeros((rows, width)), np.zeros(rows, np.int32)
+
+    compiled = compile_program(lane_program, lanes)
+    compiled.call([data.ctypes.data], [result.ctypes.data, status.ctypes.data], 0, rows)
+
+    assert compiled.loops
+    for k in range(rows):
+        number, values = evaluate(program, [data[k]])
+        assert status[k] == number
+        if not number:
+            np.testing.assert_allclose(result[k], values, rtol=1e-11)
+    assert 0 < np.count_nonzero(status) < rows
+
+
+def test_a_guard_is_computed_as_numpy_rounds():
+    """No fused multiply-add in what decides: 1 - x*(1/x) is compared exactly."""
+    b = Builder()
+    x, y, z = b.input(0), b.input(1), b.input(2)
+    rest = b.add("x - y", b.add("x * y", x, y), z)
+    b.guard(b.add("x > y", rest, b.constant(0.0)), False)
+    program = b.program(outputs=[(rest, 0, 0)])
+    rng = np.random.default_rng(3)
+    compiled = compile_program(program, level=2)
+
+    for x, y in rng.uniform(1, 2, (200, 2)):
+        # The product's own rounding error is what a fused multiply-add would keep.
+        status, got = run(compiled, [np.array([x, y, x * y])], 1)
+        assert (status, got[0]) == (0, 0.0)
+
+
+def test_compile_time_is_linear():
+    """Four times the nodes take less than eight times as long."""
+
+    def seconds(length):
+        program = random_program(0, length)
+        started = time.perf_counter()
+        compile_program(program, level=0, has_loops=False)
+        return time.perf_counter() - started
+
+    seconds(100)
+    small = min(seconds(1000) for _ in range(3))
+    assert seconds(4000) < 8 * small
+
+
+def test_constants_inputs_and_repeated_outputs_may_be_outputs():
+    """Not only computed nodes."""
+    b = Builder()
+    x, c = b.input(1), b.constant(7.0)
+    y = b.add("x + y", x, c)
+    program = b.program(outputs=[(x, 0, 0), (c, 0, 1), (y, 0, 2), (y, 0, 3)])
+
+    _, got = run(compile_program(program), [np.array([1.0, 2.0])], 4)
+
+    assert got.tolist() == [2.0, 7.0, 9.0, 9.0]
+
+
+def test_an_oscillator_keeps_its_energy():
+    """An independent check: the loop's physics, not its formulas."""
+    program = oscillator(2000)
+    x = np.array([0.01, 0.0, 1.0])  # small swings, frequency 1, 20 seconds
+
+    _, got = run(compile_program(program), [x], len(program.outputs))
+
+    # The semi-implicit step keeps the energy to first order in the step (0.01).
+    assert math.isclose(got[0], 1e-4, rel_tol=0.25)

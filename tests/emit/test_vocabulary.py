@@ -1,0 +1,245 @@
+"""Native expressions mean what NumPy means, at edges too and at every lane width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from wengert.emit import machine
+from wengert.emit.compile import compile_program
+from wengert.emit.program import Argument, Program, Result
+from wengert.emit.vocabulary import VocabularyError, operand_count, template
+
+pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
+
+EDGES = np.array(
+    [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        -0.5,
+        1.5,
+        2.5,
+        -2.5,
+        3.0,
+        np.nan,
+        np.inf,
+        -np.inf,
+        5e-324,
+        -5e-324,
+        2.2e-308,
+        1e308,
+        -1e308,
+        1e22,
+        710.0,
+        -746.0,
+        1e-17,
+    ]
+)
+# Exact: IEEE arithmetic, selections and tests.  4 ulp: library functions; libm states
+# 1 ulp, libmvec 4, and NumPy's own vector functions up to 4 of their own.
+EXACT = {
+    "x + y": np.add,
+    "x - y": np.subtract,
+    "x * y": np.multiply,
+    "x / y": np.divide,
+    "-x": np.negative,
+    "x // y": np.floor_divide,
+    "x % y": np.remainder,
+    "fmod(x, y)": np.fmod,
+    "fabs(x)": np.absolute,
+    "sign(x)": np.sign,
+    "copysign(x, y)": np.copysign,
+    "sqrt(x)": np.sqrt,
+    "floor(x)": np.floor,
+    "ceil(x)": np.ceil,
+    "rint(x)": np.rint,
+    "trunc(x)": np.trunc,
+    "maximum(x, y)": np.maximum,
+    "minimum(x, y)": np.minimum,
+    "fmax(x, y)": np.fmax,
+    "fmin(x, y)": np.fmin,
+    "select(x != x, x, select(x == 0, y, select(x < 0, 0, 1)))": np.heaviside,
+}
+LIBRARY = {
+    "exp(x)": np.exp,
+    "log(x)": np.log,
+    "log1p(x)": np.log1p,
+    "sin(x)": np.sin,
+    "cos(x)": np.cos,
+    "tanh(x)": np.tanh,
+    "atan2(x, y)": np.arctan2,
+    "hypot(x, y)": np.hypot,
+    "x ** y": np.power,
+    "cbrt(x)": np.cbrt,
+}
+TESTS = {
+    "x < y": np.less,
+    "x <= y": np.less_equal,
+    "x == y": np.equal,
+    "x != y": np.not_equal,
+    "x and y": np.logical_and,
+    "x or y": np.logical_or,
+    "x ^ y": np.logical_xor,
+    "not x": np.logical_not,
+    "isnan(x)": np.isnan,
+    "isinf(x)": np.isinf,
+    "isfinite(x)": np.isfinite,
+}
+INTEGERS = {
+    "x + y": np.add,
+    "x * y": np.multiply,
+    "x // y": np.floor_divide,
+    "x % y": np.remainder,
+    "fmod(x, y)": np.fmod,
+    "fabs(x)": np.absolute,
+    "maximum(x, y)": np.maximum,
+    "sign(x)": np.sign,
+    "x < y": np.less,
+}
+
+
+def native(text, arrays, result_type, lanes):
+    """The expression over whole arrays."""
+    count, types = len(arrays), [str(a.dtype) for a in arrays]
+    program = Program(
+        operations=["input"] * count + [text],
+        operands=[(k, 0) for k in range(count)] + [tuple(range(count))],
+        types=[*types, result_type],
+        values={},
+        arguments=[Argument(t, row_stride=1) for t in types],
+        results=[Result(result_type, row_stride=1)],
+        outputs=[(count, 0, 0)],
+    )
+    compiled = compile_program(program, lanes, level=0, has_rows=True)
+    result = np.empty(len(arrays[0]), result_type)
+    addresses = [a.ctypes.data for a in arrays]
+    compiled.call(addresses, [result.ctypes.data], 0, len(result))
+    return result
+
+
+def operands(text, type_name="float64"):
+    """Every pair of edges, and random numbers of many sizes."""
+    rng = np.random.default_rng(0)
+    if type_name.startswith("int"):
+        limits = np.iinfo(type_name)
+        edges = np.array([0, 1, -1, 2, -2, 7, -7, limits.min, limits.max], type_name)
+    else:
+        with np.errstate(over="ignore"):
+            edges = EDGES.astype(type_name)
+    grids = np.meshgrid(*[edges] * operand_count(text))
+    sizes = 10.0 ** rng.integers(-8, 8, 200)
+    return [
+        np.concatenate(
+            [g.ravel(), (rng.standard_normal(200) * sizes).astype(type_name)]
+        )
+        for g in grids
+    ]
+
+
+def expected(function, arrays):
+    """NumPy's answer without its warnings."""
+    with np.errstate(all="ignore"):
+        return function(*arrays)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+@pytest.mark.parametrize("text", EXACT)
+@pytest.mark.parametrize("type_name", ["float64", "float32"])
+def test_arithmetic_equals_numpy_to_the_last_bit(text, lanes, type_name):
+    """Values, NaN and signs of zeros agree."""
+    arrays = operands(text, type_name)
+    want = expected(EXACT[text], arrays)
+
+    got = native(text, arrays, type_name, lanes)
+
+    assert np.array_equal(got, want, equal_nan=True)
+    if text.startswith(("fmax", "fmin")):
+        return  # NumPy's sign of a zero depends on the position in the array
+    numbers = ~np.isnan(want)
+    assert np.array_equal(np.signbit(got[numbers]), np.signbit(want[numbers]))
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize("text", LIBRARY)
+def test_library_functions_are_within_4_ulp_of_numpy(text, lanes):
+    """Scalars by libm, lanes by libmvec."""
+    arrays = operands(text)
+    want = expected(LIBRARY[text], arrays)
+
+    got = native(text, arrays, "float64", lanes)
+
+    finite = np.isfinite(want)
+    assert np.array_equal(got[~finite], want[~finite], equal_nan=True)
+    error = np.abs(got[finite] - want[finite]) / np.spacing(np.abs(want[finite]))
+    assert error.max() <= 4
+
+
+@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize("text", TESTS)
+def test_truth_values_equal_numpy(text, lanes):
+    """Comparisons and logic, NaN included."""
+    arrays = operands(text)
+
+    got = native(text, arrays, "bool", lanes)
+
+    assert np.array_equal(got, expected(TESTS[text], arrays))
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("text", INTEGERS)
+@pytest.mark.parametrize("type_name", ["int64", "int32"])
+def test_integers_wrap_and_never_trap(text, lanes, type_name):
+    """Division by zero gives 0, the smallest integer over -1 wraps, as in NumPy."""
+    arrays = operands(text, type_name)
+    want = expected(INTEGERS[text], arrays)
+
+    got = native(text, arrays, str(want.dtype), lanes)
+
+    assert np.array_equal(got, want)
+
+
+def test_integer_power_is_by_squaring():
+    """Wrapping around like NumPy."""
+    x = np.repeat(np.arange(-5, 6), 40)
+    y = np.tile(np.arange(40), 11)
+
+    assert np.array_equal(native("x ** y", [x, y], "int64", 2), x**y)
+
+
+@pytest.mark.parametrize("target", ["int64", "int32", "float32", "bool"])
+@pytest.mark.parametrize("lanes", [1, 8])
+def test_conversion_equals_astype(target, lanes):
+    """Where C defines the result, and NaN is a true value."""
+    x = np.array([0.0, -0.0, 1.9, -1.9, 1e9, -1e9, 0.1, 2.5, 1e-300])
+    if target == "bool":
+        x = np.append(x, np.nan)
+
+    assert np.array_equal(native("x", [x], target, lanes), x.astype(target))
+
+
+def test_mixed_operands_meet_in_the_result_type():
+    """An integer and a truth value take part in float arithmetic."""
+    x, y = np.arange(-4, 4), np.arange(8) % 2 == 0
+
+    assert np.array_equal(native("x / y", [x, y + 1], "float64", 4), x / (y + 1))
+    assert np.array_equal(native("x * y", [x, y], "int64", 4), x * y)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x @ y", "not in the native vocabulary"),
+        ("open(x)", "no native function is called 'open'"),
+        ("x.real", "not in the native vocabulary"),
+        ("x +", "not a native expression"),
+        ("x if y else x", "not in the native vocabulary"),
+        ("exp(x, base=2)", "not in the native vocabulary"),
+    ],
+)
+def test_anything_else_is_refused(text, message):
+    """The vocabulary is closed."""
+    with pytest.raises(VocabularyError, match=message):
+        template(text, ("float64", "float64"), "float64")
