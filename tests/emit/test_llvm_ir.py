@@ -239,8 +239,8 @@ def test_loops_run_in_lanes_too(lanes):
         program.outputs,
     )
     data = np.random.default_rng(2).uniform(0.1, 1.5, (rows, 3))
-    data[::2, 1] = 0.001 * data[::2, 0]  # hardly any speed: no early zero crossing
-    data[::2, 2] *= 0.1
+    data[:, 1] = 0.0
+    data[:, 2] = np.linspace(1, 5, rows)  # from about 3 on, x crosses zero in time
     result, status = np.zeros((rows, width)), np.zeros(rows, np.int32)
 
     compiled = compile_program(lane_program, lanes)
