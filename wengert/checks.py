@@ -391,7 +391,7 @@ def norm(value: Any) -> float:
 def tolerance_of(
     numeric: Any, error: float, settings: Settings, how: Numeric, size: float = 0.0
 ) -> float:
-    """Return the difference that rounding and the numeric derivative's error explain."""
+    """Return the difference that rounding and the numeric error explain."""
     if settings.atol is not None or settings.rtol is not None:
         return (settings.atol or 0.0) + (settings.rtol or 0.0) * norm(numeric)
     scale = max(norm(numeric), size, how.scale)
@@ -465,8 +465,8 @@ def directional(
 ) -> Numeric:
     """Return the derivative of every result when leaf `k` moves along a direction.
 
-    The complex step is taken at its word only where the differences confirm it: a
-    function that is not analytic (an absolute value, a comparison) gives another number.
+    The complex step is taken at its word only where the differences confirm it: where
+    a function is not analytic (an absolute value, a comparison) it is another number.
     """
     wide = [widen(leaf) for leaf in leaves]
     by_differences = differences(function, wide, k, widen(direction), eps)
@@ -532,8 +532,8 @@ def check_reliable(error: float, scale: float) -> None:
     raise CheckError(
         explain(
             f"the numeric derivative is uncertain by {error:.2g} at size {scale:.2g}",
-            "differences at three steps do not agree: a kink, a jump or a pole is near, "
-            "or the function is not the same on every call",
+            "differences at three steps do not agree: a kink, a jump or a pole is "
+            "near, or the function is not the same on every call",
             "move the argument, choose eps, and fix seeds inside the function",
         )
     )
@@ -681,7 +681,7 @@ def taylor_test(
 def observed_order(
     steps: Sequence[float], remainders: Sequence[float], floor: float
 ) -> float:
-    """Return the least slope between neighbouring steps with remainders above `floor`."""
+    """Return the least slope between steps whose remainders are above `floor`."""
     slopes = [
         float(np.log(r0 / r1) / np.log(h0 / h1))
         for h0, h1, r0, r1 in zip(

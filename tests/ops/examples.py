@@ -15,7 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
-from wengert.core.operation import REGISTRY, Operation, apply
+from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 
 Function = Callable[..., Any]
 
@@ -121,9 +121,8 @@ def domain_draw(domain: tuple[float, float], *shape: int) -> Function:
 
 def call(operation: Operation) -> Function:
     """Return a plain function that applies an operation to plain or recorded values."""
-    ufunc = operation.function
-    if isinstance(ufunc, np.ufunc):
-        return ufunc
+    if DISPATCH.get(operation.function) is operation:
+        return operation.function
     return lambda *operands: apply(operation, *operands)
 
 
@@ -166,10 +165,22 @@ example("ldexp", lambda x: np.ldexp(x, np.array([1, -2, 0])), normal(2, 3))
 example("power", np.power, uniform(0.3, 3.0, 2, 3), uniform(-2.0, 2.0, 3))
 example("power", lambda x: x**3, normal(2, 3), label="cube")
 example("power", lambda x: x**-2, positive(3), label="inverse_square")
-example("power", lambda x: x**0.5, positive(3), label="root")
 example("power", lambda x: 2.0**x, normal(3), label="of_two")
 example("power", lambda x: x ** np.array([0, 1, 2]), normal(2, 3), label="integers")
 example("stop_gradient", lambda x: __import__("wengert").stop_gradient(x), normal(3))
+
+example("modf", np.modf, normal(2, 3))
+example("conjugate", np.conjugate, complex_normal(2, 3))
+example("conjugate", np.conj, normal(3), label="real")
+example("real", np.real, complex_normal(2, 3))
+example("real", np.real, normal(3), label="real")
+example("imag", np.imag, complex_normal(2, 3))
+example("imag", np.imag, normal(3), label="real")
+example("complex_sign", np.sign, complex_normal(2, 3))
+example("arctan2", np.arctan2, positive(2, 3), positive(3))
+example("arctan2", lambda z: np.angle(z), complex_normal(2, 3), label="angle")
+example("arctan2", lambda z: np.angle(z, deg=True), complex_normal(3), label="degrees")
+example("remainder", lambda x, y: np.divmod(x, y)[1], normal(2, 3), positive(3))
 
 # Reading and writing elements
 

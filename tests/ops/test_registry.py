@@ -119,11 +119,9 @@ def test_partials_do_not_promote(operation: Operation) -> None:
     operands = operands_of(operation, [(3,)] * len(operation.domain), np.float32)
     result = operation.function(*operands)
     for partial in operation.partials:
-        if callable(partial):
-            found = np.asarray(partial(result, *operands))
-            assert np.result_type(np.float32(1) * np.zeros(1, "f"), found) == np.float32 or (
-                found.ndim == 0 and isinstance(partial(result, *operands), float)
-            )
+        found = partial(result, *operands) if callable(partial) else partial
+
+        assert np.result_type(result, found) == result.dtype
 
 
 @pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)
@@ -153,7 +151,9 @@ def test_integer_operands_mix(operation: Operation) -> None:
 
 
 def takes_complex(operation: Operation) -> bool:
-    """Whether NumPy's function takes complex numbers."""
+    """Whether NumPy's function takes complex numbers, and is this operation then."""
+    if operation.name == "sign":
+        return False
     operands = [np.array([0.5 + 0.25j])] * len(operation.domain)
     try:
         np.asarray(operation.function(*operands))

@@ -9,7 +9,7 @@ import numpy as np
 from wengert.core.operation import Operation
 from wengert.core.tape import Tape
 from wengert.core.types import Type
-from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode
+from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode, fit
 
 Tangents = Gradients
 
@@ -107,7 +107,7 @@ def transpose_vjp(
     """
     from wengert.api import vjp
     from wengert.core.types import type_of
-    from wengert.derive.modes import fit, zeros_like_type
+    from wengert.derive.modes import zeros_like_type
     from wengert.derive.reverse import as_type
 
     places = [k for k, tangent in enumerate(parts) if tangent is not None]
@@ -139,11 +139,9 @@ def zero_gradient(result: Any, type_of: Any) -> Any:
 
 
 def fit_tangent(tangent: Any, like: Any) -> Any:
-    """Return a tangent in the shape of its node, real where the node is real."""
+    """Return a tangent in the shape and dtype of its node, real where that is real."""
     if not isinstance(like, Type):
         return tangent
     if np.shape(tangent) != like.shape:
         tangent = np.broadcast_to(tangent, like.shape)
-    if like.dtype.kind == "f" and tangent.dtype.kind == "c":
-        tangent = np.real(tangent)
-    return tangent
+    return fit(tangent, like)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.array import handle
+from wengert.capture.array import handle, project
 from wengert.core.operation import apply
 from wengert.core.tape import CONSTANT, Tape
 from wengert.core.types import Type
@@ -45,14 +45,22 @@ def fit(g: Any, like: Type) -> Any:
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...], target: tuple[int, ...]) -> Any:
-    """Return `g` summed over the axes along which `target` was repeated."""
+    """Return `g` in a shape: summed where that was repeated, repeated where `g` was not.
+
+    A rule may give one number for many equal ones, so both may happen.
+    """
     extra = len(shape) - len(target)
-    if extra < 0 or np.prod(shape) < np.prod(target):
-        return np.broadcast_to(g, target)
+    if extra < 0:
+        shape, extra = (1,) * -extra + shape, 0
     axes = tuple(range(extra)) + tuple(
         k + extra for k, n in enumerate(target) if n == 1 and shape[k + extra] != 1
     )
-    return np.reshape(np.sum(g, axis=axes), target) if axes else np.reshape(g, target)
+    if axes:
+        g = np.sum(g, axis=axes)
+    kept = tuple(1 if k in axes else n for k, n in enumerate(shape))[extra:]
+    if np.shape(g) != kept:
+        g = np.reshape(g, kept)
+    return g if kept == target else np.broadcast_to(g, target)
 
 
 def zeros_like_type(like: Type) -> Any:
@@ -138,6 +146,8 @@ class RecordedOutputs:
             return self.tape.types[index]
         if self.tape.operations[index] is CONSTANT:
             return output
+        if isinstance(output, tuple):
+            return tuple(project(self.tape, index, output))
         return handle(self.tape, index)
 
 

@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.operation import constant_of, elementwise
+from wengert.core.operation import (
+    answers,
+    apply,
+    constant_of,
+    elementwise,
+    general,
+    linear,
+)
 
 POSITIVE = ((0.2, 3.0),)
 UNIT = ((-0.9, 0.9),)
@@ -40,9 +47,7 @@ elementwise(
     domain=((0.5, 3.0),),
 )
 elementwise("square", np.square, (lambda y, x: 2 * x,), native="x * x")
-elementwise(
-    "sqrt", np.sqrt, (lambda y, x: 0.5 / y,), native="sqrt(x)", domain=POSITIVE
-)
+elementwise("sqrt", np.sqrt, (lambda y, x: 0.5 / y,), native="sqrt(x)", domain=POSITIVE)
 elementwise(
     "cbrt", np.cbrt, (lambda y, x: 1 / (3 * y * y),), native="cbrt(x)", domain=POSITIVE
 )
@@ -117,28 +122,27 @@ elementwise(
 )
 
 
-def exp_difference(x: Any, z: Any) -> Any:
-    """Return exp(x - z), 1 where both are the same infinity."""
-    same = x == z
-    return np.where(same, 1.0, np.exp(np.where(same, 0.0, x) - np.where(same, 0.0, z)))
+def share(exp: Any, z: Any, x: Any, y: Any) -> Any:
+    """Return exp(x - z), the share of x in the sum.
 
-
-def exp2_difference(x: Any, z: Any) -> Any:
-    """Return 2^(x - z), 1 where both are the same infinity."""
+    Where z = x, as at infinity, it is 1, or 1/2 where y is as large.
+    """
     same = x == z
-    return np.where(same, 1.0, np.exp2(np.where(same, 0.0, x) - np.where(same, 0.0, z)))
+    alone = np.where(x == y, z.dtype.type(0.5), z.dtype.type(1))
+    difference = np.where(same, 0.0, x) - np.where(same, 0.0, z)
+    return np.where(same, alone, exp(difference))
 
 
 elementwise(
     "logaddexp",
     np.logaddexp,
-    (lambda z, x, y: exp_difference(x, z), lambda z, x, y: exp_difference(y, z)),
+    (lambda z, x, y: share(np.exp, z, x, y), lambda z, x, y: share(np.exp, z, y, x)),
     native="logaddexp(x, y)",
 )
 elementwise(
     "logaddexp2",
     np.logaddexp2,
-    (lambda z, x, y: exp2_difference(x, z), lambda z, x, y: exp2_difference(y, z)),
+    (lambda z, x, y: share(np.exp2, z, x, y), lambda z, x, y: share(np.exp2, z, y, x)),
     native="logaddexp2(x, y)",
 )
 
@@ -235,22 +239,38 @@ elementwise(
 )
 
 
-def chosen(z: Any, x: Any, y: Any) -> Any:
-    """Return 1 where `x` alone is the result, 1/2 at a tie, 0 where `y` is."""
-    return np.where(x == z, np.where(x == y, 0.5, 1.0), np.where(x != x, 1.0, 0.0))
+def of_maximum(z: Any, x: Any, y: Any) -> Any:
+    """Return 1 where `x` alone is the result, 1/2 at a tie, 0 where `y` is.
+
+    A NaN operand is the result.
+    """
+    mine, other = (x == z) | (x != x), (y == z) | (y != y)
+    return split(z, mine, other)
 
 
-for _name, _function, _native in (
-    ("maximum", np.maximum, "maximum(x, y)"),
-    ("minimum", np.minimum, "minimum(x, y)"),
-    ("fmax", np.fmax, "fmax(x, y)"),
-    ("fmin", np.fmin, "fmin(x, y)"),
+def of_fmax(z: Any, x: Any, y: Any) -> Any:
+    """Return the same where a NaN operand is passed over, unless both are NaN."""
+    neither = (x != x) & (y != y)
+    return split(z, (x == z) | neither, (y == z) | neither)
+
+
+def split(z: Any, mine: Any, other: Any) -> Any:
+    """Return 1 where mine, 1/2 where both, 0 elsewhere, in the dtype of `z`."""
+    number = z.dtype.type
+    return np.where(mine, np.where(other, number(0.5), number(1)), number(0))
+
+
+for _name, _function, _rule in (
+    ("maximum", np.maximum, of_maximum),
+    ("minimum", np.minimum, of_maximum),
+    ("fmax", np.fmax, of_fmax),
+    ("fmin", np.fmin, of_fmax),
 ):
     elementwise(
         _name,
         _function,
-        (lambda z, x, y: chosen(z, x, y), lambda z, x, y: chosen(z, y, x)),
-        native=_native,
+        (_rule, lambda z, x, y, _rule=_rule: _rule(z, y, x)),
+        native=f"{_name}(x, y)",
     )
 
 # Remainders: the quotient is locally constant
@@ -272,14 +292,33 @@ elementwise(
 elementwise(
     "ldexp",
     np.ldexp,
-    (lambda z, x, k: np.ldexp(1.0, k), lambda z, x, k: 0.0),
-    native=None,
+    (lambda z, x, k: np.ldexp(z.dtype.type(1), k), lambda z, x, k: 0.0),
 )
+
+
+def modf_jvp(tangents: Any, results: Any, x: Any) -> Any:
+    """Return the tangent of the fraction; the whole part is locally constant."""
+    return tangents[0], np.zeros_like(results[1])
+
+
+def modf_vjp(gradients: Any, results: Any, x: Any) -> Any:
+    """Return the gradient of the fraction."""
+    return (gradients[0],)
+
+
+general("modf", np.modf, jvp=modf_jvp, vjp=modf_vjp, results=2, numpy=(np.modf,))
+
+
+@answers(np.divmod)
+def divmod(x: Any, y: Any) -> tuple[Any, Any]:
+    """Answer ``np.divmod``."""
+    return np.floor_divide(x, y), np.remainder(x, y)
+
 
 # Steps: flat wherever they have a derivative
 
+SIGN = constant_of("sign", np.sign, native="sign(x)", domain=((-3.0, 3.0),), numpy=())
 for _name, _function, _native in (
-    ("sign", np.sign, "sign(x)"),
     ("floor", np.floor, "floor(x)"),
     ("ceil", np.ceil, "ceil(x)"),
     ("trunc", np.trunc, "trunc(x)"),
@@ -292,19 +331,73 @@ constant_of(
     native="floor_divide(x, y)",
     domain=((-3.0, 3.0), (0.5, 2.0)),
 )
-constant_of(
-    "heaviside", np.heaviside, native="heaviside(x, y)", domain=((-3.0, 3.0),) * 2
+elementwise(
+    "heaviside",
+    np.heaviside,
+    (
+        lambda z, x, y: 0.0,
+        lambda z, x, y: np.where(x == 0, z.dtype.type(1), z.dtype.type(0)),
+    ),
+    native="heaviside(x, y)",
 )
 constant_of("spacing", np.spacing, domain=((-3.0, 3.0),))
-constant_of("nextafter", np.nextafter, domain=((-3.0, 3.0),) * 2)
+elementwise("nextafter", np.nextafter, (1, lambda z, x, y: 0.0))
 
-# Complex numbers: partials act as d(result) = Re(partial * dz) where the result is real
+# Complex numbers.  A gradient is du/dx - i du/dy, so it pairs with dz by Re(g dz).
 
-elementwise("real", np.real, (1,), native=None, numpy=(np.real,))
-elementwise("imag", np.imag, (lambda y, z: -1j if z.dtype.kind == "c" else 0.0,))
-elementwise(
-    "angle",
-    np.angle,
-    (lambda y, z: -1j / nonzero(z) if z.dtype.kind == "c" else 0.0,),
-    numpy=(),
+linear(
+    "conjugate",
+    np.conjugate,
+    lambda g, x: np.conjugate(g),
+    numpy=(np.conjugate,),
+    native="x",
 )
+linear("real", np.real, lambda g, x: g, view=True, numpy=(np.real,), native="x")
+
+
+def evaluate_imag(x: Any) -> Any:
+    """Return ``np.imag``, read-only: writes through that view are not recorded."""
+    result = np.imag(x)
+    if isinstance(result, np.ndarray):
+        result = result.copy()
+        result.flags.writeable = False
+    return result
+
+
+def imag_transpose(g: Any, x: Any) -> Any:
+    """Return -i g, as Re(-i g dz) = g Im(dz); zero for real numbers."""
+    return -1j * g if x.dtype.kind == "c" else np.zeros(x.shape, x.dtype)
+
+
+linear("imag", evaluate_imag, imag_transpose, numpy=(np.imag,))
+
+
+@answers(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """Answer ``np.angle``."""
+    is_complex = z.dtype.kind == "c"
+    result = np.arctan2(np.imag(z) if is_complex else 0, np.real(z))
+    return result * (180 / np.pi) if deg else result
+
+
+def complex_sign_jvp(tangents: Any, result: Any, x: Any) -> Any:
+    """Return the part of the tangent across z, over |z|; 0 at 0."""
+    along = np.real(np.conjugate(result) * tangents[0])
+    return (tangents[0] - result * along) / nonzero(np.absolute(x))
+
+
+def complex_sign_vjp(g: Any, result: Any, x: Any) -> Any:
+    """Return the transpose of the forward rule."""
+    along = np.real(g * result)
+    return ((g - along * np.conjugate(result)) / nonzero(np.absolute(x)),)
+
+
+COMPLEX_SIGN = general(
+    "complex_sign", np.sign, jvp=complex_sign_jvp, vjp=complex_sign_vjp
+)
+
+
+@answers(np.sign)
+def sign(x: Any) -> Any:
+    """Answer ``np.sign``: flat for real numbers, z/|z| for complex ones."""
+    return apply(COMPLEX_SIGN if x.dtype.kind == "c" else SIGN, x)
