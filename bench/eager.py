@@ -142,13 +142,13 @@ def growth_table(title: str, unit: str, rows: list[dict[str, float]]) -> Table:
 
 def show(results: dict[str, Any]) -> None:
     """Print the tables."""
-    # A pipe has no width of its own; the widest table needs this much.
-    console = Console(width=max(Console().width, 130), highlight=False)
+    # rich takes a pipe for 80 columns, too few for the widest table.
+    console = Console(width=None if sys.stdout.isatty() else 130, highlight=False)
     named = ", ".join(f"{name} {text}" for name, text in results["versions"].items())
     console.print(f"{named}; {results['threads']} thread(s), {results['cores']} cores")
     console.print(engine_table(results))
     if "recording" in results:
-        loop = "Gradient of y[i] = 0.5*y[i-1]**2 + x[i]"
+        loop = "Value and gradient of the element loop"
         console.print(growth_table(loop, "element", results["element-loop"]))
         console.print(growth_table("Recording", "node", results["recording"]))
 

@@ -52,7 +52,7 @@ def measure_memory(arguments: argparse.Namespace) -> dict[str, int]:
 
 def time_and_peak(call: Callable[[], Any], count: int) -> dict[str, float]:
     """Seconds and peak bytes of a call, divided by `count`."""
-    call_repeats = max(1, min(20, 20_000 // count))
+    call_repeats = max(3, min(20, 20_000 // count))
     times = []
     for _ in range(call_repeats):
         start = time.perf_counter()

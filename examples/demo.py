@@ -1,5 +1,6 @@
 """Runs the example programs and prints what they found in one table."""
 
+import sys
 import time
 
 from rich.console import Console
@@ -11,17 +12,17 @@ import newton
 import nile
 
 PROGRAMS = {
-    "A tape built by hand": hand_built_tape.main,
-    "A network reads handwritten digits": digits.main,
-    "A Kalman filter fits the Nile": nile.main,
-    "Through Newton's while loop": newton.main,
+    "Hand-built tape": hand_built_tape.main,
+    "Handwritten digits": digits.main,
+    "Nile, Kalman filter": nile.main,
+    "Newton's while loop": newton.main,
 }
 
 
 def main() -> None:
     """Run every program in turn, then print the summary."""
-    # Wide enough for the longest row when the output is a pipe, not a terminal.
-    console = Console(width=max(Console().width, 118), highlight=False)
+    # rich takes a pipe for 80 columns, too few for the longest row.
+    console = Console(width=None if sys.stdout.isatty() else 118, highlight=False)
     table = Table(title="wengert: derivatives of plain NumPy programs")
     for heading in ("program", "quantity", "result", "expected"):
         table.add_column(heading)

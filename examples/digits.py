@@ -94,7 +94,7 @@ def main(epochs: int = EPOCHS) -> Rows:
     return [
         ("training images, updates", f"{len(training)}, {updates}", ""),
         ("time per update", f"{1e3 * seconds / updates:.2f} ms", ""),
-        (f"accuracy on {HELD_OUT} held-out images", f"{held_out:.1%}", "over 97%"),
+        (f"accuracy on {HELD_OUT} held out", f"{held_out:.1%}", "over 97%"),
     ]
 
 

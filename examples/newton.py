@@ -54,7 +54,7 @@ def main() -> Rows:
         (
             "dE/de, dE/dM",
             f"{gradient[0]:.10f}, {gradient[1]:.10f}",
-            f"{implicit[0]:.10f}, {implicit[1]:.10f} (implicit function theorem)",
+            f"{implicit[0]:.10f}, {implicit[1]:.10f} (implicit)",
         ),
         ("error of that gradient", f"{error:.0e}", f"{rough:.0e} (differences)"),
     ]
