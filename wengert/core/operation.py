@@ -53,6 +53,8 @@ class Operation:
         interpreter may work in place.
     results : int
         Number of results; 1 unless the output is a tuple.
+    moves : bool
+        Whether it only moves elements, so that NumPy does it on elements of any kind.
     native : str or None
         The result in our small vocabulary of native expressions.
     domain : tuple of (low, high), one an operand
@@ -71,6 +73,7 @@ class Operation:
     view: bool = False
     writes: bool = False
     results: int = 1
+    moves: bool = False
     native: str | None = None
     domain: tuple[tuple[float, float], ...] = ()
     identity: Hashable = field(default=None)
@@ -228,6 +231,7 @@ def general(
     writes: bool = False,
     view: bool = False,
     results: int = 1,
+    moves: bool = False,
     reads: tuple[bool, ...] | None = None,
     numpy: tuple[Any, ...] = (),
 ) -> Operation:
@@ -249,6 +253,7 @@ def general(
         writes=writes,
         view=view,
         results=results,
+        moves=moves,
     )
     return register(operation, numpy)
 

@@ -85,6 +85,8 @@ class Tape:
         #: Whether lines and guards are written down (not in a first-order gradient).
         self.keeps_lines = False
         self.keeps_guards = False
+        #: The line of the node whose derivative is being recorded.
+        self.line_here: Line | None = None
         #: The thread that may append while a recording is under way; None otherwise.
         self.thread: int | None = None
         #: How arguments and results nest, when `record` made the tape.

@@ -20,7 +20,11 @@ def push(tape: Tape, start: int, stop: int, tangents: Tangents, records: bool) -
     `tangents` gains the tangent of every node that one reaches; the others are zero.
     """
     if records:
-        sweep(tape, start, stop, tangents, RecordedMode(tape))
+        line = tape.line_here
+        try:
+            sweep(tape, start, stop, tangents, RecordedMode(tape))
+        finally:
+            tape.line_here = line
         return
     with np.errstate(all="ignore"):
         sweep(tape, start, stop, tangents, PlainMode(tape, absorb=True))
@@ -38,6 +42,8 @@ def sweep(tape: Tape, start: int, stop: int, tangents: Tangents, mode: Mode) -> 
             continue
         if operations[index].kind == "constant" or index in tangents:
             continue
+        if mode.records:
+            tape.line_here = tape.lines[index]
         tangent = node_tangent(tape, index, tangents, mode)
         if tangent is not None:
             tangents[index] = fit_tangent(tangent, tape.types[index])

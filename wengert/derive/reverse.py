@@ -60,6 +60,7 @@ def sweep(
     operations, operands, types = tape.operations, tape.operands, tape.types
     settings, outputs = tape.settings, mode.outputs
     add, product, owned = mode.add, mode.product, mode.owned
+    keeps_lines = mode.records and tape.keeps_lines
     for index in range(stop - 1, start - 1, -1):
         g = gradients.get(index)
         if g is None or not active[index]:
@@ -70,6 +71,8 @@ def sweep(
         operation = operations[index]
         partials = operation.partials
         passed_on = False
+        if keeps_lines:
+            tape.line_here = tape.lines[index]
         if operation is GETITEM and len(inputs) == 1:
             passed_on = True
             mode.add_at(gradients, inputs[0], g, (), settings[index]["key"])
@@ -224,6 +227,11 @@ def transpose_jvp(
         assert operation.jvp is not None
         return operation.jvp(tuple(all_tangents), result, *values, **settings)
 
+    if isinstance(g, list):
+        g = tuple(
+            zeros_like_type(as_type(value, type_of)) if part is None else part
+            for part, value in zip(g, result, strict=True)
+        )
     pulled = vjp(push, *zeros)[1](g)
     gradients: list[Any] = [None] * len(values)
     for k, part in zip(places, pulled, strict=True):
@@ -255,7 +263,11 @@ def pull(
     if active is None:
         active = depends_on(tape, wanted, start, stop)
     if records:
-        return collect(tape, start, stop, seeds, wanted, active, RecordedMode(tape))
+        line = tape.line_here
+        try:
+            return collect(tape, start, stop, seeds, wanted, active, RecordedMode(tape))
+        finally:
+            tape.line_here = line
     with np.errstate(all="ignore"):
         mode = PlainMode(tape)
         found = collect(tape, start, stop, seeds, wanted, active, mode)

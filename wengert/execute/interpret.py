@@ -64,9 +64,17 @@ GUARD_QUESTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def run(tape: Tape, values: Sequence[Any]) -> list[Any]:
-    """Return all outputs of a play for given values of the inputs."""
+def run(
+    tape: Tape, values: Sequence[Any], captured: Sequence[tuple[int, Any]] = ()
+) -> list[Any]:
+    """Return all outputs of a play for given values of the inputs.
+
+    `captured` gives the present contents of constants that the function read from
+    outside its arguments.
+    """
     outputs: list[Any] = [None] * len(tape)
+    for index, value in captured:
+        outputs[index] = value
     for index, value in zip(tape.input_indices, values, strict=True):
         outputs[index] = value
     play_nodes(tape, outputs, last_uses(tape))
@@ -76,7 +84,7 @@ def run(tape: Tape, values: Sequence[Any]) -> list[Any]:
 def play_nodes(tape: Tape, outputs: list[Any], last: list[int]) -> None:
     """Compute every output that is not given; writes drop the output of their base."""
     for index, operation in enumerate(tape.operations):
-        if operation is INPUT:
+        if operation is INPUT or (operation is CONSTANT and outputs[index] is not None):
             continue
         if operation in IN_PLACE:
             outputs[index] = evaluate_write(tape, index, outputs, last)
