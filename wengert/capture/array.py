@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import keys
-from wengert.core.operation import DISPATCH, REGISTRY, Operation
+from wengert.capture.captures import CAPTURES, is_set_aside, stand_in
+from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
 from wengert.core.types import FLOAT64, Recorded, array_type, type_of
 from wengert.errors import (
@@ -102,7 +103,7 @@ class RecordedValue(Recorded):
                     "one, or wengert.stop_gradient(x) to leave the tape on purpose",
                 )
             )
-        value = np.asarray(self._current(), dtype=dtype)
+        value = np.asarray(self._present(), dtype=dtype)
         if copy:
             return value.copy()
         value = value.view()
@@ -144,6 +145,12 @@ class RecordedValue(Recorded):
 
     # Leaving the tape
 
+    def _present(self) -> Any:
+        """Return the present contents, of the stand-in where it is set aside."""
+        if self._tape.thread is None and CAPTURES.get() is not None:
+            return stand_in(self)
+        return self._current()
+
     def _guard(self, kind: str, expected: Any) -> None:
         tape = self._tape
         if tape.keeps_guards and tape.thread is not None and self._index != PASSIVE:
@@ -157,24 +164,24 @@ class RecordedValue(Recorded):
             )
 
     def __bool__(self) -> bool:
-        value = bool(self._current())
+        value = bool(self._present())
         self._guard("bool", value)
         return value
 
     def __index__(self) -> int:
-        value = operator.index(self._current())
+        value = operator.index(self._present())
         self._guard("int", value)
         return value
 
     def __int__(self) -> int:
-        value = int(self._current())
+        value = int(self._present())
         self._guard("int", value)
         return value
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits is not None:
             return np.round(self, digits)  # type: ignore[call-overload]
-        value = round(self._current())
+        value = round(self._present())
         self._guard("round", value)
         return value
 
@@ -190,7 +197,7 @@ class RecordedValue(Recorded):
 
     def _leave(self, what: str, instead: str) -> Any:
         if self._index == PASSIVE or self._tape.thread is None:
-            return self._current()
+            return self._present()
         raise RecordingError(
             explain(
                 f"{what} of a recorded {type_of(self._value)}",
@@ -310,6 +317,8 @@ class RecordedArray(RecordedValue):
 
     def _place(self, tape: Tape) -> int:
         if self._tape is not tape:
+            if self.is_passive:
+                return tape.array(self._current())
             raise mixed_tapes()
         storage = self._storage
         if storage is None:
@@ -345,6 +354,10 @@ class RecordedArray(RecordedValue):
 
     def _write(self, key: Any, value: Any, operation: Operation = STORE) -> None:
         """Write through this array (``self[key] = value``) as a `store` node."""
+        if self._tape.thread is None and CAPTURES.get() is not None:
+            raise write_outside()
+        if isinstance(value, RecordedValue) and value._tape is not self._tape:
+            value = stand_in(value)
         storage = self._own_storage()
         target = self._current()
         if not target.flags.writeable:
@@ -394,7 +407,7 @@ class RecordedArray(RecordedValue):
             self._place(self._tape)
         tape = self._tape
         if tape.thread != get_ident():
-            tape.check_thread()
+            return keys.read(self, key)
         index = len(tape.operations)
         tape.operations.append(GETITEM)
         tape.operands.append((self._index,))
@@ -510,11 +523,13 @@ def record_operation(
             values.append(plain(gathered))
         else:
             values.append(operand)
+    if tape is not None and (
+        tape.thread != get_ident() or any([is_elsewhere(o, tape) for o in operands])
+    ):
+        return record_with_stand_ins(operation, operands, settings)
     value = operation.function(*values, **settings)
     if tape is None:
         return passive_result(operation, operands, values, value, settings)
-    if tape.thread != get_ident():
-        tape.check_thread()
     indices = tuple([place(tape, operand) for operand in operands])
     outputs = tape.play.outputs
     for k, index in enumerate(indices):
@@ -532,7 +547,7 @@ def record_operation(
         if operation.view and shares_memory(value, values[0]):
             return operands[0]._view(value, index, operation, settings)
         return RecordedArray(tape, index, value)
-    if value.__class__ is tuple:
+    if isinstance(value, tuple):
         return tuple(project(tape, index, value))
     return wrap(tape, index, value)
 
@@ -550,7 +565,7 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
         return record_operation(operation, (operand,), settings)
     x = operand._value
     value = operation.function(x, **settings) if settings else operation.function(x)
-    if value.__class__ is tuple or (value is x and not operation.view):
+    if isinstance(value, tuple) or (value is x and not operation.view):
         return record_operation(operation, (operand,), settings)
     outputs = tape.play.outputs
     if operation.reads_first and outputs[source] is None:
@@ -590,6 +605,24 @@ def record_slice(operand: RecordedArray, key: slice, parts: tuple[Any, ...]) -> 
     tape.lines.append(None)
     tape.play.outputs.append(None)
     return operand._view(value, index, GETITEM, settings)
+
+
+def is_elsewhere(operand: Any, tape: Tape) -> bool:
+    """Whether a recorded operand has a node on another tape."""
+    return (
+        isinstance(operand, RecordedValue)
+        and operand._tape is not tape
+        and is_active(operand)
+    )
+
+
+def record_with_stand_ins(
+    operation: Operation, operands: tuple[Any, ...], settings: Settings
+) -> Any:
+    """Record an operation that met values of a recording that is set aside."""
+    if not any(is_set_aside(operand) for operand in operands):
+        raise mixed_tapes()
+    return apply(operation, *[stand_in(operand) for operand in operands], **settings)
 
 
 def passive_result(
@@ -679,6 +712,18 @@ def unsupported(function: Any) -> WengertError:
     )
 
 
+def write_outside() -> WengertError:
+    """Return the error of a write from a function that is run as one node."""
+    return RecordingError(
+        explain(
+            "a write into an array from outside the function",
+            "a checkpointed function, or one with a rule of its own, is one node of the "
+            "tape: it has arguments and results, and no other effect",
+            "make the array inside the function and return it",
+        )
+    )
+
+
 def read_only(target: Any) -> WengertError:
     """Return the error of a write into a read-only array."""
     return RecordingError(
@@ -712,7 +757,7 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
         else:
             return general_binary(operation, self, other, reflected)
         if tape.thread != get_ident():
-            tape.check_thread()
+            return general_binary(operation, self, other, reflected)
         if reflected:
             value = evaluate(number, self._value)
             operands = (second, self._index)

@@ -16,6 +16,7 @@ import numpy as np
 
 from wengert.capture import answers, tree
 from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue, place, plain, wrap
+from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
 
@@ -49,6 +50,32 @@ class Recording:
         self.tape.thread = None
 
 
+class SetAside:
+    """While entered, the recording of this context is set aside.
+
+    Code runs as if nothing were recorded; the recorded values that it meets all the
+    same are looked up in `captures`.
+    """
+
+    __slots__ = ("captures", "tape", "tokens")
+
+    def __init__(self, captures: Captures | None) -> None:
+        self.captures = captures
+
+    def __enter__(self) -> None:
+        self.tape = active_tape()
+        if self.tape is not None:
+            self.tape.thread = None
+        self.tokens = RECORDING.set(None), CAPTURES.set(self.captures)
+
+    def __exit__(self, *_: object) -> None:
+        recording, captures = self.tokens
+        CAPTURES.reset(captures)
+        RECORDING.reset(recording)
+        if self.tape is not None:
+            self.tape.thread = get_ident()
+
+
 class Segment:
     """The part of a tape that one call of a function wrote.
 
@@ -76,6 +103,8 @@ class Segment:
     def input(self, value: Any, name: str = "") -> Any:
         """Return a recorded value that stands for one leaf of the arguments."""
         tape = self.tape
+        if value.__class__ is not np.ndarray and is_set_aside(value):
+            value = stand_in(value)
         if self.nested:
             index, value = identity(tape, value)
         else:
@@ -154,6 +183,7 @@ def segment_copy(segment: Segment, value: Any) -> Any:
     kind = value.dtype.kind
     if kind not in "biufc":
         return value
+    value = stand_in(value)
     tape = segment.tape
     if segment.nested:
         index, value = identity(tape, value)

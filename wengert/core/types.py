@@ -58,7 +58,7 @@ def type_of(value: Any) -> Any:
         return FLOAT64
     if kind in WEAK:
         return WEAK[kind]
-    if kind is tuple:
+    if isinstance(value, tuple):
         return tuple(type_of(part) for part in value)
     return array_type(value.shape, value.dtype)
 
