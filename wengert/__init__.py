@@ -1,8 +1,91 @@
-"""Write plain NumPy.  Record it once.  Play it forward and backward."""
+"""Write plain NumPy.  Record it once.  Play it forward and backward.
 
-from wengert import ops  # noqa: F401  (states the operations)
-from wengert.api import *  # noqa: F403
-from wengert.core.tape import CompNode, ConstantNode, Tape, node_class
-from wengert.core.operation import REGISTRY
-from wengert.api import grad, value_and_grad, record, jvp, vjp, hessian, jacobian, jacfwd, jacrev, hvp, linearize, stop_gradient
-Multiply = node_class(REGISTRY["multiply"])
+Transformations of functions (`grad`, `jacobian`, `hessian`, `jvp`, `vjp`, ...), tapes
+(`record`, `Tape`, and one node class an operation: `Multiply`, `Sin`, ...), rules of
+your own (`rule`, `custom_jvp`, `custom_vjp`), and checks (`check_grads`).
+"""
+
+import typing
+
+from wengert import nodes
+from wengert.api import (
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    linearize,
+    record,
+    stop_gradient,
+    value_and_grad,
+    value_and_hessian,
+    value_and_jacobian,
+    value_grad_and_hessian,
+    vjp,
+)
+from wengert.capture.tree import register_pytree_node
+from wengert.checks import check_grads, taylor_test
+from wengert.core.tape import CompNode, ConstantNode, Tape
+from wengert.errors import (
+    ArgumentError,
+    CheckError,
+    DerivativeError,
+    GuardError,
+    RecordingError,
+    RuleError,
+    TapeError,
+    UnsupportedError,
+    WengertError,
+)
+from wengert.structure.checkpoint import checkpoint, remat
+from wengert.structure.custom_rules import custom_jvp, custom_vjp, rule
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "ArgumentError",
+    "CheckError",
+    "CompNode",
+    "ConstantNode",
+    "DerivativeError",
+    "GuardError",
+    "RecordingError",
+    "RuleError",
+    "Tape",
+    "TapeError",
+    "UnsupportedError",
+    "WengertError",
+    "check_grads",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "record",
+    "register_pytree_node",
+    "remat",
+    "rule",
+    "stop_gradient",
+    "taylor_test",
+    "value_and_grad",
+    "value_and_hessian",
+    "value_and_jacobian",
+    "value_grad_and_hessian",
+    "vjp",
+]
+__all__ += [name for name in nodes.__all__ if name not in __all__]
+
+# One node class an operation; they are made from the registry, not written out.
+globals().update(nodes.node_classes())
+
+if typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> typing.Any: ...

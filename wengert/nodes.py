@@ -1,0 +1,21 @@
+"""The node class of every operation, by name: ``from wengert.nodes import Add, Sin``.
+
+Each is made from the one statement of its operation in `wengert.ops`; `wengert` itself
+has them too.
+"""
+
+from __future__ import annotations
+
+from wengert import ops  # noqa: F401  (states the operations)
+from wengert.core.operation import REGISTRY
+from wengert.core.tape import CompNode, node_class
+
+
+def node_classes() -> dict[str, type[CompNode]]:
+    """Return the node class of every operation, by class name."""
+    classes = (node_class(operation) for operation in REGISTRY.values())
+    return {kind.__name__: kind for kind in classes}
+
+
+globals().update(node_classes())
+__all__ = [*sorted(node_classes())]

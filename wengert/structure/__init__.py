@@ -1,0 +1,1 @@
+"""Operations that hold functions, tapes or derivatives of their own."""

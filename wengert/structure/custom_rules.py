@@ -1,0 +1,541 @@
+"""Functions with derivative rules of their own: `rule`, `custom_jvp`, `custom_vjp`.
+
+A call becomes one node.  The function runs on plain values, so it may be anything (a
+compiled library, a table, a solver); its derivative is what the rule says.  With one
+rule the other mode is its transpose; higher orders differentiate the rule itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import tree
+from wengert.core.operation import Operation, apply
+from wengert.core.types import Recorded
+from wengert.errors import DerivativeError, RuleError, explain
+from wengert.structure.call import (
+    Arguments,
+    Setting,
+    any_recorded,
+    check_part,
+    operands_of,
+    own_leaf,
+    run_apart,
+    settle,
+    spread_over,
+    value_type,
+)
+
+Function = Callable[..., Any]
+__all__ = ["custom_jvp", "custom_vjp", "rule"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """What is known of a function: ``jvp(tangents, result, *args)`` and so on.
+
+    `forward` gives ``(result, residuals)``; its reverse rule is then
+    ``vjp(residuals, g)``.
+    """
+
+    function: Function
+    name: str
+    jvp: Function | None = None
+    vjp: Function | None = None
+    forward: Function | None = None
+    shape: Function | None = None
+
+
+class Results(tuple[Any, ...]):
+    """The results of a node, and the residuals that its reverse rule needs."""
+
+    residuals: Any = None
+
+
+class Call:
+    """One call: the operation of one node, made from the rules of its function."""
+
+    def __init__(
+        self, rules: Rules, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> None:
+        self.rules, self.keywords = rules, keywords
+        self.arguments = Arguments(args)
+        self.structure: Any = None
+        self.operation = Operation(
+            rules.name,
+            self.evaluate,
+            "general",
+            jvp=None if rules.jvp is None else self.push,
+            vjp=self.pull if rules.jvp is None or rules.vjp is not None else None,
+            reads=(True,),
+            identity=("rule", rules.function.__module__, rules.function.__qualname__)
+            if hasattr(rules.function, "__qualname__")
+            else ("rule", rules.name, ""),
+        )
+
+    # Values
+
+    def evaluate(self, *operands: Any, **_: Any) -> Any:
+        """Return the flat results at plain operands."""
+        rules, args = self.rules, self.arguments.fill(operands)
+        if rules.forward is None:
+            result = run_apart(rules.function, args, rules.name, **self.keywords)
+            residuals = None
+        else:
+            pair = run_apart(rules.forward, args, f"the fwd of {rules.name}")
+            result, residuals = self.split(pair)
+        leaves = self.check_result(result, args)
+        if isinstance(self.structure, tree.Leaf) and rules.forward is None:
+            return leaves[0]
+        found = Results(leaves)
+        found.residuals = residuals
+        return found
+
+    def split(self, pair: Any) -> Any:
+        """Return the result and the residuals that `fwd` gave."""
+        if isinstance(pair, tuple) and len(pair) == 2:
+            return pair
+        shown = (
+            f"{len(pair)} things" if isinstance(pair, tuple) else type(pair).__name__
+        )
+        raise RuleError(
+            explain(
+                f"the fwd of {self.rules.name} returned {shown}",
+                "it returns two: the result, and what bwd needs",
+                "return result, residuals",
+            )
+        )
+
+    def check_result(self, result: Any, args: tuple[Any, ...]) -> list[Any]:
+        """Return the leaves of a result; it nests as before, in the stated shape."""
+        name = self.rules.name
+        leaves, structure = tree.flatten(result)
+        leaves = [own_leaf(leaf, name) for leaf in leaves]
+        if self.structure is not None and structure != self.structure:
+            raise RuleError(
+                explain(
+                    f"{name} returned {tree.describe(structure)} after "
+                    f"{tree.describe(self.structure)}",
+                    "a recorded call has results that nest in one way",
+                    "record the function again",
+                )
+            )
+        self.structure = structure
+        if self.rules.shape is not None:
+            stated = self.rules.shape(*args, **self.keywords)
+            found = [np.shape(leaf) for leaf in leaves]
+            if stated != (found[0] if isinstance(structure, tree.Leaf) else found):
+                raise RuleError(
+                    explain(
+                        f"{name} returned shape {found}, and shape= gave {stated}",
+                        "the stated shape is what other parts rely on",
+                        "correct the shape function or the result",
+                    )
+                )
+        return leaves
+
+    def nest(self, result: Any) -> Any:
+        """Return flat results nested as the function returned them."""
+        leaves = list(result) if isinstance(result, tuple) else [result]
+        return tree.unflatten(self.structure, leaves)
+
+    # Derivatives
+
+    def run(self, rule: Function, args: tuple[Any, ...], what: str) -> Any:
+        """Call a rule, on plain values with any recording set aside."""
+        if any_recorded(tree.flatten(args)[0]):
+            return rule(*args, **self.keywords)
+        return run_apart(
+            rule, args, f"the {what} of {self.rules.name}", **self.keywords
+        )
+
+    def push(self, tangents: Any, result: Any, *operands: Any, **_: Any) -> Any:
+        """Return the tangent of the results (the forward rule of the operation)."""
+        assert self.rules.jvp is not None
+        operands = tuple(settle(operand) for operand in operands)
+        args = self.arguments.fill(operands)
+        dots = self.arguments.fill_tangents(tangents, operands)
+        pushed = self.run(self.rules.jvp, (dots, self.nest(result), *args), "jvp")
+        refuse = self.refusal("jvp", "tangent", "result")
+        parts = spread_over(self.structure, pushed, refuse)
+        values = list(result) if isinstance(result, tuple) else [result]
+        for part, value in zip(parts, values, strict=True):
+            check_part(part, value_type(value), refuse)
+        parts = [as_float(p) for p in parts]
+        return tuple(parts) if isinstance(result, tuple) else parts[0]
+
+    def pull(self, g: Any, result: Any, *operands: Any, **_: Any) -> Any:
+        """Return the gradient of every operand (the reverse rule of the operation)."""
+        operands = tuple(settle(operand) for operand in operands)
+        args = self.arguments.fill(operands)
+        if isinstance(result, tuple):
+            pairs = zip(g, result, strict=True)
+            g = [zero_of(value) if part is None else part for part, value in pairs]
+        gradients = self.gradients(self.nest_gradient(g), result, args, operands)
+        if not isinstance(gradients, tuple):
+            gradients = (gradients,) if len(args) == 1 else gradients
+        if not isinstance(gradients, tuple) or len(gradients) != len(args):
+            raise self.wrong_number(gradients, len(args))
+        parts: list[Any] = []
+        for k, (part, structure) in enumerate(
+            zip(gradients, self.arguments.structure.children, strict=True)
+        ):
+            refuse = self.refusal("vjp", "gradient", f"argument {k}")
+            parts += spread_over(structure, part, refuse)
+        chosen = [parts[k] for k in self.arguments.places]
+        refuse = self.refusal("vjp", "gradient", "argument")
+        for part, operand in zip(chosen, operands, strict=True):
+            if value_type(operand).dtype.kind in "fc":
+                check_part(part, value_type(operand), refuse)
+        return tuple(as_float(part) for part in chosen)
+
+    def nest_gradient(self, g: Any) -> Any:
+        """Return a flat gradient nested as the result."""
+        return tree.unflatten(self.structure, list(g) if isinstance(g, list) else [g])
+
+    def gradients(self, g: Any, result: Any, args: Any, operands: Any) -> Any:
+        """Return what the user's reverse rule gives."""
+        rules = self.rules
+        if rules.vjp is None:
+            raise no_derivative(rules.name)
+        if rules.forward is None:
+            return self.run(rules.vjp, (g, self.nest(result), *args), "vjp")
+        if isinstance(result, Results) and not any_recorded(operands):
+            residuals = result.residuals
+        else:
+            _, residuals = self.split(rules.forward(*args))
+        return self.run(rules.vjp, (residuals, g), "bwd")
+
+    # Refusals
+
+    def refusal(self, mode: str, what: str, place: str) -> Callable[[str], Exception]:
+        """Return what makes the error of a wrong gradient or tangent."""
+
+        def refuse(found: str) -> Exception:
+            return RuleError(
+                explain(
+                    f"the {mode} of {self.rules.name} gave, as {what} of the {place}, "
+                    f"{found}",
+                    f"a {what} has the structure, shape and kind of number of what it "
+                    "belongs to",
+                    f"return a {what} shaped as the {place}, or None for zero",
+                )
+            )
+
+        return refuse
+
+    def wrong_number(self, gradients: Any, count: int) -> Exception:
+        """Return the error of a wrong number of gradients."""
+        many = len(gradients) if isinstance(gradients, tuple) else 1
+        return RuleError(
+            explain(
+                f"the vjp of {self.rules.name} gave {many} gradients for {count} "
+                "arguments",
+                "a reverse rule returns a tuple with one gradient an argument",
+                "return one gradient an argument, None where it is zero",
+            )
+        )
+
+
+def zero_of(value: Any) -> Any:
+    """Return the zero gradient of one result."""
+    like = value_type(value)
+    dtype = like.dtype if like.dtype.kind in "fc" else np.float64
+    return np.zeros(like.shape, dtype)[()]
+
+
+def as_float(part: Any) -> Any:
+    """Return a gradient of whole numbers as floats; others as they are."""
+    if part is None or isinstance(part, Recorded):
+        return part
+    part = np.asarray(part)[()]
+    return part.astype(np.float64) if part.dtype.kind in "biu" else part
+
+
+def no_derivative(name: str) -> Exception:
+    """Return the error of a black box that is differentiated."""
+    return DerivativeError(
+        explain(
+            f"a derivative of {name} is needed, which has no rule",
+            "it is a black box: it was evaluated on plain values",
+            f"wengert.rule(vjp=...)({name}), or wengert.stop_gradient on its arguments",
+        )
+    )
+
+
+def call_with(rules: Rules, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Call a function that has rules; one node where an argument is recorded."""
+    for value in tree.flatten(keywords)[0]:
+        if isinstance(value, Recorded):
+            raise RuleError(
+                explain(
+                    f"{rules.name} was given a recorded value by keyword",
+                    "its rules have gradients of positional arguments only",
+                    f"pass the value to {rules.name} by position",
+                )
+            )
+    operands = operands_of(args)
+    if not any_recorded(operands):
+        return rules.function(*args, **keywords)
+    call = Call(rules, args, keywords)
+    setting = Setting((call.arguments.structure, call.arguments.leaves, keywords))
+    result = apply(call.operation, *operands, call=setting)
+    return call.nest(result)
+
+
+def name_of(function: Function) -> str:
+    """Return the name of a function for listings and errors."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+# The three decorators
+
+
+def rule(
+    function: Function | None = None,
+    *,
+    jvp: Function | None = None,
+    vjp: Function | None = None,
+    shape: Function | None = None,
+) -> Any:
+    """Give a function a derivative rule; without one it is a black box.
+
+    The function is evaluated on plain values and need not be NumPy.  One of the two
+    rules suffices for both modes; higher orders differentiate the rule.
+
+    Parameters
+    ----------
+    function : callable
+        Takes and returns numbers, arrays, or nested containers of them.  Keywords are
+        passed on to the rules and are not differentiated.
+    jvp : callable, ``jvp(tangents, result, *args) -> tangent of the result``
+        `tangents` is a tuple with one entry an argument, zeros included.
+    vjp : callable, ``vjp(g, result, *args) -> tuple of gradients``
+        One gradient an argument, None for zero; a single one for a single argument.
+    shape : callable, ``shape(*args) -> shape of the result``, optional
+        Checked against every result; a list of shapes for several results.
+
+    Raises
+    ------
+    RuleError
+        If a rule's number of gradients, structure, shape or dtype does not fit.
+    DerivativeError
+        If the derivative of a function without a rule is needed.
+
+    Examples
+    --------
+    >>> import math
+    >>> import numpy as np
+    >>> from wengert import grad, rule
+    >>> @rule(vjp=lambda g, y, x: g * 2 / np.sqrt(np.pi) * np.exp(-(x**2)))
+    ... def erf(x):
+    ...     return math.erf(x)
+    >>> round(float(grad(erf)(0.0)), 6)
+    1.128379
+    """
+    if function is None:
+        return functools.partial(rule, jvp=jvp, vjp=vjp, shape=shape)
+    rules = Rules(function, name_of(function), jvp, vjp, shape=shape)
+
+    @functools.wraps(function)
+    def with_rule(*args: Any, **keywords: Any) -> Any:
+        return call_with(rules, args, keywords)
+
+    return with_rule
+
+
+class CustomRule:
+    """Base of `custom_jvp` and `custom_vjp`: a function, and arguments set apart."""
+
+    def __init__(
+        self, fun: Function, nondiff_argnums: int | tuple[int, ...] = ()
+    ) -> None:
+        functools.update_wrapper(self, fun)
+        self.fun = fun
+        chosen = (
+            (nondiff_argnums,) if isinstance(nondiff_argnums, int) else nondiff_argnums
+        )
+        self.nondiff_argnums = tuple(sorted(chosen))
+
+    def resolve(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        """Return all arguments by position, defaults included."""
+        try:
+            bound = inspect.signature(self.fun).bind(*args, **keywords)
+        except ValueError:  # a builtin without a signature
+            return args
+        bound.apply_defaults()
+        if bound.kwargs:
+            names = ", ".join(bound.kwargs)
+            raise RuleError(
+                explain(
+                    f"{name_of(self.fun)} takes {names} by keyword only",
+                    "its rules have the same arguments by position",
+                    "make them positional, with nondiff_argnums for those that are not "
+                    "differentiated",
+                )
+            )
+        return bound.args
+
+    def split(self, args: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+        """Return the arguments that are set apart, and the others."""
+        apart = [k % len(args) for k in self.nondiff_argnums]
+        for k in apart:
+            if any_recorded(tree.flatten(args[k])[0]):
+                raise RuleError(
+                    explain(
+                        f"argument {k} of {name_of(self.fun)} is recorded, and listed "
+                        "in nondiff_argnums",
+                        "what is listed there is a plain value without a derivative",
+                        "take it off the list, or pass wengert.stop_gradient(x)",
+                    )
+                )
+        others = [arg for k, arg in enumerate(args) if k not in apart]
+        return [args[k] for k in apart], others
+
+    def join(self, apart: list[Any], others: Any, count: int) -> list[Any]:
+        """Return all arguments in their order."""
+        places = [k % count for k in self.nondiff_argnums]
+        set_apart, rest = iter(apart), iter(others)
+        return [next(set_apart if k in places else rest) for k in range(count)]
+
+    def rules(self, apart: list[Any], count: int) -> Rules:
+        """Return the rules as functions of the arguments that are differentiated."""
+        raise NotImplementedError
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        if not any_recorded(tree.flatten((args, keywords))[0]):
+            return self.fun(*args, **keywords)
+        args = self.resolve(args, keywords)
+        apart, others = self.split(args)
+        return call_with(self.rules(apart, len(args)), tuple(others), {})
+
+    def part(self, apart: list[Any], count: int) -> Function:
+        """Return the function of the arguments that are differentiated."""
+
+        @functools.wraps(self.fun)
+        def of_others(*others: Any) -> Any:
+            return self.fun(*self.join(apart, others, count))
+
+        return of_others
+
+
+class custom_jvp(CustomRule):  # noqa: N801 (a decorator)
+    """Give a function a forward rule, as in JAX; reverse mode is its transpose.
+
+    Parameters
+    ----------
+    fun : callable
+    nondiff_argnums : int or tuple of int
+        Arguments that are plain values; they come first in the rule.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import custom_jvp, grad
+    >>> @custom_jvp
+    ... def softplus(x):
+    ...     return np.log1p(np.exp(x))
+    >>> @softplus.defjvp
+    ... def softplus_jvp(primals, tangents):
+    ...     (x,), (x_dot,) = primals, tangents
+    ...     return softplus(x), x_dot / (1 + np.exp(-x))
+    >>> grad(softplus)(0.0)
+    np.float64(0.5)
+    """
+
+    rule: Function | None = None
+
+    def defjvp(self, jvp: Function) -> Function:
+        """State the rule: ``jvp(primals, tangents) -> (result, tangent)``."""
+        self.rule = jvp
+        return jvp
+
+    def defjvps(self, *jvps: Function | None) -> None:
+        """State a rule an argument: ``jvp(tangent, result, *primals)``, or None."""
+
+        def total(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
+            result = self(*primals)
+            parts = [
+                jvp(tangent, result, *primals)
+                for jvp, tangent in zip(jvps, tangents, strict=True)
+                if jvp is not None
+            ]
+            return result, functools.reduce(np.add, parts) if parts else None
+
+        self.rule = total
+
+    def rules(self, apart: list[Any], count: int) -> Rules:
+        """Return the rules as functions of the arguments that are differentiated."""
+        given = self.rule
+        if given is None:
+            return Rules(self.part(apart, count), name_of(self.fun))
+
+        def jvp(tangents: Any, result: Any, *others: Any) -> Any:
+            pair = given(*apart, others, tangents)
+            if isinstance(pair, tuple) and len(pair) == 2:
+                return pair[1]
+            raise RuleError(
+                explain(
+                    f"the jvp of {name_of(self.fun)} returned {type(pair).__name__}",
+                    "it returns two things: the result, and its tangent",
+                    "return result, tangent",
+                )
+            )
+
+        return Rules(self.part(apart, count), name_of(self.fun), jvp=jvp)
+
+
+class custom_vjp(CustomRule):  # noqa: N801 (a decorator)
+    """Give a function a reverse rule, as in JAX; forward mode is its transpose.
+
+    Parameters
+    ----------
+    fun : callable
+    nondiff_argnums : int or tuple of int
+        Arguments that are plain values; they come first in `bwd`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import custom_vjp, grad
+    >>> @custom_vjp
+    ... def clip_gradient(x):
+    ...     return x
+    >>> clip_gradient.defvjp(lambda x: (x, None), lambda _, g: (np.clip(g, -1, 1),))
+    >>> grad(lambda x: 5 * clip_gradient(x))(2.0)
+    np.float64(1.0)
+    """
+
+    forward: Function | None = None
+    backward: Function | None = None
+
+    def defvjp(self, fwd: Function, bwd: Function) -> None:
+        """State the rule: ``fwd(*args) -> (result, residuals)``, ``bwd(residuals, g)``.
+
+        `bwd` returns a tuple with one gradient an argument, None for zero.
+        """
+        self.forward, self.backward = fwd, bwd
+
+    def rules(self, apart: list[Any], count: int) -> Rules:
+        """Return the rules as functions of the arguments that are differentiated."""
+        function, name = self.part(apart, count), name_of(self.fun)
+        fwd, bwd = self.forward, self.backward
+        if fwd is None or bwd is None:
+            return Rules(function, name)
+
+        def forward(*others: Any) -> Any:
+            return fwd(*self.join(apart, others, count))
+
+        def vjp(residuals: Any, g: Any) -> Any:
+            gradients = bwd(*apart, residuals, g)
+            return tuple(gradients) if isinstance(gradients, list) else gradients
+
+        return Rules(function, name, vjp=vjp, forward=forward)
