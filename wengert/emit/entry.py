@@ -149,7 +149,7 @@ def bind(
         work = max(kernel.nodes for kernel in kernels) * signature.rows
         releases_lock = work > _UNLOCK_NODES
     text = _Entry(kernels, signature, releases_lock).text()
-    module = machine.compile_text(text, ("entry",), 1)
+    module = machine.compile_text(text, ("entry",), 0)
     # The builtin owns this object, and with it the machine code it runs.
     holder = functools.partial(fallback)
     holder.keep = (module, tuple(kernels), signature)  # type: ignore[attr-defined]
