@@ -87,9 +87,9 @@ def distinct(*shape: int) -> Function:
 
     def draw(random: np.random.Generator) -> Any:
         count = int(np.prod(shape))
-        return random.permutation(np.linspace(-0.1 * count, 0.1 * count, count)).reshape(
-            shape
-        )
+        return random.permutation(
+            np.linspace(-0.1 * count, 0.1 * count, count)
+        ).reshape(shape)
 
     return draw
 
@@ -157,7 +157,9 @@ BY_RECORDING = {"input", "constant", "guard", "identity"}
 
 INTEGERS = np.array([[3, 5, 0], [6, 2, 9]])
 OTHER_INTEGERS = np.array([1, 2, 4])
-for _name in "bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm".split():
+for (
+    _name
+) in "bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm".split():
     example(_name, getattr(np, _name), INTEGERS, OTHER_INTEGERS)
 example("invert", np.invert, INTEGERS)
 example("bitwise_count", np.bitwise_count, INTEGERS)
@@ -225,3 +227,71 @@ def slice_key(start: int, stop: int | None) -> Any:
     from wengert.ops.index import Slice
 
     return Slice(start, stop, None)
+
+
+# Several results
+
+example("item", lambda x: np.modf(x)[0], normal(3))
+
+# Reductions
+
+MASK = np.array([[True, False, True], [False, True, True]])
+example("sum", lambda x: np.sum(x), normal(2, 3))
+example("sum", lambda x: np.sum(x, axis=-1, keepdims=True), normal(2, 3), label="axis")
+example("sum", lambda x: np.sum(x, axis=(0, 2)), normal(2, 3, 2), label="axes")
+example("sum", lambda x: np.sum(x, axis=0), normal(0, 3), label="empty")
+example("sum", lambda x: np.sum(x), single(normal(2, 3)), label="single")
+example("sum", lambda x: np.sum(x, axis=1), complex_normal(2, 3), label="complex")
+example("sum_where", lambda x: np.sum(x, initial=2.0), normal(3), label="initial")
+example("sum_where", lambda x: np.sum(x, axis=1, where=MASK), normal(2, 3))
+example("prod", lambda x: np.prod(x), normal(2, 3))
+example("prod", lambda x: np.prod(x, axis=1), normal(2, 3), label="axis")
+example("prod", lambda x: np.prod(x, axis=0), complex_normal(2, 3), label="complex")
+example("prod_where", lambda x: np.prod(x, axis=1, where=MASK), normal(2, 3))
+example("max", lambda x: np.max(x), distinct(2, 3))
+example("max", lambda x: np.max(x, axis=1, keepdims=True), distinct(2, 3), label="axis")
+example("min", lambda x: np.min(x, axis=0), distinct(2, 3))
+example("nanmax", lambda x: np.nanmax(x, axis=1), distinct(2, 3))
+example("nanmin", lambda x: np.nanmin(x), distinct(2, 3))
+example("argmax", lambda x: np.argmax(x, axis=1), distinct(2, 3))
+example("argmin", lambda x: np.argmin(x), distinct(2, 3))
+example("any", lambda x: np.any(x > 0, axis=1), distinct(2, 3))
+example("all", lambda x: np.all(x > 0), distinct(2, 3))
+example("count_nonzero", lambda x: np.count_nonzero(x > 0), distinct(2, 3))
+
+# Shape and data movement
+
+example("reshape", lambda x: np.reshape(x, (3, -1)), normal(2, 3))
+example("transpose", lambda x: np.transpose(x, (2, 0, 1)), normal(2, 3, 2))
+example("broadcast_to", lambda x: np.broadcast_to(x, (2, 2, 3)), normal(2, 1))
+example("copy", lambda x: np.copy(x), normal(2, 3))
+example("astype", lambda x: np.astype(x * 1, np.complex128), normal(2, 3))
+example("astype_exact", lambda x: np.astype(x * 1, np.int64), normal(2, 3))
+example("diagonal", lambda x: np.diagonal(x, 1, 0, 2), normal(2, 3, 3))
+example("stack", lambda x, y: np.stack([x, y], axis=1), normal(2, 3), normal(2, 3))
+example(
+    "concatenate",
+    lambda x, y: np.concatenate([x, y], axis=1),
+    normal(2, 3),
+    normal(2, 2),
+)
+
+# Products
+
+example("matmul", np.matmul, normal(2, 3), normal(3, 4))
+example("matmul", np.matmul, normal(3), normal(3), label="vectors")
+example("matmul", np.matmul, normal(2, 3), normal(3), label="matrix_vector")
+example("matmul", np.matmul, normal(3), normal(2, 3, 4), label="vector_matrices")
+example("matmul", np.matmul, normal(2, 1, 2, 3), normal(2, 3, 2), label="broadcast")
+example("matmul", np.matmul, complex_normal(2, 3), normal(3, 2), label="complex")
+example("dot", np.dot, normal(2, 3), normal(3, 2))
+example("dot", np.dot, normal(2, 3), normal(2, 3, 2), label="nd")
+example("vecdot", np.vecdot, complex_normal(2, 3), complex_normal(3))
+example("einsum", lambda x, y: np.einsum("ij,jk->ki", x, y), normal(2, 3), normal(3, 2))
+example("einsum", lambda x: np.einsum("iij->j", x), normal(3, 3, 2), label="trace")
+example("convolve", lambda x, y: np.convolve(x, y, "same"), normal(5), normal(3))
+
+# Selecting and sorting
+
+example("where", lambda x, y: np.where(MASK, x, y), normal(2, 3), normal(3))
+example("where", lambda x: np.where(x > 0, x, 0.0), distinct(2, 3), label="number")

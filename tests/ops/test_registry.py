@@ -80,7 +80,9 @@ PAIRS = [
 ]
 
 
-def operands_of(operation: Operation, shapes: Any, dtype: Any = np.float64) -> list[Any]:
+def operands_of(
+    operation: Operation, shapes: Any, dtype: Any = np.float64
+) -> list[Any]:
     """Return operands from the operation's domain."""
     random = np.random.default_rng(7)
     return [

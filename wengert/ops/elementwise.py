@@ -20,6 +20,10 @@ from wengert.core.operation import (
     linear,
 )
 
+_name: str
+_function: Any
+_rule: Any
+
 POSITIVE = ((0.2, 3.0),)
 UNIT = ((-0.9, 0.9),)
 
@@ -59,7 +63,8 @@ elementwise(
 def power_by_base(z: Any, x: Any, y: Any) -> Any:
     """Return y x^(y-1); exactly 0 where y is 0, also at x = 0."""
     if isinstance(y, np.generic):  # a constant exponent
-        return y * x ** (y - 1) if y else 0.0
+        exponent: Any = y
+        return y * x ** (exponent - 1) if y else 0.0
     safe = np.where(y == 0, 1, y)
     return y * np.where(y == 0, 1.0, np.power(x, safe - 1.0))
 
@@ -298,7 +303,7 @@ elementwise(
 
 def modf_jvp(tangents: Any, results: Any, x: Any) -> Any:
     """Return the tangent of the fraction; the whole part is locally constant."""
-    return tangents[0], np.zeros_like(results[1])
+    return tangents[0], results[1] * 0.0
 
 
 def modf_vjp(gradients: Any, results: Any, x: Any) -> Any:
