@@ -166,6 +166,60 @@ def rows_program(row_stride):
     return b.program(arguments, results, [(value, 0, 0), (test, 1, 1), (value, 2, 0)])
 
 
+def random_loops(seed):
+    """One to three time loops, one after another or nested, and a sweep backwards."""
+    rng, b = np.random.default_rng(seed), Builder()
+    state = [b.input(k) for k in range(4)]
+    fixed = [b.input(4), b.constant(0.3)]
+    names = ["x + y", "x * y", "x - y", "sin(x)", "maximum(x, y)"]
+    history, outputs, step = [], [], 0
+    for _ in range(rng.integers(1, 4)):
+        body = [
+            (names[rng.integers(5)], rng.integers(0, 100, 2))
+            for _ in range(rng.integers(4, 15))
+        ]
+        inner = int(rng.integers(1, 4))
+        has_guard, has_data, keeps = rng.random(3) < [0.3, 0.5, 0.5]
+        for repetition in range(rng.integers(3, 60)):
+            known = [*state, *fixed]
+            if has_data:
+                known.append(b.input(5 + (step * 3) % 200))
+                known.append(b.constant(0.01 * repetition))
+            for name, picks in body * inner:
+                x, y = (known[p % len(known)] for p in picks)
+                node = b.add(name, *(x, y)[: 1 + ("y" in name)])
+                known.append(b.add("sin(x)", node))
+            state = known[-4:]
+            if has_guard:
+                b.guard(b.add("x > y", state[0], b.constant(-2.0)), True)
+            if keeps and repetition % 2:
+                outputs.append((state[1], 0, len(outputs)))
+            history.append(state[2])
+            step += 1
+    total = state[3]
+    for node in reversed(history):
+        total = b.add("sin(x)", b.add("x + y", total, b.add("x * y", node, total)))
+    return b.program(outputs=[*outputs, (total, 0, len(outputs))])
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [*range(12), *(pytest.param(k, marks=pytest.mark.slow) for k in range(12, 200))],
+)
+def test_random_loops_equal_straight_lines(seed):
+    """Whatever is found to repeat, the values are those of the straight line."""
+    program = random_loops(seed)
+    x = np.random.default_rng(seed).uniform(-1, 1, 205)
+    size = len(program.outputs)
+
+    status, got = run(compile_program(program, level=0, chunk_size=200), [x], size)
+    straight = compile_program(program, level=0, has_loops=False)
+
+    assert status == 0
+    assert np.array_equal(got, run(straight, [x], size)[1])
+    np.testing.assert_allclose(got, evaluate(program, [x])[1], rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8])
 @pytest.mark.parametrize("row_stride", [1, 2])
 @pytest.mark.parametrize("rows", [8, 9, 15, 16, 41])
@@ -273,7 +327,10 @@ def test_a_guard_is_computed_as_numpy_rounds():
 
 def test_the_text_of_a_long_tape_grows_linearly():
     """And no function in it grows at all: LLVM is superlinear in a function's size."""
-    texts = [write(random_program(0, n), has_loops=False) for n in (1000, 8000)]
+    texts = [
+        write(random_program(0, length), chunk_size=100, has_loops=False)
+        for length in (1000, 8000)
+    ]
     longest = [max(map(len, text.ir.split("define"))) for text in texts]
 
     assert len(texts[1].ir) < 8.5 * len(texts[0].ir)
