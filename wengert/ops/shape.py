@@ -1,14 +1,36 @@
-"""Shape and data movement."""
+"""Shape and data movement: reshaping, permuting, repeating, taking, padding.
+
+Where NumPy gives a view, so does the operation (``view=True``); what is made of basic
+indexing gives views by itself.
+"""
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from wengert.core.operation import answers, apply, linear
+from wengert.core.operation import answers, apply, constant_of, linear
+from wengert.core.types import Recorded
+from wengert.errors import RecordingError, UnsupportedError, explain
+from wengert.ops.index import INDEX_ADD, Placeholder
 
 Shape = tuple[int, ...]
+WHOLE = slice(None)
+
+
+def integers(values: Any) -> tuple[int, ...]:
+    """Return one integer, or several, as a tuple; recorded ones are guarded."""
+    if np.ndim(values) == 0:
+        return (operator.index(values),)
+    return tuple(operator.index(value) for value in values)
+
+
+def plain_value(value: Any) -> Any:
+    """Return the present numbers of a value: its layout or its integers are asked."""
+    return value._current() if isinstance(value, Recorded) else value  # type: ignore[attr-defined]
 
 
 # Shapes without moving data
@@ -16,29 +38,104 @@ Shape = tuple[int, ...]
 
 def evaluate_reshape(x: Any, *, shape: Shape, order: str = "C") -> Any:
     """Return ``np.reshape``."""
-    return np.asarray(x).reshape(shape, order=order)
+    return np.asarray(x).reshape(shape, order=order)  # type: ignore[call-overload]
 
 
 def reshape_transpose(g: Any, x: Any, *, shape: Shape, order: str = "C") -> Any:
     """Return the gradient in the operand's shape."""
-    return np.reshape(g, x.shape, order=order)
+    return np.reshape(g, x.shape, order=order)  # type: ignore[call-overload]
 
 
 RESHAPE = linear("reshape", evaluate_reshape, reshape_transpose, view=True)
 
 
+def memory_order(a: Any, order: str) -> str:
+    """Return order "A" as the "C" or "F" that it means for this array."""
+    if order in "CF":
+        return order
+    flags = np.asarray(plain_value(a)).flags
+    return "F" if flags.fnc else "C"
+
+
 @answers(np.reshape)
-def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None) -> Any:
+def reshape(
+    a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None
+) -> Any:
     """Answer ``np.reshape``."""
-    size = np.size(a)
-    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    shape = tuple(int(n) for n in shape)
+    shape = integers(shape)
     if -1 in shape:
+        size = np.size(a)
         known = int(np.prod([n for n in shape if n != -1], dtype=np.int64))
         if known > 0 and size % known == 0 and shape.count(-1) == 1:
             shape = tuple(size // known if n == -1 else n for n in shape)
-    result = apply(RESHAPE, a, shape=shape, order=order)
+    if order == "C":
+        result = apply(RESHAPE, a, shape=shape)
+    else:
+        result = apply(RESHAPE, a, shape=shape, order=memory_order(a, order))
     return np.copy(result) if copy else result
+
+
+@answers(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    """Answer ``np.ravel``."""
+    if order == "K":
+        strides = np.asarray(plain_value(a)).strides
+        a = np.transpose(a, np.argsort([-abs(s) for s in strides], kind="stable"))
+        order = "C"
+    return np.reshape(a, -1, order=order)  # type: ignore[call-overload]
+
+
+@answers(np.squeeze)
+def squeeze(a: Any, axis: Any = None) -> Any:
+    """Answer ``np.squeeze``."""
+    shape = np.shape(a)
+    if axis is None:
+        return np.reshape(a, tuple(n for n in shape if n != 1))
+    axes = normalize_axis_tuple(axis, len(shape))
+    if any(shape[k] != 1 for k in axes):
+        raise ValueError(
+            "cannot select an axis to squeeze out which has size not equal to one"
+        )
+    return np.reshape(a, tuple(n for k, n in enumerate(shape) if k not in axes))
+
+
+@answers(np.expand_dims)
+def expand_dims(a: Any, axis: Any) -> Any:
+    """Answer ``np.expand_dims``."""
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    ndim = np.ndim(a) + len(axes)
+    axes = normalize_axis_tuple(axes, ndim)
+    sizes = iter(np.shape(a))
+    return np.reshape(a, tuple(1 if k in axes else next(sizes) for k in range(ndim)))
+
+
+def at_least(ndim: int, a: Any) -> Any:
+    """Return an array with at least 1, 2 or 3 axes, placed as NumPy places them."""
+    shape = np.shape(a)
+    if len(shape) >= ndim:
+        return a
+    if ndim == 3 and len(shape) == 2:
+        return np.reshape(a, (*shape, 1))
+    if ndim == 3 and len(shape) == 1:
+        return np.reshape(a, (1, *shape, 1))
+    return np.reshape(a, (1,) * (ndim - len(shape)) + shape)
+
+
+def answer_at_least(function: Any, ndim: int) -> None:
+    """Answer ``np.atleast_1d`` and its relatives."""
+
+    @answers(function)
+    def answer(*arrays: Any) -> Any:
+        found = tuple(at_least(ndim, a) for a in arrays)
+        return found[0] if len(found) == 1 else found
+
+
+answer_at_least(np.atleast_1d, 1)
+answer_at_least(np.atleast_2d, 2)
+answer_at_least(np.atleast_3d, 3)
+
+
+# Permuting axes
 
 
 def evaluate_transpose(x: Any, *, axes: Shape) -> Any:
@@ -48,7 +145,8 @@ def evaluate_transpose(x: Any, *, axes: Shape) -> Any:
 
 def transpose_transpose(g: Any, x: Any, *, axes: Shape) -> Any:
     """Return the gradient with the inverse permutation."""
-    return np.transpose(g, tuple(int(k) for k in np.argsort(axes)))
+    inverse = sorted(range(len(axes)), key=axes.__getitem__)
+    return np.transpose(g, tuple(inverse))
 
 
 TRANSPOSE = linear("transpose", evaluate_transpose, transpose_transpose, view=True)
@@ -60,8 +158,54 @@ def transpose(a: Any, axes: Any = None) -> Any:
     ndim = np.ndim(a)
     if axes is None:
         return apply(TRANSPOSE, a, axes=tuple(range(ndim))[::-1])
-    axes = np.lib.array_utils.normalize_axis_tuple(tuple(axes), ndim)
+    axes = normalize_axis_tuple(integers(axes), ndim)
+    if len(axes) != ndim:
+        raise ValueError("axes don't match array")
     return apply(TRANSPOSE, a, axes=axes)
+
+
+@answers(np.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """Answer ``np.matrix_transpose``."""
+    if np.ndim(x) < 2:
+        raise ValueError(
+            f"Input array must be at least 2-dimensional, but it is {np.ndim(x)}"
+        )
+    return np.swapaxes(x, -1, -2)
+
+
+@answers(np.swapaxes)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    """Answer ``np.swapaxes``."""
+    axes = list(range(np.ndim(a)))
+    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    return np.transpose(a, axes)
+
+
+@answers(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """Answer ``np.moveaxis``."""
+    ndim = np.ndim(a)
+    sources = normalize_axis_tuple(source, ndim, "source")
+    targets = normalize_axis_tuple(destination, ndim, "destination")
+    if len(sources) != len(targets):
+        raise ValueError(
+            "`source` and `destination` arguments must have the same number of elements"
+        )
+    order = [k for k in range(ndim) if k not in sources]
+    for target, k in sorted(zip(targets, sources, strict=True)):
+        order.insert(target, k)
+    return np.transpose(a, order)
+
+
+@answers(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """Answer ``np.rollaxis``."""
+    order = np.rollaxis(np.empty(tuple(range(np.ndim(a)))), axis, start).shape
+    return np.transpose(a, order)
+
+
+# Repeating without copying
 
 
 def evaluate_broadcast_to(x: Any, *, shape: Shape) -> Any:
@@ -86,8 +230,34 @@ BROADCAST_TO = linear(
 @answers(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """Answer ``np.broadcast_to``."""
-    shape = (shape,) if np.ndim(shape) == 0 else tuple(int(n) for n in shape)
-    return apply(BROADCAST_TO, array, shape=shape)
+    return apply(BROADCAST_TO, array, shape=integers(shape))
+
+
+@answers(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
+    """Answer ``np.broadcast_arrays``."""
+    shape = np.broadcast_shapes(*(np.shape(a) for a in args))
+    return tuple(a if np.shape(a) == shape else np.broadcast_to(a, shape) for a in args)
+
+
+@answers(np.meshgrid)
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Any, ...]:
+    """Answer ``np.meshgrid``."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    ndim = len(xi)
+    places = list(range(ndim))
+    if indexing == "xy" and ndim > 1:
+        places[:2] = 1, 0
+    grids: Any = tuple(
+        np.reshape(x, tuple(-1 if k == place else 1 for k in range(ndim)))
+        for x, place in zip(xi, places, strict=True)
+    )
+    if not sparse:
+        grids = np.broadcast_arrays(*grids)
+    return tuple(np.copy(grid) for grid in grids) if copy else tuple(grids)
 
 
 # Copies and dtypes
@@ -108,19 +278,497 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 
 def evaluate_astype(x: Any, *, dtype: Any) -> Any:
-    """Return ``x.astype(dtype)``."""
-    return np.asarray(x).astype(dtype)[()]
+    """Return ``x.astype(dtype)``; a scalar for a scalar."""
+    result = np.asarray(x).astype(dtype)
+    return result if isinstance(x, np.ndarray) else result[()]
 
 
-def astype_transpose(g: Any, x: Any, *, dtype: Any) -> Any:
-    """Return the gradient; no gradient passes through an integer result."""
-    return g if dtype.kind in "fc" else np.zeros(x.shape)
-
-
-ASTYPE = linear("astype", evaluate_astype, astype_transpose)
+ASTYPE = linear("astype", evaluate_astype, lambda g, x, dtype: g)
+#: No derivative passes through whole numbers.
+ASTYPE_EXACT = constant_of("astype_exact", evaluate_astype, numpy=())
 
 
 @answers(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """Answer ``np.astype``."""
-    return apply(ASTYPE, x, dtype=np.dtype(dtype))
+    dtype = np.dtype(dtype)
+    if not copy and x.dtype == dtype:
+        return x
+    return apply(ASTYPE if dtype.kind in "fc" else ASTYPE_EXACT, x, dtype=dtype)
+
+
+# Reversing and rolling
+
+
+@answers(np.flip)
+def flip(m: Any, axis: Any = None) -> Any:
+    """Answer ``np.flip``."""
+    ndim = np.ndim(m)
+    axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
+    back = slice(None, None, -1)
+    return m[tuple(back if k in axes else WHOLE for k in range(ndim))]
+
+
+@answers(np.fliplr)
+def fliplr(m: Any) -> Any:
+    """Answer ``np.fliplr``."""
+    if np.ndim(m) < 2:
+        raise ValueError("Input must be >= 2-d.")
+    return m[:, ::-1]
+
+
+@answers(np.flipud)
+def flipud(m: Any) -> Any:
+    """Answer ``np.flipud``."""
+    if np.ndim(m) < 1:
+        raise ValueError("Input must be >= 1-d.")
+    return m[::-1, ...]
+
+
+@answers(np.rot90)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """Answer ``np.rot90``."""
+    first, second = axes
+    ndim = np.ndim(m)
+    if first == second or abs(first - second) == ndim:
+        raise ValueError("Axes must be different.")
+    first, second = normalize_axis_tuple((first, second), ndim)
+    k = operator.index(k) % 4
+    if k == 0:
+        return m[:]
+    if k == 2:
+        return np.flip(m, (first, second))
+    if k == 1:
+        return np.swapaxes(np.flip(m, second), first, second)
+    return np.flip(np.swapaxes(m, first, second), second)
+
+
+@answers(np.roll)
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """Answer ``np.roll``."""
+    if axis is None:
+        return np.reshape(np.roll(np.ravel(a), shift, 0), np.shape(a))
+    ndim = np.ndim(a)
+    axes = normalize_axis_tuple(axis, ndim, allow_duplicate=True)
+    shifts = dict.fromkeys(range(ndim), 0)
+    shape = np.broadcast_shapes((len(axes),), np.shape(shift))
+    if len(shape) > 1:
+        raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
+    steps = integers(shift)
+    for k in range(shape[0]):
+        shifts[axes[k % len(axes)]] += steps[k % len(steps)]
+    result = a
+    for k, step in shifts.items():
+        step %= a.shape[k] or 1
+        if step:
+            front, back = along(result, k, -step, None), along(result, k, None, -step)
+            result = np.concatenate((front, back), axis=k)
+    return np.copy(result) if result is a else result
+
+
+def along(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+    """Return ``x[..., start:stop, ...]`` along one axis."""
+    return x[(WHOLE,) * axis + (slice(start, stop),)]
+
+
+# Repeating
+
+
+@answers(np.repeat)
+def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    """Answer ``np.repeat``."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    a = np.atleast_1d(a)
+    axis = normalize_axis_index(axis, a.ndim)
+    repeats = integers(repeats)
+    if len(repeats) != 1:
+        return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
+    before, n, after = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
+    (count,) = repeats
+    if count < 0:
+        raise ValueError("repeats may not contain negative values.")
+    each = np.reshape(a, (*before, n, 1, *after))
+    spread = np.broadcast_to(each, (*before, n, count, *after))
+    return own(np.reshape(spread, (*before, n * count, *after)), a)
+
+
+def own(result: Any, source: Any) -> Any:
+    """Return a result in memory of its own where it may be a view of its source."""
+    return np.copy(result) if np.size(result) == np.size(source) else result
+
+
+@answers(np.tile)
+def tile(A: Any, reps: Any) -> Any:
+    """Answer ``np.tile``."""
+    reps = integers(reps)
+    ndim = max(len(reps), np.ndim(A))
+    shape = (1,) * (ndim - np.ndim(A)) + np.shape(A)
+    reps = (1,) * (ndim - len(reps)) + reps
+    apart = tuple(m for n in shape for m in (1, n))
+    spread = tuple(m for pair in zip(reps, shape, strict=True) for m in pair)
+    result = np.broadcast_to(np.reshape(A, apart), spread)
+    whole = tuple(n * k for n, k in zip(shape, reps, strict=True))
+    return own(np.reshape(result, whole), A)
+
+
+@answers(np.resize)
+def resize(a: Any, new_shape: Any) -> Any:
+    """Answer ``np.resize``."""
+    shape = integers(new_shape)
+    if any(n < 0 for n in shape):
+        raise ValueError("all elements of `new_shape` must be non-negative")
+    a = np.ravel(a)
+    size = int(np.prod(shape, dtype=np.int64))
+    if a.size == 0 or size == 0:
+        return np.zeros_like(a, shape=shape)
+    repeated = np.tile(a, -(-size // a.size))
+    return np.reshape(repeated[:size], shape)
+
+
+# Taking elements by integers
+
+
+@answers(np.take)
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+) -> Any:
+    """Answer ``np.take``."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    axis = normalize_axis_index(axis, np.ndim(a))
+    n = np.shape(a)[axis]
+    if not isinstance(indices, Recorded):
+        indices = np.asarray(indices)
+        indices = indices.astype(
+            np.intp, casting="same_kind" if indices.size else "unsafe"
+        )
+    if mode == "wrap":
+        indices = np.remainder(indices, n)
+    elif mode == "clip":
+        indices = np.clip(indices, 0, n - 1)
+    result = np.copy(a[(WHOLE,) * axis + (indices,)])
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+@answers(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
+    """Answer ``np.take_along_axis``."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    return arr[along_axis_key(arr, indices, axis)]
+
+
+@answers(np.put_along_axis)
+def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
+    """Answer ``np.put_along_axis``."""
+    check_target(arr, "np.put_along_axis")
+    if axis is None:
+        arr[np.unravel_index(indices, arr.shape)] = values
+    else:
+        arr[along_axis_key(arr, indices, axis)] = values
+
+
+def along_axis_key(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
+    """Return the key that takes one element a line along an axis."""
+    if indices.dtype.kind not in "iu":
+        raise IndexError("`indices` must be an integer array")
+    ndim = np.ndim(arr)
+    if ndim != np.ndim(indices):
+        raise ValueError("`indices` and `arr` must have the same number of dimensions")
+    axis = normalize_axis_index(axis, ndim)
+    grid = np.ogrid[tuple(slice(n) for n in np.shape(arr))]
+    return (*grid[:axis], indices, *grid[axis + 1 :])
+
+
+# Writing elements: the array must be a recorded one
+
+
+def check_target(a: Any, name: str) -> None:
+    """Raise unless the array written to is recorded."""
+    if isinstance(a, Recorded):
+        return
+    raise RecordingError(
+        explain(
+            f"{name} was to write a recorded value into a plain array",
+            "the array was made outside the recording; the derivative would be lost",
+            "make the array inside the function with np.zeros, np.empty or np.array",
+        )
+    )
+
+
+@answers(np.put)
+def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    """Answer ``np.put``."""
+    check_target(a, "np.put")
+    ind = np.ravel(plain_value(ind))
+    if np.size(v) == 0 or ind.size == 0:
+        return
+    size = np.size(a)
+    if mode == "raise" and (ind.max() >= size or ind.min() < -size):
+        raise IndexError(f"index out of bounds for axis 0 with size {size}")
+    ind = np.clip(ind, 0, size - 1) if mode == "clip" else ind % size
+    values = np.resize(v, ind.shape) if np.size(v) > 1 else np.reshape(v, ())
+    a[np.unravel_index(ind, a.shape)] = values
+
+
+@answers(np.putmask)
+def putmask(a: Any, mask: Any, values: Any) -> None:
+    """Answer ``np.putmask``."""
+    check_target(a, "np.putmask")
+    mask = np.astype(
+        np.asanyarray(mask) if not isinstance(mask, Recorded) else mask, bool
+    )
+    if np.size(values) > 1:
+        values = np.resize(values, a.shape)[mask]
+    a[mask] = np.reshape(values, ()) if np.size(values) == 1 else values
+
+
+@answers(np.place)
+def place(arr: Any, mask: Any, vals: Any) -> None:
+    """Answer ``np.place``."""
+    check_target(arr, "np.place")
+    chosen = np.flatnonzero(np.asarray(plain_value(mask)))
+    if chosen.size == 0:
+        return
+    if np.size(vals) == 0:
+        raise ValueError("Cannot insert from an empty array!")
+    values = np.resize(vals, chosen.shape)
+    arr[np.unravel_index(chosen, arr.shape)] = values
+
+
+@answers(np.copyto)
+def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
+    """Answer ``np.copyto``."""
+    check_target(dst, "np.copyto")
+    source = np.result_type(plain_value(src)) if np.ndim(src) == 0 else src.dtype
+    if not np.can_cast(source, dst.dtype, casting):
+        raise TypeError(
+            f"Cannot cast array data from {source!r} to {dst.dtype!r} according to "
+            f"the rule {casting!r}"
+        )
+    dst[...] = src if where is True else np.where(where, src, dst)
+
+
+@answers(np.fill_diagonal)
+def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    """Answer ``np.fill_diagonal``."""
+    check_target(a, "np.fill_diagonal")
+    places = np.zeros(np.shape(a), dtype=bool)
+    np.fill_diagonal(places, True, wrap=wrap)
+    if places.any():
+        np.put(a, np.flatnonzero(places), np.ravel(val))
+
+
+# Diagonals and triangles
+
+
+def evaluate_diagonal(x: Any, *, offset: int, axes: Shape) -> Any:
+    """Return ``np.diagonal``."""
+    return np.diagonal(x, offset, *axes)
+
+
+def diagonal_key(n: int, offset: int) -> tuple[Any, Any]:
+    """Return the rows and columns of a diagonal with `n` elements."""
+    steps = np.arange(n)
+    return steps + max(-offset, 0), steps + max(offset, 0)
+
+
+def diagonal_transpose(g: Any, x: Any, *, offset: int, axes: Shape) -> Any:
+    """Return zeros with the gradient on the diagonal."""
+    zeros = np.zeros(x.shape, g.dtype)
+    order = tuple(k for k in range(x.ndim) if k not in axes) + axes
+    chain = (("transpose", (("axes", order),)),)
+    key = (Ellipsis, Placeholder(0), Placeholder(1))
+    places = diagonal_key(g.shape[-1], offset)
+    return apply(INDEX_ADD, zeros, g, *places, chain=chain, key=key)
+
+
+DIAGONAL = linear("diagonal", evaluate_diagonal, diagonal_transpose, view=True)
+
+
+@answers(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """Answer ``np.diagonal``."""
+    ndim = np.ndim(a)
+    if ndim < 2:
+        raise ValueError("diag requires an array of at least two dimensions")
+    axes = normalize_axis_tuple((axis1, axis2), ndim)
+    return apply(DIAGONAL, a, offset=operator.index(offset), axes=axes)
+
+
+@answers(np.trace)
+def trace(
+    a: Any,
+    offset: int = 0,
+    axis1: int = 0,
+    axis2: int = 1,
+    dtype: Any = None,
+    out: Any = None,
+) -> Any:
+    """Answer ``np.trace``."""
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
+
+
+@answers(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    """Answer ``np.diag``."""
+    if np.ndim(v) == 2:
+        return np.diagonal(v, k)
+    if np.ndim(v) != 1:
+        raise ValueError("Input must be 1- or 2-d.")
+    k = operator.index(k)
+    n = np.shape(v)[0] + abs(k)
+    zeros = np.zeros((n, n), v.dtype)
+    places = diagonal_key(np.shape(v)[0], k)
+    key = (Placeholder(0), Placeholder(1))
+    return apply(INDEX_ADD, zeros, v, *places, chain=(), key=key)
+
+
+@answers(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    """Answer ``np.diagflat``."""
+    return np.diag(np.ravel(v), k)
+
+
+@answers(np.tril)
+def tril(m: Any, k: int = 0) -> Any:
+    """Answer ``np.tril``."""
+    mask = np.tri(*np.shape(m)[-2:], k=operator.index(k), dtype=bool)
+    return np.where(mask, m, np.zeros(1, m.dtype))
+
+
+@answers(np.triu)
+def triu(m: Any, k: int = 0) -> Any:
+    """Answer ``np.triu``."""
+    mask = np.tri(*np.shape(m)[-2:], k=operator.index(k) - 1, dtype=bool)
+    return np.where(mask, np.zeros(1, m.dtype), m)
+
+
+# Padding
+
+
+@answers(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> Any:
+    """Answer ``np.pad``."""
+    widths = pad_widths(pad_width, np.ndim(array))
+    if callable(mode):
+        raise UnsupportedError(
+            explain(
+                "np.pad with a function of the user's",
+                "NumPy hands it plain pieces of memory to write into",
+                "np.concatenate((front, x, back)) with the pieces computed by you",
+            )
+        )
+    if mode == "empty":
+        mode, settings = "constant", {}
+    for axis, width in enumerate(widths):
+        if mode == "constant":
+            array = pad_constant(array, axis, width, **settings)
+        elif mode in ("linear_ramp", "maximum", "mean", "median", "minimum"):
+            array = pad_computed(array, axis, width, mode, **settings)
+        else:
+            places = np.pad(np.arange(array.shape[axis]), width, mode, **even(settings))
+            array = np.take(array, places, axis=axis)
+    return array
+
+
+def even(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a padding that only copies elements."""
+    if settings.get("reflect_type", "even") != "even":
+        raise UnsupportedError(
+            explain(
+                "np.pad with reflect_type='odd'",
+                "it is not recorded",
+                "np.pad(2 * edge - x, ...) where it is needed",
+            )
+        )
+    return settings
+
+
+def pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    """Return the widths before and after every axis."""
+    if isinstance(pad_width, dict):
+        given = [(0, 0)] * ndim
+        for axis, width in pad_width.items():
+            given[axis] = width if isinstance(width, tuple) else (width, width)
+        pad_width = given
+    widths = np.broadcast_to(np.asarray(plain_value(pad_width)), (ndim, 2))
+    if widths.dtype.kind != "i":
+        raise TypeError("`pad_width` must be of integral type.")
+    if widths.size and widths.min() < 0:
+        raise ValueError("index can't contain negative values")
+    return [(int(before), int(after)) for before, after in widths]
+
+
+def sides(value: Any, axis: int, ndim: int) -> tuple[Any, Any]:
+    """Return what NumPy calls a pair for an axis: the values before and after."""
+    if np.ndim(value) == 0:
+        return value, value
+    if isinstance(value, Recorded):
+        pairs = np.broadcast_to(value, (ndim, 2))
+        return pairs[axis, 0], pairs[axis, 1]
+    pair = value[axis] if len(value) == ndim and np.ndim(value[0]) else value
+    pair = pair[0] if len(pair) == 1 else pair
+    return (pair, pair) if np.ndim(pair) == 0 else (pair[0], pair[1])
+
+
+def pad_constant(
+    x: Any, axis: int, width: tuple[int, int], constant_values: Any = 0
+) -> Any:
+    """Return `x` with constants before and after along an axis."""
+    values = sides(constant_values, axis, x.ndim)
+    pieces = [x]
+    for side, (n, value) in enumerate(zip(width, values, strict=True)):
+        shape = (*x.shape[:axis], n, *x.shape[axis + 1 :])
+        piece = np.astype(np.broadcast_to(value, shape), x.dtype)
+        pieces.insert(len(pieces) * side, piece)
+    return np.concatenate(pieces, axis=axis)
+
+
+def pad_computed(
+    x: Any,
+    axis: int,
+    width: tuple[int, int],
+    mode: str,
+    stat_length: Any = None,
+    end_values: Any = 0,
+) -> Any:
+    """Return `x` with a ramp, or a statistic of its edge, before and after an axis."""
+    lengths = sides(stat_length, axis, x.ndim)
+    ends = sides(end_values, axis, x.ndim)
+    n = x.shape[axis]
+    pieces = [x]
+    for side, count in enumerate(width):
+        if mode == "linear_ramp":
+            edge = along(x, axis, 0, 1) if side == 0 else along(x, axis, n - 1, n)
+            piece = ramp(edge, ends[side], axis, count, side == 0)
+        else:
+            length = n if lengths[side] is None else min(n, lengths[side])
+            span = (0, length) if side == 0 else (n - length, n)
+            piece = edge_statistic(along(x, axis, *span), axis, count, mode)
+        pieces.insert(len(pieces) * side, np.astype(piece, x.dtype))
+    return np.concatenate(pieces, axis=axis)
+
+
+def ramp(edge: Any, end: Any, axis: int, count: int, rising: bool) -> Any:
+    """Return a ramp of `count` steps between an end value and the edge."""
+    line = np.linspace(end, np.squeeze(edge, axis), count, endpoint=False, axis=axis)
+    return line if rising else np.flip(line, axis)
+
+
+def edge_statistic(chunk: Any, axis: int, count: int, mode: str) -> Any:
+    """Return a statistic of a chunk, repeated `count` times along the axis."""
+    function = {
+        "maximum": np.max,
+        "minimum": np.min,
+        "mean": np.mean,
+        "median": np.median,
+    }[mode]
+    value = function(chunk, axis=axis, keepdims=True)
+    if mode in ("mean", "median") and chunk.dtype.kind in "iu":
+        value = np.round(value)
+    return np.repeat(value, count, axis=axis)

@@ -1,0 +1,301 @@
+"""The methods of `ndarray` on recorded values: each is the NumPy function of its name."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.array import (
+    RecordedArray,
+    RecordedScalar,
+    RecordedValue,
+)
+from wengert.errors import RecordingError, UnsupportedError, explain
+
+#: Methods that are the function of the same name with the array in front.
+FUNCTIONS = (
+    "all any argmax argmin argpartition argsort choose clip compress conj conjugate copy "
+    "cumprod cumsum diagonal dot max mean min nonzero prod ptp put ravel repeat round "
+    "searchsorted squeeze std sum swapaxes take trace var"
+)
+#: Methods that would hand out plain memory, or change it in place beyond the tape.
+REFUSED = {
+    "view": "x.astype(dtype) converts, x[:] is a view",
+    "resize": "np.resize(x, shape) returns a new array",
+    "tobytes": "return x from the function and convert the result",
+    "tofile": "return x from the function and save the result",
+    "dump": "return x from the function and save the result",
+    "dumps": "return x from the function and save the result",
+    "byteswap": "x.astype(dtype)",
+    "getfield": "x.astype(dtype), x.real or x.imag",
+    "setfield": "x[...] = value",
+}
+
+
+def function_method(name: str) -> Any:
+    """Return a method that calls the NumPy function of its name."""
+    function = getattr(np, name)
+
+    def method(self: RecordedValue, *args: Any, **settings: Any) -> Any:
+        return function(self, *args, **settings)
+
+    method.__name__ = name
+    method.__doc__ = f"Return ``np.{name}`` of this array."
+    return method
+
+
+def refused_method(name: str, instead: str) -> Any:
+    """Return a method that raises."""
+
+    def method(self: RecordedValue, *args: Any, **settings: Any) -> Any:
+        raise UnsupportedError(
+            explain(
+                f"x.{name}(...) of a recorded {self.dtype}{list(self.shape)}",
+                "it works on the memory of an array, which a tape does not follow",
+                instead,
+            )
+        )
+
+    method.__name__ = name
+    method.__doc__ = "Raise: the memory of a recorded array is not handed out."
+    return method
+
+
+def reshape(self: RecordedValue, *shape: Any, **settings: Any) -> Any:
+    """Return ``np.reshape``; the shape may be given as several integers."""
+    sizes = shape[0] if len(shape) == 1 else shape
+    return np.reshape(self, sizes, **settings)  # type: ignore[call-overload]
+
+
+def transpose(self: RecordedValue, *axes: Any) -> Any:
+    """Return ``np.transpose``; the axes may be given as several integers."""
+    if not axes or axes == (None,):
+        return np.transpose(self)  # type: ignore[call-overload]
+    return np.transpose(self, axes[0] if np.ndim(axes[0]) else axes)  # type: ignore[call-overload]
+
+
+def astype(
+    self: RecordedValue,
+    dtype: Any,
+    order: str = "K",
+    casting: Any = "unsafe",
+    subok: bool = True,
+    copy: bool = True,
+) -> Any:
+    """Return ``np.astype``."""
+    if not np.can_cast(self.dtype, dtype, casting):
+        raise TypeError(
+            f"Cannot cast array data from {self.dtype!r} to {np.dtype(dtype)!r} "
+            f"according to the rule {casting!r}"
+        )
+    return np.astype(self, dtype, copy=copy)  # type: ignore[call-overload]
+
+
+def flatten(self: RecordedValue, order: str = "C") -> Any:
+    """Return a one-dimensional copy."""
+    return np.copy(np.ravel(self, order=order))  # type: ignore[call-overload]
+
+
+def fill(self: RecordedArray, value: Any) -> None:
+    """Write one value into all elements."""
+    self[...] = value
+
+
+def sort(
+    self: RecordedArray, axis: int = -1, kind: Any = None, **settings: Any
+) -> None:
+    """Sort in place."""
+    self[...] = np.sort(self, axis=axis, kind=kind, **settings)  # type: ignore[call-overload]
+
+
+def partition(self: RecordedArray, kth: Any, axis: int = -1, **settings: Any) -> None:
+    """Partition in place."""
+    self[...] = np.partition(self, kth, axis=axis, **settings)  # type: ignore[call-overload]
+
+
+def item(self: RecordedArray, *args: Any) -> Any:
+    """Return one element, recorded; a single integer counts along the flat array."""
+    if len(args) == 1 and np.ndim(args[0]) == 0:
+        place = operator.index(args[0])
+        if not -self.size <= place < self.size:
+            raise IndexError(
+                f"index {place} is out of bounds for axis 0 with size {self.size}"
+            )
+        return self[
+            tuple(int(k) for k in np.unravel_index(place % self.size, self.shape))
+        ]
+    if args:
+        return self[args[0] if len(args) == 1 else args]
+    if self.size != 1:
+        raise ValueError("can only convert an array of size 1 to a Python scalar")
+    return self[(0,) * self.ndim]
+
+
+def to_device(self: RecordedArray, device: Any, /, *, stream: Any = None) -> Any:
+    """Return the array itself, which is on the CPU."""
+    if device != "cpu":
+        raise ValueError(f"Unsupported device: {device!r}")
+    return self
+
+
+class Flat:
+    """``x.flat``: the elements in C order, readable and writable by place."""
+
+    def __init__(self, array: RecordedArray) -> None:
+        self.base = array
+
+    def __len__(self) -> int:
+        return self.base.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.base[place] for place in np.ndindex(self.base.shape))
+
+    def _key(self, key: Any) -> Any:
+        places = np.arange(self.base.size)[key]
+        if np.ndim(places) == 0:
+            return tuple(int(k) for k in np.unravel_index(places, self.base.shape))
+        return np.unravel_index(places, self.base.shape)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.base[self._key(key)]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        place = self._key(key)
+        if isinstance(place[0], np.ndarray) and np.ndim(value):
+            value = np.resize(value, place[0].shape)
+        self.base[place] = value
+
+    def copy(self) -> Any:
+        """Return the elements as a one-dimensional array."""
+        return flatten(self.base)
+
+
+def get_flat(self: RecordedArray) -> Flat:
+    """Return the elements in C order."""
+    return Flat(self)
+
+
+def set_flat(self: RecordedArray, value: Any) -> None:
+    """Write elements in C order, repeating what is too short."""
+    Flat(self)[:] = value
+
+
+def get_part(name: str) -> Any:
+    """Return the getter of ``x.real`` or ``x.imag``."""
+    function = getattr(np, name)
+
+    def getter(self: RecordedValue) -> Any:
+        return function(self)
+
+    return getter
+
+
+def set_real(self: RecordedArray, value: Any) -> None:
+    """Write the real part."""
+    self[...] = value + 1j * np.imag(self) if self.dtype.kind == "c" else value
+
+
+def set_imag(self: RecordedArray, value: Any) -> None:
+    """Write the imaginary part."""
+    if self.dtype.kind != "c":
+        raise TypeError("array does not have imaginary part to set")
+    if not isinstance(value, RecordedValue):
+        value = np.asarray(value)
+    self[...] = np.real(self) + 1j * value
+
+
+def set_shape(self: RecordedArray, shape: Any) -> None:
+    """Refuse to change the shape in place."""
+    raise RecordingError(
+        explain(
+            "x.shape = ... of a recorded array",
+            "the shape of a recorded array does not change in place",
+            "x = x.reshape(shape)",
+        )
+    )
+
+
+def get_transposed(self: RecordedValue) -> Any:
+    """Return ``np.transpose``."""
+    return np.transpose(self)  # type: ignore[call-overload]
+
+
+def get_matrix_transposed(self: RecordedArray) -> Any:
+    """Return ``np.matrix_transpose``."""
+    return np.matrix_transpose(self)  # type: ignore[call-overload]
+
+
+def contents(name: str) -> property:
+    """Return an attribute that the present plain contents have."""
+
+    def getter(self: RecordedValue) -> Any:
+        return getattr(np.asarray(self._current()), name)
+
+    return property(getter)
+
+
+def get_base(self: RecordedArray) -> Any:
+    """Return whether it is a view: something other than None if so."""
+    return self._storage if self._chain else None
+
+
+def refuse_data(self: RecordedValue) -> Any:
+    """Refuse to hand out memory."""
+    raise AttributeError("the memory of a recorded value is not handed out")
+
+
+# What Python's own functions ask of numbers
+
+
+def divide_with_remainder(self: Any, other: Any) -> Any:
+    """Return ``divmod``."""
+    return self // other, self % other
+
+
+def divided_with_remainder(self: Any, other: Any) -> Any:
+    """Return ``divmod`` with the operands exchanged."""
+    return other // self, other % self
+
+
+def whole(rounding: Any) -> Any:
+    """Return ``__floor__`` and its relatives: a plain integer, guarded."""
+
+    def method(self: RecordedValue) -> int:
+        return int(rounding(self))
+
+    return method
+
+
+def _install_methods() -> None:
+    for name in FUNCTIONS.split():
+        setattr(RecordedValue, name, function_method(name))
+    for name, instead in REFUSED.items():
+        setattr(RecordedValue, name, refused_method(name, instead))
+    for method in (reshape, transpose, astype, flatten):
+        setattr(RecordedValue, method.__name__, method)
+    for method in (fill, sort, partition, item, to_device):
+        setattr(RecordedArray, method.__name__, method)
+    for name in ("flags", "strides", "device"):
+        setattr(RecordedValue, name, contents(name))
+    RecordedArray.base = property(get_base)  # type: ignore[attr-defined]
+    RecordedArray.flat = property(get_flat, set_flat)  # type: ignore[attr-defined]
+    RecordedValue.T = property(get_transposed)  # type: ignore[attr-defined]
+    RecordedArray.mT = property(get_matrix_transposed)  # type: ignore[attr-defined]
+    RecordedValue.data = property(refuse_data)  # type: ignore[attr-defined]
+    RecordedScalar.real = property(get_part("real"))  # type: ignore[attr-defined]
+    RecordedScalar.imag = property(get_part("imag"))  # type: ignore[attr-defined]
+    RecordedArray.real = property(get_part("real"), set_real)  # type: ignore[attr-defined]
+    RecordedArray.imag = property(get_part("imag"), set_imag)  # type: ignore[attr-defined]
+    RecordedArray.shape = RecordedArray.shape.setter(set_shape)  # type: ignore[attr-defined]
+    RecordedValue.__divmod__ = divide_with_remainder  # type: ignore[attr-defined]
+    RecordedValue.__rdivmod__ = divided_with_remainder  # type: ignore[attr-defined]
+    RecordedValue.__floor__ = whole(np.floor)  # type: ignore[attr-defined]
+    RecordedValue.__ceil__ = whole(np.ceil)  # type: ignore[attr-defined]
+    RecordedValue.__trunc__ = whole(np.trunc)  # type: ignore[attr-defined]
+    RecordedScalar.__iter__ = None  # type: ignore[attr-defined]
+
+
+_install_methods()

@@ -1,0 +1,339 @@
+"""Joining and splitting: stack, concatenate, and what is made of them."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from wengert.core.operation import answers, apply, general
+from wengert.core.types import Recorded
+from wengert.ops.shape import WHOLE, along, integers, plain_value
+
+# The two operations: along a new axis, and along one that is there
+
+
+def evaluate_stack(*parts: Any, axis: int) -> Any:
+    """Return ``np.stack``."""
+    if all(np.ndim(part) == 0 for part in parts):
+        return np.array(parts)
+    return np.stack(parts, axis=axis)
+
+
+def stack_jvp(tangents: Any, result: Any, *parts: Any, axis: int) -> Any:
+    """Return the tangents stacked, zeros where there is none."""
+    return apply(STACK, *filled(tangents, parts, result.dtype), axis=axis)
+
+
+def stack_vjp(g: Any, result: Any, *parts: Any, axis: int) -> Any:
+    """Return one slice of the gradient a part."""
+    before = (WHOLE,) * axis
+    return tuple(g[(*before, k)] for k in range(len(parts)))
+
+
+def filled(tangents: Any, parts: Any, dtype: Any) -> list[Any]:
+    """Return the tangents of the parts, zeros where there is none."""
+    return [
+        np.zeros(np.shape(part), dtype) if tangent is None else tangent
+        for tangent, part in zip(tangents, parts, strict=True)
+    ]
+
+
+STACK = general("stack", evaluate_stack, jvp=stack_jvp, vjp=stack_vjp, reads=(False,))
+
+
+def evaluate_concatenate(*parts: Any, axis: int) -> Any:
+    """Return ``np.concatenate``."""
+    return np.concatenate(parts, axis=axis)
+
+
+def concatenate_jvp(tangents: Any, result: Any, *parts: Any, axis: int) -> Any:
+    """Return the tangents joined, zeros where there is none."""
+    return apply(CONCATENATE, *filled(tangents, parts, result.dtype), axis=axis)
+
+
+def concatenate_vjp(g: Any, result: Any, *parts: Any, axis: int) -> Any:
+    """Return the stretch of the gradient that belongs to each part."""
+    stretches, start = [], 0
+    for part in parts:
+        stop = start + part.shape[axis]
+        stretches.append(along(g, axis, start, stop))
+        start = stop
+    return tuple(stretches)
+
+
+CONCATENATE = general(
+    "concatenate",
+    evaluate_concatenate,
+    jvp=concatenate_jvp,
+    vjp=concatenate_vjp,
+    reads=(False,),
+)
+
+
+# Lists of recorded values
+
+
+def gather(value: Any) -> Any:
+    """Return nested lists of numbers and arrays as one array, recorded if a part is."""
+    if not isinstance(value, (list, tuple)):
+        return value
+    if not holds_recorded(value):
+        return np.asarray(value)
+    return apply(STACK, *(gather(part) for part in value), axis=0)
+
+
+def is_list(value: Any) -> bool:
+    """Whether a value is a list or a tuple."""
+    return isinstance(value, (list, tuple))
+
+
+def holds_recorded(value: Any) -> bool:
+    """Whether nested lists or tuples hold a recorded value."""
+    for part in value:
+        if isinstance(part, Recorded):
+            return True
+        if part.__class__ in (list, tuple) and holds_recorded(part):
+            return True
+    return False
+
+
+def as_array(value: Any) -> Any:
+    """Return an argument as an array: lists are gathered, recorded values stay."""
+    if isinstance(value, Recorded):
+        return value
+    return gather(value) if is_list(value) else np.asarray(value)
+
+
+def deliver(result: Any, out: Any, dtype: Any = None) -> Any:
+    """Return a result, in `out` and of the asked dtype where there is one."""
+    if dtype is not None and result.dtype != np.dtype(dtype):
+        result = result.astype(dtype)
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+# Joining
+
+
+@answers(np.stack)
+def stack(
+    arrays: Any,
+    axis: int = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
+) -> Any:
+    """Answer ``np.stack``."""
+    parts = [as_array(part) for part in arrays]
+    if not parts:
+        raise ValueError("need at least one array to stack")
+    if len({np.shape(part) for part in parts}) != 1:
+        raise ValueError("all input arrays must have the same shape")
+    axis = normalize_axis_index(axis, np.ndim(parts[0]) + 1)
+    return deliver(apply(STACK, *parts, axis=axis), out, dtype)
+
+
+@answers(np.concatenate)
+def concatenate(
+    arrays: Any,
+    /,
+    axis: int | None = 0,
+    out: Any = None,
+    *,
+    dtype: Any = None,
+    casting: str = "same_kind",
+) -> Any:
+    """Answer ``np.concatenate``."""
+    parts = [as_array(part) for part in arrays]
+    if axis is None:
+        parts, axis = [np.ravel(part) for part in parts], 0
+    axis = normalize_axis_index(axis, np.ndim(parts[0]))
+    return deliver(apply(CONCATENATE, *parts, axis=axis), out, dtype)
+
+
+@answers(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Answer ``np.vstack``."""
+    parts = [np.atleast_2d(as_array(part)) for part in tup]
+    return np.concatenate(parts, 0, dtype=dtype)
+
+
+@answers(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """Answer ``np.hstack``."""
+    parts = [np.atleast_1d(as_array(part)) for part in tup]
+    return np.concatenate(parts, 0 if parts[0].ndim == 1 else 1, dtype=dtype)
+
+
+@answers(np.dstack)
+def dstack(tup: Any) -> Any:
+    """Answer ``np.dstack``."""
+    return np.concatenate([np.atleast_3d(as_array(part)) for part in tup], 2)
+
+
+@answers(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    """Answer ``np.column_stack``."""
+    parts = [as_array(part) for part in tup]
+    return np.concatenate(
+        [np.reshape(p, (-1, 1)) if np.ndim(p) < 2 else p for p in parts], 1
+    )
+
+
+@answers(np.block)
+def block(arrays: Any) -> Any:
+    """Answer ``np.block``."""
+    depth = list_depth(arrays)
+    ndim = max(depth, largest_ndim(arrays))
+    if depth == 0:
+        return np.copy(as_array(arrays))
+    return join_blocks(arrays, ndim - depth, ndim)
+
+
+def list_depth(arrays: Any) -> int:
+    """Return how deep lists nest; all branches must agree."""
+    if isinstance(arrays, tuple):
+        raise TypeError("np.block takes lists; tuples are not allowed")
+    if not isinstance(arrays, list):
+        return 0
+    depths = {list_depth(part) for part in arrays}
+    if not depths:
+        raise ValueError("List at arrays[0] cannot be empty")
+    if len(depths) > 1:
+        raise ValueError("List depths are mismatched")
+    return depths.pop() + 1
+
+
+def largest_ndim(arrays: Any) -> int:
+    """Return the largest number of axes of a block."""
+    if isinstance(arrays, list):
+        return max(largest_ndim(part) for part in arrays)
+    return np.ndim(arrays)
+
+
+def join_blocks(arrays: Any, axis: int, ndim: int) -> Any:
+    """Join nested lists of blocks, the outermost along `axis`."""
+    if isinstance(arrays, list):
+        parts = [join_blocks(part, axis + 1, ndim) for part in arrays]
+        return np.concatenate(parts, axis=axis)
+    array = as_array(arrays)
+    shape = np.shape(array)
+    return np.reshape(array, (1,) * (ndim - len(shape)) + shape)
+
+
+@answers(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    """Answer ``np.append``."""
+    arr, values = as_array(arr), as_array(values)
+    if axis is None:
+        return np.concatenate((np.ravel(arr), np.ravel(values)))
+    return np.concatenate((arr, values), axis=axis)
+
+
+# Splitting: views
+
+
+@answers(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Answer ``np.array_split``."""
+    n = np.shape(ary)[axis]
+    if np.ndim(indices_or_sections) == 0:
+        count = operator.index(indices_or_sections)
+        if count <= 0:
+            raise ValueError("number sections must be larger than 0.")
+        each, extra = divmod(n, count)
+        sizes = [each + 1] * extra + [each] * (count - extra)
+        bounds = [sum(sizes[:k]) for k in range(count + 1)]
+    else:
+        bounds = [0, *integers(indices_or_sections), n]
+    axis = normalize_axis_index(axis, np.ndim(ary))
+    return [
+        along(ary, axis, start, stop)
+        for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
+    ]
+
+
+@answers(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Answer ``np.split``."""
+    if np.ndim(indices_or_sections) == 0 and np.shape(ary)[axis] % int(
+        indices_or_sections
+    ):
+        raise ValueError("array split does not result in an equal division")
+    return np.array_split(ary, indices_or_sections, axis)
+
+
+@answers(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Answer ``np.hsplit``."""
+    if np.ndim(ary) == 0:
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+    return np.split(ary, indices_or_sections, 1 if np.ndim(ary) > 1 else 0)
+
+
+@answers(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Answer ``np.vsplit``."""
+    if np.ndim(ary) < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+    return np.split(ary, indices_or_sections, 0)
+
+
+@answers(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """Answer ``np.dsplit``."""
+    if np.ndim(ary) < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return np.split(ary, indices_or_sections, 2)
+
+
+@answers(np.unstack)
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """Answer ``np.unstack``."""
+    if np.ndim(x) == 0:
+        raise ValueError("Input array must be at least 1-d.")
+    moved = np.moveaxis(x, axis, 0)
+    return tuple(moved[k] for k in range(moved.shape[0]))
+
+
+# Inserting and deleting
+
+
+@answers(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """Answer ``np.insert``."""
+    arr, values = as_array(arr), as_array(values)
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    axis = normalize_axis_index(axis, np.ndim(arr))
+    obj = plain_value(obj)
+    n = arr.shape[axis]
+    if np.ndim(values) < arr.ndim:
+        values = np.reshape(
+            values, (1,) * (arr.ndim - np.ndim(values)) + np.shape(values)
+        )
+    if not isinstance(obj, slice) and np.ndim(obj) == 0:
+        values = np.moveaxis(values, 0, axis)
+        count = values.shape[axis]
+    else:
+        count = np.insert(np.arange(n), obj, 0).size - n
+    shape = (*arr.shape[:axis], count, *arr.shape[axis + 1 :])
+    added = np.astype(np.broadcast_to(values, shape), arr.dtype)
+    order = np.insert(np.arange(n), obj, np.arange(n, n + count))
+    return np.take(np.concatenate((arr, added), axis=axis), order, axis=axis)
+
+
+@answers(np.delete)
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """Answer ``np.delete``."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    axis = normalize_axis_index(axis, np.ndim(arr))
+    kept = np.delete(np.arange(arr.shape[axis]), plain_value(obj))
+    return np.take(arr, kept, axis=axis)
