@@ -144,9 +144,8 @@ def bind(
     indices = sorted(_indices(signature.structure))
     assert indices == list(range(len(signature.results))), signature.structure
     for array in signature.captures:
-        assert array.flags.c_contiguous and array.flags.aligned, (
-            "cannot be read in place"
-        )
+        assert array.flags.c_contiguous, "a capture is read as it lies"
+        assert array.flags.aligned, "a capture is read as it lies"
     if not is_fast():
         return _slow_entry(tuple(kernels), signature, fallback)
     if releases_lock is None:
