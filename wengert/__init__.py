@@ -39,6 +39,7 @@ from wengert.errors import (
     UnsupportedError,
     WengertError,
 )
+from wengert.execute.replay import jit
 from wengert.structure.checkpoint import checkpoint, remat
 from wengert.structure.custom_rules import custom_jvp, custom_vjp, rule
 
@@ -67,6 +68,7 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jit",
     "jvp",
     "linearize",
     "record",

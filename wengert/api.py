@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import RecordedScalar, RecordedValue, is_active, place, plain
-from wengert.capture.record import Segment, leave, protect, record_segment
+from wengert.capture.record import Segment, leave, plain_result, protect, record_segment
 from wengert.core.operation import apply
 from wengert.core.tape import IDENTITY, Tape
 from wengert.core.types import type_of
@@ -741,6 +742,16 @@ def plain_copy(value: Any) -> Any:
     return apply(STOP_GRADIENT, value)
 
 
+def parameter_names(fun: Function) -> list[str]:
+    """Return the names of a function's positional parameters, as far as it has any."""
+    try:
+        parameters = inspect.signature(fun).parameters.values()
+    except (TypeError, ValueError):  # a builtin or ufunc without a signature
+        return []
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [parameter.name for parameter in parameters if parameter.kind in named]
+
+
 def record(fun: Function, *args: Any) -> Tape:
     """Return the tape of one call ``fun(*args)``.
 
@@ -769,17 +780,27 @@ def record(fun: Function, *args: Any) -> Tape:
     tape = Tape()
     tape.keeps_lines = tape.keeps_guards = True
     structures: list[Any] = []
+    names = parameter_names(fun)
 
     def prepare(segment: Segment, k: int, arg: Any) -> Any:
         leaves, structure = tree.flatten(arg)
         structures.append(structure)
         for leaf in leaves:
             check_number(leaf)
-        return tree.unflatten(structure, [segment.input(leaf) for leaf in leaves])
+        paths = tree.paths(structure, names[k] if k < len(names) else f"x{k}")
+        made = [
+            segment.input(leaf, path) for leaf, path in zip(leaves, paths, strict=True)
+        ]
+        return tree.unflatten(structure, made)
 
     segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
     leaves, structure = tree.flatten(segment.result)
-    tape.chosen_outputs = [place(tape, leaf) for leaf in leaves]
+    tape.chosen_outputs = []
+    for leaf in leaves:
+        index = place(tape, leaf)
+        tape.chosen_outputs.append(index)
+        if tape.play.outputs[index] is None:
+            tape.play.outputs[index] = plain_result(leaf)
     tape.structure = (tuple_structure(structures), structure)
     return tape
 

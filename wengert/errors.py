@@ -16,6 +16,7 @@ cannot work, and what to write instead.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from types import CodeType
@@ -108,6 +109,7 @@ class GuardError(WengertError, ValueError):
     """
 
 
+@functools.lru_cache(maxsize=4096)
 def is_library(filename: str) -> bool:
     """Whether a file belongs to wengert, NumPy or SciPy rather than to the user."""
     return any(part in filename for part in LIBRARIES)

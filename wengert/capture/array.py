@@ -25,6 +25,7 @@ from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
 from wengert.core.types import FLOAT64, Recorded, array_type, type_of
 from wengert.errors import (
+    Line,
     RecordingError,
     UnsupportedError,
     WengertError,
@@ -160,7 +161,7 @@ class RecordedValue(Recorded):
                 {"kind": kind, "expected": expected},
                 None,
                 None,
-                user_line(),
+                line_of(tape),
             )
 
     def __bool__(self) -> bool:
@@ -376,7 +377,7 @@ class RecordedArray(RecordedValue):
             target = follow(storage.value, self._chain)
         operation_on_plain(operation, target, keys.plain(key), plain(value))
         settings = {"chain": self._chain, "key": encoded}
-        line = user_line() if tape.keeps_lines else None
+        line = line_of(tape) if tape.keeps_lines else None
         storage.index = tape.append(
             operation, operands, settings, type_of(storage.value), None, line
         )
@@ -413,7 +414,7 @@ class RecordedArray(RecordedValue):
         tape.operands.append((self._index,))
         tape.settings.append({"key": (key,)})
         tape.types.append(type_of(value))
-        tape.lines.append(user_line() if tape.keeps_lines else None)
+        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
         tape.play.outputs.append(value)
         return RecordedScalar(tape, index, value)
 
@@ -430,6 +431,14 @@ class RecordedArray(RecordedValue):
 
 
 # From values to nodes
+
+
+def line_of(tape: Tape) -> Line | None:
+    """Return the user's line of what is being recorded now.
+
+    A derivative that is recorded belongs to the line of the node that it is of.
+    """
+    return tape.line_here or user_line()
 
 
 def is_active(value: Any) -> bool:
@@ -539,7 +548,7 @@ def record_operation(
         for operand_value in values:
             if value is operand_value and isinstance(value, np.ndarray):
                 value = value.copy()
-    line = user_line() if tape.keeps_lines else None
+    line = line_of(tape) if tape.keeps_lines else None
     is_array = value.__class__ is np.ndarray
     kept = value if operation.reads_result or not is_array else None
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
@@ -559,7 +568,6 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     if (
         source == PASSIVE
         or tape.thread != get_ident()
-        or tape.keeps_lines
         or is_stale(operand)
     ):
         return record_operation(operation, (operand,), settings)
@@ -575,7 +583,7 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     tape.operands.append((source,))
     tape.settings.append(settings)
     tape.types.append(type_of(value))
-    tape.lines.append(None)
+    tape.lines.append(line_of(tape) if tape.keeps_lines else None)
     if value.__class__ is not np.ndarray:
         outputs.append(value)
         return wrap(tape, index, value)
@@ -592,7 +600,6 @@ def record_slice(operand: RecordedArray, key: slice, parts: tuple[Any, ...]) -> 
     if (
         source == PASSIVE
         or tape.thread != get_ident()
-        or tape.keeps_lines
         or is_stale(operand)
     ):
         return record_operation(GETITEM, (operand,), settings)
@@ -602,7 +609,7 @@ def record_slice(operand: RecordedArray, key: slice, parts: tuple[Any, ...]) -> 
     tape.operands.append((source,))
     tape.settings.append(settings)
     tape.types.append(array_type(value.shape, value.dtype))
-    tape.lines.append(None)
+    tape.lines.append(line_of(tape) if tape.keeps_lines else None)
     tape.play.outputs.append(None)
     return operand._view(value, index, GETITEM, settings)
 
@@ -770,7 +777,7 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
         tape.operands.append(operands)
         tape.settings.append(NO_SETTINGS)
         tape.types.append(FLOAT64 if value.__class__ is np.float64 else type_of(value))
-        tape.lines.append(user_line() if tape.keeps_lines else None)
+        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
         tape.play.outputs.append(value)
         return RecordedScalar(tape, index, value)
 
@@ -802,7 +809,7 @@ def array_binary(name: str, reflected: bool) -> Any:
         tape = self._tape
         kind = other.__class__
         first = self._index
-        if first == PASSIVE or tape.thread != get_ident() or tape.keeps_lines:
+        if first == PASSIVE or tape.thread != get_ident():
             return general_binary(operation, self, other, reflected)
         storage = self._storage
         if storage is not None and self._version != storage.version:
@@ -832,7 +839,7 @@ def array_binary(name: str, reflected: bool) -> Any:
         tape.operands.append(operands)
         tape.settings.append(NO_SETTINGS)
         tape.types.append(type_of(value))
-        tape.lines.append(None)
+        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
         if value.__class__ is np.ndarray:
             outputs.append(value if reads_result else None)
             return RecordedArray(tape, index, value)

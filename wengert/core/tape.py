@@ -91,6 +91,8 @@ class Tape:
         self.thread: int | None = None
         #: How arguments and results nest, when `record` made the tape.
         self.structure: tuple[Any, Any] | None = None
+        #: Names of nodes that are not in the user's program: gradients, tangents.
+        self.names: dict[int, str] = {}
         self._nodes: dict[int, CompNode] = {}
         self._numbers: dict[tuple[type, Any], int] = {}
         self._arrays: dict[int, tuple[Any, Any, int]] = {}
@@ -275,6 +277,65 @@ class Tape:
 
         return tape_function(self, inputs, outputs)
 
+    def gradient(self, wrt: Any = None) -> Any:
+        """Return the gradient of the one output by the inputs, or by any nodes."""
+        from wengert.derive.tapes import gradient
+
+        return gradient(self, wrt)
+
+    def grad_tape(self) -> Tape:
+        """Return the tape of the gradient of the one output by the inputs."""
+        from wengert.derive.tapes import grad_tape
+
+        return grad_tape(self)
+
+    def tangent_tape(self) -> Tape:
+        """Return the tape of the outputs' tangents for tangents of the inputs."""
+        from wengert.derive.tapes import tangent_tape
+
+        return tangent_tape(self)
+
+    def jacobian_tape(self) -> Tape:
+        """Return the tape of the Jacobian of the outputs by the inputs."""
+        from wengert.derive.tapes import jacobian_tape
+
+        return jacobian_tape(self)
+
+    def to_numpy(self, name: str = "f") -> str:
+        """Return the tape as the source of a NumPy function that runs by itself."""
+        from wengert.show.numpy_source import numpy_source
+
+        return numpy_source(self, name)
+
+    def first_nonfinite(self, gradient: Any = None) -> Any:
+        """Return where the first number that is not finite arose; None if none did."""
+        from wengert.show.nonfinite import first_nonfinite
+
+        return first_nonfinite(self, gradient)
+
+    def profile(self, repeats: int = 5) -> Any:
+        """Return the time and bytes of every node in both sweeps; print it."""
+        from wengert.show.profile import profile
+
+        return profile(self, repeats)
+
+    def show(self, path: Any = None, *, open_browser: bool | None = None) -> Any:
+        """Write the tape as one HTML file, open it in the browser, return its path."""
+        from wengert.show.html import show
+
+        return show(self, path, open_browser=open_browser)
+
+    def to_html(self) -> str:
+        """Return the tape as one self-contained HTML page that steps through it."""
+        from wengert.show.html import page
+
+        return page(self)
+
+    def _repr_html_(self) -> str:
+        from wengert.show.html import notebook_frame
+
+        return notebook_frame(self)
+
     def verify(self) -> Tape:
         """Raise `TapeError` unless the tape is legal; return it."""
         from wengert.core.verify import verify
@@ -307,7 +368,7 @@ class Tape:
             name: getattr(self, name)
             for name in (
                 "operations operands settings types input_indices chosen_outputs "
-                "structure"
+                "structure names"
             ).split()
         }
         state["lines"] = [self.line(index) for index in range(len(self))]

@@ -8,6 +8,7 @@ matmul, ...) is evaluated by its own NumPy function on arrays of `Symbol`, whose
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class NotLowered(Exception):
 
 
 Elements = np.ndarray[Any, Any]
+#: The elements of a node: an array of scalar nodes, or the node itself of a scalar.
+Parts = Any
 
 
 @dataclass(slots=True)
@@ -252,7 +255,7 @@ def lower(
     """
     lowering = Lowering(absorbs)
     sources = [*tape.input_indices, *captured]
-    elements: dict[int, Elements] = {}
+    elements: dict[int, Parts] = {}
     arguments = []
     for argument, index in enumerate(sources):
         like = tape.types[index]
@@ -270,7 +273,7 @@ def lower(
         is_sum = sums is not None and sums[position]
         stride = like.size if rows is not None and not is_sum else 0
         results.append(Result(type_name(like), row_stride=stride, is_sum=is_sum))
-        for k, node in enumerate(elements[index].ravel().tolist()):
+        for k, node in enumerate(np.ravel(elements[index]).tolist()):
             outputs.append((node, position, k))
             finals.append(node)
     if not absorbs:
@@ -338,6 +341,7 @@ def needed(whole: Program) -> Program:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def type_name(like: Any) -> str:
     """Return the name of a type that native code has."""
     if not isinstance(like, Type) or str(like.dtype) not in SIZES:
@@ -355,6 +359,11 @@ def load(lowering: Lowering, argument: int, like: Type) -> Elements:
     return np.array(nodes, dtype=np.int64).reshape(like.shape)
 
 
+def as_array(part: Parts) -> Elements:
+    """Return elements as an array, 0-d for a scalar."""
+    return np.asarray(part, dtype=np.int64)
+
+
 def count_unrolled(lowering: Lowering, like: Type) -> None:
     """Count an array's elements; refuse when they are too many for scalar code."""
     if like.shape:
@@ -368,8 +377,8 @@ def lower_node(
     tape: Tape,
     index: int,
     operation: Operation,
-    elements: dict[int, Elements],
-) -> Elements:
+    elements: dict[int, Parts],
+) -> Parts:
     """Return the elements of one node."""
     like = tape.types[index]
     if operation is GUARD:
@@ -385,12 +394,17 @@ def lower_node(
     parts = [elements[k] for k in tape.operands[index]]
     if operation is IDENTITY:
         return parts[0]
+    if like.shape == () and operation.native is not None:
+        return lower_scalar(lowering, operation, parts, name)
+    settings = tape.settings[index]
+    if operation is GETITEM and len(parts) == 1:
+        return parts[0][decode(settings["key"], ())]
+    parts = [as_array(part) for part in parts]
     if operation is CHAIN_PRODUCT and not lowering.absorbs:
         return lower_native(lowering, "x * y", parts, like, name)
     if operation.native is not None:
         return lower_native(lowering, operation.native, parts, like, name)
     special = SPECIAL.get(operation.name)
-    settings = tape.settings[index]
     if special is not None:
         return special(lowering, parts, settings, like, name)
     if operation.kind in ("linear", "multilinear") or operation.moves:
@@ -399,12 +413,12 @@ def lower_node(
 
 
 def lower_guard(
-    lowering: Lowering, tape: Tape, index: int, elements: dict[int, Elements]
+    lowering: Lowering, tape: Tape, index: int, elements: dict[int, Parts]
 ) -> None:
     """Append the guard that asks the recorded question."""
     settings = tape.settings[index]
-    nodes = elements[tape.operands[index][0]]
-    node, kind, expected = int(nodes.ravel()[0]), settings["kind"], settings["expected"]
+    nodes = np.ravel(elements[tape.operands[index][0]])
+    node, kind, expected = int(nodes[0]), settings["kind"], settings["expected"]
     type_ = lowering.types[node]
     if kind == "bool" and type_ != "bool":
         node = lowering.emit("x != y", (node, lowering.constant(0, type_)), "bool")
@@ -417,28 +431,49 @@ def lower_guard(
     lowering.guard(node, float(expected) if type_.startswith("f") else int(expected))
 
 
-def lower_constant(lowering: Lowering, value: Any, like: Type, name: str) -> Elements:
+def lower_constant(lowering: Lowering, value: Any, like: Type, name: str) -> Parts:
     """Return the elements of a constant."""
+    if like.shape == ():
+        return lowering.constant(value, name)
     flat = np.asarray(value).ravel().tolist()
     nodes = [lowering.constant(number, name) for number in flat]
     return np.array(nodes, dtype=np.int64).reshape(like.shape)
+
+
+def lower_scalar(
+    lowering: Lowering, operation: Operation, parts: list[Parts], name: str
+) -> int:
+    """Return the node of an operation on scalars."""
+    native = operation.native
+    if operation is CHAIN_PRODUCT and not lowering.absorbs:
+        native = "x * y"
+    assert native is not None
+    check_arity(native, len(parts))
+    return lowering.emit(native, tuple([int(part) for part in parts]), name)
+
+
+@functools.lru_cache(maxsize=None)
+def check_arity(native: str, count: int) -> None:
+    """Raise `NotLowered` unless a native expression is one, of so many operands."""
+    try:
+        arity = operand_count(native)
+    except VocabularyError as error:
+        raise NotLowered(str(error)) from error
+    if arity > count:
+        raise NotLowered(f"{native} of {count} operands")
 
 
 def lower_native(
     lowering: Lowering, native: str, parts: list[Elements], like: Type, name: str
 ) -> Elements:
     """Return the elements of an operation with a native expression."""
-    try:
-        arity = operand_count(native)
-    except VocabularyError as error:
-        raise NotLowered(str(error)) from error
-    if arity > len(parts):
-        raise NotLowered(f"{native} of {len(parts)} operands")
+    check_arity(native, len(parts))
     if like.shape == ():
         operands = tuple([int(part) for part in parts])
         return np.array(lowering.emit(native, operands, name), dtype=np.int64)
     columns = [
-        np.broadcast_to(part, like.shape).ravel().tolist() if part.shape != like.shape
+        np.broadcast_to(part, like.shape).ravel().tolist()
+        if part.shape != like.shape
         else part.ravel().tolist()
         for part in parts
     ]

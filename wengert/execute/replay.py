@@ -1,0 +1,643 @@
+"""`jit`: a function is recorded once a path, compiled, and replayed under guards.
+
+A `Jitted` function keeps one `Entry` for every structure and type of its arguments.  An
+entry keeps the paths that were met; native code finds the one whose guards hold, and
+where none does the call is recorded along its own path, which is kept too.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import reads, tree
+from wengert.capture.array import RecordedValue
+from wengert.capture.record import RECORDING, active_tape
+from wengert.core.tape import GUARD, Tape
+from wengert.core.types import Type, type_of
+from wengert.emit import machine
+from wengert.emit.compile import Compiled, compile_program
+from wengert.emit.entry import Parameter, Returned, Signature, bind
+from wengert.emit.kernels import Lowered, NotLowered, has_chain_products, lower
+from wengert.errors import ArgumentError, GuardError, describe_line, explain
+from wengert.execute.interpret import GUARD_QUESTIONS, own, run
+
+MOST_PATHS = 64
+#: Scalar nodes up to which code compiled in haste is optimised in the background.
+MOST_OPTIMISED = 400_000
+#: Set to switch the native engine off (the suite passes without it).
+ENGINE_VARIABLE = "WENGERT_ENGINE"
+FAST_SCALARS = {float: "float", np.float64: "float64"}
+MISS = object()
+
+
+def native_engine() -> bool:
+    """Whether native code is made: llvmlite is there and nobody switched it off."""
+    import os
+
+    return os.environ.get(ENGINE_VARIABLE, "native") != "interpreter" and (
+        machine.available()
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Path:
+    """One recorded path of a function for one kind of arguments."""
+
+    tape: Tape
+    captured: list[tuple[Any, int]]
+    snapshot: Any
+    plain_arrays: Any
+    lowered: Lowered | None = None
+    kernels: list[Compiled] = field(default_factory=list)
+    reason: str = ""
+    record_seconds: float = 0.0
+    is_optimised: bool = False
+    #: Whether the first kernel multiplies zeros by what is not finite, and refuses
+    #: results that are NaN; a second one then absorbs, as the interpreter does.
+    is_optimistic: bool = False
+
+    @property
+    def guards(self) -> list[tuple[str, str, Any]]:
+        """Line, kind and expected value of every guard, in order."""
+        return [
+            (
+                self.tape.line(index),
+                self.tape.settings[index]["kind"],
+                self.tape.settings[index]["expected"],
+            )
+            for index, operation in enumerate(self.tape.operations)
+            if operation is GUARD
+        ]
+
+    def returned(self) -> tuple[Returned, ...]:
+        """Return what the native code hands out."""
+        return tuple(
+            result_kind(self.tape.types[index]) for index in self.tape.output_indices
+        )
+
+
+def result_kind(like: Type) -> Returned:
+    """Return how one output is handed out."""
+    if like.weak:
+        return Returned("python", str(like.dtype))
+    kind = "array" if like.shape else "scalar"
+    return Returned(kind, str(like.dtype), like.shape)
+
+
+def compile_path(path: Path, level: int | None = None) -> None:
+    """Make native code of a path; `reason` says why where there is none."""
+    if not native_engine():
+        path.reason = "the native engine is off"
+        return
+    captured = [index for _, index in path.captured]
+    path.is_optimistic = has_chain_products(path.tape)
+    try:
+        path.lowered = lower(path.tape, not path.is_optimistic, captured)
+        path.kernels = [compile_program(path.lowered.program, level=level)]
+    except NotLowered as error:
+        path.reason = str(error)
+
+
+def add_absorbing_kernel(path: Path) -> None:
+    """Add the kernel in which zeros absorb what is not finite, where it is needed."""
+    captured = [index for _, index in path.captured]
+    lowered = lower(path.tape, True, captured)
+    path.kernels.append(compile_program(lowered.program))
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What is known for one structure and one set of types of the arguments."""
+
+    name: str
+    leaf_types: tuple[Any, ...]
+    paths: OrderedDict[int, Path] = field(default_factory=OrderedDict)
+    call: Callable[..., Any] | None = None
+    recordings: int = 0
+    is_eager: bool = False
+
+    def rebuild(self) -> None:
+        """Bind the kernels of all paths into one chain of native calls."""
+        call: Callable[..., Any] = miss
+        groups: list[tuple[Signature, list[Compiled]]] = []
+        for path in self.paths.values():
+            if not path.kernels:
+                continue
+            signature = self.signature(path)
+            if groups and not path.captured and groups[-1][0] == signature:
+                groups[-1][1].extend(path.kernels)
+            else:
+                groups.append((signature, list(path.kernels)))
+        for signature, kernels in reversed(groups):
+            call = bind(kernels, signature, call, self.name)
+        self.call = call if groups else None
+
+    def signature(self, path: Path) -> Signature:
+        """Return what native code takes and returns, leaves flat."""
+        returned = path.returned()
+        count = len(returned)
+        return Signature(
+            parameters=tuple(parameter(like) for like in self.leaf_types),
+            results=returned,
+            structure=tuple(range(count)),
+            captures=tuple(array for array, _ in path.captured),
+        )
+
+
+def miss(*_: Any) -> Any:
+    """Say that no native path fits."""
+    return MISS
+
+
+def parameter(leaf_type: Any) -> Parameter:
+    """Return how native code takes a leaf of one type."""
+    kind, like = leaf_type
+    name = FAST_SCALARS.get(kind)
+    if name is not None:
+        return Parameter(name)
+    return Parameter("array", str(like.dtype), like.shape)
+
+
+class Jitted:
+    """A function that is recorded once a path and replayed natively; see `jit`."""
+
+    def __init__(
+        self,
+        fun: Callable[..., Any],
+        static_argnums: Sequence[int] = (),
+        max_paths: int = MOST_PATHS,
+        is_strict: bool = False,
+    ) -> None:
+        functools.update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.static_argnums = tuple(static_argnums)
+        self.max_paths = max_paths
+        self.is_strict = is_strict
+        self.name = getattr(fun, "__name__", type(fun).__name__)
+        self.entries: dict[Any, Entry] = {}
+        self.lock = threading.RLock()
+        self._counter = 0
+
+    # Calling
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.dispatch(args, kwargs)
+
+    def dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Answer a call that no native entry took."""
+        out = kwargs.pop("out", None)
+        leaves, structure, key = self.describe(args, kwargs)
+        if RECORDING.get() is not None and active_tape() is not None:
+            return self.fun(*args, **kwargs)
+        if any(isinstance(leaf, RecordedValue) for leaf in leaves):
+            return self.fun(*args, **kwargs)
+        entry = self.entries.get(key)
+        if entry is not None:
+            if entry.is_eager:
+                return deliver(self.fun(*args, **kwargs), out)
+            found = self.replay(entry, leaves)
+            if found is not MISS:
+                return deliver(found, out)
+        return deliver(self.record(key, leaves, structure, args), out)
+
+    def describe(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[list[Any], Any, Any]:
+        """Return the numeric leaves, how the arguments nest, and the key of both."""
+        count = len(args)
+        static = {k % count for k in self.static_argnums} if count else set()
+        moving = tuple(arg for k, arg in enumerate(args) if k not in static)
+        fixed = tuple(arg for k, arg in enumerate(args) if k in static)
+        leaves, structure = tree.flatten((moving, kwargs))
+        numeric, others = [], []
+        for k, leaf in enumerate(leaves):
+            if isinstance(leaf, tree.NUMERIC):
+                numeric.append(leaf)
+            else:
+                others.append((k, leaf))
+        types = tuple([leaf_type(leaf) for leaf in numeric])
+        key = (structure, types, fixed, tuple(others), count)
+        try:
+            hash(key)
+        except TypeError as error:
+            raise ArgumentError(
+                explain(
+                    f"an argument of {self.name} is neither numbers nor hashable",
+                    "jit keeps one recording for every static value, and looks it up",
+                    "pass arrays, numbers or nested containers of them; make other "
+                    "arguments hashable",
+                )
+            ) from error
+        return numeric, structure, key
+
+    def replay(self, entry: Entry, leaves: list[Any]) -> Any:
+        """Return the result of the path that fits, or MISS."""
+        for number, path in list(entry.paths.items()):
+            if path.snapshot.changed() is not None or path.plain_arrays.changed():
+                with self.lock:
+                    entry.paths.pop(number, None)
+                    entry.rebuild()
+        if not entry.paths:
+            return MISS
+        given = [prepare(leaf) for leaf in leaves]
+        if entry.call is not None:
+            found = entry.call(*given)
+            if found is not MISS:
+                path = next(iter(entry.paths.values()))
+                return tree.unflatten(path.tape.structure[1], list(found))  # type: ignore[index]
+        return self.replay_slowly(entry, leaves, given)
+
+    def replay_slowly(self, entry: Entry, leaves: list[Any], given: list[Any]) -> Any:
+        """Try the paths that native code could not decide, with NumPy."""
+        for path in list(entry.paths.values()):
+            if path.kernels and not guards_hold(path, leaves):
+                continue
+            if path.is_optimistic and len(path.kernels) == 1:
+                with self.lock:
+                    add_absorbing_kernel(path)
+                    entry.rebuild()
+                    self.reinstall()
+            captured = [(index, array) for array, index in path.captured]
+            try:
+                outputs = run(path.tape, leaves, captured)
+            except GuardError:
+                continue
+            found = [own(outputs[index]) for index in path.tape.output_indices]
+            return tree.unflatten(path.tape.structure[1], found)  # type: ignore[index]
+        return MISS
+
+    def record(self, key: Any, leaves: list[Any], structure: Any, args: Any) -> Any:
+        """Record the call along its own path, keep the path, return its values."""
+        with self.lock:
+            entry = self.entries.get(key)
+            if entry is None:
+                entry = Entry(self.name, key[1])
+                self.entries[key] = entry
+            elif self.is_strict and entry.paths:
+                self.refuse(entry, leaves)
+            started = time.perf_counter()
+            path = self.record_path(key, leaves, structure, args)
+            path.record_seconds = time.perf_counter() - started
+            compile_path(path)
+            self.keep(entry, path)
+            self.install(key, entry)
+        found = [own(as_returned(path.tape, k)) for k in path.tape.output_indices]
+        return tree.unflatten(path.tape.structure[1], found)  # type: ignore[index]
+
+    def record_path(self, key: Any, leaves: list[Any], structure: Any, args: Any) -> Path:
+        """Record one call and what the function read from outside."""
+        from wengert.api import record
+
+        snapshot = reads.Reads.of(self.fun).snapshot()
+        fixed, others, count = key[2], dict(key[3]), key[4]
+        static = {k % count for k in self.static_argnums} if count else set()
+
+        def flat(*numbers: Any) -> Any:
+            moving_numbers = iter(numbers)
+            total = len(numbers) + len(others)
+            filled = [
+                others[k] if k in others else next(moving_numbers) for k in range(total)
+            ]
+            moving, kwargs = tree.unflatten(structure, filled)
+            rest, constants = iter(moving), iter(fixed)
+            given = [next(constants if k in static else rest) for k in range(count)]
+            return self.fun(*given, **kwargs)
+
+        tape = record(flat, *leaves)
+        on_tape, plain_arrays = reads.split(snapshot, tape)
+        return Path(tape, on_tape, snapshot, plain_arrays)
+
+    def refuse(self, entry: Entry, leaves: list[Any]) -> None:
+        """Raise `GuardError`: a strict function has one path."""
+        path = next(iter(entry.paths.values()))
+        captured = [(index, array) for array, index in path.captured]
+        run(path.tape, leaves, captured)
+        raise GuardError(
+            explain(
+                f"{self.name} left its recorded path",
+                "it is strict: one path is recorded, and no other",
+                f"call wengert.jit({self.name}) without strict()",
+            )
+        )
+
+    def keep(self, entry: Entry, path: Path) -> None:
+        """Keep a path; the least recently recorded goes when there are too many."""
+        entry.recordings += 1
+        self._counter += 1
+        entry.paths[self._counter] = path
+        if len(entry.paths) > self.max_paths:
+            entry.paths.popitem(last=False)
+        if entry.recordings > 4 * self.max_paths:
+            entry.is_eager = True
+            entry.paths.clear()
+            warnings.warn(
+                f"{self.name} took more than {4 * self.max_paths} different paths: it "
+                "runs eagerly from now on (jit(f, max_paths=...) raises the limit)",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+        entry.rebuild()
+        if path.kernels and path.kernels[0].level < 2:
+            if path.kernels[0].nodes <= MOST_OPTIMISED:
+                self.optimise_later(entry, path)
+
+    def optimise_later(self, entry: Entry, path: Path) -> None:
+        """Compile a path again, for speed, in a thread of its own."""
+
+        def optimise() -> None:
+            assert path.lowered is not None
+            kernel = compile_program(path.lowered.program, level=2)
+            with self.lock:
+                path.kernels[0] = kernel
+                path.is_optimised = True
+                entry.rebuild()
+                self.reinstall()
+
+        threading.Thread(target=optimise, name=f"optimise {self.name}").start()
+
+    # The native entry as the object's own call
+
+    def install(self, key: Any, entry: Entry) -> None:
+        """Let calls of the plainest kind go straight to native code."""
+        self.reinstall()
+
+    def reinstall(self) -> None:
+        """Chain the native calls of all entries that Python need not prepare."""
+        call: Callable[..., Any] | None = None
+        for key, entry in self.entries.items():
+            direct = self.direct_call(key, entry, call or self.dispatch_positional)
+            call = direct or call
+        kind = type(self)
+        if kind is not Jitted:
+            if call is None:
+                kind.__call__ = Jitted.__call__  # type: ignore[method-assign]
+            else:
+                kind.__call__ = call  # type: ignore[method-assign,assignment]
+
+    def dispatch_positional(self, *args: Any, **kwargs: Any) -> Any:
+        """Answer a call that the native entry handed back."""
+        return self.dispatch(args, kwargs)
+
+    def direct_call(
+        self, key: Any, entry: Entry, fallback: Callable[..., Any]
+    ) -> Callable[..., Any] | None:
+        """Return one entry's native call on the user's own arguments, if it can be."""
+        structure, types, fixed, others, count = key
+        moving, kwargs = structure.children
+        if fixed or others or kwargs.keys or self.static_argnums:
+            return None
+        if any(part != tree.LEAF for part in moving.children):
+            return None
+        for kind, _ in types:
+            if kind is not np.ndarray and kind not in FAST_SCALARS:
+                return None
+        paths = list(entry.paths.values())
+        if not paths or any(not path.kernels for path in paths):
+            return None
+        for path in paths:
+            if path.captured or not path.snapshot.is_empty:
+                return None
+        shapes = {as_tuples(path.tape.structure[1]) for path in paths}  # type: ignore[index]
+        signatures = {entry.signature(path) for path in paths}
+        if len(shapes) > 1 or len(signatures) > 1:
+            return None
+        nested = shapes.pop()
+        if nested is None:
+            return None
+        kernels = [kernel for path in paths for kernel in path.kernels]
+        base = signatures.pop()
+        signature = Signature(base.parameters, base.results, nested, base.captures)
+        return bind(kernels, signature, fallback, self.name)
+
+    # Looking at it
+
+    def paths(self) -> PathList:
+        """Return the paths that are kept, with the lines that split them."""
+        return PathList(
+            [path for entry in self.entries.values() for path in entry.paths.values()]
+        )
+
+    def strict(self) -> Jitted:
+        """Return the same function, for which leaving the recorded path is an error."""
+        return jit(self.fun, self.static_argnums, self.max_paths, is_strict=True)
+
+    def report(self) -> Report:
+        """Return what is compiled, and what it cost."""
+        return Report(self.name, list(self.entries.values()))
+
+    def __repr__(self) -> str:
+        paths = self.paths()
+        missing = sorted({path.reason for path in paths if path.reason})
+        state = f"{len(self.entries)} signatures, {len(paths)} paths"
+        native = sum(bool(path.kernels) for path in paths)
+        tail = f"; played with NumPy: {', '.join(missing)}" if missing else ""
+        return f"<jit {self.name}: {state}, {native} native{tail}>"
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        return functools.partial(self, instance)
+
+    def __reduce__(self) -> Any:
+        return jit, (self.fun, self.static_argnums, self.max_paths, self.is_strict)
+
+
+def as_tuples(structure: Any) -> Any:
+    """Return a structure of tuples as nested indices; None where it has others."""
+    counter = iter(range(1 << 30))
+
+    def build(part: Any) -> Any:
+        if part == tree.LEAF:
+            return next(counter)
+        if part.kind is not tuple:
+            raise LookupError
+        return tuple(build(child) for child in part.children)
+
+    try:
+        return build(structure)
+    except LookupError:
+        return None
+
+
+def leaf_type(leaf: Any) -> tuple[type, Any]:
+    """Return what must be the same for a recording to be used again."""
+    like = type_of(leaf)
+    if not isinstance(leaf, np.ndarray):
+        return leaf.__class__, like
+    if not like.dtype.isnative:
+        like = Type(like.shape, like.dtype.newbyteorder("="))
+    return np.ndarray, like
+
+
+def prepare(leaf: Any) -> Any:
+    """Return a leaf in the form that native code reads."""
+    if leaf.__class__ in FAST_SCALARS:
+        return leaf
+    if leaf.__class__ is np.ndarray and is_ready(leaf):
+        return leaf
+    array = np.asarray(leaf)
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(
+        array.shape
+    )
+
+
+def is_ready(array: Any) -> bool:
+    """Whether native code can read an array where it lies."""
+    flags = array.flags
+    return bool(flags.c_contiguous and flags.aligned and array.dtype.isnative)
+
+
+def as_returned(tape: Tape, index: int) -> Any:
+    """Return an output of the recorded run."""
+    return tape.play.outputs[index]
+
+
+def deliver(found: Any, out: Any) -> Any:
+    """Write a result into ``out=``, or return it."""
+    if out is None:
+        return found
+    targets, structure = tree.flatten(out)
+    results, found_structure = tree.flatten(found)
+    tree.check_same(found_structure, structure, "out")
+    for target, result in zip(targets, results, strict=True):
+        if not isinstance(target, np.ndarray) or target.shape != np.shape(result):
+            raise ArgumentError(
+                explain(
+                    f"out has {describe_out(target)} for a result of "
+                    f"{type_of(result)}",
+                    "results are written into arrays of their own shape",
+                    "pass np.empty(...) of the result's shape",
+                )
+            )
+        np.copyto(target, result, casting="same_kind")
+    return out
+
+
+def describe_out(target: Any) -> str:
+    """Return what a user passed as ``out``."""
+    if isinstance(target, np.ndarray):
+        return str(type_of(target))
+    return f"a {type(target).__name__}"
+
+
+def guards_hold(path: Path, leaves: list[Any]) -> bool:
+    """Whether a path is the right one, asked of NumPy."""
+    captured = [(index, array) for array, index in path.captured]
+    try:
+        run(path.tape, leaves, captured)
+    except GuardError:
+        return False
+    return True
+
+
+class PathList(list[Path]):
+    """The paths of a function; prints the source lines that split them."""
+
+    def __str__(self) -> str:
+        lines = [f"{len(self)} paths"]
+        for number, path in enumerate(self, 1):
+            taken = ", ".join(
+                f"{line} {kind} {expected}" for line, kind, expected in path.guards
+            )
+            lines.append(f"  {number}: {taken or 'no guards'}")
+        return "\n".join(lines)
+
+
+class Report:
+    """What a jitted function compiled, and what it cost; prints as text."""
+
+    def __init__(self, name: str, entries: list[Entry]) -> None:
+        self.name = name
+        self.rows = [
+            self.row(entry, path) for entry in entries for path in entry.paths.values()
+        ]
+
+    def row(self, entry: Entry, path: Path) -> dict[str, Any]:
+        """Return the facts of one path."""
+        kernel = path.kernels[0] if path.kernels else None
+        seconds = {"record": path.record_seconds}
+        if kernel is not None:
+            seconds |= kernel.seconds
+        return {
+            "types": ", ".join(str(like) for _, like in entry.leaf_types),
+            "nodes": len(path.tape),
+            "scalar_nodes": kernel.nodes if kernel else 0,
+            "written_nodes": kernel.written if kernel else 0,
+            "chunks": kernel.chunks if kernel else 0,
+            "guards": len(path.guards),
+            "captures": len(path.captured),
+            "seconds": seconds,
+            "reason": path.reason,
+        }
+
+    def __str__(self) -> str:
+        lines = [f"jit {self.name}: {len(self.rows)} paths"]
+        for row in self.rows:
+            seconds = ", ".join(f"{k} {v:.3g} s" for k, v in row["seconds"].items())
+            lines.append(
+                f"  ({row['types']}): {row['nodes']} nodes, "
+                f"{row['scalar_nodes']} scalar nodes, {row['written_nodes']} written, "
+                f"{row['chunks']} chunks, {row['guards']} guards, "
+                f"{row['captures']} captures; {seconds}"
+                + (f"; played with NumPy: {row['reason']}" if row["reason"] else "")
+            )
+        return "\n".join(lines)
+
+
+def jit(
+    fun: Callable[..., Any],
+    static_argnums: Sequence[int] | int = (),
+    max_paths: int = MOST_PATHS,
+    is_strict: bool = False,
+) -> Jitted:
+    """Return `fun` recorded once a path and replayed natively.
+
+    The function keeps plain Python semantics: branches on values are guards, and a call
+    that leaves the recorded paths is recorded along its own.
+
+    Parameters
+    ----------
+    fun : callable
+        Of arrays, numbers and nested containers of them.
+    static_argnums : int or sequence of int
+        Positional arguments that are hashable constants; each value is recorded apart.
+    max_paths : int
+        Paths kept for one structure and types of arguments; beyond four times as many
+        recordings the function runs eagerly, with one warning.
+    is_strict : bool
+        Whether leaving the first path raises `GuardError`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad, jit
+    >>> slope = jit(grad(lambda x: np.sum(x**2)))
+    >>> slope(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums
+    if isinstance(fun, Jitted):
+        fun = fun.fun
+    if not callable(fun):
+        raise ArgumentError(
+            explain(
+                f"jit was given a {type(fun).__name__}",
+                "it compiles functions",
+                "wengert.jit(f)",
+            )
+        )
+    # A class of its own, so that its call can be the native function itself.
+    kind = type("Jitted", (Jitted,), {"__doc__": Jitted.__doc__})
+    return kind(fun, tuple(numbers), max_paths, is_strict)
+
+
+__all__ = ["GUARD_QUESTIONS", "Jitted", "describe_line", "jit"]
