@@ -124,7 +124,7 @@ def test_row(row: Row, mode: Any, engine: str) -> None:
 
     assert list(row.point) == list(row.expected)
     for derivative, expected in zip(found, row.expected.values(), strict=True):
-        np.testing.assert_allclose(derivative, expected, rtol=1e-15, atol=0)
+        np.testing.assert_allclose(derivative, expected, rtol=1e-15, atol=1e-15)
 
 
 def test_every_decided_edge_is_in_the_table() -> None:
