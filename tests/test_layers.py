@@ -1,0 +1,141 @@
+"""Imports run one way, and only `emit` knows the compiler library."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "wengert"
+#: In the order of the data; a module imports from its own layer and those before it.
+LAYERS = (
+    "errors core ops capture derive structure emit execute api nodes checks show "
+    "numpy scipy cli"
+).split()
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py")
+#: Users' methods of a tape that are one line with a local import, by module.
+DELEGATIONS = {
+    "core/tape.py": {
+        "forward",
+        "backward",
+        "__call__",
+        "function",
+        "verify",
+        "fingerprint",
+        "__str__",
+        "compile",
+        "show",
+        "to_numpy",
+    }
+}
+
+
+def layer(name: str) -> int | None:
+    """Return the place of a dotted module name; None for the package itself."""
+    parts = name.split(".")
+    if parts[0] != "wengert" or len(parts) == 1:
+        return None
+    return LAYERS.index(parts[1])
+
+
+def dotted(path: Path) -> str:
+    """Return the dotted name of a module of the package."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(node: ast.AST) -> list[str]:
+    """Return the dotted names that a statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        if node.module == "wengert":
+            return [f"wengert.{alias.name}" for alias in node.names]
+        return [node.module]
+    return []
+
+
+def module_level(path: Path) -> Iterator[str]:
+    """Give what a module imports when it is itself imported."""
+    stack: list[ast.AST] = [ast.parse(path.read_text())]
+    while stack:
+        node = stack.pop()
+        yield from imported(node)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            stack.extend(ast.iter_child_nodes(node))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_imports_run_one_way(path: Path) -> None:
+    own = layer(dotted(path))
+    if own is None:
+        pytest.skip("the package collects from all layers")
+
+    upward = [
+        name
+        for name in module_level(path)
+        if name.split(".")[0] == "wengert" and (layer(name) or 0) > own
+    ]
+
+    assert upward == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_only_emit_imports_llvmlite(path: Path) -> None:
+    everything = [
+        name
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in imported(node)
+    ]
+    uses_it = any(name.split(".")[0] == "llvmlite" for name in everything)
+
+    assert not uses_it or dotted(path).startswith("wengert.emit")
+
+
+def test_every_layer_is_known() -> None:
+    found = {
+        dotted(path).split(".")[1]
+        for path in MODULES
+        if layer(dotted(path)) is not None
+    }
+
+    assert found <= set(LAYERS)
+
+
+def test_core_imports_numpy_and_errors_only() -> None:
+    allowed = {"wengert.errors", "wengert.core", "numpy"}
+    foreign = {
+        name
+        for path in PACKAGE.glob("core/*.py")
+        for name in module_level(path)
+        if not any(name == a or name.startswith(a + ".") for a in allowed)
+        and name.split(".")[0] in ("wengert", "scipy", "llvmlite")
+    }
+
+    assert foreign == set()
+
+
+@pytest.mark.parametrize("module", DELEGATIONS)
+def test_methods_that_look_ahead_are_listed(module: str) -> None:
+    """Of the tape's methods only the listed delegations import a later layer."""
+    path = PACKAGE / module
+    own = layer(dotted(path))
+    assert own is not None
+    classes = [
+        node
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and node.name == "Tape"
+    ]
+    looking_ahead = {
+        method.name
+        for kind in classes
+        for method in kind.body
+        if isinstance(method, ast.FunctionDef)
+        for node in ast.walk(method)
+        for name in imported(node)
+        if (layer(name) or 0) > own
+    }
+
+    assert looking_ahead <= DELEGATIONS[module]
