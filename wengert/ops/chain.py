@@ -31,6 +31,6 @@ CHAIN_PRODUCT = elementwise(
     "chain_product",
     chain_product,
     (lambda z, g, p: p, lambda z, g, p: g),
-    native="select(g == 0 or p == 0, 0, g * p)",
+    native="select(x == 0 or y == 0, 0, x * y)",
     numpy=(),
 )

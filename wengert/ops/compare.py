@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from wengert.core.operation import constant_of
+from wengert.core.operation import answers, apply, constant_of
 
 PAIR = ((-3.0, 3.0), (-3.0, 3.0))
 SINGLE = ((-3.0, 3.0),)
@@ -16,18 +18,18 @@ for _ufunc, _native in (
     (np.greater_equal, "x >= y"),
     (np.equal, "x == y"),
     (np.not_equal, "x != y"),
-    (np.logical_and, "x != 0 and y != 0"),
-    (np.logical_or, "x != 0 or y != 0"),
-    (np.logical_xor, "(x != 0) != (y != 0)"),
+    (np.logical_and, "x and y"),
+    (np.logical_or, "x or y"),
+    (np.logical_xor, "x ^ y"),
 ):
     constant_of(_ufunc.__name__, _ufunc, native=_native, domain=PAIR)
 
 for _ufunc, _native in (
-    (np.logical_not, "x == 0"),
+    (np.logical_not, "not x"),
     (np.isnan, "isnan(x)"),
     (np.isinf, "isinf(x)"),
     (np.isfinite, "isfinite(x)"),
-    (np.signbit, "signbit(x)"),
+    (np.signbit, "copysign(1, x) < 0"),
 ):
     constant_of(_ufunc.__name__, _ufunc, native=_native, domain=SINGLE)
 
@@ -43,3 +45,52 @@ for _ufunc in (
     np.bitwise_count,
 ):
     constant_of(_ufunc.__name__, _ufunc)
+
+# Whole arrays
+
+
+def evaluate_isclose(a: Any, b: Any, rtol: Any, atol: Any, *, equal_nan: bool) -> Any:
+    """Return ``np.isclose``."""
+    return np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+ISCLOSE = constant_of("isclose", evaluate_isclose, numpy=())
+
+
+@answers(np.isclose)
+def isclose(
+    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
+) -> Any:
+    """Answer ``np.isclose``."""
+    return apply(ISCLOSE, a, b, rtol, atol, equal_nan=bool(equal_nan))
+
+
+@answers(np.allclose)
+def allclose(
+    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Answer ``np.allclose``; the answer is guarded."""
+    return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
+
+
+@answers(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> bool:
+    """Answer ``np.array_equal``; the answer is guarded."""
+    if np.shape(a1) != np.shape(a2):
+        return False
+    same = np.equal(a1, a2)
+    if equal_nan:
+        same = np.logical_or(
+            same, np.logical_and(np.not_equal(a1, a1), np.not_equal(a2, a2))
+        )
+    return bool(np.all(same))
+
+
+@answers(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> bool:
+    """Answer ``np.array_equiv``; the answer is guarded."""
+    try:
+        np.broadcast_shapes(np.shape(a1), np.shape(a2))
+    except ValueError:
+        return False
+    return bool(np.all(np.equal(a1, a2)))

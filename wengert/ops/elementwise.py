@@ -79,14 +79,14 @@ elementwise(
     "power",
     np.power,
     (power_by_base, power_by_exponent),
-    native="pow(x, y)",
+    native="x ** y",
     domain=POWER_DOMAIN,
 )
 elementwise(
     "float_power",
     np.float_power,
     (power_by_base, power_by_exponent),
-    native="pow(x, y)",
+    native="x ** y",
     domain=POWER_DOMAIN,
 )
 elementwise(
@@ -142,13 +142,15 @@ elementwise(
     "logaddexp",
     np.logaddexp,
     (lambda z, x, y: share(np.exp, z, x, y), lambda z, x, y: share(np.exp, z, y, x)),
-    native="logaddexp(x, y)",
+    native="select(x == y, x + 0.6931471805599453,"
+    " maximum(x, y) + log1p(exp(-fabs(x - y))))",
 )
 elementwise(
     "logaddexp2",
     np.logaddexp2,
     (lambda z, x, y: share(np.exp2, z, x, y), lambda z, x, y: share(np.exp2, z, y, x)),
-    native="logaddexp2(x, y)",
+    native="select(x == y, x + 1,"
+    " maximum(x, y) + 1.4426950408889634 * log1p(exp2(-fabs(x - y))))",
 )
 
 # Trigonometry (angles in radians unless the name says degrees)
@@ -213,13 +215,9 @@ elementwise(
 
 DEGREE = float(np.pi / 180)
 for _name, _function in (("deg2rad", np.deg2rad), ("radians", np.radians)):
-    elementwise(
-        _name, _function, (lambda y, x: DEGREE,), native="x * 0.017453292519943295"
-    )
+    elementwise(_name, _function, (lambda y, x: DEGREE,), native="x * (pi / 180)")
 for _name, _function in (("rad2deg", np.rad2deg), ("degrees", np.degrees)):
-    elementwise(
-        _name, _function, (lambda y, x: 1 / DEGREE,), native="x * 57.29577951308232"
-    )
+    elementwise(_name, _function, (lambda y, x: 1 / DEGREE,), native="x * (180 / pi)")
 
 # Sign, absolute value, selection
 
@@ -284,7 +282,7 @@ elementwise(
     "remainder",
     np.remainder,
     (1, lambda z, x, y: -np.floor_divide(x, y)),
-    native="remainder(x, y)",
+    native="x % y",
     domain=((-3.0, 3.0), (0.5, 2.0)),
 )
 elementwise(
@@ -333,7 +331,7 @@ for _name, _function, _native in (
 constant_of(
     "floor_divide",
     np.floor_divide,
-    native="floor_divide(x, y)",
+    native="x // y",
     domain=((-3.0, 3.0), (0.5, 2.0)),
 )
 elementwise(
@@ -343,7 +341,7 @@ elementwise(
         lambda z, x, y: 0.0,
         lambda z, x, y: np.where(x == 0, z.dtype.type(1), z.dtype.type(0)),
     ),
-    native="heaviside(x, y)",
+    native="select(x != x, x, select(x == 0, y, select(x < 0, 0, 1)))",
 )
 constant_of("spacing", np.spacing, domain=((-3.0, 3.0),))
 elementwise("nextafter", np.nextafter, (1, lambda z, x, y: 0.0))
