@@ -219,3 +219,12 @@ def test_arguments_stay_as_they_are() -> None:
     np.testing.assert_array_equal(grad(doubled)(x), [2.0, 2.0, 2.0])
 
     np.testing.assert_array_equal(x, np.ones(3))
+
+
+def test_a_zero_absorbs_by_hand_too() -> None:
+    with np.errstate(divide="ignore"):
+        tape = record(lambda x: np.where(x != 0, 1 / x, 0.0), np.float64(0.0))
+        tape.forward()
+    tape.backward()
+
+    assert tape.inputs[0].gradient == 0

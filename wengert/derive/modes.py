@@ -28,11 +28,15 @@ def fit(g: Any, like: Type) -> Any:
     """
     try:
         shape, dtype = g.shape, g.dtype
-    except AttributeError:  # a Python number from a rule
+    except AttributeError:  # a Python number, by hand or from a rule
+        if like.weak:
+            return g
         g = np.asarray(g)[()]
         shape, dtype = g.shape, g.dtype
     if shape != like.shape:
         g = unbroadcast(g, shape, like.shape)
+    if not like.shape and hasattr(g, "__setitem__"):
+        g = g[()]  # a number, not an array without axes
     kind = like.dtype.kind
     if dtype is like.dtype or kind not in "fc":
         return g

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import Operation
-from wengert.core.tape import CompNode, Tape, node_class
+from wengert.core.tape import PYTHON_NUMBERS, CompNode, Tape, node_class
 from wengert.core.types import Type
 from wengert.derive.modes import (
     Gradients,
@@ -24,6 +24,7 @@ from wengert.derive.modes import (
     zeros_like_type,
 )
 from wengert.errors import DerivativeError, RuleError, explain
+from wengert.ops.chain import chain_product
 from wengert.ops.index import GETITEM, ITEM, STORE, last_writer
 
 
@@ -95,7 +96,7 @@ def sweep(
                     values = [outputs[j] for j in inputs]
                     c = product(g, partial(outputs[index], *values))  # type: ignore[operator]
                 to = types[operand]
-                if to is not like or c.dtype is not to.dtype:
+                if to is not like or getattr(c, "dtype", None) is not to.dtype:
                     c = fit(c, to)
                 if gradients.get(operand) is None:
                     gradients[operand] = c
@@ -325,13 +326,19 @@ def backward(tape: Tape, gradient: Any = None) -> None:
     active = bytearray(b"\1" * count)
     gradients: Gradients = {}
     mode = PlainMode(tape)
-    for index, seed in zip(
-        tape.output_indices, seeds_of(tape, gradient), strict=True
-    ):
+    mode.product = product_by_hand
+    for index, seed in zip(tape.output_indices, seeds_of(tape, gradient), strict=True):
         mode.add(gradients, index, seed)
     with np.errstate(all="ignore"):
         sweep(tape, 0, count, gradients, active, mode, keep=True)
     tape.play.gradients = [gradients.get(index) for index in range(count)]
+
+
+def product_by_hand(g: Any, partial: Any) -> Any:
+    """Return gradient times partial, a zero absorbing; Python's ints stay ints."""
+    if g.__class__ in PYTHON_NUMBERS and partial.__class__ in PYTHON_NUMBERS:
+        return g * partial if g and partial else (partial if g else g)
+    return chain_product(g, partial)
 
 
 def seeds_of(tape: Tape, gradient: Any) -> list[Any]:
@@ -366,7 +373,9 @@ def backward_node(node: CompNode) -> None:
     tape.resolve()
     gradients: Gradients = {index: node.gradient}
     active = bytearray(b"\1" * len(tape))
-    sweep(tape, index, index + 1, gradients, active, PlainMode(tape), keep=True)
+    mode = PlainMode(tape)
+    mode.product = product_by_hand
+    sweep(tape, index, index + 1, gradients, active, mode, keep=True)
     for operand in set(tape.operands[index]):
         if operand in gradients:
             tape.node(operand).add_gradient(gradients[operand])
