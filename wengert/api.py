@@ -18,6 +18,7 @@ from wengert.core.types import type_of
 from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
+from wengert.execute.replay import Jitted
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
@@ -237,6 +238,8 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x**3)(2.0)
     (8.0, np.float64(12.0))
     """
+    if isinstance(fun, Jitted):
+        return fun.transformed(value_and_grad(fun.fun, argnums, has_aux))
     single = isinstance(argnums, (int, np.integer))
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
@@ -515,6 +518,12 @@ def value_and_jacobian_function(
     fun: Function, argnums: Argnums, has_aux: bool, holomorphic: bool, direction: str
 ) -> Callable[..., Any]:
     """Return a function of value and Jacobian in one direction."""
+    if isinstance(fun, Jitted):
+        return fun.transformed(
+            value_and_jacobian_function(
+                fun.fun, argnums, has_aux, holomorphic, direction
+            )
+        )
     single = isinstance(argnums, (int, np.integer))
 
     def value_and_matrix(*args: Any, **kwargs: Any) -> Any:

@@ -264,9 +264,7 @@ def lower(
         arguments.append(
             Argument(type_name(like), row_stride=like.size if has_rows else 0)
         )
-    for index, operation in enumerate(tape.operations):
-        if index not in elements:
-            elements[index] = lower_node(lowering, tape, index, operation, elements)
+    lower_nodes(lowering, tape, elements)
     outputs, results, finals = [], [], []
     for position, index in enumerate(tape.output_indices):
         like = tape.types[index]
@@ -288,6 +286,26 @@ def lower(
         outputs,
     )
     return Lowered(needed(whole), tuple(captured), len(lowering.operations))
+
+
+def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> None:
+    """Lower every node that is not given; scalars, the bulk of long tapes, at once."""
+    types, operands = tape.types, tape.operands
+    emit = lowering.emit
+    for index, operation in enumerate(tape.operations):
+        if index in elements:
+            continue
+        like, native = types[index], operation.native
+        if native is None or like is None or like.shape != ():
+            part = lower_node(lowering, tape, index, operation, elements)
+            is_scalar = like.__class__ is Type and like.shape == ()
+            elements[index] = int(part) if is_scalar else part
+            continue
+        if operation is CHAIN_PRODUCT and not lowering.absorbs:
+            native = "x * y"
+        parts = tuple([elements[operand] for operand in operands[index]])
+        check_arity(native, len(parts))
+        elements[index] = emit(native, parts, type_name(like))
 
 
 def has_chain_products(tape: Tape) -> bool:
@@ -349,14 +367,14 @@ def type_name(like: Any) -> str:
     return str(like.dtype)
 
 
-def load(lowering: Lowering, argument: int, like: Type) -> Elements:
+def load(lowering: Lowering, argument: int, like: Type) -> Parts:
     """Return the elements of an argument."""
     name = type_name(like)
     count_unrolled(lowering, like)
     nodes = [
         lowering.emit(program.INPUT, (argument, k), name) for k in range(like.size)
     ]
-    return np.array(nodes, dtype=np.int64).reshape(like.shape)
+    return np.array(nodes, dtype=np.int64).reshape(like.shape) if like.shape else nodes[0]
 
 
 def as_array(part: Parts) -> Elements:
@@ -394,8 +412,6 @@ def lower_node(
     parts = [elements[k] for k in tape.operands[index]]
     if operation is IDENTITY:
         return parts[0]
-    if like.shape == () and operation.native is not None:
-        return lower_scalar(lowering, operation, parts, name)
     settings = tape.settings[index]
     if operation is GETITEM and len(parts) == 1:
         return parts[0][decode(settings["key"], ())]
@@ -438,18 +454,6 @@ def lower_constant(lowering: Lowering, value: Any, like: Type, name: str) -> Par
     flat = np.asarray(value).ravel().tolist()
     nodes = [lowering.constant(number, name) for number in flat]
     return np.array(nodes, dtype=np.int64).reshape(like.shape)
-
-
-def lower_scalar(
-    lowering: Lowering, operation: Operation, parts: list[Parts], name: str
-) -> int:
-    """Return the node of an operation on scalars."""
-    native = operation.native
-    if operation is CHAIN_PRODUCT and not lowering.absorbs:
-        native = "x * y"
-    assert native is not None
-    check_arity(native, len(parts))
-    return lowering.emit(native, tuple([int(part) for part in parts]), name)
 
 
 @functools.lru_cache(maxsize=None)

@@ -418,6 +418,10 @@ class Jitted:
         signature = Signature(base.parameters, base.results, nested, base.captures)
         return bind(kernels, signature, fallback, self.name)
 
+    def transformed(self, fun: Callable[..., Any]) -> Jitted:
+        """Return a derivative of the function, jitted as it is."""
+        return jit(fun, self.static_argnums, self.max_paths, self.is_strict)
+
     # Looking at it
 
     def paths(self) -> PathList:
