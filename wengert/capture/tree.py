@@ -126,6 +126,22 @@ def check_same(structure: Any, other: Any, what: str) -> None:
         )
 
 
+def paths(structure: Any, name: str) -> list[str]:
+    """Return how each leaf is reached from a variable: ``layers[0]['w']``."""
+    if isinstance(structure, Leaf):
+        return [name]
+    kind, keys, children = structure
+    if kind in (list, tuple) or kind in _CLASSES:
+        steps = [f"[{k}]" for k in range(len(children))]
+    elif isinstance(kind, type) and issubclass(kind, dict):
+        steps = [f"[{key!r}]" for key in keys]
+    else:
+        fields = getattr(kind, "_fields", None) or keys or ()
+        steps = [f".{field}" for field in fields]
+    pairs = zip(children, steps, strict=True)
+    return [path for child, step in pairs for path in paths(child, name + step)]
+
+
 def describe(structure: Any) -> str:
     """Return a structure as a person would write it: ``{'w': *, 'b': *}``."""
     if isinstance(structure, Leaf):

@@ -91,8 +91,8 @@ class Tape:
         self.thread: int | None = None
         #: How arguments and results nest, when `record` made the tape.
         self.structure: tuple[Any, Any] | None = None
-        #: Names of nodes that are not in the user's program: gradients, tangents.
-        self.names: dict[int, str] = {}
+        #: Names of nodes where the tape was derived from another; None: ask the lines.
+        self.names: dict[int, str] | None = None
         self._nodes: dict[int, CompNode] = {}
         self._numbers: dict[tuple[type, Any], int] = {}
         self._arrays: dict[int, tuple[Any, Any, int]] = {}

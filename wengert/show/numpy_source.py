@@ -1,0 +1,632 @@
+"""A tape as readable NumPy source that runs by itself.
+
+Every operation is written by its NumPy name and settings where that gives the recorded
+number (tried once, while the source is written); otherwise the operation's own function
+is included as a helper.  Only reading and writing elements, guards, constants and the
+projections of several results have texts of their own.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.capture import tree
+from wengert.core.operation import Operation
+from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
+from wengert.core.types import Type
+from wengert.errors import UnsupportedError, explain
+from wengert.ops.chain import CHAIN_PRODUCT
+from wengert.ops.index import GETITEM, IN_PLACE, ITEM, STORE, Placeholder, Slice
+from wengert.show.helpers import Helpers, NotPlainError
+from wengert.show.names import identifier, variable_names
+
+#: Longest expression that is written into another one, and longest array constant that
+#: is written number by number.
+LONGEST_EXPRESSION = 56
+LONGEST_RESULT = 76
+LONGEST_ARRAY = 2000
+INDENT = "    "
+
+OPERATORS = {
+    "power": ("**", 7),
+    "multiply": ("*", 5),
+    "divide": ("/", 5),
+    "matmul": ("@", 5),
+    "remainder": ("%", 5),
+    "floor_divide": ("//", 5),
+    "add": ("+", 4),
+    "subtract": ("-", 4),
+    "less": ("<", 1),
+    "less_equal": ("<=", 1),
+    "greater": (">", 1),
+    "greater_equal": (">=", 1),
+    "equal": ("==", 1),
+    "not_equal": ("!=", 1),
+}
+ATOM, UNARY = 10, 6
+#: NumPy numbers for which a Python number may stand.
+PYTHON_DTYPES = ("float64", "complex128", "int64")
+
+GUARD_TEXTS = {
+    ("bool", True): "assert {0}",
+    ("bool", False): "assert not {0}",
+    "int": "assert int({0}) == {1}",
+    "round": "assert round({0}) == {1}",
+    "fractional": "assert int(not float({0}).is_integer()) == {1}",
+}
+
+
+class Text(NamedTuple):
+    """An expression and how tightly it binds."""
+
+    text: str
+    strength: int = ATOM
+
+    def within(self, strength: int) -> str:
+        """Return the text, in brackets where it binds less tightly."""
+        return self.text if self.strength >= strength else f"({self.text})"
+
+
+def numpy_source(tape: Tape, name: str = "f") -> str:
+    """Return a tape as the source of a NumPy function.
+
+    Parameters
+    ----------
+    tape : Tape
+    name : str
+        Name of the function that is written.
+
+    Returns
+    -------
+    str
+        A module: ``import numpy as np``, helpers where an operation has no NumPy
+        name, and one function with the tape's arguments and results.
+
+    Raises
+    ------
+    UnsupportedError
+        If an operation runs code that cannot be written down.
+    """
+    return Writer(tape, name).module()
+
+
+class Writer:
+    """Writes one tape."""
+
+    def __init__(self, tape: Tape, name: str) -> None:
+        tape.resolve()
+        self.tape, self.name = tape, name
+        self.helpers = Helpers()
+        self.lines: list[str] = []
+        self.texts: dict[int, Text] = {}
+        self.names = variable_names(tape)
+        self.holders: dict[str, int] = {name: len(tape) + 1, "np": len(tape) + 1}
+        self.forms: dict[Any, str] = {}
+        self.only_double = all(is_double(type_) for type_ in tape.types)
+        self.find_uses()
+
+    # What is written where
+
+    def find_uses(self) -> None:
+        """Find the nodes that are needed, who reads them, and where each is written."""
+        tape, count = self.tape, len(self.tape)
+        needed = bytearray(count)
+        for index in (*tape.input_indices, *tape.output_indices):
+            needed[index] = 1
+        readers: list[list[int]] = [[] for _ in range(count)]
+        for index in range(count - 1, -1, -1):
+            if tape.operations[index] is GUARD:
+                needed[index] = 1
+            if needed[index]:
+                for operand in tape.operands[index]:
+                    needed[operand] = 1
+                    readers[operand].append(index)
+        self.needed, self.readers = needed, readers
+        #: The statement that a node is written in, and the last one that reads it.
+        self.places = list(range(count))
+        self.last = list(range(count))
+        outputs = set(tape.output_indices)
+        for index in range(count - 1, -1, -1):
+            if readers[index]:
+                self.last[index] = max(self.places[reader] for reader in readers[index])
+            if index in outputs:
+                self.last[index] = count
+                if not readers[index] and self.is_expression(index):
+                    self.places[index] = count
+            elif self.is_inlined(index):
+                self.places[index] = self.places[readers[index][0]]
+        self.elided = {
+            index
+            for index in range(count)
+            if needed[index] and tape.operations[index] in IN_PLACE
+            if self.may_overwrite(index)
+        }
+        self.names = dict(self.names)
+        for index in sorted(self.elided, reverse=True):
+            base = tape.operands[index][0]
+            if index in self.names:
+                self.names.setdefault(base, self.names[index])
+
+    def is_inlined(self, index: int) -> bool:
+        """Whether a node is written inside the one expression that reads it."""
+        tape, readers = self.tape, self.readers[index]
+        if len(readers) != 1 or not self.is_expression(index):
+            return False
+        reader = readers[0]
+        if tape.operations[reader] in IN_PLACE and tape.operands[reader][0] == index:
+            return False
+        return self.line_of(index) == self.line_of(reader)
+
+    def is_expression(self, index: int) -> bool:
+        """Whether a node may be written without a variable of its own."""
+        operation = self.tape.operations[index]
+        if operation in (INPUT, CONSTANT, GUARD) or operation in IN_PLACE:
+            return False
+        return index not in self.names and operation.results == 1
+
+    def line_of(self, index: int) -> str:
+        """Return the user's line of a node."""
+        return self.tape.line(index)
+
+    def may_overwrite(self, index: int) -> bool:
+        """Whether a write may be done in its base's own buffer, without a copy."""
+        tape = self.tape
+        base = tape.operands[index][0]
+        operation = tape.operations[base]
+        is_own = operation in IN_PLACE or (
+            operation.kind == "elementwise" and tape.types[base].shape != ()
+        )
+        if operation is CONSTANT:
+            is_own = len(self.readers[base]) == 1
+        if not is_own or self.last[base] != index:
+            return False
+        return all(
+            reader == index or self.reads_numbers(reader)
+            for reader in self.readers[base]
+        )
+
+    def reads_numbers(self, index: int) -> bool:
+        """Whether a node's output never shares memory with its operands."""
+        operation, type_ = self.tape.operations[index], self.tape.types[index]
+        if operation is IDENTITY or operation.results > 1:
+            return False
+        if isinstance(type_, Type) and type_.shape == ():
+            return True
+        return operation.kind in ("elementwise", "multilinear") or operation in IN_PLACE
+
+    # Writing
+
+    def module(self) -> str:
+        """Return the whole source."""
+        self.write_arguments()
+        for index, values in self.played():
+            if self.needed[index]:
+                self.write_node(index, values)
+        results = self.results()
+        parameters = ", ".join(self.parameters)
+        head = ["import numpy as np", *self.helpers.imports, "", ""]
+        for helper in self.helpers.sources:
+            head += [helper, "", ""]
+        body = [INDENT + line if line else "" for line in self.lines]
+        lines = [*head, f"def {self.name}({parameters}):", *body]
+        return "\n".join([*lines, f"{INDENT}return {results}", ""])
+
+    def played(self) -> Iterator[tuple[int, list[Any]]]:
+        """Play the tape; give every node with the values of its operands."""
+        from wengert.show.watch import outputs_of
+
+        for index, outputs in outputs_of(self.tape):
+            yield index, [outputs[k] for k in self.tape.operands[index]]
+
+    def write_arguments(self) -> None:
+        """Name the parameters, and the leaves of nested ones."""
+        tape = self.tape
+        count = len(tape) + 1
+        if tape.structure is None:
+            self.parameters = []
+            for k, index in enumerate(tape.input_indices):
+                found = self.take(self.names.get(index, f"x{k}"), index, count)
+                self.parameters.append(found)
+                self.texts[index] = Text(found)
+            return
+        leaves = iter(tape.input_indices)
+        self.parameters = []
+        for k, structure in enumerate(tape.structure[0].children):
+            paths = tree.paths(structure, "")
+            indices = [next(leaves) for _ in paths]
+            self.parameters.append(self.write_argument(k, paths, indices, count))
+
+    def write_argument(
+        self, k: int, paths: list[str], indices: list[int], count: int
+    ) -> str:
+        """Name one parameter and write the lines that take its leaves out."""
+        setting = self.tape.settings[indices[0]].get("name", "") if indices else ""
+        suffix = paths[0] if paths else ""
+        base = setting.removesuffix(suffix) if setting else f"x{k}"
+        name = self.take(identifier(base), -1, count)
+        for path, index in zip(paths, indices, strict=True):
+            if not path:
+                self.texts[index] = Text(name)
+            elif self.readers[index] or index in self.tape.output_indices:
+                leaf = self.take(identifier(name + path), index, count)
+                self.lines.append(f"{leaf} = {name}{path}")
+                self.texts[index] = Text(leaf)
+        return name
+
+    def take(self, name: str, index: int, until: int) -> str:
+        """Return a free variable name; it is held until a statement."""
+        wanted, k = name, 1
+        while not self.is_free(wanted, index):
+            k += 1
+            wanted = f"{name}_{k}"
+        self.holders[wanted] = until
+        return wanted
+
+    def is_free(self, name: str, index: int) -> bool:
+        """Whether a name may be given to a node."""
+        if keyword.iskeyword(name) or hasattr(builtins, name):
+            return False
+        if name in self.helpers.names:
+            return False
+        return self.holders.get(name, -1) <= index or name not in self.holders
+
+    def write_node(self, index: int, values: list[Any]) -> None:
+        """Write one node: a statement, or an expression for the one that reads it."""
+        tape = self.tape
+        operation = tape.operations[index]
+        if operation is INPUT:
+            return
+        if operation is CONSTANT:
+            self.write_constant(index)
+        elif operation is GUARD:
+            self.write_guard(index)
+        elif operation in IN_PLACE:
+            self.write_write(index)
+        elif operation is IDENTITY:
+            self.texts[index] = self.texts[tape.operands[index][0]]
+        else:
+            text = self.expression(index, values)
+            long = len(text.text) > (
+                LONGEST_RESULT
+                if self.places[index] == len(tape)
+                else LONGEST_EXPRESSION
+            )
+            if self.places[index] != index and not long:
+                self.texts[index] = text
+            else:
+                self.assign(index, text.text)
+
+    def assign(self, index: int, text: str) -> None:
+        """Write ``name = text``."""
+        name = self.variable(index)
+        self.statement(f"{name} = {text}", index)
+        self.texts[index] = Text(name)
+
+    def variable(self, index: int) -> str:
+        """Return the variable for a node."""
+        until = self.last[index]
+        return self.take(self.names.get(index, f"v{index}"), index, until)
+
+    def statement(self, text: str, index: int) -> None:
+        """Write one line, and beside it the user's line it came from."""
+        line = self.line_of(index)
+        self.lines.append(f"{text}  # {line}" if line else text)
+
+    def write_constant(self, index: int) -> None:
+        """Write a number where it is read, an array as a variable of its own."""
+        value = self.tape.settings[index]["value"]
+        if np.ndim(value) == 0 and not isinstance(value, np.ndarray):
+            text = self.number(value)
+            self.texts[index] = Text(text, UNARY if text.startswith("-") else ATOM)
+            return
+        self.assign(index, array_text(value))
+
+    def number(self, value: Any) -> str:
+        """Return a number; NumPy numbers keep their dtype where it matters."""
+        if isinstance(value, np.generic):
+            kind = value.dtype
+            if not self.only_double or kind.name not in PYTHON_DTYPES:
+                return f"np.{kind.name}({number_text(value.item())})"
+            value = value.item()
+        return number_text(value)
+
+    def write_guard(self, index: int) -> None:
+        """Write a guard as an assertion."""
+        settings = self.tape.settings[index]
+        kind, expected = settings["kind"], settings["expected"]
+        form = GUARD_TEXTS.get(kind) or GUARD_TEXTS[kind, bool(expected)]
+        operand = self.texts[self.tape.operands[index][0]]
+        text = operand.within(1) if kind == "bool" else operand.text
+        self.statement(form.format(text, expected), index)
+
+    def write_write(self, index: int) -> None:
+        """Write ``y[key] = value`` or ``y[key] += value``, after a copy if needed."""
+        tape = self.tape
+        base, value, *indices = tape.operands[index]
+        settings = tape.settings[index]
+        base_text = self.texts[base].text
+        if index in self.elided and base_text.isidentifier():
+            name = base_text
+            self.holders[name] = self.last[index]
+        else:
+            name = self.variable(index)
+            self.statement(f"{name} = {self.texts[base].within(ATOM)}.copy()", index)
+        self.texts[index] = Text(name)
+        target = self.target(name, settings["chain"])
+        key = self.key_text(settings["key"], indices)
+        text = self.texts[value].text
+        if tape.operations[index] is STORE:
+            self.statement(f"{target}[{key}] = {text}", index)
+        elif any(tape.types[k].shape for k in indices):
+            self.statement(f"np.add.at({target}, ({key},), {text})", index)
+        else:
+            self.statement(f"{target}[{key}] += {text}", index)
+
+    def target(self, text: str, chain: Any) -> str:
+        """Return the view of a buffer that a write goes to."""
+        from wengert.core.operation import REGISTRY
+
+        for name, items in chain:
+            settings = dict(items)
+            if name == "getitem":
+                text = f"{text}[{self.key_text(settings['key'], [])}]"
+                continue
+            form = self.form_without_values(REGISTRY[name], settings)
+            text = form.format(text)
+        return text
+
+    def form_without_values(self, operation: Operation, settings: Any) -> str:
+        """Return the text of a view operation."""
+        parts = [f"{key}={literal(value)}" for key, value in settings.items()]
+        try:
+            helper = self.helpers.add(operation.function)
+        except NotPlainError as error:
+            raise self.unsupported(operation) from error
+        return f"{helper}({', '.join(['{0}', *map(escape, parts)])})"
+
+    def key_text(self, key: Any, indices: list[int]) -> str:
+        """Return a key as it is written between brackets."""
+        parts = []
+        for part in key:
+            if isinstance(part, Slice):
+                ends = ["" if end is None else str(end) for end in part[:2]]
+                step = "" if part.step is None else f":{part.step}"
+                parts.append(":".join(ends) + step)
+            elif isinstance(part, Placeholder):
+                parts.append(self.texts[indices[part.position]].text)
+            else:
+                parts.append("..." if part is Ellipsis else literal(part))
+        return ", ".join(parts) if parts else "()"
+
+    # Expressions
+
+    def expression(self, index: int, values: list[Any]) -> Text:
+        """Return the expression of a node."""
+        tape = self.tape
+        operation, operands = tape.operations[index], tape.operands[index]
+        texts = [self.texts[operand] for operand in operands]
+        if operation is GETITEM:
+            key = self.key_text(tape.settings[index]["key"], list(operands[1:]))
+            return Text(f"{texts[0].within(ATOM)}[{key}]")
+        if operation is CHAIN_PRODUCT and any(map(self.is_factor, operands)):
+            return binary("multiply", *texts)
+        if operation is ITEM:
+            return Text(f"{texts[0].within(ATOM)}[{tape.settings[index]['result']}]")
+        types = [tape.types[operand] for operand in operands]
+        if not all(isinstance(type_, Type) and type_.weak for type_ in types):
+            if operation.name in OPERATORS and len(texts) == 2:
+                return binary(operation.name, *texts)
+            if operation.name == "negative":
+                return Text(f"-{texts[0].within(UNARY)}", UNARY)
+        form = self.form(index, values)
+        return Text(form.format(*[text.text for text in texts]))
+
+    def is_factor(self, index: int) -> bool:
+        """Whether a node is a constant by which a product is an ordinary product."""
+        if self.tape.operations[index] is not CONSTANT:
+            return False
+        value = self.tape.settings[index]["value"]
+        return bool(np.ndim(value) == 0 and value != 0 and np.isfinite(value))
+
+    def form(self, index: int, values: list[Any]) -> str:
+        """Return the text of a call with places for its operands."""
+        tape = self.tape
+        operation, settings = tape.operations[index], tape.settings[index]
+        types = tuple(tape.types[operand] for operand in tape.operands[index])
+        key = (operation, repr(sorted(settings.items())), types)
+        if key not in self.forms:
+            self.forms[key] = self.find_form(operation, settings, values)
+        return self.forms[key]
+
+    def find_form(self, operation: Operation, settings: Any, values: list[Any]) -> str:
+        """Return the first text that gives the operation's own result."""
+        try:
+            expected = operation.function(*values, **settings)
+            for form in candidates(operation, settings, len(values)):
+                if gives(form, values, expected):
+                    return form
+            places = [f"{{{k}}}" for k in range(len(values))]
+            parts = [escape(f"{k}={literal(v)}") for k, v in settings.items()]
+            helper = self.helpers.add(operation.function)
+        except NotPlainError as error:
+            raise self.unsupported(operation) from error
+        return f"{helper}({', '.join(places + parts)})"
+
+    def unsupported(self, operation: Operation) -> UnsupportedError:
+        """Return the error of an operation that cannot be written."""
+        return UnsupportedError(
+            explain(
+                f"{operation.name} cannot be written as NumPy source",
+                "it runs code of its own that does not stand by itself",
+                "tape.show() or print(tape) to look at it, tape(*args) to replay it",
+            )
+        )
+
+    def results(self) -> str:
+        """Return the returned expression, nested as the recorded result."""
+        texts = [self.texts[index].text for index in self.tape.output_indices]
+        if self.tape.structure is None:
+            return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
+        return nested(self.tape.structure[1], iter(texts))
+
+
+def nested(structure: Any, texts: Iterator[str]) -> str:
+    """Return results as nested literals."""
+    if isinstance(structure, tree.Leaf):
+        return next(texts)
+    kind, keys, children = structure
+    parts = [nested(child, texts) for child in children]
+    if kind is type(None):
+        return "None"
+    if kind is list:
+        return f"[{', '.join(parts)}]"
+    if isinstance(kind, type) and issubclass(kind, dict):
+        pairs = zip(keys, parts, strict=True)
+        return "{" + ", ".join(f"{key!r}: {part}" for key, part in pairs) + "}"
+    return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+
+
+def is_double(type_: Any) -> bool:
+    """Whether plain Python floats may stand for NumPy ones beside such a value."""
+    if type_ is None or not isinstance(type_, Type):
+        return True
+    return type_.dtype.name in (*PYTHON_DTYPES, "bool")
+
+
+def binary(name: str, left: Text, right: Text) -> Text:
+    """Return ``left operator right``."""
+    sign, strength = OPERATORS[name]
+    if sign == "**":
+        text = f"{left.within(strength + 1)}**{right.within(UNARY)}"
+    elif strength == 1:
+        text = f"{left.within(2)} {sign} {right.within(2)}"
+    else:
+        text = f"{left.within(strength)} {sign} {right.within(strength + 1)}"
+    return Text(text, strength)
+
+
+def candidates(operation: Operation, settings: Any, count: int) -> Iterator[str]:
+    """Give texts that may be the operation, the most familiar first."""
+    places = [f"{{{k}}}" for k in range(count)]
+    function = operation.function
+    if isinstance(function, np.ufunc) and getattr(np, function.__name__, 0) is function:
+        yield f"np.{function.__name__}({', '.join(places)})"
+    if operation.name == "einsum":
+        text = ", ".join([repr(settings["subscripts"]), *places])
+        yield f"np.einsum({text})"
+    if operation.name == "diagonal":
+        one, two = settings["axes"]
+        yield f"np.diagonal({{0}}, {settings['offset']}, {one}, {two})"
+    shown = [
+        escape(f"{key}={literal(value)}")
+        for key, value in settings.items()
+        if value is not None and not (key == "keepdims" and value is False)
+    ]
+    for module in ("np", "np.linalg", "np.fft"):
+        space = np if module == "np" else getattr(np, module[3:])
+        if callable(getattr(space, operation.name, None)):
+            yield f"{module}.{operation.name}({', '.join(places + shown)})"
+            values = [escape(literal(v)) for v in settings.values() if v is not None]
+            yield f"{module}.{operation.name}({', '.join(places + values)})"
+            parts = [f"({', '.join(places)},)", *shown]
+            yield f"{module}.{operation.name}({', '.join(parts)})"
+
+
+def gives(form: str, values: list[Any], expected: Any) -> bool:
+    """Whether a text, evaluated on the recorded numbers, gives the recorded result."""
+    if any(value is None for value in values):
+        return False
+    names = {f"a{k}": value for k, value in enumerate(values)}
+    try:
+        with np.errstate(all="ignore"):
+            found = eval(form.format(*names), {"np": np}, names)
+    except Exception:  # not that function's arguments: another text is tried
+        return False
+    return same(found, expected)
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Whether two results are the same numbers of the same type."""
+    if isinstance(expected, (tuple, list)):
+        if not isinstance(found, (tuple, list)) or len(found) != len(expected):
+            return False
+        return all(same(x, y) for x, y in zip(found, expected, strict=True))
+    if np.shape(found) != np.shape(expected):
+        return False
+    if np.asarray(found).dtype != np.asarray(expected).dtype:
+        return False
+    if np.asarray(expected).dtype.kind in "fc":
+        return bool(np.allclose(found, expected, 1e-14, 0.0, equal_nan=True))
+    return bool(np.array_equal(found, expected))
+
+
+def escape(text: str) -> str:
+    """Return text in which braces stand for themselves."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def number_text(value: Any) -> str:
+    """Return a Python number as source."""
+    if isinstance(value, complex):
+        real, imag = number_text(value.real), number_text(value.imag)
+        return f"complex({real}, {imag})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return "np.nan" if value != value else "-np.inf" if value < 0 else "np.inf"
+    return repr(value)
+
+
+def literal(value: Any) -> str:
+    """Return a plain setting as source."""
+    if isinstance(value, np.dtype) and value.isnative and value.kind in "biufc":
+        return f"np.{value.name}"
+    if isinstance(value, np.dtype):
+        return f"np.dtype({value.str!r})"
+    if isinstance(value, type) and issubclass(value, np.generic):
+        return f"np.{value.__name__}"
+    if isinstance(value, (Slice, slice)):
+        start, stop, step = (
+            value if isinstance(value, Slice) else (value.start, value.stop, value.step)
+        )
+        return f"slice({start}, {stop}, {step})"
+    if isinstance(value, tuple):
+        parts = ", ".join(literal(part) for part in value)
+        return f"({parts}{',' if len(value) == 1 else ''})"
+    if isinstance(value, np.generic):
+        return literal(value.item())
+    if isinstance(value, (int, float, complex)) and not isinstance(value, bool):
+        return number_text(value)
+    if value is None or value is Ellipsis or isinstance(value, (bool, str)):
+        return repr(value)
+    raise NotPlainError(value)
+
+
+def array_text(value: Any) -> str:
+    """Return an array as source: uniform, number by number, or as its bytes."""
+    array = np.asarray(value)
+    dtype = "" if array.dtype == np.float64 else f", np.{array.dtype.name}"
+    shape = array.shape[0] if array.ndim == 1 else array.shape
+    first: Any = array.flat[0] if array.size else 0.0
+    if array.size and array.tobytes() == array.dtype.type(first).tobytes() * array.size:
+        if first == 0 and not np.signbit(np.real(first)):
+            return f"np.zeros({shape}{dtype})"
+        return f"np.full({shape}, {number_text(first.item())}{dtype})"
+    if not array.size:
+        return f"np.zeros({shape}{dtype})"
+    if array.size <= LONGEST_ARRAY:
+        numbers = nested_numbers(array.tolist())
+        return f"np.array({numbers}{dtype})"
+    data = array.tobytes().hex()
+    source = f'np.frombuffer(bytes.fromhex("{data}"), np.{array.dtype.name})'
+    return f"{source}.reshape({array.shape}).copy()"
+
+
+def nested_numbers(value: Any) -> str:
+    """Return nested lists of numbers as source."""
+    if isinstance(value, list):
+        return f"[{', '.join(nested_numbers(part) for part in value)}]"
+    return number_text(value)

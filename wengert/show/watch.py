@@ -1,0 +1,74 @@
+"""A tape played node by node, for those who look on.
+
+Writes happen in place, as in any replay, so a long loop of writes into an array keeps
+one array and not one a write; what a node's output was is to be noted when it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.derive.tapes import input_values
+from wengert.execute.interpret import PYTHON_OPERATORS, evaluate_write, last_uses
+from wengert.ops.index import IN_PLACE
+
+Outputs = list[Any]
+
+
+def outputs_of(tape: Tape, keep: bool = False) -> Iterator[tuple[int, Outputs]]:
+    """Play a tape forward; give every node's index, and all outputs that still exist.
+
+    An output is dropped after its last use, unless `keep`: then those that a rule reads
+    stay for the reverse sweep.
+    """
+    tape.resolve()
+    outputs: Outputs = [None] * len(tape)
+    for index, value in zip(tape.input_indices, input_values(tape), strict=True):
+        outputs[index] = value
+    last = last_uses(tape)
+    if keep:
+        keep_what_rules_read(tape, last)
+    with np.errstate(all="ignore"):
+        for index in range(len(tape)):
+            if outputs[index] is None:
+                outputs[index] = evaluate(tape, index, outputs, last)
+            yield index, outputs
+            for operand in tape.operands[index]:
+                if last[operand] == index and not keep:
+                    outputs[operand] = None
+
+
+def keep_what_rules_read(tape: Tape, last: list[int]) -> None:
+    """Mark the outputs that the reverse sweep reads as used until the end."""
+    for index, operation in enumerate(tape.operations):
+        for k, operand in enumerate(tape.operands[index]):
+            if operation.reads_operand(k):
+                last[operand] = len(tape)
+        if operation.reads_result:
+            last[index] = len(tape)
+
+
+def evaluate(tape: Tape, index: int, outputs: Outputs, last: list[int]) -> Any:
+    """Return the output of one node; guards are not asked."""
+    operation, settings = tape.operations[index], tape.settings[index]
+    if operation is CONSTANT:
+        return settings["value"]
+    if operation is INPUT:
+        return tape.play.outputs[index]
+    operands = tape.operands[index]
+    if operation is GUARD:
+        return outputs[operands[0]]
+    if operation in IN_PLACE:
+        return evaluate_write(tape, index, outputs, last)
+    values = [outputs[operand] for operand in operands]
+    if len(values) == 2 and all(v.__class__ in (int, float) for v in values):
+        by_python = PYTHON_OPERATORS.get(operation.name)
+        if by_python is not None:  # ints stay ints by hand
+            return by_python(*values)
+    value = operation.function(*values, **settings)
+    shares = operation.view and tape.operations[operands[0]] in IN_PLACE
+    return value.copy() if shares and isinstance(value, np.ndarray) else value
