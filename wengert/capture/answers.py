@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.operation import DISPATCH
+from wengert.core.operation import DISPATCH, answers
 from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.join import gather, holds_recorded
@@ -109,6 +109,34 @@ def answer_maker(name: str) -> None:
 
 for _name in MAKERS.split():
     answer_maker(_name)
+
+
+def answer_like(name: str) -> None:
+    """Answer ``np.zeros_like`` and its relatives of a recorded prototype."""
+    original = getattr(np, name)
+
+    @answers(original)
+    def like(prototype: Any, *args: Any, **settings: Any) -> Any:
+        if not isinstance(prototype, Recorded):  # only the number to fill with is one
+            return filled_like(np.empty_like(prototype, **settings), *args)
+        if name == "full_like":
+            fill_value, *args = args if args else (settings.pop("fill_value"),)  # type: ignore[assignment]
+            if holds(fill_value):
+                shape = np_empty_like(prototype._current(), *args, **settings)  # type: ignore[attr-defined]
+                return filled_like(shape, fill_value)
+            args = (fill_value, *args)
+        result = original(prototype._current(), *args, **settings)  # type: ignore[attr-defined]
+        return passive(prototype._tape, result)  # type: ignore[attr-defined]
+
+
+def filled_like(like: Any, value: Any) -> Any:
+    """Return one recorded value in the shape and dtype of an array."""
+    return filled(like.shape, gather(value), like.dtype)
+
+
+np_empty_like = np.empty_like
+for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+    answer_like(_name)
 
 
 @answered("arange")
@@ -422,7 +450,7 @@ _NUMPY["c_"] = Concatenator("c_")
 LISTED = (
     "sum prod mean average var std max min amax amin ptp median argmax argmin any all "
     "cumsum cumprod sort argsort dot vdot inner outer kron cross trapezoid diff "
-    "polyval interp where clip reshape ravel transpose tile repeat flip roll take "
+    "polyval interp where clip reshape ravel transpose tile repeat flip roll "
     "diag array_equal allclose isclose nansum nanmean nanmax nanmin searchsorted "
     "convolve correlate tensordot matrix_transpose squeeze expand_dims pad"
 )
@@ -460,6 +488,17 @@ for _name in LISTED.split():
     answer_lists(_name)
 for _name in SEQUENCES.split():
     answer_sequence(_name)
+
+
+@answered("take")
+def take(a: Any, indices: Any, *args: Any, **settings: Any) -> Any:
+    """Answer ``np.take``, which does not dispatch on its indices."""
+    if holds(a) or holds(indices):
+        return DISPATCH[np_take](gather(a), gather(indices), *args, **settings)  # type: ignore[operator]
+    return np_take(a, indices, *args, **settings)
+
+
+np_take = take.__wrapped__  # type: ignore[attr-defined]
 
 
 # math: functions of numbers

@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from wengert.core.operation import answers, apply, constant_of
 from wengert.ops.join import as_array
-from wengert.ops.shape import along
+from wengert.ops.shape import along, take
 
 
 # Differences
@@ -258,9 +258,8 @@ def periodic(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
 def between(x: Any, xp: Any, fp: Any) -> Any:
     """Return the line through the ends of the interval that `x` lies in."""
     j = apply(INTERVAL, x, xp)
-    slopes = (fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1])
-    slope = slopes[j]
-    value = slope * (x - xp[j]) + fp[j]
+    slope = take((fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1]), j)
+    value = slope * (x - take(xp, j)) + take(fp, j)
     return np.where(x == xp[-1], slope * (x - xp[-1]) + fp[-1], value)
 
 

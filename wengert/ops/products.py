@@ -45,7 +45,7 @@ MATMUL = multilinear(
 
 
 def dot_by_left(g: Any, x: Any, y: Any) -> Any:
-    """Return g summed against `y` over all of the axes of `y` but the contracted one."""
+    """Return g summed against `y` over all axes of `y` but the contracted one."""
     if x.ndim == 0 or y.ndim == 0:
         return np.multiply(g, y)
     if y.ndim == 1:
@@ -57,7 +57,7 @@ def dot_by_left(g: Any, x: Any, y: Any) -> Any:
 
 
 def dot_by_right(g: Any, x: Any, y: Any) -> Any:
-    """Return g summed against `x` over all of the axes of `x` but the contracted one."""
+    """Return g summed against `x` over all axes of `x` but the contracted one."""
     if x.ndim == 0 or y.ndim == 0:
         return np.multiply(g, x)
     if x.ndim == 2 and y.ndim <= 2:
@@ -123,16 +123,38 @@ def vecdot(x1: Any, x2: Any, /, axis: int = -1) -> Any:
     return apply(VECDOT, x1, x2)
 
 
-@answers(np.matvec)
-def matvec(x1: Any, x2: Any, /) -> Any:
-    """Answer ``np.matvec``."""
-    return np.matmul(x1, as_array(x2)[..., None])[..., 0]
+def matvec_by_matrix(g: Any, x: Any, y: Any) -> Any:
+    """Return g y^T."""
+    return np.multiply(np.expand_dims(g, -1), np.expand_dims(y, -2))
 
 
-@answers(np.vecmat)
-def vecmat(x1: Any, x2: Any, /) -> Any:
-    """Answer ``np.vecmat``."""
-    return np.matmul(np.conjugate(as_array(x1))[..., None, :], x2)[..., 0, :]
+def matvec_by_vector(g: Any, x: Any, y: Any) -> Any:
+    """Return x^T g."""
+    return np.matvec(swap(x), g)
+
+
+MATVEC = multilinear(
+    "matvec", np.matvec, (matvec_by_matrix, matvec_by_vector), numpy=(np.matvec,)
+)
+
+
+def vecmat_jvp(tangents: Any, result: Any, x: Any, y: Any) -> Any:
+    """Return x_dot^* y + x^* y_dot."""
+    x_dot, y_dot = tangents
+    parts = [] if x_dot is None else [np.vecmat(x_dot, y)]
+    parts += [] if y_dot is None else [np.vecmat(x, y_dot)]
+    return sum(parts[1:], parts[0])
+
+
+def vecmat_vjp(g: Any, result: Any, x: Any, y: Any) -> Any:
+    """Return the gradients of x^* y; the vector is conjugated."""
+    by_matrix = np.multiply(np.expand_dims(np.conjugate(x), -1), np.expand_dims(g, -2))
+    return np.conjugate(np.matvec(y, g)), by_matrix
+
+
+VECMAT = general(
+    "vecmat", np.vecmat, jvp=vecmat_jvp, vjp=vecmat_vjp, numpy=(np.vecmat,)
+)
 
 
 @answers(np.tensordot)
@@ -252,7 +274,7 @@ def einsum_gradient(
             sizes[label] = max(n, sizes.get(label, 1)) if n else 0
     # Each letter once; what nobody else has was summed, what x repeats is summed now.
     own = "".join(dict.fromkeys(labels))
-    extent = {label: n for label, n in zip(labels, x.shape, strict=True)}
+    extent = dict(zip(labels, x.shape, strict=True))
     kept = "".join(c for c in own if c in sizes and extent[c] == sizes[c])
     terms = [output, *(names for names, _ in others)]
     parts = [g, *(y for _, y in others)]

@@ -15,7 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from wengert.core.operation import answers, apply, constant_of, linear
 from wengert.core.types import Recorded
 from wengert.errors import RecordingError, UnsupportedError, explain
-from wengert.ops.index import INDEX_ADD, Placeholder
+from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder, Slice
 
 Shape = tuple[int, ...]
 WHOLE = slice(None)
@@ -43,7 +43,8 @@ def evaluate_reshape(x: Any, *, shape: Shape, order: str = "C") -> Any:
 
 def reshape_transpose(g: Any, x: Any, *, shape: Shape, order: str = "C") -> Any:
     """Return the gradient in the operand's shape."""
-    return np.reshape(g, x.shape, order=order)  # type: ignore[call-overload]
+    g = np.reshape(g, x.shape, order=order)  # type: ignore[call-overload]
+    return g if x.shape else g[()]
 
 
 RESHAPE = linear("reshape", evaluate_reshape, reshape_transpose, view=True)
@@ -447,7 +448,8 @@ def take(
         indices = np.remainder(indices, n)
     elif mode == "clip":
         indices = np.clip(indices, 0, n - 1)
-    result = np.copy(a[(WHOLE,) * axis + (indices,)])
+    key = (Slice(None, None, None),) * axis + (Placeholder(0),)
+    result = apply(GETITEM, a, indices, key=key)
     if out is None:
         return result
     out[...] = result
@@ -459,7 +461,9 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """Answer ``np.take_along_axis``."""
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    return arr[along_axis_key(arr, indices, axis)]
+    places = along_axis_key(arr, indices, axis)
+    key = tuple(Placeholder(k) for k in range(len(places)))
+    return apply(GETITEM, arr, *places, key=key)
 
 
 @answers(np.put_along_axis)
