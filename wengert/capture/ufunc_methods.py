@@ -1,8 +1,361 @@
-"""The methods of ufuncs on recorded arrays."""
+"""The methods of ufuncs on recorded arrays: reduce, accumulate, outer, at, reduceat.
+
+Sums, products, extremes and logic are reductions with rules of their own.  The other
+ufuncs are applied element after element along the axis, as NumPy does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-METHODS: dict[str, Callable[..., Any]] = {}
+import numpy as np
+
+from wengert.capture import keys
+from wengert.capture.array import RecordedArray, is_active, plain
+from wengert.capture.ufuncs import check_out
+from wengert.core.operation import DISPATCH, Operation, apply, constant_of, linear
+from wengert.errors import RecordingError, UnsupportedError, explain
+from wengert.ops.cumulative import ACCUMULATED_EXTREMES, along
+from wengert.ops.index import INDEX_ADD, Placeholder, Slice
+from wengert.ops.reduce import EXTREMES, UNSET, as_array, axes_of, into, reduce_extreme
+
+Settings = dict[str, Any]
+normalize = np.lib.array_utils.normalize_axis_index
+
+#: Ufuncs whose reduction is a NumPy function with a rule of its own.
+REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.logical_and: np.all,
+    np.logical_or: np.any,
+}
+ACCUMULATIONS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: np.cumsum,
+    np.multiply: np.cumprod,
+}
+#: Ufuncs that NumPy reduces over several axes: the order does not matter.
+REORDERABLE = (np.logaddexp, np.logaddexp2, np.hypot, np.gcd, np.lcm)
+
+
+def refuse(ufunc: np.ufunc, method: str, why: str, instead: str) -> UnsupportedError:
+    """Return the error of a method that is not recorded."""
+    return UnsupportedError(explain(f"np.{ufunc.__name__}.{method}", why, instead))
+
+
+# reduce
+
+
+def reduce(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
+    """Answer ``ufunc.reduce``."""
+    array = as_array(inputs[0])
+    axis = settings.get("axis", 0)
+    keepdims = bool(settings.get("keepdims", False))
+    how: Settings = {k: settings[k] for k in ("initial", "where") if k in settings}
+    dtype = settings.get("dtype")
+    if ufunc in EXTREMES:
+        initial, where = how.get("initial", UNSET), how.get("where", UNSET)
+        initial = UNSET if initial is None else initial
+        return reduce_extreme(ufunc, array, axis, out, keepdims, initial, where)
+    if ufunc in (np.add, np.multiply):
+        how.update({} if dtype is None else {"dtype": dtype})
+        if how.get("initial", UNSET) is None:
+            del how["initial"]
+        return REDUCTIONS[ufunc](array, axis=axis, out=out, keepdims=keepdims, **how)
+    if ufunc in REDUCTIONS:
+        how.pop("initial", None)
+        return REDUCTIONS[ufunc](array, axis=axis, out=out, keepdims=keepdims, **how)
+    if is_data(ufunc, array):
+        return into(out, reduce_data(ufunc, array, axis, keepdims, dtype, how))
+    return into(out, reduce_in_order(ufunc, array, axis, keepdims, how))
+
+
+def is_data(ufunc: np.ufunc, array: Any) -> bool:
+    """Whether a method of a ufunc gives data, which no derivative passes through."""
+    operation = DISPATCH.get(ufunc)
+    is_constant = isinstance(operation, Operation) and operation.kind == "constant"
+    is_numpy = getattr(np, ufunc.__name__, None) is ufunc
+    return is_numpy and (is_constant or array.dtype.kind in "biu")
+
+
+def evaluate_reduce(
+    x: Any, where: Any = True, *, ufunc: str, axis: Any, keepdims: bool, dtype: Any
+) -> Any:
+    """Return the reduction of data by a ufunc."""
+    function = getattr(np, ufunc)
+    return function.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype, where=where)
+
+
+def evaluate_accumulate(x: Any, *, ufunc: str, axis: int, dtype: Any) -> Any:
+    """Return the partial reductions of data by a ufunc."""
+    return getattr(np, ufunc).accumulate(x, axis=axis, dtype=dtype)
+
+
+def evaluate_reduceat(x: Any, *, ufunc: str, indices: Any, axis: int) -> Any:
+    """Return the reductions of stretches of data by a ufunc."""
+    return getattr(np, ufunc).reduceat(x, indices, axis=axis)
+
+
+REDUCE = constant_of("reduce", evaluate_reduce, numpy=())
+ACCUMULATE = constant_of("accumulate", evaluate_accumulate, numpy=())
+REDUCEAT = constant_of("reduceat", evaluate_reduceat, numpy=())
+
+
+def reduce_data(
+    ufunc: np.ufunc, array: Any, axis: Any, keepdims: bool, dtype: Any, how: Settings
+) -> Any:
+    """Return a reduction that is not differentiable."""
+    if how.get("initial", UNSET) not in (UNSET, None):
+        raise refuse(
+            ufunc, "reduce", "initial= is not recorded", "combine it afterwards"
+        )
+    operands = (array, how["where"]) if "where" in how else (array,)
+    return apply(
+        REDUCE,
+        *operands,
+        ufunc=ufunc.__name__,
+        axis=axes_of(axis, array.ndim),
+        keepdims=keepdims,
+        dtype=None if dtype is None else np.dtype(dtype),
+    )
+
+
+def reduce_in_order(
+    ufunc: np.ufunc, array: Any, axis: Any, keepdims: bool, how: Settings
+) -> Any:
+    """Return a reduction as the elements' combination one after the other."""
+    if "where" in how:
+        raise refuse(ufunc, "reduce", "where= is not recorded", "select before it")
+    axes = axes_of(axis, array.ndim)
+    axes = tuple(range(array.ndim)) if axes is None else axes
+    if len(axes) > 1 and ufunc not in REORDERABLE:
+        raise ValueError(
+            f"reduction operation '{ufunc.__name__}' is not reorderable, so at most "
+            "one axis may be specified"
+        )
+    if array.ndim == 0 or not axes:
+        return array
+    rest = tuple(k for k in range(array.ndim) if k not in axes)
+    moved = np.transpose(array, (*axes, *rest))
+    rows = np.reshape(moved, (-1, *(array.shape[k] for k in rest)))
+    result = fold(ufunc, [rows[k] for k in range(rows.shape[0])], how.get("initial"))
+    if not keepdims:
+        return result
+    kept = tuple(1 if k in axes else n for k, n in enumerate(array.shape))
+    return np.reshape(result, kept)
+
+
+def fold(ufunc: np.ufunc, parts: list[Any], initial: Any) -> Any:
+    """Return the combination of the parts from the left."""
+    if initial is not None and initial is not UNSET:
+        parts = [initial, *parts]
+    if not parts:
+        raise ValueError(
+            f"zero-size array to reduction operation {ufunc.__name__} "
+            "which has no identity"
+        )
+    result = parts[0]
+    for part in parts[1:]:
+        result = ufunc(result, part)
+    return result
+
+
+# accumulate
+
+
+def accumulate(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
+    """Answer ``ufunc.accumulate``."""
+    array = as_array(inputs[0])
+    axis = normalize(settings.get("axis", 0), array.ndim)
+    if ufunc in ACCUMULATIONS:
+        dtype = settings.get("dtype")
+        return ACCUMULATIONS[ufunc](array, axis=axis, dtype=dtype, out=out)
+    if is_data(ufunc, array) and ufunc not in ACCUMULATED_EXTREMES:
+        how = {"ufunc": ufunc.__name__, "axis": axis, "dtype": settings.get("dtype")}
+        return into(out, apply(ACCUMULATE, array, **how))
+    if array.shape[axis] == 0:
+        return into(out, np.copy(array))
+    if ufunc in ACCUMULATED_EXTREMES:
+        return into(out, apply(ACCUMULATED_EXTREMES[ufunc], array, axis=axis))
+    rows = [array[along(axis, k)] for k in range(array.shape[axis])]
+    partial = [rows[0]]
+    for row in rows[1:]:
+        partial.append(ufunc(partial[-1], row))
+    return into(out, np.stack(partial, axis=axis))
+
+
+# outer
+
+
+def outer(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
+    """Answer ``ufunc.outer``: every pair of elements."""
+    left, right = (as_array(part) for part in inputs)
+    left = np.reshape(left, (*left.shape, *(1,) * right.ndim))
+    if out is not None:
+        settings = {**settings, "out": out}
+    return ufunc(left, right, **settings)
+
+
+# at
+
+
+def at(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> None:
+    """Answer ``ufunc.at``: repeated indices are applied one after the other."""
+    target, key, *values = inputs
+    if not isinstance(target, RecordedArray):
+        check_out(np.asarray(target), f"{ufunc.__name__}.at")
+    if ufunc in (np.add, np.subtract):
+        check_cast(ufunc, target, values[0])
+        value = values[0] if ufunc is np.add else np.negative(values[0])
+        target._write(key, value, INDEX_ADD)
+        return
+    parts = key if isinstance(key, tuple) else (key,)
+    if not any(is_index_array(part) for part in parts):
+        target[key] = checked(ufunc, target, ufunc(target[key], *values))
+        return
+    if is_active(key):
+        apply_one_by_one(ufunc, target, parts, values)
+    else:
+        apply_by_rounds(ufunc, target, keys.plain(key), values)
+
+
+def is_index_array(part: Any) -> bool:
+    """Whether a part of a key may name an element twice."""
+    if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)):
+        return False
+    return as_array(part).dtype != bool and np.ndim(part) > 0
+
+
+def check_cast(ufunc: np.ufunc, target: Any, value: Any) -> None:
+    """Raise where the result of an addition cannot be put back."""
+    checked(ufunc, target, np.empty(0, np.result_type(target, plain(value))))
+
+
+def checked(ufunc: np.ufunc, target: Any, result: Any) -> Any:
+    """Return a result that can be put back into the target, or raise as NumPy does."""
+    if not np.can_cast(result.dtype, target.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to "
+            f"{target.dtype!r} with casting rule 'same_kind'"
+        )
+    return result
+
+
+def apply_by_rounds(
+    ufunc: np.ufunc, target: RecordedArray, key: Any, values: list[Any]
+) -> None:
+    """Apply a ufunc at plain indices: each round takes every place at most once."""
+    places: Any = np.reshape(np.arange(target.size), target.shape)
+    found = plain(places)[key]
+    shape, flat = found.shape, found.ravel()
+    values = [np.reshape(np.broadcast_to(part, shape), (-1,)) for part in values]
+    rank = ranks(flat)
+    for turn in range(int(rank.max(initial=-1)) + 1):
+        chosen = np.flatnonzero(rank == turn)
+        where = np.unravel_index(flat[chosen], target.shape)
+        others = [part[chosen] for part in values]
+        target[where] = checked(ufunc, target, ufunc(target[where], *others))
+
+
+def ranks(flat: Any) -> Any:
+    """Return how often each place occurred before."""
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    is_new = np.ones_like(ordered, dtype=bool)
+    is_new[1:] = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(is_new)
+    counts = np.diff(np.append(starts, ordered.size))
+    rank = np.empty_like(order)
+    rank[order] = np.cumsum(np.ones_like(order)) - 1 - np.repeat(starts, counts)
+    return rank
+
+
+def apply_one_by_one(
+    ufunc: np.ufunc, target: RecordedArray, parts: Any, values: list[Any]
+) -> None:
+    """Apply a ufunc at recorded indices, which stay data."""
+    if len(parts) != target.ndim or any(isinstance(part, slice) for part in parts):
+        raise RecordingError(
+            explain(
+                f"np.{ufunc.__name__}.at with recorded indices and slices",
+                "which elements meet twice depends on the inputs",
+                "one index array an axis",
+            )
+        )
+    shape = np.broadcast_shapes(*(np.shape(part) for part in parts))
+    columns = [np.reshape(np.broadcast_to(part, shape), (-1,)) for part in parts]
+    values = [np.reshape(np.broadcast_to(part, shape), (-1,)) for part in values]
+    for k in range(columns[0].size):
+        where = tuple(column[k] for column in columns)
+        others = [part[k] for part in values]
+        target[where] = checked(ufunc, target, ufunc(target[where], *others))
+
+
+# reduceat
+
+
+def segments(indices: Iterable[int], size: int) -> list[tuple[int, int]]:
+    """Return the stretch of elements that each result of ``reduceat`` combines."""
+    starts = list(indices)
+    stops = [*starts[1:], size]
+    return [(i, j if i < j else i + 1) for i, j in zip(starts, stops, strict=True)]
+
+
+def evaluate_add_reduceat(x: Any, *, indices: Any, axis: int, dtype: Any) -> Any:
+    """Return ``np.add.reduceat``."""
+    return np.add.reduceat(x, indices, axis=axis, dtype=dtype)
+
+
+def add_reduceat_transpose(
+    g: Any, x: Any, *, indices: Any, axis: int, dtype: Any
+) -> Any:
+    """Return for each element the sum of the gradients of its segments."""
+    found = segments(indices, x.shape[axis])
+    sources = [k for k, (i, j) in enumerate(found) for _ in range(i, j)]
+    targets = [place for i, j in found for place in range(i, j)]
+    parts = g[along(axis, sources)]
+    zeros = np.zeros(x.shape, g.dtype)
+    before = (Slice(None, None, None),) * axis
+    where = np.add(targets, 0)
+    return apply(
+        INDEX_ADD, zeros, parts, where, chain=(), key=(*before, Placeholder(0))
+    )
+
+
+ADD_REDUCEAT = linear("add_reduceat", evaluate_add_reduceat, add_reduceat_transpose)
+
+
+def reduceat(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
+    """Answer ``ufunc.reduceat``; recorded indices are guarded."""
+    array, indices = as_array(inputs[0]), inputs[1]
+    axis = normalize(settings.get("axis", 0), array.ndim)
+    places = tuple(operator.index(indices[k]) for k in range(len(indices)))
+    size = array.shape[axis]
+    for place in places:
+        if not 0 <= place < size:
+            raise IndexError(
+                f"index {place} out-of-bounds in {ufunc.__name__}.reduceat [0, {size})"
+            )
+    if ufunc is np.add:
+        dtype = settings.get("dtype")
+        dtype = None if dtype is None else np.dtype(dtype)
+        how = {"indices": places, "axis": axis, "dtype": dtype}
+        return into(out, apply(ADD_REDUCEAT, array, **how))
+    if is_data(ufunc, array):
+        how = {"ufunc": ufunc.__name__, "indices": places, "axis": axis}
+        return into(out, apply(REDUCEAT, array, **how))
+    parts = [
+        reduce(ufunc, (array[along(axis, slice(i, j))],), None, {"axis": axis})
+        for i, j in segments(places, size)
+    ]
+    return into(out, np.stack(parts, axis=axis))
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "reduce": reduce,
+    "accumulate": accumulate,
+    "outer": outer,
+    "at": at,
+    "reduceat": reduceat,
+}

@@ -11,6 +11,8 @@ from wengert.core.operation import answers, apply, constant_of
 PAIR = ((-3.0, 3.0), (-3.0, 3.0))
 SINGLE = ((-3.0, 3.0),)
 
+_ufunc: np.ufunc
+
 for _ufunc, _native in (
     (np.less, "x < y"),
     (np.less_equal, "x <= y"),

@@ -6,17 +6,95 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.operation import answers, apply, linear
+from wengert.core.operation import (
+    Function,
+    Operation,
+    answers,
+    apply,
+    constant_of,
+    general,
+    linear,
+)
+from wengert.core.types import Recorded
+from wengert.ops.constants import STOP_GRADIENT
 
 Axis = int | tuple[int, ...] | None
+UNSET = np._NoValue
+
+
+# Arguments
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:
     """Return reduction axes as sorted non-negative ints; None for all of them."""
-    if axis is None:
+    if axis is None or (ndim == 0 and axis in (0, -1)):
         return None
     chosen = axis if isinstance(axis, (tuple, list)) else (axis,)
     return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(chosen, ndim)))
+
+
+def is_set(value: Any) -> bool:
+    """Whether an argument that NumPy leaves out by a marker was given."""
+    return value is not UNSET
+
+
+def flag(keepdims: Any) -> bool:
+    """Return ``keepdims`` as a bool; left out it is False."""
+    return is_set(keepdims) and bool(keepdims)
+
+
+def selects_all(where: Any) -> bool:
+    """Whether a ``where`` argument was left out."""
+    return where is True or where is UNSET or where is None
+
+
+def as_array(value: Any) -> Any:
+    """Return lists and numbers as arrays; recorded and plain arrays as they are."""
+    if isinstance(value, (Recorded, np.ndarray)):
+        return value
+    return np.asarray(value)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """Return an array in a dtype; itself where it has it."""
+    return x if x.dtype == dtype else np.astype(x, dtype)
+
+
+def into(out: Any, result: Any) -> Any:
+    """Return a result, written into ``out`` where one was given, as NumPy checks it."""
+    if out is None:
+        return result
+    out = out[0] if isinstance(out, tuple) else out
+    if np.shape(out) != np.shape(result):
+        raise ValueError(
+            f"output parameter has shape {np.shape(out)}, "
+            f"and the result has shape {np.shape(result)}"
+        )
+    dtype = as_array(result).dtype
+    if not np.can_cast(dtype, out.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot cast output from {dtype!r} to {out.dtype!r} "
+            "with casting rule 'same_kind'"
+        )
+    out[...] = result
+    return out
+
+
+def dtype_of(dtype: Any, out: Any) -> Any:
+    """Return the dtype in which a sum or product is done; None for NumPy's choice."""
+    if dtype is not None:
+        return np.dtype(dtype)
+    if out is None:
+        return None
+    return (out[0] if isinstance(out, tuple) else out).dtype
+
+
+def passes_gradient(dtype: Any) -> bool:
+    """Whether a result of this dtype (None: the operand's) has a derivative."""
+    return dtype is None or dtype.kind in "fc"
+
+
+# From results to operands
 
 
 def repeat_to(g: Any, shape: tuple[int, ...]) -> Any:
@@ -27,12 +105,24 @@ def repeat_to(g: Any, shape: tuple[int, ...]) -> Any:
     return np.broadcast_to(g, shape)
 
 
+def expand(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """Return what belongs to a reduction's result with the reduced axes kept as 1."""
+    if axis is None:
+        return np.reshape(g, (1,) * x.ndim)
+    if keepdims:
+        return g
+    kept = tuple(1 if k in axis else n for k, n in enumerate(x.shape))  # type: ignore[operator]
+    return np.reshape(g, kept)
+
+
 def spread(g: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """Return a reduction's gradient repeated over the reduced axes of `x`."""
     if axis is not None and not keepdims:
-        kept = tuple(1 if k in axis else n for k, n in enumerate(x.shape))  # type: ignore[operator]
-        g = np.reshape(g, kept)
+        g = expand(g, x, axis, keepdims)
     return repeat_to(g, x.shape)
+
+
+# Sums
 
 
 def sum_transpose(g: Any, x: Any, *, axis: Axis, keepdims: bool, dtype: Any) -> Any:
@@ -42,10 +132,55 @@ def sum_transpose(g: Any, x: Any, *, axis: Axis, keepdims: bool, dtype: Any) -> 
 
 def evaluate_sum(x: Any, *, axis: Axis, keepdims: bool, dtype: Any) -> Any:
     """Return ``np.sum``."""
-    return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype)  # type: ignore[call-overload]
 
 
 SUM = linear("sum", evaluate_sum, sum_transpose)
+
+
+def evaluate_sum_where(
+    x: Any, where: Any, initial: Any, *, axis: Axis, keepdims: bool, dtype: Any
+) -> Any:
+    """Return ``np.sum`` of the elements of a mask, from an initial value on."""
+    return np.add.reduce(  # type: ignore[call-overload]
+        x, axis=axis, keepdims=keepdims, dtype=dtype, where=where, initial=initial
+    )
+
+
+def sum_where_jvp(
+    tangents: Any, result: Any, x: Any, where: Any, initial: Any, **how: Any
+) -> Any:
+    """Return the tangents' sum over the same mask."""
+    x_dot, _, initial_dot = tangents
+    if x_dot is None:
+        return initial_dot
+    return np.sum(
+        x_dot, where=where, initial=0 if initial_dot is None else initial_dot, **how
+    )
+
+
+def sum_where_vjp(
+    g: Any,
+    result: Any,
+    x: Any,
+    where: Any,
+    initial: Any,
+    *,
+    axis: Axis,
+    keepdims: bool,
+    dtype: Any,
+) -> Any:
+    """Return the gradient where the mask selects, zero elsewhere."""
+    return np.where(where, spread(g, x, axis, keepdims), 0.0), None, np.sum(g)
+
+
+SUM_WHERE = general(
+    "sum_where",
+    evaluate_sum_where,
+    jvp=sum_where_jvp,
+    vjp=sum_where_vjp,
+    reads=(False, True, False),
+)
 
 
 @answers(np.sum)
@@ -54,14 +189,382 @@ def sum(
     axis: Any = None,
     dtype: Any = None,
     out: Any = None,
-    keepdims: bool = False,
-    initial: Any = 0,
-    where: Any = True,
+    keepdims: Any = UNSET,
+    initial: Any = UNSET,
+    where: Any = UNSET,
 ) -> Any:
     """Answer ``np.sum``."""
-    if where is not True:
-        a = np.where(where, a, 0)
-    dtype = None if dtype is None else np.dtype(dtype)
+    dtype = dtype_of(dtype, out)
+    how = {
+        "axis": axes_of(axis, np.ndim(a)),
+        "keepdims": flag(keepdims),
+        "dtype": dtype,
+    }
+    if not passes_gradient(dtype):
+        a = apply(STOP_GRADIENT, as_array(a))
+    if selects_all(where) and not is_set(initial):
+        return into(out, apply(SUM, a, **how))
+    where = True if selects_all(where) else where
+    initial = initial if is_set(initial) else 0
+    return into(out, apply(SUM_WHERE, a, where, initial, **how))
+
+
+# Products
+
+
+def join_axes(x: Any, axis: Axis) -> Any:
+    """Return `x` with the reduced axes joined into one, the last."""
+    if axis is None:
+        return np.reshape(x, (-1,))
+    kept = [k for k in range(x.ndim) if k not in axis]  # type: ignore[operator]
+    shape = tuple(x.shape[k] for k in kept)
+    count = int(np.prod([x.shape[k] for k in axis], dtype=np.int64))  # type: ignore[union-attr]
+    return np.reshape(np.transpose(x, (*kept, *axis)), (*shape, count))  # type: ignore[misc]
+
+
+def split_axes(y: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """Return what `join_axes` made of an array of this shape to where it was."""
+    if axis is None:
+        return np.reshape(y, shape)
+    order = [k for k in range(len(shape)) if k not in axis] + list(axis)  # type: ignore[operator,arg-type]
+    y = np.reshape(y, tuple(shape[k] for k in order))
+    return np.transpose(y, tuple(order.index(k) for k in range(len(shape))))
+
+
+def products_before(x: Any) -> Any:
+    """Return the products of all elements before each along the last axis."""
+    one = np.ones((*x.shape[:-1], 1), x.dtype)
+    return np.concatenate([one, np.cumprod(x[..., :-1], axis=-1)], axis=-1)
+
+
+def products_of_others(x: Any, axis: Axis) -> Any:
+    """Return for each element the product of all the others: no division by zero."""
+    if x.size == 0:
+        return x
+    joined = join_axes(x, axis)
+    after = products_before(joined[..., ::-1])[..., ::-1]
+    return split_axes(products_before(joined) * after, x.shape, axis)
+
+
+def evaluate_prod(x: Any, *, axis: Axis, keepdims: bool, dtype: Any) -> Any:
+    """Return ``np.prod``."""
+    return np.multiply.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype)  # type: ignore[call-overload]
+
+
+def prod_jvp(
+    tangents: Any, result: Any, x: Any, *, axis: Axis, keepdims: bool, dtype: Any
+) -> Any:
+    """Return the sum of each tangent times the other elements."""
+    products = tangents[0] * products_of_others(x, axis)
+    return np.sum(products, axis=axis, keepdims=keepdims)
+
+
+def prod_vjp(
+    g: Any, result: Any, x: Any, *, axis: Axis, keepdims: bool, dtype: Any
+) -> Any:
+    """Return the gradient times the other elements."""
+    return spread(g, x, axis, keepdims) * products_of_others(x, axis)
+
+
+PROD = general("prod", evaluate_prod, jvp=prod_jvp, vjp=prod_vjp, reads=(True,))
+
+
+def evaluate_prod_from(
+    x: Any, where: Any, initial: Any, *, axis: Axis, keepdims: bool, dtype: Any
+) -> Any:
+    """Return ``np.prod`` of the elements of a mask, from an initial value on."""
+    return np.multiply.reduce(  # type: ignore[call-overload]
+        x, axis=axis, keepdims=keepdims, dtype=dtype, where=where, initial=initial
+    )
+
+
+def prod_where_parts(x: Any, where: Any, axis: Axis, keepdims: bool) -> Any:
+    """Return `x` with 1 where the mask leaves it out, and the product of that."""
+    filled = np.where(where, x, x.dtype.type(1))
+    return filled, np.prod(filled, axis=axis, keepdims=keepdims)
+
+
+def prod_where_jvp(
+    tangents: Any,
+    result: Any,
+    x: Any,
+    where: Any,
+    initial: Any,
+    *,
+    axis: Axis,
+    keepdims: bool,
+    dtype: Any,
+) -> Any:
+    """Return the tangent of ``initial * prod(x[where])``."""
+    x_dot, _, initial_dot = tangents
+    filled, product = prod_where_parts(x, where, axis, keepdims)
+    total = 0.0 if initial_dot is None else initial_dot * product
+    if x_dot is None:
+        return total
+    others = np.where(where, x_dot, 0.0) * products_of_others(filled, axis)
+    return total + initial * np.sum(others, axis=axis, keepdims=keepdims)
+
+
+def prod_where_vjp(
+    g: Any,
+    result: Any,
+    x: Any,
+    where: Any,
+    initial: Any,
+    *,
+    axis: Axis,
+    keepdims: bool,
+    dtype: Any,
+) -> Any:
+    """Return the gradients of ``initial * prod(x[where])``."""
+    filled, product = prod_where_parts(x, where, axis, keepdims)
+    others = spread(g * initial, x, axis, keepdims) * products_of_others(filled, axis)
+    return np.where(where, others, 0.0), None, np.sum(g * product)
+
+
+PROD_WHERE = general(
+    "prod_where",
+    evaluate_prod_from,
+    jvp=prod_where_jvp,
+    vjp=prod_where_vjp,
+    reads=(True, True, True),
+)
+
+
+@answers(np.prod)
+def prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = UNSET,
+    initial: Any = UNSET,
+    where: Any = UNSET,
+) -> Any:
+    """Answer ``np.prod``."""
+    dtype = dtype_of(dtype, out)
+    how = {
+        "axis": axes_of(axis, np.ndim(a)),
+        "keepdims": flag(keepdims),
+        "dtype": dtype,
+    }
+    if not passes_gradient(dtype):
+        a = apply(STOP_GRADIENT, as_array(a))
+    if selects_all(where) and not is_set(initial):
+        return into(out, apply(PROD, a, **how))
+    where = True if selects_all(where) else where
+    initial = initial if is_set(initial) else 1
+    return into(out, apply(PROD_WHERE, a, where, initial, **how))
+
+
+# Extremes: ties share the gradient evenly
+
+
+def attained(x: Any, extreme: Any, skips_nan: bool) -> Any:
+    """Return where `x` is the extreme; a NaN is, unless NaNs are skipped."""
+    return x == extreme if skips_nan else np.logical_or(x == extreme, x != x)
+
+
+def count_of(ties: Any, axis: Axis, like: Any) -> Any:
+    """Return the number of ties along the axes, kept; 1 where there is none."""
+    return np.maximum(np.sum(ties, axis=axis, keepdims=True, dtype=like.dtype), 1)
+
+
+def extreme_rules(skips_nan: bool) -> tuple[Function, Function]:
+    """Return the forward and the reverse rule of a maximum or minimum along axes."""
+
+    def jvp(tangents: Any, result: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+        ties = attained(x, expand(result, x, axis, keepdims), skips_nan)
+        shares = np.where(ties, tangents[0], 0.0) / count_of(ties, axis, tangents[0])
+        return np.sum(shares, axis=axis, keepdims=keepdims)
+
+    def vjp(g: Any, result: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
+        ties = attained(x, expand(result, x, axis, keepdims), skips_nan)
+        shares = expand(g, x, axis, keepdims) / count_of(ties, axis, g)
+        return np.where(ties, shares, 0.0)
+
+    return jvp, vjp
+
+
+def extreme(name: str, ufunc: np.ufunc, skips_nan: bool) -> Operation:
+    """State the reduction of a maximum or minimum."""
+    jvp, vjp = extreme_rules(skips_nan)
+
+    def evaluate(x: Any, *, axis: Axis, keepdims: bool) -> Any:
+        return ufunc.reduce(x, axis=axis, keepdims=keepdims)
+
+    return general(name, evaluate, jvp=jvp, vjp=vjp, reads=(True,))
+
+
+MAX = extreme("max", np.maximum, skips_nan=False)
+MIN = extreme("min", np.minimum, skips_nan=False)
+NANMAX = extreme("nanmax", np.fmax, skips_nan=True)
+NANMIN = extreme("nanmin", np.fmin, skips_nan=True)
+EXTREMES: dict[np.ufunc, tuple[Operation, float]] = {
+    np.maximum: (MAX, -np.inf),
+    np.minimum: (MIN, np.inf),
+    np.fmax: (NANMAX, np.nan),
+    np.fmin: (NANMIN, np.nan),
+}
+
+
+def reduce_extreme(
+    ufunc: np.ufunc,
+    a: Any,
+    axis: Any,
+    out: Any,
+    keepdims: Any,
+    initial: Any,
+    where: Any,
+) -> Any:
+    """Return ``ufunc.reduce`` for a maximum or minimum."""
+    operation, filler = EXTREMES[ufunc]
+    a = as_array(a)
+    if not selects_all(where):
+        if not is_set(initial):
+            raise ValueError(
+                f"reduction operation '{ufunc.__name__}' does not have an identity, "
+                "so to use a where mask one has to specify 'initial'"
+            )
+        plain_filler = filler if a.dtype.kind in "fc" else initial
+        a = np.where(where, a, a.dtype.type(plain_filler))
+    axis = axes_of(axis, a.ndim)
+    if is_set(initial) and is_empty_along(a, axis):
+        zero = sum(a, axis=axis, keepdims=keepdims)
+        return into(out, cast(np.add(zero, initial), a.dtype))
+    result = apply(operation, a, axis=axis, keepdims=flag(keepdims))
+    return into(out, ufunc(result, initial) if is_set(initial) else result)
+
+
+def is_empty_along(a: Any, axis: Axis) -> bool:
+    """Whether a reduction over the axes has nothing to reduce."""
+    axes = range(a.ndim) if axis is None else axis
+    return any(a.shape[k] == 0 for k in axes)  # type: ignore[union-attr]
+
+
+@answers(np.max, np.amax)
+def max(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = UNSET,
+    initial: Any = UNSET,
+    where: Any = UNSET,
+) -> Any:
+    """Answer ``np.max``."""
+    return reduce_extreme(np.maximum, a, axis, out, keepdims, initial, where)
+
+
+@answers(np.min, np.amin)
+def min(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = UNSET,
+    initial: Any = UNSET,
+    where: Any = UNSET,
+) -> Any:
+    """Answer ``np.min``."""
+    return reduce_extreme(np.minimum, a, axis, out, keepdims, initial, where)
+
+
+@answers(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = UNSET) -> Any:
+    """Answer ``np.ptp``."""
+    return into(
+        out,
+        np.subtract(
+            max(a, axis=axis, keepdims=keepdims), min(a, axis=axis, keepdims=keepdims)
+        ),
+    )
+
+
+# Positions, counts and questions: data, not differentiable
+
+
+def evaluate_argmax(x: Any, *, axis: int | None, keepdims: bool) -> Any:
+    """Return ``np.argmax``."""
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+def evaluate_argmin(x: Any, *, axis: int | None, keepdims: bool) -> Any:
+    """Return ``np.argmin``."""
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+def evaluate_any(x: Any, where: Any = True, *, axis: Axis, keepdims: bool) -> Any:
+    """Return ``np.any``."""
+    ufunc: Any = np.logical_or
+    return ufunc.reduce(x, axis=axis, keepdims=keepdims, where=where)
+
+
+def evaluate_all(x: Any, where: Any = True, *, axis: Axis, keepdims: bool) -> Any:
+    """Return ``np.all``."""
+    ufunc: Any = np.logical_and
+    return ufunc.reduce(x, axis=axis, keepdims=keepdims, where=where)
+
+
+def evaluate_count_nonzero(x: Any, *, axis: Axis, keepdims: bool) -> Any:
+    """Return ``np.count_nonzero``."""
+    return np.count_nonzero(x, axis=axis, keepdims=keepdims)
+
+
+ARGMAX = constant_of("argmax", evaluate_argmax, numpy=())
+ARGMIN = constant_of("argmin", evaluate_argmin, numpy=())
+ANY = constant_of("any", evaluate_any, numpy=())
+ALL = constant_of("all", evaluate_all, numpy=())
+COUNT_NONZERO = constant_of("count_nonzero", evaluate_count_nonzero, numpy=())
+
+
+@answers(np.argmax)
+def argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = UNSET) -> Any:
+    """Answer ``np.argmax``."""
+    return into(out, apply(ARGMAX, a, axis=axis, keepdims=flag(keepdims)))
+
+
+@answers(np.argmin)
+def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = UNSET) -> Any:
+    """Answer ``np.argmin``."""
+    return into(out, apply(ARGMIN, a, axis=axis, keepdims=flag(keepdims)))
+
+
+def ask(
+    operation: Operation, a: Any, axis: Any, out: Any, keepdims: Any, where: Any
+) -> Any:
+    """Return ``np.any`` or ``np.all``."""
+    how = {"axis": axes_of(axis, np.ndim(a)), "keepdims": flag(keepdims)}
+    operands = (a,) if selects_all(where) else (a, where)
+    return into(out, apply(operation, *operands, **how))
+
+
+@answers(np.any)
+def any_(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = UNSET,
+    *,
+    where: Any = UNSET,
+) -> Any:
+    """Answer ``np.any``."""
+    return ask(ANY, a, axis, out, keepdims, where)
+
+
+@answers(np.all)
+def all_(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    keepdims: Any = UNSET,
+    *,
+    where: Any = UNSET,
+) -> Any:
+    """Answer ``np.all``."""
+    return ask(ALL, a, axis, out, keepdims, where)
+
+
+@answers(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """Answer ``np.count_nonzero``."""
     axis = axes_of(axis, np.ndim(a))
-    result = apply(SUM, a, axis=axis, keepdims=bool(keepdims), dtype=dtype)
-    return result if isinstance(initial, int) and initial == 0 else result + initial
+    return apply(COUNT_NONZERO, a, axis=axis, keepdims=bool(keepdims))

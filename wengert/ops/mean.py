@@ -1,0 +1,260 @@
+"""Means, variances and what is made of them, by NumPy's own algorithms."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from wengert.core.operation import answers, apply, elementwise
+from wengert.ops.reduce import (
+    UNSET,
+    Axis,
+    as_array,
+    axes_of,
+    cast,
+    dtype_of,
+    flag,
+    into,
+    is_set,
+    selects_all,
+    sum,
+)
+
+DOUBLES = (np.dtype(np.float64), np.dtype(np.complex128))
+#: Integers up to here are exact in single precision.
+EXACT_SINGLE = 2**24
+
+
+def elements(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
+    """Return how many elements each mean is taken over."""
+    if selects_all(where):
+        sizes = a.shape if axis is None else [a.shape[k] for k in axis]  # type: ignore[union-attr]
+        return int(np.prod(sizes, dtype=np.int64))
+    where = np.broadcast_to(where, a.shape)
+    return np.sum(where, axis=axis, dtype=np.intp, keepdims=keepdims)
+
+
+def divide_by_count(total: Any, count: Any) -> Any:
+    """Return ``total / count`` in the dtype of the total, rounded once."""
+    dtype = total.dtype
+    if dtype in DOUBLES:
+        return np.divide(total, count)
+    if dtype == np.float32 and isinstance(count, int) and count <= EXACT_SINGLE:
+        return np.divide(total, count)
+    if isinstance(count, (int, float)):  # a Python number would take the dtype
+        count = np.intp(count) if isinstance(count, int) else np.float64(count)
+    return cast(np.divide(total, count), dtype)
+
+
+def dtype_of_mean(a: Any, dtype: Any, out: Any) -> Any:
+    """Return the dtype in which a mean is summed."""
+    if dtype is None and a.dtype.kind in "biu":
+        return np.dtype(np.float64)
+    return dtype_of(dtype, out)
+
+
+@answers(np.mean)
+def mean(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = UNSET,
+    *,
+    where: Any = UNSET,
+) -> Any:
+    """Answer ``np.mean``."""
+    a = as_array(a)
+    axis, keepdims = axes_of(axis, a.ndim), flag(keepdims)
+    count = elements(a, axis, keepdims, where)
+    if is_anywhere(count == 0):
+        warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=3)
+    summed = dtype_of_mean(a, dtype, out)
+    is_half = summed is None and a.dtype == np.float16
+    summed = np.dtype(np.float32) if is_half else summed
+    total = sum(a, axis=axis, dtype=summed, keepdims=keepdims, where=where)
+    result = divide_by_count(total, count)
+    return into(out, cast(result, a.dtype) if is_half else result)
+
+
+def is_anywhere(condition: Any) -> bool:
+    """Whether a condition, a bool or an array of them, holds anywhere."""
+    return condition if isinstance(condition, bool) else bool(np.any(condition))
+
+
+def degrees_of_freedom(ddof: Any, correction: Any) -> Any:
+    """Return what is subtracted from the count of a variance."""
+    if not is_set(correction):
+        return ddof
+    if ddof != 0:
+        raise ValueError("ddof and correction can't be provided simultaneously.")
+    return correction
+
+
+def squared_size(x: Any) -> Any:
+    """Return the square of the absolute value, as NumPy's variance has it."""
+    if x.dtype.kind == "c":
+        return np.add(np.square(np.real(x)), np.square(np.imag(x)))
+    return np.square(x)
+
+
+def variance(
+    a: Any,
+    axis: Any,
+    dtype: Any,
+    out: Any,
+    ddof: Any,
+    keepdims: Any,
+    where: Any,
+    mean: Any,
+    correction: Any,
+) -> Any:
+    """Return what ``np.var`` returns or writes into ``out``."""
+    a = as_array(a)
+    ddof = degrees_of_freedom(ddof, correction)
+    axis, keepdims = axes_of(axis, a.ndim), flag(keepdims)
+    count = elements(a, axis, keepdims, where)
+    if is_anywhere(ddof >= count):
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=4)
+    dtype = dtype_of_mean(a, dtype, None)
+    if not is_set(mean):
+        total = sum(a, axis=axis, dtype=dtype, keepdims=True, where=where)
+        each = count if isinstance(count, int) else np.reshape(count, total.shape)
+        mean = divide_by_count(total, each)
+    squares = squared_size(np.subtract(a, mean))
+    dtype = dtype_of(dtype, out)
+    if dtype is not None and dtype.kind == "c":
+        dtype = None
+    total = sum(squares, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    return divide_by_count(total, positive_part(count - ddof))
+
+
+def positive_part(count: Any) -> Any:
+    """Return a count, 0 where it is negative."""
+    if isinstance(count, (int, float)):
+        return count if count > 0 else 0
+    return np.maximum(count, 0)
+
+
+@answers(np.var)
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = UNSET,
+    *,
+    where: Any = UNSET,
+    mean: Any = UNSET,
+    correction: Any = UNSET,
+) -> Any:
+    """Answer ``np.var``."""
+    how = (ddof, keepdims, where, mean, correction)
+    return into(out, variance(a, axis, dtype, out, *how))
+
+
+#: The square root of a variance: flat where the variance is 0.
+ROOT_OF_VARIANCE = elementwise(
+    "root_of_variance",
+    np.sqrt,
+    (lambda y, x: np.where(y == 0, 0.0, 0.5 / np.where(y == 0, 1.0, y)),),
+    native="sqrt(x)",
+    domain=((0.2, 3.0),),
+    numpy=(),
+)
+
+
+@answers(np.std)
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = UNSET,
+    *,
+    where: Any = UNSET,
+    mean: Any = UNSET,
+    correction: Any = UNSET,
+) -> Any:
+    """Answer ``np.std``; its derivative is 0 where all elements are equal."""
+    how = (ddof, keepdims, where, mean, correction)
+    squared = variance(a, axis, dtype, out, *how)
+    return into(out, apply(ROOT_OF_VARIANCE, squared))
+
+
+def weights_along(weights: Any, a: Any, axis: Axis) -> Any:
+    """Return weights in a shape that broadcasts along the axes of `a`."""
+    weights = as_array(weights)
+    if a.shape == weights.shape:
+        return weights
+    if axis is None:
+        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+    if weights.shape != tuple(a.shape[k] for k in axis):  # type: ignore[union-attr]
+        raise ValueError(
+            "Shape of weights must be consistent with shape of a along specified axis."
+        )
+    order = sorted(range(len(axis)), key=lambda k: axis[k])  # type: ignore[arg-type,index]
+    shape = tuple(n if k in axis else 1 for k, n in enumerate(a.shape))  # type: ignore[operator]
+    return np.reshape(np.transpose(weights, order), shape)
+
+
+@answers(np.average)
+def average(
+    a: Any,
+    axis: Any = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: Any = UNSET,
+) -> Any:
+    """Answer ``np.average``."""
+    a = as_array(a)
+    if axis is not None:
+        axis = np.lib.array_utils.normalize_axis_tuple(axis, a.ndim, argname="axis")
+    if weights is None:
+        result = mean(a, axis, keepdims=keepdims)
+        scale = result.dtype.type(a.size / result.size)
+    else:
+        weights = weights_along(weights, a, axis)
+        dtypes = (a.dtype, weights.dtype)
+        is_whole = a.dtype.kind in "biu"
+        dtype = np.result_type(*dtypes, "f8") if is_whole else np.result_type(*dtypes)
+        scale = sum(weights, axis, dtype, keepdims=keepdims)
+        if np.any(scale == 0.0):
+            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+        products = np.multiply(cast(a, dtype), cast(weights, dtype))
+        result = np.divide(sum(products, axis, keepdims=keepdims), scale)
+    if not returned:
+        return result
+    if np.shape(scale) != result.shape:
+        scale = np.copy(np.broadcast_to(scale, result.shape))
+    return result, scale
+
+
+def neighbours(ndim: int, axis: int) -> tuple[Any, Any]:
+    """Return the keys of all elements but the first, and all but the last."""
+    before = (slice(None),) * np.lib.array_utils.normalize_axis_index(axis, ndim)
+    return (*before, slice(1, None)), (*before, slice(None, -1))
+
+
+@answers(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """Answer ``np.trapezoid``."""
+    y = as_array(y)
+    high, low = neighbours(y.ndim, axis)
+    step = dx
+    if x is not None:
+        x = as_array(x)
+        if x.ndim == 1:
+            step = np.subtract(x[1:], x[:-1])
+            shape = [1] * y.ndim
+            shape[axis] = step.shape[0]
+            step = np.reshape(step, shape)
+        else:
+            above, below = neighbours(x.ndim, axis)
+            step = np.subtract(x[above], x[below])
+    return sum(np.divide(np.multiply(step, np.add(y[high], y[low])), 2.0), axis)

@@ -1,0 +1,238 @@
+"""Medians, quantiles and percentiles: sorted elements and their interpolation.
+
+At ties the derivative follows the permutation of the sort.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from wengert.core.operation import answers
+from wengert.core.types import Recorded
+from wengert.errors import UnsupportedError, explain
+from wengert.ops.reduce import as_array, axes_of, flag, into, join_axes
+from wengert.ops.sort import take_along
+
+UNSET = np._NoValue
+
+
+def rows(a: Any, axis: Any) -> tuple[Any, Any]:
+    """Return an array with the reduced axes joined last, and the axes."""
+    a = as_array(a)
+    axis = axes_of(axis, a.ndim)
+    return join_axes(a, axis), axis
+
+
+def at_last(x: Any, place: Any) -> Any:
+    """Return the elements at a place, or at places, of the last axis."""
+    return x[(*(slice(None),) * (x.ndim - 1), place)]
+
+
+def keep(result: Any, a: Any, axis: Any, keepdims: Any, lead: int = 0) -> Any:
+    """Return a result with the reduced axes kept as 1 where asked for."""
+    if not flag(keepdims):
+        return result
+    shape = np.shape(a)
+    kept = tuple(1 if axis is None or k in axis else n for k, n in enumerate(shape))
+    return np.reshape(result, (*np.shape(result)[:lead], *kept))
+
+
+@answers(np.median)
+def median(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    keepdims: Any = False,
+) -> Any:
+    """Answer ``np.median``."""
+    joined, axes = rows(a, axis)
+    count = joined.shape[-1]
+    if count == 0:
+        return into(out, keep(np.mean(joined, axis=-1), a, axes, keepdims))
+    kth = [count // 2 - 1, count // 2] if count % 2 == 0 else [(count - 1) // 2]
+    can_be_nan = joined.dtype.kind in "fc"
+    part = np.partition(joined, [*kth, -1] if can_be_nan else kth, axis=-1)
+    result = np.mean(at_last(part, slice(kth[0], kth[-1] + 1)), axis=-1)
+    if can_be_nan:
+        last = at_last(part, -1)
+        result = np.where(np.isnan(last), last, result)
+    return into(out, keep(result, a, axes, keepdims))
+
+
+@answers(np.nanmedian)
+def nanmedian(
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    overwrite_input: bool = False,
+    keepdims: Any = UNSET,
+) -> Any:
+    """Answer ``np.nanmedian``; the positions of the middle elements are data."""
+    joined, axes = rows(a, axis)
+    if joined.dtype.kind not in "fc" or joined.shape[-1] == 0:
+        return median(a, axis, out, overwrite_input, keepdims)
+    ordered = np.sort(joined, axis=-1)
+    count = np.sum(np.logical_not(np.isnan(joined)), axis=-1, keepdims=True)
+    if np.any(count == 0):
+        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)
+    last, size = ordered.ndim - 1, joined.shape[-1]
+    low = take_along(ordered, np.maximum((count - 1) // 2, 0), last)
+    high = take_along(ordered, np.minimum(count // 2, size - 1), last)
+    middle = np.where(count % 2 == 1, low, np.divide(np.add(low, high), 2))
+    return into(out, keep(at_last(middle, 0), a, axes, keepdims))
+
+
+# Quantiles
+
+
+def virtual_place(method: str, count: Any, q: Any) -> tuple[Any, Any, Any]:
+    """Return lower place, upper place and weight of the upper of a quantile."""
+    methods = np.lib._function_base_impl._QuantileMethods  # type: ignore[attr-defined]
+    if method not in methods:
+        raise ValueError(
+            f"{method!r} is not a valid method. Use one of: {list(methods)}"
+        )
+    properties = methods[method]
+    place = np.positive(properties["get_virtual_index"](count, q))
+    is_whole = method == "linear" and place.dtype.kind in "iu"
+    if properties["fix_gamma"] is None or is_whole:
+        place = place.astype(np.intp)
+        return place, place, None
+    low = np.floor(place)
+    high = low + 1
+    above, below = place >= count - 1, place < 0
+    low, high = np.where(above, -1, low), np.where(above, -1, high)
+    low, high = np.where(below, 0, low), np.where(below, 0, high)
+    gamma = np.positive(properties["fix_gamma"](place - low, place))
+    places = low.astype(np.intp)[()], high.astype(np.intp)[()]
+    return *places, gamma.astype(place.dtype)
+
+
+def interpolate(low: Any, high: Any, weight: Any, is_weak: bool) -> Any:
+    """Return the value between two elements, as NumPy rounds it."""
+    step, rest = np.subtract(high, low), 1 - weight
+    if is_weak and not isinstance(weight, float):
+        weight, rest = np.astype(weight, step.dtype), np.astype(rest, step.dtype)
+    rising = np.add(low, np.multiply(step, weight))
+    falling = np.subtract(high, np.multiply(step, rest))
+    return np.where(weight >= 0.5, falling, rising)
+
+
+def check_plain(q: Any, weights: Any, a: Any) -> None:
+    """Raise for what is not recorded of a quantile's arguments."""
+    if a.dtype.kind == "c":
+        raise TypeError("a must be an array of real numbers")
+    if weights is not None:
+        raise UnsupportedError(
+            explain(
+                "np.quantile with weights",
+                "weighted quantiles are not recorded",
+                "np.sort, np.cumsum of the sorted weights and np.searchsorted",
+            )
+        )
+    if isinstance(q, Recorded):
+        raise UnsupportedError(
+            explain(
+                "np.quantile with a recorded q",
+                "the place of the quantile must be known while recording",
+                "wengert.stop_gradient is not enough: pass q as a plain number, or "
+                "interpolate np.sort(x) with np.interp",
+            )
+        )
+
+
+def quantiles(
+    a: Any, q: Any, axis: Any, out: Any, method: str, keepdims: Any, is_weak: bool
+) -> Any:
+    """Return quantiles of plain probabilities."""
+    joined, axes = rows(a, axis)
+    low, high, weight = virtual_place(method, joined.shape[-1], q)
+    ordered = np.sort(joined, axis=-1)
+    result = at_last(ordered, low)
+    if weight is not None:
+        weight = float(weight) if is_weak else weight
+        result = interpolate(result, at_last(ordered, high), weight, is_weak)
+    result = leading(result, q.ndim)
+    if joined.dtype.kind == "f":
+        last = at_last(ordered, -1)
+        result = np.where(np.isnan(last), last, result)
+    return into(out, keep(result, a, axes, keepdims, q.ndim))
+
+
+def leading(result: Any, count: int) -> Any:
+    """Return an array with its last `count` axes in front."""
+    ndim = np.ndim(result)
+    if count == 0 or ndim == count:
+        return result
+    order = (*range(ndim - count, ndim), *range(ndim - count))
+    return np.transpose(result, order)
+
+
+def nanquantiles(
+    a: Any, q: Any, axis: Any, out: Any, method: str, keepdims: Any, is_weak: bool
+) -> Any:
+    """Return quantiles of what is not NaN; the places are data."""
+    if method != "linear":
+        raise UnsupportedError(
+            explain(
+                f"np.nanquantile with method={method!r}",
+                "only the linear method is recorded where NaNs are left out",
+                "method='linear', or np.quantile of the elements that are not NaN",
+            )
+        )
+    joined, axes = rows(a, axis)
+    ordered = np.sort(joined, axis=-1)
+    count = np.sum(np.logical_not(np.isnan(joined)), axis=-1, keepdims=True)
+    if np.any(count == 0):
+        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=4)
+    place = np.maximum(np.multiply(count - 1, np.reshape(q, (-1,))), 0)
+    low = np.astype(np.floor(place), np.intp)
+    high = np.minimum(low + 1, np.maximum(count - 1, 0))
+    weight = place - low
+    last = ordered.ndim - 1
+    ends = take_along(ordered, low, last), take_along(ordered, high, last)
+    result = interpolate(*ends, weight, is_weak)
+    if q.ndim == 0:
+        result = at_last(result, 0)
+    else:
+        result = leading(result, 1)
+        result = np.reshape(result, (*q.shape, *result.shape[1:]))
+    return into(out, keep(result, a, axes, keepdims, q.ndim))
+
+
+def answer_quantile(function: Any, scale: Any, skips_nan: bool) -> None:
+    """Answer one of NumPy's four functions of quantiles."""
+
+    @answers(function)
+    def answer(
+        a: Any,
+        q: Any,
+        axis: Any = None,
+        out: Any = None,
+        overwrite_input: bool = False,
+        method: str = "linear",
+        keepdims: Any = UNSET,
+        *,
+        weights: Any = None,
+    ) -> Any:
+        a = as_array(a)
+        check_plain(q, weights, a)
+        is_weak = type(q) in (int, float)
+        q = np.positive(q) if scale is None else np.true_divide(q, scale)
+        if np.any(q < 0) or np.any(q > 1):
+            raise ValueError("Quantiles must be in the range [0, 1]")
+        find = nanquantiles if skips_nan and a.dtype.kind == "f" else quantiles
+        return find(a, q, axis, out, method, keepdims, is_weak)
+
+
+for _function, _scale, _skips_nan in (
+    (np.quantile, None, False),
+    (np.percentile, 100, False),
+    (np.nanquantile, None, True),
+    (np.nanpercentile, 100, True),
+):
+    answer_quantile(_function, _scale, _skips_nan)

@@ -1,0 +1,403 @@
+"""Sorting, searching and counting.
+
+A sorted array follows its permutation: among equal elements the first in the operand
+comes first.  Positions and counts are data, which no derivative passes through.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from wengert.core.operation import answers, apply, constant_of, general
+from wengert.core.types import Recorded
+from wengert.errors import UnsupportedError, explain
+from wengert.ops.index import GETITEM, Placeholder
+from wengert.ops.reduce import as_array
+
+normalize = np.lib.array_utils.normalize_axis_index
+
+
+# The permutation, and what it does to tangents and gradients
+
+
+def grid(shape: tuple[int, ...], axis: int, places: Any) -> tuple[Any, ...]:
+    """Return the index arrays that take `places` along an axis."""
+    ndim = len(shape)
+    open_grid = [
+        np.reshape(np.arange(n), tuple(n if j == k else 1 for j in range(ndim)))
+        for k, n in enumerate(shape)
+    ]
+    open_grid[axis] = places
+    return tuple(open_grid)
+
+
+def take_along(x: Any, places: Any, axis: int) -> Any:
+    """Return the elements of `x` at the places along an axis."""
+    key = tuple(Placeholder(k) for k in range(x.ndim))
+    return apply(GETITEM, x, *grid(x.shape, axis, places), key=key)
+
+
+def order_of(x: Any, axis: int) -> Any:
+    """Return the stable order of the elements along an axis."""
+    return apply(ARGSORT, x, axis=axis, kind="stable")
+
+
+def sort_jvp(tangents: Any, y: Any, x: Any, *, axis: int, kind: str) -> Any:
+    """Return the tangents in the order of the elements."""
+    return take_along(tangents[0], order_of(x, axis), axis)
+
+
+def sort_vjp(g: Any, y: Any, x: Any, *, axis: int, kind: str) -> Any:
+    """Return the gradients put back where the elements came from."""
+    return (take_along(g, order_of(order_of(x, axis), axis), axis),)
+
+
+def evaluate_sort(x: Any, *, axis: int, kind: str) -> Any:
+    """Return ``np.sort``."""
+    return np.sort(x, axis=axis, kind=kind)  # type: ignore[call-overload]
+
+
+def evaluate_argsort(x: Any, *, axis: int, kind: str) -> Any:
+    """Return ``np.argsort``."""
+    return np.argsort(x, axis=axis, kind=kind)  # type: ignore[arg-type]
+
+
+SORT = general("sort", evaluate_sort, jvp=sort_jvp, vjp=sort_vjp, reads=(True,))
+ARGSORT = constant_of("argsort", evaluate_argsort, numpy=())
+
+
+def prepare(a: Any, axis: Any) -> tuple[Any, int]:
+    """Return an array and its axis; all elements in a row without one."""
+    a = as_array(a)
+    if axis is None:
+        return np.reshape(a, (-1,)), 0
+    return a, normalize(axis, a.ndim)
+
+
+def kind_of(kind: Any, order: Any, stable: Any) -> str:
+    """Return the kind of sort asked for."""
+    if order is not None:
+        raise UnsupportedError(
+            explain(
+                f"a sort with order={order!r}",
+                "recorded arrays have no fields",
+                "sort the fields' arrays with np.lexsort",
+            )
+        )
+    return "stable" if stable else (kind or "quicksort")
+
+
+@answers(np.sort)
+def sort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    """Answer ``np.sort``."""
+    a, axis = prepare(a, axis)
+    return apply(SORT, a, axis=axis, kind=kind_of(kind, order, stable))
+
+
+@answers(np.argsort)
+def argsort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    """Answer ``np.argsort``."""
+    if np.ndim(a) == 0 and axis is not None:
+        axis = None
+    a, axis = prepare(a, axis)
+    return apply(ARGSORT, a, axis=axis, kind=kind_of(kind, order, stable))
+
+
+# Partitions
+
+
+def source_of(x: Any, y: Any, axis: int) -> Any:
+    """Return where each element of a rearrangement `y` of `x` came from."""
+    rank = order_of(order_of(y, axis), axis)
+    return take_along(order_of(x, axis), rank, axis)
+
+
+def partition_jvp(tangents: Any, y: Any, x: Any, *, kth: Any, axis: int) -> Any:
+    """Return the tangents rearranged as the elements were."""
+    return take_along(tangents[0], source_of(x, y, axis), axis)
+
+
+def partition_vjp(g: Any, y: Any, x: Any, *, kth: Any, axis: int) -> Any:
+    """Return the gradients put back where the elements came from."""
+    return (take_along(g, source_of(y, x, axis), axis),)
+
+
+def evaluate_partition(x: Any, *, kth: Any, axis: int) -> Any:
+    """Return ``np.partition``."""
+    return np.partition(x, kth, axis=axis)
+
+
+def evaluate_argpartition(x: Any, *, kth: Any, axis: int) -> Any:
+    """Return ``np.argpartition``."""
+    return np.argpartition(x, kth, axis=axis)
+
+
+PARTITION = general(
+    "partition",
+    evaluate_partition,
+    jvp=partition_jvp,
+    vjp=partition_vjp,
+    reads=(True,),
+)
+ARGPARTITION = constant_of("argpartition", evaluate_argpartition, numpy=())
+
+
+def places_of(kth: Any) -> Any:
+    """Return ``kth`` as plain data."""
+    if np.ndim(kth) == 0:
+        return operator.index(kth)
+    return tuple(operator.index(k) for k in kth)
+
+
+@answers(np.partition)
+def partition(
+    a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
+) -> Any:
+    """Answer ``np.partition``."""
+    kind_of(kind, order, None)
+    a, axis = prepare(a, axis)
+    return apply(PARTITION, a, kth=places_of(kth), axis=axis)
+
+
+@answers(np.argpartition)
+def argpartition(
+    a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
+) -> Any:
+    """Answer ``np.argpartition``."""
+    kind_of(kind, order, None)
+    a, axis = prepare(a, axis)
+    return apply(ARGPARTITION, a, kth=places_of(kth), axis=axis)
+
+
+# Positions
+
+
+def evaluate_lexsort(*columns: Any, axis: int) -> Any:
+    """Return ``np.lexsort``."""
+    return np.lexsort(columns, axis=axis)
+
+
+def evaluate_searchsorted(a: Any, v: Any, *sorter: Any, side: str) -> Any:
+    """Return ``np.searchsorted``."""
+    return np.searchsorted(a, v, side, *sorter)  # type: ignore[call-overload]
+
+
+def evaluate_digitize(x: Any, bins: Any, *, right: bool) -> Any:
+    """Return ``np.digitize``."""
+    return np.digitize(x, bins, right=right)
+
+
+def evaluate_nonzero(x: Any) -> Any:
+    """Return ``np.nonzero``."""
+    return tuple(np.nonzero(x))
+
+
+LEXSORT = constant_of("lexsort", evaluate_lexsort, numpy=())
+SEARCHSORTED = constant_of("searchsorted", evaluate_searchsorted, numpy=())
+DIGITIZE = constant_of("digitize", evaluate_digitize, numpy=())
+NONZERO = constant_of("nonzero", evaluate_nonzero, numpy=())
+
+
+@answers(np.lexsort)
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    """Answer ``np.lexsort``."""
+    columns = [keys[k] for k in range(len(keys))]
+    return apply(LEXSORT, *(as_array(column) for column in columns), axis=axis)
+
+
+@answers(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """Answer ``np.searchsorted``."""
+    operands = (a, v) if sorter is None else (a, v, sorter)
+    return apply(SEARCHSORTED, *operands, side=side)
+
+
+@answers(np.digitize)
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """Answer ``np.digitize``."""
+    return apply(DIGITIZE, as_array(x), as_array(bins), right=bool(right))
+
+
+@answers(np.nonzero)
+def nonzero(a: Any) -> Any:
+    """Answer ``np.nonzero``; the count is guarded, the positions are data."""
+    operator.index(np.count_nonzero(a))
+    return apply(NONZERO, a)
+
+
+@answers(np.flatnonzero)
+def flatnonzero(a: Any) -> Any:
+    """Answer ``np.flatnonzero``."""
+    return nonzero(np.reshape(a, (-1,)))[0]
+
+
+@answers(np.argwhere)
+def argwhere(a: Any) -> Any:
+    """Answer ``np.argwhere``."""
+    if np.ndim(a) == 0:
+        return argwhere(np.reshape(a, (1,)))[:, :0]
+    columns = [np.reshape(column, (-1, 1)) for column in nonzero(a)]
+    return np.concatenate(columns, axis=1)
+
+
+# Distinct elements
+
+
+def evaluate_unique(x: Any, *, axis: int | None, equal_nan: bool) -> Any:
+    """Return first positions, inverse and counts of ``np.unique``."""
+    found = np.unique(
+        x,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+        axis=axis,
+        equal_nan=equal_nan,
+    )
+    return tuple(found[1:])
+
+
+def evaluate_count_unique(x: Any, *, axis: int | None, equal_nan: bool) -> Any:
+    """Return the number of distinct elements."""
+    return np.intp(evaluate_unique(x, axis=axis, equal_nan=equal_nan)[0].size)
+
+
+UNIQUE = constant_of("unique", evaluate_unique, results=3, numpy=())
+COUNT_UNIQUE = constant_of("count_unique", evaluate_count_unique, numpy=())
+
+
+def find_unique(a: Any, axis: int | None, equal_nan: bool) -> tuple[Any, Any, Any, Any]:
+    """Return the distinct elements, first positions, inverse and counts.
+
+    Their number is guarded; the values are those at the first positions.
+    """
+    a = as_array(a)
+    axis = None if axis is None else normalize(axis, a.ndim)
+    operator.index(apply(COUNT_UNIQUE, a, axis=axis, equal_nan=equal_nan))
+    index, inverse, counts = apply(UNIQUE, a, axis=axis, equal_nan=equal_nan)
+    if axis is None:
+        values = np.reshape(a, (-1,))[index]
+    else:
+        values = a[(*(slice(None),) * axis, index)]
+    return values, index, inverse, counts
+
+
+@answers(np.unique)
+def unique(
+    ar: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
+    """Answer ``np.unique``; the elements are always sorted."""
+    values, *others = find_unique(ar, axis, bool(equal_nan))
+    asked = (return_index, return_inverse, return_counts)
+    chosen = [part for part, is_asked in zip(others, asked, strict=True) if is_asked]
+    return (values, *chosen) if chosen else values
+
+
+@answers(np.unique_values)
+def unique_values(x: Any, /) -> Any:
+    """Answer ``np.unique_values``; the elements are sorted."""
+    return find_unique(x, None, False)[0]
+
+
+# Counts
+
+
+def evaluate_bincount(x: Any, weights: Any, *, minlength: int) -> Any:
+    """Return ``np.bincount`` with weights."""
+    return np.bincount(x, weights, minlength)
+
+
+def bincount_jvp(
+    tangents: Any, result: Any, x: Any, weights: Any, *, minlength: int
+) -> Any:
+    """Return the sums of the weights' tangents."""
+    return apply(BINCOUNT, x, tangents[1], minlength=minlength)
+
+
+def bincount_vjp(g: Any, result: Any, x: Any, weights: Any, *, minlength: int) -> Any:
+    """Return the gradient of the bin that each weight went to."""
+    return None, apply(GETITEM, g, x, key=(Placeholder(0),))
+
+
+def evaluate_tally(x: Any, *, minlength: int) -> Any:
+    """Return ``np.bincount`` without weights."""
+    return np.bincount(x, minlength=minlength)
+
+
+BINCOUNT = general(
+    "bincount",
+    evaluate_bincount,
+    jvp=bincount_jvp,
+    vjp=bincount_vjp,
+    reads=(True, False),
+)
+TALLY = constant_of("tally", evaluate_tally, numpy=())
+
+
+@answers(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
+    """Answer ``np.bincount``; the length of the result is guarded."""
+    x, length = as_array(x), operator.index(minlength)
+    if isinstance(x, Recorded) and x.size:  # type: ignore[attr-defined]
+        length = max(length, operator.index(np.max(x)) + 1)  # type: ignore[call-overload]
+    if weights is None:
+        return apply(TALLY, x, minlength=length)
+    return apply(BINCOUNT, x, as_array(weights), minlength=length)
+
+
+def evaluate_histogram(x: Any, *bins: Any, count: Any, range: Any) -> Any:
+    """Return ``np.histogram``: counts and edges."""
+    return tuple(np.histogram(x, bins[0] if bins else count, range=range))
+
+
+HISTOGRAM = constant_of("histogram", evaluate_histogram, results=2, numpy=())
+
+
+@answers(np.histogram)
+def histogram(
+    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """Answer ``np.histogram``: counts are data, edges follow the extremes."""
+    if weights is not None:
+        raise UnsupportedError(
+            explain(
+                "np.histogram with weights",
+                "its counts would have a derivative by the weights",
+                "np.bincount(np.digitize(x, edges), weights)",
+            )
+        )
+    a = as_array(a)
+    span = None if range is None else tuple(float(bound) for bound in range)
+    if isinstance(bins, str) or np.ndim(bins) == 0:
+        count = bins if isinstance(bins, str) else operator.index(bins)
+        tally, edges = apply(HISTOGRAM, a, count=count, range=span)
+        if span is None and a.size:
+            edges = between_extremes(a, edges)
+    else:
+        bins = as_array(bins)
+        tally, edges = apply(HISTOGRAM, a, bins, count=None, range=span)[0], bins
+    if density:
+        widths = np.astype(np.subtract(edges[1:], edges[:-1]), np.float64)
+        tally = np.divide(np.divide(tally, widths), np.sum(tally))
+    return tally, edges
+
+
+def between_extremes(a: Any, edges: Any) -> Any:
+    """Return the edges as equal steps between the least and the greatest element."""
+    low, high = np.min(a), np.max(a)
+    is_flat = low == high
+    low, high = np.where(is_flat, low - 0.5, low), np.where(is_flat, high + 0.5, high)
+    return np.linspace(low, high, edges.size, dtype=edges.dtype)
