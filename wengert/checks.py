@@ -502,7 +502,7 @@ def differences(
     """Return central differences at h, h/2 and h/4, extrapolated twice.
 
     The error is what the last extrapolation changed (it is far better than that), and
-    the roundings of the values divided by the smallest step.
+    the roundings of the values divided by the step.
     """
     slopes, size = [], 0.0
     h = eps * max(1.0, norm(leaves[k]))
@@ -516,7 +516,7 @@ def differences(
         first = (4 * middle - coarse) / 3
         second = (4 * fine - middle) / 3
         last = (16 * second - first) / 15
-        rounding = 30 * EPS * size / h
+        rounding = 100 * EPS * size / h  # a value is good to a hundred roundings
         error = largest_difference(last, second) + rounding
         check_reliable(error, max(norm(last), size))
         values.append(last)

@@ -2,7 +2,8 @@
 
 An example is a call in plain NumPy and its operands.  An elementwise operation, and an
 operation that is not differentiable, has examples as soon as it states its domain; all
-others are entered here, ``example(name, function, *operands)``.  An operand is an array
+others are entered here, ``example(name, function, *operands)``, and so is every
+answered NumPy function that is made of other operations.  An operand is an array
 or a number, or a draw: a function of a random generator (`normal(2, 3)`).
 """
 
@@ -15,6 +16,7 @@ from zlib import crc32
 
 import numpy as np
 
+from wengert import jvp, stop_gradient
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 
 Function = Callable[..., Any]
@@ -33,7 +35,7 @@ class Example:
     label : str
         What distinguishes it among the examples of the operation.
     order : int
-        Up to which order of derivatives it is judged.
+        Up to which order of derivatives it is judged; 0 where none passes on purpose.
     """
 
     operation: str
@@ -127,7 +129,7 @@ def call(operation: Operation) -> Function:
 
 
 def elementwise_example(operation: Operation) -> Example:
-    """Return the example of an operation that states its domain: broadcasting shapes."""
+    """Return the example of an operation that states its domain: broadcast."""
     shapes = ((2, 3),) if len(operation.domain) == 1 else ((2, 1, 3), (2, 1), (3,))
     draws = tuple(
         domain_draw(domain, *shape)
@@ -150,17 +152,23 @@ def examples() -> list[Example]:
     return found
 
 
-#: Operations that only the recording itself writes; test_tape and test_record judge them.
+#: Operations that only the recording itself writes.
 BY_RECORDING = {"input", "constant", "guard", "identity"}
 
 # Arithmetic, powers, signs: what a domain does not say
 
 INTEGERS = np.array([[3, 5, 0], [6, 2, 9]])
 OTHER_INTEGERS = np.array([1, 2, 4])
-for (
-    _name
-) in "bitwise_and bitwise_or bitwise_xor left_shift right_shift gcd lcm".split():
-    example(_name, getattr(np, _name), INTEGERS, OTHER_INTEGERS)
+for _ufunc in (
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+    np.left_shift,
+    np.right_shift,
+    np.gcd,
+    np.lcm,
+):
+    example(_ufunc.__name__, _ufunc, INTEGERS, OTHER_INTEGERS)
 example("invert", np.invert, INTEGERS)
 example("bitwise_count", np.bitwise_count, INTEGERS)
 example("ldexp", lambda x: np.ldexp(x, np.array([1, -2, 0])), normal(2, 3))
@@ -169,7 +177,7 @@ example("power", lambda x: x**3, normal(2, 3), label="cube")
 example("power", lambda x: x**-2, positive(3), label="inverse_square")
 example("power", lambda x: 2.0**x, normal(3), label="of_two")
 example("power", lambda x: x ** np.array([0, 1, 2]), normal(2, 3), label="integers")
-example("stop_gradient", lambda x: __import__("wengert").stop_gradient(x), normal(3))
+example("stop_gradient", lambda x: stop_gradient(x), normal(3), order=0)
 
 example("modf", np.modf, normal(2, 3))
 example("conjugate", np.conjugate, complex_normal(2, 3))
@@ -295,3 +303,265 @@ example("convolve", lambda x, y: np.convolve(x, y, "same"), normal(5), normal(3)
 
 example("where", lambda x, y: np.where(MASK, x, y), normal(2, 3), normal(3))
 example("where", lambda x: np.where(x > 0, x, 0.0), distinct(2, 3), label="number")
+example("choose", lambda x, y: np.choose(INTEGERS % 2, (x, y)), normal(2, 3), normal(3))
+example("clip", lambda x: np.clip(x, -0.5, 0.5), distinct(2, 3))
+example(
+    "clip",
+    lambda x, a: np.clip(x, a, a + 0.7),
+    distinct(2, 3),
+    normal(3),
+    label="moving",
+)
+example(
+    "minimum", lambda x, a: np.clip(x, None, a), normal(2, 3), normal(), label="clip"
+)
+example("select", lambda x: np.select([x > 1, x > 0], [x**2, x], -x), distinct(2, 3))
+example(
+    "piecewise",
+    lambda x: np.piecewise(x, [x < 0, x >= 0], [-1, lambda x: x**2]),
+    distinct(6),
+)
+example("extract", lambda x: np.extract(MASK, x), normal(2, 3))
+example("compress", lambda x: np.compress([True, False, True], x, axis=1), normal(2, 3))
+example("take", lambda x: np.take(x, [0, 2, 0], axis=1), normal(2, 3))
+example("take", lambda x: np.take(x, [0, 7], mode="clip"), normal(2, 3), label="clip")
+example(
+    "take_along_axis",
+    lambda x: np.take_along_axis(x, np.array([[0, 2], [1, 1]]), axis=1),
+    normal(2, 3),
+)
+example("nan_to_num", lambda x: np.nan_to_num(x), normal(2, 3))
+example("sort", lambda x: np.sort(x, axis=0), distinct(3, 2))
+example("sort", lambda x: np.sort(x, axis=None), distinct(3, 2), label="flat")
+example("partition", lambda x: np.partition(x, 2), distinct(5))
+example("argsort", lambda x: np.argsort(x, axis=1), distinct(2, 3))
+example("argpartition", lambda x: np.argpartition(x, 2), distinct(5))
+example("count_unique", lambda x: np.unique(x, return_counts=True)[1], distinct(4))
+example("tally", lambda x: np.bincount(np.argsort(x)), distinct(4))
+example("divmod", np.divmod, normal(2, 3), positive(3))
+example("lexsort", lambda x: np.lexsort((x[0], x[1])), distinct(2, 4))
+example(
+    "searchsorted", lambda x: np.searchsorted(np.array([-0.4, 0.1]), x), distinct(3)
+)
+example("digitize", lambda x: np.digitize(x, np.array([-0.4, 0.1])), distinct(3))
+example("nonzero", lambda x: np.nonzero(x > 0), distinct(3, 2))
+example("flatnonzero", lambda x: np.flatnonzero(x > 0), distinct(3, 2))
+example("argwhere", lambda x: np.argwhere(x > 0), distinct(3, 2))
+example("unique", lambda x: np.unique(x), distinct(4))
+example(
+    "unique",
+    lambda x: np.unique(x, return_inverse=True)[1],
+    distinct(4),
+    label="inverse",
+)
+example("unique_values", lambda x: np.unique_values(x), distinct(4))
+example("bincount", lambda w: np.bincount([0, 2, 2], w), normal(3))
+example("histogram", lambda x: np.histogram(x, 3)[0], distinct(5))
+example(
+    "interval",
+    lambda x: np.interp(x, [0.0, 1.0, 2.0], [1.0, 3.0, 2.0]),
+    uniform(0.1, 0.9, 3),
+)
+example(
+    "interp",
+    lambda x, y: np.interp(x, np.array([0.0, 1.0, 2.0]), y),
+    uniform(1.1, 1.9, 4),
+    normal(3),
+)
+example("isclose", lambda x, y: np.isclose(x, y), normal(3), normal(3))
+
+# Along an axis
+
+example("cumsum", lambda x: np.cumsum(x, axis=1), normal(2, 3))
+example("cumsum", lambda x: np.cumsum(x), normal(2, 3), label="flat")
+example("cumprod", lambda x: np.cumprod(x, axis=0), normal(3, 2))
+example("cumprod", lambda x: np.cumprod(x), positive(4), label="flat")
+example("recurrence", lambda x: jvp(np.cumprod, (x,), (x**2,))[1], positive(4))
+for _ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
+    example(f"{_ufunc.__name__}_accumulate", _ufunc.accumulate, distinct(5))
+example("cumulative_sum", lambda x: np.cumulative_sum(x, axis=0), normal(3, 2))
+example("cumulative_prod", lambda x: np.cumulative_prod(x, axis=0), normal(3, 2))
+example("nancumsum", lambda x: np.nancumsum(x, axis=0), normal(3, 2))
+example("nancumprod", lambda x: np.nancumprod(x, axis=0), normal(3, 2))
+example("diff", lambda x: np.diff(x, 2, axis=0), normal(4, 2))
+example("ediff1d", lambda x: np.ediff1d(x, to_end=x[:2]), normal(4))
+example("gradient", lambda x: np.gradient(x, 0.5, axis=0), normal(4, 2))
+example("trapezoid", lambda y, x: np.trapezoid(y, x), normal(2, 4), normal(4))
+example("unwrap", lambda x: np.unwrap(x), uniform(-9, 9, 5))
+
+# Statistics
+
+example("mean", lambda x: np.mean(x, axis=0), normal(3, 2))
+example("mean", lambda x: np.mean(x), single(normal(3, 2)), label="single")
+example(
+    "average", lambda x, w: np.average(x, axis=1, weights=w), normal(2, 3), positive(3)
+)
+example("var", lambda x: np.var(x, axis=1, ddof=1), normal(2, 3))
+example("var", lambda x: np.var(x), complex_normal(3), label="complex")
+example("std", lambda x: np.std(x, axis=0), normal(3, 2))
+example("median", lambda x: np.median(x, axis=1), distinct(2, 4))
+example("quantile", lambda x: np.quantile(x, 0.3, axis=0), distinct(4, 2))
+example("quantile", lambda x: np.quantile(x, [0.2, 0.7]), distinct(5), label="several")
+example("percentile", lambda x: np.percentile(x, 40.0), distinct(5))
+example("ptp", lambda x: np.ptp(x, axis=1), distinct(2, 3))
+example("cov", lambda x: np.cov(x), normal(2, 5))
+example("corrcoef", lambda x: np.corrcoef(x), normal(2, 5))
+WITH_NAN = np.array([[0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, np.nan]])
+for _function in (
+    np.nanmean,
+    np.nanvar,
+    np.nanstd,
+    np.nansum,
+    np.nanprod,
+    np.nanmedian,
+):
+    example(
+        _function.__name__,
+        lambda x, _function=_function: _function(x + WITH_NAN, axis=1),
+        distinct(2, 4),
+    )
+example(
+    "nanquantile", lambda x: np.nanquantile(x + WITH_NAN, 0.3, axis=1), distinct(2, 4)
+)
+example(
+    "nanpercentile",
+    lambda x: np.nanpercentile(x + WITH_NAN, 30, axis=1),
+    distinct(2, 4),
+)
+example("nanargmax", lambda x: np.nanargmax(x + WITH_NAN, axis=1), distinct(2, 4))
+example("nanargmin", lambda x: np.nanargmin(x + WITH_NAN, axis=1), distinct(2, 4))
+example("amax", lambda x: np.amax(x, axis=0), distinct(2, 3))
+example("amin", lambda x: np.amin(x, axis=0), distinct(2, 3))
+
+# Shapes made of other shapes
+
+example("append", lambda x, y: np.append(x, y), normal(2), normal(3))
+example("array_split", lambda x: np.array_split(x, 3), normal(5))
+example("split", lambda x: np.split(x, [1, 2], axis=1), normal(2, 4))
+example("hsplit", lambda x: np.hsplit(x, 2), normal(2, 4))
+example("vsplit", lambda x: np.vsplit(x, 2), normal(2, 4))
+example("dsplit", lambda x: np.dsplit(x, 2), normal(1, 2, 4))
+example("unstack", lambda x: np.unstack(x, axis=1), normal(2, 3))
+example("atleast_1d", lambda x: np.atleast_1d(x), normal())
+example("atleast_2d", lambda x: np.atleast_2d(x), normal(3))
+example("atleast_3d", lambda x: np.atleast_3d(x), normal(3))
+example("block", lambda x, y: np.block([[x, y], [y, x]]), normal(2, 2), normal(2, 2))
+example(
+    "broadcast_arrays", lambda x, y: np.broadcast_arrays(x, y), normal(2, 1), normal(3)
+)
+example("column_stack", lambda x, y: np.column_stack([x, y]), normal(3), normal(3, 2))
+example("hstack", lambda x, y: np.hstack([x, y]), normal(3), normal(2))
+example("vstack", lambda x, y: np.vstack([x, y]), normal(3), normal(2, 3))
+example("dstack", lambda x, y: np.dstack([x, y]), normal(2, 3), normal(2, 3))
+example("delete", lambda x: np.delete(x, [0, 2]), normal(4))
+example("insert", lambda x, y: np.insert(x, 1, y), normal(4), normal())
+example("diag", lambda x: np.diag(x), normal(3))
+example("diag", lambda x: np.diag(x, 1), normal(3, 3), label="of_matrix")
+example("diagflat", lambda x: np.diagflat(x, 1), normal(2, 2))
+example("expand_dims", lambda x: np.expand_dims(x, (0, 2)), normal(3))
+example("flip", lambda x: np.flip(x, 1), normal(2, 3))
+example("fliplr", lambda x: np.fliplr(x), normal(2, 3))
+example("flipud", lambda x: np.flipud(x), normal(2, 3))
+example("matrix_transpose", lambda x: np.matrix_transpose(x), normal(2, 2, 3))
+example("meshgrid", lambda x, y: np.meshgrid(x, y), normal(2), normal(3))
+example("moveaxis", lambda x: np.moveaxis(x, 0, -1), normal(2, 3, 2))
+example("rollaxis", lambda x: np.rollaxis(x, 2), normal(2, 3, 2))
+example("swapaxes", lambda x: np.swapaxes(x, 0, 1), normal(2, 3))
+example("pad", lambda x: np.pad(x, ((1, 0), (0, 2))), normal(2, 3))
+example("pad", lambda x: np.pad(x, 2, mode="reflect"), normal(4), label="reflect")
+example("pad", lambda x: np.pad(x, 2, mode="wrap"), normal(4), label="wrap")
+example("pad", lambda x: np.pad(x, 1, mode="edge"), normal(2, 3), label="edge")
+example("ravel", lambda x: np.ravel(x), normal(2, 3))
+example("repeat", lambda x: np.repeat(x, 2, axis=1), normal(2, 3))
+example("repeat", lambda x: np.repeat(x, [1, 0, 2]), normal(3), label="counts")
+example("resize", lambda x: np.resize(x, (2, 4)), normal(3))
+example("roll", lambda x: np.roll(x, (1, 2), axis=(0, 1)), normal(2, 3))
+example("rot90", lambda x: np.rot90(x), normal(2, 3))
+example("squeeze", lambda x: np.squeeze(x), normal(1, 3, 1))
+example("tile", lambda x: np.tile(x, (2, 2)), normal(3))
+example("trace", lambda x: np.trace(x, 1), normal(3, 3))
+example("tril", lambda x: np.tril(x, -1), normal(3, 3))
+example("triu", lambda x: np.triu(x), normal(2, 3, 3))
+example("vander", lambda x: np.vander(x, 3), normal(3))
+
+# Makers
+
+example("zeros_like", lambda x: np.zeros_like(x) + x, normal(3))
+example("ones_like", lambda x: np.ones_like(x) * x, normal(3))
+example("full_like", lambda x, y: np.full_like(x, y), normal(3), normal())
+example("linspace", lambda x, y: np.linspace(x, y, 5), normal(), normal())
+example("logspace", lambda x, y: np.logspace(x, y, 4), normal(), normal())
+example("geomspace", lambda x, y: np.geomspace(x, y, 4), positive(), positive())
+
+
+def written(write: Function) -> Function:
+    """Return a function that writes into a copy of its first argument."""
+
+    def function(x: Any, *others: Any) -> Any:
+        z = x * 1.0
+        write(z, *others)
+        return z
+
+    return function
+
+
+COLUMNS = np.array([[2], [0]])
+example("copyto", written(lambda z, y: np.copyto(z, y)), normal(2, 3), normal(3))
+example(
+    "copyto",
+    written(lambda z, y: np.copyto(z, y, where=MASK)),
+    normal(2, 3),
+    normal(3),
+    label="where",
+)
+example(
+    "fill_diagonal",
+    written(lambda z, y: np.fill_diagonal(z, y)),
+    normal(3, 3),
+    normal(),
+)
+example("place", written(lambda z, y: np.place(z, MASK, y)), normal(2, 3), normal(2))
+example("put", written(lambda z, y: np.put(z, [0, 4], y)), normal(2, 3), normal(2))
+example(
+    "putmask", written(lambda z, y: np.putmask(z, MASK, y)), normal(2, 3), normal(2, 3)
+)
+example(
+    "put_along_axis",
+    written(lambda z, y: np.put_along_axis(z, COLUMNS, y, axis=1)),
+    normal(2, 3),
+    normal(2, 1),
+)
+example(
+    "apply_along_axis",
+    lambda x: np.apply_along_axis(lambda row: np.sum(row**2), 1, x),
+    normal(2, 3),
+)
+
+# Products made of others
+
+example("matvec", np.matvec, normal(2, 2, 3), normal(3))
+example("vecmat", np.vecmat, complex_normal(2), complex_normal(2, 3))
+example("vdot", np.vdot, complex_normal(3), complex_normal(3))
+example("inner", np.inner, normal(2, 3), normal(4, 3))
+example("outer", np.outer, normal(2), normal(3))
+example(
+    "tensordot",
+    lambda x, y: np.tensordot(x, y, axes=([1], [0])),
+    normal(2, 3),
+    normal(3, 2),
+)
+example("kron", np.kron, normal(2, 2), normal(2, 3))
+example("cross", np.cross, normal(2, 3), normal(3))
+example("correlate", lambda x, y: np.correlate(x, y, "full"), normal(4), normal(3))
+example("polyval", np.polyval, normal(3), normal(2))
+
+# NumPy's own special functions, and numbers taken apart
+
+example("sinc", lambda x: np.sinc(x), normal(2, 3))
+example("i0", lambda x: np.i0(x), normal(3))
+example("round", lambda x: np.round(x, 1), normal(3))
+example("around", lambda x: np.around(x), normal(3))
+example("fix", lambda x: np.fix(x), normal(3))
+example("frexp", np.frexp, positive(3))
+example("angle", np.angle, complex_normal(3))
+example("sign", np.sign, normal(3))

@@ -180,7 +180,7 @@ def replaced(operands: Operands, chosen: Sequence[int], moved: Any) -> list[Any]
 
 
 def copies(operands: Operands) -> list[Any]:
-    """Return the operands with arrays copied, so that a function may write into them."""
+    """Return the operands with arrays copied: a function may write into them."""
     return [x.copy() if isinstance(x, np.ndarray) else x for x in operands]
 
 
