@@ -372,6 +372,10 @@ class RecordedArray(RecordedValue):
         encoded, index_operands = keys.encode(key, target.shape)
         operands = (storage.place(tape), place(tape, value))
         operands += tuple(place(tape, part) for part in index_operands)
+        outputs = tape.play.outputs
+        for part, index in zip(index_operands, operands[2:], strict=True):
+            if outputs[index] is None:  # the rules read which elements are meant
+                save(part, plain(part), outputs, index)
         if storage.shared:
             storage.value, storage.shared = storage.value.copy(order="K"), False
             target = follow(storage.value, self._chain)
