@@ -249,7 +249,8 @@ def general(
         jvp=jvp,
         vjp=vjp,
         reads=general_reads(rules) if reads is None else reads,
-        reads_result=any(read_parameters(rule, 2)[1] for rule in rules),
+        # A view's numbers change with what it is a view of: nothing reads them here.
+        reads_result=not view and any(read_parameters(rule, 2)[1] for rule in rules),
         writes=writes,
         view=view,
         results=results,
