@@ -16,7 +16,14 @@ from wengert.core.operation import apply
 from wengert.core.tape import CONSTANT, Tape
 from wengert.core.types import Type
 from wengert.ops.chain import CHAIN_PRODUCT, chain_product
-from wengert.ops.index import INDEX_ADD, STORE, add_in_place, decode_basic, region, store_in_place
+from wengert.ops.index import (
+    INDEX_ADD,
+    STORE,
+    add_in_place,
+    decode,
+    region,
+    store_in_place,
+)
 
 Gradients = dict[int, Any]
 
@@ -111,6 +118,9 @@ class PlainMode:
         self, gradients: Gradients, index: int, g: Any, indices: Any, key: Any
     ) -> None:
         """Add to the gradient of the elements that were read."""
+        if not self.tape.types[index].shape:  # a number, of which all was read
+            self.add(gradients, index, np.sum(g))
+            return
         buffer = gradients.get(index)
         if buffer is None:
             like = self.tape.types[index]
@@ -118,7 +128,7 @@ class PlainMode:
             gradients[index] = buffer
             self.owned.add(index)
             if not indices:
-                buffer[decode_basic(key)] = g
+                buffer[decode(key, ())] = g
                 return
         elif index not in self.owned:
             buffer = gradients[index] = buffer.copy()
@@ -136,7 +146,8 @@ class PlainMode:
 class RecordedOutputs:
     """A tape's outputs as recorded values, made when asked for.
 
-    Constants stay plain, so that a rule may branch on one.
+    Constants stay plain, so that a rule may branch on one; but not those whose array
+    may be refilled before a replay, or what a rule makes of it would be fixed.
     """
 
     __slots__ = ("tape",)
@@ -148,7 +159,8 @@ class RecordedOutputs:
         output = self.tape.play.outputs[index]
         if output is None:
             return self.tape.types[index]
-        if self.tape.operations[index] is CONSTANT:
+        is_constant = self.tape.operations[index] is CONSTANT
+        if is_constant and index not in self.tape.refillable:
             return output
         if isinstance(output, tuple):
             return tuple(project(self.tape, index, output))
@@ -182,6 +194,9 @@ class RecordedMode:
         self, gradients: Gradients, index: int, g: Any, indices: Any, key: Any
     ) -> None:
         """Add to the gradient of the elements that were read."""
+        if not self.tape.types[index].shape:  # a number, of which all was read
+            self.add(gradients, index, np.sum(g))
+            return
         buffer = gradients.get(index)
         if buffer is None:
             buffer = zeros_like_type(self.tape.types[index])

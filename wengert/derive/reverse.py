@@ -25,7 +25,7 @@ from wengert.derive.modes import (
 )
 from wengert.errors import DerivativeError, RuleError, explain
 from wengert.ops.chain import chain_product
-from wengert.ops.index import GETITEM, ITEM, STORE, last_writer
+from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer
 
 
 def depends_on(tape: Tape, wanted: Sequence[int], start: int, stop: int) -> bytearray:
@@ -150,7 +150,12 @@ def push_store(
     """Push the gradient of a write: the elements to the value, the rest to the base."""
     base, value, *places = tape.operands[index]
     where, like = tape.settings[index], tape.types[value]
+    if not (mode.records or isinstance(g, np.ndarray)):
+        g = np.asarray(g)  # written into in place
     indices = tuple(mode.read(k) for k in places)
+    if not (places or where["chain"] or mode.records):
+        push_element(tape, index, g, gradients, active, mode)
+        return
     if active[value]:
         written = region(g, indices, **where)
         last = last_writer(np.shape(g), indices_plain(indices), **where)
@@ -167,6 +172,28 @@ def push_store(
             mode.owned.add(base)
             if owned:
                 mode.owned.discard(index)
+
+
+def push_element(
+    tape: Tape, index: int, g: Any, gradients: Gradients, active: bytearray, mode: Mode
+) -> None:
+    """Do what `push_store` does for ``y[i] = v`` on plain numbers, at less cost."""
+    base, value = tape.operands[index]
+    key = decode(tape.settings[index]["key"], ())
+    if active[value]:
+        written = g[key]
+        if written.__class__ is np.ndarray:
+            written = written.copy()
+        mode.add(gradients, value, fit(written, tape.types[value]))
+    if active[base]:
+        if index not in mode.owned or not g.flags.writeable:
+            g = g.copy()
+        g[key] = 0.0
+        if base in gradients:
+            mode.add(gradients, base, g)
+        else:
+            gradients[base] = g
+            mode.owned.add(base)
 
 
 def indices_plain(indices: tuple[Any, ...]) -> tuple[Any, ...]:

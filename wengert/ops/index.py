@@ -35,6 +35,8 @@ class Placeholder(NamedTuple):
 def decode(key: Key, indices: tuple[Any, ...]) -> Key:
     """Return the key as NumPy takes it."""
     if not indices:
+        if len(key) == 1 and key[0].__class__ is int:
+            return key  # an element: every one has a key of its own
         return decode_basic(key)
     return tuple([decode_part(part, indices) for part in key])
 
@@ -89,7 +91,7 @@ GETITEM = general(
 
 def store(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> Any:
     """Return a copy of `base` in which ``view[key] = value`` was done."""
-    new = base.copy()
+    new = np.array(base, order="C")
     store_in_place(new, value, *indices, chain=chain, key=key)
     return new
 
@@ -159,7 +161,7 @@ STORE = general(
 
 def index_add(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> Any:
     """Return a copy of `base` with ``np.add.at(view, key, value)`` done."""
-    new = base.copy()
+    new = np.array(base, order="C")
     add_in_place(new, value, *indices, chain=chain, key=key)
     return new
 
