@@ -32,9 +32,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "gradient_spacing": (lambda x: np.gradient(x, 0.5), V),
     "gradient_second_order": (lambda x: np.gradient(x, 0.5, edge_order=2), V),
     "gradient_places": (lambda x: np.gradient(x, PLACES), V),
-    "gradient_places_second_order": (
-        lambda x: np.gradient(x, PLACES, edge_order=2), V
-    ),
+    "gradient_places_second_order": (lambda x: np.gradient(x, PLACES, edge_order=2), V),
     "gradient_axes": (lambda x: np.gradient(x, 2.0, PLACES[:5]), M),
     "gradient_axis": (lambda x: np.gradient(x, axis=(0, 2)), T),
     "gradient_by_places": (lambda x, p: np.gradient(x, p + PLACES), V, V * 0.01),
@@ -67,17 +65,20 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "cov_two": (lambda x, y: np.cov(x, y), V, W),
     "cov_columns": (lambda x: np.cov(x, rowvar=False, bias=True), M),
     "cov_weights": (
-        lambda x: np.cov(x, aweights=[1, 2, 3, 1, 2], fweights=[1, 1, 2, 1, 2]), M
+        lambda x: np.cov(x, aweights=[1, 2, 3, 1, 2], fweights=[1, 1, 2, 1, 2]),
+        M,
     ),
     "cov_complex": (lambda x: np.cov(x, x[::-1]), C),
     "corrcoef": (np.corrcoef, M),
     "corrcoef_two": (lambda x, y: np.corrcoef(x, y), V, W + V),
     "apply_along_axis": (lambda x: np.apply_along_axis(np.sum, 1, x), M),
     "apply_along_axis_lines": (
-        lambda x: np.apply_along_axis(lambda r: r * r[0], 1, x), T
+        lambda x: np.apply_along_axis(lambda r: r * r[0], 1, x),
+        T,
     ),
     "apply_along_axis_matrices": (
-        lambda x: np.apply_along_axis(lambda r: np.outer(r, r)[:2], 0, x), M
+        lambda x: np.apply_along_axis(lambda r: np.outer(r, r)[:2], 0, x),
+        M,
     ),
 }
 

@@ -63,7 +63,11 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "kron_mixed": (np.kron, V, T),
     "kron_scalar": (np.kron, S, M),
     "cross": (np.cross, CROSS, OTHER),
-    "cross_axes": (lambda x, y: np.cross(x, y, axisa=0, axisc=0), CROSS.T.copy(), OTHER),
+    "cross_axes": (
+        lambda x, y: np.cross(x, y, axisa=0, axisc=0),
+        CROSS.T.copy(),
+        OTHER,
+    ),
     "einsum_matmul": (lambda x, y: np.einsum("ij,jk->ik", x, y), M, N),
     "einsum_implicit": (lambda x, y: np.einsum("ij,jk", x, y), M, N),
     "einsum_implicit_sorted": (lambda x: np.einsum("ba", x), M),
@@ -75,21 +79,29 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "einsum_hadamard": (lambda x, y: np.einsum("ij,ij->ij", x, y), M, M),
     "einsum_ellipsis": (lambda x, y: np.einsum("...ij,...jk->...ik", x, y), T, U),
     "einsum_ellipsis_broadcast": (
-        lambda x, y: np.einsum("...ij,...j->i...", x, y), T, V
+        lambda x, y: np.einsum("...ij,...j->i...", x, y),
+        T,
+        V,
     ),
     "einsum_ellipsis_implicit": (lambda x: np.einsum("...ij", x), T),
     "einsum_size_one": (lambda x, y: np.einsum("ij,ij->i", x, y), M, M[:, :1].copy()),
     "einsum_three": (
-        lambda x, y, z: np.einsum("ij,jk,k->i", x, y, z), M, N, np.array([1.0, 2.0])
+        lambda x, y, z: np.einsum("ij,jk,k->i", x, y, z),
+        M,
+        N,
+        np.array([1.0, 2.0]),
     ),
     "einsum_optimize": (
         lambda x, y, z: np.einsum("ij,jk,k->i", x, y, z, optimize=True),
-        M, N, np.array([1.0, 2.0]),
+        M,
+        N,
+        np.array([1.0, 2.0]),
     ),
     "einsum_interleaved": (lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]), M, N),
     "einsum_interleaved_implicit": (lambda x, y: np.einsum(x, [0, 1], y, [1, 2]), M, N),
     "einsum_interleaved_ellipsis": (
-        lambda x: np.einsum(x, [Ellipsis, 0, 1], [Ellipsis, 1, 0]), T
+        lambda x: np.einsum(x, [Ellipsis, 0, 1], [Ellipsis, 1, 0]),
+        T,
     ),
     "einsum_same_twice": (lambda x: np.einsum("i,i", x, x), V),
     "einsum_complex": (lambda x, y: np.einsum("i,i->", x, y), C, D),

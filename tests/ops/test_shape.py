@@ -87,10 +87,12 @@ CALLS: dict[str, tuple[Any, Any]] = {
     "take_clip": (lambda x: np.take(x, [7, -8], mode="clip"), V),
     "take_by_recorded": (lambda x: np.take(V, np.argsort(x)) * x, W),
     "take_along_axis": (
-        lambda x: np.take_along_axis(x, np.argsort(M, axis=1), axis=1), M
+        lambda x: np.take_along_axis(x, np.argsort(M, axis=1), axis=1),
+        M,
     ),
     "take_along_flat": (
-        lambda x: np.take_along_axis(x, np.array([3, 3, 5]), axis=None), M
+        lambda x: np.take_along_axis(x, np.array([3, 3, 5]), axis=None),
+        M,
     ),
     "diagonal": (lambda x: np.diagonal(x, -1), M),
     "diagonal_axes": (lambda x: np.diagonal(x, 1, axis1=2, axis2=0), T),
@@ -106,7 +108,8 @@ CALLS: dict[str, tuple[Any, Any]] = {
     "triu_vector": (lambda x: np.triu(x), V),
     "pad": (lambda x: np.pad(x, 2), M),
     "pad_values": (
-        lambda x: np.pad(x, ((1, 2), (0, 1)), constant_values=((1, 2), (3, 4))), M
+        lambda x: np.pad(x, ((1, 2), (0, 1)), constant_values=((1, 2), (3, 4))),
+        M,
     ),
     "pad_recorded": (lambda x: np.pad(x, 1, constant_values=x[0]), V),
     "pad_dict": (lambda x: np.pad(x, {1: (1, 2)}), M),

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from threading import get_ident
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,14 @@ Function = Callable[..., Any]
 #: Set by `capture.record`, which owns it.
 RECORDING: ContextVar[Any]
 LIBRARIES = frozenset({"numpy", "scipy", "wengert"})
+#: NumPy's own modules in C, whose calls into NumPy have no frame that shows them.
+COMPILED: list[Any] = [
+    module
+    for name, module in vars(np.random).items()
+    if isinstance(module, ModuleType) and getattr(module, "np", None) is np
+]
+PLAIN_NUMPY = ModuleType("numpy")
+PLAIN_NUMPY.__dict__.update(np.__dict__)
 _LOCK = threading.Lock()
 _COUNT = 0
 _NUMPY: dict[str, Any] = {}
@@ -75,6 +84,8 @@ def install() -> None:
         _COUNT += 1
         if _COUNT == 1:
             np.__dict__.update(_NUMPY)
+            for module in COMPILED:
+                module.np = PLAIN_NUMPY
             math.__dict__.update(_MATH)
 
 
@@ -86,6 +97,8 @@ def remove() -> None:
         if _COUNT == 0:
             np.__dict__.update(_NUMPY_ORIGINALS)
             math.__dict__.update(_MATH_ORIGINALS)
+            for module in COMPILED:
+                module.np = np
 
 
 # Makers of arrays from sizes: passive until a recorded value is written into them
@@ -149,10 +162,12 @@ def arange(*args: Any, **settings: Any) -> Any:
         return passive(tape, np_arange(*args, **settings))
     start, stop, step = (0, *args, 1) if len(args) == 1 else (*args, 1)[:3]
     count = max(int(np.ceil((stop - start) / step)), 0)
+    expected = np_arange(*(number(part) for part in args), **settings)
     delta = (start + step) - start
     result = start + np_arange(count) * delta
-    dtype = settings.get("dtype")
-    return result if dtype is None else result.astype(dtype)
+    if not isinstance(result, Recorded):  # only the count was recorded
+        return passive(tape, expected)
+    return np.astype(result, expected.dtype, copy=False)  # type: ignore[call-overload]
 
 
 np_arange = np.arange
@@ -452,7 +467,8 @@ LISTED = (
     "cumsum cumprod sort argsort dot vdot inner outer kron cross trapezoid diff "
     "polyval interp where clip reshape ravel transpose tile repeat flip roll "
     "diag array_equal allclose isclose nansum nanmean nanmax nanmin searchsorted "
-    "convolve correlate tensordot matrix_transpose squeeze expand_dims pad"
+    "convolve correlate tensordot matrix_transpose squeeze expand_dims pad "
+    "put putmask place copyto compress extract choose select"
 )
 SEQUENCES = "concatenate stack vstack hstack dstack column_stack block append"
 

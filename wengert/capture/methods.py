@@ -13,6 +13,7 @@ from wengert.capture.array import (
     RecordedScalar,
     RecordedValue,
 )
+from wengert.ops.join import gather_recorded as gather
 from wengert.errors import RecordingError, UnsupportedError, explain
 
 #: Methods that are the function of the same name with the array in front.
@@ -40,6 +41,7 @@ def function_method(name: str) -> Any:
     function = getattr(np, name)
 
     def method(self: RecordedValue, *args: Any, **settings: Any) -> Any:
+        args = tuple([gather(arg) for arg in args])
         return function(self, *args, **settings)
 
     method.__name__ = name
@@ -228,6 +230,11 @@ def get_matrix_transposed(self: RecordedArray) -> Any:
     return np.matrix_transpose(self)  # type: ignore[call-overload]
 
 
+def itself(self: RecordedScalar, *args: Any) -> Any:
+    """Return the number: rearranging one changes nothing."""
+    return self
+
+
 def contents(name: str) -> property:
     """Return an attribute that the present plain contents have."""
 
@@ -295,6 +302,9 @@ def _install_methods() -> None:
     RecordedValue.__floor__ = whole(np.floor)  # type: ignore[attr-defined]
     RecordedValue.__ceil__ = whole(np.ceil)  # type: ignore[attr-defined]
     RecordedValue.__trunc__ = whole(np.trunc)  # type: ignore[attr-defined]
+    for name in ("item", "squeeze", "transpose"):
+        setattr(RecordedScalar, name, itself)
+    RecordedScalar.T = property(itself)  # type: ignore[attr-defined]
     RecordedScalar.__iter__ = None  # type: ignore[attr-defined]
 
 

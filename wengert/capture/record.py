@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture import answers, tree
+from wengert.capture import answers, methods, tree  # noqa: F401
 from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue, place, plain, wrap
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
+from wengert.capture.statement import users_part
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
+from wengert.errors import WengertError
 
 RECORDING: ContextVar[Tape | None] = ContextVar("wengert_recording", default=None)
 answers.RECORDING = RECORDING
@@ -160,7 +162,16 @@ def call(
     """Call a function with its arguments made recorded."""
     given = [wanted(segment, k, arg) for k, arg in enumerate(args)]  # type: ignore[call-arg,arg-type]
     keywords = {name: protect(segment, value) for name, value in kwargs.items()}
-    return function(*given, **keywords)
+    try:
+        return function(*given, **keywords)
+    except WengertError as error:
+        raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
+    except (TypeError, ValueError) as error:
+        # NumPy's setitem gives what a recorded value raised as its cause.
+        if not isinstance(error.__cause__, WengertError):
+            raise
+        cause, trace = error.__cause__, users_part(error.__traceback__)
+        raise cause.with_traceback(trace) from None
 
 
 def protect(segment: Segment, value: Any) -> Any:

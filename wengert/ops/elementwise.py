@@ -224,7 +224,7 @@ for _name, _function in (("rad2deg", np.rad2deg), ("degrees", np.degrees)):
 
 def absolute_partial(y: Any, x: Any) -> Any:
     """Return the sign, 0 at 0; for complex x its conjugate over its absolute value."""
-    if x.dtype.kind == "c":
+    if np.iscomplexobj(x):
         return np.conj(x) / nonzero(y)
     return np.sign(x)
 

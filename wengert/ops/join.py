@@ -85,6 +85,11 @@ def gather(value: Any) -> Any:
     return apply(STACK, *(gather(part) for part in value), axis=0)
 
 
+def gather_recorded(value: Any) -> Any:
+    """Return lists that hold recorded values as arrays, all else as it is."""
+    return gather(value) if is_list(value) and holds_recorded(value) else value
+
+
 def is_list(value: Any) -> bool:
     """Whether a value is a list or a tuple."""
     return isinstance(value, (list, tuple))

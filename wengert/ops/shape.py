@@ -33,6 +33,11 @@ def plain_value(value: Any) -> Any:
     return value._current() if isinstance(value, Recorded) else value  # type: ignore[attr-defined]
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number and not an array without axes."""
+    return not hasattr(value, "__setitem__") and np.ndim(value) == 0
+
+
 # Shapes without moving data
 
 
@@ -90,6 +95,8 @@ def ravel(a: Any, order: str = "C") -> Any:
 def squeeze(a: Any, axis: Any = None) -> Any:
     """Answer ``np.squeeze``."""
     shape = np.shape(a)
+    if is_number(a):
+        return a
     if axis is None:
         return np.reshape(a, tuple(n for n in shape if n != 1))
     axes = normalize_axis_tuple(axis, len(shape))
@@ -157,6 +164,8 @@ TRANSPOSE = linear("transpose", evaluate_transpose, transpose_transpose, view=Tr
 def transpose(a: Any, axes: Any = None) -> Any:
     """Answer ``np.transpose``."""
     ndim = np.ndim(a)
+    if is_number(a):
+        return a
     if axes is None:
         return apply(TRANSPOSE, a, axes=tuple(range(ndim))[::-1])
     axes = normalize_axis_tuple(integers(axes), ndim)
