@@ -247,6 +247,18 @@ def test_every_mode_and_order_is_compared() -> None:
     assert "check_grads of <lambda>" in str(found)
 
 
+def test_what_a_zero_absorbed_is_listed_with_its_line() -> None:
+    def masked(x: Any) -> Any:
+        return np.where(x > 0, np.log(np.where(x > 0, x, 0.0)), x * 2)
+
+    with np.errstate(divide="ignore"):
+        found = check_grads(masked, (np.array([-1.0, 2.0]),), order=1)
+
+    assert len(found.absorbed) == 1
+    assert re.match(r"log at test_the_test.py:\d+$", found.absorbed[0])
+    assert "absorbed by a zero: log" in str(found)
+
+
 def test_arguments_without_derivative_are_passed_on() -> None:
     assert check_grads(lambda x, n, name: x**n, (2.0, 3, "cube")).passed
     with pytest.raises(TypeError, match="no floating-point argument"):

@@ -228,3 +228,11 @@ def test_a_zero_absorbs_by_hand_too() -> None:
     tape.backward()
 
     assert tape.inputs[0].gradient == 0
+
+
+def test_a_step_stops_a_backward_sweep_by_hand() -> None:
+    tape = record(lambda x: np.floor(x) * x, 2.5)
+    tape.forward()
+    tape.backward()
+
+    assert tape.inputs[0].gradient == 2

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from wengert.api import jvp, vjp
+from wengert.api import jvp, record, vjp
 from wengert.capture import tree
+from wengert.core.tape import CompNode
 from wengert.errors import ArgumentError, CheckError, explain
 
 Array = np.ndarray[Any, Any]
@@ -88,10 +89,14 @@ class GradCheck:
     ----------
     function : str
     comparisons : tuple of Comparison
+    absorbed : tuple of str
+        Operations, with the line they came from, whose derivative is infinite or NaN
+        here and counts for nothing, because a zero multiplies it.
     """
 
     function: str
     comparisons: tuple[Comparison, ...]
+    absorbed: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -99,8 +104,9 @@ class GradCheck:
         return all(comparison.passed for comparison in self.comparisons)
 
     def __str__(self) -> str:
-        lines = [f"check_grads of {self.function}"]
-        return "\n  ".join([*lines, *map(str, self.comparisons)])
+        lines = [f"check_grads of {self.function}", *map(str, self.comparisons)]
+        lines += [f"absorbed by a zero: {where}" for where in self.absorbed]
+        return "\n  ".join(lines)
 
 
 # check_grads
@@ -188,7 +194,34 @@ def check_grads(
     )
     found: list[Comparison] = []
     check_level(function, leaves, "", order, settings, found)
-    return GradCheck(settings.name, tuple(found))
+    return GradCheck(settings.name, tuple(found), absorbed_by_zeros(function, leaves))
+
+
+def absorbed_by_zeros(function: Function, leaves: list[Any]) -> tuple[str, ...]:
+    """Return the elementwise nodes whose non-finite partials meet a zero gradient."""
+    tape = record(function, *leaves)
+    with np.errstate(all="ignore"):
+        tape.forward()
+        seeds = [np.ones_like(node.output) for node in tape.outputs]
+        tape.backward(seeds[0] if len(seeds) == 1 else seeds)
+        found = [
+            f"{node.operation.name} at {node.line}"
+            for node in tape.computations
+            if node.operation.partials and absorbs(node)
+        ]
+    return tuple(dict.fromkeys(found))
+
+
+def absorbs(node: CompNode) -> bool:
+    """Whether a partial of a node is not finite where the node's gradient is zero."""
+    values = [operand.output for operand in node.inputs]
+    values = [np.asarray(value)[()] for value in [node.output, *values]]
+    unreached = np.equal(node.gradient, 0)
+    return any(
+        bool(np.any(unreached & ~np.isfinite(partial(*values))))
+        for partial in node.operation.partials
+        if callable(partial)
+    )
 
 
 def check_modes(modes: Sequence[str]) -> None:

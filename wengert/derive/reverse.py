@@ -119,6 +119,8 @@ def push_general(
     """Push the gradient of a node that is not elementwise to its operands."""
     operation, inputs = tape.operations[index], tape.operands[index]
     settings, types = tape.settings[index], tape.types
+    if operation.kind == "constant":  # met by hand only: every node is active there
+        return
     if operation is ITEM:
         parts = gradients.setdefault(inputs[0], [None] * len(types[inputs[0]]))
         position = settings["result"]
