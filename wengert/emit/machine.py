@@ -11,6 +11,7 @@ import ctypes.util
 import functools
 import threading
 import time
+import weakref
 from dataclasses import dataclass
 
 try:
@@ -105,7 +106,6 @@ class Module:
 
     addresses: dict[str, int]
     seconds: dict[str, float]
-    engine: object
 
 
 def compile_text(text: str, names: tuple[str, ...], level: int = 0) -> Module:
@@ -133,13 +133,24 @@ def compile_text(text: str, names: tuple[str, ...], level: int = 0) -> Module:
     _library()
     started = time.perf_counter()
     with _LOCK:
-        parsed = llvm.parse_assembly(text, llvm.create_context())
+        context = llvm.create_context()
+        parsed = llvm.parse_assembly(text, context)
         between = time.perf_counter()
         engine = llvm.create_mcjit_compiler(parsed, _target_machine(level))
         engine.finalize_object()
         addresses = {name: engine.get_function_address(name) for name in names}
     seconds = {"parse": between - started, "generate": time.perf_counter() - between}
-    return Module(addresses, seconds, engine)
+    module = Module(addresses, seconds)
+    # The finalizer holds both, so that the cyclic collector, which goes in any order,
+    # cannot free the context before the engine that needs it.
+    weakref.finalize(module, _dispose, engine, context).atexit = False
+    return module
+
+
+def _dispose(engine: llvm.ExecutionEngine, context: llvm.ContextRef) -> None:
+    """Free machine code that nothing refers to any more."""
+    engine.close()
+    context.close()
 
 
 def assembly(text: str, level: int = 0) -> str:

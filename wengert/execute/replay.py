@@ -259,21 +259,25 @@ class Jitted:
     def replay_slowly(self, entry: Entry, leaves: list[Any], given: list[Any]) -> Any:
         """Try the paths that native code could not decide, with NumPy."""
         for path in list(entry.paths.values()):
-            if path.kernels and not guards_hold(path, leaves):
-                continue
-            if path.is_optimistic and len(path.kernels) == 1:
-                with self.lock:
-                    add_absorbing_kernel(path)
-                    entry.rebuild()
-                    self.reinstall()
             captured = [(index, array) for array, index in path.captured]
             try:
-                outputs = run(path.tape, leaves, captured)
+                with np.errstate(all="ignore"):  # as native code, it does not warn
+                    outputs = run(path.tape, leaves, captured)
             except GuardError:
                 continue
+            if path.is_optimistic and len(path.kernels) == 1:
+                self.add_absorbing_kernel(entry, path)
             found = [own(outputs[index]) for index in path.tape.output_indices]
             return tree.unflatten(path.tape.structure[1], found)  # type: ignore[index]
         return MISS
+
+    def add_absorbing_kernel(self, entry: Entry, path: Path) -> None:
+        """Make the kernel that a NaN of the optimistic one asks for."""
+        with self.lock:
+            if len(path.kernels) == 1:
+                add_absorbing_kernel(path)
+                entry.rebuild()
+                self.reinstall()
 
     def record(self, key: Any, leaves: list[Any], structure: Any, args: Any) -> Any:
         """Record the call along its own path, keep the path, return its values."""
@@ -531,16 +535,6 @@ def describe_out(target: Any) -> str:
     if isinstance(target, np.ndarray):
         return str(type_of(target))
     return f"a {type(target).__name__}"
-
-
-def guards_hold(path: Path, leaves: list[Any]) -> bool:
-    """Whether a path is the right one, asked of NumPy."""
-    captured = [(index, array) for array, index in path.captured]
-    try:
-        run(path.tape, leaves, captured)
-    except GuardError:
-        return False
-    return True
 
 
 class PathList(list[Path]):

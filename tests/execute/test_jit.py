@@ -1,0 +1,440 @@
+"""A jitted function gives what the function itself gives, whatever it is given."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.errors import GuardError
+from wengert.execute.replay import native_engine
+
+
+def rosenbrock(x: Any) -> Any:
+    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def steps(x: Any) -> Any:
+    total = 0.0
+    while total < x:
+        total = total + 1.5
+    return total * x if x > 2 else x - total
+
+
+def newton(a: Any) -> Any:
+    x = 1.0 + 0.5 * a
+    while abs(x * x - a) > 1e-12 * a:
+        x = 0.5 * (x + a / x)
+    return x
+
+
+def mask_sum(x: Any) -> Any:
+    return np.sum(x[x > 0] ** 2)
+
+
+def kinked(x: Any) -> Any:
+    s = x[0] * 0.0
+    for value in x:
+        if value > 0.5:
+            s = s + value * value
+        elif value < -0.5:
+            s = s - 3 * value
+        else:
+            s = s + np.sin(value)
+    return s
+
+
+def largest_first(x: Any) -> Any:
+    return x[np.argmax(x)] * 2 + x[0]
+
+
+def whole_number(x: Any) -> Any:
+    return sum(x**k for k in range(int(x)))
+
+
+def broken(x: Any) -> Any:
+    y = x
+    for _ in range(100):
+        y = np.sqrt(y)
+        if y < 1.01:
+            break
+    return y * x
+
+
+def recursive(x: Any) -> Any:
+    return x if x < 1 else recursive(x * 0.5) + x
+
+
+SCALAR = [steps, newton, whole_number, broken, recursive]
+VECTOR = [rosenbrock, mask_sum, kinked, largest_first]
+
+
+def same(found: Any, expected: Any) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
+    assert np.shape(found) == np.shape(expected)
+    assert np.result_type(found) == np.result_type(expected)
+
+
+@pytest.mark.parametrize("fun", SCALAR, ids=lambda f: f.__name__)
+def test_scalar_functions_follow_every_path(fun: Callable[..., Any]) -> None:
+    jitted, slope = wg.jit(fun), wg.jit(wg.value_and_grad(fun))
+    points = np.random.default_rng(0).uniform(0.3, 9.0, 60)
+
+    for x in [*points, *points[::-1]]:
+        same(jitted(x), fun(x))
+        value, g = slope(x)
+        expected = wg.value_and_grad(fun)(x)
+        same(value, expected[0])
+        same(g, expected[1])
+
+
+@pytest.mark.parametrize("fun", VECTOR, ids=lambda f: f.__name__)
+def test_array_functions_follow_every_path(fun: Callable[..., Any]) -> None:
+    jitted, slope = wg.jit(fun), wg.jit(wg.value_and_grad(fun))
+    generator = np.random.default_rng(1)
+
+    for _ in range(40):
+        x = generator.normal(size=5)
+        same(jitted(x), fun(x))
+        value, g = slope(x)
+        expected = wg.value_and_grad(fun)(x)
+        same(value, expected[0])
+        same(g, expected[1])
+
+
+def test_paths_that_come_back_are_not_recorded_again() -> None:
+    jitted = wg.jit(steps)
+    points = [1.0, 2.5, 4.0, 7.0]
+    for x in points:
+        jitted(x)
+    (entry,) = jitted.entries.values()
+    recordings = entry.recordings
+
+    for x in points * 5:
+        same(jitted(x + 0.01), steps(x + 0.01))
+
+    assert entry.recordings == recordings
+
+
+def test_guards_one_ulp_away_decide_as_python_does() -> None:
+    def fun(x: Any) -> Any:
+        return x * 2 if x * 1.1 + 0.3 > 3.7 else -x
+
+    jitted = wg.jit(fun)
+    x = 3.4 / 1.1
+    points = [x]
+    for _ in range(20):
+        points.append(np.nextafter(points[-1], 10.0))
+    for _ in range(40):
+        points.insert(0, np.nextafter(points[0], 0.0))
+
+    for point in points * 2:
+        assert jitted(float(point)) == fun(float(point))
+
+
+def test_beyond_the_limit_the_function_runs_eagerly_with_one_warning() -> None:
+    jitted = wg.jit(steps, max_paths=2)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for x in [*np.arange(1.0, 20.0), *np.arange(1.0, 20.0)]:
+            same(jitted(x), steps(x))
+
+    assert [w.category for w in caught] == [RuntimeWarning]
+    assert "max_paths" in str(caught[0].message)
+
+
+def test_an_exception_inside_is_the_callers_and_nothing_is_lost() -> None:
+    def fun(x: Any) -> Any:
+        if x < 0:
+            raise ValueError("negative")
+        return np.sqrt(x)
+
+    jitted = wg.jit(fun)
+
+    assert jitted(4.0) == 2.0
+    with pytest.raises(ValueError, match="negative"):
+        jitted(-1.0)
+    assert jitted(9.0) == 3.0
+
+
+def test_strict_refuses_a_second_path() -> None:
+    jitted = wg.jit(steps).strict()
+    jitted(1.0)
+
+    with pytest.raises(GuardError, match="test_jit.py"):
+        jitted(5.0)
+
+
+def test_paths_name_the_lines_that_split_them() -> None:
+    jitted = wg.jit(steps)
+    jitted(1.0)
+    jitted(3.0)
+
+    text = str(jitted.paths())
+
+    assert "2 paths" in text
+    assert "test_jit.py" in text
+
+
+def test_what_no_gradient_reaches_contributes_nothing_natively() -> None:
+    def fun(x: Any) -> Any:
+        return np.sum(np.where(x != 0, 1 / np.where(x != 0, x, x), 0.0))
+
+    def plain(x: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return fun(x)
+
+    jitted = wg.jit(wg.grad(plain))
+
+    for x in (np.array([1.0, 2.0]), np.array([0.0, 2.0]), np.array([0.0, 0.0])):
+        same(jitted(x), wg.grad(plain)(x))
+
+
+def test_static_arguments_are_recorded_apart() -> None:
+    jitted = wg.jit(lambda x, n: x**n, static_argnums=1)
+
+    assert [jitted(3.0, n) for n in (1, 2, 3, 2)] == [3.0, 9.0, 27.0, 9.0]
+    assert len(jitted.entries) == 3
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+def test_nested_arguments_and_results() -> None:
+    def fun(params: Any, *, scale: Any) -> Any:
+        total = params["w"] @ params["pair"].first * scale
+        return {"total": total, "list": [total * 2, None], "pair": params["pair"]}
+
+    jitted = wg.jit(fun)
+    params = {"w": np.arange(3.0), "pair": Pair(np.ones(3), 2.0)}
+
+    for scale in (1.0, 2.0, 3.0):
+        found, expected = jitted(params, scale=scale), fun(params, scale=scale)
+        assert found["total"] == expected["total"]
+        assert found["list"] == expected["list"]
+        assert isinstance(found["pair"], Pair)
+        assert found["pair"].second == 2.0
+
+
+class Model:
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+        self.bias = np.ones(2)
+
+    @wg.jit
+    def decorated(self, x: Any) -> Any:
+        return x * 2
+
+    def run(self, x: Any) -> Any:
+        return np.sum(x * self.gain + self.bias)
+
+
+def test_methods_and_attributes_are_never_stale() -> None:
+    model = Model(2.0)
+    run = wg.jit(model.run)
+    x = np.arange(2.0)
+
+    for change in range(4):
+        model.gain = 2.0 + change
+        model.bias[:] = change
+        assert run(x) == model.run(x)
+    model.bias = np.full(2, 7.0)
+    assert run(x) == model.run(x)
+
+
+def test_arrays_refilled_in_place_are_read_and_results_stay() -> None:
+    table = np.ones(3)
+    jitted = wg.jit(lambda x: table * x)
+
+    first = jitted(2.0)
+    kept = first.copy()
+    table[:] = 5.0
+    second = jitted(2.0)
+
+    np.testing.assert_array_equal(first, kept)
+    np.testing.assert_array_equal(second, [10.0, 10.0, 10.0])
+
+
+def test_out_receives_the_result() -> None:
+    jitted = wg.jit(lambda x: x * 2)
+    x, out = np.arange(3.0), np.empty(3)
+
+    assert jitted(x, out=out) is out
+    assert jitted(x, out=out) is out
+    np.testing.assert_array_equal(out, [0.0, 2.0, 4.0])
+    assert jitted(x, out=x) is x
+    np.testing.assert_array_equal(x, [0.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("wrong", [np.empty(4), [1, 2, 3], "text"])
+def test_out_that_does_not_fit_is_refused(wrong: Any) -> None:
+    jitted = wg.jit(lambda x: x * 2)
+
+    with pytest.raises(TypeError):
+        jitted(np.arange(3.0), out=wrong)
+
+
+def test_pickle_keeps_the_function() -> None:
+    jitted = pickle.loads(pickle.dumps(wg.jit(rosenbrock)))
+
+    assert jitted(np.ones(4)) == 0.0
+
+
+def test_transformations_compose_in_either_order() -> None:
+    jitted, x = wg.jit(rosenbrock), np.linspace(-1, 1, 4)
+
+    same(wg.grad(jitted)(x), wg.grad(rosenbrock)(x))
+    same(wg.jit(wg.grad(jitted))(x), wg.grad(rosenbrock)(x))
+    same(wg.hessian(jitted)(x), wg.hessian(rosenbrock)(x))
+    same(wg.jit(wg.hessian(rosenbrock))(x), wg.hessian(rosenbrock)(x))
+    same(wg.grad(lambda y: jitted(y) * 3)(x), 3 * wg.grad(rosenbrock)(x))
+    same(wg.jvp(jitted, (x,), (x,))[1], wg.jvp(rosenbrock, (x,), (x,))[1])
+
+
+# Robustness
+
+ODD = [
+    np.arange(5.0)[::-1],
+    np.arange(10.0)[::2],
+    np.arange(5, dtype=np.float32),
+    np.arange(5),
+    np.arange(5, dtype=">f8"),
+    np.arange(6.0).reshape(2, 3),
+    np.arange(6.0).reshape(2, 3).T,
+    np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    np.zeros(0),
+    np.float64(2.0),
+    np.float32(2.0),
+    np.array(2.0),
+    2.0,
+    2,
+    True,
+    np.bool_(True),
+    np.int32(3),
+    1j,
+    np.array([1 + 2j]),
+    [1.0, 2.0],
+    (1.0, 2.0),
+    {"a": 1.0},
+    None,
+    "text",
+    b"bytes",
+    np.array(["a", "b"]),
+    np.array([1.0, None], dtype=object),
+    np.ma.masked_array(np.arange(3.0)),
+    np.array([(1.0, 2)], dtype=[("a", float), ("b", int)]),
+    np.array(["2020-01-01"], dtype="datetime64[D]"),
+    np.arange(40, dtype=np.uint8).view(np.uint8)[1:33].view(np.float64),
+    object(),
+    np.lib.stride_tricks.as_strided(np.arange(5.0), (3,), (0,)),
+    np.arange(5, dtype=np.longdouble),
+    np.arange(5, dtype=np.float16),
+]
+ODD[0].flags.writeable = False
+
+
+def outcome(fun: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Return what a call gives, or the word for an error."""
+    try:
+        with np.errstate(all="ignore"):
+            return fun(*args)
+    except (TypeError, ValueError, NotImplementedError, AttributeError):
+        return "error"
+
+
+def double(x: Any) -> Any:
+    return x * 2 + 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_hundred_thousand_odd_calls_never_crash() -> None:
+    jitted = wg.jit(double)
+    generator = np.random.default_rng(2)
+    expected = [outcome(double, (value,)) for value in ODD]
+    picks = generator.integers(len(ODD), size=100_000)
+    counts = generator.choice(3, p=[0.01, 0.98, 0.01], size=picks.size)
+
+    for k, pick in enumerate(picks):
+        if counts[k] != 1:
+            args = (ODD[pick],) * counts[k]
+            with pytest.raises(TypeError):
+                jitted(*args)
+            continue
+        found = outcome(jitted, (ODD[pick],))
+        if isinstance(found, str):
+            continue  # a clear error: what has no numbers cannot be recorded
+        assert not isinstance(expected[pick], str)
+        if k < 5000:
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(expected[pick]))
+
+
+@pytest.mark.parametrize("value", [v for v in ODD if isinstance(v, np.ndarray)], ids=str)
+def test_an_odd_array_gives_the_right_result_or_an_error(value: Any) -> None:
+    jitted = wg.jit(double)
+
+    for _ in range(3):
+        found, expected = outcome(jitted, (value,)), outcome(double, (value,))
+        if not isinstance(found, str):
+            assert np.asarray(found).dtype == np.asarray(expected).dtype.newbyteorder("=")
+            np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+
+
+def test_eight_threads_call_one_function_at_once() -> None:
+    jitted = wg.jit(wg.value_and_grad(kinked))
+    generator = np.random.default_rng(3)
+    points = generator.normal(size=(8, 50, 4))
+    expected = [[wg.value_and_grad(kinked)(x) for x in part] for part in points]
+    wrong: list[Any] = []
+
+    def work(k: int) -> None:
+        for x, (value, g) in zip(points[k], expected[k], strict=True):
+            found = jitted(x)
+            if abs(found[0] - value) > 1e-12 or np.abs(found[1] - g).max() > 1e-12:
+                wrong.append(x)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []
+
+
+FORKED = wg.jit(rosenbrock)
+
+
+def call_in_child(x: Any) -> float:
+    return float(FORKED(x))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_child_process_replays(method: str) -> None:
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system has no {method}")
+    x = np.linspace(-1, 1, 4)
+    expected = float(FORKED(x))
+
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        found = pool.apply(call_in_child, (x,))
+
+    assert found == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_the_report_names_what_is_native() -> None:
+    jitted = wg.jit(rosenbrock)
+    jitted(np.ones(4))
+
+    assert "1 native" in repr(jitted)
+    assert "nodes" in str(jitted.report())
