@@ -18,7 +18,7 @@ from wengert.errors import RecordingError, UnsupportedError, explain
 
 #: Methods that are the function of the same name with the array in front.
 FUNCTIONS = (
-    "all any argmax argmin argpartition argsort choose clip compress conj conjugate copy "
+    "all any argmax argmin argpartition argsort choose clip conj conjugate copy "
     "cumprod cumsum diagonal dot max mean min nonzero prod ptp put ravel repeat round "
     "searchsorted squeeze std sum swapaxes take trace var"
 )
@@ -94,6 +94,11 @@ def astype(
             f"according to the rule {casting!r}"
         )
     return np.astype(self, dtype, copy=copy)  # type: ignore[call-overload]
+
+
+def compress(self: RecordedValue, condition: Any, axis: Any = None) -> Any:
+    """Return ``np.compress``, of which the condition is the first argument."""
+    return np.compress(condition, self, axis)  # type: ignore[call-overload]
 
 
 def flatten(self: RecordedValue, order: str = "C") -> Any:
@@ -281,7 +286,7 @@ def _install_methods() -> None:
         setattr(RecordedValue, name, function_method(name))
     for name, instead in REFUSED.items():
         setattr(RecordedValue, name, refused_method(name, instead))
-    for method in (reshape, transpose, astype, flatten):
+    for method in (reshape, transpose, astype, compress, flatten):
         setattr(RecordedValue, method.__name__, method)
     for method in (fill, sort, partition, item, to_device):
         setattr(RecordedArray, method.__name__, method)
