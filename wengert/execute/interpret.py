@@ -11,7 +11,7 @@ from wengert.capture import tree
 from wengert.capture.array import RecordedValue, place, plain, wrap
 from wengert.capture.record import active_tape
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
-from wengert.core.types import type_of
+from wengert.core.types import Type, type_of
 from wengert.errors import ArgumentError, GuardError, RecordingError, TapeError, explain
 from wengert.ops.index import IN_PLACE
 
@@ -89,43 +89,43 @@ def play_nodes(tape: Tape, outputs: list[Any], last: list[int]) -> None:
         if operation in IN_PLACE:
             outputs[index] = evaluate_write(tape, index, outputs, last)
         else:
-            outputs[index] = evaluate_apart(tape, index, outputs)
+            outputs[index] = evaluate_node(tape, index, outputs)
 
 
-def last_uses(tape: Tape) -> list[int]:
-    """Return for every node the last node that reads it."""
-    last = [-1] * len(tape)
+def last_uses(tape: Tape, by_rules: bool = False) -> list[int]:
+    """Return for every node the last node that reads it, or a view of it.
+
+    With `by_rules`, what a derivative's rule reads stays to the end.
+    """
+    last, end = [-1] * len(tape), len(tape)
     for index, operands in enumerate(tape.operands):
-        for operand in operands:
-            last[operand] = index
+        operation = tape.operations[index]
+        for k, operand in enumerate(operands):
+            stays = by_rules and operation.reads_operand(k)
+            last[operand] = end if stays else max(index, last[operand])
     for index in tape.output_indices:
-        last[index] = len(tape)
+        last[index] = end
+    for index in reversed(range(end)):
+        if tape.operations[index].view and is_array(tape.types[index]):
+            owner = tape.operands[index][0]
+            last[owner] = max(last[owner], last[index])
     return last
+
+
+def is_array(type_: Any) -> bool:
+    """Whether a node's output may be an array, by its type if that is known."""
+    return type_ is None or not isinstance(type_, Type) or type_.shape != ()
 
 
 def evaluate_write(tape: Tape, index: int, outputs: list[Any], last: list[int]) -> Any:
     """Return the output of a write, done in its base's buffer where that is free.
 
-    A buffer is free when a write made it and nothing reads it later; views of it were
-    copied by `evaluate_apart`.
+    A buffer is free when a write made it and nothing reads it, or a view of it, later.
     """
     base = tape.operands[index][0]
     if tape.operations[base] in IN_PLACE and last[base] == index:
         return overwrite(tape, index, outputs)
     return evaluate_node(tape, index, outputs)
-
-
-def evaluate_apart(tape: Tape, index: int, outputs: list[Any]) -> Any:
-    """Return the output of a node; a view of a buffer that is written gets its own."""
-    value = evaluate_node(tape, index, outputs)
-    operands = tape.operands[index]
-    if (
-        tape.operations[index].view
-        and tape.operations[operands[0]] in IN_PLACE
-        and isinstance(value, np.ndarray)
-    ):
-        return value.copy()
-    return value
 
 
 def overwrite(tape: Tape, index: int, outputs: list[Any]) -> Any:
@@ -148,11 +148,7 @@ def forward(tape: Tape) -> None:
     outputs: list[Any] = [None] * len(tape)
     for index in tape.input_indices:
         outputs[index] = tape.play.outputs[index]
-    last = last_uses(tape)
-    for index, operands in enumerate(tape.operands):
-        for k, operand in enumerate(operands):
-            if tape.operations[index].reads_operand(k):
-                last[operand] = len(tape)  # a rule reads it: it stays
+    last = last_uses(tape, by_rules=True)
     play_nodes(tape, outputs, last)
     for index, output in enumerate(outputs):
         if output is not None:

@@ -91,7 +91,7 @@ GETITEM = general(
 
 def store(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> Any:
     """Return a copy of `base` in which ``view[key] = value`` was done."""
-    new = np.array(base, order="C")
+    new = np.array(base, order="K")
     store_in_place(new, value, *indices, chain=chain, key=key)
     return new
 
