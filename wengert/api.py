@@ -11,6 +11,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import RecordedScalar, RecordedValue, is_active, place, plain
+from wengert.capture.randomness import DrawsRefused
 from wengert.capture.record import Segment, leave, plain_result, protect, record_segment
 from wengert.core.operation import apply
 from wengert.core.tape import IDENTITY, Tape
@@ -802,7 +803,8 @@ def record(fun: Function, *args: Any) -> Tape:
         ]
         return tree.unflatten(structure, made)
 
-    segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
+    with DrawsRefused(fun):
+        segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
     leaves, structure = tree.flatten(segment.result)
     tape.chosen_outputs = []
     for leaf in leaves:

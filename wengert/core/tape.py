@@ -96,6 +96,8 @@ class Tape:
         self._nodes: dict[int, CompNode] = {}
         self._numbers: dict[tuple[type, Any], int] = {}
         self._arrays: dict[int, tuple[Any, Any, int]] = {}
+        #: Constants made of arrays that someone may refill before a replay.
+        self.refillable: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -146,6 +148,8 @@ class Tape:
         copy = value.copy() if copy is None else copy
         index = self.append(CONSTANT, (), {"value": copy}, type_of(copy), copy)
         self._arrays[id(value)] = (value, copy, index)
+        if self.keeps_guards:
+            self.refillable.add(index)
         return index
 
     def constant(self, value: Any) -> int:

@@ -1,0 +1,324 @@
+"""Access paths in bytecode: what a code object reads from outside its arguments.
+
+The instructions are read once, in a line: a load of a global, of a cell or of a local
+name starts an access path, which attributes and constant keys continue.  What happens
+to the value at the end of a path is not followed: it counts as used as a whole.
+"""
+
+from __future__ import annotations
+
+import dis
+import itertools
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
+from typing import Any, NamedTuple
+
+from wengert.errors import Line
+
+#: ``("attribute", name)`` or ``("item", key)``.
+Step = tuple[str, Any]
+#: ``("global", name)`` or ``("name", a local name or a cell)``.
+Root = tuple[str, str]
+SKIPPED = frozenset({"EXTENDED_ARG", "CACHE", "NOP", "RESUME", "PRECALL", "KW_NAMES"})
+LOCAL = "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW"
+CELL = "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"
+GLOBAL = "LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"
+STORE = "STORE_FAST", "STORE_DEREF", "STORE_NAME", "DELETE_FAST", "DELETE_DEREF"
+KEYS = (str, int, float, bool, bytes, tuple, type(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One access path in a code object.
+
+    Attributes
+    ----------
+    root, steps : where it starts, and the attributes and keys that follow
+    is_called : bool
+        Whether the value at the end is called, and not used otherwise.
+    line : the code object and the instruction of the load
+    consumer : (int, int) or None
+        First and last offset (bytes) of the instruction that uses the value.
+    is_repeated : bool
+        Whether one call of the code may come here more than once.
+    """
+
+    root: Root
+    steps: tuple[Step, ...]
+    is_called: bool
+    line: Line
+    consumer: tuple[int, int] | None
+    is_repeated: bool
+
+
+class Analysis(NamedTuple):
+    """What a code object reads: its accesses, local names for paths, inner code."""
+
+    accesses: tuple[Access, ...]
+    aliases: dict[str, Access]
+    inner: tuple[CodeType, ...]
+    stored: frozenset[str]
+
+
+class Token(NamedTuple):
+    """One instruction in the words of this module."""
+
+    kind: str
+    value: Any
+    is_call: bool
+    offset: int
+    raw: dis.Instruction
+
+
+@lru_cache(maxsize=4096)
+def analyse(code: CodeType) -> Analysis:
+    """Return the access paths of a code object."""
+    tokens = tokenise(code)
+    loops = backward_jumps(code)
+    inner = tuple(part for part in code.co_consts if isinstance(part, CodeType))
+    stores = count_stores(code, tokens, inner)
+    parameters = code.co_varnames[
+        : code.co_argcount
+        + code.co_kwonlyargcount
+        + bool(code.co_flags & 0x04)
+        + bool(code.co_flags & 0x08)
+    ]
+    accesses: list[Access] = []
+    aliases: dict[str, Access] = {}
+    at = 0
+    while at < len(tokens):
+        if tokens[at].kind != "root":
+            at += 1
+            continue
+        access, after = chain(code, tokens, at, loops)
+        following = tokens[after] if after < len(tokens) else None
+        at = after
+        if following is None or not skip_write(access, following):
+            name = following.value if following and following.kind == "store" else None
+            single = stores.get(str(name)) == 1 and name not in parameters
+            if name is not None and single and not access.is_called:
+                aliases[name] = access
+            else:
+                accesses.append(access)
+    stored = frozenset(stores)
+    return Analysis(tuple(accesses), aliases, inner, stored)
+
+
+def skip_write(access: Access, following: Token) -> bool:
+    """Whether a path is the owner of an attribute that is written, not read."""
+    return following.kind == "store_attribute" and not access.steps
+
+
+def tokenise(code: CodeType) -> list[Token]:
+    """Return the instructions of a code object as tokens."""
+    tokens: list[Token] = []
+    closed = set(code.co_cellvars) | set(code.co_freevars)
+    for step in dis.get_instructions(code):
+        if step.opname not in SKIPPED:
+            tokens.extend(
+                Token(kind, value, is_call, step.offset, step)
+                for kind, value, is_call in words(step, closed)
+            )
+    return tokens
+
+
+def words(step: dis.Instruction, closed: set[str]) -> list[tuple[str, Any, bool]]:
+    """Return what one instruction says, in one or two tokens."""
+    name, value = step.opname, step.argval
+    if name in GLOBAL:
+        return [("root", ("global", value), "NULL" in step.argrepr)]
+    if name in CELL:
+        return [("root", ("name", value), False)]
+    if name in LOCAL:
+        # Python 3.13 loads the cells of an inner function like locals.
+        return [("other", None, False)] if value in closed else [local(value)]
+    if name.startswith("LOAD_FAST_") and isinstance(value, tuple):
+        return [local(part) for part in value]
+    if name == "STORE_FAST_LOAD_FAST":
+        return [("store", value[0], False), local(value[1])]
+    if name == "STORE_FAST_STORE_FAST":
+        return [("store", part, False) for part in value]
+    if name in STORE:
+        return [("store", value, False)]
+    if name in ("LOAD_ATTR", "LOAD_METHOD"):
+        is_call = name == "LOAD_METHOD" or "NULL" in step.argrepr
+        return [("attribute", value, is_call)]
+    if name in ("LOAD_CONST", "LOAD_SMALL_INT"):
+        return [("constant", value, False)]
+    if name == "BINARY_SUBSCR" or (name == "BINARY_OP" and step.argrepr == "[]"):
+        return [("subscript", None, False)]
+    if name == "COPY" and step.arg == 1:
+        return [("copy", None, False)]
+    if name == "IMPORT_NAME":
+        return [("import", value, False)]
+    if name == "IMPORT_FROM":
+        return [("from", value, False)]
+    return [(OTHERS.get(name, "other"), None, False)]
+
+
+#: Whether the empty place beside a callable is pushed after it, and not before.
+NULL_FOLLOWS = sys.version_info >= (3, 13)
+OTHERS = {"PUSH_NULL": "null", "STORE_ATTR": "store_attribute"}
+
+
+def local(name: str) -> tuple[str, Any, bool]:
+    """Return the token of a load of a local name."""
+    return "root", ("name", name), False
+
+
+def chain(
+    code: CodeType, tokens: list[Token], at: int, loops: list[tuple[int, int]]
+) -> tuple[Access, int]:
+    """Return the access path that starts at a token, and the token after it."""
+    first = tokens[at]
+    steps: list[Step] = []
+    is_called = first.is_call or (
+        not NULL_FOLLOWS and at > 0 and tokens[at - 1].kind == "null"
+    )
+    after, last = at + 1, at
+    while after < len(tokens):
+        token = tokens[after]
+        following = tokens[after + 1] if after + 1 < len(tokens) else None
+        if token.kind == "attribute":
+            steps.append(("attribute", token.value))
+            last, after = after, after + 1
+            if token.is_call:
+                is_called = True
+                break
+        elif token.kind == "copy" and following and following.kind == "attribute":
+            after += 1
+        elif (
+            token.kind == "constant"
+            and following
+            and following.kind == "subscript"
+            and isinstance(token.value, KEYS)
+        ):
+            steps.append(("item", token.value))
+            last, after = after + 1, after + 2
+        else:
+            break
+    if NULL_FOLLOWS and after < len(tokens) and tokens[after].kind == "null":
+        is_called = True
+    repeated = any(start <= first.offset <= end for start, end in loops)
+    access = Access(
+        first.value,
+        tuple(steps),
+        is_called,
+        (code, first.offset),
+        consumer(tokens, last),
+        repeated,
+    )
+    return access, after
+
+
+#: How many values an instruction takes and gives, for those that may come between the
+#: load of an array and its use.
+EFFECTS = {
+    "BINARY_OP": (2, 1),
+    "BINARY_SUBSCR": (2, 1),
+    "COMPARE_OP": (2, 1),
+    "UNARY_NEGATIVE": (1, 1),
+    "LOAD_ATTR": (1, 1),
+    "LOAD_METHOD": (1, 2),
+    "PUSH_NULL": (0, 1),
+}
+
+
+def consumer(tokens: list[Token], at: int) -> tuple[int, int] | None:
+    """Return the offsets of the instruction that uses what a token put there."""
+    above = 0
+    for k in range(at + 1, len(tokens)):
+        step = tokens[k].raw
+        effect = stack_effect(step)
+        if effect is None:
+            return None
+        takes, gives = effect
+        if takes > above:
+            end = tokens[k + 1].offset - 1 if k + 1 < len(tokens) else step.offset + 1
+            return step.offset, end
+        above += gives - takes
+    return None
+
+
+def stack_effect(step: dis.Instruction) -> tuple[int, int] | None:
+    """Return how many values an instruction takes and gives; None where not known."""
+    name, count = step.opname, step.arg or 0
+    is_call = "NULL" in step.argrepr
+    if name in EFFECTS:
+        takes, gives = EFFECTS[name]
+        return takes, gives + (is_call and name == "LOAD_ATTR")
+    if name in ("CALL", "CALL_KW"):
+        return count + 2 + (name == "CALL_KW"), 1
+    if name in ("BUILD_TUPLE", "BUILD_LIST"):
+        return count, 1
+    if name in GLOBAL:
+        return 0, 1 + is_call
+    if name in CELL or name in LOCAL or name in ("LOAD_CONST", "LOAD_SMALL_INT"):
+        return 0, 1
+    if name.startswith("LOAD_FAST_") and isinstance(step.argval, tuple):
+        # Two tokens share the instruction; each counts its own value.
+        return 0, 1
+    return None
+
+
+def backward_jumps(code: CodeType) -> list[tuple[int, int]]:
+    """Return first and last offset of every loop."""
+    return [
+        (step.argval, step.offset)
+        for step in dis.get_instructions(code)
+        if "JUMP_BACKWARD" in step.opname
+    ]
+
+
+def count_stores(
+    code: CodeType, tokens: list[Token], inner: tuple[CodeType, ...]
+) -> dict[str, int]:
+    """Return how often each name is written, by inner functions too."""
+    counts: dict[str, int] = {}
+    for token in tokens:
+        if token.kind == "store":
+            counts[token.value] = counts.get(token.value, 0) + 1
+        elif token.raw.opname == "LOAD_FAST_AND_CLEAR":
+            counts[token.raw.argval] = counts.get(token.raw.argval, 0) + 2
+    for part in inner:
+        for name in analyse(part).stored & set(part.co_freevars):
+            counts[name] = counts.get(name, 0) + 2
+    return counts
+
+
+class Import(NamedTuple):
+    """One import statement: what a local name stands for."""
+
+    name: str
+    level: int
+    module: str
+    attribute: str | None
+
+
+@lru_cache(maxsize=4096)
+def imports(code: CodeType) -> tuple[Import, ...]:
+    """Return what a code object imports into local names."""
+    tokens = tokenise(code)
+    found: list[Import] = []
+    for k, token in enumerate(tokens):
+        if token.kind != "import":
+            continue
+        level, names, module = (
+            tokens[k - 2].value or 0,
+            tokens[k - 1].value,
+            token.value,
+        )
+        following = tokens[k + 1 :]
+        if names:
+            pairs = zip(following[::2], following[1::2], strict=False)
+            for source, target in itertools.islice(pairs, len(names)):
+                found.append(Import(target.value, level, module, source.value))
+        elif following[0].kind == "store":
+            top = module.partition(".")[0]
+            found.append(Import(following[0].value, level, top, None))
+        else:
+            target = next(part for part in following if part.kind == "store")
+            found.append(Import(target.value, level, module, None))
+    return tuple(found)

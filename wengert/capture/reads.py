@@ -1,0 +1,277 @@
+"""What a function reads from outside its arguments, and whether it still holds.
+
+`Reads.of(function)` follows the access paths that the bytecode of a function names
+(cells, defaults, globals, attributes, constant keys), through the user's functions that
+it calls.  `snapshot()` notes what they hold just before a recording; `changed()` says
+later which of them holds something else.  A value that ends a path counts as read as a
+whole: containers and objects are compared deeply.
+"""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.frozen import has_contents, is_same
+from wengert.capture.walk import Guard, ReadArray, ReadGenerator, Site, Unresolved, Walk
+from wengert.core.tape import Tape, same_contents
+from wengert.errors import Line, explain
+
+
+@dataclass(slots=True, eq=False)
+class Snapshot:
+    """What a function read from outside, as it was just before a recording.
+
+    Attributes
+    ----------
+    arrays : list of (path, array)
+    generators : list of (path, generator, line)
+    unresolved : list of (path, why, line)
+    """
+
+    arrays: list[ReadArray]
+    generators: list[ReadGenerator]
+    unresolved: list[Unresolved]
+    guards: list[Guard]
+    names: dict[str, Any] = field(repr=False)
+    sites: dict[int, list[Site | None]] = field(repr=False)
+    repeated: set[CodeType] = field(repr=False)
+    copies: dict[int, np.ndarray] = field(repr=False)
+    check: Callable[[], int] = field(repr=False)
+    #: Whether there is nothing to check before a replay, the function's code apart.
+    is_empty: bool
+
+    def changed(self) -> str | None:
+        """Return the path of the first thing that changed; None if all holds.
+
+        Contents of arrays are not compared here: see `split`.
+        """
+        try:
+            found = self.check()
+        except Exception:
+            # An attribute, a key or a global is gone.
+            return self.broken()
+        return None if found < 0 else self.describe(self.guards[found])
+
+    def broken(self) -> str:
+        """Return the first path that leads nowhere any more."""
+        for guard in self.guards:
+            try:
+                if not eval(guard.test, self.names) and not is_same(
+                    eval(guard.fetch, self.names), guard.frozen
+                ):
+                    return self.describe(guard)
+            except Exception:
+                return guard.path
+        return "what the function reads"
+
+    def describe(self, guard: Guard) -> str:
+        """Return the path of what a failed guard watches, with the key if known."""
+        value, (_, parts, _) = eval(guard.fetch, self.names), guard.frozen
+        path = guard.path.removesuffix(".")
+        if not guard.fetch.startswith(("[*", "{**")) or len(value) != len(parts):
+            return path
+        if isinstance(value, dict):
+            for (key, part), (k, before) in zip(value.items(), parts, strict=True):
+                if is_same(key, k) and not is_same(part, before):
+                    dotted = guard.path.endswith(".")
+                    return f"{path}.{key}" if dotted else f"{path}[{key!r}]"
+            return path
+        for k, (part, before) in enumerate(zip(value, parts, strict=True)):
+            if not is_same(part, before):
+                return f"{path}[{k}]"
+        return path
+
+
+def make_check(guards: list[Guard], names: dict[str, Any]) -> Callable[[], int]:
+    """Return a function that gives the number of the first guard that fails, or -1.
+
+    It is compiled from text, as a call of a closure for every guard costs more than
+    the whole comparison.
+    """
+    frozen = [guard.frozen for guard in guards]
+    names["is_"] = operator.is_
+    names["holds"] = lambda k, value: is_same(value, frozen[k])
+    lines = ["def check():"]
+    for k, guard in enumerate(guards):
+        lines.append(f"    if not ({guard.test}) and not holds({k}, {guard.fetch}):")
+        lines.append(f"        return {k}")
+    lines.append("    return -1")
+    exec("\n".join(lines), names)
+    made: Callable[[], int] = names["check"]
+    return made
+
+
+class Reads:
+    """What a function reads from outside its arguments.
+
+    Examples
+    --------
+    >>> from wengert.capture.reads import Reads
+    >>> rate = [2.0]
+    >>> def make():
+    ...     scale = 3.0
+    ...     def f(x):
+    ...         return scale * x
+    ...     def change(value):
+    ...         nonlocal scale
+    ...         scale = value
+    ...     return f, change
+    >>> f, change = make()
+    >>> snapshot = Reads.of(f).snapshot()
+    >>> snapshot.changed()
+    >>> change(4.0)
+    >>> snapshot.changed()
+    'cell scale'
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        #: What was not resolved in any snapshot.
+        self.unresolved: list[Unresolved] = []
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> Reads:
+        """Return what a function reads; nothing is looked up yet."""
+        return cls(function)
+
+    def snapshot(self) -> Snapshot:
+        """Note what everything holds now; warn once of what cannot be followed."""
+        walk = Walk(self.function)
+        guards = list(walk.guards.values())
+        for found in walk.unresolved.values():
+            if found not in self.unresolved:
+                self.unresolved.append(found)
+                self.warn(found)
+        return Snapshot(
+            list(walk.arrays.values()),
+            list(walk.generators.values()),
+            list(walk.unresolved.values()),
+            guards,
+            walk.names,
+            walk.sites,
+            repeated_codes(walk.calls),
+            {key: found.array.copy() for key, found in walk.arrays.items()},
+            make_check(guards, walk.names),
+            not walk.arrays and walk.guards.keys() == walk.own,
+        )
+
+    def generators(self) -> list[ReadGenerator]:
+        """Return the random generators that the function reaches."""
+        return list(Walk(self.function).generators.values())
+
+    def warn(self, found: Unresolved) -> None:
+        """Warn that a path cannot be followed, once a line."""
+        if found in WARNED:
+            return
+        WARNED.add(found)
+        text = explain(
+            f"{found.path} is read from outside and cannot be followed",
+            f"{found.why}; a compiled function would not notice a change",
+            "pass it as an argument",
+            found.line,
+        )
+        warnings.warn(text, UserWarning, stacklevel=3)
+
+
+#: What was warned of already: a warning is shown once.
+WARNED: set[Unresolved] = set()
+
+
+def repeated_codes(
+    calls: dict[CodeType, list[tuple[CodeType | None, bool]]],
+) -> set[CodeType]:
+    """Return the code that may run more than once in one call of the function."""
+    repeated = {
+        code
+        for code, callers in calls.items()
+        if len(callers) > 1 or any(again for _, again in callers)
+    }
+    size = -1
+    while size != len(repeated):
+        size = len(repeated)
+        for code, callers in calls.items():
+            if any(caller in repeated for caller, _ in callers):
+                repeated.add(code)
+    return repeated
+
+
+# Arrays
+
+
+class PlainArrays:
+    """Arrays that plain NumPy code read: their contents are compared.
+
+    Attributes
+    ----------
+    arrays : list of (path, array)
+    """
+
+    __slots__ = ("arrays", "pairs")
+
+    def __init__(self, found: list[ReadArray], copies: dict[int, np.ndarray]) -> None:
+        self.arrays = found
+        self.pairs = [(array, copies[id(array)]) for _, array in found]
+
+    def changed(self) -> str | None:
+        """Return the path of the first array with other contents; None if none."""
+        for k, (array, copy) in enumerate(self.pairs):
+            if not has_contents(array, copy):
+                return self.arrays[k].path
+        return None
+
+
+def split(
+    snapshot: Snapshot, tape: Tape
+) -> tuple[list[tuple[np.ndarray, int]], PlainArrays]:
+    """Return the arrays whose contents are read at replay, and all others.
+
+    An array is read at replay, through its constant node, if every place that reads it
+    put it on the tape, at most once each.  An array that plain code may have read as
+    well, or whose contents changed while the function ran, is guarded by its contents.
+    """
+    on_tape: list[tuple[np.ndarray, int]] = []
+    others: list[ReadArray] = []
+    users: dict[int, list[Line]] = {}
+    for operands, line in zip(tape.operands, tape.lines, strict=True):
+        if line is not None:
+            for node in operands:
+                users.setdefault(node, []).append(line)
+    for found in snapshot.arrays:
+        index = tape_index(snapshot, tape, found.array, users)
+        if index is None:
+            others.append(found)
+        else:
+            on_tape.append((found.array, index))
+    return on_tape, PlainArrays(others, snapshot.copies)
+
+
+def tape_index(
+    snapshot: Snapshot, tape: Tape, array: np.ndarray, users: dict[int, list[Line]]
+) -> int | None:
+    """Return the constant node of an array that only the tape read, or None."""
+    known = tape._arrays.get(id(array))
+    copy = snapshot.copies[id(array)]
+    if known is None or known[0] is not array or array.dtype.kind not in "fc":
+        return None
+    if not same_contents(array, copy) or not same_contents(known[1], copy):
+        return None
+    for site in snapshot.sites[id(array)]:
+        if site is None or site.code in snapshot.repeated:
+            return None
+        code, access = site
+        if access.is_repeated or access.consumer is None:
+            return None
+        first, last = access.consumer
+        if not any(
+            where is code and first <= offset <= last
+            for where, offset in users.get(known[2], ())
+        ):
+            return None
+    return known[2]
