@@ -26,11 +26,14 @@ DELEGATIONS = set(
 
 
 def layer(name: str) -> int | None:
-    """Return the place of a dotted module name; None for the package itself."""
+    """Return the place of a dotted module name; None for the package itself.
+
+    What the package itself exports counts as the user's door.
+    """
     parts = name.split(".")
     if parts[0] != "wengert" or len(parts) == 1:
         return None
-    return LAYERS.index(parts[1])
+    return LAYERS.index(parts[1] if parts[1] in LAYERS else "api")
 
 
 def dotted(path: Path) -> str:

@@ -128,14 +128,20 @@ def call(operation: Operation) -> Function:
     return lambda *operands: apply(operation, *operands)
 
 
+#: Where the quotient stays between two whole numbers: a step further is a jump.
+ONE_QUOTIENT = ((-2.8, -2.1), (1.5, 1.9))
+NARROW = {name: ONE_QUOTIENT for name in ("remainder", "fmod", "floor_divide")}
+
+
 def elementwise_example(operation: Operation) -> Example:
     """Return the example of an operation that states its domain: broadcast."""
+    domains = NARROW.get(operation.name, operation.domain)
     shapes = ((2, 3),) if len(operation.domain) == 1 else ((2, 1, 3), (2, 1), (3,))
     draws = tuple(
         domain_draw(domain, *shape)
-        for domain, shape in zip(operation.domain, shapes, strict=False)
+        for domain, shape in zip(domains, shapes, strict=False)
     )
-    return Example(operation.name, call(operation), draws)
+    return Example(operation.name, call(operation), draws, "domain")
 
 
 def is_elementwise(operation: Operation) -> bool:
@@ -147,7 +153,7 @@ def examples() -> list[Example]:
     """Return every example of every operation."""
     found = [example for entries in EXAMPLES.values() for example in entries]
     for operation in REGISTRY.values():
-        if is_elementwise(operation) and operation.name not in EXAMPLES:
+        if is_elementwise(operation) and operation.name != "ldexp":  # of integers
             found.append(elementwise_example(operation))
     return found
 
@@ -565,3 +571,22 @@ example("fix", lambda x: np.fix(x), normal(3))
 example("frexp", np.frexp, positive(3))
 example("angle", np.angle, complex_normal(3))
 example("sign", np.sign, normal(3))
+
+# Methods of ufuncs
+
+example("add_reduceat", lambda x: np.add.reduceat(x, [0, 2, 1], axis=1), normal(2, 4))
+example("reduceat", lambda x: np.logical_or.reduceat(x > 0, [0, 2]), distinct(4))
+example("reduce", lambda x: np.logical_xor.reduce(x > 0, axis=1), distinct(2, 3))
+example("accumulate", lambda x: np.logical_or.accumulate(x > 0), distinct(4))
+example("add", lambda x, y: np.add.outer(x, y), normal(2), normal(3), label="outer")
+example("sum", lambda x: np.add.reduce(x, axis=1), normal(2, 3), label="reduce")
+example("subtract", lambda x: np.subtract.reduce(x), normal(4), label="reduce")
+example("divide", lambda x: np.divide.accumulate(x), positive(4), label="accumulate")
+example("logaddexp", lambda x: np.logaddexp.reduce(x, axis=1), normal(2, 3))
+example(
+    "index_add",
+    written(lambda z, y: np.add.at(z, [0, 2, 0], y)),
+    normal(3),
+    normal(3),
+    label="at",
+)

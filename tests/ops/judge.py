@@ -181,7 +181,7 @@ def replaced(operands: Operands, chosen: Sequence[int], moved: Any) -> list[Any]
 
 def copies(operands: Operands) -> list[Any]:
     """Return the operands with arrays copied: a function may write into them."""
-    return [x.copy() if isinstance(x, np.ndarray) else x for x in operands]
+    return [x.copy("K") if isinstance(x, np.ndarray) else x for x in operands]
 
 
 def assert_like(derivative: Any, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,14 @@ from tests.ops.examples import (
     is_elementwise,
 )
 from tests.ops.judge import (
+    floats,
+    has_float_result,
+    is_float,
     judge,
     judge_modes,
     judge_no_gradient,
     judge_value,
+    plain_call,
     quietly,
 )
 from wengert import record
@@ -98,6 +103,69 @@ def test_value_and_derivatives(example: Example) -> None:
     tape = record(example.function, *example.operands)
     if not any(o.is_differentiable for o in tape.operations):
         judge_no_gradient(example.function, example.operands)
+
+
+# Every example again, with operands of another dtype, layout or size
+
+
+def single(x: Any) -> Any:
+    """Return single precision."""
+    return x.astype(np.complex64 if x.dtype.kind == "c" else np.float32)[()]
+
+
+def complex_(x: Any) -> Any:
+    """Return complex numbers off the axes."""
+    return (x * (1 + 0.3j))[()]
+
+
+def fortran(x: Any) -> Any:
+    """Return the numbers column by column."""
+    return np.asarray(x, order="F")[()]
+
+
+def empty(x: Any) -> Any:
+    """Return an array without elements."""
+    return x[:0] if x.ndim else x[()]
+
+
+#: Where a value is not NumPy's to the bit, or not NumPy's case, and why.
+DIFFERENT = {
+    ("sign", complex_): "the operation complex_sign then",
+    ("unique_values", complex_): "NumPy leaves complex ones unsorted",
+    ("nanstd", complex_): "the last bit: NumPy multiplies by the conjugate",
+    ("nanvar", complex_): "the last bit: NumPy multiplies by the conjugate",
+    ("cov", empty): "NumPy answers what has no variables apart",
+    ("corrcoef", empty): "NumPy answers what has no variables apart",
+}
+VARIANTS = [
+    (example, cast) for example in EVERY for cast in (single, complex_, fortran, empty)
+]
+
+
+@pytest.mark.parametrize(
+    ("example", "cast"), VARIANTS, ids=lambda v: getattr(v, "__name__", str(v))
+)
+def test_other_dtypes_layouts_and_sizes(example: Example, cast: Any) -> None:
+    """Where NumPy takes the operands, wengert does, with NumPy's value and types."""
+    operands = [cast(np.asarray(x)) if is_float(x) else x for x in example.operands]
+    if (example.operation, cast) in DIFFERENT or not numpy_takes(example, operands):
+        pytest.skip("not NumPy's case")
+    judge_value(example.function, operands)
+    if example.order and floats(operands):
+        judge_modes(example.function, operands)
+        if cast in (single, complex_) and has_float_result(example.function, operands):
+            check_grads(example.function, tuple(operands), order=1)
+
+
+def numpy_takes(example: Example, operands: list[Any]) -> bool:
+    """Whether plain NumPy computes the example without an error or a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            plain_call(example.function, operands)
+        except Exception:
+            return False
+    return True
 
 
 # Elementwise operations over shapes and dtypes
