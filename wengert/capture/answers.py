@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture import keys
 from wengert.core.operation import DISPATCH, answers
 from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
@@ -77,16 +78,29 @@ def passive(tape: Any, value: Any) -> Any:
     return wrap_passive(tape, value)
 
 
+def recording_class(module: ModuleType, replaced: dict[str, Any]) -> type[ModuleType]:
+    """Return a class of modules whose attributes are the replacements.
+
+    A property of its class goes before what a module holds, so that replacing all of
+    the functions, and putting them back, is one assignment.
+    """
+    properties = {
+        name: property({module: function}.__getitem__)
+        for name, function in replaced.items()
+    }
+    return type("module", (ModuleType,), {"__slots__": (), **properties})
+
+
 def install() -> None:
     """Count one more recording; replace the functions for the first."""
     global _COUNT
     with _LOCK:
         _COUNT += 1
         if _COUNT == 1:
-            np.__dict__.update(_NUMPY)
+            np.__class__ = _RECORDING_NUMPY
+            math.__class__ = _RECORDING_MATH
             for module in COMPILED:
                 module.np = PLAIN_NUMPY
-            math.__dict__.update(_MATH)
 
 
 def remove() -> None:
@@ -95,8 +109,8 @@ def remove() -> None:
     with _LOCK:
         _COUNT -= 1
         if _COUNT == 0:
-            np.__dict__.update(_NUMPY_ORIGINALS)
-            math.__dict__.update(_MATH_ORIGINALS)
+            np.__class__ = ModuleType
+            math.__class__ = ModuleType
             for module in COMPILED:
                 module.np = np
 
@@ -116,7 +130,11 @@ def answer_maker(name: str) -> None:
     @answered(name)
     def maker(*args: Any, **settings: Any) -> Any:
         tape = tape_here()
-        result = original(*args, **settings)
+        try:
+            result = original(*args, **settings)
+        except TypeError:
+            keys.check_whole(*args, *settings.values())
+            raise
         return result if tape is None else passive(tape, result)
 
 
@@ -468,7 +486,7 @@ LISTED = (
     "polyval interp where clip reshape ravel transpose tile repeat flip roll "
     "diag array_equal allclose isclose nansum nanmean nanmax nanmin searchsorted "
     "convolve correlate tensordot matrix_transpose squeeze expand_dims pad "
-    "put putmask place copyto compress extract choose select"
+    "put putmask place copyto compress extract"
 )
 SEQUENCES = "concatenate stack vstack hstack dstack column_stack block append"
 
@@ -514,6 +532,23 @@ def take(a: Any, indices: Any, *args: Any, **settings: Any) -> Any:
     return np_take(a, indices, *args, **settings)
 
 
+@answered("fromiter")
+def fromiter(iter: Any, dtype: Any, count: int = -1, **settings: Any) -> Any:
+    """Answer ``np.fromiter``: what it yields may be recorded."""
+    tape = tape_here()
+    if tape is None:
+        return np_fromiter(iter, dtype, count, **settings)
+    values = (
+        [value for value, _ in zip(iter, range(count), strict=False)]
+        if count >= 0
+        else list(iter)
+    )
+    if holds(values):
+        return converted(values, dtype)
+    return passive(tape, np_fromiter(values, dtype, count, **settings))
+
+
+np_fromiter = fromiter.__wrapped__  # type: ignore[attr-defined]
 np_take = take.__wrapped__  # type: ignore[attr-defined]
 
 
@@ -702,8 +737,9 @@ def frexp(x: Any) -> Any:
 
 math_frexp = math.frexp
 
-_NUMPY_ORIGINALS: dict[str, Any] = {name: getattr(np, name) for name in _NUMPY}
-_MATH_ORIGINALS: dict[str, Any] = {name: getattr(math, name) for name in _MATH}
+_NUMPY_ORIGINALS: dict[str, Any] = {name: np.__dict__[name] for name in _NUMPY}
+_RECORDING_NUMPY = recording_class(np, _NUMPY)
+_RECORDING_MATH = recording_class(math, _MATH)
 
 
 def gather_list(value: Any) -> Any:
