@@ -54,7 +54,8 @@ class Operation:
     results : int
         Number of results; 1 unless the output is a tuple.
     moves : bool
-        Whether it only moves elements, so that NumPy does it on elements of any kind.
+        Whether it only moves, adds and multiplies elements, so that NumPy does it on
+        elements of any kind (native code is made by doing it on symbols).
     native : str or None
         The result in our small vocabulary of native expressions.
     domain : tuple of (low, high), one an operand

@@ -414,7 +414,7 @@ def lower_node(
         return parts[0]
     settings = tape.settings[index]
     if operation is GETITEM and len(parts) == 1:
-        return parts[0][decode(settings["key"], ())]
+        return as_array(parts[0])[decode(settings["key"], ())]
     parts = [as_array(part) for part in parts]
     if operation is CHAIN_PRODUCT and not lowering.absorbs:
         return lower_native(lowering, "x * y", parts, like, name)
@@ -645,17 +645,78 @@ def truth(lowering: Lowering, node: int) -> int:
     return lowering.emit("x != y", (node, lowering.constant(0, type_)), "bool")
 
 
+def reduced_rows(x: Elements, settings: Any) -> list[list[int]]:
+    """Return for every element of a reduction's result the elements it is made of."""
+    axis = settings.get("axis")
+    axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis) % x.ndim)
+    kept = [k for k in range(x.ndim) if k not in axes]
+    length = int(np.prod([x.shape[k] for k in axes], dtype=np.int64))
+    rows: list[list[int]] = x.transpose([*kept, *axes]).reshape(-1, length).tolist()
+    if not length:
+        raise NotLowered("a reduction of no elements")
+    return rows
+
+
+def lower_truth(native: str) -> Special:
+    """Return the lowering of ``any`` and ``all``."""
+
+    def lower_fold(
+        lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+    ) -> Elements:
+        nodes = []
+        for row in reduced_rows(parts[0], settings):
+            flags = [truth(lowering, node) for node in row]
+            total = flags[0]
+            for flag in flags[1:]:
+                total = lowering.emit(native, (total, flag), "bool")
+            nodes.append(total)
+        return np.array(nodes, dtype=np.int64).reshape(like.shape)
+
+    return lower_fold
+
+
+def lower_count(
+    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+) -> Elements:
+    """Return how many elements are not zero."""
+    nodes = []
+    for row in reduced_rows(parts[0], settings):
+        total = lowering.constant(0, name)
+        for node in row:
+            one = lowering.emit("x", (truth(lowering, node),), name)
+            total = lowering.emit("x + y", (total, one), name)
+        nodes.append(total)
+    return np.array(nodes, dtype=np.int64).reshape(like.shape)
+
+
+def lower_extreme_place(better: str) -> Special:
+    """Return the lowering of ``argmax`` and ``argmin``: the first of equals, or NaN."""
+
+    def lower_place(
+        lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+    ) -> Elements:
+        nodes = []
+        for row in reduced_rows(parts[0], settings):
+            best, place = row[0], lowering.constant(0, name)
+            type_ = lowering.types[best]
+            for k, node in enumerate(row[1:], 1):
+                wins = lowering.emit(better, (node, best), "bool")
+                number = lowering.constant(k, name)
+                place = lowering.emit("select(x, y, z)", (wins, number, place), name)
+                best = lowering.emit("select(x, y, z)", (wins, node, best), type_)
+            nodes.append(place)
+        return np.array(nodes, dtype=np.int64).reshape(like.shape)
+
+    return lower_place
+
+
 def fold(native: str) -> Special:
     """Return the lowering of a reduction by a native expression of two operands."""
 
     def lower_fold(
         lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
     ) -> Elements:
-        (x,) = parts
-        axis = settings.get("axis")
-        axes = tuple(range(x.ndim)) if axis is None else tuple(np.atleast_1d(axis))
-        kept = [k for k in range(x.ndim) if k not in axes]
-        rows = x.transpose([*kept, *axes]).reshape(like.size, -1).tolist()
+        rows = reduced_rows(parts[0], settings)
         nodes = []
         for row in rows:
             total = row[0]
@@ -675,4 +736,11 @@ SPECIAL: dict[str, Special] = {
     "max": fold("maximum(x, y)"),
     "min": fold("minimum(x, y)"),
     "prod": fold("x * y"),
+    "nanmax": fold("fmax(x, y)"),
+    "nanmin": fold("fmin(x, y)"),
+    "any": lower_truth("x or y"),
+    "all": lower_truth("x and y"),
+    "count_nonzero": lower_count,
+    "argmax": lower_extreme_place("x > y or (isnan(x) and not isnan(y))"),
+    "argmin": lower_extreme_place("x < y or (isnan(x) and not isnan(y))"),
 }

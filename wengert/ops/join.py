@@ -41,7 +41,9 @@ def filled(tangents: Any, parts: Any, dtype: Any) -> list[Any]:
     ]
 
 
-STACK = general("stack", evaluate_stack, jvp=stack_jvp, vjp=stack_vjp, reads=(False,))
+STACK = general(
+    "stack", evaluate_stack, jvp=stack_jvp, vjp=stack_vjp, reads=(False,), moves=True
+)
 
 
 def evaluate_concatenate(*parts: Any, axis: int) -> Any:
@@ -70,6 +72,7 @@ CONCATENATE = general(
     jvp=concatenate_jvp,
     vjp=concatenate_vjp,
     reads=(False,),
+    moves=True,
 )
 
 

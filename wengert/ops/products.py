@@ -303,7 +303,13 @@ def split_subscripts(subscripts: str) -> tuple[list[str], str]:
 
 
 EINSUM = general(
-    "einsum", evaluate_einsum, jvp=einsum_jvp, vjp=einsum_vjp, reads=(True,), view=True
+    "einsum",
+    evaluate_einsum,
+    jvp=einsum_jvp,
+    vjp=einsum_vjp,
+    reads=(True,),
+    view=True,
+    moves=True,
 )
 
 

@@ -1,0 +1,132 @@
+"""Every operation runs jitted and agrees with the interpreter, values and gradients.
+
+Native code may contract and reassociate: it is judged by ``twice the interpreter's error
+plus 4 ulp of the largest term`` (docs/explanation).  The interpreter's own error is
+bounded here by a few ulp a term of the sums that an example has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.ops.examples import Example, examples
+from wengert.execute.replay import native_engine
+
+EXAMPLES = examples()
+#: Terms of the longest sum among the examples, times a few ulp a term.
+ULPS = 64
+
+
+def is_number(x: Any) -> bool:
+    return np.asarray(x).dtype.kind in "fc"
+
+
+def scalar_loss(example: Example, weights: list[Any]) -> Any:
+    """Return a real number of all float results of an example."""
+
+    def loss(*operands: Any) -> Any:
+        result = example.function(*operands)
+        parts = result if isinstance(result, (tuple, list)) else [result]
+        total = 0.0
+        for k, part in enumerate(parts):
+            if np.result_type(part).kind in "fc":
+                total = total + np.sum(np.real(part) * weights[k % len(weights)])
+        return total
+
+    return loss
+
+
+def agree(found: Any, expected: Any) -> None:
+    if isinstance(expected, (tuple, list)):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            agree(one, other)
+        return
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    if not is_number(expected):
+        np.testing.assert_array_equal(found, expected)
+        return
+    finite = expected[np.isfinite(expected)]
+    largest = np.abs(finite).max() if finite.size else 1.0
+    tolerance = ULPS * np.finfo(expected.dtype).eps
+    np.testing.assert_allclose(
+        found, expected, rtol=tolerance, atol=tolerance * largest
+    )
+
+
+def other_points(example: Example) -> list[list[Any]]:
+    """Return operands near an example's, twice: the recorded path may hold or not."""
+    first = example.operands
+    points = [first]
+    for factor in (1.0 + 2.0**-10, 1.0 - 2.0**-9):
+        points.append(
+            [
+                (x * np.asarray(factor, dtype=np.asarray(x).dtype))[()]
+                if isinstance(x, (np.ndarray, np.generic)) and is_number(x)
+                else x
+                for x in first
+            ]
+        )
+    return points
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+@pytest.mark.filterwarnings("ignore")
+def test_value_agrees(example: Example) -> None:
+    def fun(*operands: Any) -> Any:
+        return example.function(*operands)
+
+    jitted = wg.jit(fun)
+
+    for operands in other_points(example):
+        try:
+            expected = fun(*operands)
+        except ValueError:
+            continue  # a point outside the operation's domain
+        agree(jitted(*operands), expected)
+
+
+@pytest.mark.parametrize(
+    "example", [e for e in EXAMPLES if e.order and any(map(is_number, e.operands))], ids=str
+)
+@pytest.mark.filterwarnings("ignore")
+def test_gradient_agrees(example: Example) -> None:
+    loss = scalar_loss(example, [1.0, 0.7, -0.3])
+    wanted = tuple(k for k, x in enumerate(example.operands) if is_number(x))
+    gradient = wg.grad(loss, wanted)
+    jitted = wg.jit(gradient)
+
+    for operands in other_points(example):
+        agree(jitted(*operands), gradient(*operands))
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_which_operations_run_natively(record_property: Any) -> None:
+    """At least the elementwise ones, small sums, products and data movement do."""
+    native, missing = set(), set()
+    for example in EXAMPLES:
+        operands = example.operands
+        if not all(np.asarray(x).dtype.kind in "fib" for x in operands):
+            continue
+        jitted = wg.jit(example.function)
+        try:
+            with np.errstate(all="ignore"):
+                jitted(*operands)
+        except (TypeError, ValueError, NotImplementedError):
+            continue
+        paths = jitted.paths()
+        (native if all(path.kernels for path in paths) else missing).add(
+            example.operation
+        )
+    record_property("without native kernel", sorted(missing - native))
+    print("without a native kernel:", ", ".join(sorted(missing - native)))
+
+    expected = "add multiply divide sin exp power maximum where sum matmul dot reshape "
+    expected += "transpose getitem store concatenate stack max min prod einsum cumsum"
+    assert set(expected.split()) - native == set()
