@@ -590,3 +590,10 @@ example(
     normal(3),
     label="at",
 )
+
+# What the methods of ufuncs need beyond reductions
+
+example("reduce", lambda x: np.bitwise_or.reduce(x, axis=1), INTEGERS)
+example("accumulate", lambda x: np.bitwise_xor.accumulate(x, axis=1), INTEGERS)
+example("reduceat", lambda x: np.gcd.reduceat(x, [0, 2], axis=1), INTEGERS)
+example("add_reduceat", lambda x: np.add.reduceat(x, [0, 2, 1], axis=1), normal(2, 3))

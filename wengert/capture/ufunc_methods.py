@@ -6,8 +6,9 @@ ufuncs are applied element after element along the axis, as NumPy does.
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ import numpy as np
 from wengert.capture import keys
 from wengert.capture.array import RecordedArray, is_active, plain
 from wengert.capture.ufuncs import check_out
-from wengert.core.operation import DISPATCH, Operation, apply, constant_of, linear
+from wengert.core.operation import DISPATCH, Operation, apply
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.cumulative import ACCUMULATED_EXTREMES, along
-from wengert.ops.index import INDEX_ADD, Placeholder, Slice
+from wengert.ops.index import INDEX_ADD
+from wengert.ops.methods import ACCUMULATE, ADD_REDUCEAT, REDUCE, REDUCEAT, segments
 from wengert.ops.reduce import EXTREMES, UNSET, as_array, axes_of, into, reduce_extreme
 
 Settings = dict[str, Any]
@@ -79,29 +81,6 @@ def is_data(ufunc: np.ufunc, array: Any) -> bool:
     return is_numpy and (is_constant or array.dtype.kind in "biu")
 
 
-def evaluate_reduce(
-    x: Any, where: Any = True, *, ufunc: str, axis: Any, keepdims: bool, dtype: Any
-) -> Any:
-    """Return the reduction of data by a ufunc."""
-    function = getattr(np, ufunc)
-    return function.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype, where=where)
-
-
-def evaluate_accumulate(x: Any, *, ufunc: str, axis: int, dtype: Any) -> Any:
-    """Return the partial reductions of data by a ufunc."""
-    return getattr(np, ufunc).accumulate(x, axis=axis, dtype=dtype)
-
-
-def evaluate_reduceat(x: Any, *, ufunc: str, indices: Any, axis: int) -> Any:
-    """Return the reductions of stretches of data by a ufunc."""
-    return getattr(np, ufunc).reduceat(x, indices, axis=axis)
-
-
-REDUCE = constant_of("reduce", evaluate_reduce, numpy=())
-ACCUMULATE = constant_of("accumulate", evaluate_accumulate, numpy=())
-REDUCEAT = constant_of("reduceat", evaluate_reduceat, numpy=())
-
-
 def reduce_data(
     ufunc: np.ufunc, array: Any, axis: Any, keepdims: bool, dtype: Any, how: Settings
 ) -> Any:
@@ -137,9 +116,14 @@ def reduce_in_order(
     if array.ndim == 0 or not axes:
         return array
     rest = tuple(k for k in range(array.ndim) if k not in axes)
-    moved = np.transpose(array, (*axes, *rest))
-    rows = np.reshape(moved, (-1, *(array.shape[k] for k in rest)))
-    result = fold(ufunc, [rows[k] for k in range(rows.shape[0])], how.get("initial"))
+    shape = tuple(array.shape[k] for k in rest)
+    count = math.prod(array.shape[k] for k in axes)
+    rows = np.reshape(np.transpose(array, (*axes, *rest)), (count, *shape))
+    initial = how.get("initial", ufunc.identity)
+    if count == 0 and initial is not None:
+        result = np.full(shape, initial, array.dtype)[()]
+    else:
+        result = fold(ufunc, [rows[k] for k in range(count)], initial)
     if not keepdims:
         return result
     kept = tuple(1 if k in axes else n for k, n in enumerate(array.shape))
@@ -148,7 +132,7 @@ def reduce_in_order(
 
 def fold(ufunc: np.ufunc, parts: list[Any], initial: Any) -> Any:
     """Return the combination of the parts from the left."""
-    if initial is not None and initial is not UNSET:
+    if initial is not None:
         parts = [initial, *parts]
     if not parts:
         raise ValueError(
@@ -206,13 +190,12 @@ def at(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> None:
     if not isinstance(target, RecordedArray):
         check_out(np.asarray(target), f"{ufunc.__name__}.at")
     if ufunc in (np.add, np.subtract):
-        check_cast(ufunc, target, values[0])
         value = values[0] if ufunc is np.add else np.negative(values[0])
         target._write(key, value, INDEX_ADD)
         return
     parts = key if isinstance(key, tuple) else (key,)
     if not any(is_index_array(part) for part in parts):
-        target[key] = checked(ufunc, target, ufunc(target[key], *values))
+        target[key] = ufunc(target[key], *values)
         return
     if is_active(key):
         apply_one_by_one(ufunc, target, parts, values)
@@ -225,21 +208,6 @@ def is_index_array(part: Any) -> bool:
     if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)):
         return False
     return as_array(part).dtype != bool and np.ndim(part) > 0
-
-
-def check_cast(ufunc: np.ufunc, target: Any, value: Any) -> None:
-    """Raise where the result of an addition cannot be put back."""
-    checked(ufunc, target, np.empty(0, np.result_type(target, plain(value))))
-
-
-def checked(ufunc: np.ufunc, target: Any, result: Any) -> Any:
-    """Return a result that can be put back into the target, or raise as NumPy does."""
-    if not np.can_cast(result.dtype, target.dtype, "same_kind"):
-        raise TypeError(
-            f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to "
-            f"{target.dtype!r} with casting rule 'same_kind'"
-        )
-    return result
 
 
 def apply_by_rounds(
@@ -255,7 +223,7 @@ def apply_by_rounds(
         chosen = np.flatnonzero(rank == turn)
         where = np.unravel_index(flat[chosen], target.shape)
         others = [part[chosen] for part in values]
-        target[where] = checked(ufunc, target, ufunc(target[where], *others))
+        target[where] = ufunc(target[where], *others)
 
 
 def ranks(flat: Any) -> Any:
@@ -289,41 +257,10 @@ def apply_one_by_one(
     for k in range(columns[0].size):
         where = tuple(column[k] for column in columns)
         others = [part[k] for part in values]
-        target[where] = checked(ufunc, target, ufunc(target[where], *others))
+        target[where] = ufunc(target[where], *others)
 
 
 # reduceat
-
-
-def segments(indices: Iterable[int], size: int) -> list[tuple[int, int]]:
-    """Return the stretch of elements that each result of ``reduceat`` combines."""
-    starts = list(indices)
-    stops = [*starts[1:], size]
-    return [(i, j if i < j else i + 1) for i, j in zip(starts, stops, strict=True)]
-
-
-def evaluate_add_reduceat(x: Any, *, indices: Any, axis: int, dtype: Any) -> Any:
-    """Return ``np.add.reduceat``."""
-    return np.add.reduceat(x, indices, axis=axis, dtype=dtype)
-
-
-def add_reduceat_transpose(
-    g: Any, x: Any, *, indices: Any, axis: int, dtype: Any
-) -> Any:
-    """Return for each element the sum of the gradients of its segments."""
-    found = segments(indices, x.shape[axis])
-    sources = [k for k, (i, j) in enumerate(found) for _ in range(i, j)]
-    targets = [place for i, j in found for place in range(i, j)]
-    parts = g[along(axis, sources)]
-    zeros = np.zeros(x.shape, g.dtype)
-    before = (Slice(None, None, None),) * axis
-    where = np.add(targets, 0)
-    return apply(
-        INDEX_ADD, zeros, parts, where, chain=(), key=(*before, Placeholder(0))
-    )
-
-
-ADD_REDUCEAT = linear("add_reduceat", evaluate_add_reduceat, add_reduceat_transpose)
 
 
 def reduceat(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
@@ -345,8 +282,9 @@ def reduceat(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
     if is_data(ufunc, array):
         how = {"ufunc": ufunc.__name__, "indices": places, "axis": axis}
         return into(out, apply(REDUCEAT, array, **how))
+    first = {"axis": axis, "initial": None}  # each stretch starts with its first
     parts = [
-        reduce(ufunc, (array[along(axis, slice(i, j))],), None, {"axis": axis})
+        reduce(ufunc, (array[along(axis, slice(i, j))],), None, first)
         for i, j in segments(places, size)
     ]
     return into(out, np.stack(parts, axis=axis))

@@ -9,6 +9,7 @@ from wengert.ops import (  # noqa: F401
     index,
     join,
     mean,
+    methods,
     numeric,
     nan,
     products,
