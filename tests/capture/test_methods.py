@@ -127,6 +127,8 @@ def test_parts_of_complex_arrays_can_be_set() -> None:
         w.real = v
         w.imag = v * v
         w.real[0] = 2.0 * v[1]
+        w.imag[1, 2:] *= v[2]
+        w.T.imag[1] += v[:3] * w.real[:, 0]
         return w * z
 
     judge(function, [C, V])

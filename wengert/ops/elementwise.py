@@ -358,21 +358,12 @@ linear(
 linear("real", np.real, lambda g, x: g, view=True, numpy=(np.real,), native="x")
 
 
-def evaluate_imag(x: Any) -> Any:
-    """Return ``np.imag``, read-only: writes through that view are not recorded."""
-    result = np.imag(x)
-    if isinstance(result, np.ndarray):
-        result = result.copy()
-        result.flags.writeable = False
-    return result
-
-
 def imag_transpose(g: Any, x: Any) -> Any:
     """Return -i g, as Re(-i g dz) = g Im(dz); zero for real numbers."""
     return -1j * g if x.dtype.kind == "c" else np.zeros(x.shape, x.dtype)
 
 
-linear("imag", evaluate_imag, imag_transpose, numpy=(np.imag,))
+linear("imag", np.imag, imag_transpose, view=True, numpy=(np.imag,))
 
 
 @answers(np.angle)
@@ -386,13 +377,19 @@ def angle(z: Any, deg: bool = False) -> Any:
 def complex_sign_jvp(tangents: Any, result: Any, x: Any) -> Any:
     """Return the part of the tangent across z, over |z|; 0 at 0."""
     along = np.real(np.conjugate(result) * tangents[0])
-    return (tangents[0] - result * along) / nonzero(np.absolute(x))
+    return across(tangents[0] - result * along, x)
 
 
 def complex_sign_vjp(g: Any, result: Any, x: Any) -> Any:
     """Return the transpose of the forward rule."""
     along = np.real(g * result)
-    return ((g - along * np.conjugate(result)) / nonzero(np.absolute(x)),)
+    return (across(g - along * np.conjugate(result), x),)
+
+
+def across(part: Any, x: Any) -> Any:
+    """Return a part of a tangent over |z|; 0 at 0."""
+    size = np.absolute(x)
+    return np.where(size == 0, 0.0, part / nonzero(size))
 
 
 COMPLEX_SIGN = general(

@@ -104,9 +104,11 @@ def store_in_place(
 
 
 def region(base: Any, indices: tuple[Any, ...], chain: Chain, key: Key) -> Any:
-    """Return the elements that a write to `base` replaces."""
+    """Return the elements of a gradient that a write replaces."""
     for name, settings in chain:
         base = apply(REGISTRY[name], base, **dict(settings))
+        if name == "imag":  # a gradient is du/dx - i du/dy
+            base = -base
     return apply(GETITEM, base, *indices, key=key)
 
 
