@@ -18,7 +18,7 @@ from wengert.errors import RecordingError, UnsupportedError, explain
 
 #: Methods that are the function of the same name with the array in front.
 FUNCTIONS = (
-    "all any argmax argmin argpartition argsort choose clip conj conjugate copy "
+    "all any argmax argmin argpartition argsort choose clip conj conjugate "
     "cumprod cumsum diagonal dot max mean min nonzero prod ptp put ravel repeat round "
     "searchsorted squeeze std sum swapaxes take trace var"
 )
@@ -99,6 +99,11 @@ def astype(
 def compress(self: RecordedValue, condition: Any, axis: Any = None) -> Any:
     """Return ``np.compress``, of which the condition is the first argument."""
     return np.compress(condition, self, axis)  # type: ignore[call-overload]
+
+
+def copy(self: RecordedValue, order: str = "C") -> Any:
+    """Return ``np.copy``, whose default order is another."""
+    return np.copy(self, order=order)  # type: ignore[call-overload]
 
 
 def flatten(self: RecordedValue, order: str = "C") -> Any:
@@ -286,7 +291,7 @@ def _install_methods() -> None:
         setattr(RecordedValue, name, function_method(name))
     for name, instead in REFUSED.items():
         setattr(RecordedValue, name, refused_method(name, instead))
-    for method in (reshape, transpose, astype, compress, flatten):
+    for method in (reshape, transpose, astype, compress, copy, flatten):
         setattr(RecordedValue, method.__name__, method)
     for method in (fill, sort, partition, item, to_device):
         setattr(RecordedArray, method.__name__, method)

@@ -273,18 +273,18 @@ def meshgrid(
 # Copies and dtypes
 
 
-def evaluate_copy(x: Any) -> Any:
+def evaluate_copy(x: Any, *, order: str = "K") -> Any:
     """Return ``np.copy``."""
-    return np.array(x)[()]
+    return np.array(x, order=order)[()]  # type: ignore[call-overload]
 
 
-COPY = linear("copy", evaluate_copy, lambda g, x: g, native="x")
+COPY = linear("copy", evaluate_copy, lambda g, x, order="K": g, native="x")
 
 
 @answers(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """Answer ``np.copy``."""
-    return apply(COPY, a)
+    """Answer ``np.copy``; the order matters to sums of the copy, bit for bit."""
+    return apply(COPY, a) if order == "K" else apply(COPY, a, order=order)
 
 
 def evaluate_astype(x: Any, *, dtype: Any) -> Any:
