@@ -25,6 +25,7 @@ from wengert.api import (
     value_grad_and_hessian,
     vjp,
 )
+from wengert.capture.guards import strict
 from wengert.capture.tree import register_pytree_node
 from wengert.checks import check_grads, taylor_test
 from wengert.core.tape import CompNode, ConstantNode, Tape
@@ -76,6 +77,7 @@ __all__ = [
     "remat",
     "rule",
     "stop_gradient",
+    "strict",
     "taylor_test",
     "value_and_grad",
     "value_and_hessian",

@@ -5,12 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any
 
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import RecordedScalar, RecordedValue, is_active, place, plain
+from wengert.capture.array import (
+    RecordedScalar,
+    RecordedValue,
+    is_active,
+    place,
+    plain,
+    wrap_passive,
+)
 from wengert.capture.randomness import DrawsRefused
 from wengert.capture.record import Segment, leave, plain_result, protect, record_segment
 from wengert.core.operation import apply
@@ -65,11 +73,12 @@ def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
         if not isinstance(argnum, (int, np.integer)) or not -count <= argnum < count:
             raise ArgumentError(
                 explain(
-                    f"{name} was asked for argnums={argnums!r} of {count} arguments",
-                    "argnums counts the positional arguments from 0",
-                    f"argnums between 0 and {count - 1}, arguments passed by position"
+                    f"{name} was asked for argnums={argnums!r} of {count} positional "
+                    f"argument{'' if count == 1 else 's'}",
+                    "argnums counts the arguments that are passed by position, from 0",
+                    f"{name}(f, argnums={count - 1}) for the last one"
                     if count
-                    else "pass at least one positional argument",
+                    else f"{name}(f)(x) rather than {name}(f)(x=x)",
                 )
             )
     return tuple(int(argnum) % count for argnum in chosen)
@@ -746,10 +755,17 @@ def stop_gradient(x: Any) -> Any:
 
 
 def plain_copy(value: Any) -> Any:
-    """Return the present numbers of a recorded value."""
+    """Return the present numbers of a recorded value.
+
+    A tape that is kept has a node, so that a replay finds them anew; a gradient that is
+    recorded afresh on every call needs plain numbers only.
+    """
     from wengert.ops.constants import STOP_GRADIENT
 
-    return apply(STOP_GRADIENT, value)
+    tape = value._tape
+    if tape.keeps_guards or tape.thread != get_ident():
+        return apply(STOP_GRADIENT, value)
+    return wrap_passive(tape, plain_result(value))
 
 
 def parameter_names(fun: Function) -> list[str]:

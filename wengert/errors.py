@@ -4,14 +4,14 @@ Every error has three parts: what happened (operation, shapes, the user's line),
 cannot work, and what to write instead.
 
     WengertError
-    ├── RecordingError (TypeError)          a value cannot be recorded or cannot leave the tape
+    ├── RecordingError (TypeError)      a value that cannot be recorded
     ├── UnsupportedError (NotImplementedError)  a function or an argument without a rule
-    ├── DerivativeError (ValueError)        a derivative that does not exist as asked for
-    ├── ArgumentError (TypeError)           wrong arguments to a transformation
-    ├── RuleError (ValueError)              a custom rule that does not fit its function
-    ├── CheckError (AssertionError)         a derivative that a check found wrong
-    ├── TapeError (ValueError)              a tape that is not legal, or used against its meaning
-    └── GuardError (ValueError)             a replay left the path that was recorded
+    ├── DerivativeError (ValueError)    a derivative that does not exist as asked for
+    ├── ArgumentError (TypeError)       wrong arguments to a transformation
+    ├── RuleError (ValueError)          a custom rule that does not fit its function
+    ├── CheckError (AssertionError)     a derivative that a check found wrong
+    ├── TapeError (ValueError)          a tape that is not legal, or misused
+    └── GuardError (ValueError)         a replay left the path that was recorded
 """
 
 from __future__ import annotations
@@ -47,65 +47,128 @@ class WengertError(Exception):
 class RecordingError(WengertError, TypeError):
     """A recorded value was asked for something a tape cannot follow.
 
-    Fails: ``wengert.grad(lambda x: math.exp(float(x)))(1.0)``.
-    Repair: ``wengert.grad(lambda x: np.exp(x))(1.0)``.
+    Fails::
+
+        slope = wengert.grad(lambda x: float(x) ** 2)
+        slope(3.0)
+
+    Repair::
+
+        slope = wengert.grad(lambda x: x**2)
+        slope(3.0)
     """
 
 
 class UnsupportedError(WengertError, NotImplementedError):
     """A function, or one of its arguments, has no rule.
 
-    Fails: ``wengert.grad(lambda x: np.histogram(x)[0].sum())(x)``.
-    Repair: give it a rule with ``wengert.rule``, or take it off the tape with
-    ``wengert.stop_gradient``.
+    Fails::
+
+        from scipy import special
+
+        wengert.grad(lambda q: special.mathieu_a(1, q))(0.5)
+
+    Repair::
+
+        from scipy import special
+
+        @wengert.rule(jvp=lambda t, y, q: t[0] * slope(q))
+        def characteristic(q):
+            return special.mathieu_a(1, q)
+
+        def slope(q, h=1e-6):
+            difference = special.mathieu_a(1, q + h) - special.mathieu_a(1, q - h)
+            return difference / (2 * h)
+
+        wengert.grad(characteristic)(0.5)
     """
 
 
 class DerivativeError(WengertError, ValueError):
     """The derivative asked for does not exist.
 
-    Fails: ``wengert.grad(np.sin)(np.ones(3))``.
-    Repair: ``wengert.jacobian(np.sin)(np.ones(3))``.
+    Fails::
+
+        wengert.grad(np.sin)(np.ones(3))
+
+    Repair::
+
+        wengert.jacobian(np.sin)(np.ones(3))
     """
 
 
 class ArgumentError(WengertError, TypeError):
     """A transformation was called with arguments that do not fit.
 
-    Fails: ``wengert.grad(f, argnums=2)(x)``.
-    Repair: ``wengert.grad(f, argnums=0)(x)``.
+    Fails::
+
+        wengert.grad(lambda x, y: x * y, argnums=2)(1.0, 2.0)
+
+    Repair::
+
+        wengert.grad(lambda x, y: x * y, argnums=1)(1.0, 2.0)
     """
 
 
 class RuleError(WengertError, ValueError):
     """A custom rule does not fit its function.
 
-    Fails: a ``vjp`` that returns one gradient for a function of two arguments.
-    Repair: return one gradient an argument, each with the shape of its argument.
+    Fails::
+
+        product = wengert.rule(np.dot, vjp=lambda g, y, a, b: g * b)
+        wengert.grad(product)(np.ones(3), np.ones(3))
+
+    Repair::
+
+        product = wengert.rule(np.dot, vjp=lambda g, y, a, b: (g * b, g * a))
+        wengert.grad(product)(np.ones(3), np.ones(3))
     """
 
 
 class CheckError(WengertError, AssertionError):
     """A derivative does not agree with the numeric one.
 
-    Fails: ``check_grads(f, (x,))`` of a function with a wrong rule of your own.
-    Repair: correct the rule; at a kink, check at another point.
+    Fails::
+
+        cube = wengert.rule(lambda x: x**3, vjp=lambda g, y, x: g * x**2)
+        wengert.check_grads(cube, (2.0,))
+
+    Repair::
+
+        cube = wengert.rule(lambda x: x**3, vjp=lambda g, y, x: g * 3 * x**2)
+        wengert.check_grads(cube, (2.0,))
     """
 
 
 class TapeError(WengertError, ValueError):
     """A tape is not legal, or is used against its meaning.
 
-    Fails: ``Multiply(node_of_one_tape, node_of_another, tape)``.
-    Repair: build both operands on one tape.
+    Fails::
+
+        one, other = wengert.Tape(), wengert.Tape()
+        a, b = wengert.ConstantNode(2, one), wengert.ConstantNode(3, other)
+        wengert.Multiply(a, b, one)
+
+    Repair::
+
+        one = wengert.Tape()
+        a, b = wengert.ConstantNode(2, one), wengert.ConstantNode(3, one)
+        wengert.Multiply(a, b, one)
     """
 
 
 class GuardError(WengertError, ValueError):
     """A replay met a value that leads away from the recorded path.
 
-    Fails: ``tape = record(lambda x: x if x > 0 else -x, 1.0); tape(-1.0)``.
-    Repair: record again at the new point, or call the function itself.
+    Fails::
+
+        tape = wengert.record(lambda x: x if x > 0 else -x, 1.0)
+        tape(-1.0)
+
+    Repair::
+
+        tape = wengert.record(lambda x: np.where(x > 0, x, -x), 1.0)
+        tape(-1.0)
     """
 
 

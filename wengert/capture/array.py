@@ -13,6 +13,8 @@ node until it meets a value that has one, and is plain NumPy until then.
 from __future__ import annotations
 
 import operator
+import re
+import sys
 from collections.abc import Callable, Iterator
 from threading import get_ident
 from typing import Any
@@ -21,6 +23,8 @@ import numpy as np
 
 from wengert.capture import keys
 from wengert.capture.captures import CAPTURES, is_set_aside, stand_in
+from wengert.capture.guards import STRICT, refused
+from wengert.capture.statement import explain_leaving
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
 from wengert.core.types import FLOAT64, Recorded, array_type, type_of
@@ -32,6 +36,7 @@ from wengert.errors import (
     explain,
     user_line,
 )
+from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.index import GETITEM, STORE, follow
 
 PASSIVE = -1
@@ -95,13 +100,17 @@ class RecordedValue(Recorded):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._index != PASSIVE and self._tape.thread is not None:
+            shown = shortly(self._value)
             raise RecordingError(
                 explain(
-                    f"a recorded {type_of(self._value)} was to become a plain array",
-                    "a function that is not NumPy's own asked for its memory; its "
-                    "derivative would be lost",
-                    "a NumPy function that does the same, wengert.rule around this "
-                    "one, or wengert.stop_gradient(x) to leave the tape on purpose",
+                    *explain_leaving(shown)
+                    or (
+                        f"a recorded {shown} was to become a plain array",
+                        "a function that is not NumPy's own asked for its memory; its "
+                        "derivative would be lost",
+                        "a NumPy function that does the same, or wengert.rule around "
+                        f"this one; {self._way_out()}",
+                    )
                 )
             )
         value = np.asarray(self._present(), dtype=dtype)
@@ -154,6 +163,8 @@ class RecordedValue(Recorded):
 
     def _guard(self, kind: str, expected: Any) -> None:
         tape = self._tape
+        if STRICT.get() and tape.thread is not None and self._index != PASSIVE:
+            raise refused(kind)
         if tape.keeps_guards and tape.thread is not None and self._index != PASSIVE:
             tape.append(
                 GUARD,
@@ -170,7 +181,10 @@ class RecordedValue(Recorded):
         return value
 
     def __index__(self) -> int:
-        value = operator.index(self._present())
+        value = self._present()
+        if self._index != PASSIVE and type_of(value).dtype.kind in "fc":
+            raise keys.not_whole(self)
+        value = operator.index(value)
         self._guard("int", value)
         return value
 
@@ -187,7 +201,7 @@ class RecordedValue(Recorded):
         return value
 
     def __float__(self) -> float:
-        return float(self._leave("float(x)", "np.float64 arithmetic keeps x recorded"))
+        return float(self._leave("float(x)", "leave float() out: x is a number"))
 
     def __complex__(self) -> complex:
         return complex(self._leave("complex(x)", "write x + 0j"))
@@ -199,13 +213,24 @@ class RecordedValue(Recorded):
     def _leave(self, what: str, instead: str) -> Any:
         if self._index == PASSIVE or self._tape.thread is None:
             return self._present()
+        shown = shortly(self._value)
         raise RecordingError(
             explain(
-                f"{what} of a recorded {type_of(self._value)}",
-                "a plain Python number carries no derivative: it would be lost silently",
-                f"{instead}; wengert.stop_gradient(x) leaves the tape on purpose",
+                *explain_leaving(shown)
+                or (
+                    f"{what} of a recorded {shown}",
+                    "a plain Python number carries no derivative: it would be lost "
+                    "silently",
+                    f"{instead}; {self._way_out()}",
+                )
             )
         )
+
+    def _way_out(self) -> str:
+        """Return how to leave the tape on purpose, for a message."""
+        if self._tape.operations[self._place(self._tape)] is STOP_GRADIENT:
+            return "wengert.rule around the code that needs plain numbers"
+        return "wengert.stop_gradient(x) leaves the tape on purpose"
 
     def __repr__(self) -> str:
         return f"Recorded({self._current()!r})"
@@ -369,6 +394,9 @@ class RecordedArray(RecordedValue):
         tape = self._tape
         if tape.thread != get_ident():
             tape.check_thread()
+        if target.dtype.kind not in "fc" and isinstance(value, RecordedValue):
+            # What is rounded to an integer has no derivative.
+            value = record_operation(REGISTRY["stop_gradient"], (value,), NO_SETTINGS)
         encoded, index_operands = keys.encode(key, target.shape)
         operands = (storage.place(tape), place(tape, value))
         operands += tuple(place(tape, part) for part in index_operands)
@@ -399,7 +427,7 @@ class RecordedArray(RecordedValue):
                 return self._element(key)
         elif kind is slice:
             parts = (key.start, key.stop, key.step)
-            if all([part is None or part.__class__ is int for part in parts]):
+            if all(part is None or part.__class__ is int for part in parts):
                 return record_slice(self, key, parts)
         return keys.read(self, key)
 
@@ -577,7 +605,7 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
         return record_operation(operation, (operand,), settings)
     x = operand._value
     value = operation.function(x, **settings) if settings else operation.function(x)
-    if isinstance(value, tuple) or (value is x and not operation.view):
+    if value is x and not operation.view:
         return record_operation(operation, (operand,), settings)
     outputs = tape.play.outputs
     if operation.reads_first and outputs[source] is None:
@@ -588,6 +616,9 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     tape.settings.append(settings)
     tape.types.append(type_of(value))
     tape.lines.append(line_of(tape) if tape.keeps_lines else None)
+    if isinstance(value, tuple):
+        outputs.append(value)
+        return tuple(project(tape, index, value))
     if value.__class__ is not np.ndarray:
         outputs.append(value)
         return wrap(tape, index, value)
@@ -698,6 +729,12 @@ def operation_on_plain(operation: Operation, target: Any, key: Any, value: Any) 
 # Refusals
 
 
+def shortly(value: Any) -> str:
+    """Return a value's type for a message: ``number`` or ``float64[3, 4]``."""
+    like = type_of(value)
+    return str(like) if like.shape else "number"
+
+
 def mixed_tapes() -> WengertError:
     """Return the error of two tapes that meet in one operation."""
     return RecordingError(
@@ -711,16 +748,25 @@ def mixed_tapes() -> WengertError:
 
 def unsupported(function: Any) -> WengertError:
     """Return the error of a function without an operation."""
-    module = getattr(function, "__module__", None) or "numpy"
     name = getattr(function, "__name__", str(function))
     return UnsupportedError(
         explain(
-            f"{module}.{name} cannot be recorded",
+            f"{module_of(function, name)}.{name} cannot be recorded",
             "it has no rule in wengert",
             "another NumPy function, a rule of your own (wengert.rule), or "
             "wengert.stop_gradient(x) for its arguments to leave the tape",
         )
     )
+
+
+def module_of(function: Any, name: str) -> str:
+    """Return the module of a function; a ufunc does not say where it is."""
+    module = getattr(function, "__module__", None)
+    if module or getattr(np, name, None) is function:
+        return module or "numpy"
+    public = [key for key in sys.modules if not re.search(r"\b_", key)]
+    homes = [key for key in public if vars(sys.modules[key]).get(name) is function]
+    return min(homes, key=len, default="numpy")
 
 
 def write_outside() -> WengertError:

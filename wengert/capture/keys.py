@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.types import Recorded
+from wengert.errors import RecordingError, explain
 from wengert.ops.index import GETITEM, Placeholder, Slice
 
 
@@ -71,6 +72,30 @@ def index_array(part: Any) -> Any:
         part = np.array(part, dtype=None if part else np.intp)
     elif not isinstance(part, (Recorded, np.ndarray)):
         part = np.asarray(part)
+    if isinstance(part, Recorded) and part.dtype.kind in "fc":  # type: ignore[attr-defined]
+        raise not_whole(part)
     if isinstance(part, Recorded) and part.dtype == bool:  # type: ignore[attr-defined]
         operator.index(np.count_nonzero(part))  # type: ignore[call-overload]
     return part
+
+
+def check_whole(*sizes: Any) -> None:
+    """Raise where a recorded float is, or is among, what should be whole numbers."""
+    for size in sizes:
+        if isinstance(size, (tuple, list)):
+            check_whole(*size)
+        elif isinstance(size, Recorded) and size.dtype.kind in "fc":  # type: ignore[attr-defined]
+            raise not_whole(size)
+
+
+def not_whole(like: Any) -> RecordingError:
+    """Return the error of a recorded float where Python needs a whole number."""
+    return RecordingError(
+        explain(
+            f"a recorded {like.dtype} is used as an index, a size or a range",
+            "arguments that are differentiated become floats, and only whole numbers "
+            "count",
+            "leave that argument out of argnums (grad(f, argnums=1)), or int(x) to "
+            "round it down",
+        )
+    )

@@ -119,7 +119,7 @@ def check_same(structure: Any, other: Any, what: str) -> None:
     if structure != other:
         raise ArgumentError(
             explain(
-                f"{what} nests differently",
+                f"the structure of {what} differs",
                 f"{describe(other)} was given where {describe(structure)} is needed",
                 f"pass {describe(structure)}",
             )

@@ -18,7 +18,7 @@ import numpy as np
 from wengert.capture import tree
 from wengert.core.operation import Operation, apply
 from wengert.core.types import Recorded
-from wengert.errors import DerivativeError, RuleError, explain
+from wengert.errors import DerivativeError, Line, RuleError, explain, is_library
 from wengert.structure.call import (
     Arguments,
     Setting,
@@ -225,6 +225,7 @@ class Call:
                     f"a {what} has the structure, shape and kind of number of what it "
                     "belongs to",
                     f"return a {what} shaped as the {place}, or None for zero",
+                    line_of_rule(self.rules.jvp if mode == "jvp" else self.rules.vjp),
                 )
             )
 
@@ -235,12 +236,21 @@ class Call:
         many = len(gradients) if isinstance(gradients, tuple) else 1
         return RuleError(
             explain(
-                f"the vjp of {self.rules.name} gave {many} gradients for {count} "
-                "arguments",
+                f"the vjp of {self.rules.name} gave {many} "
+                f"gradient{'' if many == 1 else 's'} for {count} "
+                f"argument{'' if count == 1 else 's'}",
                 "a reverse rule returns a tuple with one gradient an argument",
-                "return one gradient an argument, None where it is zero",
+                "return one gradient an argument, None where it is zero: "
+                f"({', '.join(f'g{k}' for k in range(count))}{',' * (count == 1)})",
+                line_of_rule(self.rules.vjp),
             )
         )
+
+
+def line_of_rule(rule: Function | None) -> Line | None:
+    """Return the first line of a rule that a user wrote; None where there is none."""
+    code = getattr(inspect.unwrap(rule), "__code__", None) if rule else None
+    return None if code is None or is_library(code.co_filename) else (code, 0)
 
 
 def zero_of(value: Any) -> Any:
@@ -478,6 +488,7 @@ class custom_jvp(CustomRule):  # noqa: N801 (a decorator)
         if given is None:
             return Rules(self.part(apart, count), name_of(self.fun))
 
+        @functools.wraps(given)
         def jvp(tangents: Any, result: Any, *others: Any) -> Any:
             pair = given(*apart, others, tangents)
             if isinstance(pair, tuple) and len(pair) == 2:
@@ -534,6 +545,7 @@ class custom_vjp(CustomRule):  # noqa: N801 (a decorator)
         def forward(*others: Any) -> Any:
             return fwd(*self.join(apart, others, count))
 
+        @functools.wraps(bwd)
         def vjp(residuals: Any, g: Any) -> Any:
             gradients = bwd(*apart, residuals, g)
             return tuple(gradients) if isinstance(gradients, list) else gradients

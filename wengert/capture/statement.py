@@ -1,0 +1,191 @@
+"""What the user's line was doing when it was refused, for errors that name the repair.
+
+Everything here runs only when an error is about to be raised.  The instruction that the
+user's frame has reached says where in the source its expression stands (PEP 657).
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dis
+import linecache
+import sys
+import textwrap
+from dataclasses import dataclass
+from itertools import islice
+from types import FrameType, TracebackType
+from typing import Any
+
+from wengert.errors import is_library
+
+MISSING = object()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The instruction that a frame of the user has reached.
+
+    Attributes
+    ----------
+    frame : the frame
+    instruction : str
+        The name of the instruction.
+    source : str
+        The expression as the user wrote it; empty where there is no source.
+    """
+
+    frame: FrameType
+    instruction: str
+    source: str
+
+    @property
+    def is_store(self) -> bool:
+        """Whether it is an assignment to an element or a slice."""
+        return self.instruction.startswith(("STORE_SUBSCR", "STORE_SLICE"))
+
+    def called(self) -> Any:
+        """Return the function that is called; MISSING where that is not known."""
+        tree = parsed(self.source)
+        if not isinstance(tree, ast.Call):
+            return MISSING
+        return self.find(tree.func)
+
+    def target(self) -> str:
+        """Return the name that an assignment ``name[...] = value`` writes into."""
+        tree = parsed(self.source)
+        if isinstance(tree, ast.Subscript):
+            return ast.unparse(tree.value)
+        return ""
+
+    def find(self, expression: ast.expr) -> Any:
+        """Return what a name or a dotted name stands for in the frame."""
+        if isinstance(expression, ast.Attribute):
+            return getattr(self.find(expression.value), expression.attr, MISSING)
+        if not isinstance(expression, ast.Name):
+            return MISSING
+        for scope in (self.frame.f_locals, self.frame.f_globals, vars(builtins)):
+            if expression.id in scope:
+                return scope[expression.id]
+        return MISSING
+
+    def is_local(self, name: str) -> bool:
+        """Whether the function made a variable itself: not a global, not enclosed."""
+        code = self.frame.f_code
+        return name in (*code.co_varnames, *code.co_cellvars)
+
+    def imported_makers(self) -> list[str]:
+        """Return NumPy's makers of arrays that the user's module imported by name."""
+        from wengert.capture.answers import _NUMPY_ORIGINALS
+
+        originals = list(_NUMPY_ORIGINALS.values())
+        return [
+            name
+            for name, value in self.frame.f_globals.items()
+            if any(value is original for original in originals)
+        ]
+
+
+def parsed(source: str) -> ast.expr | None:
+    """Return an expression as a tree; None where it is not one."""
+    try:
+        return ast.parse(source, mode="eval").body
+    except SyntaxError:
+        return None
+
+
+def users_frame() -> FrameType | None:
+    """Return the innermost frame of the user."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_library(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def users_statement() -> Statement | None:
+    """Return what the innermost frame of the user is doing."""
+    frame = users_frame()
+    if frame is None:
+        return None
+    code, at = frame.f_code, frame.f_lasti
+    position = next(islice(code.co_positions(), at // 2, None), None)
+    source = segment(code.co_filename, position, frame) if position else ""
+    return Statement(frame, dis.opname[code.co_code[at]], source)
+
+
+def segment(filename: str, position: Any, frame: FrameType) -> str:
+    """Return the source text at a position; empty where there is none."""
+    first, last, start, end = position
+    if None in (first, last, start, end):
+        return ""
+    lines = [
+        linecache.getline(filename, number, frame.f_globals).encode()
+        for number in range(first, last + 1)
+    ]
+    if not all(lines):
+        return ""
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][start:]
+    return textwrap.dedent(b"".join(lines).decode())
+
+
+# What to say of it
+
+
+def explain_store(statement: Statement, shown: str) -> tuple[str, str, str]:
+    """Return the three parts for a recorded value written into a plain array."""
+    name = statement.target()
+    what = f"{statement.source or 'y[...]'} = a recorded {shown}, and "
+    what += f"{name} is a plain array" if name else "the array is plain"
+    instead = f"{name or 'y'} = np.zeros(...) inside the function, then write into it"
+    makers = statement.imported_makers()
+    if name and statement.is_local(name) and makers:
+        made = " and ".join(makers[:3])
+        why = (
+            f"{made}, imported by name, makes plain arrays: while recording it is "
+            "NumPy's attribute that makes arrays which can hold a derivative"
+        )
+        return what, why, f"import numpy as np, and np.{makers[0]}(...)"
+    if name and not statement.is_local(name):
+        why = f"{name} was made outside the function: it holds numbers alone"
+        return what, why, instead
+    why = "it was not made by NumPy's functions here: it holds numbers alone"
+    return what, why, instead
+
+
+def explain_call(statement: Statement, shown: str) -> tuple[str, str, str] | None:
+    """Return the three parts for a call of a function of `math` imported by name."""
+    function = statement.called()
+    name = getattr(function, "__name__", "")
+    if function is MISSING or getattr(function, "__module__", None) != "math":
+        return None
+    numpys = {"pow": "power", "fabs": "abs", "asin": "arcsin", "acos": "arccos"}
+    numpys |= {"atan": "arctan", "atan2": "arctan2", "fsum": "sum", "dist": "hypot"}
+    return (
+        f"{statement.source} of a recorded {shown}: math's {name}, imported by name",
+        "it takes plain Python numbers, which carry no derivative; only math's "
+        "attributes are answered while recording",
+        f"np.{numpys.get(name, name)}(...), or import math and math.{name}(...)",
+    )
+
+
+def explain_leaving(shown: str) -> tuple[str, str, str] | None:
+    """Return the three parts for a value that a known mistake took off the tape."""
+    statement = users_statement()
+    if statement is None:
+        return None
+    if statement.is_store:
+        return explain_store(statement, shown)
+    return explain_call(statement, shown)
+
+
+def users_part(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback that ends at the user's line: our own last frames are cut."""
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    while len(frames) > 1 and is_library(frames[-1].tb_frame.f_code.co_filename):
+        frames.pop()
+    frames[-1].tb_next = None
+    return frames[0]
