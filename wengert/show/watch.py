@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.derive.modes import PlainMode
+from wengert.derive.reverse import depends_on, sweep
 from wengert.derive.tapes import input_values
 from wengert.execute.interpret import PYTHON_OPERATORS, evaluate_write, last_uses
 from wengert.ops.index import IN_PLACE
@@ -40,6 +42,14 @@ def outputs_of(tape: Tape, keep: bool = False) -> Iterator[tuple[int, Outputs]]:
             for operand in tape.operands[index]:
                 if last[operand] == index and not keep:
                     outputs[operand] = None
+
+
+def kept_outputs(tape: Tape) -> Outputs:
+    """Return the outputs that the reverse sweep reads, and those not written over."""
+    outputs: Outputs = []
+    for _, outputs in outputs_of(tape, keep=True):  # noqa: B007
+        pass
+    return outputs
 
 
 def keep_what_rules_read(tape: Tape, last: list[int]) -> None:
@@ -72,3 +82,48 @@ def evaluate(tape: Tape, index: int, outputs: Outputs, last: list[int]) -> Any:
     value = operation.function(*values, **settings)
     shares = operation.view and tape.operations[operands[0]] in IN_PLACE
     return value.copy() if shares and isinstance(value, np.ndarray) else value
+
+
+def gradients_of(
+    tape: Tape, outputs: Outputs, gradient: Any = None
+) -> Iterator[tuple[int, dict[int, Any], PlainMode]]:
+    """Sweep a played tape in reverse; give every node once its gradient is final.
+
+    What is given is the node, the gradients that exist so far, and the mode of the
+    sweep; when the iteration goes on, the node's gradient is pushed to its operands.
+    Zeros absorb what is not finite, as in the gradients that `wengert.grad` returns.
+    """
+    count = len(tape)
+    mode = PlainMode(tape, absorb=True)
+    mode.outputs = outputs
+    active = active_nodes(tape)
+    gradients: dict[int, Any] = {}
+    seeds = seeds_for(tape, outputs, gradient)
+    for index, seed in zip(tape.output_indices, seeds, strict=True):
+        mode.add(gradients, index, seed)
+    with np.errstate(all="ignore"):
+        for index in range(count - 1, -1, -1):
+            yield index, gradients, mode
+            if gradients.get(index) is not None:
+                sweep(tape, index, index + 1, gradients, active, mode)
+
+
+def active_nodes(tape: Tape) -> bytearray:
+    """Return which nodes depend on an input; all of them on a tape without inputs."""
+    if not tape.input_indices:
+        return bytearray(b"\1" * len(tape))
+    return depends_on(tape, tape.input_indices, 0, len(tape))
+
+
+def seeds_for(tape: Tape, outputs: Outputs, gradient: Any) -> list[Any]:
+    """Return the seed of every output; ones for all of them unless given."""
+    places = tape.output_indices
+    if gradient is None:
+        return [np.ones_like(seed_like(outputs[index])) for index in places]
+    return [gradient] if len(places) == 1 else list(gradient)
+
+
+def seed_like(output: Any) -> Any:
+    """Return an output as a floating-point value of its shape."""
+    value = np.asarray(output)
+    return value[()] if value.dtype.kind in "fc" else value.astype(np.float64)[()]
