@@ -35,9 +35,9 @@ def fit(g: Any, like: Type) -> Any:
     """
     try:
         shape, dtype = g.shape, g.dtype
-    except AttributeError:  # a Python number, by hand or from a rule
-        if like.weak:
-            return g
+    except AttributeError:  # a Python number from a rule
+        if like.weak and g.__class__ is int:
+            return g  # by hand, ints stay ints
         g = np.asarray(g)[()]
         shape, dtype = g.shape, g.dtype
     if shape != like.shape:
