@@ -213,5 +213,5 @@ def test_reductions_start_where_numpy_starts() -> None:
     judge(lambda x: np.hypot.reduce(x[:1]), [x])
     judge(lambda x: np.hypot.accumulate(x), [x])
     judge(lambda x: np.hypot.reduceat(x, [0, 2]), [x])
-    judge(lambda x: np.logaddexp.reduce(x, axis=1), [np.zeros((2, 0))])
+    judge_value(lambda x: np.logaddexp.reduce(x, axis=1), [np.zeros((2, 0))])
     judge(lambda x: np.hypot.reduce(x, axis=(0, 1)), [np.zeros((0, 0))])
