@@ -37,7 +37,7 @@ def enlarge(value: Any) -> Any:
 
 
 #: Rules that the sweeps have a loop of their own for, and which only nested rules use.
-UNUSED = {("getitem", "vjp"), ("store", "vjp"), ("item", "jvp")}
+UNUSED = {("getitem", "vjp"), ("store", "vjp")}
 #: The derivative is zero, and so is 1.001 times it.
 ZERO = {
     ("copysign", 1),
@@ -265,6 +265,19 @@ def test_arguments_without_derivative_are_passed_on() -> None:
         check_grads(lambda n: n, (3,))
     with pytest.raises(TypeError, match="mode 'sideways'"):
         check_grads(lambda x: x, (3.0,), modes=("sideways",))
+
+
+def test_check_grads_leaves_arguments_as_they_are() -> None:
+    def doubled(x: Any, n: Any) -> Any:
+        x *= 2
+        n += 1
+        return x * n
+
+    x, n = np.ones(3), np.array([1, 2, 3])
+    check_grads(doubled, (x, n))
+
+    np.testing.assert_array_equal(x, np.ones(3))
+    np.testing.assert_array_equal(n, [1, 2, 3])
 
 
 # taylor_test

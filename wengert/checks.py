@@ -259,6 +259,8 @@ def as_flat(
         given = list(leaves)
         for place, leaf in zip(places, moved, strict=True):
             given[place] = leaf
+        # The function may write into its arguments.
+        given = [x.copy("K") if isinstance(x, np.ndarray) else x for x in given]
         results, _ = tree.flatten(f(*tree.unflatten(structure, given)))
         return [result for result in results if is_float(result)]
 

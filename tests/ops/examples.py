@@ -597,3 +597,14 @@ example("reduce", lambda x: np.bitwise_or.reduce(x, axis=1), INTEGERS)
 example("accumulate", lambda x: np.bitwise_xor.accumulate(x, axis=1), INTEGERS)
 example("reduceat", lambda x: np.gcd.reduceat(x, [0, 2], axis=1), INTEGERS)
 example("add_reduceat", lambda x: np.add.reduceat(x, [0, 2, 1], axis=1), normal(2, 3))
+
+
+def of_parts(x: Any, y: Any) -> Any:
+    """Return a complex array whose parts were written one after the other."""
+    z = np.zeros(4, complex)
+    z.real = x
+    z.imag[1:] = y * x[:3]
+    return z * z
+
+
+example("store", of_parts, normal(4), normal(3), label="parts")

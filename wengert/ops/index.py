@@ -136,8 +136,11 @@ def store_jvp(
     """Return the base's tangent in which the value's tangent was stored."""
     base_dot, value_dot = tangents[:2]
     if base_dot is None:
-        base_dot = np.zeros(result.shape, np.result_type(value_dot))
-    return apply(STORE, base_dot, 0.0 if value_dot is None else value_dot, *indices, **where)
+        # In the dtype of the result: a real number written into a complex array.
+        base_dot = np.zeros(result.shape, np.result_type(result.dtype, value_dot))
+    return apply(
+        STORE, base_dot, 0.0 if value_dot is None else value_dot, *indices, **where
+    )
 
 
 def store_vjp(
@@ -186,7 +189,8 @@ def index_add_jvp(
     if value_dot is None:
         return base_dot
     if base_dot is None:
-        base_dot = np.zeros(result.shape, np.result_type(value_dot))
+        # In the dtype of the result: a real number written into a complex array.
+        base_dot = np.zeros(result.shape, np.result_type(result.dtype, value_dot))
     return apply(INDEX_ADD, base_dot, value_dot, *indices, **where)
 
 
