@@ -41,6 +41,7 @@ from wengert.errors import (
     WengertError,
 )
 from wengert.execute.replay import jit
+from wengert.execute.vmap import vmap
 from wengert.structure.checkpoint import checkpoint, remat
 from wengert.structure.custom_rules import custom_jvp, custom_vjp, rule
 
@@ -84,6 +85,7 @@ __all__ = [
     "value_and_jacobian",
     "value_grad_and_hessian",
     "vjp",
+    "vmap",
 ]
 __all__ += [name for name in nodes.__all__ if name not in __all__]
 

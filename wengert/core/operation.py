@@ -78,6 +78,8 @@ class Operation:
     native: str | None = None
     domain: tuple[tuple[float, float], ...] = ()
     identity: Hashable = field(default=None)
+    #: Whether `vjp` takes ``wanted=``: which operands' gradients somebody needs.
+    names_wanted: bool = False
     #: Whether a rule needs the first operand's numbers (asked for at every node).
     reads_first: bool = field(init=False, default=False)
 

@@ -273,6 +273,12 @@ class Tape:
 
         return replay(self, args)
 
+    def batch(self, *args: Any, in_axes: Any = 0, out_axes: Any = 0) -> Any:
+        """Replay the tape for many rows of arguments side by side; see `vmap`."""
+        from wengert.execute.vmap import vmap
+
+        return vmap(self, in_axes, out_axes)(*args)
+
     def function(
         self, inputs: Sequence[CompNode], outputs: Sequence[CompNode] | CompNode
     ) -> Callable[..., Any]:

@@ -138,6 +138,8 @@ def push_general(
         pulled = pull_linear(tape, index, g, active, mode)
     else:
         values = [mode.read(operand) for operand in inputs]
+        if operation.names_wanted:
+            settings = {**settings, "wanted": [bool(active[k]) for k in inputs]}
         pulled = pull_rule(operation, g, mode.read(index), values, settings)
         if len(pulled) < len(inputs):
             pulled = (*pulled, *[None] * (len(inputs) - len(pulled)))

@@ -728,7 +728,24 @@ def fold(native: str) -> Special:
     return lower_fold
 
 
+def on_truths(native: str) -> Special:
+    """Return the lowering of an operation on bits, for truth values."""
+
+    def lower_on_truths(
+        lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+    ) -> Elements:
+        if name != "bool":
+            raise NotLoweredError("an operation on the bits of numbers")
+        return lower_native(lowering, native, parts, like, name)
+
+    return lower_on_truths
+
+
 SPECIAL: dict[str, Special] = {
+    "bitwise_and": on_truths("x and y"),
+    "bitwise_or": on_truths("x or y"),
+    "bitwise_xor": on_truths("x ^ y"),
+    "invert": on_truths("not x"),
     GETITEM.name: lower_getitem,
     STORE.name: lower_store,
     INDEX_ADD.name: lower_index_add,

@@ -1,0 +1,685 @@
+"""Functions of rows: one row is recorded, all rows are replayed side by side.
+
+`Rows` takes flat operands, some with a value for each row and some shared by all, and
+gives flat results, some with a value for each row and some added up over the rows.
+Both derivatives of such a function are functions of the same kind, which is all that
+it takes to be one node of a tape and to be differentiated any number of times.
+
+Rows whose guards fail are grouped by the guard: one row of a group is recorded along
+its own path, and that path's kernel computes the others of the group.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import tree
+from wengert.capture.array import RecordedValue
+from wengert.capture.captures import CAPTURES, Captures
+from wengert.capture.randomness import DrawsRefused
+from wengert.capture.reads import PlainArrays, Reads, Snapshot, split
+from wengert.capture.record import SetAside, active_tape
+from wengert.core.operation import Operation, apply
+from wengert.core.tape import GUARD, Play, Tape
+from wengert.core.types import Array, Type, array_type, type_of
+from wengert.emit.compile import Compiled
+from wengert.emit.kernels import NotLoweredError, has_chain_products, lower
+from wengert.errors import ArgumentError, GuardError, RecordingError, explain
+from wengert.execute.interpret import last_uses, play_nodes
+from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
+from wengert.execute.replay import native_engine
+
+Function = Callable[..., Any]
+#: Paths kept for one function and types of operands; rows beyond are played one by one.
+MOST_PATHS = 512
+#: Rows that must have left a path at one guard before the path they take is compiled:
+#: recording and compiling cost as much as playing some rows one by one.
+FEWEST_ROWS = 4
+#: Whether a row is being recorded in this context.
+RECORDS_ROW: ContextVar[bool] = ContextVar("wengert_records_row", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How rows are replayed: lanes, threads and paths, None for this machine's own."""
+
+    lanes: int | None = None
+    threads: int | None = None
+    max_paths: int = MOST_PATHS
+
+
+@dataclass(slots=True, eq=False)
+class RowPath:
+    """One recorded path of one row, its kernel, and the paths beside it.
+
+    Attributes
+    ----------
+    types, structure, first : of the results: types, how they nest, the recorded ones
+    answers : list of (kind, expected), one a guard
+    kernel : Compiled or None
+        None where the tape is not lowered, for the `reason` given.
+    tape : Tape or None
+        Kept where there is no kernel.
+    nan_guard : int
+        Number of the last guard of a kernel whose zeros absorb nothing: it refuses
+        results that are NaN.  0 if there is none.
+    children : dict of int to RowPath
+        By the guard that fails: the path that rows take there.
+    seen : dict of int to int
+        Number of rows that failed at a guard before there was such a path.
+    """
+
+    types: list[Type]
+    structure: Any
+    first: list[Any]
+    answers: list[tuple[str, Any]]
+    captured: list[tuple[Array, int]]
+    snapshot: Snapshot
+    plain_arrays: PlainArrays
+    shared_dtypes: list[Any]
+    kernel: Compiled | None = None
+    tape: Tape | None = None
+    reason: str = ""
+    nan_guard: int = 0
+    children: dict[int, RowPath] = field(default_factory=dict)
+    seen: dict[int, int] = field(default_factory=dict)
+    last: list[int] = field(default_factory=list)
+
+
+def answers(tape: Tape) -> list[tuple[str, Any]]:
+    """Return what the guards of a tape ask and expect."""
+    return [
+        (settings["kind"], settings["expected"])
+        for operation, settings in zip(tape.operations, tape.settings, strict=True)
+        if operation is GUARD
+    ]
+
+
+def lower_path(path: RowPath, tape: Tape, rows: Rows, absorbs: bool) -> None:
+    """Make the kernel of a path; `reason` says why where there is none."""
+    captured = [index for _, index in path.captured]
+    sums = rows.summed(len(path.types))
+    try:
+        if not native_engine():
+            raise NotLoweredError("the native engine is off")
+        program = lower(tape, absorbs, captured, rows.mapped, sums).program
+    except NotLoweredError as error:
+        path.reason, path.tape = str(error), tape
+        path.last = last_uses(tape)
+        return
+    path.kernel = KERNELS.get(program, chosen_lanes(rows.options.lanes))
+    if not absorbs and any(like.dtype.kind == "f" for like in path.types):
+        path.nan_guard = program.guard_count
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """What is known for one set of types of the operands."""
+
+    root: RowPath | None = None
+    paths: list[RowPath] = field(default_factory=list)
+    lock: Any = field(default_factory=threading.RLock)
+
+    def drop_changed(self) -> None:
+        """Forget all paths where something that the function read has changed."""
+        if self.root is None:
+            return
+        changed = self.root.snapshot.changed() is not None or any(
+            path.plain_arrays.pairs and path.plain_arrays.changed() is not None
+            for path in self.paths
+        )
+        if changed:
+            self.root = None
+            self.paths.clear()
+
+
+class Collected:
+    """The results of all rows as they come in, in groups."""
+
+    def __init__(self, rows: Rows, count: int) -> None:
+        self.rows, self.count = rows, count
+        self.structure: Any = None
+        self.parts: list[Any] = []
+
+    def put(
+        self,
+        structure: Any,
+        types: Sequence[Type],
+        places: Array | None,
+        parts: Sequence[Any],
+    ) -> None:
+        """Take the results of some rows, or of all rows where `places` is None."""
+        sums = self.rows.summed(len(types))
+        if self.structure is None:
+            self.structure = structure
+            self.parts = [
+                None if is_sum or places is None else empty(self.count, like)
+                for like, is_sum in zip(types, sums, strict=True)
+            ]
+        tree.check_same(self.structure, structure, "the result of one of the rows")
+        for k, (part, is_sum) in enumerate(zip(parts, sums, strict=True)):
+            known = self.parts[k]
+            if known is None:
+                self.parts[k] = part
+            elif is_sum:
+                self.parts[k] = known + part
+            else:
+                self.parts[k] = self.write(known, places, part)
+
+    def write(self, known: Array, places: Any, part: Any) -> Array:
+        """Return results with those of some rows put in."""
+        shape = np.shape(part)[1:]
+        if known.shape[1:] != shape:
+            raise ArgumentError(
+                explain(
+                    f"{self.rows.name} returned shape {known.shape[1:]} for some rows "
+                    f"and {shape} for others",
+                    "the results of all rows are stacked into one array",
+                    "return arrays of one shape, padded where rows differ",
+                )
+            )
+        dtype = np.result_type(known.dtype, np.asarray(part).dtype)
+        if dtype != known.dtype:
+            known = known.astype(dtype)
+        known[places] = part
+        return known
+
+
+def empty(count: int, like: Type) -> Array:
+    """Return an array for a result of so many rows."""
+    return np.empty((count, *like.shape), like.dtype)
+
+
+class OtherCaptureError(RecordingError):
+    """A row read a recorded value from outside that is not among the operands."""
+
+    def __init__(self, message: str, value: Any = None) -> None:
+        super().__init__(message)
+        self.value = value
+
+
+def other_capture(value: Any) -> Exception:
+    """Return the error of a recorded value that no operand stands for."""
+    text = explain(
+        "a function of rows read another recorded value when it ran again",
+        "what it reads from around it is found when it is first called",
+        "pass the value as an argument, with in_axes=None",
+    )
+    return OtherCaptureError(text, value)
+
+
+class Rows:
+    """A function of rows; see the module.
+
+    Parameters
+    ----------
+    name : str
+    body : callable
+        Takes the operands of one row, returns nested containers of numbers and arrays.
+    mapped : sequence of bool
+        Which operands have a value for each row, along their first axis.
+    sums : sequence of bool or None
+        Which results are added up over the rows; None for none.
+    source : callable
+        The user's function, whose reads from outside are watched.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        body: Function,
+        mapped: Sequence[bool],
+        sums: Sequence[bool] | None,
+        source: Function,
+        options: Options,
+    ) -> None:
+        self.name, self.body, self.source = name, body, source
+        self.mapped, self.sums = tuple(mapped), sums
+        self.options = options
+        self.entries: dict[Any, Entry] = {}
+        self.derived: dict[Any, Rows] = {}
+        #: What must live as long as this function.
+        self.keep: Any = None
+
+    def summed(self, count: int) -> Sequence[bool]:
+        """Return which of `count` results are added up."""
+        return (False,) * count if self.sums is None else self.sums
+
+    # Calling
+
+    def __call__(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Return the flat results, and how they nest; one node where recorded."""
+        if not any(isinstance(operand, RecordedValue) for operand in operands):
+            return self.evaluate(operands)
+        plain = [
+            operand._current() if isinstance(operand, RecordedValue) else operand
+            for operand in operands
+        ]
+        results, structure = self.evaluate(plain)
+        return list(apply(Node(self, tuple(results)).operation, *operands)), structure
+
+    def evaluate(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Return the flat results of plain operands, and how they nest."""
+        if active_tape() is None and CAPTURES.get() is None:
+            return self.play(operands)
+        with SetAside(Captures({}, other_capture)):
+            return self.play(operands)
+
+    def play(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Replay all rows along the paths they take."""
+        operands = [
+            ready(operand) if has_rows else operand
+            for operand, has_rows in zip(operands, self.mapped, strict=True)
+        ]
+        count = next(
+            len(operand)
+            for operand, has_rows in zip(operands, self.mapped, strict=True)
+            if has_rows
+        )
+        entry = self.entry(operands)
+        if not count:
+            return self.no_rows(entry, operands)
+        return Turn(self, entry, operands, count).play()
+
+    def entry(self, operands: Sequence[Any]) -> Entry:
+        """Return what is known for operands of these types."""
+        types = tuple(
+            (operand.shape[1:], operand.dtype)
+            if has_rows
+            else (operand.__class__, type_of(operand))
+            for operand, has_rows in zip(operands, self.mapped, strict=True)
+        )
+        key = types, chosen_lanes(self.options.lanes), native_engine()
+        entry = self.entries.get(key)
+        if entry is None:
+            entry = self.entries.setdefault(key, Entry())
+        with entry.lock:
+            entry.drop_changed()
+        return entry
+
+    def no_rows(self, entry: Entry, operands: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Return empty results; their types come from a row of ones."""
+        with entry.lock:
+            path = entry.root
+            if path is None:  # not kept: its guards were answered by made-up numbers
+                row = [
+                    np.ones(operand.shape[1:], operand.dtype)[()]
+                    if has_rows
+                    else operand
+                    for operand, has_rows in zip(operands, self.mapped, strict=True)
+                ]
+                path = self.record(row)
+        sums = self.summed(len(path.types))
+        results = [
+            np.zeros(like.shape if is_sum else (0, *like.shape), like.dtype)
+            for like, is_sum in zip(path.types, sums, strict=True)
+        ]
+        return results, path.structure
+
+    def record(self, row: Sequence[Any], absorbs: bool = False) -> RowPath:
+        """Record one row along its own path."""
+        from wengert.api import record
+
+        snapshot = Reads.of(self.source).snapshot()
+        token = RECORDS_ROW.set(True)
+        try:
+            with DrawsRefused(self.source, row):
+                tape = record(self.body, *row)
+        finally:
+            RECORDS_ROW.reset(token)
+        assert tape.structure is not None
+        on_tape, plain_arrays = split(snapshot, tape)
+        path = RowPath(
+            [tape.types[index] for index in tape.output_indices],
+            tape.structure[1],
+            [tape.play.outputs[index] for index in tape.output_indices],
+            answers(tape),
+            on_tape,
+            snapshot,
+            plain_arrays,
+            [tape.types[index].dtype for index in tape.input_indices],
+        )
+        lower_path(path, tape, self, absorbs or not has_chain_products(tape))
+        tape.play = Play(len(tape))
+        return path
+
+    # Derivatives
+
+    def pushed(self, places: tuple[int, ...]) -> Rows:
+        """Return the function of tangents of some operands, then the operands."""
+        key = "jvp", places
+        found = self.derived.get(key)
+        if found is not None:
+            return found
+
+        def body(*leaves: Any) -> Any:
+            from wengert.api import jvp
+
+            dots, values = leaves[: len(places)], leaves[len(places) :]
+            function = self.of_chosen(values, places)
+            return jvp(function, tuple(values[k] for k in places), tuple(dots))[1]
+
+        mapped = [self.mapped[k] for k in places] + list(self.mapped)
+        name = f"{self.name}_jvp"
+        made = Rows(name, body, mapped, self.sums, self.source, self.options)
+        return self.derived.setdefault(key, made)
+
+    def pulled(
+        self, given: tuple[int, ...], wanted: tuple[int, ...], count: int
+    ) -> Rows:
+        """Return the function of gradients of some results, then the operands."""
+        key = "vjp", given, wanted
+        found = self.derived.get(key)
+        if found is not None:
+            return found
+
+        def body(*leaves: Any) -> Any:
+            from wengert.api import vjp
+
+            seeds, values = leaves[: len(given)], leaves[len(given) :]
+            function = self.of_chosen(values, wanted, given)
+            _, pull = vjp(function, *[values[k] for k in wanted])
+            return pull(tuple(seeds))
+
+        sums = self.summed(count)
+        mapped = [not sums[j] for j in given] + list(self.mapped)
+        shared = [not self.mapped[k] for k in wanted]
+        name = f"{self.name}_vjp"
+        made = Rows(name, body, mapped, shared, self.source, self.options)
+        return self.derived.setdefault(key, made)
+
+    def of_chosen(
+        self,
+        values: Sequence[Any],
+        places: Sequence[int],
+        results: Sequence[int] | None = None,
+    ) -> Function:
+        """Return one row's flat results as a function of some of the operands."""
+
+        def function(*chosen: Any) -> Any:
+            given = list(values)
+            for k, value in zip(places, chosen, strict=True):
+                given[k] = value
+            leaves = tree.flatten(self.body(*given))[0]
+            return tuple(leaves if results is None else [leaves[j] for j in results])
+
+        return function
+
+
+def ready(operand: Any) -> Array:
+    """Return an operand as native code reads it."""
+    array = np.asarray(operand)
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(
+        array.shape
+    )
+
+
+class Turn:
+    """One replay of all rows of some operands."""
+
+    def __init__(
+        self, rows: Rows, entry: Entry, operands: Sequence[Any], count: int
+    ) -> None:
+        self.rows, self.entry = rows, entry
+        self.operands, self.count = operands, count
+        self.collected = Collected(rows, count)
+        #: Rows recorded in this turn, whose results are the recorded ones where native
+        #: code, an ulp away, finds their guards failing.
+        self.recorded: dict[int, RowPath] = {}
+
+    def row(self, number: int) -> list[Any]:
+        """Return the operands of one row."""
+        return [
+            operand[number] if has_rows else operand
+            for operand, has_rows in zip(self.operands, self.rows.mapped, strict=True)
+        ]
+
+    def play(self) -> tuple[list[Any], Any]:
+        """Return the flat results of all rows, and how they nest."""
+        todo: deque[tuple[RowPath, Array | None]] = deque([(self.root(), None)])
+        while todo:
+            path, places = todo.popleft()
+            if path.kernel is None:
+                self.interpret(path, places)
+            else:
+                todo.extend(self.replay(path, places))
+        results = [
+            part if isinstance(part, np.ndarray) else np.asarray(part)
+            for part in self.collected.parts
+        ]
+        sums = self.rows.summed(len(results))
+        results = [
+            part[()] if is_sum else part
+            for part, is_sum in zip(results, sums, strict=True)
+        ]
+        return results, self.collected.structure
+
+    def root(self) -> RowPath:
+        """Return the path that is tried first."""
+        entry = self.entry
+        with entry.lock:
+            if entry.root is None:
+                entry.root = self.recorded[0] = self.rows.record(self.row(0))
+                entry.paths.append(entry.root)
+            return entry.root
+
+    # Natively
+
+    def replay(
+        self, path: RowPath, places: Array | None
+    ) -> list[tuple[RowPath, Array]]:
+        """Run a path's kernel on some rows; return what must be done for the others."""
+        parts, failed = self.run(path, places)
+        if failed is None or not failed.any():
+            self.collected.put(path.structure, path.types, places, parts)
+            return []
+        everything = np.arange(self.count) if places is None else places
+        held = np.flatnonzero(failed == 0)
+        if held.size:
+            self.put_held(path, places, everything[held], held, parts)
+        todo: list[tuple[RowPath, Array]] = []
+        for mark in np.unique(failed[failed != 0]).tolist():
+            todo.extend(self.branch(path, mark, everything[failed == mark]))
+        return todo
+
+    def put_held(
+        self,
+        path: RowPath,
+        places: Array | None,
+        group: Array,
+        held: Array,
+        parts: list[Array],
+    ) -> None:
+        """Take the results of the rows that stayed on a path."""
+        if any(self.rows.summed(len(parts))):
+            # The kernel added up the rows whose guards failed as well.
+            parts, _ = self.run(path, group)
+        elif places is None:  # all at once: the other rows are written over
+            self.collected.put(path.structure, path.types, None, parts)
+            return
+        else:
+            parts = [part[held] for part in parts]
+        self.collected.put(path.structure, path.types, group, parts)
+
+    def run(self, path: RowPath, places: Array | None) -> tuple[list[Array], Any]:
+        """Return the results of a path's kernel, and the guard each row failed."""
+        assert path.kernel is not None
+        mapped = self.rows.mapped
+        given = [
+            ready(np.asarray(operand, dtype))
+            if not has_rows
+            else operand
+            if places is None
+            else operand[places]
+            for operand, has_rows, dtype in zip(
+                self.operands, mapped, path.shared_dtypes, strict=True
+            )
+        ]
+        given += [ready(array) for array, _ in path.captured]
+        flags = [*mapped, *[False] * len(path.captured)]
+        count = self.count if places is None else len(places)
+        sums = self.rows.summed(len(path.types))
+        threads = chosen_threads(self.rows.options.threads)
+        return run_kernel(path.kernel, given, flags, path.types, sums, count, threads)
+
+    def branch(
+        self, path: RowPath, mark: int, group: Array
+    ) -> list[tuple[RowPath, Array]]:
+        """Return the path that rows take which failed a guard, or play them here."""
+        known = [number for number in group.tolist() if number in self.recorded]
+        for number in known:
+            self.put_recorded(number)
+        if known:
+            group = np.setdiff1d(group, known)
+        if not group.size:
+            return []
+        child = path.children.get(mark)
+        if child is None:
+            child = self.grow(path, mark, group)
+        if child is not None:
+            return [(child, group)]
+        for number in group.tolist():
+            self.play_eagerly(number)
+        return []
+
+    def grow(self, path: RowPath, mark: int, group: Array) -> RowPath | None:
+        """Add the path of rows that failed a guard; None where that is not worth it."""
+        with self.entry.lock:
+            if mark in path.children:
+                return path.children[mark]
+            seen = path.seen[mark] = path.seen.get(mark, 0) + len(group)
+            paths = self.entry.paths
+            if seen < FEWEST_ROWS or len(paths) >= self.rows.options.max_paths:
+                return None
+            number, is_nan = int(group[0]), mark == path.nan_guard
+            child = self.rows.record(self.row(number), absorbs=is_nan)
+            self.recorded[number] = child
+            if child.answers == path.answers and not is_nan:
+                return None  # the path itself: native code is an ulp away
+            paths.append(child)
+            path.children[mark] = child
+            return child
+
+    def put_recorded(self, number: int) -> None:
+        """Take the results of a row that was recorded."""
+        path = self.recorded[number]
+        self.put_row(number, path.structure, path.first)
+
+    def put_row(self, number: int, structure: Any, results: Sequence[Any]) -> None:
+        """Take the results of one row."""
+        types = [value_type(result) for result in results]
+        sums = self.rows.summed(len(types))
+        parts = [
+            np.asarray(result) if is_sum else np.asarray(result)[None]
+            for result, is_sum in zip(results, sums, strict=True)
+        ]
+        self.collected.put(structure, types, np.array([number]), parts)
+
+    # Row by row
+
+    def interpret(self, path: RowPath, places: Array | None) -> None:
+        """Play rows one by one on the path's tape, or along their own."""
+        tape = path.tape
+        assert tape is not None
+        for number in range(self.count) if places is None else places.tolist():
+            if number in self.recorded:
+                self.put_recorded(number)
+                continue
+            outputs: list[Any] = [None] * len(tape)
+            for array, index in path.captured:
+                outputs[index] = array
+            for index, value in zip(tape.input_indices, self.row(number), strict=True):
+                outputs[index] = value
+            try:
+                play_nodes(tape, outputs, path.last)
+            except GuardError:
+                self.play_eagerly(number)
+                continue
+            found = [outputs[index] for index in tape.output_indices]
+            self.put_row(number, path.structure, found)
+
+    def play_eagerly(self, number: int) -> None:
+        """Call the function itself on one row."""
+        results, structure = tree.flatten(self.rows.body(*self.row(number)))
+        self.put_row(number, structure, results)
+
+
+def value_type(value: Any) -> Type:
+    """Return the type of a plain value; arrays that look like results only."""
+    if isinstance(value, tree.NUMERIC):
+        found = type_of(value)
+        return array_type(found.shape, found.dtype)
+    raise ArgumentError(
+        explain(
+            f"a function of rows returned a {type(value).__name__}",
+            "the results of all rows are stacked into arrays",
+            "return numbers, arrays, or nested containers of them",
+        )
+    )
+
+
+class Node:
+    """Rows as the operation of one node; its derivatives are functions of rows."""
+
+    def __init__(self, rows: Rows, first: tuple[Any, ...] | None = None) -> None:
+        self.rows = rows
+        #: The results of its first run, which was done already.
+        self.first = first
+        self.operation = Operation(
+            rows.name,
+            self.evaluate,
+            "general",
+            jvp=self.push,
+            vjp=self.pull,
+            reads=(True,),
+            reads_result=False,
+            names_wanted=True,
+            identity=("vmap", rows.name),
+        )
+
+    def evaluate(self, *operands: Any) -> tuple[Any, ...]:
+        """Return the results at plain operands."""
+        if self.first is not None:
+            found, self.first = self.first, None
+            return found
+        return tuple(self.rows.evaluate(operands)[0])
+
+    def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
+        """Return the tangents of the results."""
+        places = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
+        dots = [tangents[k] for k in places]
+        return tuple(self.rows.pushed(places)([*dots, *operands])[0])
+
+    def pull(
+        self,
+        g: Any,
+        result: Any,
+        *operands: Any,
+        wanted: Sequence[bool] | None = None,
+    ) -> tuple[Any, ...]:
+        """Return the gradients of the operands."""
+        given = tuple(j for j, part in enumerate(g) if part is not None)
+        places = tuple(
+            k
+            for k, operand in enumerate(operands)
+            if (wanted is None or wanted[k]) and type_like(operand).dtype.kind in "fc"
+        )
+        gradients: list[Any] = [None] * len(operands)
+        if given and places:
+            rows = self.rows.pulled(given, places, len(g))
+            found, _ = rows([*[g[j] for j in given], *operands])
+            for k, part in zip(places, found, strict=True):
+                gradients[k] = part
+        return tuple(gradients)
+
+
+def type_like(value: Any) -> Any:
+    """Return what has the shape and dtype of a value."""
+    return value if hasattr(value, "dtype") else type_of(value)

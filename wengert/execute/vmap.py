@@ -1,0 +1,317 @@
+"""`vmap`: a function of one row becomes a function of many."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import tree
+from wengert.capture.array import RecordedValue
+from wengert.capture.captures import CAPTURES, Captures
+from wengert.capture.record import active_tape
+from wengert.errors import ArgumentError, explain
+from wengert.execute.rows import (
+    MOST_PATHS,
+    RECORDS_ROW,
+    Options,
+    OtherCaptureError,
+    Rows,
+    other_capture,
+)
+
+Function = Callable[..., Any]
+Axes = Any
+#: Rows of a `vmap` inside another one up to which they are written out in the outer
+#: recording, so that the outer rows run in lanes.
+MOST_WRITTEN_OUT = 16
+
+
+def vmap(
+    fun: Function,
+    in_axes: Axes = 0,
+    out_axes: Axes = 0,
+    *,
+    lanes: int | None = None,
+    threads: int | None = None,
+    max_paths: int = MOST_PATHS,
+) -> Function:
+    """Return the function that computes `fun` for many rows at once.
+
+    One row is recorded and compiled; the rows then run natively side by side, over
+    threads.  Rows that take other branches are grouped by the branch, and each group
+    runs along a recorded path of its own.  What is read from outside is watched as by
+    `jit`.
+
+    Parameters
+    ----------
+    fun : callable
+        Of numbers, arrays and nested containers of them.
+    in_axes : int, None, or nested containers of them, default 0
+        The axis of each argument along which rows lie; None shares it with all rows.  A
+        number stands for all of a nested argument.  Keyword arguments have axis 0.
+    out_axes : int or nested containers of ints, default 0
+        Where the rows' axis is in each result.
+    lanes : 1, 2, 4 or 8
+        Rows computed side by side; by default the environment's ``WENGERT_LANES``, or
+        the width of the processor's registers.
+    threads : int
+        By default ``WENGERT_THREADS``, or the number of processors.  Results do not
+        depend on it.
+    max_paths : int, default 512
+        Paths compiled for one kind of arguments; rows on others are played one by one,
+        as are paths that fewer than four rows have taken.
+
+    Returns
+    -------
+    callable
+        Its results have one axis more, of NumPy's dtypes.  It records as one operation,
+        and is differentiated by every transformation.
+
+    Raises
+    ------
+    ArgumentError
+        If axes do not fit the arguments, rows differ in number, or results differ in
+        shape between rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad, vmap
+    >>> vmap(grad(np.sin))(np.zeros(3))
+    array([1., 1., 1.])
+    """
+    batch = Batch(fun, in_axes, out_axes, Options(lanes, threads, max_paths))
+
+    @functools.wraps(fun, assigned=("__doc__", "__wrapped__"), updated=())
+    def batched(*args: Any, **kwargs: Any) -> Any:
+        return batch(args, kwargs)
+
+    batched.__name__ = f"vmap_{getattr(fun, '__name__', 'f')}"
+    return batched
+
+
+class Batch:
+    """A function, its axes, and what was recorded of it, by kinds of arguments."""
+
+    def __init__(
+        self, fun: Function, in_axes: Axes, out_axes: Axes, options: Options
+    ) -> None:
+        if not callable(fun):
+            raise ArgumentError(
+                explain(
+                    f"vmap was given a {type(fun).__name__}",
+                    "it repeats a function over rows",
+                    "wengert.vmap(f)",
+                )
+            )
+        self.fun, self.in_axes, self.out_axes = fun, in_axes, out_axes
+        self.options = options
+        self.name = f"vmap_{getattr(fun, '__name__', type(fun).__name__)}"
+        self.known: dict[Any, Rows] = {}
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        leaves, structure = tree.flatten((args, kwargs))
+        axes = self.leaf_axes(args, kwargs)
+        moved = [row_first(leaf, axis) for leaf, axis in zip(leaves, axes, strict=True)]
+        count = count_rows(moved, axes, self.name)
+        places = [k for k, leaf in enumerate(leaves) if isinstance(leaf, tree.NUMERIC)]
+        fixed = {k: leaf for k, leaf in enumerate(leaves) if k not in set(places)}
+        mapped = tuple(axes[k] is not None for k in places)
+        operands = [moved[k] for k in places]
+        call = Call(self, structure, places, fixed, mapped)
+        nested = active_tape() is not None and RECORDS_ROW.get()
+        if nested and 0 < count <= MOST_WRITTEN_OUT:
+            results, found = call.written_out(operands, count)
+        else:
+            results, found = call.run(operands)
+        return self.deliver(results, found)
+
+    def leaf_axes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """Return the axis of every leaf of the arguments."""
+        axes = self.in_axes
+        if axes is None or isinstance(axes, int):
+            axes = (axes,) * len(args)
+        if not isinstance(axes, (tuple, list)) or len(axes) != len(args):
+            raise ArgumentError(
+                explain(
+                    f"{self.name} has in_axes={axes!r} for {len(args)} arguments",
+                    "in_axes is one axis for all arguments, or lists one entry each",
+                    "in_axes=(0, None) for a function of two arguments",
+                )
+            )
+        found = [spread(axis, arg) for axis, arg in zip(axes, args, strict=True)]
+        found.append(spread(0, kwargs))
+        return [axis for part in found for axis in part]
+
+    def deliver(self, results: list[Any], structure: Any) -> Any:
+        """Return flat results nested, with the rows' axis in its place."""
+        nested = tree.unflatten(structure, results)
+        axes = spread(self.out_axes, nested)
+        if all(axis == 0 for axis in axes):
+            return nested
+        for axis in axes:
+            if axis is None:
+                raise ArgumentError(
+                    explain(
+                        f"{self.name} has out_axes=None",
+                        "every row has a result of its own",
+                        "out_axes=0, and take one row of what is the same in all",
+                    )
+                )
+        moved = [
+            part if axis == 0 else np.moveaxis(part, 0, axis)
+            for part, axis in zip(results, axes, strict=True)
+        ]
+        return tree.unflatten(structure, moved)
+
+
+def spread(axes: Axes, value: Any) -> list[Any]:
+    """Return one axis a leaf of a value; an axis stands for all of a container."""
+    if axes is None or isinstance(axes, int):
+        return [axes] * len(tree.flatten(value)[0])
+    given, found = tree.children_of(axes), None
+    if not isinstance(value, tree.NUMERIC):
+        found = tree.children_of(value)
+    if given is None or found is None or len(given[1]) != len(found[1]):
+        raise ArgumentError(
+            explain(
+                f"axes {axes!r} were given for {tree.describe(tree.flatten(value)[1])}",
+                "axes nest as the value does, or stop at one number for all of it",
+                "an int, None, or containers like the value's",
+            )
+        )
+    pairs = zip(given[1], found[1], strict=True)
+    return [axis for part, inner in pairs for axis in spread(part, inner)]
+
+
+def row_first(leaf: Any, axis: int | None) -> Any:
+    """Return an argument with its rows along the first axis."""
+    if axis is None:
+        return leaf
+    count = leaf.ndim if isinstance(leaf, (np.ndarray, RecordedValue)) else 0
+    if not -count <= axis < count:
+        shown = getattr(leaf, "shape", type(leaf).__name__)
+        raise ArgumentError(
+            explain(
+                f"vmap was to take rows along axis {axis} of {shown}",
+                "only an array has rows, along one of its own axes",
+                "in_axes=None shares an argument with all rows",
+            )
+        )
+    return leaf if axis in (0, -count) else np.moveaxis(leaf, axis, 0)
+
+
+def count_rows(leaves: Sequence[Any], axes: Sequence[Any], name: str) -> int:
+    """Return the number of rows, the same in all arguments that have any."""
+    counts = {
+        leaf.shape[0]
+        for leaf, axis in zip(leaves, axes, strict=True)
+        if axis is not None
+    }
+    if len(counts) == 1:
+        return int(counts.pop())
+    if counts:
+        what = f"{name} was given {' and '.join(map(str, sorted(counts)))} rows"
+        why = "all arguments with rows have the same number of them"
+    else:
+        what = f"{name} was given no argument with rows"
+        why = "the number of rows is that of an argument"
+    raise ArgumentError(explain(what, why, "in_axes says where each argument has rows"))
+
+
+class Call:
+    """One kind of call: how arguments nest, which leaves are numbers, have rows."""
+
+    def __init__(
+        self,
+        batch: Batch,
+        structure: Any,
+        places: Sequence[int],
+        fixed: dict[int, Any],
+        mapped: tuple[bool, ...],
+    ) -> None:
+        self.batch, self.structure = batch, structure
+        self.places, self.fixed, self.mapped = places, fixed, mapped
+
+    def body(self, *leaves: Any) -> Any:
+        """Call the function on one row."""
+        given = dict(zip(self.places, leaves, strict=True)) | self.fixed
+        args, kwargs = tree.unflatten(
+            self.structure, [given[k] for k in range(len(given))]
+        )
+        return self.batch.fun(*args, **kwargs)
+
+    def rows(self, body: Function, captures: int = 0) -> Rows:
+        """Return a function of rows for this kind of call."""
+        mapped = self.mapped + (False,) * captures
+        batch = self.batch
+        return Rows(batch.name, body, mapped, None, batch.fun, batch.options)
+
+    def known(self) -> Rows:
+        """Return the function of rows, the same for every call of this kind."""
+        key = self.structure, self.mapped, tuple(self.fixed.items())
+        try:
+            found = self.batch.known.get(key)
+        except TypeError:  # an argument that is not hashable: it may change
+            return self.rows(self.body)
+        if found is None:
+            found = self.batch.known.setdefault(key, self.rows(self.body))
+        return found
+
+    def run(self, operands: list[Any]) -> tuple[list[Any], Any]:
+        """Return flat results of all rows, and how they nest."""
+        rows = self.known()
+        if active_tape() is None and CAPTURES.get() is None:
+            return rows(operands)
+        found: list[tuple[Any, Any]] = []
+        while True:
+            given = [*operands, *[around for _, around in found]]
+            try:
+                return (self.capturing(found) if found else rows)(given)
+            except OtherCaptureError as error:
+                if any(value is error.value for value, _ in found):
+                    raise
+                found.append((error.value, around(error.value)))
+
+    def capturing(self, found: list[tuple[Any, Any]]) -> Rows:
+        """Return the function of rows whose last operands are captured values."""
+        places = [id(value) for value, _ in found]
+
+        def body(*leaves: Any) -> Any:
+            count = len(self.places)
+            stand_ins = dict(zip(places, leaves[count:], strict=True))
+            token = CAPTURES.set(Captures(stand_ins, other_capture))
+            try:
+                return self.body(*leaves[:count])
+            finally:
+                CAPTURES.reset(token)
+
+        rows = self.rows(body, len(found))
+        rows.keep = found  # the values, so that no other gets the same id
+        return rows
+
+    def written_out(self, operands: list[Any], count: int) -> tuple[list[Any], Any]:
+        """Return flat results of rows recorded one after another."""
+        found, structure = [], None
+        for number in range(count):
+            row = [
+                operand[number] if has_rows else operand
+                for operand, has_rows in zip(operands, self.mapped, strict=True)
+            ]
+            leaves, nested = tree.flatten(self.body(*row))
+            if structure is not None:
+                tree.check_same(structure, nested, "the result of one of the rows")
+            structure = nested
+            found.append(leaves)
+        return [np.stack(parts) for parts in zip(*found, strict=True)], structure
+
+
+def around(value: Any) -> Any:
+    """Return what a captured value is in the recording that is going on."""
+    captures = CAPTURES.get()
+    if captures is not None and id(value) in captures.stand_ins:
+        return captures.stand_ins[id(value)]
+    return value
