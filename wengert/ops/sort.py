@@ -14,7 +14,7 @@ import numpy as np
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.index import GETITEM, Placeholder
+from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 from wengert.ops.reduce import as_array
 
 normalize = np.lib.array_utils.normalize_axis_index
@@ -36,8 +36,19 @@ def grid(shape: tuple[int, ...], axis: int, places: Any) -> tuple[Any, ...]:
 
 def take_along(x: Any, places: Any, axis: int) -> Any:
     """Return the elements of `x` at the places along an axis."""
-    key = tuple(Placeholder(k) for k in range(x.ndim))
-    return apply(GETITEM, x, *grid(x.shape, axis, places), key=key)
+    return apply(GETITEM, x, *grid(x.shape, axis, places), key=whole_key(x.ndim))
+
+
+def put_along(g: Any, places: Any, axis: int) -> Any:
+    """Return elements at the places along an axis that they are to go to."""
+    zeros = np.zeros(g.shape, g.dtype)
+    where = grid(g.shape, axis, places)
+    return apply(INDEX_ADD, zeros, g, *where, chain=(), key=whole_key(g.ndim))
+
+
+def whole_key(ndim: int) -> tuple[Placeholder, ...]:
+    """Return the key of one index array an axis."""
+    return tuple(Placeholder(k) for k in range(ndim))
 
 
 def order_of(x: Any, axis: int) -> Any:
@@ -52,7 +63,7 @@ def sort_jvp(tangents: Any, y: Any, x: Any, *, axis: int, kind: str) -> Any:
 
 def sort_vjp(g: Any, y: Any, x: Any, *, axis: int, kind: str) -> Any:
     """Return the gradients put back where the elements came from."""
-    return (take_along(g, order_of(order_of(x, axis), axis), axis),)
+    return (put_along(g, order_of(x, axis), axis),)
 
 
 def evaluate_sort(x: Any, *, axis: int, kind: str) -> Any:
@@ -126,7 +137,7 @@ def partition_jvp(tangents: Any, y: Any, x: Any, *, kth: Any, axis: int) -> Any:
 
 def partition_vjp(g: Any, y: Any, x: Any, *, kth: Any, axis: int) -> Any:
     """Return the gradients put back where the elements came from."""
-    return (take_along(g, source_of(y, x, axis), axis),)
+    return (put_along(g, source_of(x, y, axis), axis),)
 
 
 def evaluate_partition(x: Any, *, kth: Any, axis: int) -> Any:
