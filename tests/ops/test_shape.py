@@ -264,7 +264,7 @@ def test_writing_into_a_plain_array_raises(name: str) -> None:
     ],
 )
 def test_wrong_arguments_raise_as_numpy_does(call: Any, error: str) -> None:
-    with pytest.raises(ValueError) as plain:
+    with pytest.raises(ValueError, match=error) as plain:
         call(M)
     with pytest.raises(type(plain.value), match=error):
         wengert.grad(lambda x: call(x).sum())(M)

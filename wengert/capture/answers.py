@@ -24,11 +24,12 @@ from wengert.core.operation import DISPATCH, answers
 from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.join import gather, holds_recorded
+from wengert.ops.shape import is_number
 
 Function = Callable[..., Any]
 
-#: Set by `capture.record`, which owns it.
-RECORDING: ContextVar[Any]
+#: The tape that this context is recording on.
+RECORDING: ContextVar[Any] = ContextVar("wengert_recording", default=None)
 LIBRARIES = frozenset({"numpy", "scipy", "wengert"})
 #: NumPy's own modules in C, whose calls into NumPy have no frame that shows them.
 COMPILED: list[Any] = [
@@ -46,7 +47,7 @@ _MATH: dict[str, Any] = {}
 
 def tape_here() -> Any:
     """Return the tape of this context if the caller's caller is user code."""
-    tape = RECORDING.get(None)
+    tape = RECORDING.get()
     if tape is None or tape.thread != get_ident():
         return None
     module = sys._getframe(2).f_globals.get("__name__", "")
@@ -118,8 +119,8 @@ def remove() -> None:
 # Makers of arrays from sizes: passive until a recorded value is written into them
 
 MAKERS = (
-    "zeros ones empty eye identity tri indices fromfunction linspace logspace geomspace "
-    "zeros_like ones_like empty_like hamming hanning bartlett blackman kaiser"
+    "zeros ones empty eye identity tri indices fromfunction linspace logspace "
+    "geomspace zeros_like ones_like empty_like hamming hanning bartlett blackman kaiser"
 )
 
 
@@ -172,7 +173,7 @@ for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
 
 @answered("arange")
 def arange(*args: Any, **settings: Any) -> Any:
-    """Answer ``np.arange``; recorded bounds stay differentiable, their count is fixed."""
+    """Answer ``np.arange``; bounds may be recorded, the count is guarded."""
     tape = tape_here()
     if tape is None:
         return np_arange(*args, **settings)
@@ -303,7 +304,7 @@ def converted(value: Any, dtype: Any = None) -> Any:
 
 def object_array(value: Any) -> Any:
     """Return a plain array of Python objects that holds recorded numbers."""
-    if isinstance(value, Recorded) and not np.ndim(value):  # type: ignore[call-overload]
+    if isinstance(value, Recorded) and is_number(value):
         parts, shape = [value], ()
     else:
         shape = np.shape(gather(value))
@@ -371,7 +372,7 @@ np_copy = np.copy
 def isscalar(element: Any) -> bool:
     """Answer ``np.isscalar``: a recorded number is one."""
     if isinstance(element, Recorded):
-        return not hasattr(element, "__setitem__")
+        return is_number(element)
     return np_isscalar(element)
 
 
@@ -498,10 +499,9 @@ def answer_lists(name: str) -> None:
     @answered(name)
     def of_lists(*args: Any, **settings: Any) -> Any:
         for arg in args:
-            if arg.__class__ is list or arg.__class__ is tuple:
-                if holds_recorded(arg):
-                    args = tuple(gather(a) if holds(a) else a for a in args)
-                    break
+            if arg.__class__ in (list, tuple) and holds_recorded(arg):
+                args = tuple(gather(a) if holds(a) else a for a in args)
+                break
         return original(*args, **settings)
 
 
@@ -731,7 +731,8 @@ def frexp(x: Any) -> Any:
         return math_frexp(x)
     exponent = math_frexp(number(x))[1]
     lower, upper = 2.0 ** (exponent - 1), 2.0**exponent
-    assert number(x) == 0 or bool((abs(x) >= lower) & (abs(x) < upper))  # type: ignore[arg-type, operator]
+    size: Any = np.abs(x)  # type: ignore[call-overload]
+    assert number(x) == 0 or bool((size >= lower) & (size < upper))
     return x / upper, exponent  # type: ignore[operator]
 
 

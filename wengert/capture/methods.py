@@ -1,4 +1,4 @@
-"""The methods of `ndarray` on recorded values: each is the NumPy function of its name."""
+"""The methods of `ndarray` on recorded values: the NumPy functions of their names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from wengert.capture.array import (
     RecordedScalar,
     RecordedValue,
 )
-from wengert.ops.join import gather_recorded as gather
 from wengert.errors import RecordingError, UnsupportedError, explain
+from wengert.ops.join import gather_recorded as gather
 
 #: Methods that are the function of the same name with the array in front.
 FUNCTIONS = (
@@ -69,14 +69,14 @@ def refused_method(name: str, instead: str) -> Any:
 def reshape(self: RecordedValue, *shape: Any, **settings: Any) -> Any:
     """Return ``np.reshape``; the shape may be given as several integers."""
     sizes = shape[0] if len(shape) == 1 else shape
-    return np.reshape(self, sizes, **settings)  # type: ignore[call-overload]
+    return np.reshape(self, sizes, **settings)
 
 
 def transpose(self: RecordedValue, *axes: Any) -> Any:
     """Return ``np.transpose``; the axes may be given as several integers."""
     if not axes or axes == (None,):
-        return np.transpose(self)  # type: ignore[call-overload]
-    return np.transpose(self, axes[0] if np.ndim(axes[0]) else axes)  # type: ignore[call-overload]
+        return np.transpose(self)
+    return np.transpose(self, axes[0] if np.ndim(axes[0]) else axes)
 
 
 def astype(
@@ -98,7 +98,7 @@ def astype(
 
 def compress(self: RecordedValue, condition: Any, axis: Any = None) -> Any:
     """Return ``np.compress``, of which the condition is the first argument."""
-    return np.compress(condition, self, axis)  # type: ignore[call-overload]
+    return np.compress(condition, self, axis)
 
 
 def copy(self: RecordedValue, order: str = "C") -> Any:
@@ -120,12 +120,12 @@ def sort(
     self: RecordedArray, axis: int = -1, kind: Any = None, **settings: Any
 ) -> None:
     """Sort in place."""
-    self[...] = np.sort(self, axis=axis, kind=kind, **settings)  # type: ignore[call-overload]
+    self[...] = np.sort(self, axis=axis, kind=kind, **settings)
 
 
 def partition(self: RecordedArray, kth: Any, axis: int = -1, **settings: Any) -> None:
     """Partition in place."""
-    self[...] = np.partition(self, kth, axis=axis, **settings)  # type: ignore[call-overload]
+    self[...] = np.partition(self, kth, axis=axis, **settings)
 
 
 def item(self: RecordedArray, *args: Any) -> Any:
@@ -232,12 +232,12 @@ def set_shape(self: RecordedArray, shape: Any) -> None:
 
 def get_transposed(self: RecordedValue) -> Any:
     """Return ``np.transpose``."""
-    return np.transpose(self)  # type: ignore[call-overload]
+    return np.transpose(self)
 
 
 def get_matrix_transposed(self: RecordedArray) -> Any:
     """Return ``np.matrix_transpose``."""
-    return np.matrix_transpose(self)  # type: ignore[call-overload]
+    return np.matrix_transpose(self)
 
 
 def itself(self: RecordedScalar, *args: Any) -> Any:
@@ -286,36 +286,48 @@ def whole(rounding: Any) -> Any:
     return method
 
 
-def _install_methods() -> None:
-    for name in FUNCTIONS.split():
-        setattr(RecordedValue, name, function_method(name))
-    for name, instead in REFUSED.items():
-        setattr(RecordedValue, name, refused_method(name, instead))
-    for method in (reshape, transpose, astype, compress, copy, flatten):
-        setattr(RecordedValue, method.__name__, method)
-    for method in (fill, sort, partition, item, to_device):
-        setattr(RecordedArray, method.__name__, method)
-    for name in ("flags", "strides", "device"):
-        setattr(RecordedValue, name, contents(name))
-    RecordedArray.base = property(get_base)  # type: ignore[attr-defined]
-    RecordedArray.flat = property(get_flat, set_flat)  # type: ignore[attr-defined]
-    RecordedValue.T = property(get_transposed)  # type: ignore[attr-defined]
-    RecordedArray.mT = property(get_matrix_transposed)  # type: ignore[attr-defined]
-    RecordedValue.data = property(refuse_data)  # type: ignore[attr-defined]
-    RecordedScalar.real = property(get_part("real"))  # type: ignore[attr-defined]
-    RecordedScalar.imag = property(get_part("imag"))  # type: ignore[attr-defined]
-    RecordedArray.real = property(get_part("real"), set_real)  # type: ignore[attr-defined]
-    RecordedArray.imag = property(get_part("imag"), set_imag)  # type: ignore[attr-defined]
-    RecordedArray.shape = RecordedArray.shape.setter(set_shape)  # type: ignore[attr-defined]
-    RecordedValue.__divmod__ = divide_with_remainder  # type: ignore[attr-defined]
-    RecordedValue.__rdivmod__ = divided_with_remainder  # type: ignore[attr-defined]
-    RecordedValue.__floor__ = whole(np.floor)  # type: ignore[attr-defined]
-    RecordedValue.__ceil__ = whole(np.ceil)  # type: ignore[attr-defined]
-    RecordedValue.__trunc__ = whole(np.trunc)  # type: ignore[attr-defined]
-    for name in ("item", "squeeze", "transpose"):
-        setattr(RecordedScalar, name, itself)
-    RecordedScalar.T = property(itself)  # type: ignore[attr-defined]
-    RecordedScalar.__iter__ = None  # type: ignore[attr-defined]
-
-
-_install_methods()
+VALUES: dict[str, Any] = {
+    **{name: function_method(name) for name in FUNCTIONS.split()},
+    **{name: refused_method(name, instead) for name, instead in REFUSED.items()},
+    **{name: contents(name) for name in ("flags", "strides", "device")},
+    "reshape": reshape,
+    "transpose": transpose,
+    "astype": astype,
+    "compress": compress,
+    "copy": copy,
+    "flatten": flatten,
+    "T": property(get_transposed),
+    "data": property(refuse_data),
+    "__divmod__": divide_with_remainder,
+    "__rdivmod__": divided_with_remainder,
+    "__floor__": whole(np.floor),
+    "__ceil__": whole(np.ceil),
+    "__trunc__": whole(np.trunc),
+}
+ARRAYS: dict[str, Any] = {
+    "fill": fill,
+    "sort": sort,
+    "partition": partition,
+    "item": item,
+    "to_device": to_device,
+    "base": property(get_base),
+    "flat": property(get_flat, set_flat),
+    "mT": property(get_matrix_transposed),
+    "real": property(get_part("real"), set_real),
+    "imag": property(get_part("imag"), set_imag),
+    "shape": RecordedArray.shape.setter(set_shape),  # type: ignore[attr-defined]
+}
+SCALARS: dict[str, Any] = {
+    **dict.fromkeys(("item", "squeeze", "transpose"), itself),
+    "T": property(itself),
+    "real": property(get_part("real")),
+    "imag": property(get_part("imag")),
+    "__iter__": None,
+}
+for _class, _attributes in (
+    (RecordedValue, VALUES),
+    (RecordedArray, ARRAYS),
+    (RecordedScalar, SCALARS),
+):
+    for _name, _attribute in _attributes.items():
+        setattr(_class, _name, _attribute)

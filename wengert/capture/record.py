@@ -15,15 +15,21 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import answers, methods, tree  # noqa: F401
-from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue, place, plain, wrap
+from wengert.capture.array import (
+    RecordedArray,
+    RecordedScalar,
+    RecordedValue,
+    place,
+    plain,
+    wrap,
+)
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
 from wengert.capture.statement import users_part
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
 from wengert.errors import WengertError
 
-RECORDING: ContextVar[Tape | None] = ContextVar("wengert_recording", default=None)
-answers.RECORDING = RECORDING
+RECORDING: ContextVar[Tape | None] = answers.RECORDING
 
 
 def active_tape() -> Tape | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -261,10 +262,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     else:
         bounds = [0, *integers(indices_or_sections), n]
     axis = normalize_axis_index(axis, np.ndim(ary))
-    return [
-        along(ary, axis, start, stop)
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+    return [along(ary, axis, start, stop) for start, stop in pairwise(bounds)]
 
 
 @answers(np.split)

@@ -14,7 +14,6 @@ from wengert.core.operation import answers, apply, constant_of
 from wengert.ops.join import as_array
 from wengert.ops.shape import along, take
 
-
 # Differences
 
 
@@ -114,7 +113,8 @@ def spacings(f: Any, axes: Any, given: Any) -> list[Any]:
             raise ValueError("distances must be either scalars or 1d")
         if len(places) != f.shape[k]:
             raise ValueError(
-                "when 1d, distances must match the length of the corresponding dimension"
+                "when 1d, distances must match the length of the "
+                "corresponding dimension"
             )
         steps = np.diff(
             np.astype(places, float) if places.dtype.kind in "iu" else places
@@ -209,7 +209,7 @@ def unwrap(
 
 
 def evaluate_interval(x: Any, xp: Any) -> Any:
-    """Return the interval of `xp` that each `x` lies in; the ends belong to the last."""
+    """Return the interval of `xp` that each `x` lies in; the end is in the last."""
     places = np.searchsorted(xp, x, side="right") - 1
     return np.clip(places, 0, max(len(xp) - 2, 0))
 
@@ -221,7 +221,7 @@ INTERVAL = constant_of("interval", evaluate_interval, numpy=())
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
-    """Answer ``np.interp``; at a knot the slope is that of the interval to its right."""
+    """Answer ``np.interp``; at a knot the slope is that to its right."""
     x, xp, fp = (np.astype(as_array(v), kind_of(v), copy=False) for v in (x, xp, fp))
     if xp.ndim != 1 or xp.shape != fp.shape:
         raise ValueError("fp and xp are not of the same length.")
@@ -234,10 +234,7 @@ def interp(
         left = right = None
     left = fp[0] if left is None else left
     right = fp[-1] if right is None else right
-    if xp.size == 1:
-        inside = np.where(x == xp[0], fp[0], x * 0)
-    else:
-        inside = between(x, xp, fp)
+    inside = fp[0] + x * 0 if xp.size == 1 else between(x, xp, fp)
     return np.where(x < xp[0], left, np.where(x > xp[-1], right, inside))
 
 

@@ -386,7 +386,7 @@ def einsum(
 
 def evaluate_convolve(a: Any, v: Any, *, mode: str) -> Any:
     """Return ``np.convolve``."""
-    return np.convolve(a, v, mode)
+    return np.convolve(a, v, mode)  # type: ignore[call-overload]
 
 
 def whole_gradient(g: Any, a: Any, v: Any, mode: str) -> Any:
@@ -429,8 +429,8 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     """Answer ``np.correlate``."""
     a, v = as_array(a), as_array(v)
     if a.size >= v.size:
-        return np.convolve(a, conjugate(v)[::-1], mode)
-    return conjugate(np.convolve(v, conjugate(a)[::-1], mode)[::-1])
+        return convolve(a, conjugate(v)[::-1], mode)
+    return conjugate(convolve(v, conjugate(a)[::-1], mode)[::-1])
 
 
 def conjugate(x: Any) -> Any:

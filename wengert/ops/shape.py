@@ -532,9 +532,7 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 def putmask(a: Any, mask: Any, values: Any) -> None:
     """Answer ``np.putmask``."""
     check_target(a, "np.putmask")
-    mask = np.astype(
-        np.asanyarray(mask) if not isinstance(mask, Recorded) else mask, bool
-    )
+    mask = np.not_equal(mask, 0)
     if np.size(values) > 1:
         values = np.resize(values, a.shape)[mask]
     a[mask] = np.reshape(values, ()) if np.size(values) == 1 else values
@@ -647,17 +645,23 @@ def diagflat(v: Any, k: int = 0) -> Any:
     return np.diag(np.ravel(v), k)
 
 
+def last_two(m: Any) -> tuple[int, int]:
+    """Return the shape of the matrices of an array; a vector counts as every row."""
+    shape = np.shape(m)[-2:]
+    return (shape[0], shape[-1])
+
+
 @answers(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     """Answer ``np.tril``."""
-    mask = np.tri(*np.shape(m)[-2:], k=operator.index(k), dtype=bool)
+    mask = np.tri(*last_two(m), k=operator.index(k), dtype=bool)
     return np.where(mask, m, np.zeros(1, m.dtype))
 
 
 @answers(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     """Answer ``np.triu``."""
-    mask = np.tri(*np.shape(m)[-2:], k=operator.index(k) - 1, dtype=bool)
+    mask = np.tri(*last_two(m), k=operator.index(k) - 1, dtype=bool)
     return np.where(mask, np.zeros(1, m.dtype), m)
 
 
@@ -722,7 +726,7 @@ def sides(value: Any, axis: int, ndim: int) -> tuple[Any, Any]:
     if np.ndim(value) == 0:
         return value, value
     if isinstance(value, Recorded):
-        pairs = np.broadcast_to(value, (ndim, 2))
+        pairs: Any = np.broadcast_to(value, (ndim, 2))  # type: ignore[call-overload]
         return pairs[axis, 0], pairs[axis, 1]
     pair = value[axis] if len(value) == ndim and np.ndim(value[0]) else value
     pair = pair[0] if len(pair) == 1 else pair
@@ -775,7 +779,7 @@ def ramp(edge: Any, end: Any, axis: int, count: int, rising: bool) -> Any:
 
 def edge_statistic(chunk: Any, axis: int, count: int, mode: str) -> Any:
     """Return a statistic of a chunk, repeated `count` times along the axis."""
-    function = {
+    function: Any = {
         "maximum": np.max,
         "minimum": np.min,
         "mean": np.mean,
