@@ -167,7 +167,9 @@ def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
             )
         )
     if dtype is None:
-        dtype = type_of(value).dtype if isinstance(value, (int, float, complex)) else None
+        dtype = (
+            type_of(value).dtype if isinstance(value, (int, float, complex)) else None
+        )
     if dtype is None:
         raise DerivativeError(
             explain(
@@ -390,7 +392,9 @@ def linearize(fun: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
         found = []
         for index, like in zip(outputs, types, strict=True):
             t = None if index is None else pushed.get(index)
-            found.append(zeros_like_type(like) if t is None else own_gradient(segment, t))
+            found.append(
+                zeros_like_type(like) if t is None else own_gradient(segment, t)
+            )
         return tree.unflatten(structure, found)
 
     return finish(segment, segment.result), jvp_fun
@@ -401,7 +405,9 @@ def tuple_structure(structures: Sequence[Any]) -> Any:
     return tree.Branch(tuple, None, tuple(structures))
 
 
-def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(
+    fun: Function, primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[Any, Any]:
     """Return ``fun(*primals)`` and its derivative along `tangents`.
 
     Parameters
@@ -420,7 +426,9 @@ def jvp(fun: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple
     >>> jvp(np.square, (3.0,), (1.0,))
     (np.float64(9.0), np.float64(6.0))
     """
-    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+    if not isinstance(primals, (tuple, list)) or not isinstance(
+        tangents, (tuple, list)
+    ):
         raise ArgumentError(
             explain(
                 "jvp was given primals or tangents that are not tuples",
@@ -630,7 +638,9 @@ def forward_blocks(
             forward.push(tape, segment.start, stop, tangents, segment.nested)
             columns[k].append(
                 [
-                    zeros_like_type(to) if out is None or out not in tangents else tangents[out]
+                    zeros_like_type(to)
+                    if out is None or out not in tangents
+                    else tangents[out]
                     for out, to in zip(outputs, types, strict=True)
                 ]
             )

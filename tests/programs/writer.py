@@ -71,7 +71,12 @@ REDUCTIONS: dict[int, tuple[str, ...]] = {
 }
 FANCY: dict[int, tuple[str, ...]] = {
     1: ("[[-1, 0, -1]]", "[np.array([0, -1])]", "[np.argsort({a})]", "[[0, 0]]"),
-    2: ("[:, [-1, 0]]", "[[0, -1], [-1, 0]]", "[[-1, 0, 0]]", "[np.array([[0], [-1]]), [0]]"),
+    2: (
+        "[:, [-1, 0]]",
+        "[[0, -1], [-1, 0]]",
+        "[[-1, 0, 0]]",
+        "[np.array([[0], [-1]]), [0]]",
+    ),
 }
 
 
@@ -390,7 +395,9 @@ class Writer:
         while len(self.lines) < 10:
             self.compute()
         observed = self.variables[-8:] + self.variables[:2]
-        terms = [f"np.sum({v.name}) * {0.3 + 0.1 * k:.1f}" for k, v in enumerate(observed)]
+        terms = [
+            f"np.sum({v.name}) * {0.3 + 0.1 * k:.1f}" for k, v in enumerate(observed)
+        ]
         self.say(f"return {' + '.join(terms)}")
         source = "\n".join(["def program(x, m, s, n):", *self.lines, ""])
         return Program(source, self.features)

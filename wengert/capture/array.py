@@ -37,7 +37,7 @@ from wengert.errors import (
     user_line,
 )
 from wengert.ops.constants import STOP_GRADIENT
-from wengert.ops.index import GETITEM, STORE, follow
+from wengert.ops.index import GETITEM, STORE, Slice, follow
 
 PASSIVE = -1
 NUMBERS = (bool, int, float, complex, np.generic)
@@ -94,7 +94,7 @@ class RecordedValue(Recorded):
         answer = DISPATCH.get(function)
         if answer is None:
             raise unsupported(function)
-        if answer.__class__ is Operation:
+        if isinstance(answer, Operation):
             return record_operation(answer, args, settings)
         return answer(*args, **settings)
 
@@ -195,7 +195,7 @@ class RecordedValue(Recorded):
 
     def __round__(self, digits: int | None = None) -> Any:
         if digits is not None:
-            return np.round(self, digits)  # type: ignore[call-overload]
+            return np.round(self, digits)
         value = round(self._present())
         self._guard("round", value)
         return value
@@ -257,7 +257,7 @@ class RecordedValue(Recorded):
             return self[args[0] if len(args) == 1 else args]  # type: ignore[index]
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
-        return np.reshape(self, ())[()]  # type: ignore[call-overload]
+        return np.reshape(self, ())[()]
 
 
 class RecordedScalar(RecordedValue):
@@ -278,7 +278,7 @@ class RecordedScalar(RecordedValue):
     def __getitem__(self, key: Any) -> Any:
         if key == () or key is Ellipsis:
             return self
-        return np.reshape(self, ())[key]  # type: ignore[call-overload]
+        return np.reshape(self, ())[key]
 
     def is_integer(self) -> bool:
         """Whether the number is whole; a guard."""
@@ -398,7 +398,7 @@ class RecordedArray(RecordedValue):
             # What is rounded to an integer has no derivative.
             value = record_operation(REGISTRY["stop_gradient"], (value,), NO_SETTINGS)
         encoded, index_operands = keys.encode(key, target.shape)
-        operands = (storage.place(tape), place(tape, value))
+        operands: tuple[int, ...] = (storage.place(tape), place(tape, value))
         operands += tuple(place(tape, part) for part in index_operands)
         outputs = tape.play.outputs
         for part, index in zip(index_operands, operands[2:], strict=True):
@@ -597,11 +597,7 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     """Do what `record_operation` does for one recorded operand, at less cost."""
     tape = operand._tape
     source = operand._index
-    if (
-        source == PASSIVE
-        or tape.thread != get_ident()
-        or is_stale(operand)
-    ):
+    if source == PASSIVE or tape.thread != get_ident() or is_stale(operand):
         return record_operation(operation, (operand,), settings)
     x = operand._value
     value = operation.function(x, **settings) if settings else operation.function(x)
@@ -630,13 +626,9 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
 
 def record_slice(operand: RecordedArray, key: slice, parts: tuple[Any, ...]) -> Any:
     """Record ``x[start:stop:step]`` with plain bounds: the slices of array code."""
-    settings = {"key": (tuple.__new__(keys.Slice, parts),)}
+    settings = {"key": (tuple.__new__(Slice, parts),)}
     tape, source = operand._tape, operand._index
-    if (
-        source == PASSIVE
-        or tape.thread != get_ident()
-        or is_stale(operand)
-    ):
+    if source == PASSIVE or tape.thread != get_ident() or is_stale(operand):
         return record_operation(GETITEM, (operand,), settings)
     value = operand._value[key]
     index = len(tape.operations)
@@ -682,7 +674,9 @@ def project(tape: Tape, index: int, value: tuple[Any, ...]) -> Iterator[Any]:
     for k, part in enumerate(value):
         settings = {"result": k}
         item = REGISTRY["item"]
-        yield wrap(tape, tape.append(item, (index,), settings, type_of(part), part), part)
+        yield wrap(
+            tape, tape.append(item, (index,), settings, type_of(part), part), part
+        )
 
 
 def save(operand: Any, value: Any, outputs: list[Any], index: int) -> None:
@@ -936,7 +930,10 @@ def in_place(name: str) -> Any:
 def write_whole(target: RecordedArray, result: Any, name: str) -> None:
     """Replace all elements of an array: ``out=``, ``+=``; shapes and casts as NumPy."""
     shape, dtype = np.shape(result), plain(result).dtype
-    if shape != target.shape and np.broadcast_shapes(shape, target.shape) != target.shape:
+    if (
+        shape != target.shape
+        and np.broadcast_shapes(shape, target.shape) != target.shape
+    ):
         raise ValueError(
             f"non-broadcastable output operand with shape {target.shape} "
             f"doesn't match the broadcast shape {shape}"
@@ -997,10 +994,14 @@ def _install_operators() -> None:
             method = array_binary(name, reflected)
             setattr(RecordedArray, f"__{prefix}{short}__", method)
         setattr(RecordedArray, f"__i{short}__", in_place(name))
-    RecordedArray.__matmul__ = array_binary("matmul", False)  # type: ignore[attr-defined]
-    RecordedArray.__rmatmul__ = array_binary("matmul", True)  # type: ignore[attr-defined]
-    RecordedArray.__imatmul__ = in_place("matmul")  # type: ignore[attr-defined]
-    RecordedArray.__pow__ = array_power  # type: ignore[attr-defined]
+    extra = {
+        "__matmul__": array_binary("matmul", False),
+        "__rmatmul__": array_binary("matmul", True),
+        "__imatmul__": in_place("matmul"),
+        "__pow__": array_power,
+    }
+    for method_name, method in extra.items():
+        setattr(RecordedArray, method_name, method)
     for short, (name, evaluate) in COMPARISONS.items():
         setattr(RecordedScalar, f"__{short}__", scalar_binary(name, evaluate, False))
         setattr(RecordedArray, f"__{short}__", array_binary(name, False))

@@ -43,7 +43,9 @@ def encode(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
         if part is None or part is Ellipsis or part.__class__ is int:
             encoded.append(part)
         elif isinstance(part, slice):
-            encoded.append(Slice(*(bound(b) for b in (part.start, part.stop, part.step))))
+            encoded.append(
+                Slice(*(bound(b) for b in (part.start, part.stop, part.step)))
+            )
         elif is_integer(part) and not (one_element and isinstance(part, Recorded)):
             encoded.append(operator.index(part))
         else:

@@ -33,7 +33,12 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
     settings.pop("casting", None), settings.pop("order", None)
     settings.pop("subok", None)
     if dtype is not None:
-        inputs = tuple(np.asarray(part).astype(dtype) if not isinstance(part, RecordedValue) else np.astype(part, dtype) for part in inputs)
+        inputs = tuple(
+            np.asarray(part).astype(dtype)
+            if not isinstance(part, RecordedValue)
+            else np.astype(part, dtype)  # type: ignore[call-overload]
+            for part in inputs
+        )
     if isinstance(operation, Operation):
         if settings:
             raise unsupported_setting(ufunc, settings)

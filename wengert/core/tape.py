@@ -206,6 +206,10 @@ class Tape:
         """The input nodes, in the order of the arguments."""
         return [self.node(index) for index in self.input_indices]
 
+    @inputs.setter
+    def inputs(self, nodes: Sequence[CompNode]) -> None:
+        self.input_indices = [self._own(node).index for node in nodes]
+
     @property
     def outputs(self) -> list[CompNode]:
         """The output nodes: the last node unless set."""
@@ -214,10 +218,6 @@ class Tape:
     @outputs.setter
     def outputs(self, nodes: Sequence[CompNode]) -> None:
         self.chosen_outputs = [self._own(node).index for node in nodes]
-
-    @inputs.setter
-    def inputs(self, nodes: Sequence[CompNode]) -> None:
-        self.input_indices = [self._own(node).index for node in nodes]
 
     @property
     def output_indices(self) -> list[int]:
@@ -457,7 +457,7 @@ class CompNode:
     def _statement(self) -> tuple[Operation, tuple[int, ...], dict[str, Any]]:
         from wengert.core.user_node import user_operation
 
-        return user_operation(type(self)), (), {"node": self}
+        return user_operation(type(self)), (), {"node": self}  # type: ignore[arg-type]
 
     @property
     def operation(self) -> Operation:

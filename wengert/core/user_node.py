@@ -9,7 +9,7 @@ differentiated again.  `backward` runs after a `forward` of its own shadow, ther
 from __future__ import annotations
 
 import copy
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from wengert.core.operation import Operation
@@ -24,7 +24,7 @@ class ShadowTape:
         self.play = Play(length)
 
 
-@lru_cache(maxsize=None)
+@cache
 def user_operation(kind: type[CompNode]) -> Operation:
     """Return the operation of a user's node class."""
     return Operation(

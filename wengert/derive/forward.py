@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.operation import Operation
+from wengert.core.operation import Operation, apply
 from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode, fit
@@ -55,11 +55,7 @@ def node_tangent(tape: Tape, index: int, tangents: Tangents, mode: Mode) -> Any:
     settings = tape.settings[index]
     parts = tuple(tangents.get(operand) for operand in inputs)
     if operation.kind == "linear":
-        return operation.function(parts[0], **settings) if not mode.records else (
-            parts[0].record(operation, parts, settings)
-            if hasattr(parts[0], "record")
-            else operation.function(parts[0], **settings)
-        )
+        return apply(operation, parts[0], **settings)
     values = [mode.read(operand) for operand in inputs]
     if operation.partials:
         return elementwise_tangent(operation, parts, mode.read(index), values, mode)
@@ -92,8 +88,6 @@ def multilinear_tangent(
     operation: Operation, parts: Any, values: list[Any], settings: Any
 ) -> Any:
     """Return the sum of the operation with one operand replaced by its tangent."""
-    from wengert.core.operation import apply
-
     total = None
     for k, tangent in enumerate(parts):
         if tangent is None:

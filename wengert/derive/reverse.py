@@ -79,7 +79,7 @@ def sweep(
             mode.add_at(gradients, inputs[0], g, (), settings[index]["key"])
         elif not partials:
             push_general(tape, index, g, gradients, active, mode)
-            passed_on = any([active[operand] for operand in inputs])
+            passed_on = any(active[operand] for operand in inputs)
         else:
             like = types[index]
             for k, operand in enumerate(inputs):
@@ -134,6 +134,7 @@ def push_general(
     if operation is STORE:
         push_store(tape, index, g, gradients, active, mode)
         return
+    pulled: Sequence[Any]
     if operation.transposes:
         pulled = pull_linear(tape, index, g, active, mode)
     else:
@@ -229,9 +230,7 @@ def pull_rule(
     if operation.vjp is None:
         return transpose_jvp(operation, g, result, values, settings)
     pulled = operation.vjp(g, result, *values, **settings)
-    if not isinstance(pulled, tuple):
-        pulled = (pulled,)
-    return pulled
+    return pulled if isinstance(pulled, tuple) else (pulled,)
 
 
 def transpose_jvp(
@@ -316,9 +315,11 @@ def has_nan(g: Any) -> bool:
     if g.dtype.kind == "f" and g.ndim == 1:
         norm = np.dot(g, g)  # a sum of squares is NaN only where an element is
         return bool(norm != norm)
-    return bool(np.isnan(np.min(g.real + g.imag if g.dtype.kind == "c" else g))) if (
-        g.size
-    ) else False
+    return (
+        bool(np.isnan(np.min(g.real + g.imag if g.dtype.kind == "c" else g)))
+        if (g.size)
+        else False
+    )
 
 
 def collect(

@@ -32,7 +32,7 @@ MOST_UNROLLED = 60_000
 MOST_CHOICES = 64
 
 
-class NotLowered(Exception):
+class NotLoweredError(Exception):
     """A tape holds something that has no native kernel yet."""
 
 
@@ -77,10 +77,10 @@ class Symbol:
         return self
 
     def __bool__(self) -> bool:
-        raise NotLowered("a rule asks for a number")
+        raise NotLoweredError("a rule asks for a number")
 
     __lt__ = __le__ = __gt__ = __ge__ = lambda self, other: self.__bool__()
-    __float__ = __int__ = __index__ = __bool__  # type: ignore[assignment]
+    __float__ = __int__ = __index__ = __bool__
 
 
 @dataclass(slots=True)
@@ -156,12 +156,14 @@ class Lowering:
                 nodes.append(part.node)
             else:
                 nodes.append(self.constant(part, type_))
-        if operation in ("x + y", "x - y") and self.number(nodes[-1]) == 0:
-            if isinstance(parts[0], Symbol):  # a sum's first term, or an absent one
-                return parts[0]
-        if operation == "x + y" and self.number(nodes[0]) == 0:
-            if isinstance(parts[1], Symbol):
-                return parts[1]
+        adds = operation in ("x + y", "x - y")
+        first, last = parts[0], parts[-1]
+        # A sum's first term, or an absent one: nothing is added.
+        if adds and self.number(nodes[-1]) == 0 and isinstance(first, Symbol):
+            return first
+        is_sum = operation == "x + y"
+        if is_sum and self.number(nodes[0]) == 0 and isinstance(last, Symbol):
+            return last
         return Symbol(self, self.emit(operation, tuple(nodes), type_))
 
 
@@ -196,7 +198,7 @@ def _times(lowering: Lowering, operands: Any, type_: str) -> int | None:
 def _negative(lowering: Lowering, operands: Any, type_: str) -> int | None:
     (node,) = operands
     if lowering.operations[node] == "-x" and lowering.types[node] == type_:
-        return lowering.operands[node][0]
+        return int(lowering.operands[node][0])
     number = lowering.number(node)
     if number is not None and type_.startswith("f"):
         return lowering.constant(-number, type_)
@@ -250,7 +252,7 @@ def lower(
 
     Raises
     ------
-    NotLowered
+    NotLoweredError
         If a node has no native kernel.
     """
     lowering = Lowering(absorbs)
@@ -363,7 +365,7 @@ def needed(whole: Program) -> Program:
 def type_name(like: Any) -> str:
     """Return the name of a type that native code has."""
     if not isinstance(like, Type) or str(like.dtype) not in SIZES:
-        raise NotLowered(f"values of type {like}")
+        raise NotLoweredError(f"values of type {like}")
     return str(like.dtype)
 
 
@@ -374,7 +376,9 @@ def load(lowering: Lowering, argument: int, like: Type) -> Parts:
     nodes = [
         lowering.emit(program.INPUT, (argument, k), name) for k in range(like.size)
     ]
-    return np.array(nodes, dtype=np.int64).reshape(like.shape) if like.shape else nodes[0]
+    return (
+        np.array(nodes, dtype=np.int64).reshape(like.shape) if like.shape else nodes[0]
+    )
 
 
 def as_array(part: Parts) -> Elements:
@@ -387,7 +391,9 @@ def count_unrolled(lowering: Lowering, like: Type) -> None:
     if like.shape:
         lowering.unrolled += like.size
         if lowering.unrolled > MOST_UNROLLED:
-            raise NotLowered(f"arrays of more than {MOST_UNROLLED} elements in all")
+            raise NotLoweredError(
+                f"arrays of more than {MOST_UNROLLED} elements in all"
+            )
 
 
 def lower_node(
@@ -403,7 +409,7 @@ def lower_node(
         lower_guard(lowering, tape, index, elements)
         return np.empty(0, dtype=np.int64)
     if operation is INPUT:
-        raise NotLowered("an input that is not an argument")
+        raise NotLoweredError("an input that is not an argument")
     name = type_name(like)
     if like.shape:
         count_unrolled(lowering, like)
@@ -425,7 +431,7 @@ def lower_node(
         return special(lowering, parts, settings, like, name)
     if operation.kind in ("linear", "multilinear") or operation.moves:
         return lower_by_numpy(lowering, operation, parts, settings, like, name)
-    raise NotLowered(f"the operation {operation.name}")
+    raise NotLoweredError(f"the operation {operation.name}")
 
 
 def lower_guard(
@@ -456,15 +462,15 @@ def lower_constant(lowering: Lowering, value: Any, like: Type, name: str) -> Par
     return np.array(nodes, dtype=np.int64).reshape(like.shape)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def check_arity(native: str, count: int) -> None:
-    """Raise `NotLowered` unless a native expression is one, of so many operands."""
+    """Raise `NotLoweredError` unless a native expression is one, of so many operands."""
     try:
         arity = operand_count(native)
     except VocabularyError as error:
-        raise NotLowered(str(error)) from error
+        raise NotLoweredError(str(error)) from error
     if arity > count:
-        raise NotLowered(f"{native} of {count} operands")
+        raise NotLoweredError(f"{native} of {count} operands")
 
 
 def lower_native(
@@ -502,10 +508,10 @@ def lower_by_numpy(
     operands = [symbols(lowering, part) for part in parts]
     try:
         result = operation.function(*operands, **settings)
-    except NotLowered:
+    except NotLoweredError:
         raise
     except Exception as error:
-        raise NotLowered(f"the operation {operation.name}: {error}") from error
+        raise NotLoweredError(f"the operation {operation.name}: {error}") from error
     flat = np.asarray(result, dtype=object).ravel().tolist()
     nodes = []
     for item in flat:
@@ -514,7 +520,7 @@ def lower_by_numpy(
             node = lowering.emit("x", (node,), name)
         nodes.append(node)
     if len(nodes) != like.size:
-        raise NotLowered(f"the operation {operation.name}")
+        raise NotLoweredError(f"the operation {operation.name}")
     return np.array(nodes, dtype=np.int64).reshape(like.shape)
 
 
@@ -543,7 +549,7 @@ def lower_getitem(
     if all(constant is not None for constant in constants):
         return np.asarray(base[decode(key, tuple(constants))])
     if base.ndim != 1 or key != (Placeholder(0),) or base.size > MOST_CHOICES:
-        raise NotLowered("an index that is known at replay only")
+        raise NotLoweredError("an index that is known at replay only")
     chosen = [choose(lowering, base, int(i), name) for i in indices[0].ravel()]
     return np.array(chosen, dtype=np.int64).reshape(like.shape)
 
@@ -562,7 +568,7 @@ def choose(lowering: Lowering, base: Elements, index: int, name: str) -> int:
     """Return ``base[index]`` by comparison, guarded against leaving the bounds."""
     type_ = lowering.types[index]
     if type_ == "bool":
-        raise NotLowered("a mask that is known at replay only")
+        raise NotLoweredError("a mask that is known at replay only")
     low = lowering.emit("x >= y", (index, lowering.constant(-base.size, type_)), "bool")
     high = lowering.emit("x < y", (index, lowering.constant(base.size, type_)), "bool")
     lowering.guard(lowering.emit("x and y", (low, high), "bool"), 1)
@@ -620,7 +626,7 @@ def write_places(
     """Return the flat positions that a write replaces."""
     constants = tuple(constant_indices(lowering, index) for index in indices)
     if any(constant is None for constant in constants):
-        raise NotLowered("an index that is known at replay only")
+        raise NotLoweredError("an index that is known at replay only")
     positions = np.arange(like.size).reshape(like.shape)
     return np.asarray(
         follow(positions, settings["chain"])[decode(settings["key"], constants)]
@@ -653,7 +659,7 @@ def reduced_rows(x: Elements, settings: Any) -> list[list[int]]:
     length = int(np.prod([x.shape[k] for k in axes], dtype=np.int64))
     rows: list[list[int]] = x.transpose([*kept, *axes]).reshape(-1, length).tolist()
     if not length:
-        raise NotLowered("a reduction of no elements")
+        raise NotLoweredError("a reduction of no elements")
     return rows
 
 

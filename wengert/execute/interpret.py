@@ -28,6 +28,8 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
         by_python = PYTHON_OPERATORS.get(operation.name)
         if by_python is not None:  # ints stay ints by hand
             return by_python(*values)
+    if operation.name == "power" and not any(isinstance(v, np.ndarray) for v in values):
+        return values[0] ** values[1]  # np.power differs in the last bit
     return operation.function(*values, **settings)
 
 
@@ -268,7 +270,8 @@ def tape_function(
     """
     tape.resolve()
     several = not isinstance(outputs, CompNode)
-    targets = [tape._own(node).index for node in (outputs if several else [outputs])]  # type: ignore[union-attr]
+    chosen = [outputs] if isinstance(outputs, CompNode) else list(outputs)
+    targets = [tape._own(node).index for node in chosen]
     sources = [tape._own(node).index for node in inputs]
     needed = needed_nodes(tape, sources, targets)
 

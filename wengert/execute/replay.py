@@ -26,7 +26,7 @@ from wengert.core.types import Type, type_of
 from wengert.emit import machine
 from wengert.emit.compile import Compiled, compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
-from wengert.emit.kernels import Lowered, NotLowered, has_chain_products, lower
+from wengert.emit.kernels import Lowered, NotLoweredError, has_chain_products, lower
 from wengert.errors import ArgumentError, GuardError, describe_line, explain
 from wengert.execute.interpret import GUARD_QUESTIONS, own, run
 
@@ -103,7 +103,7 @@ def compile_path(path: Path, level: int | None = None) -> None:
     try:
         path.lowered = lower(path.tape, not path.is_optimistic, captured)
         path.kernels = [compile_program(path.lowered.program, level=level)]
-    except NotLowered as error:
+    except NotLoweredError as error:
         path.reason = str(error)
 
 
@@ -297,7 +297,9 @@ class Jitted:
         found = [own(as_returned(path.tape, k)) for k in path.tape.output_indices]
         return tree.unflatten(path.tape.structure[1], found)  # type: ignore[index]
 
-    def record_path(self, key: Any, leaves: list[Any], structure: Any, args: Any) -> Path:
+    def record_path(
+        self, key: Any, leaves: list[Any], structure: Any, args: Any
+    ) -> Path:
         """Record one call and what the function read from outside."""
         from wengert.api import record
 
@@ -382,10 +384,8 @@ class Jitted:
             call = direct or call
         kind = type(self)
         if kind is not Jitted:
-            if call is None:
-                kind.__call__ = Jitted.__call__  # type: ignore[method-assign]
-            else:
-                kind.__call__ = call  # type: ignore[method-assign,assignment]
+            # A builtin does not bind: it is called without `self`.
+            setattr(kind, "__call__", call or Jitted.__call__)  # noqa: B010
 
     def dispatch_positional(self, *args: Any, **kwargs: Any) -> Any:
         """Answer a call that the native entry handed back."""
@@ -520,8 +520,7 @@ def deliver(found: Any, out: Any) -> Any:
         if not isinstance(target, np.ndarray) or target.shape != np.shape(result):
             raise ArgumentError(
                 explain(
-                    f"out has {describe_out(target)} for a result of "
-                    f"{type_of(result)}",
+                    f"out has {describe_out(target)} for a result of {type_of(result)}",
                     "results are written into arrays of their own shape",
                     "pass np.empty(...) of the result's shape",
                 )
@@ -635,7 +634,8 @@ def jit(
         )
     # A class of its own, so that its call can be the native function itself.
     kind = type("Jitted", (Jitted,), {"__doc__": Jitted.__doc__})
-    return kind(fun, tuple(numbers), max_paths, is_strict)
+    made: Jitted = kind(fun, tuple(numbers), max_paths, is_strict)
+    return made
 
 
 __all__ = ["GUARD_QUESTIONS", "Jitted", "describe_line", "jit"]

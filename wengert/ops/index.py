@@ -7,6 +7,7 @@ which stands for an index array among the operands.
 from __future__ import annotations
 
 from functools import lru_cache
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +64,24 @@ def follow(value: Any, chain: Chain) -> Any:
     return value
 
 
+def write_through(
+    base: Any, chain: Chain, write: Callable[[Any], None]
+) -> None:
+    """Do a write on the view of a buffer that a chain of view operations leads to.
+
+    A gradient's buffer may be laid out otherwise than the array that it belongs to:
+    where its reshape is a copy, the copy is written back.
+    """
+    if not chain:
+        write(base)
+        return
+    (name, settings), rest = chain[0], chain[1:]
+    view = REGISTRY[name].function(base, **dict(settings))
+    write_through(view, rest, write)
+    if name == "reshape" and not np.may_share_memory(view, base):
+        base[...] = view.reshape(base.shape, order=dict(settings).get("order", "C"))
+
+
 def getitem(x: Any, *indices: Any, key: Key) -> Any:
     """Return ``x[key]``."""
     return x[decode(key, indices)]
@@ -100,7 +119,12 @@ def store_in_place(
     base: Any, value: Any, *indices: Any, chain: Chain, key: Key
 ) -> None:
     """Do ``view[key] = value`` in the buffer itself."""
-    follow(base, chain)[decode(key, indices)] = value
+    where = decode(key, indices)
+
+    def write(target: Any) -> None:
+        target[where] = value
+
+    write_through(base, chain, write)
 
 
 def region(base: Any, indices: tuple[Any, ...], chain: Chain, key: Key) -> Any:
@@ -174,11 +198,15 @@ def index_add(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> A
 def add_in_place(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> None:
     """Add `value` to the elements at `key` of the buffer itself, repeats included."""
     where = decode(key, indices)
-    target = follow(base, chain) if chain else base
-    if indices and any(isinstance(index, np.ndarray) for index in indices):
-        np.add.at(target, where, value)
-    else:
-        target[where] += value
+    repeats = indices and any(isinstance(index, np.ndarray) for index in indices)
+
+    def write(target: Any) -> None:
+        if repeats:
+            np.add.at(target, where, value)
+        else:
+            target[where] += value
+
+    write_through(base, chain, write)
 
 
 def index_add_jvp(

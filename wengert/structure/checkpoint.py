@@ -124,7 +124,7 @@ def not_repeatable(name: str, what: str) -> DerivativeError:
     return DerivativeError(
         explain(
             f"{name} {what} when the checkpoint ran it again",
-            "a checkpoint keeps no intermediate values: its function must be repeatable",
+            "a checkpoint keeps no intermediate values: its function must repeat",
             "pass what changes (random draws, counters, rebound names) as an argument",
         )
     )
