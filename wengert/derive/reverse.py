@@ -308,18 +308,22 @@ def pull(
     return found
 
 
+#: Elements up to which a dot product is the quickest look at all of them (beyond,
+#: BLAS starts threads).
+FEW = 256
+
+
 def has_nan(g: Any) -> bool:
     """Whether a gradient has a NaN."""
     if g.__class__ is np.float64:
         return bool(g != g)
-    if g.dtype.kind == "f" and g.ndim == 1:
+    if not g.size:
+        return False
+    if g.dtype.kind == "f" and g.ndim == 1 and g.size <= FEW:
         norm = np.dot(g, g)  # a sum of squares is NaN only where an element is
         return bool(norm != norm)
-    return (
-        bool(np.isnan(np.min(g.real + g.imag if g.dtype.kind == "c" else g)))
-        if (g.size)
-        else False
-    )
+    parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
+    return any(bool(np.isnan(np.minimum.reduce(part, axis=None))) for part in parts)
 
 
 def collect(
