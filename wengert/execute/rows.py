@@ -31,7 +31,13 @@ from wengert.core.tape import GUARD, Play, Tape
 from wengert.core.types import Array, Type, array_type, type_of
 from wengert.emit.compile import Compiled
 from wengert.emit.kernels import NotLoweredError, has_chain_products, lower
-from wengert.errors import ArgumentError, GuardError, RecordingError, explain
+from wengert.errors import (
+    ArgumentError,
+    GuardError,
+    RecordingError,
+    UnsupportedError,
+    explain,
+)
 from wengert.execute.interpret import last_uses, play_nodes
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
 from wengert.execute.replay import native_engine
@@ -66,7 +72,7 @@ class RowPath:
     kernel : Compiled or None
         None where the tape is not lowered, for the `reason` given.
     tape : Tape or None
-        Kept where there is no kernel.
+        Kept where there is no kernel; None as well where the row cannot be recorded.
     nan_guard : int
         Number of the last guard of a kernel whose zeros absorb nothing: it refuses
         results that are NaN.  0 if there is none.
@@ -77,7 +83,7 @@ class RowPath:
     """
 
     types: list[Type]
-    structure: Any
+    structure: Any | None
     first: list[Any]
     answers: list[tuple[str, Any]]
     captured: list[tuple[Array, int]]
@@ -332,6 +338,9 @@ class Rows:
         try:
             with DrawsRefused(self.source, row):
                 tape = record(self.body, *row)
+        except UnsupportedError as error:  # plain NumPy may do what a tape cannot
+            reads = PlainArrays([], {})
+            return RowPath([], None, [], [], [], snapshot, reads, [], reason=str(error))
         finally:
             RECORDS_ROW.reset(token)
         assert tape.structure is not None
@@ -570,6 +579,9 @@ class Turn:
     def put_recorded(self, number: int) -> None:
         """Take the results of a row that was recorded."""
         path = self.recorded[number]
+        if path.structure is None:
+            self.play_eagerly(number)
+            return
         self.put_row(number, path.structure, path.first)
 
     def put_row(self, number: int, structure: Any, results: Sequence[Any]) -> None:
@@ -587,8 +599,10 @@ class Turn:
     def interpret(self, path: RowPath, places: Array | None) -> None:
         """Play rows one by one on the path's tape, or along their own."""
         tape = path.tape
-        assert tape is not None
         for number in range(self.count) if places is None else places.tolist():
+            if tape is None:
+                self.play_eagerly(number)
+                continue
             if number in self.recorded:
                 self.put_recorded(number)
                 continue
