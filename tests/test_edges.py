@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from wengert import jvp, vjp
+from wengert import hessian, jvp, vjp
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "edges.md"
 #: What plays a tape.  An engine is a function from a function to one that is played.
@@ -140,3 +140,35 @@ def test_every_decided_edge_is_in_the_table() -> None:
 
 def test_rows_differ() -> None:
     assert len(set(map(str, rows()))) == len(rows()) > 90
+
+
+# Second derivatives
+
+
+@pytest.mark.parametrize(
+    ("function", "size"),
+    [
+        (lambda x: np.hypot(x[0], x[1]), 2),
+        (lambda x: np.arctan2(x[0], x[1]), 2),
+        (lambda x: np.std(x), 3),
+        (lambda x: np.sum(np.abs(x)), 2),
+        (lambda x: np.sum(x**0 + x**1), 2),
+        (lambda x: np.sum(np.where(x != 0, 1 / x, 0)), 2),
+        (lambda x: np.sum(np.where(x > 0, x * np.log(x), 0)), 2),
+    ],
+)
+def test_no_curvature_at_a_tip_or_where_nothing_was_selected(
+    function: Any, size: int
+) -> None:
+    with np.errstate(all="ignore"):
+        found = hessian(function)(np.zeros(size))
+
+    np.testing.assert_array_equal(found, np.zeros((size, size)))
+
+
+def test_smooth_functions_keep_their_curvature_at_edges() -> None:
+    np.testing.assert_array_equal(hessian(lambda x: np.sum(x**2))(np.zeros(1)), [[2]])
+    np.testing.assert_array_equal(
+        hessian(np.prod)(np.array([0.0, 2.0, 3.0])), [[0, 3, 2], [3, 0, 0], [2, 0, 0]]
+    )
+    assert hessian(np.sinc)(0.0) == pytest.approx(-(np.pi**2) / 3)

@@ -60,6 +60,12 @@ elementwise(
 # Powers
 
 
+def share_of(x: Any, total: Any) -> Any:
+    """Return x over a total, 0 where the total is 0, and all its derivatives too."""
+    is_zero = total == 0
+    return np.where(is_zero, 0.0, x / np.where(is_zero, 1.0, total))
+
+
 def power_by_base(z: Any, x: Any, y: Any) -> Any:
     """Return y x^(y-1); exactly 0 where y is 0, also at x = 0."""
     if isinstance(y, np.generic):  # a constant exponent
@@ -92,10 +98,7 @@ elementwise(
 elementwise(
     "hypot",
     np.hypot,
-    (
-        lambda z, x, y: x / np.where(z == 0, 1.0, z),
-        lambda z, x, y: y / np.where(z == 0, 1.0, z),
-    ),
+    (lambda z, x, y: share_of(x, z), lambda z, x, y: share_of(y, z)),
     native="hypot(x, y)",
 )
 
@@ -179,17 +182,12 @@ elementwise(
     "arctan2",
     np.arctan2,
     (
-        lambda z, x, y: y / nonzero(x * x + y * y),
-        lambda z, x, y: -x / nonzero(x * x + y * y),
+        lambda z, x, y: share_of(y, x * x + y * y),
+        lambda z, x, y: share_of(-x, x * x + y * y),
     ),
     native="atan2(x, y)",
     domain=((0.3, 3.0), (0.3, 3.0)),
 )
-
-
-def nonzero(x: Any) -> Any:
-    """Return `x` with 1 in place of zeros, where a quotient 0/0 is meant as 0."""
-    return np.where(x == 0, 1.0, x)
 
 
 elementwise("sinh", np.sinh, (lambda y, x: np.cosh(x),), native="sinh(x)")
@@ -225,7 +223,7 @@ for _name, _function in (("rad2deg", np.rad2deg), ("degrees", np.degrees)):
 def absolute_partial(y: Any, x: Any) -> Any:
     """Return the sign, 0 at 0; for complex x its conjugate over its absolute value."""
     if np.iscomplexobj(x):
-        return np.conj(x) / nonzero(y)
+        return share_of(np.conj(x), y)
     return np.sign(x)
 
 
@@ -388,8 +386,7 @@ def complex_sign_vjp(g: Any, result: Any, x: Any) -> Any:
 
 def across(part: Any, x: Any) -> Any:
     """Return a part of a tangent over |z|; 0 at 0."""
-    size = np.absolute(x)
-    return np.where(size == 0, 0.0, part / nonzero(size))
+    return share_of(part, np.absolute(x))
 
 
 COMPLEX_SIGN = general(
