@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from wengert.api import jvp, vjp
 from wengert.capture import tree
 from wengert.capture.array import wrap_passive
 from wengert.capture.captures import CAPTURES, Captures, read_only
@@ -168,6 +167,8 @@ class Rerun:
 
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the tangents of the results."""
+        from wengert.api import jvp
+
         places = [k for k, tangent in enumerate(tangents) if tangent is not None]
 
         def pushed(*given: Any) -> tuple[Any, ...]:
@@ -181,6 +182,8 @@ class Rerun:
 
     def pull(self, g: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the gradients of the operands."""
+        from wengert.api import vjp
+
         places = [
             k
             for k, operand in enumerate(operands)
