@@ -401,3 +401,40 @@ def test_a_thread_started_while_recording_makes_plain_arrays() -> None:
     wengert.grad(function)(1.0)
 
     assert type(found[0]) is np.ndarray
+
+
+# What depends on no input is plain NumPy, also where there is no rule
+
+
+def filled_objects(x: Any) -> Any:
+    boxes = np.empty(4, dtype=object)
+    for k in range(4):
+        boxes[k] = x[k] ** 2
+    return (boxes * x).sum() + np.sum(boxes)
+
+
+def imported_while_recording(x: Any) -> Any:
+    import scipy.linalg
+
+    return scipy.linalg.det(np.eye(3) * 2.0) * x
+
+
+PASSIVE_CALLS: dict[str, Any] = {
+    "det": lambda x: np.linalg.det(np.eye(3) * 2.0) * x,
+    "eigh": lambda x: np.linalg.eigh(np.diag([1.0, 2.0])).eigenvalues[1] * x,
+    "histogram": lambda x: np.histogram(np.zeros(3))[0][5] * x,
+    "fft": lambda x: np.fft.fft(np.ones(4)).real * x,
+    "unique": lambda x: np.unique(np.array([1, 2, 2])).size * x,
+    "table": lambda x: V[np.array([1, 0, 3, 2])] * x,
+    "labels": lambda x: x[np.array(["a", "b", "a", "c"]) == "a"].sum(),
+    "mask": lambda x: x[np.array([True, False, True, False])] ** 2,
+    "float": lambda x: float(np.ones(3).sum()) * x,
+    "list": lambda x: np.ones(4).tolist()[1] * x,
+    "scipy": imported_while_recording,
+    "objects": filled_objects,
+}
+
+
+@pytest.mark.parametrize("name", PASSIVE_CALLS)
+def test_arrays_that_depend_on_no_input_are_plain_numpy(name: str) -> None:
+    judge(PASSIVE_CALLS[name], [V])

@@ -65,7 +65,9 @@ def answered(name: str, module: Any = np) -> Callable[[Function], Function]:
 
     def register(code: Function) -> Function:
         code.__name__ = code.__qualname__ = name
-        code.__wrapped__ = getattr(module, name)  # type: ignore[attr-defined]
+        original = getattr(module, name)
+        code.__wrapped__ = original  # type: ignore[attr-defined]
+        code.__doc__ = original.__doc__  # numpy.ma, when imported, reads it
         (_NUMPY if module is np else _MATH)[name] = code
         return code
 
@@ -73,9 +75,14 @@ def answered(name: str, module: Any = np) -> Callable[[Function], Function]:
 
 
 def passive(tape: Any, value: Any) -> Any:
-    """Return fresh plain arrays as passive recorded ones; numbers stay plain."""
+    """Return fresh plain arrays as passive recorded ones; all else stays plain.
+
+    An array of objects stays plain too: recorded numbers are put into it as they are.
+    """
     from wengert.capture.array import wrap_passive
 
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
+        return value
     return wrap_passive(tape, value)
 
 
@@ -346,7 +353,7 @@ for _name in ("ascontiguousarray", "asfortranarray"):
 @answered("asarray_chkfinite")
 def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
     """Answer ``np.asarray_chkfinite``."""
-    if not holds(a):
+    if not holds(a) or is_foreign():
         return np_asarray_chkfinite(a, dtype, order)
     result = converted(a, dtype)
     if not np.isfinite(result).all():

@@ -93,7 +93,7 @@ class RecordedValue(Recorded):
     ) -> Any:
         answer = DISPATCH.get(function)
         if answer is None:
-            raise unsupported(function)
+            return call_plain(function, self._tape, args, settings)
         if isinstance(answer, Operation):
             return record_operation(answer, args, settings)
         return answer(*args, **settings)
@@ -166,13 +166,10 @@ class RecordedValue(Recorded):
         if STRICT.get() and tape.thread is not None and self._index != PASSIVE:
             raise refused(kind)
         if tape.keeps_guards and tape.thread is not None and self._index != PASSIVE:
+            index = self._place(tape)
+            settings = {"kind": kind, "expected": expected}
             tape.append(
-                GUARD,
-                (self._place(tape),),
-                {"kind": kind, "expected": expected},
-                None,
-                None,
-                line_of(tape),
+                GUARD, (index,), settings, tape.types[index], None, line_of(tape)
             )
 
     def __bool__(self) -> bool:
@@ -283,7 +280,7 @@ class RecordedScalar(RecordedValue):
     def is_integer(self) -> bool:
         """Whether the number is whole; a guard."""
         value = bool(self._value.is_integer())
-        self._guard("int" if value else "fractional", int(self._value) if value else 1)
+        self._guard("fractional", int(not value))
         return value
 
 
@@ -537,8 +534,17 @@ def wrap_passive(tape: Tape, value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return RecordedArray(tape, PASSIVE, value)
     if isinstance(value, tuple):
-        return tuple(wrap_passive(tape, part) for part in value)
+        parts = [wrap_passive(tape, part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return value
+
+
+def call_plain(function: Any, tape: Tape, args: Any, settings: Settings) -> Any:
+    """Return what a function without a rule makes of passive arrays: plain NumPy."""
+    if is_active(args) or is_active(tuple(settings.values())):
+        raise unsupported(function)
+    settings = {name: plain(value) for name, value in settings.items()}
+    return wrap_passive(tape, function(*plain(args), **settings))
 
 
 def record_operation(

@@ -9,6 +9,7 @@ import numpy as np
 from wengert.capture.array import (
     RecordedArray,
     RecordedValue,
+    call_plain,
     record_operation,
     unsupported,
     write_whole,
@@ -27,7 +28,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
         return call_method(ufunc, method, inputs, out, settings)
     operation = DISPATCH.get(ufunc)
     if operation is None:
-        raise unsupported(ufunc)
+        return deliver(without_rule(ufunc, inputs, settings), out, True, ufunc)
     where = settings.pop("where", True)
     dtype = settings.pop("dtype", None)
     settings.pop("casting", None), settings.pop("order", None)
@@ -46,6 +47,14 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
     else:
         result = operation(*inputs, **settings)
     return deliver(result, out, where, ufunc)
+
+
+def without_rule(ufunc: Any, inputs: Any, settings: dict[str, Any]) -> Any:
+    """Return what a ufunc without a rule makes of passive arrays: plain NumPy."""
+    recorded = [part for part in inputs if isinstance(part, RecordedValue)]
+    if not recorded:
+        raise unsupported(ufunc)
+    return call_plain(ufunc, recorded[0]._tape, inputs, settings)
 
 
 def record_any(operation: Operation, inputs: Any, where: Any) -> Any:
