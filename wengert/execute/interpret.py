@@ -30,6 +30,8 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
             return by_python(*values)
     if operation.name == "power" and not any(isinstance(v, np.ndarray) for v in values):
         return values[0] ** values[1]  # np.power differs in the last bit
+    if operation.name == "power" and not any(isinstance(v, np.ndarray) for v in values):
+        return values[0] ** values[1]  # np.power differs in the last bit
     return operation.function(*values, **settings)
 
 

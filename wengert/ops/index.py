@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from collections.abc import Callable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +63,24 @@ def follow(value: Any, chain: Chain) -> Any:
     for name, settings in chain:
         value = REGISTRY[name].function(value, **dict(settings))
     return value
+
+
+def write_through(
+    base: Any, chain: Chain, write: Callable[[Any], None]
+) -> None:
+    """Do a write on the view of a buffer that a chain of view operations leads to.
+
+    A gradient's buffer may be laid out otherwise than the array that it belongs to:
+    where its reshape is a copy, the copy is written back.
+    """
+    if not chain:
+        write(base)
+        return
+    (name, settings), rest = chain[0], chain[1:]
+    view = REGISTRY[name].function(base, **dict(settings))
+    write_through(view, rest, write)
+    if name == "reshape" and not np.may_share_memory(view, base):
+        base[...] = view.reshape(base.shape, order=dict(settings).get("order", "C"))
 
 
 def write_through(
