@@ -11,16 +11,20 @@ import wengert
 from tests.programs.writer import INPUT_SHAPES, Program
 
 Function = Callable[..., Any]
-#: The complex step needs no difference, so its error is rounding alone; a program of some
-#: dozen operations on numbers of size 1 loses less than this.
+#: The complex step needs no difference, so its error is rounding alone; a program of a
+#: few dozen operations on numbers of size 1 loses less than this.
 TOLERANCE = 1e-9
 STEP = 1e-30
-#: Derivatives beyond this came from repeated squaring and are not compared.
+#: Derivatives beyond this come from repeated squaring and are not compared.
 LARGEST = 1e6
 
 
 class ComplexNumpy:
-    """NumPy whose makers of float arrays make complex ones: for the complex step."""
+    """NumPy for the complex step.
+
+    It makes complex arrays, and what selects or sorts looks at the real part alone: at
+    ties, NumPy would look at the imaginary part, which is the derivative.
+    """
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
@@ -28,6 +32,40 @@ class ComplexNumpy:
     def zeros(self, shape: Any) -> Any:
         """Return complex zeros."""
         return np.zeros(shape, complex)
+
+    def sort(self, a: Any, axis: int = -1) -> Any:
+        """Return the elements in the order of their real parts."""
+        order = np.argsort(np.real(a), axis=axis)
+        result = np.copy(a, order="K")  # laid out as NumPy's result
+        result[...] = np.take_along_axis(a, order, axis)
+        return result
+
+    def argsort(self, a: Any) -> Any:
+        """Return the order of the real parts."""
+        return np.argsort(np.real(a))
+
+    def argmax(self, a: Any) -> Any:
+        """Return the place of the largest real part."""
+        return np.argmax(np.real(a))
+
+    def max(self, a: Any, axis: Any = None) -> Any:
+        """Return the element of the largest real part, the mean of equal ones."""
+        chosen = np.real(a) == np.max(np.real(a), axis=axis, keepdims=True)
+        return np.mean(a, axis=axis, where=chosen)
+
+    def min(self, a: Any, axis: Any = None) -> Any:
+        """Return the element of the least real part, the mean of equal ones."""
+        return -self.max(-a, axis)
+
+    def maximum(self, a: Any, b: Any) -> Any:
+        """Return the element of the larger real part, the mean of equal ones."""
+        a, b = np.asarray(a), np.asarray(b)
+        larger = np.where(a.real > b.real, a, b)
+        return np.where(a.real == b.real, (a + b) / 2, larger)[()]
+
+    def minimum(self, a: Any, b: Any) -> Any:
+        """Return the element of the smaller real part, the mean of equal ones."""
+        return -self.maximum(-a, -b)
 
 
 def arguments(seed: int) -> tuple[Any, ...]:

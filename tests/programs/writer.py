@@ -50,33 +50,31 @@ BINARY = (
     "np.multiply({a}, np.sin({b}))",
 )
 #: What gives a view of an array with one or two axes (reshape: sometimes a copy).
-VIEWS: dict[int, tuple[str, ...]] = {
-    1: ("[1:]", "[:-1]", "[::-1]", "[::2]", "[:]", "[None]", "[:, None]", ".T")
-    + (".reshape(1, -1)", ".reshape(-1)"),
-    2: (".T", "[0]", "[-1]", "[:, 0]", "[1:]", "[:, ::-1]", "[:, 1:]", "[::-1]")
-    + (".reshape(-1)", ".ravel()", "[..., 0]", ".swapaxes(0, 1)", ".T.reshape(-1)"),
+VIEWS: dict[int, list[str]] = {
+    1: "[1:] [:-1] [::-1] [::2] [:] [None] [:,None] .T .reshape(1,-1) "
+    ".reshape(-1)".split(),
+    2: ".T [0] [-1] [:,0] [1:] [:,::-1] [:,1:] [::-1] .reshape(-1) .ravel() [...,0] "
+    ".swapaxes(0,1) .T.reshape(-1)".split(),
 }
-#: What an assignment may name; the first of each kind need no more than one element.
-PLACES: dict[int, tuple[str, ...]] = {
-    1: ("[0]", "[-1]", "[:]", "[...]", "[1:]", "[::2]", "[::-1]", "[:-1]"),
-    2: ("[0]", "[0, 0]", "[:]", "[:, 0]", "[-1]", "[..., -1]", "[:, ::-1]", "[1:]"),
+#: What an assignment may name.
+PLACES: dict[int, list[str]] = {
+    1: "[0] [-1] [:] [...] [1:] [::2] [::-1] [:-1]".split(),
+    2: "[0] [0,0] [:] [:,0] [-1] [...,-1] [:,::-1] [1:]".split(),
 }
-REDUCTIONS: dict[int, tuple[str, ...]] = {
-    1: ("np.sum({a})", "{a}.mean()", "np.max({a})", "{a}.min()", "np.prod({a})")
-    + ("np.cumsum({a})", "np.dot({a}, {a})", "np.sum({a}, keepdims=True)", "{a} @ {a}")
-    + ("np.sort({a})", "np.concatenate([{a}, {a} * 2])", "np.stack([{a}, {a}])"),
-    2: ("np.sum({a})", "{a}.sum(axis=0)", "np.mean({a}, axis=-1)", "{a}.max(axis=1)")
-    + ("np.sum({a}, axis=1, keepdims=True)", "{a} @ {a}.T", "np.prod({a}, axis=0)")
-    + ("np.min({a})", "{a}.T @ {a}", "np.cumsum({a}, axis=1)", "np.sort({a}, axis=0)"),
-}
-FANCY: dict[int, tuple[str, ...]] = {
-    1: ("[[-1, 0, -1]]", "[np.array([0, -1])]", "[np.argsort({a})]", "[[0, 0]]"),
-    2: (
-        "[:, [-1, 0]]",
-        "[[0, -1], [-1, 0]]",
-        "[[-1, 0, 0]]",
-        "[np.array([[0], [-1]]), [0]]",
+REDUCTIONS: dict[int, list[str]] = {
+    1: "np.sum({a}); {a}.mean(); np.max({a}); np.min({a}); np.prod({a}); np.sort({a}); "
+    "np.cumsum({a}); np.dot({a}, {a}); np.sum({a}, keepdims=True); {a} @ {a}; "
+    "np.concatenate([{a}, {a} * 2]); np.stack([{a}, {a}])".split("; "),
+    2: "np.sum({a}); {a}.sum(axis=0); np.mean({a}, axis=-1); np.max({a}, axis=1); "
+    "np.sum({a}, axis=1, keepdims=True); {a} @ {a}.T; np.prod({a}, axis=0); "
+    "np.min({a}); {a}.T @ {a}; np.cumsum({a}, axis=1); np.sort({a}, axis=0)".split(
+        "; "
     ),
+}
+FANCY: dict[int, list[str]] = {
+    1: "[[-1, 0, -1]]; [np.array([0, -1])]; [np.argsort({a})]; [[0, 0]]".split("; "),
+    2: "[:, [-1, 0]]; [[0, -1], [-1, 0]]; [[-1, 0, 0]]; "
+    "[np.array([[0], [-1]]), [0]]".split("; "),
 }
 
 
@@ -164,7 +162,7 @@ class Writer:
         forms = {
             0: ("{v}",),
             1: ("np.sum({v})", "{v}[0]", "np.max({v})", "{v}[-1] * 2"),
-            2: ("np.sum({v})", "{v}[0, 0]", "{v}.min()", "{v}[-1, -1]"),
+            2: ("np.sum({v})", "{v}[0, 0]", "np.min({v})", "{v}[-1, -1]"),
         }
         return str(self.pick(forms.get(len(v.shape), forms[1][:1])).format(v=v.name))
 

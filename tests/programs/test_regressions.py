@@ -1,0 +1,72 @@
+"""Programs that were once wrong: the smallest ones that showed each fault."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.programs.judge import judge
+from tests.programs.writer import Program
+
+PROGRAMS = {
+    "a store under a mask made of recorded values has a derivative": """
+def program(x, m, s, n):
+    v3 = m.T
+    v3[v3 > 0.45] = 1 / (2 + np.cos(s))
+    return np.sum(m)
+""",
+    "a replayed sum over a transposed view adds in the same order": """
+def program(x, m, s, n):
+    v1 = m.T
+    v1[0] = np.sin(np.max(x))
+    return np.sum(v1) * 0.9
+""",
+    "a replayed store keeps the layout that an index array made": """
+def program(x, m, s, n):
+    v1 = m[::-1]
+    v2 = v1[:, [-1, 0]]
+    v2[...] = v2[::-1]
+    return np.sum(v2) * 0.8
+""",
+    "a method's copy is in C order": """
+def program(x, m, s, n):
+    v1 = m.T.copy() * s - 0.17
+    return np.sum(v1) * 0.6
+""",
+    "a store through a reshape clears a gradient of any layout": """
+def program(x, m, s, n):
+    m.reshape(-1)[::2] = s * 0.45 - s
+    v1 = m.T.reshape(-1)
+    v1[::-1] = s * s
+    return np.sum(m * x) + np.sum(np.cos(m.T)) + np.sum(v1)
+""",
+    "a replayed power of numbers is Python's": """
+def program(x, m, s, n):
+    x[x > 0.45] *= 0.17
+    x[1:] *= s ** 2 * 0.6
+    return np.sum(x) * 0.3
+""",
+    "a scale in place by a selected number keeps both derivatives": """
+def program(x, m, s, n):
+    x[...] *= np.where(s > -0.23, s, -0.23 * s)
+    m[0] = np.where(s > 0.6, s, 0.6 * s) + s
+    np.add(x, s, out=x[...])
+    return np.sum(x) * 0.3 + np.sum(m) * 0.4
+""",
+    "a sort whose view is scaled in place keeps its permutation": """
+def program(x, m, s, n):
+    v1 = np.sort(m, axis=0)
+    v1[-1][:-1] = np.arctan(s) + n // 2
+    v1[..., -1] *= np.minimum(np.mean(m, axis=-1), 0.6)
+    return np.sum(v1) * 0.6
+""",
+}
+
+
+@pytest.mark.parametrize("claim", PROGRAMS)
+@pytest.mark.parametrize("number", range(4))
+def test_regression(claim: str, number: int) -> None:
+    program = Program(PROGRAMS[claim].lstrip())
+
+    judge(program, number, second_order=True)
+
+    assert "return" in program.source
