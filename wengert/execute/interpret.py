@@ -30,8 +30,6 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
             return by_python(*values)
     if operation.name == "power" and not any(isinstance(v, np.ndarray) for v in values):
         return values[0] ** values[1]  # np.power differs in the last bit
-    if operation.name == "power" and not any(isinstance(v, np.ndarray) for v in values):
-        return values[0] ** values[1]  # np.power differs in the last bit
     return operation.function(*values, **settings)
 
 
@@ -154,8 +152,9 @@ def forward(tape: Tape) -> None:
         outputs[index] = tape.play.outputs[index]
     last = last_uses(tape, by_rules=True)
     play_nodes(tape, outputs, last)
+    is_recorded = tape.structure is not None  # its types are those of the recording
     for index, output in enumerate(outputs):
-        if output is not None:
+        if output is not None and not (is_recorded and tape.types[index] is not None):
             tape.types[index] = type_of(output)
     tape.play.outputs = outputs
     tape.play.is_complete = True

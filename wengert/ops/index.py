@@ -6,9 +6,8 @@ which stands for an index array among the operands.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from collections.abc import Callable
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,27 +64,7 @@ def follow(value: Any, chain: Chain) -> Any:
     return value
 
 
-def write_through(
-    base: Any, chain: Chain, write: Callable[[Any], None]
-) -> None:
-    """Do a write on the view of a buffer that a chain of view operations leads to.
-
-    A gradient's buffer may be laid out otherwise than the array that it belongs to:
-    where its reshape is a copy, the copy is written back.
-    """
-    if not chain:
-        write(base)
-        return
-    (name, settings), rest = chain[0], chain[1:]
-    view = REGISTRY[name].function(base, **dict(settings))
-    write_through(view, rest, write)
-    if name == "reshape" and not np.may_share_memory(view, base):
-        base[...] = view.reshape(base.shape, order=dict(settings).get("order", "C"))
-
-
-def write_through(
-    base: Any, chain: Chain, write: Callable[[Any], None]
-) -> None:
+def write_through(base: Any, chain: Chain, write: Callable[[Any], None]) -> None:
     """Do a write on the view of a buffer that a chain of view operations leads to.
 
     A gradient's buffer may be laid out otherwise than the array that it belongs to:
