@@ -297,6 +297,9 @@ def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> N
     for index, operation in enumerate(tape.operations):
         if index in elements:
             continue
+        if operation is GUARD:
+            lower_guard(lowering, tape, index, elements)
+            continue
         like, native = types[index], operation.native
         if native is None or like is None or like.shape != ():
             part = lower_node(lowering, tape, index, operation, elements)
@@ -405,9 +408,6 @@ def lower_node(
 ) -> Parts:
     """Return the elements of one node."""
     like = tape.types[index]
-    if operation is GUARD:
-        lower_guard(lowering, tape, index, elements)
-        return np.empty(0, dtype=np.int64)
     if operation is INPUT:
         raise NotLoweredError("an input that is not an argument")
     name = type_name(like)
@@ -505,7 +505,8 @@ def lower_by_numpy(
         if operation.name == "astype":
             return lower_native(lowering, "x", parts, like, name)
         settings = {**settings, "dtype": None}
-    operands = [symbols(lowering, part) for part in parts]
+    # NumPy adds and multiplies in the result's type: a sum of truth values counts them.
+    operands = [symbols(lowering, converted(lowering, part, name)) for part in parts]
     try:
         result = operation.function(*operands, **settings)
     except NotLoweredError:
@@ -522,6 +523,12 @@ def lower_by_numpy(
     if len(nodes) != like.size:
         raise NotLoweredError(f"the operation {operation.name}")
     return np.array(nodes, dtype=np.int64).reshape(like.shape)
+
+
+def converted(lowering: Lowering, part: Elements, name: str) -> Elements:
+    """Return elements in another type."""
+    nodes = [lowering.emit("x", (node,), name) for node in part.ravel().tolist()]
+    return np.array(nodes, dtype=np.int64).reshape(part.shape)
 
 
 def symbols(lowering: Lowering, part: Elements) -> Any:
