@@ -130,7 +130,7 @@ def call(operation: Operation) -> Function:
 
 #: Where the quotient stays between two whole numbers: a step further is a jump.
 ONE_QUOTIENT = ((-2.8, -2.1), (1.5, 1.9))
-NARROW = {name: ONE_QUOTIENT for name in ("remainder", "fmod", "floor_divide")}
+NARROW = dict.fromkeys(("remainder", "fmod", "floor_divide"), ONE_QUOTIENT)
 
 
 def elementwise_example(operation: Operation) -> Example:

@@ -1,7 +1,7 @@
 """The product of the chain rule: gradient times partial.
 
-A zero on either side absorbs whatever is on the other, NaN and infinity included: what a
-selection did not take, and what nothing depends on, contributes exactly nothing.
+A zero on either side absorbs whatever is on the other, NaN and infinity included: what
+a selection did not take, and what nothing depends on, contributes exactly nothing.
 """
 
 from __future__ import annotations
