@@ -381,6 +381,8 @@ class RecordedArray(RecordedValue):
             raise write_outside()
         if isinstance(value, RecordedValue) and value._tape is not self._tape:
             value = stand_in(value)
+        elif value.__class__ in (list, tuple) or is_object_array(value):
+            value = gather(value)
         storage = self._own_storage()
         target = self._current()
         if not target.flags.writeable:
@@ -510,6 +512,8 @@ def place(tape: Tape, operand: Any) -> int:
         return tape.array(operand)
     if isinstance(operand, NUMBERS):
         return tape.number(operand)
+    if isinstance(operand, (list, tuple)):
+        return place(tape, gather(operand))
     return tape.array(np.asarray(operand))
 
 
