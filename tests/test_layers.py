@@ -19,8 +19,8 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main_
 DELEGATIONS = set(
     (
         "__call__ __str__ _repr_html_ backward batch compile fingerprint "
-        "first_nonfinite forward function grad_tape gradient jacobian_tape profile show "
-        "tangent_tape to_html to_numpy verify"
+        "first_nonfinite forward function grad_tape gradient jacobian_tape "
+        "profile show tangent_tape to_html to_numpy verify"
     ).split()
 )
 
