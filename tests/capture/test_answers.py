@@ -116,6 +116,11 @@ GATHERED: dict[str, Any] = {
     "ndenumerate": lambda x: sum(v * (i[0] + 1) for i, v in np.ndenumerate(x)),
     "ndindex": lambda x: sum(x[i] * x[i] for i in np.ndindex(x.shape)),
     "asarray_chkfinite": lambda x: np.asarray_chkfinite(x) * 2,
+    "broadcast": lambda x: x * np.broadcast(x, x[:, None]).size,
+    "fromiter": lambda x: np.fromiter((v * v for v in x), dtype=float),
+    "zeros_like_list": lambda x: np.zeros_like([x[0], x[1]]) + x[2],
+    "append_to_nothing": lambda x: np.append([], x[0] * x[1]),
+    "unravel": lambda x: x[np.unravel_index(np.argmax(x), (4,))],
     "asanyarray": lambda x: np.asanyarray(x) * np.require(x),
     "meshgrid": lambda x: np.meshgrid([x[0], x[1]], x)[0],
     "fromfunction": lambda x: np.fromfunction(lambda i, j: i * x[0] + j, (2, 3)),
@@ -189,6 +194,37 @@ def test_isscalar_of_recorded_numbers() -> None:
 def test_a_scalar_is_not_iterable_as_in_numpy() -> None:
     with pytest.raises(TypeError, match="not iterable"):
         wengert.grad(lambda x: builtins.sum(x[0]))(V)
+
+
+def assign(key: Any, value: Any) -> Any:
+    def function(x: Any) -> Any:
+        y = np.zeros((2, 2)) + x[0] if key == "active" else np.zeros((2, 2))
+        y[1] = value(x)
+        return y * y
+
+    return function
+
+
+@pytest.mark.parametrize("key", ["active", "passive"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda x: [x[0] * x[1], 1],
+        lambda x: (x[0], x[1] ** 2),
+        lambda x: [np.array(x[2]), x[3]],
+    ],
+)
+def test_a_list_of_recorded_values_is_assigned_as_numpy_does(
+    key: str, value: Any
+) -> None:
+    judge(assign(key, value), [V])
+
+
+def test_what_cannot_be_recorded_names_a_way_out() -> None:
+    with pytest.raises(wengert.UnsupportedError, match="ndenumerate"):
+        wengert.grad(lambda x: sum(v for v in np.nditer(x)))(V)
+    with pytest.raises(wengert.UnsupportedError, match="concatenate"):
+        wengert.grad(lambda x: np.r_["0,2", x, x].sum())(V)
 
 
 # math

@@ -86,6 +86,15 @@ CALLS: dict[str, tuple[Any, Any]] = {
     "take_wrap": (lambda x: np.take(x, [7, -8], mode="wrap"), V),
     "take_clip": (lambda x: np.take(x, [7, -8], mode="clip"), V),
     "take_by_recorded": (lambda x: np.take(V, np.argsort(x)) * x, W),
+    "unravel_index": (lambda x: x[np.unravel_index(np.argmax(x), x.shape)] * x, M),
+    "unravel_fortran": (
+        lambda x: x[np.unravel_index(np.argsort(x[0]), (3, 4), order="F")],
+        M,
+    ),
+    "ravel_multi_index": (
+        lambda x: np.ravel(x)[np.ravel_multi_index(np.nonzero(x > 0), (3, 4))],
+        M,
+    ),
     "take_along_axis": (
         lambda x: np.take_along_axis(x, np.argsort(M, axis=1), axis=1),
         M,

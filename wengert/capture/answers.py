@@ -134,10 +134,13 @@ MAKERS = (
 def answer_maker(name: str) -> None:
     """Answer a function that makes a fresh array."""
     original = getattr(np, name)
+    is_like = name.endswith("_like")
 
     @answered(name)
     def maker(*args: Any, **settings: Any) -> Any:
         tape = tape_here()
+        if is_like and args and holds(args[0]):
+            args = (gather(args[0]), *args[1:])
         try:
             result = original(*args, **settings)
         except TypeError:
@@ -148,6 +151,35 @@ def answer_maker(name: str) -> None:
 
 for _name in MAKERS.split():
     answer_maker(_name)
+
+
+@answered("broadcast")
+def broadcast(*args: Any) -> Any:
+    """Answer ``np.broadcast``: of recorded arrays, the shapes alone."""
+    if not any(holds(arg) for arg in args):
+        return np_broadcast(*args)
+    zero = np.zeros(())
+    return np_broadcast(*(np.broadcast_to(zero, np.shape(gather(arg))) for arg in args))
+
+
+np_broadcast = broadcast.__wrapped__  # type: ignore[attr-defined]
+
+
+@answered("nditer")
+def nditer(op: Any, *args: Any, **settings: Any) -> Any:
+    """Answer ``np.nditer``: recorded arrays have no memory to walk through."""
+    if not holds(op):
+        return np_nditer(op, *args, **settings)
+    raise UnsupportedError(
+        explain(
+            "np.nditer of a recorded array",
+            "it walks through the memory of an array, which a tape does not follow",
+            "a loop over np.ndindex(x.shape), np.ndenumerate(x) or x.flat",
+        )
+    )
+
+
+np_nditer = nditer.__wrapped__  # type: ignore[attr-defined]
 
 
 def answer_like(name: str) -> None:

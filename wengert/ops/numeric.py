@@ -289,6 +289,39 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     return np.stack(columns if increasing else columns[::-1], axis=1)
 
 
+@answers(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> Any:
+    """Answer ``np.polyadd``."""
+    a1, a2 = np.atleast_1d(as_array(a1)), np.atleast_1d(as_array(a2))
+    count = max(a1.size, a2.size)
+    return np.pad(a1, (count - a1.size, 0)) + np.pad(a2, (count - a2.size, 0))
+
+
+@answers(np.polysub)
+def polysub(a1: Any, a2: Any) -> Any:
+    """Answer ``np.polysub``."""
+    a1, a2 = np.atleast_1d(as_array(a1)), np.atleast_1d(as_array(a2))
+    count = max(a1.size, a2.size)
+    return np.pad(a1, (count - a1.size, 0)) - np.pad(a2, (count - a2.size, 0))
+
+
+@answers(np.polymul)
+def polymul(a1: Any, a2: Any) -> Any:
+    """Answer ``np.polymul``."""
+    return np.convolve(as_array(a1), as_array(a2))
+
+
+@answers(np.polyder)
+def polyder(p: Any, m: int = 1) -> Any:
+    """Answer ``np.polyder``."""
+    if m < 0:
+        raise ValueError("Order of derivative must be positive (see polyint)")
+    p = as_array(p)
+    for _ in range(m):
+        p = p[:-1] * np.arange(len(p) - 1, 0, -1)
+    return p
+
+
 # Makers of arrays whose ends are recorded
 
 

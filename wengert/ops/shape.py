@@ -497,6 +497,42 @@ def along_axis_key(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
     return (*grid[:axis], indices, *grid[axis + 1 :])
 
 
+@answers(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]:
+    """Answer ``np.unravel_index``: the indices stay data."""
+    sizes = integers(shape)
+    count = int(np.prod(sizes, dtype=np.int64))
+    if np.any(np.greater_equal(indices, count)) or np.any(np.less(indices, 0)):
+        raise ValueError(f"index is out of bounds for array with size {count}")
+    places = []
+    for n in reversed(sizes) if order == "C" else sizes:
+        places.append(np.remainder(indices, n))
+        indices = np.floor_divide(indices, n)
+    return tuple(reversed(places) if order == "C" else places)
+
+
+@answers(np.ravel_multi_index)
+def ravel_multi_index(
+    multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C"
+) -> Any:
+    """Answer ``np.ravel_multi_index``: the index stays data."""
+    sizes = integers(dims)
+    if mode != "raise" or order != "C":
+        raise UnsupportedError(
+            explain(
+                f"np.ravel_multi_index with mode={mode!r}, order={order!r}",
+                "it is not recorded",
+                "mode='raise' and order='C'",
+            )
+        )
+    flat: Any = 0
+    for places, n in zip(multi_index, sizes, strict=True):
+        if np.any(np.greater_equal(places, n)) or np.any(np.less(places, 0)):
+            raise ValueError("invalid entry in coordinates array")
+        flat = flat * n + places
+    return flat
+
+
 # Writing elements: the array must be a recorded one
 
 
