@@ -6,6 +6,7 @@ parameters in place; the gradient is one call.
 
 import itertools
 import time
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -57,8 +58,17 @@ def accuracy(layers: Layers, images: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(np.argmax(scores(layers, images), axis=1) == labels))
 
 
-def train(layers: Layers, images: np.ndarray, labels: np.ndarray, epochs: int) -> float:
-    """Change the layers in place by stochastic gradient descent; the last loss."""
+def train(
+    layers: Layers,
+    images: np.ndarray,
+    labels: np.ndarray,
+    epochs: int,
+    watch: Callable[[float, Layers], None] | None = None,
+) -> float:
+    """Change the layers in place by stochastic gradient descent; the last loss.
+
+    ``watch(loss, layers)`` is called after every epoch with its mean loss.
+    """
     rng = np.random.default_rng(1)
     value_and_gradient = wg.value_and_grad(loss)
     speeds = [(np.zeros_like(w), np.zeros_like(b)) for w, b in layers]
@@ -66,14 +76,18 @@ def train(layers: Layers, images: np.ndarray, labels: np.ndarray, epochs: int) -
     for epoch in range(epochs):
         rate = RATE * (1.0 - epoch / epochs)
         order = rng.permutation(len(images))
+        losses = []
         for start in range(0, len(images), BATCH):
             rows = order[start : start + BATCH]
             value, gradient = value_and_gradient(layers, images[rows], labels[rows])
+            losses.append(value)
             for layer, speed, slope in zip(layers, speeds, gradient, strict=True):
                 for p, s, g in zip(layer, speed, slope, strict=True):
                     s *= MOMENTUM
                     s -= rate * g
                     p += s
+        if watch is not None:
+            watch(float(np.mean(losses)), layers)
     return float(value)
 
 

@@ -13,25 +13,27 @@ from rich.text import Text
 
 #: Width of a table that is turned into text.
 WIDTH = 110
-TEXT_COLUMNS = 1
 
 
-def table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Return a table: first and last columns to the left, numbers to the right.
+def table(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1
+) -> Table:
+    """Return a table: the first columns are words, the others numbers.
 
     Parameters
     ----------
     title : str, may be empty
     headings : n strings; an empty last one is a column of remarks
     rows : sequences of n strings
+    words : how many columns from the left are words
     """
     made = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD)
     for k, heading in enumerate(headings):
-        left = k < TEXT_COLUMNS or not heading
+        left = k < words or not heading
         made.add_column(
             heading,
             justify="left" if left else "right",
-            no_wrap=True,
+            no_wrap=not left or not heading,
             overflow="ellipsis",
         )
     for row in rows:
