@@ -608,3 +608,20 @@ def of_parts(x: Any, y: Any) -> Any:
 
 
 example("store", of_parts, normal(4), normal(3), label="parts")
+
+# Polynomials by their coefficients, and places as one number
+
+example("polyadd", np.polyadd, normal(3), normal(5))
+example("polysub", np.polysub, normal(5), normal(3))
+example("polymul", np.polymul, normal(3), normal(4))
+example("polyder", lambda p: np.polyder(p, 2), normal(5))
+example(
+    "unravel_index",
+    lambda x: x[np.unravel_index(np.argmax(x), (2, 3))] * x,
+    distinct(2, 3),
+)
+example(
+    "ravel_multi_index",
+    lambda x: np.ravel(x)[np.ravel_multi_index(np.nonzero(x > 0), (2, 3))],
+    distinct(2, 3),
+)
