@@ -15,7 +15,8 @@ from tests.programs.native import judge_native
 from tests.programs.test_programs import EXAMPLES, options
 from tests.programs.writer import Program, programs
 from wengert.core.operation import REGISTRY
-from wengert.emit import kernels
+from wengert.emit.lowering import Lowering, lower_native
+from wengert.emit.special import SPECIAL, lower_store
 from wengert.execute.replay import Entry, native_engine
 
 #: A jitted program costs some 70 ms, most of it compiling: one of so many is jitted.
@@ -64,7 +65,7 @@ def test_regression(claim: str, number: int) -> None:
 
 def drop_guards(patch: pytest.MonkeyPatch) -> None:
     """Compile a path without its guards."""
-    patch.setattr(kernels.Lowering, "guard", lambda self, node, expected: None)
+    patch.setattr(Lowering, "guard", lambda self, node, expected: None)
 
 
 def swap_selection(patch: pytest.MonkeyPatch) -> None:
@@ -72,14 +73,14 @@ def swap_selection(patch: pytest.MonkeyPatch) -> None:
 
     def wrong(lowering: Any, parts: Any, settings: Any, like: Any, name: str) -> Any:
         parts = [parts[0], parts[2], parts[1]]
-        return kernels.lower_native(lowering, "select(x, y, z)", parts, like, name)
+        return lower_native(lowering, "select(x, y, z)", parts, like, name)
 
-    patch.setitem(kernels.SPECIAL, "where", wrong)
+    patch.setitem(SPECIAL, "where", wrong)
 
 
 def forget_a_term(patch: pytest.MonkeyPatch) -> None:
     """Write gradients over each other where they add up."""
-    patch.setitem(kernels.SPECIAL, "index_add", kernels.lower_store)
+    patch.setitem(SPECIAL, "index_add", lower_store)
 
 
 def lower_sine_as_cosine(patch: pytest.MonkeyPatch) -> None:
