@@ -14,6 +14,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,12 @@ class Path:
             if operation is GUARD
         ]
 
+    @property
+    def result_structure(self) -> Any:
+        """How the results nest."""
+        assert self.tape.structure is not None
+        return self.tape.structure[1]
+
     def returned(self) -> tuple[Returned, ...]:
         """Return what the native code hands out."""
         return tuple(
@@ -121,36 +128,64 @@ class Entry:
     name: str
     leaf_types: tuple[Any, ...]
     paths: OrderedDict[int, Path] = field(default_factory=OrderedDict)
-    call: Callable[..., Any] | None = None
+    groups: list[tuple[Callable[..., Any], Any]] = field(default_factory=list)
     recordings: int = 0
     is_eager: bool = False
 
     def rebuild(self) -> None:
-        """Bind the kernels of all paths into one chain of native calls."""
-        call: Callable[..., Any] = miss
-        groups: list[tuple[Signature, list[Compiled]]] = []
+        """Bind the kernels of all paths: one native call for every kind of result."""
+        self.groups = []
+        kinds: dict[Any, list[Path]] = {}
         for path in self.paths.values():
-            if not path.kernels:
-                continue
-            signature = self.signature(path)
-            if groups and not path.captured and groups[-1][0] == signature:
+            if path.kernels:
+                kinds.setdefault(path.result_structure, []).append(path)
+        for structure, paths in kinds.items():
+            count = len(paths[0].tape.output_indices)
+            call = self.chain(paths, tuple(range(count)), miss)
+            self.groups.append((call, structure))
+
+    def chain(
+        self, paths: list[Path], nested: Any, fallback: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        """Return a native call that takes the first path whose guards hold."""
+        groups: list[tuple[Signature, list[Compiled]]] = []
+        for path in paths:
+            signature = self.signature(path, nested)
+            same = groups and not path.captured and groups[-1][0] == signature
+            if same:
                 groups[-1][1].extend(path.kernels)
             else:
                 groups.append((signature, list(path.kernels)))
+        call = fallback
         for signature, kernels in reversed(groups):
             call = bind(kernels, signature, call, self.name)
-        self.call = call if groups else None
+        return call
 
-    def signature(self, path: Path) -> Signature:
-        """Return what native code takes and returns, leaves flat."""
-        returned = path.returned()
-        count = len(returned)
+    def signature(self, path: Path, nested: Any) -> Signature:
+        """Return what native code takes and returns."""
         return Signature(
             parameters=tuple(parameter(like) for like in self.leaf_types),
-            results=returned,
-            structure=tuple(range(count)),
+            results=path.returned(),
+            structure=nested,
             captures=tuple(array for array, _ in path.captured),
         )
+
+    @property
+    def changed(self) -> Callable[[], bool] | None:
+        """A quick check of what the function read from outside; None where nothing.
+
+        Paths whose reads have changed are dropped, so those of the last one stand for
+        all; contents that plain code read are watched path by path.
+        """
+        paths = list(self.paths.values())
+        last = paths[-1].snapshot
+        watched = [p.plain_arrays.changed for p in paths if p.plain_arrays.pairs]
+        if last.is_empty and not watched:
+            return None
+        check = last.changed
+        if not watched:
+            return lambda: check() is not None
+        return lambda: check() is not None or any(look() for look in watched)
 
 
 def miss(*_: Any) -> Any:
@@ -249,11 +284,10 @@ class Jitted:
         if not entry.paths:
             return MISS
         given = [prepare(leaf) for leaf in leaves]
-        if entry.call is not None:
-            found = entry.call(*given)
+        for call, result_structure in entry.groups:
+            found = call(*given)
             if found is not MISS:
-                path = next(iter(entry.paths.values()))
-                return tree.unflatten(path.tape.structure[1], list(found))  # type: ignore[index]
+                return tree.unflatten(result_structure, list(found))
         return self.replay_slowly(entry, leaves, given)
 
     def replay_slowly(self, entry: Entry, leaves: list[Any], given: list[Any]) -> Any:
@@ -268,7 +302,7 @@ class Jitted:
             if path.is_optimistic and len(path.kernels) == 1:
                 self.add_absorbing_kernel(entry, path)
             found = [own(outputs[index]) for index in path.tape.output_indices]
-            return tree.unflatten(path.tape.structure[1], found)  # type: ignore[index]
+            return tree.unflatten(path.result_structure, found)
         return MISS
 
     def add_absorbing_kernel(self, entry: Entry, path: Path) -> None:
@@ -295,7 +329,7 @@ class Jitted:
             self.keep(entry, path)
             self.install(key, entry)
         found = [own(as_returned(path.tape, k)) for k in path.tape.output_indices]
-        return tree.unflatten(path.tape.structure[1], found)  # type: ignore[index]
+        return tree.unflatten(path.result_structure, found)
 
     def record_path(
         self, key: Any, leaves: list[Any], structure: Any, args: Any
@@ -384,8 +418,9 @@ class Jitted:
             call = direct or call
         kind = type(self)
         if kind is not Jitted:
-            # A builtin does not bind: it is called without `self`.
-            setattr(kind, "__call__", call or Jitted.__call__)  # noqa: B010
+            # What is called has no `self`: a builtin does not bind by itself.
+            bound = staticmethod(call) if isinstance(call, FunctionType) else call
+            setattr(kind, "__call__", bound or Jitted.__call__)  # noqa: B010
 
     def dispatch_positional(self, *args: Any, **kwargs: Any) -> Any:
         """Answer a call that the native entry handed back."""
@@ -407,20 +442,18 @@ class Jitted:
         paths = list(entry.paths.values())
         if not paths or any(not path.kernels for path in paths):
             return None
-        for path in paths:
-            if path.captured or not path.snapshot.is_empty:
-                return None
-        shapes = {as_tuples(path.tape.structure[1]) for path in paths}  # type: ignore[index]
-        signatures = {entry.signature(path) for path in paths}
-        if len(shapes) > 1 or len(signatures) > 1:
+        structures = {path.result_structure for path in paths}
+        nested = as_tuples(structures.pop())
+        if structures or nested is None:
             return None
-        nested = shapes.pop()
-        if nested is None:
-            return None
-        kernels = [kernel for path in paths for kernel in path.kernels]
-        base = signatures.pop()
-        signature = Signature(base.parameters, base.results, nested, base.captures)
-        return bind(kernels, signature, fallback, self.name)
+        call, changed = entry.chain(paths, nested, fallback), entry.changed
+        if changed is None:
+            return call
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            return (fallback if changed() else call)(*args, **kwargs)
+
+        return guarded
 
     def transformed(self, fun: Callable[..., Any]) -> Jitted:
         """Return a derivative of the function, jitted as it is."""
