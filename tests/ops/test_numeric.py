@@ -52,6 +52,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "polyadd": (np.polyadd, V[:3], W),
     "polysub": (np.polysub, V, W[:2]),
     "polymul": (np.polymul, V[:3], W),
+    "polymul_leading_zero": (lambda p: np.polymul(p, [0.0, 1.0, 2.0]), V),
     "polyder": (lambda p: np.polyder(p, 2), V),
     "vander": (np.vander, V),
     "vander_increasing": (lambda x: np.vander(x, 3, increasing=True), V),

@@ -308,7 +308,17 @@ def polysub(a1: Any, a2: Any) -> Any:
 @answers(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
     """Answer ``np.polymul``."""
-    return np.convolve(as_array(a1), as_array(a2))
+    return np.convolve(trimmed(a1), trimmed(a2))
+
+
+def trimmed(p: Any) -> Any:
+    """Return coefficients without leading zeros; how many there are is guarded."""
+    p = np.atleast_1d(as_array(p))
+    is_set = np.not_equal(p, 0)
+    if not np.any(is_set):
+        return np.zeros(1, p.dtype)
+    start = int(np.argmax(is_set))
+    return p[start:] if start else p
 
 
 @answers(np.polyder)
