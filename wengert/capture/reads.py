@@ -238,6 +238,8 @@ def split(
     """
     on_tape: list[tuple[np.ndarray, int]] = []
     others: list[ReadArray] = []
+    if not snapshot.arrays:
+        return on_tape, PlainArrays(others, snapshot.copies)
     users: dict[int, list[Line]] = {}
     for operands, line in zip(tape.operands, tape.lines, strict=True):
         if line is not None:
