@@ -620,8 +620,12 @@ class Turn:
             self.put_row(number, path.structure, found)
 
     def play_eagerly(self, number: int) -> None:
-        """Call the function itself on one row."""
-        results, structure = tree.flatten(self.rows.body(*self.row(number)))
+        """Call the function itself on one row, which it may write into."""
+        row = [
+            part.copy() if isinstance(part, np.ndarray) else part
+            for part in self.row(number)
+        ]
+        results, structure = tree.flatten(self.rows.body(*row))
         self.put_row(number, structure, results)
 
 
