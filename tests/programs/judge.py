@@ -33,6 +33,10 @@ class ComplexNumpy:
         """Return complex zeros."""
         return np.zeros(shape, complex)
 
+    def empty(self, shape: Any) -> Any:
+        """Return a complex array."""
+        return np.empty(shape, complex)
+
     def sort(self, a: Any, axis: int = -1) -> Any:
         """Return the elements in the order of their real parts."""
         order = np.argsort(np.real(a), axis=axis)

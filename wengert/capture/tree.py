@@ -1,8 +1,9 @@
-"""Nested arguments (pytrees): dict, list, tuple, namedtuple, None, dataclasses, yours."""
+"""Nested arguments (pytrees): containers, None, dataclasses, and your classes."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ def children_of(value: Any) -> tuple[Any, tuple[Any, ...]] | None:
     if value is None:
         return None, ()
     if isinstance(value, dict):
-        keys = tuple(sorted(value))
+        keys = tuple(value) if isinstance(value, OrderedDict) else tuple(sorted(value))
         return keys, tuple(value[key] for key in keys)
     if kind in _CLASSES:
         children, data = _CLASSES[kind][0](value)
@@ -102,7 +103,9 @@ def _unflatten_from(structure: Any, leaves: Any) -> Any:
     if kind in _CLASSES:
         return _CLASSES[kind][1](keys, children)
     if issubclass(kind, dict):
-        return kind(zip(keys, children, strict=True))
+        made = kind.__new__(kind)  # a defaultdict cannot be made from pairs
+        made.update(zip(keys, children, strict=True))
+        return made
     if hasattr(kind, "_fields"):
         return kind(*children)
     return kind(**dict(zip(keys, children, strict=True)))
