@@ -13,7 +13,7 @@ ALL_EXAMPLES ?= 20000
 QUICK_TESTS := $(wildcard tests/test_tiny.py tests/test_layers.py tests/test_exports.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all check format bench
+.PHONY: help demo quick test test-all check format docs golden bench
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,12 +40,19 @@ format: $(VENV)/.stamp-dev  ## put the code into the house format
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
+docs: $(VENV)/.stamp-docs  ## the documentation as a site in build/docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
+
+golden: $(VENV)/.stamp-dev  ## write what the documents' code prints into the documents
+	$(VENV)/bin/python -m tests.docs.blocks
+
 bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd and PyTorch
 	$(VENV_BENCH)/bin/python bench/eager.py --json bench/results/eager.json
 
 $(VENV)/.stamp-demo: EXTRAS := demo
 $(VENV)/.stamp-dev: EXTRAS := demo,test,dev
-$(VENV)/.stamp-demo $(VENV)/.stamp-dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.stamp-docs: EXTRAS := docs
+$(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-docs: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[$(EXTRAS)]'
 	touch $@
 

@@ -615,7 +615,7 @@ def test_the_traceback_ends_at_the_users_line(tmp_path: Path) -> None:
 def snippets(kind: type[Exception]) -> tuple[str, str]:
     """Return the failing code and its repair, from the documentation of an error."""
     text = inspect.cleandoc(kind.__doc__ or "")
-    fails, repair = text.partition("Fails::")[2].split("Repair::")
+    fails, repair = text.partition("Fails:")[2].split("Repair:")
     return inspect.cleandoc(fails), inspect.cleandoc(repair)
 
 

@@ -56,7 +56,7 @@ def test_every_error_is_exported_and_shows_its_repair(name: str) -> None:
     error = getattr(wengert, name)
 
     assert name in wengert.__all__
-    assert error is wengert.WengertError or "Repair::" in (error.__doc__ or "")
+    assert error is wengert.WengertError or "Repair:" in (error.__doc__ or "")
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))

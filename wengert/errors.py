@@ -47,12 +47,12 @@ class WengertError(Exception):
 class RecordingError(WengertError, TypeError):
     """A recorded value was asked for something a tape cannot follow.
 
-    Fails::
+    Fails:
 
         slope = wengert.grad(lambda x: float(x) ** 2)
         slope(3.0)
 
-    Repair::
+    Repair:
 
         slope = wengert.grad(lambda x: x**2)
         slope(3.0)
@@ -62,13 +62,13 @@ class RecordingError(WengertError, TypeError):
 class UnsupportedError(WengertError, NotImplementedError):
     """A function, or one of its arguments, has no rule.
 
-    Fails::
+    Fails:
 
         from scipy import special
 
         wengert.grad(lambda q: special.mathieu_a(1, q))(0.5)
 
-    Repair::
+    Repair:
 
         from scipy import special
 
@@ -87,11 +87,11 @@ class UnsupportedError(WengertError, NotImplementedError):
 class DerivativeError(WengertError, ValueError):
     """The derivative asked for does not exist.
 
-    Fails::
+    Fails:
 
         wengert.grad(np.sin)(np.ones(3))
 
-    Repair::
+    Repair:
 
         wengert.jacobian(np.sin)(np.ones(3))
     """
@@ -100,11 +100,11 @@ class DerivativeError(WengertError, ValueError):
 class ArgumentError(WengertError, TypeError):
     """A transformation was called with arguments that do not fit.
 
-    Fails::
+    Fails:
 
         wengert.grad(lambda x, y: x * y, argnums=2)(1.0, 2.0)
 
-    Repair::
+    Repair:
 
         wengert.grad(lambda x, y: x * y, argnums=1)(1.0, 2.0)
     """
@@ -113,12 +113,12 @@ class ArgumentError(WengertError, TypeError):
 class RuleError(WengertError, ValueError):
     """A custom rule does not fit its function.
 
-    Fails::
+    Fails:
 
         product = wengert.rule(np.dot, vjp=lambda g, y, a, b: g * b)
         wengert.grad(product)(np.ones(3), np.ones(3))
 
-    Repair::
+    Repair:
 
         product = wengert.rule(np.dot, vjp=lambda g, y, a, b: (g * b, g * a))
         wengert.grad(product)(np.ones(3), np.ones(3))
@@ -128,12 +128,12 @@ class RuleError(WengertError, ValueError):
 class CheckError(WengertError, AssertionError):
     """A derivative does not agree with the numeric one.
 
-    Fails::
+    Fails:
 
         cube = wengert.rule(lambda x: x**3, vjp=lambda g, y, x: g * x**2)
         wengert.check_grads(cube, (2.0,))
 
-    Repair::
+    Repair:
 
         cube = wengert.rule(lambda x: x**3, vjp=lambda g, y, x: g * 3 * x**2)
         wengert.check_grads(cube, (2.0,))
@@ -143,13 +143,13 @@ class CheckError(WengertError, AssertionError):
 class TapeError(WengertError, ValueError):
     """A tape is not legal, or is used against its meaning.
 
-    Fails::
+    Fails:
 
         one, other = wengert.Tape(), wengert.Tape()
         a, b = wengert.ConstantNode(2, one), wengert.ConstantNode(3, other)
         wengert.Multiply(a, b, one)
 
-    Repair::
+    Repair:
 
         one = wengert.Tape()
         a, b = wengert.ConstantNode(2, one), wengert.ConstantNode(3, one)
@@ -160,12 +160,12 @@ class TapeError(WengertError, ValueError):
 class GuardError(WengertError, ValueError):
     """A replay met a value that leads away from the recorded path.
 
-    Fails::
+    Fails:
 
         tape = wengert.record(lambda x: x if x > 0 else -x, 1.0)
         tape(-1.0)
 
-    Repair::
+    Repair:
 
         tape = wengert.record(lambda x: np.where(x > 0, x, -x), 1.0)
         tape(-1.0)

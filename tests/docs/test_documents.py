@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import wengert
 from tests.docs.blocks import (
     OTHER_LIBRARIES,
     ROOT,
@@ -19,6 +23,8 @@ from tests.docs.blocks import (
     shown_in,
     tidy,
 )
+from wengert import errors, nodes
+from wengert.core.operation import REGISTRY
 
 README = ROOT / "README.md"
 ERROR = re.compile(r"^\w+(Error|Exception): ", re.M)
@@ -100,3 +106,98 @@ def test_the_operation_shown_to_contributors_is_the_real_one() -> None:
     assert cited
     for path, statement in cited:
         assert statement in (ROOT / path).read_text()
+
+
+LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))],
+    ids=name,
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [match[1] for match in LINK.finditer(page.read_text())]
+    generated = {"operations.md", "kepler.md", "microscope.md"}
+
+    missing = [
+        target
+        for target in targets
+        if not (page.parent / target).exists() and Path(target).name not in generated
+    ]
+    assert missing == []
+
+
+# Pages that are made
+
+
+@pytest.fixture(scope="module")
+def hooks() -> Any:
+    """Return the module that makes pages when the site is built."""
+    return runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+
+
+def test_the_table_of_operations_has_every_operation(hooks: Any) -> None:
+    page = hooks["operations_page"]()
+
+    missing = [name for name in REGISTRY if f"| `{name}` |" not in page]
+    assert missing == []
+
+
+def test_a_notebook_becomes_a_page(hooks: Any) -> None:
+    page = hooks["notebook_page"](ROOT / "docs" / "notebooks" / "kepler.ipynb")
+
+    assert page.startswith("# Kepler")
+    assert "```python\n" in page
+    assert "```text\n" in page
+
+
+def test_links_out_of_the_site_become_text(hooks: Any) -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="index.md"))
+    text = hooks["on_page_markdown"](README.read_text(), page)
+
+    assert "](wengert/" not in text
+    assert "](tutorial.md)" in text
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    pages = (ROOT / "docs" / "reference").glob("*.md")
+    text = "\n".join(page.read_text() for page in pages)
+    names = set(wengert.__all__) - set(nodes.__all__) - set(errors.__all__)
+
+    missing = [name for name in names if f"::: wengert.{name}\n" not in text]
+    assert missing == ["remat"]  # another name of checkpoint
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    decisions = ROOT / "docs" / "explanation" / "decisions"
+    listed = (decisions / "index.md").read_text()
+
+    for page in (ROOT / "docs").rglob("*.md"):
+        if page.parent == decisions and page.name != "index.md":
+            assert f"]({page.name})" in listed
+        else:
+            assert str(page.relative_to(ROOT / "docs")) in navigation
+
+
+def test_every_folder_of_the_package_has_a_chapter() -> None:
+    chapters = {page.stem for page in (ROOT / "docs" / "explanation").glob("*.md")}
+    folders = {path.parent.name for path in (ROOT / "wengert").glob("*/__init__.py")}
+
+    assert folders - {"numpy", "scipy"} <= chapters
+
+
+def test_a_line_of_the_documents_is_one_sentence() -> None:
+    """A full stop inside a line is followed by no capital letter."""
+    found = []
+    for page in [README, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        prose = re.sub(r"```.*?^```", "", page.read_text(), flags=re.S | re.M)
+        for line in prose.splitlines():
+            if not line.startswith(("|", "- **", "#", "    ")) and TWO.search(line):
+                found.append(f"{name(page)}: {line}")
+    assert found == []
+
+
+#: The end of one sentence and the beginning of the next, not an initial.
+TWO = re.compile(r"(?<![A-Z])[a-z`)]\. [A-Z]")
