@@ -473,7 +473,7 @@ class Jitted:
 
     def report(self) -> Report:
         """Return what is compiled, and what it cost."""
-        return Report(self.name, list(self.entries.values()))
+        return Report(self)
 
     def __repr__(self) -> str:
         paths = self.paths()
@@ -585,18 +585,21 @@ class PathList(list[Path]):
 class Report:
     """What a jitted function compiled, and what it cost; prints as text."""
 
-    def __init__(self, name: str, entries: list[Entry]) -> None:
-        self.name = name
+    def __init__(self, jitted: Jitted) -> None:
+        self.name = jitted.name
         self.rows = [
-            self.row(entry, path) for entry in entries for path in entry.paths.values()
+            self.row(jitted, entry, path)
+            for entry in jitted.entries.values()
+            for path in entry.paths.values()
         ]
 
-    def row(self, entry: Entry, path: Path) -> dict[str, Any]:
+    def row(self, jitted: Jitted, entry: Entry, path: Path) -> dict[str, Any]:
         """Return the facts of one path."""
         kernel = path.kernels[0] if path.kernels else None
         seconds = {"record": path.record_seconds}
         if kernel is not None:
             seconds |= kernel.seconds
+        seconds["call"] = seconds_a_call(jitted, entry, path)
         return {
             "types": ", ".join(str(like) for _, like in entry.leaf_types),
             "nodes": len(path.tape),
@@ -621,6 +624,23 @@ class Report:
                 + (f"; played with NumPy: {row['reason']}" if row["reason"] else "")
             )
         return "\n".join(lines)
+
+
+def seconds_a_call(jitted: Jitted, entry: Entry, path: Path) -> float:
+    """Return the least time of a few replays at the inputs that were recorded."""
+    outputs = path.tape.play.outputs
+    leaves = [
+        float(outputs[index]) if kind is float else outputs[index]
+        for (kind, _), index in zip(
+            entry.leaf_types, path.tape.input_indices, strict=True
+        )
+    ]
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        jitted.replay(entry, leaves)
+        best = min(best, time.perf_counter() - started)
+    return best
 
 
 def jit(
