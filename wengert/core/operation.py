@@ -15,6 +15,7 @@ from types import CodeType
 from typing import Any
 
 from wengert.core.types import Recorded
+from wengert.errors import TapeError, explain
 
 Function = Callable[..., Any]
 #: A partial derivative: +1 or -1, or a function (result, *operands) -> array.
@@ -112,8 +113,32 @@ DISPATCH: dict[Any, Operation | Function] = {}
 
 
 def find_operation(name: Hashable) -> Operation:
-    """Return a registered operation by name (used when a tape is loaded)."""
-    return REGISTRY[name]  # type: ignore[index]
+    """Return a registered operation by name (used when a tape is loaded).
+
+    A tape carries no code: an operation made at run time (a rule or a node class of a
+    user) is loaded as one that may be looked at, and raises when it is evaluated.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]  # type: ignore[index]
+    *_, module, qualified = name if isinstance(name, tuple) else ("", str(name))
+
+    def missing(*_: Any, **__: Any) -> Any:
+        raise TapeError(
+            explain(
+                f"a loaded tape is to evaluate {qualified} of {module or 'a session'}",
+                "a pickled tape holds data only, never the code of a function",
+                f"record the function that calls {qualified} again",
+            )
+        )
+
+    return Operation(
+        qualified.rpartition(".")[2],
+        missing,
+        "general",
+        vjp=missing,
+        reads=(True,),
+        identity=name,
+    )
 
 
 def apply(operation: Operation, *operands: Any, **settings: Any) -> Any:

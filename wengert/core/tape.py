@@ -382,6 +382,10 @@ class Tape:
             ).split()
         }
         state["lines"] = [self.line(index) for index in range(len(self))]
+        # A user's node is known by the name of its operation alone.
+        state["settings"] = [
+            {} if "node" in settings else settings for settings in self.settings
+        ]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
