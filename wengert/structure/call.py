@@ -39,6 +39,16 @@ class Setting:
     def __repr__(self) -> str:
         return self.text
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (loaded_setting, (self.text,))  # a pickled tape carries no code
+
+
+def loaded_setting(text: str) -> Setting:
+    """Return a setting that was loaded: its text without its value."""
+    setting = Setting(None)
+    setting.text = text
+    return setting
+
 
 def describe(value: Any) -> str:
     """Return a text for a setting that is the same in every process."""
@@ -198,6 +208,8 @@ def spread_over(structure: Any, value: Any, refuse: Callable[[str], Exception]) 
     if isinstance(structure, tree.Leaf):
         if isinstance(value, tree.NUMERIC):
             return [value]
+        if tree.children_of(value) is not None:
+            raise refuse(f"{tree.describe(tree.flatten(value)[1])} where * belongs")
         raise refuse(f"a {type(value).__name__} where a number or an array belongs")
     found = None if isinstance(value, tree.NUMERIC) else tree.children_of(value)
     kind, keys, parts = structure

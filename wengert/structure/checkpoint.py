@@ -165,6 +165,10 @@ class Rerun:
             results = self.run(*[read_only(operand) for operand in operands])
         return tuple(own_leaf(leaf, self.name) for leaf in results)
 
+    def body(self, *operands: Any) -> tuple[Any, ...]:
+        """Return the results, recorded as if they were computed without a checkpoint."""
+        return self.run(*operands)  # type: ignore[no-any-return]
+
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the tangents of the results."""
         from wengert.api import jvp

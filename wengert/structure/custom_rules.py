@@ -97,6 +97,13 @@ class Call:
         found.residuals = residuals
         return found
 
+    def body(self, *operands: Any) -> Any:
+        """Return the flat results, recorded as if the function had no rule."""
+        args = self.arguments.fill(operands)
+        leaves = tree.flatten(self.rules.function(*args, **self.keywords))[0]
+        is_single = isinstance(self.structure, tree.Leaf) and not self.rules.forward
+        return leaves[0] if is_single else tuple(leaves)
+
     def split(self, pair: Any) -> Any:
         """Return the result and the residuals that `fwd` gave."""
         if isinstance(pair, tuple) and len(pair) == 2:
@@ -147,13 +154,14 @@ class Call:
 
     # Derivatives
 
-    def run(self, rule: Function, args: tuple[Any, ...], what: str) -> Any:
-        """Call a rule, on plain values with any recording set aside."""
-        if any_recorded(tree.flatten(args)[0]):
+    def run(
+        self, rule: Function, args: tuple[Any, ...], what: str, recorded: bool = False
+    ) -> Any:
+        """Call a rule; on plain values with any recording set aside."""
+        if recorded or any_recorded(tree.flatten(args)[0]):
             return rule(*args, **self.keywords)
-        return run_apart(
-            rule, args, f"the {what} of {self.rules.name}", **self.keywords
-        )
+        name = f"the {what} of {self.rules.name}"
+        return run_apart(rule, args, name, **self.keywords)
 
     def push(self, tangents: Any, result: Any, *operands: Any, **_: Any) -> Any:
         """Return the tangent of the results (the forward rule of the operation)."""
@@ -162,7 +170,7 @@ class Call:
         args = self.arguments.fill(operands)
         dots = self.arguments.fill_tangents(tangents, operands)
         pushed = self.run(self.rules.jvp, (dots, self.nest(result), *args), "jvp")
-        refuse = self.refusal("jvp", "tangent", "result")
+        refuse = self.refusal("jvp", "tangent", "the result")
         parts = spread_over(self.structure, pushed, refuse)
         values = list(result) if isinstance(result, tuple) else [result]
         for part, value in zip(parts, values, strict=True):
@@ -183,16 +191,20 @@ class Call:
         if not isinstance(gradients, tuple) or len(gradients) != len(args):
             raise self.wrong_number(gradients, len(args))
         parts: list[Any] = []
+        refusals: list[Any] = []
         for k, (part, structure) in enumerate(
             zip(gradients, self.arguments.structure.children, strict=True)
         ):
             refuse = self.refusal("vjp", "gradient", f"argument {k}")
-            parts += spread_over(structure, part, refuse)
+            leaves = spread_over(structure, part, refuse)
+            parts += leaves
+            refusals += [refuse] * len(leaves)
         chosen = [parts[k] for k in self.arguments.places]
-        refuse = self.refusal("vjp", "gradient", "argument")
-        for part, operand in zip(chosen, operands, strict=True):
+        for k, part, operand in zip(
+            self.arguments.places, chosen, operands, strict=True
+        ):
             if value_type(operand).dtype.kind in "fc":
-                check_part(part, value_type(operand), refuse)
+                check_part(part, value_type(operand), refusals[k])
         return tuple(as_float(part) for part in chosen)
 
     def nest_gradient(self, g: Any) -> Any:
@@ -207,10 +219,9 @@ class Call:
         if rules.forward is None:
             return self.run(rules.vjp, (g, self.nest(result), *args), "vjp")
         if isinstance(result, Results) and not any_recorded(operands):
-            residuals = result.residuals
-        else:
-            _, residuals = self.split(rules.forward(*args))
-        return self.run(rules.vjp, (residuals, g), "bwd")
+            return self.run(rules.vjp, (result.residuals, g), "bwd")
+        _, residuals = self.split(rules.forward(*args))
+        return self.run(rules.vjp, (residuals, g), "bwd", recorded=True)
 
     # Refusals
 
@@ -220,11 +231,11 @@ class Call:
         def refuse(found: str) -> Exception:
             return RuleError(
                 explain(
-                    f"the {mode} of {self.rules.name} gave, as {what} of the {place}, "
+                    f"the {mode} of {self.rules.name} gave, as {what} of {place}, "
                     f"{found}",
                     f"a {what} has the structure, shape and kind of number of what it "
                     "belongs to",
-                    f"return a {what} shaped as the {place}, or None for zero",
+                    f"return a {what} shaped as {place}, or None for zero",
                     line_of_rule(self.rules.jvp if mode == "jvp" else self.rules.vjp),
                 )
             )
