@@ -29,7 +29,10 @@ from wengert.emit.lowering import (
 from wengert.emit.program import Argument, Program, Result
 from wengert.emit.special import SPECIAL
 from wengert.ops.chain import CHAIN_PRODUCT
-from wengert.ops.index import GETITEM, decode
+from wengert.ops.index import GETITEM, INDEX_ADD, STORE, decode
+
+#: What makes no scalar node of an element that it only hands on.
+MOVERS = frozenset({GETITEM, INDEX_ADD, STORE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +205,7 @@ def lower_node(
         raise NotLoweredError("an input that is not an argument")
     name = type_name(like)
     if like.shape:
-        count_unrolled(lowering, like)
+        count_unrolled(lowering, like, operation in MOVERS)
     if operation is CONSTANT:
         return lower_constant(lowering, tape.settings[index]["value"], like, name)
     parts = [elements[k] for k in tape.operands[index]]

@@ -226,10 +226,13 @@ def as_array(part: Parts) -> Elements:
     return np.asarray(part, dtype=np.int64)
 
 
-def count_unrolled(lowering: Lowering, like: Type) -> None:
-    """Count an array's elements; refuse when they are too many for scalar code."""
+def count_unrolled(lowering: Lowering, like: Type, is_moved: bool = False) -> None:
+    """Count an array's elements; refuse when they are too many for scalar code.
+
+    Elements that are only moved cost their place in a table, a sixteenth of a node.
+    """
     if like.shape:
-        lowering.unrolled += like.size
+        lowering.unrolled += like.size // 16 if is_moved else like.size
         if lowering.unrolled > MOST_UNROLLED:
             raise NotLoweredError(
                 f"arrays of more than {MOST_UNROLLED} elements in all"
