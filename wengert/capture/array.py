@@ -578,6 +578,9 @@ def record_operation(
         tape.thread != get_ident() or any([is_elsewhere(o, tape) for o in operands])
     ):
         return record_with_stand_ins(operation, operands, settings)
+    is_apart = tape is None and CAPTURES.get() is not None
+    if is_apart and any([is_set_aside(operand) for operand in operands]):
+        return record_with_stand_ins(operation, operands, settings)
     value = operation.function(*values, **settings)
     if tape is None:
         return passive_result(operation, operands, values, value, settings)
@@ -656,7 +659,7 @@ def is_elsewhere(operand: Any, tape: Tape) -> bool:
     return (
         isinstance(operand, RecordedValue)
         and operand._tape is not tape
-        and is_active(operand)
+        and (is_active(operand) or CAPTURES.get() is not None)
     )
 
 
@@ -778,8 +781,8 @@ def write_outside() -> WengertError:
     return RecordingError(
         explain(
             "a write into an array from outside the function",
-            "a checkpointed function, or one with a rule of its own, is one node of the "
-            "tape: it has arguments and results, and no other effect",
+            "a checkpointed function, or one with its own rule, is one node of the tape: "
+            "it has arguments and results, and no other effect",
             "make the array inside the function and return it",
         )
     )
