@@ -66,6 +66,8 @@ def sweep(
         g = gradients.get(index)
         if g is None or not active[index]:
             continue
+        if keep:  # what is kept must not become the buffer of an operand's gradient
+            owned.discard(index)
         inputs = operands[index]
         if not inputs:
             continue
