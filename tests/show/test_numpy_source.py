@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from typing import Any
@@ -143,6 +144,44 @@ def test_array_constants_of_every_size_come_back() -> None:
         return x[:3] + small, x[0] * large, x[0] + np.full((2, 2), 7.0)
 
     assert_agrees(wg.record(shifted, np.arange(4.0)), (np.arange(4.0),))
+
+
+@wg.custom_vjp
+def cubed(x: Any) -> Any:
+    """A function with a rule of its own."""
+    return x * x * x
+
+
+cubed.defvjp(lambda x: (x * x * x, x), lambda x, g: (3.0 * x * x * g,))
+
+
+def test_functions_with_rules_and_checkpoints_become_helpers() -> None:
+    again = wg.checkpoint(lambda x: np.sin(x) * 2.0)
+
+    def both(x: Any) -> Any:
+        return np.sum(cubed(x) + again(x))
+
+    x = np.array([0.5, 1.5])
+    tape = wg.record(both, x)
+
+    assert "def cubed(x0):" in tape.to_numpy()
+    assert_agrees(tape, (x,))
+    assert_agrees(tape.grad_tape(), (x,))
+
+
+def test_integer_arguments_may_be_python_ints() -> None:
+    tape = wg.record(wg.jacobian(lambda x, k: x * k, (0, 1)), np.ones(2), 3)
+
+    assert_agrees(tape, (np.ones(2), 3))
+
+
+def test_a_loaded_tape_keeps_the_names() -> None:
+    tape = wg.record(loop_of_writes, np.arange(1.0, 5.0), 3.0)
+    source = pickle.loads(pickle.dumps(tape)).to_numpy()
+
+    assert "y[2] = y[1] * np.sin(x[2])" in source
+    args = (np.arange(1.0, 5.0), 3.0)
+    assert run_source(source, args) == pytest.approx(loop_of_writes(*args))
 
 
 def test_a_users_node_is_refused_with_advice() -> None:

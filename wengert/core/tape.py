@@ -12,6 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
 from wengert.core.types import Recorded, Type, type_of
 from wengert.errors import Line, RecordingError, TapeError, describe_line, explain
@@ -378,7 +379,7 @@ class Tape:
             name: getattr(self, name)
             for name in (
                 "operations operands settings types input_indices chosen_outputs "
-                "structure names"
+                "structure"
             ).split()
         }
         state["lines"] = [self.line(index) for index in range(len(self))]
@@ -386,6 +387,7 @@ class Tape:
         state["settings"] = [
             {} if "node" in settings else settings for settings in self.settings
         ]
+        state["names"] = variable_names(self)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -445,8 +447,8 @@ class CompNode:
     >>> y = Cube(x, tape)
     >>> tape.forward()
     >>> tape.backward()
-    >>> y.output, x.gradient
-    (8.0, 12.0)
+    >>> print(y.output, x.gradient)
+    8.0 12.0
     """
 
     tape: Tape

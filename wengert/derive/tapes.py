@@ -10,6 +10,7 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.array import handle, place
 from wengert.capture.record import Recording
+from wengert.core.names import identifier, variable_names
 from wengert.core.tape import INPUT, NO_SETTINGS, CompNode, Tape
 from wengert.core.types import Type
 from wengert.derive import forward, reverse
@@ -209,8 +210,6 @@ def name_derivatives(
     original: Tape, tape: Tape, derivatives: dict[int, Any], form: str
 ) -> None:
     """Name the nodes that hold derivatives of named nodes."""
-    from wengert.show.names import identifier, variable_names
-
     known = variable_names(original)
     tape.names = dict(known)
     stop = len(original)

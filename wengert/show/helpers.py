@@ -13,10 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import Operation, apply
-
-
-class NotPlainError(Exception):
-    """Something that cannot be written as source."""
+from wengert.show.literals import NotPlainError, array_text
 
 
 class Helpers:
@@ -48,6 +45,14 @@ class Helpers:
         self.names[name] = function
         self.write(function)
         return name
+
+    def free_name(self, name: str) -> str:
+        """Return a name that no helper has."""
+        wanted, k = name, 1
+        while wanted in self.names:
+            k += 1
+            wanted = f"{name}_{k}"
+        return wanted
 
     def ufunc(self, function: np.ufunc) -> str:
         """Return the name of a ufunc of NumPy or SciPy."""
@@ -101,10 +106,14 @@ class Helpers:
             self.define("apply", value, APPLY)
         elif isinstance(value, Operation):
             self.define(name, value, f"{name} = {self.add(value.function)}")
+        elif getattr(value, "__module__", None) in STANDARD_MODULES:
+            self.add_import(f"from {value.__module__} import {name}")
         elif callable(value):
             found = self.add(value)
             if found != name:
                 self.define(name, value, f"{name} = {found}")
+        elif isinstance(value, np.ndarray):
+            self.define(name, value, f"{name} = {array_text(value)}")
         elif isinstance(value, (int, float, complex, str, tuple, type(None))):
             self.define(name, value, f"{name} = {value!r}")
         else:
@@ -117,6 +126,21 @@ class Helpers:
             self.sources.append(source)
         elif self.names[name] is not value:
             raise NotPlainError(name)
+
+
+#: Modules of the standard library that rules take functions from.
+STANDARD_MODULES = ("itertools", "math", "functools")
+
+
+class WithoutAnnotations(ast.NodeTransformer):
+    """Turns annotated assignments into plain ones."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | None:
+        """Drop the annotation; a bare one has nothing else."""
+        if node.value is None:
+            return None
+        assignment = ast.Assign([node.target], node.value)
+        return ast.copy_location(assignment, node)
 
 
 APPLY = """def apply(operation, *operands, **settings):
@@ -138,9 +162,7 @@ def strip(code: ast.FunctionDef) -> ast.FunctionDef:
             node.annotation = None
         if isinstance(node, ast.FunctionDef):
             node.returns = None
-        if isinstance(node, ast.AnnAssign):
-            raise NotPlainError(code.name)
-    return code
+    return WithoutAnnotations().visit(code)  # type: ignore[no-any-return]
 
 
 def free_names(code: ast.FunctionDef) -> list[str]:

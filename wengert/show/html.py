@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.names import variable_names
 from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.derive.modes import PlainMode
@@ -26,7 +27,6 @@ from wengert.derive.reverse import sweep
 from wengert.errors import Line, line_number
 from wengert.ops.index import GETITEM, IN_PLACE, ITEM
 from wengert.show.listing import describe_settings, describe_type
-from wengert.show.names import variable_names
 from wengert.show.nonfinite import NonFinite, first_nonfinite, is_finite
 from wengert.show.watch import gradients_of, outputs_of
 

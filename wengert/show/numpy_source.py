@@ -16,20 +16,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.capture import tree
+from wengert.core.names import identifier, variable_names
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
-from wengert.errors import UnsupportedError, explain
+from wengert.errors import UnsupportedError, WengertError, explain
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import GETITEM, IN_PLACE, ITEM, STORE, Placeholder, Slice
-from wengert.show.helpers import Helpers, NotPlainError
-from wengert.show.names import identifier, variable_names
+from wengert.show.helpers import Helpers
+from wengert.show.literals import NotPlainError, array_text, literal, number_text
+from wengert.show.watch import outputs_of
 
-#: Longest expression that is written into another one, and longest array constant that
-#: is written number by number.
+#: Longest expression that is written into another one, and into the return statement.
 LONGEST_EXPRESSION = 56
 LONGEST_RESULT = 76
-LONGEST_ARRAY = 2000
 INDENT = "    "
 
 OPERATORS = {
@@ -98,10 +98,10 @@ def numpy_source(tape: Tape, name: str = "f") -> str:
 class Writer:
     """Writes one tape."""
 
-    def __init__(self, tape: Tape, name: str) -> None:
+    def __init__(self, tape: Tape, name: str, helpers: Helpers | None = None) -> None:
         tape.resolve()
         self.tape, self.name = tape, name
-        self.helpers = Helpers()
+        self.helpers = Helpers() if helpers is None else helpers
         self.lines: list[str] = []
         self.texts: dict[int, Text] = {}
         self.names = variable_names(tape)
@@ -203,25 +203,36 @@ class Writer:
 
     def module(self) -> str:
         """Return the whole source."""
+        function = self.function()
+        head = ["import numpy as np", *self.helpers.imports, "", ""]
+        for helper in self.helpers.sources:
+            head += [helper, "", ""]
+        return "\n".join([*head, function, ""])
+
+    def function(self) -> str:
+        """Return the function alone; what it needs is added to the helpers."""
         self.write_arguments()
         for index, values in self.played():
             if self.needed[index]:
                 self.write_node(index, values)
         results = self.results()
         parameters = ", ".join(self.parameters)
-        head = ["import numpy as np", *self.helpers.imports, "", ""]
-        for helper in self.helpers.sources:
-            head += [helper, "", ""]
-        body = [INDENT + line if line else "" for line in self.lines]
-        lines = [*head, f"def {self.name}({parameters}):", *body]
-        return "\n".join([*lines, f"{INDENT}return {results}", ""])
+        head = f"def {self.name}({parameters}):"
+        return f"\n{INDENT}".join([head, *self.lines, f"return {results}"])
 
     def played(self) -> Iterator[tuple[int, list[Any]]]:
-        """Play the tape; give every node with the values of its operands."""
-        from wengert.show.watch import outputs_of
+        """Play the tape; give every node with the values of its operands.
 
-        for index, outputs in outputs_of(self.tape):
-            yield index, [outputs[k] for k in self.tape.operands[index]]
+        A tape that was loaded has no numbers: all values are None.
+        """
+        tape = self.tape
+        if any(tape.play.outputs[index] is None for index in tape.input_indices):
+            for index in range(len(tape)):
+                yield index, [None for _ in tape.operands[index]]
+            return
+        for index, outputs in outputs_of(tape):
+            operands = tape.operands[index]
+            yield index, [as_given(tape, k, outputs[k]) for k in operands]
 
     def write_arguments(self) -> None:
         """Name the parameters, and the leaves of nested ones."""
@@ -445,17 +456,39 @@ class Writer:
 
     def find_form(self, operation: Operation, settings: Any, values: list[Any]) -> str:
         """Return the first text that gives the operation's own result."""
+        places = [f"{{{k}}}" for k in range(len(values))]
         try:
-            expected = operation.function(*values, **settings)
-            for form in candidates(operation, settings, len(values)):
-                if gives(form, values, expected):
-                    return form
-            places = [f"{{{k}}}" for k in range(len(values))]
+            for form in known_forms(operation, settings, values):
+                return form
             parts = [escape(f"{k}={literal(v)}") for k, v in settings.items()]
             helper = self.helpers.add(operation.function)
         except NotPlainError as error:
-            raise self.unsupported(operation) from error
+            helper, parts = self.recorded_helper(operation, settings, values), []
+            if not helper:
+                raise self.unsupported(operation) from error
         return f"{helper}({', '.join(places + parts)})"
+
+    def recorded_helper(
+        self, operation: Operation, settings: Any, values: list[Any]
+    ) -> str:
+        """Return the name of a helper for a function of the user's own.
+
+        The function (of a custom rule, of a checkpoint) is recorded, and its tape
+        written; an empty name if it cannot be recorded.
+        """
+        from wengert.api import record
+
+        body = getattr(getattr(operation.function, "__self__", None), "body", None)
+        if body is None or any(value is None for value in values):
+            return ""
+        try:
+            tape = record(body, *values)
+        except (WengertError, TypeError, ValueError):  # a black box, say
+            return ""
+        name = self.helpers.free_name(identifier(operation.name))
+        source = Writer(tape, name, self.helpers).function()
+        self.helpers.define(name, operation, source)
+        return name
 
     def unsupported(self, operation: Operation) -> UnsupportedError:
         """Return the error of an operation that cannot be written."""
@@ -510,6 +543,26 @@ def binary(name: str, left: Text, right: Text) -> Text:
     return Text(text, strength)
 
 
+def as_given(tape: Tape, index: int, value: Any) -> Any:
+    """Return a value as the written function may see it: inputs as Python numbers."""
+    if tape.operations[index] is not INPUT or not isinstance(value, np.generic):
+        return value
+    return value.item() if value.dtype.name in PYTHON_DTYPES else value
+
+
+def known_forms(
+    operation: Operation, settings: Any, values: list[Any]
+) -> Iterator[str]:
+    """Give the texts that have the operation's own result at some values."""
+    if any(value is None for value in values):
+        return
+    with np.errstate(all="ignore"):
+        expected = operation.function(*values, **settings)
+    for form in candidates(operation, settings, len(values)):
+        if gives(form, values, expected):
+            yield form
+
+
 def candidates(operation: Operation, settings: Any, count: int) -> Iterator[str]:
     """Give texts that may be the operation, the most familiar first."""
     places = [f"{{{k}}}" for k in range(count)]
@@ -539,8 +592,6 @@ def candidates(operation: Operation, settings: Any, count: int) -> Iterator[str]
 
 def gives(form: str, values: list[Any], expected: Any) -> bool:
     """Whether a text, evaluated on the recorded numbers, gives the recorded result."""
-    if any(value is None for value in values):
-        return False
     names = {f"a{k}": value for k, value in enumerate(values)}
     try:
         with np.errstate(all="ignore"):
@@ -568,65 +619,3 @@ def same(found: Any, expected: Any) -> bool:
 def escape(text: str) -> str:
     """Return text in which braces stand for themselves."""
     return text.replace("{", "{{").replace("}", "}}")
-
-
-def number_text(value: Any) -> str:
-    """Return a Python number as source."""
-    if isinstance(value, complex):
-        real, imag = number_text(value.real), number_text(value.imag)
-        return f"complex({real}, {imag})"
-    if isinstance(value, float) and not np.isfinite(value):
-        return "np.nan" if value != value else "-np.inf" if value < 0 else "np.inf"
-    return repr(value)
-
-
-def literal(value: Any) -> str:
-    """Return a plain setting as source."""
-    if isinstance(value, np.dtype) and value.isnative and value.kind in "biufc":
-        return f"np.{value.name}"
-    if isinstance(value, np.dtype):
-        return f"np.dtype({value.str!r})"
-    if isinstance(value, type) and issubclass(value, np.generic):
-        return f"np.{value.__name__}"
-    if isinstance(value, (Slice, slice)):
-        start, stop, step = (
-            value if isinstance(value, Slice) else (value.start, value.stop, value.step)
-        )
-        return f"slice({start}, {stop}, {step})"
-    if isinstance(value, tuple):
-        parts = ", ".join(literal(part) for part in value)
-        return f"({parts}{',' if len(value) == 1 else ''})"
-    if isinstance(value, np.generic):
-        return literal(value.item())
-    if isinstance(value, (int, float, complex)) and not isinstance(value, bool):
-        return number_text(value)
-    if value is None or value is Ellipsis or isinstance(value, (bool, str)):
-        return repr(value)
-    raise NotPlainError(value)
-
-
-def array_text(value: Any) -> str:
-    """Return an array as source: uniform, number by number, or as its bytes."""
-    array = np.asarray(value)
-    dtype = "" if array.dtype == np.float64 else f", np.{array.dtype.name}"
-    shape = array.shape[0] if array.ndim == 1 else array.shape
-    first: Any = array.flat[0] if array.size else 0.0
-    if array.size and array.tobytes() == array.dtype.type(first).tobytes() * array.size:
-        if first == 0 and not np.signbit(np.real(first)):
-            return f"np.zeros({shape}{dtype})"
-        return f"np.full({shape}, {number_text(first.item())}{dtype})"
-    if not array.size:
-        return f"np.zeros({shape}{dtype})"
-    if array.size <= LONGEST_ARRAY:
-        numbers = nested_numbers(array.tolist())
-        return f"np.array({numbers}{dtype})"
-    data = array.tobytes().hex()
-    source = f'np.frombuffer(bytes.fromhex("{data}"), np.{array.dtype.name})'
-    return f"{source}.reshape({array.shape}).copy()"
-
-
-def nested_numbers(value: Any) -> str:
-    """Return nested lists of numbers as source."""
-    if isinstance(value, list):
-        return f"[{', '.join(nested_numbers(part) for part in value)}]"
-    return number_text(value)

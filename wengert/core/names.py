@@ -8,9 +8,12 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
+from typing import TYPE_CHECKING
 
-from wengert.core.tape import INPUT, Tape
 from wengert.errors import Line
+
+if TYPE_CHECKING:
+    from wengert.core.tape import Tape
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
@@ -25,7 +28,7 @@ def variable_names(tape: Tape) -> dict[int, str]:
         return tape.names
     names: dict[int, str] = {}
     for index in range(len(tape)):
-        if tape.operations[index] is INPUT:
+        if tape.operations[index].name == "input":
             name = tape.settings[index].get("name")
             if name:
                 names[index] = identifier(name)
