@@ -293,6 +293,8 @@ def lower_by_numpy(
     flat = np.asarray(result, dtype=object).ravel().tolist()
     nodes = []
     for item in flat:
+        if isinstance(item, np.ndarray):  # np.array keeps arrays of one object whole
+            item = item[()]
         node = item.node if isinstance(item, Symbol) else lowering.constant(item, name)
         if lowering.types[node] != name:
             node = lowering.emit("x", (node,), name)
