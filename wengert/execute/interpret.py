@@ -173,6 +173,7 @@ def forward_node(node: CompNode) -> None:
     """Run one node (a person stepping by hand)."""
     node.tape.resolve()
     node.output = evaluate_node(node.tape, node.index, node.tape.play.outputs)
+    node.tape.types[node.index] = type_of(node.output)
 
 
 def replay(tape: Tape, args: Sequence[Any]) -> Any:
