@@ -156,6 +156,10 @@ def forward(tape: Tape) -> None:
     for index, output in enumerate(outputs):
         if output is not None and not (is_recorded and tape.types[index] is not None):
             tape.types[index] = type_of(output)
+    for index in reversed(range(len(tape))):
+        if tape.operations[index] in IN_PLACE:  # its base may have been overwritten
+            base = tape.operands[index][0]
+            tape.types[base] = tape.types[base] or tape.types[index]
     tape.play.outputs = outputs
     tape.play.is_complete = True
 
