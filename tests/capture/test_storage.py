@@ -403,3 +403,20 @@ def test_a_leaked_value_is_refused_by_operations() -> None:
         kept[0] * 2
     with pytest.raises(wengert.RecordingError, match="after its recording ended"):
         grad(f)(np.ones(2) * kept[0])
+
+
+def test_recorded_integers_and_masks_index_plain_arrays() -> None:
+    """What carries no derivative may become a plain index; a replay guards it."""
+    labels, table = np.array([10.0, 20.0, 30.0]), np.arange(6.0).reshape(3, 2)
+
+    def fun(x):
+        chosen = np.sum(x[x > 0]) * np.sum(labels[x > 0])
+        return chosen + np.sum(table[np.argsort(x)][0])
+
+    x = np.array([1.0, -2.0, 3.0])
+    tape = wg.record(fun, x)
+
+    np.testing.assert_array_equal(wg.grad(fun)(x), [40.0, 0.0, 40.0])
+    assert tape(x * 2) == fun(x * 2)
+    with pytest.raises(wg.GuardError):
+        tape(-x)

@@ -101,6 +101,8 @@ class RecordedValue(Recorded):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._index != PASSIVE and self._tape.thread is not None:
             shown = shortly(self._value)
+            if self.dtype.kind in "biu":
+                return self._as_index(dtype)
             raise RecordingError(
                 explain(
                     *explain_leaving(shown)
@@ -119,6 +121,17 @@ class RecordedValue(Recorded):
         value = value.view()
         value.flags.writeable = False
         return value
+
+    def _as_index(self, dtype: Any) -> Any:
+        """Return integers or a mask as a plain array: they carry no derivative.
+
+        So ``labels[x > 0]`` works on a plain array; the contents are guarded.
+        """
+        contents = np.array(self._current(), dtype=dtype)
+        contents.flags.writeable = False
+        if self._tape.keeps_guards:
+            bool(np.all(np.equal(self, contents)))  # type: ignore[call-overload]
+        return contents
 
     # Facts, answered and not recorded
 
