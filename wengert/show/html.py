@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.names import variable_names
-from wengert.core.tape import Tape
+from wengert.core.tape import INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.modes import PlainMode
 from wengert.derive.reverse import sweep
@@ -125,7 +125,8 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
     place_of = cache(lambda line: places.place(sources.place(line)))
     settings = {}
     for index, setting in enumerate(tape.settings):
-        text = describe_settings(setting) if setting else ""
+        is_input = tape.operations[index] is INPUT
+        text = describe_settings(setting) if setting and not is_input else ""
         if text:
             settings[index] = text
     data = {
@@ -137,7 +138,7 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
         "operands": [list(operands) for operands in tape.operands],
         "line": [-1 if line is None else place_of(line) for line in tape.lines],
         "settings": settings,
-        "names": variable_names(tape),
+        "names": variable_names(tape) | parameter_paths(tape),
         "inputs": tape.input_indices,
         "outputs": tape.output_indices,
     }
@@ -150,6 +151,12 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
         "title": title or sources.title(tape),
     }
     return data
+
+
+def parameter_paths(tape: Tape) -> dict[int, str]:
+    """Return how every input is reached from the parameters: ``layers[0]['w']``."""
+    paths = {k: tape.settings[k].get("name", "") for k in tape.input_indices}
+    return {index: path for index, path in paths.items() if path}
 
 
 def type_entry(type_: Any) -> list[Any]:

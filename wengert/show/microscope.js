@@ -224,10 +224,12 @@ function paintStrip() {
     const from = Math.floor((x * n) / width);
     const to = Math.max(from + 1, Math.floor(((x + 1) * n) / width));
     let size = 0;
-    let bad = false;
+    let badOutput = false;
+    let badGradient = false;
     for (let k = from; k < to; k++) {
       size = Math.max(size, largest(tape.gradient[k]));
-      bad = bad || isBad(tape.output[k]) || isBad(tape.gradient[k]);
+      badOutput = badOutput || isBad(tape.output[k]);
+      badGradient = badGradient || isBad(tape.gradient[k]);
     }
     const name = operationName(from);
     const plain = name === "constant" || name === "input";
@@ -239,7 +241,9 @@ function paintStrip() {
       pen.fillStyle = dark ? "#f0976c" : "#b3471d";
       pen.fillRect(x, height - tall, 1, tall);
     }
-    if (bad) { pen.fillStyle = dark ? "#ff7088" : "#c21f3a"; pen.fillRect(x, 0, Math.max(1, ratio), height); }
+    pen.fillStyle = dark ? "#ff7088" : "#c21f3a";
+    if (badOutput) pen.fillRect(x, 0, Math.max(1, ratio), 5 * ratio);
+    if (badGradient) pen.fillRect(x, height - 5 * ratio, Math.max(1, ratio), 5 * ratio);
   }
   stripImage = pen.getImageData(0, 0, width, height);
 }
@@ -492,6 +496,17 @@ function link(index) {
   return button;
 }
 
+// Gradient times partial, where both are known number by number.
+function product(gradient, partial, shape, other) {
+  if (typeof gradient === "number" && typeof partial === "number") return gradient * partial;
+  if (!gradient || !gradient.first || gradient.shape || shape.join() !== other.join()) return null;
+  const factors = typeof partial === "number" ? gradient.first.map(() => partial) : partial && partial.first;
+  if (!factors || factors.length !== gradient.size) return null;
+  const all = [...gradient.first, ...factors];
+  if (!all.every((x) => typeof x === "number")) return null;
+  return { first: gradient.first.map((g, k) => g * factors[k]), size: gradient.size };
+}
+
 function operandTable(index) {
   const table = make("table");
   const head = table.createTHead().insertRow();
@@ -505,13 +520,12 @@ function operandTable(index) {
     first.append(link(operand));
     const out = hasOutput(operand) ? tape.output[operand] : null;
     const partial = partials ? partials[k] : null;
-    const known = hasGradient(index);
-    const scalars = typeof gradient === "number" && typeof partial === "number";
-    const given = known && scalars ? gradient * partial : null;
+    const shapes = [typeOf(index)[1], typeOf(operand)[1]];
+    const given = hasGradient(index) ? product(gradient, partial, ...shapes) : null;
     row.append(first, make("td", isBad(out) ? "bad" : "", short(out)));
     row.append(make("td", isBad(partial) ? "bad" : "", hasOutput(index) ? short(partial) : ""));
     const cell = make("td", "", given === null ? "" : short(given));
-    if (given !== null) cell.title = `${short(gradient)} \u00d7 ${short(partial)}`;
+    if (given !== null) cell.title = `gradient ${short(gradient)} \u00d7 partial ${short(partial)}`;
     row.append(cell);
   });
   return table;
@@ -531,7 +545,8 @@ function drawNode() {
   box.append(make("h2", "", `%${k}  ${name}${operationName(k)}${tape.settings[k] || ""}`));
   const roles = [isInput.has(k) && "input", isOutput.has(k) && "output"].filter(Boolean);
   const kind = tape.operations[tape.operation[k]][1];
-  box.append(make("p", "", [type[0], bytes(type[2]), ...roles, `${kind} operation`].filter(Boolean).join(" \u00b7 ")));
+  const stated = tape.operands[k].length ? `${kind} operation` : "";
+  box.append(make("p", "", [type[0], bytes(type[2]), ...roles, stated].filter(Boolean).join(" \u00b7 ")));
   if (place) {
     box.append(make("p", "", `${lineText(place)}, in ${tape.sources[place[0]].function}`));
     if (sourceText(place)) box.append(make("pre", "", sourceText(place)));
