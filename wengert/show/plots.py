@@ -17,7 +17,7 @@ BLUE, RED, GREY = "#1f5fbf", "#b3471d", "#69737d"
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
-    "font.size": 9.5,
+    "font.size": 8.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": GREY,
@@ -99,8 +99,9 @@ def likelihood_surface(
     levels = [-50, -20, -10, -5, -3, -2, -1, -0.5, -0.1]
     with mpl.rc_context(STYLE):
         figure, axes = new_figure(height=4.2)
-        axes.contourf(x, y, surface, [-1e9, *levels, 1.0], cmap="YlGnBu", alpha=0.45)
-        axes.grid(visible=False)
+        shades = mpl.colormaps["Blues"](np.linspace(0.0, 0.5, len(levels) + 1))
+        bands = [-np.finfo(float).max, *levels, 1.0]
+        axes.contourf(x, y, surface, bands, colors=shades)
         lines = axes.contour(x, y, surface, levels, colors=GREY, linewidths=0.5)
         axes.clabel(lines, fontsize=7, fmt="%g")
         axes.set_xscale("log")
