@@ -76,10 +76,10 @@ def test_complex_of_a_recorded_value(raised: Run) -> None:
 
 def test_a_function_in_c_asks_for_an_array(raised: Run) -> None:
     error = raised("""
-        from scipy.ndimage import gaussian_filter
+        from scipy.signal import lfilter
 
         def f(x):
-            smooth = gaussian_filter(x, 1.0)  # here
+            smooth = lfilter([0.5], [1.0, -0.5], x)  # here
             return np.sum(smooth)
 
         wengert.grad(f)(x)
@@ -90,6 +90,34 @@ def test_a_function_in_c_asks_for_an_array(raised: Run) -> None:
         error,
         "a recorded float64[3] was to become a plain array",
         "not NumPy's own",
+        "wengert.rule around this one",
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "use"),
+    [
+        ("from scipy.spatial import cKDTree", "cKDTree(x[:, None]).query([[0.0]])[0]"),
+        ("from json import dumps", "len(dumps(x))"),
+        ("", "memoryview(x)[0]"),
+    ],
+)
+def test_compiled_code_that_looks_for_plain_values(
+    raised: Run, head: str, use: str
+) -> None:
+    error = raised(f"""
+        {head or "pass"}
+
+        def f(x):
+            return {use}  # here
+
+        wengert.grad(f)(x)
+        """)
+
+    says(
+        error,
+        "a recorded value met a function that takes plain ones",
+        "RecordedArray stands for NumPy's arrays",
         "wengert.rule around this one",
     )
 
@@ -371,10 +399,10 @@ def test_a_custom_gradient_of_the_wrong_shape(raised: Run) -> None:
     assert isinstance(error, wengert.RuleError)
     says(
         error,
-        "the vjp of total gave, as gradient of the argument, shape (2,) for a value of "
+        "the vjp of total gave, as gradient of argument 0, shape (2,) for a value of "
         "shape (3,)",
         "structure, shape and kind",
-        "return a gradient shaped as the argument, or None for zero",
+        "return a gradient shaped as argument 0, or None for zero",
     )
 
 

@@ -24,7 +24,7 @@ from wengert.capture.array import (
     wrap,
 )
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
-from wengert.capture.statement import users_part
+from wengert.capture.statement import taught, users_part
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
 from wengert.errors import WengertError
@@ -173,11 +173,10 @@ def call(
     except WengertError as error:
         raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
     except (TypeError, ValueError) as error:
-        # NumPy's setitem gives what a recorded value raised as its cause.
-        if not isinstance(error.__cause__, WengertError):
+        named = taught(error)
+        if named is None:
             raise
-        cause, trace = error.__cause__, users_part(error.__traceback__)
-        raise cause.with_traceback(trace) from None
+        raise named.with_traceback(users_part(error.__traceback__)) from None
 
 
 def protect(segment: Segment, value: Any) -> Any:

@@ -10,14 +10,16 @@ import ast
 import builtins
 import dis
 import linecache
+import re
 import sys
+import sysconfig
 import textwrap
 from dataclasses import dataclass
 from itertools import islice
 from types import FrameType, TracebackType
 from typing import Any
 
-from wengert.errors import is_library
+from wengert.errors import Line, RecordingError, WengertError, explain, is_library
 
 MISSING = object()
 
@@ -177,6 +179,45 @@ def explain_leaving(shown: str) -> tuple[str, str, str] | None:
     if statement.is_store:
         return explain_store(statement, shown)
     return explain_call(statement, shown)
+
+
+def taught(error: Exception) -> WengertError | None:
+    """Return our error for one of Python's or NumPy's that a recorded value caused.
+
+    NumPy's setitem gives what a recorded value raised as its cause; compiled code that
+    refuses a recorded value names its class.
+    """
+    if isinstance(error.__cause__, WengertError):
+        return error.__cause__
+    text = str(error)
+    named = re.search(r"\bRecorded(Array|Scalar)\b", text)
+    if not named or text.startswith("unsupported operand"):
+        return None
+    return RecordingError(
+        explain(
+            f"a recorded value met a function that takes plain ones ({text})",
+            f"{named[0]} stands for NumPy's {PLAIN[named[1]]} while a function is "
+            "recorded",
+            "a NumPy function that does the same, wengert.rule around this one, or "
+            "wengert.stop_gradient(x) to leave the tape on purpose",
+            users_line(error.__traceback__),
+        )
+    )
+
+
+STANDARD = sysconfig.get_path("stdlib")
+PLAIN = {"Array": "arrays", "Scalar": "numbers"}
+
+
+def users_line(trace: TracebackType | None) -> Line | None:
+    """Return the innermost line of the user in a traceback."""
+    found = None
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not (is_library(name) or name.startswith(STANDARD) or name.endswith(".pyx")):
+            found = trace.tb_frame.f_code, trace.tb_lasti
+        trace = trace.tb_next
+    return found
 
 
 def users_part(trace: TracebackType | None) -> TracebackType | None:
