@@ -11,9 +11,9 @@ from wengert.capture import tree
 from wengert.capture.array import RecordedValue, place, plain, wrap
 from wengert.capture.record import active_tape
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
-from wengert.core.types import Type, type_of
+from wengert.core.types import type_of
 from wengert.errors import ArgumentError, GuardError, RecordingError, TapeError, explain
-from wengert.ops.index import IN_PLACE
+from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
 
 
 def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
@@ -108,15 +108,20 @@ def last_uses(tape: Tape, by_rules: bool = False) -> list[int]:
     for index in tape.output_indices:
         last[index] = end
     for index in reversed(range(end)):
-        if tape.operations[index].view and is_array(tape.types[index]):
+        if gives_view(tape, index):
             owner = tape.operands[index][0]
             last[owner] = max(last[owner], last[index])
     return last
 
 
-def is_array(type_: Any) -> bool:
-    """Whether a node's output may be an array, by its type if that is known."""
-    return type_ is None or not isinstance(type_, Type) or type_.shape != ()
+def gives_view(tape: Tape, index: int) -> bool:
+    """Whether a node's output may be a view of its first operand's buffer."""
+    operation = tape.operations[index]
+    if operation is not GETITEM:
+        return operation.view
+    key = tape.settings[index]["key"]
+    is_element = all(part.__class__ in (int, Placeholder) for part in key)
+    return not (is_element and getattr(tape.types[index], "shape", None) == ())
 
 
 def evaluate_write(tape: Tape, index: int, outputs: list[Any], last: list[int]) -> Any:
@@ -144,7 +149,7 @@ def forward(tape: Tape) -> None:
     """Run every node in order on the tape's own play.
 
     An array that was written into element by element is kept once, not once a write:
-    `recompute` gives the outputs that were overwritten.
+    `recompute` gives the outputs that were overwritten, and views of them.
     """
     tape.resolve()
     outputs: list[Any] = [None] * len(tape)
@@ -156,6 +161,9 @@ def forward(tape: Tape) -> None:
     for index, output in enumerate(outputs):
         if output is not None and not (is_recorded and tape.types[index] is not None):
             tape.types[index] = type_of(output)
+    for index in range(len(tape)):
+        if gives_view(tape, index) and outputs[tape.operands[index][0]] is None:
+            outputs[index] = None
     for index in reversed(range(len(tape))):
         if tape.operations[index] in IN_PLACE:  # its base may have been overwritten
             base = tape.operands[index][0]
