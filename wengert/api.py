@@ -27,6 +27,7 @@ from wengert.core.types import type_of
 from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
+from wengert.execute import unit_vectors
 from wengert.execute.replay import Jitted
 
 Function = Callable[..., Any]
@@ -606,6 +607,15 @@ def reverse_blocks(
 ) -> list[list[Any]]:
     """Return the blocks, one reverse sweep a row."""
     tape = segment.tape
+    in_lanes = unit_vectors.reverse_rows(segment, stop, inputs, outputs, types)
+    if in_lanes is not None:
+        return [
+            [
+                part.reshape(like.shape + to.shape)
+                for part, to in zip(block, input_types, strict=True)
+            ]
+            for block, like in zip(in_lanes, types, strict=True)
+        ]
     active = reverse.depends_on(tape, inputs, segment.start, stop)
     blocks = []
     for index, like in zip(outputs, types, strict=True):
@@ -632,6 +642,15 @@ def forward_blocks(
     """Return the blocks, one forward sweep a column."""
     tape = segment.tape
     columns: list[list[list[Any]]] = [[] for _ in inputs]
+    in_lanes = unit_vectors.forward_columns(segment, stop, inputs, input_types, outputs)
+    if in_lanes is not None:
+        return [
+            [
+                np.moveaxis(column[j], 0, -1).reshape(to.shape + like.shape)
+                for column, like in zip(in_lanes, input_types, strict=True)
+            ]
+            for j, to in enumerate(types)
+        ]
     for k, (index, like) in enumerate(zip(inputs, input_types, strict=True)):
         for tangent in basis(like):
             tangents = {index: tangent}

@@ -336,7 +336,7 @@ class Rows:
         snapshot = Reads.of(self.source).snapshot()
         token = RECORDS_ROW.set(True)
         try:
-            with DrawsRefused(self.source, row):
+            with DrawsRefused(self.source, row), np.errstate(all="ignore"):
                 tape = record(self.body, *row)
         except UnsupportedError as error:  # plain NumPy may do what a tape cannot
             reads = PlainArrays([], {})
