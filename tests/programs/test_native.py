@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from tests.programs.writer import Program, programs
 from wengert.core.operation import REGISTRY
 from wengert.emit.lowering import Lowering, lower_native
 from wengert.emit.special import SPECIAL, lower_store
-from wengert.execute.replay import Entry, native_engine
+from wengert.execute import replay
+from wengert.execute.replay import native_engine
 
-#: A jitted program costs some 70 ms, most of it compiling: one of so many is jitted.
-NATIVE_EVERY = 7
+#: A jitted program costs some 100 ms, most of it compiling: one of so many is jitted.
+NATIVE_EVERY = 10
 PARTS = 2
 
 
@@ -90,13 +92,13 @@ def lower_sine_as_cosine(patch: pytest.MonkeyPatch) -> None:
 
 def keep_old_captures(patch: pytest.MonkeyPatch) -> None:
     """Read the contents that a captured array had when it was compiled."""
-    signature = Entry.signature
+    bind = replay.bind
 
-    def stale(self: Any, path: Any) -> Any:
-        path.captured = [(np.copy(array), index) for array, index in path.captured]
-        return signature(self, path)
+    def stale(kernels: Any, signature: Any, *rest: Any) -> Any:
+        copies = tuple(np.copy(array) for array in signature.captures)
+        return bind(kernels, replace(signature, captures=copies), *rest)
 
-    patch.setattr(Entry, "signature", stale)
+    patch.setattr(replay, "bind", stale)
 
 
 FAULTS = [

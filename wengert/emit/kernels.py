@@ -27,9 +27,9 @@ from wengert.emit.lowering import (
     type_name,
 )
 from wengert.emit.program import Argument, Program, Result
-from wengert.emit.special import SPECIAL
+from wengert.emit.special import SEVERAL, SPECIAL
 from wengert.ops.chain import CHAIN_PRODUCT
-from wengert.ops.index import GETITEM, INDEX_ADD, STORE, decode
+from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE, decode
 
 #: What makes no scalar node of an element that it only hands on.
 MOVERS = frozenset({GETITEM, INDEX_ADD, STORE})
@@ -203,15 +203,22 @@ def lower_node(
     like = tape.types[index]
     if operation is INPUT:
         raise NotLoweredError("an input that is not an argument")
+    settings = tape.settings[index]
+    if isinstance(like, tuple) and operation.name in SEVERAL:
+        parts = [as_array(elements[k]) for k in tape.operands[index]]
+        for each in like:
+            type_name(each)
+        return SEVERAL[operation.name](lowering, parts, settings, like)
     name = type_name(like)
     if like.shape:
         count_unrolled(lowering, like, operation in MOVERS)
     if operation is CONSTANT:
-        return lower_constant(lowering, tape.settings[index]["value"], like, name)
+        return lower_constant(lowering, settings["value"], like, name)
     parts = [elements[k] for k in tape.operands[index]]
     if operation is IDENTITY:
         return parts[0]
-    settings = tape.settings[index]
+    if operation is ITEM:
+        return parts[0][settings["result"]]
     if operation is GETITEM and len(parts) == 1:
         return as_array(parts[0])[decode(settings["key"], ())]
     parts = [as_array(part) for part in parts]

@@ -232,11 +232,14 @@ def count_unrolled(lowering: Lowering, like: Type, is_moved: bool = False) -> No
     Elements that are only moved cost their place in a table, a sixteenth of a node.
     """
     if like.shape:
-        lowering.unrolled += like.size // 16 if is_moved else like.size
-        if lowering.unrolled > MOST_UNROLLED:
-            raise NotLoweredError(
-                f"arrays of more than {MOST_UNROLLED} elements in all"
-            )
+        count_scalars(lowering, like.size // 16 if is_moved else like.size)
+
+
+def count_scalars(lowering: Lowering, count: int) -> None:
+    """Count scalar nodes that an array takes; refuse when they are too many."""
+    lowering.unrolled += count
+    if lowering.unrolled > MOST_UNROLLED:
+        raise NotLoweredError(f"arrays of more than {MOST_UNROLLED} elements in all")
 
 
 @functools.cache
@@ -279,8 +282,6 @@ def lower_by_numpy(
 ) -> Elements:
     """Return the elements of an operation evaluated by NumPy on symbols."""
     if settings.get("dtype") is not None:
-        if operation.name == "astype":
-            return lower_native(lowering, "x", parts, like, name)
         settings = {**settings, "dtype": None}
     # NumPy adds and multiplies in the result's type: a sum of truth values counts them.
     operands = [symbols(lowering, converted(lowering, part, name)) for part in parts]
@@ -316,3 +317,11 @@ def symbols(lowering: Lowering, part: Elements) -> Any:
     flat = made.reshape(-1) if part.shape else made.reshape(1)
     flat[:] = [Symbol(lowering, node) for node in part.ravel().tolist()]
     return flat.reshape(part.shape)
+
+
+def truth(lowering: Lowering, node: int) -> int:
+    """Return whether a node is not zero."""
+    type_ = lowering.types[node]
+    if type_ == "bool":
+        return node
+    return lowering.emit("x != y", (node, lowering.constant(0, type_)), "bool")

@@ -1,4 +1,4 @@
-"""Operations with a lowering of their own: writes, selections, reductions, places."""
+"""Operations with a lowering of their own: selections, reductions, scans, places."""
 
 from __future__ import annotations
 
@@ -8,109 +8,30 @@ from typing import Any
 import numpy as np
 
 from wengert.core.types import Type
-from wengert.emit.lowering import Elements, Lowering, NotLoweredError, lower_native
-from wengert.ops.index import GETITEM, INDEX_ADD, STORE, Placeholder, decode, follow
-
-#: Elements among which a recorded index may choose by comparison.
-MOST_CHOICES = 64
-
-Special = Callable[[Lowering, list[Elements], dict[str, Any], Type, str], Elements]
-
-
-def lower_getitem(
-    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
-) -> Elements:
-    """Return the elements that a key takes; a recorded index chooses by comparison."""
-    base, *indices = parts
-    key = settings["key"]
-    if not indices:
-        return np.asarray(base[decode(key, ())])
-    constants = [constant_indices(lowering, index) for index in indices]
-    if all(constant is not None for constant in constants):
-        return np.asarray(base[decode(key, tuple(constants))])
-    if base.ndim != 1 or key != (Placeholder(0),) or base.size > MOST_CHOICES:
-        raise NotLoweredError("an index that is known at replay only")
-    chosen = [choose(lowering, base, int(i), name) for i in indices[0].ravel()]
-    return np.array(chosen, dtype=np.int64).reshape(like.shape)
-
-
-def constant_indices(lowering: Lowering, index: Elements) -> Any:
-    """Return index elements as numbers where all are constants."""
-    numbers = [lowering.number(node) for node in index.ravel().tolist()]
-    if any(number is None for number in numbers):
-        return None
-    kind = lowering.types[int(index.ravel()[0])] if index.size else "int64"
-    dtype = np.dtype(bool) if kind == "bool" else np.dtype(np.int64)
-    return np.array(numbers, dtype=dtype).reshape(index.shape)
-
-
-def choose(lowering: Lowering, base: Elements, index: int, name: str) -> int:
-    """Return ``base[index]`` by comparison, guarded against leaving the bounds."""
-    type_ = lowering.types[index]
-    if type_ == "bool":
-        raise NotLoweredError("a mask that is known at replay only")
-    low = lowering.emit("x >= y", (index, lowering.constant(-base.size, type_)), "bool")
-    high = lowering.emit("x < y", (index, lowering.constant(base.size, type_)), "bool")
-    lowering.guard(lowering.emit("x and y", (low, high), "bool"), 1)
-    result = int(base[0])
-    for k in range(1, base.size):
-        for place in (k, k - base.size):
-            same = lowering.emit(
-                "x == y", (index, lowering.constant(place, type_)), "bool"
-            )
-            result = lowering.emit(
-                "select(x, y, z)", (same, int(base[k]), result), name
-            )
-    return result
-
-
-def lower_store(
-    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
-) -> Elements:
-    """Return the elements after a write."""
-    base, value, *indices = parts
-    places = write_places(lowering, like, indices, settings)
-    new = base.copy().reshape(-1) if base.shape else base.copy().reshape(1)
-    flat = places.ravel().tolist()
-    spread = np.broadcast_to(value, places.shape).ravel().tolist()
-    for place, node in zip(flat, spread, strict=True):
-        if lowering.types[node] != name:
-            node = lowering.emit("x", (node,), name)
-        new[place] = node
-    return new.reshape(like.shape)
-
-
-def lower_index_add(
-    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
-) -> Elements:
-    """Return the elements after an addition to some of them.
-
-    Only gradients are added up so: a term zero that was never written is dropped.
-    """
-    base, value, *indices = parts
-    places = write_places(lowering, like, indices, settings)
-    new = base.copy().reshape(-1) if base.shape else base.copy().reshape(1)
-    flat = places.ravel().tolist()
-    spread = np.broadcast_to(value, places.shape).ravel().tolist()
-    for place, node in zip(flat, spread, strict=True):
-        if lowering.number(int(new[place])) == 0 and lowering.types[node] == name:
-            new[place] = node
-        else:
-            new[place] = lowering.emit("x + y", (int(new[place]), node), name)
-    return new.reshape(like.shape)
-
-
-def write_places(
-    lowering: Lowering, like: Type, indices: list[Elements], settings: Any
-) -> Elements:
-    """Return the flat positions that a write replaces."""
-    constants = tuple(constant_indices(lowering, index) for index in indices)
-    if any(constant is None for constant in constants):
-        raise NotLoweredError("an index that is known at replay only")
-    positions = np.arange(like.size).reshape(like.shape)
-    return np.asarray(
-        follow(positions, settings["chain"])[decode(settings["key"], constants)]
-    )
+from wengert.emit.lowering import (
+    Elements,
+    Lowering,
+    NotLoweredError,
+    converted,
+    count_scalars,
+    lower_native,
+    truth,
+)
+from wengert.emit.places import (
+    Special,
+    lower_choose,
+    lower_digitize,
+    lower_getitem,
+    lower_index_add,
+    lower_interval,
+    lower_nonzero,
+    lower_order,
+    lower_searchsorted,
+    lower_store,
+    select,
+)
+from wengert.ops.index import GETITEM, INDEX_ADD, STORE
+from wengert.ops.special import NODES, QUADRATURE_LIMIT, WEIGHTS
 
 
 def lower_where(
@@ -121,14 +42,6 @@ def lower_where(
     flat = [truth(lowering, node) for node in condition.ravel().tolist()]
     parts = [np.array(flat, dtype=np.int64).reshape(condition.shape), *parts[1:]]
     return lower_native(lowering, "select(x, y, z)", parts, like, name)
-
-
-def truth(lowering: Lowering, node: int) -> int:
-    """Return whether a node is not zero."""
-    type_ = lowering.types[node]
-    if type_ == "bool":
-        return node
-    return lowering.emit("x != y", (node, lowering.constant(0, type_)), "bool")
 
 
 def reduced_rows(x: Elements, settings: Any) -> list[list[int]]:
@@ -214,36 +127,196 @@ def fold(native: str) -> Special:
     return lower_fold
 
 
-def on_truths(native: str) -> Special:
-    """Return the lowering of an operation on bits, for truth values."""
+def lower_from(native: str) -> Special:
+    """Return the lowering of a reduction of a mask's elements, from a value on."""
 
-    def lower_on_truths(
+    def lower_fold(
         lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
     ) -> Elements:
-        if name != "bool":
-            raise NotLoweredError("an operation on the bits of numbers")
-        return lower_native(lowering, native, parts, like, name)
+        x, mask, initial = parts
+        if mask.ndim > x.ndim:
+            raise NotLoweredError("a mask with more axes than what it masks")
+        rows = reduced_rows(converted(lowering, x, name), settings)
+        masks = reduced_rows(np.broadcast_to(mask, x.shape), settings)
+        (first,) = converted(lowering, initial, name).ravel().tolist()
+        nodes = []
+        for row, flags in zip(rows, masks, strict=True):
+            total = first
+            for node, flag in zip(row, flags, strict=True):
+                more = lowering.emit(native, (total, node), name)
+                total = select(lowering, truth(lowering, flag), more, total, name)
+            nodes.append(total)
+        return np.array(nodes, dtype=np.int64).reshape(like.shape)
 
-    return lower_on_truths
+    return lower_fold
+
+
+# Scans
+
+
+def scanned(
+    x: Elements, axis: int, step: Callable[[int | None, int, int], int]
+) -> Elements:
+    """Return the results of a step from each element to the next along an axis.
+
+    ``step(before, row, k)`` gets the node before, None at first.
+    """
+    moved = np.moveaxis(x, axis, -1)
+    rows = moved.reshape(-1, moved.shape[-1])
+    found = np.empty_like(rows)
+    for number in range(rows.shape[0]):
+        before = None
+        for k in range(rows.shape[1]):
+            found[number, k] = before = step(before, number, k)
+    return np.moveaxis(found.reshape(moved.shape), -1, axis)
+
+
+def accumulate(native: str) -> Special:
+    """Return the lowering of a cumulative operation."""
+
+    def lower_scan(
+        lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+    ) -> Elements:
+        x, axis = converted(lowering, parts[0], name), settings["axis"]
+        rows = np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis])
+
+        def step(before: int | None, row: int, k: int) -> int:
+            node = int(rows[row, k])
+            return (
+                node if before is None else lowering.emit(native, (before, node), name)
+            )
+
+        return scanned(x, axis, step)
+
+    return lower_scan
+
+
+def lower_recurrence(
+    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+) -> Elements:
+    """Return ``h[k] = a[k] * h[k-1] + b[k]`` along an axis, from 0 on."""
+    a, b = (converted(lowering, part, name) for part in parts)
+    axis, zero = settings["axis"], lowering.constant(0, name)
+    factors = np.moveaxis(a, axis, -1).reshape(-1, a.shape[axis])
+    terms = np.moveaxis(b, axis, -1).reshape(-1, b.shape[axis])
+
+    def step(before: int | None, row: int, k: int) -> int:
+        factor, term = int(factors[row, k]), int(terms[row, k])
+        if before is None and lowering.number(factor) == 0:
+            return term
+        last = zero if before is None else before
+        return lowering.emit("x * y + z", (factor, last, term), name)
+
+    return scanned(a, axis, step)
+
+
+# Numbers
+
+
+def lower_round(
+    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+) -> Elements:
+    """Return ``np.round``, scaled as NumPy scales."""
+    decimals = settings["decimals"]
+    if not name.startswith("float"):
+        if decimals < 0:
+            raise NotLoweredError("whole numbers rounded to tens")
+        return parts[0]
+    if decimals == 0:
+        return lower_native(lowering, "rint(x)", parts, like, name)
+    scale = np.array(lowering.constant(10.0 ** abs(decimals), name), dtype=np.int64)
+    native = "rint(x * y) / y" if decimals > 0 else "rint(x / y) * y"
+    return lower_native(lowering, native, [parts[0], scale], like, name)
+
+
+def lower_isclose(
+    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+) -> Elements:
+    """Return ``np.isclose``."""
+    native = "(fabs(x - y) <= w + z * fabs(y) and isfinite(y)) or x == y"
+    if settings["equal_nan"]:
+        native += " or (isnan(x) and isnan(y))"
+    parts = [converted(lowering, part, "float64") for part in parts]
+    return lower_native(lowering, native, parts, like, name)
+
+
+def lower_modf(
+    lowering: Lowering, parts: list[Elements], settings: Any, likes: tuple[Type, ...]
+) -> list[Elements]:
+    """Return the fractional and the whole parts."""
+    rest = "select(isinf(x), copysign(0, x), copysign(x - trunc(x), x))"
+    return [
+        lower_native(lowering, native, parts, like, str(like.dtype))
+        for native, like in zip((rest, "trunc(x)"), likes, strict=True)
+    ]
+
+
+def lower_sinc(
+    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+) -> Elements:
+    """Return a derivative of ``np.sinc``, computed as in `ops.special`."""
+    order = settings["order"]
+    if order == 0:
+        native = "select(x == 0, 1, sin(x * pi) / (x * pi))"
+        return lower_native(lowering, native, parts, like, name)
+    count_scalars(lowering, like.size * 4 * NODES.size)
+
+    def number(value: float) -> int:
+        return lowering.constant(value, name)
+
+    nodes = []
+    for node in converted(lowering, parts[0], name).ravel().tolist():
+        y = lowering.emit("x * pi", (node,), name)
+        limit = number(QUADRATURE_LIMIT)
+        near = lowering.emit("fabs(x) < y", (y, limit), "bool")
+        inside = number(0.0)
+        for place, weight in zip(NODES.tolist(), WEIGHTS.tolist(), strict=True):
+            turn = (y, number(place), number(order * np.pi / 2))
+            wave = lowering.emit("cos(x * y + z)", turn, name)
+            term = (wave, number(weight * place**order), inside)
+            inside = lowering.emit("x * y + z", term, name)
+        outside = lowering.emit("sin(x) / x", (y,), name)
+        for n in range(1, order + 1):
+            last = (y, outside, number(n), number(n * np.pi / 2))
+            outside = lowering.emit("(sin(x + w) - z * y) / x", last, name)
+        value = select(lowering, near, inside, outside, name)
+        nodes.append(lowering.emit("x * y", (value, number(np.pi**order)), name))
+    return np.array(nodes, dtype=np.int64).reshape(like.shape)
 
 
 SPECIAL: dict[str, Special] = {
-    "bitwise_and": on_truths("x and y"),
-    "bitwise_or": on_truths("x or y"),
-    "bitwise_xor": on_truths("x ^ y"),
-    "invert": on_truths("not x"),
+    "sinc": lower_sinc,
     GETITEM.name: lower_getitem,
     STORE.name: lower_store,
     INDEX_ADD.name: lower_index_add,
     "where": lower_where,
+    "choose": lower_choose,
     "max": fold("maximum(x, y)"),
     "min": fold("minimum(x, y)"),
     "prod": fold("x * y"),
     "nanmax": fold("fmax(x, y)"),
     "nanmin": fold("fmin(x, y)"),
+    "sum_where": lower_from("x + y"),
+    "prod_where": lower_from("x * y"),
     "any": lower_truth("x or y"),
     "all": lower_truth("x and y"),
     "count_nonzero": lower_count,
     "argmax": lower_extreme_place("x > y or (isnan(x) and not isnan(y))"),
     "argmin": lower_extreme_place("x < y or (isnan(x) and not isnan(y))"),
+    "cumprod": accumulate("x * y"),
+    "maximum_accumulate": accumulate("maximum(x, y)"),
+    "minimum_accumulate": accumulate("minimum(x, y)"),
+    "fmax_accumulate": accumulate("fmax(x, y)"),
+    "fmin_accumulate": accumulate("fmin(x, y)"),
+    "recurrence": lower_recurrence,
+    "sort": lower_order(0),
+    "argsort": lower_order(1),
+    "searchsorted": lower_searchsorted,
+    "digitize": lower_digitize,
+    "interval": lower_interval,
+    "round": lower_round,
+    "isclose": lower_isclose,
 }
+
+#: Operations with several results: the elements of each.
+SEVERAL: dict[str, Any] = {"nonzero": lower_nonzero, "modf": lower_modf}

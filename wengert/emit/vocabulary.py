@@ -2,8 +2,9 @@
 
 An operation states its native form once, as a Python expression of its operands
 `x`, `y`, `z`, `w` (in order).  Known are numbers, ``pi inf nan``, ``+ - * / // % **``,
-comparisons, ``and or not ^``, and the functions of `FUNCTIONS`.  The meaning is
-NumPy's, edge by edge.  One expression serves every type and any number of lanes.
+comparisons, ``and or not``, ``& | ^ ~ << >>`` and the functions of `FUNCTIONS`.  The
+meaning is NumPy's, edge by edge.  One expression serves every type and any number of
+lanes.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ _DEFINED = {
     ),
 }
 _CONSTANTS = {"pi": math.pi, "inf": math.inf, "nan": math.nan, "e": math.e}
+_BITS = {ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor"}
 _FLOAT_COMPARE = {
     ast.Lt: "olt",
     ast.LtE: "ole",
@@ -93,7 +95,7 @@ _INTEGER_COMPARE = {
 }
 #: Every function name an expression may call.
 FUNCTIONS = frozenset(
-    {"select", *_INTRINSICS, *_LIBRARY, *(n for n in _DEFINED if n[0] != "_")}
+    {"select", "ldexp", *_INTRINSICS, *_LIBRARY, *(n for n in _DEFINED if n[0] != "_")}
 )
 
 
@@ -348,6 +350,11 @@ class _Emitter:
                 return self.wanted(operand, wanted)
             case ast.Not(), operand:
                 return self.cast(self.negated(operand), "bool", wanted)
+            case ast.Invert(), operand:
+                self.refuse_bits(wanted)
+                name = self.wanted(operand, wanted)
+                ones = literal(1 if wanted == "bool" else -1, wanted, self.lanes)
+                return self.line(f"xor {self.ir(wanted)} {name}, {ones}")
         raise VocabularyError(f"not in the native vocabulary: {ast.unparse(tree)}")
 
     def negated(self, tree: ast.expr) -> str:
@@ -366,8 +373,11 @@ class _Emitter:
     def binary(self, tree: ast.BinOp, wanted: str) -> str:
         """Arithmetic of two operands in the wanted type."""
         x, y = self.wanted(tree.left, wanted), self.wanted(tree.right, wanted)
-        if isinstance(tree.op, ast.BitXor):
-            return self.line(f"xor {self.ir(wanted)} {x}, {y}")
+        if type(tree.op) in _BITS:
+            self.refuse_bits(wanted)
+            return self.line(f"{_BITS[type(tree.op)]} {self.ir(wanted)} {x}, {y}")
+        if isinstance(tree.op, ast.LShift | ast.RShift):
+            return self.shift(tree.op, x, y, wanted)
         if wanted == "bool":
             return self.boolean_arithmetic(tree.op, x, y)
         if wanted.startswith("int"):
@@ -386,6 +396,26 @@ class _Emitter:
             case ast.FloorDiv():
                 return self.defined("floor_divide", [x, y], wanted)[0]
         raise VocabularyError(f"not in the native vocabulary: {ast.unparse(tree)}")
+
+    def refuse_bits(self, type_name: str) -> None:
+        """Refuse operations on the bits of floats."""
+        if type_name.startswith("float"):
+            raise VocabularyError("floats have no operations on bits")
+
+    def shift(self, op: ast.operator, x: str, y: str, t: str) -> str:
+        """NumPy's shifts: past the last bit 0, or -1 where a negative moves right."""
+        if not t.startswith("int"):
+            raise VocabularyError("only whole numbers are shifted")
+        ir, bits = self.ir(t), SIZES[t] * 8
+        end = literal(bits, t, self.lanes)
+        fits = self.line(f"icmp ult {ir} {y}, {end}")
+        last = literal(bits - 1, t, self.lanes)
+        safe = self.line(f"select {self.ir('bool')} {fits}, {ir} {y}, {ir} {last}")
+        if isinstance(op, ast.RShift):
+            return self.line(f"ashr {ir} {x}, {safe}")
+        moved = self.line(f"shl {ir} {x}, {safe}")
+        line = f"{self.ir('bool')} {fits}, {ir} {moved}, {ir} {self.zero(t)}"
+        return self.line(f"select {line}")
 
     def boolean_arithmetic(self, op: ast.operator, x: str, y: str) -> str:
         """NumPy's + and * of truth values: or, and."""
@@ -496,6 +526,8 @@ class _Emitter:
             if name in ("isnan", "isinf", "isfinite") and not t.startswith("float"):
                 return literal(name == "isfinite", "bool", self.lanes), "bool"
         names = [self.wanted(a, t) for a in arguments]
+        if name == "ldexp":
+            return self.scaled(names, t), t
         if name in _DEFINED:
             return self.defined(name, names, t)
         if t.startswith("int") or t == "bool":
@@ -506,6 +538,22 @@ class _Emitter:
         suffix = f"{f'v{self.lanes}' * (self.lanes > 1)}f{SIZES[t] * 8}"
         symbol = f"llvm.{_INTRINSICS[name]}.{suffix}"
         return self.call(symbol, ir, [(ir, n) for n in names]), t
+
+    def scaled(self, names: list[str], t: str) -> str:
+        """A number times a power of two, rounded once."""
+        if not t.startswith("float"):
+            raise VocabularyError(f"ldexp has no native form on {t}")
+        x, exponent = names
+        # Beyond, every number has become 0 or infinite; NumPy's exponents are ints.
+        ends = [literal(k, t, self.lanes) for k in (-5000.0, 5000.0)]
+        exponent = self.defined("maximum", [exponent, ends[0]], t)[0]
+        exponent = self.defined("minimum", [exponent, ends[1]], t)[0]
+        whole = self.line(f"fptosi {self.ir(t)} {exponent} to {self.ir('int32')}")
+        vector = f"v{self.lanes}" * (self.lanes > 1)
+        symbol = f"llvm.ldexp.{vector}f{SIZES[t] * 8}.{vector}i32"
+        return self.call(
+            symbol, self.ir(t), [(self.ir(t), x), (self.ir("int32"), whole)]
+        )
 
     def defined(self, name: str, names: list[str], t: str) -> tuple[str, str]:
         """A function written in the vocabulary, opened up in place."""

@@ -35,17 +35,16 @@ for _ufunc, _native in (
 ):
     constant_of(_ufunc.__name__, _ufunc, native=_native, domain=SINGLE)
 
-for _ufunc in (
-    np.bitwise_and,
-    np.bitwise_or,
-    np.bitwise_xor,
-    np.invert,
-    np.left_shift,
-    np.right_shift,
-    np.gcd,
-    np.lcm,
-    np.bitwise_count,
+for _ufunc, _native in (
+    (np.bitwise_and, "x & y"),
+    (np.bitwise_or, "x | y"),
+    (np.bitwise_xor, "x ^ y"),
+    (np.invert, "~x"),
+    (np.left_shift, "x << y"),
+    (np.right_shift, "x >> y"),
 ):
+    constant_of(_ufunc.__name__, _ufunc, native=_native)
+for _ufunc in (np.gcd, np.lcm, np.bitwise_count):
     constant_of(_ufunc.__name__, _ufunc)
 
 # Whole arrays

@@ -294,6 +294,7 @@ elementwise(
     "ldexp",
     np.ldexp,
     (lambda z, x, k: np.ldexp(z.dtype.type(1), k), lambda z, x, k: 0.0),
+    native="ldexp(x, y)",
 )
 
 
@@ -341,8 +342,15 @@ elementwise(
     ),
     native="select(x != x, x, select(x == 0, y, select(x < 0, 0, 1)))",
 )
-constant_of("spacing", np.spacing, domain=((-3.0, 3.0),))
-elementwise("nextafter", np.nextafter, (1, lambda z, x, y: 0.0))
+constant_of(
+    "spacing",
+    np.spacing,
+    native="nextafter(x, select(x < 0, -inf, inf)) - x",
+    domain=((-3.0, 3.0),),
+)
+elementwise(
+    "nextafter", np.nextafter, (1, lambda z, x, y: 0.0), native="nextafter(x, y)"
+)
 
 # Complex numbers.  A gradient is du/dx - i du/dy, so it pairs with dz by Re(g dz).
 

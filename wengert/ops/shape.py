@@ -293,9 +293,9 @@ def evaluate_astype(x: Any, *, dtype: Any) -> Any:
     return result if isinstance(x, np.ndarray) else result[()]
 
 
-ASTYPE = linear("astype", evaluate_astype, lambda g, x, dtype: g)
+ASTYPE = linear("astype", evaluate_astype, lambda g, x, dtype: g, native="x")
 #: No derivative passes through whole numbers.
-ASTYPE_EXACT = constant_of("astype_exact", evaluate_astype, numpy=())
+ASTYPE_EXACT = constant_of("astype_exact", evaluate_astype, native="x", numpy=())
 
 
 @answers(np.astype)
