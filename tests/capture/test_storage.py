@@ -414,9 +414,9 @@ def test_recorded_integers_and_masks_index_plain_arrays() -> None:
         return chosen + np.sum(table[np.argsort(x)][0])
 
     x = np.array([1.0, -2.0, 3.0])
-    tape = wg.record(fun, x)
+    tape = wengert.record(fun, x)
 
-    np.testing.assert_array_equal(wg.grad(fun)(x), [40.0, 0.0, 40.0])
+    np.testing.assert_array_equal(wengert.grad(fun)(x), [40.0, 0.0, 40.0])
     assert tape(x * 2) == fun(x * 2)
-    with pytest.raises(wg.GuardError):
+    with pytest.raises(wengert.GuardError):
         tape(-x)
