@@ -16,6 +16,7 @@ import io
 import json
 import linecache
 import re
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,39 @@ def outcomes(page: Path) -> list[tuple[Block, str, Block | None]]:
     return results
 
 
+# The command line
+
+
+def commands(page: Path) -> list[tuple[list[str], list[str]]]:
+    """Run the commands of a page: what each shows, and what it prints.
+
+    Blank lines do not count; a last line ``...`` stands for the rest.
+    """
+    results = []
+    for block in blocks(page.read_text()):
+        if block.language == "console":
+            for part in re.split(r"^\$ ", block.text, flags=re.M)[1:]:
+                line, *shown = part.splitlines()
+                printed = command(line)
+                if shown[-1:] == ["..."]:
+                    printed = [*printed[: len(shown) - 1], "..."]
+                results.append(([line, *shown], [line, *printed]))
+    return results
+
+
+def command(line: str) -> list[str]:
+    """Return what a ``wengert`` command prints, without blank lines."""
+    from click.testing import CliRunner
+
+    from wengert.cli import main as wengert_command
+
+    name, *words = shlex.split(line)
+    assert name == "wengert"
+    with contextlib.chdir(ROOT):
+        printed = CliRunner().invoke(wengert_command, words).output
+    return [line.rstrip() for line in printed.splitlines() if line.strip()]
+
+
 def tidy(text: str) -> str:
     """Return text without trailing blanks."""
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
@@ -157,6 +191,8 @@ def update_page(page: Path) -> None:
     for _, printed, shown in reversed(outcomes(page)):
         if shown is not None:
             text = text[: shown.start] + tidy(printed) + "\n" + text[shown.end :]
+    for old, new in commands(page):
+        text = text.replace("\n".join(["$ " + old[0], *old[1:]]), "$ " + "\n".join(new))
     page.write_text(text)
 
 

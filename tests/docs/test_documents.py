@@ -17,6 +17,7 @@ from tests.docs.blocks import (
     ROOT,
     blocks,
     cell_outcomes,
+    commands,
     notebooks,
     outcomes,
     pages,
@@ -51,6 +52,21 @@ def test_a_notebook_shows_what_its_cells_give(notebook: Path) -> None:
     for cell, printed in cell_outcomes(notebook):
         assert not ERROR.search(printed), printed
         assert tidy(printed) == tidy(shown_in(cell))
+
+
+def without_numbers(lines: list[str]) -> list[str]:
+    """Return lines with one mark for every number, and without their layout."""
+    marked = [re.sub(r"[\d.]+(e[+-]\d+)?", "#", line) for line in lines]
+    return [re.sub(r"[ ─]+", " ", line).strip() for line in marked]
+
+
+def test_commands_of_the_readme_print_what_it_shows() -> None:
+    """Up to the numbers, which depend on the machine and on how much there is."""
+    results = commands(README)
+
+    assert len(results) == 3
+    for shown, printed in results:
+        assert without_numbers(shown) == without_numbers(printed)
 
 
 def test_blocks_are_python_text_shell_or_another_librarys() -> None:
