@@ -21,6 +21,10 @@ from typing import Any
 
 import numpy as np
 
+# While recording, NumPy's attributes are slow to reach (`capture.answers`): what every
+# node asks for is imported by name.
+from numpy import float64, ndarray
+
 from wengert.capture import keys
 from wengert.capture.captures import CAPTURES, is_set_aside, stand_in
 from wengert.capture.guards import STRICT, refused
@@ -40,6 +44,7 @@ from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.index import GETITEM, STORE, Slice, follow
 
 PASSIVE = -1
+PLAIN_BOUNDS = frozenset({int, type(None)})
 NUMBERS = (bool, int, float, complex, np.generic)
 Settings = dict[str, Any]
 
@@ -138,7 +143,7 @@ class RecordedValue(Recorded):
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape."""
-        return self._value.shape if isinstance(self._value, np.ndarray) else ()
+        return self._value.shape if isinstance(self._value, ndarray) else ()
 
     @property
     def ndim(self) -> int:
@@ -148,7 +153,7 @@ class RecordedValue(Recorded):
     @property
     def size(self) -> int:
         """Its number of elements."""
-        return self._value.size if isinstance(self._value, np.ndarray) else 1
+        return self._value.size if isinstance(self._value, ndarray) else 1
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -375,10 +380,13 @@ class RecordedArray(RecordedValue):
         return index
 
     def _view(self, value: Any, index: int, operation: Operation, s: Settings) -> Any:
+        return self._view_by(value, index, (operation.name, tuple(s.items())))
+
+    def _view_by(self, value: Any, index: int, step: tuple[Any, ...]) -> Any:
         view = RecordedArray(self._tape, index, value)
-        view._storage = self._storage or self._own_storage()
-        view._chain = (*self._chain, (operation.name, tuple(s.items())))
-        view._version = view._storage.version
+        view._storage = storage = self._storage or self._own_storage()
+        view._chain = (*self._chain, step)
+        view._version = storage.version
         return view
 
     @property
@@ -438,9 +446,13 @@ class RecordedArray(RecordedValue):
             if self._storage is None or not self._chain:
                 return self._element(key)
         elif kind is slice:
-            parts = (key.start, key.stop, key.step)
-            if all(part is None or part.__class__ is int for part in parts):
-                return record_slice(self, key, parts)
+            start, stop, step = key.start, key.stop, key.step
+            if (
+                start.__class__ in PLAIN_BOUNDS
+                and stop.__class__ in PLAIN_BOUNDS
+                and step.__class__ in PLAIN_BOUNDS
+            ):
+                return record_slice(self, key, (start, stop, step))
         return keys.read(self, key)
 
     def _element(self, key: int) -> Any:
@@ -521,7 +533,7 @@ def place(tape: Tape, operand: Any) -> int:
     """Return the node of an operand; plain numbers and arrays become constants."""
     if isinstance(operand, RecordedValue):
         return operand._place(tape)
-    if isinstance(operand, np.ndarray):
+    if isinstance(operand, ndarray):
         return tape.array(operand)
     if isinstance(operand, NUMBERS):
         return tape.number(operand)
@@ -532,11 +544,11 @@ def place(tape: Tape, operand: Any) -> int:
 
 def wrap(tape: Tape, index: int, value: Any) -> Any:
     """Return the recorded value of a node."""
-    if value.__class__ is np.float64:
+    if value.__class__ is float64:
         return RecordedScalar(tape, index, value)
-    if value.__class__ is np.ndarray:
+    if value.__class__ is ndarray:
         return RecordedArray(tape, index, value)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, ndarray):
         return RecordedArray(tape, index, np.asarray(value))
     return RecordedScalar(tape, index, value)
 
@@ -548,7 +560,7 @@ def handle(tape: Tape, index: int) -> Any:
 
 def wrap_passive(tape: Tape, value: Any) -> Any:
     """Return a passive recorded array; numbers stay plain."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, ndarray):
         return RecordedArray(tape, PASSIVE, value)
     if isinstance(value, tuple):
         parts = [wrap_passive(tape, part) for part in value]
@@ -604,10 +616,10 @@ def record_operation(
             save(operands[k], values[k], outputs, index)
     if not operation.view:
         for operand_value in values:
-            if value is operand_value and isinstance(value, np.ndarray):
+            if value is operand_value and isinstance(value, ndarray):
                 value = value.copy()
     line = line_of(tape) if tape.keeps_lines else None
-    is_array = value.__class__ is np.ndarray
+    is_array = value.__class__ is ndarray
     kept = value if operation.reads_result or not is_array else None
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
     if is_array:
@@ -636,23 +648,24 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     tape.operations.append(operation)
     tape.operands.append((source,))
     tape.settings.append(settings)
-    tape.types.append(type_of(value))
     tape.lines.append(line_of(tape) if tape.keeps_lines else None)
+    if value.__class__ is ndarray:
+        tape.types.append(array_type(value.shape, value.dtype))
+        outputs.append(value if operation.reads_result else None)
+        if operation.view and shares_memory(value, x):
+            return operand._view(value, index, operation, settings)
+        return RecordedArray(tape, index, value)
+    tape.types.append(type_of(value))
+    outputs.append(value)
     if isinstance(value, tuple):
-        outputs.append(value)
         return tuple(project(tape, index, value))
-    if value.__class__ is not np.ndarray:
-        outputs.append(value)
-        return wrap(tape, index, value)
-    outputs.append(value if operation.reads_result else None)
-    if operation.view and shares_memory(value, x):
-        return operand._view(value, index, operation, settings)
-    return RecordedArray(tape, index, value)
+    return wrap(tape, index, value)
 
 
 def record_slice(operand: RecordedArray, key: slice, parts: tuple[Any, ...]) -> Any:
     """Record ``x[start:stop:step]`` with plain bounds: the slices of array code."""
-    settings = {"key": (tuple.__new__(Slice, parts),)}
+    encoded = (tuple.__new__(Slice, parts),)
+    settings = {"key": encoded}
     tape, source = operand._tape, operand._index
     if source == PASSIVE or tape.thread != get_ident() or is_stale(operand):
         return record_operation(GETITEM, (operand,), settings)
@@ -664,7 +677,8 @@ def record_slice(operand: RecordedArray, key: slice, parts: tuple[Any, ...]) -> 
     tape.types.append(array_type(value.shape, value.dtype))
     tape.lines.append(line_of(tape) if tape.keeps_lines else None)
     tape.play.outputs.append(None)
-    return operand._view(value, index, GETITEM, settings)
+    step = ("getitem", (("key", encoded),))
+    return operand._view_by(value, index, step)
 
 
 def is_elsewhere(operand: Any, tape: Tape) -> bool:
@@ -717,7 +731,7 @@ def save(operand: Any, value: Any, outputs: list[Any], index: int) -> None:
 
 def shares_memory(value: Any, source: Any) -> bool:
     """Whether NumPy returned a view."""
-    if value.__class__ is not np.ndarray or source.__class__ is not np.ndarray:
+    if value.__class__ is not ndarray or source.__class__ is not ndarray:
         return False
     return value is source or (
         value.base is not None and (value.base is source or value.base is source.base)
@@ -726,14 +740,14 @@ def shares_memory(value: Any, source: Any) -> bool:
 
 def is_object_array(value: Any) -> bool:
     """Whether a value is an array of Python objects (explicit ``dtype=object``)."""
-    return value.__class__ is np.ndarray and value.dtype == object
+    return value.__class__ is ndarray and value.dtype == object
 
 
 def gather(value: Any) -> Any:
     """Return a list or object array of recorded numbers as one recorded array."""
     from wengert.capture.answers import gather_list
 
-    if isinstance(value, np.ndarray):
+    if isinstance(value, ndarray):
         return np.reshape(gather_list(value.ravel().tolist()), value.shape)
     return gather_list(value)
 
@@ -846,7 +860,7 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
         operations.append(operation)
         tape.operands.append(operands)
         tape.settings.append(NO_SETTINGS)
-        tape.types.append(FLOAT64 if value.__class__ is np.float64 else type_of(value))
+        tape.types.append(FLOAT64 if value.__class__ is float64 else type_of(value))
         tape.lines.append(line_of(tape) if tape.keeps_lines else None)
         tape.play.outputs.append(value)
         return RecordedScalar(tape, index, value)
@@ -908,11 +922,12 @@ def array_binary(name: str, reflected: bool) -> Any:
         tape.operations.append(operation)
         tape.operands.append(operands)
         tape.settings.append(NO_SETTINGS)
-        tape.types.append(type_of(value))
         tape.lines.append(line_of(tape) if tape.keeps_lines else None)
-        if value.__class__ is np.ndarray:
+        if value.__class__ is ndarray:
+            tape.types.append(array_type(value.shape, value.dtype))
             outputs.append(value if reads_result else None)
             return RecordedArray(tape, index, value)
+        tape.types.append(type_of(value))
         outputs.append(value)
         return RecordedScalar(tape, index, value)
 
@@ -920,15 +935,20 @@ def array_binary(name: str, reflected: bool) -> Any:
 
 
 #: NumPy's own operators do these powers of arrays by simpler ufuncs.
-SIMPLE_POWERS = {2: "square", 1: "positive", -1: "reciprocal", 0.5: "sqrt"}
+SIMPLE_POWERS = {
+    2: REGISTRY["square"],
+    1: REGISTRY["positive"],
+    -1: REGISTRY["reciprocal"],
+    0.5: REGISTRY["sqrt"],
+}
 
 
 def array_power(self: RecordedArray, exponent: Any) -> Any:
     """Record ``x**n`` as NumPy evaluates it."""
     if exponent.__class__ in (int, float) and self._value.dtype.kind in "fc":
-        name = SIMPLE_POWERS.get(exponent)
-        if name is not None:
-            return record_operation(REGISTRY[name], (self,), NO_SETTINGS)
+        operation = SIMPLE_POWERS.get(exponent)
+        if operation is not None:
+            return record_unary(operation, self, NO_SETTINGS)
     return general_binary(REGISTRY["power"], self, exponent, False)
 
 

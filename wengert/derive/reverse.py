@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy import dot, errstate, float64  # np.dot is slow after a recording
 
 from wengert.core.operation import Operation
 from wengert.core.tape import PYTHON_NUMBERS, CompNode, Tape, node_class
@@ -23,12 +24,15 @@ from wengert.derive.modes import (
     region,
     zeros_like_type,
 )
+from wengert.derive.straight import Structure, find_sweep
 from wengert.errors import DerivativeError, RuleError, explain
 from wengert.ops.chain import chain_product
 from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer
 
 
-def depends_on(tape: Tape, wanted: Sequence[int], start: int, stop: int) -> bytearray:
+def depends_on(
+    tape: Tape | Structure, wanted: Sequence[int], start: int, stop: int
+) -> bytearray:
     """Return for every node whether it depends on a wanted one, through derivatives."""
     active = bytearray(stop)
     for index in wanted:
@@ -293,6 +297,10 @@ def pull(
     Unconnected ones are zeros.  The plain sweep first multiplies as NumPy does; only
     where a NaN reached a wanted gradient it runs again with zeros absorbing.
     """
+    if not records and start == 0 and stop == len(tape) and len(seeds) == 1:
+        found = sweep_straight(tape, seeds[0], wanted)
+        if found is not None:
+            return found
     if active is None:
         active = depends_on(tape, wanted, start, stop)
     if records:
@@ -301,13 +309,29 @@ def pull(
             return collect(tape, start, stop, seeds, wanted, active, RecordedMode(tape))
         finally:
             tape.line_here = line
-    with np.errstate(all="ignore"):
+    with errstate(all="ignore"):
         mode = PlainMode(tape)
         found = collect(tape, start, stop, seeds, wanted, active, mode)
         if any(has_nan(g) for g in found):
             mode = PlainMode(tape, absorb=True)
             found = collect(tape, start, stop, seeds, wanted, active, mode)
     return found
+
+
+def sweep_straight(
+    tape: Tape, seed: tuple[int, Any], wanted: Sequence[int]
+) -> list[Any] | None:
+    """Do what `collect` does on plain numbers, by a sweep that is written out.
+
+    None where there is no such sweep, or a NaN reached a wanted gradient.
+    """
+    output, gradient = seed
+    sweep = find_sweep(tape, output, wanted)
+    if sweep is None:
+        return None
+    with errstate(all="ignore"):
+        found = sweep(tape.play.outputs, tape.types, tape.settings, gradient)
+    return None if any(map(has_nan, found)) else found
 
 
 #: Elements up to which a dot product is the quickest look at all of them (beyond,
@@ -317,12 +341,12 @@ FEW = 256
 
 def has_nan(g: Any) -> bool:
     """Whether a gradient has a NaN."""
-    if g.__class__ is np.float64:
+    if g.__class__ is float64:
         return bool(g != g)
     if not g.size:
         return False
     if g.dtype.kind == "f" and g.ndim == 1 and g.size <= FEW:
-        norm = np.dot(g, g)  # a sum of squares is NaN only where an element is
+        norm = dot(g, g)  # a sum of squares is NaN only where an element is
         return bool(norm != norm)
     parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
     return any(bool(np.isnan(np.minimum.reduce(part, axis=None))) for part in parts)
@@ -367,7 +391,7 @@ def backward(tape: Tape, gradient: Any = None) -> None:
     mode.product = product_by_hand
     for index, seed in zip(tape.output_indices, seeds_of(tape, gradient), strict=True):
         mode.add(gradients, index, seed)
-    with np.errstate(all="ignore"):
+    with errstate(all="ignore"):
         sweep(tape, 0, count, gradients, active, mode, keep=True)
     tape.play.gradients = [gradients.get(index) for index in range(count)]
 

@@ -195,7 +195,7 @@ def sum(
 ) -> Any:
     """Answer ``np.sum``."""
     if dtype is None and out is None and initial is UNSET and where is UNSET:
-        axis = axes_of(axis, np.ndim(a))
+        axis = None if axis is None else axes_of(axis, np.ndim(a))
         return apply(SUM, a, axis=axis, keepdims=flag(keepdims), dtype=None)
     dtype = dtype_of(dtype, out)
     how = {
