@@ -335,7 +335,7 @@ def vjp(
         given, given_structure = tree.flatten(gradient)
         tree.check_same(structure, given_structure, "the gradient")
         seeds = [
-            (index, fit(as_value(g), like))
+            (index, fitting(g, like, "a gradient"))
             for index, g, like in zip(outputs, given, types, strict=True)
             if index is not None
         ]
@@ -348,6 +348,21 @@ def vjp(
 
     value = finish(segment, result)
     return (value, vjp_fun, finish(segment, aux)) if has_aux else (value, vjp_fun)  # type: ignore[return-value]
+
+
+def fitting(g: Any, like: Any, what: str) -> Any:
+    """Return a gradient or tangent that a user gave; raise where it does not fit."""
+    g = as_value(g)
+    if np.shape(g) == like.shape and (g.dtype.kind != "c" or like.dtype.kind == "c"):
+        return fit(g, like)
+    raise ArgumentError(
+        explain(
+            f"{what} of type {type_of(plain(g))} was given for a value of type {like}",
+            f"{what} has the shape of the value that it belongs to, and is real where "
+            "that is real",
+            f"pass {what} of shape {like.shape}",
+        )
+    )
 
 
 def as_value(g: Any) -> Any:
@@ -385,7 +400,7 @@ def linearize(fun: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
         given, given_structure = tree.flatten(tangents)
         tree.check_same(tuple_structure(structures), given_structure, "the tangents")
         pushed = {
-            index: fit(as_value(t), tape.types[index])
+            index: fitting(t, tape.types[index], "a tangent")
             for index, t in zip(segment.inputs, given, strict=True)
         }
         records = segment.nested and tape.thread is not None
