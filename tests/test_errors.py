@@ -94,6 +94,21 @@ def test_a_function_in_c_asks_for_an_array(raised: Run) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_a_type_of_numpy_that_is_called(raised: Run, kind: str) -> None:
+    error = raised(f"""
+        wengert.grad(lambda x: np.{kind}(x) ** 2)(2.0)  # here
+        """)
+
+    says(
+        error,
+        f"np.{kind}(x) of a recorded number",
+        "NumPy's types make plain numbers",
+        f"x.astype(np.{kind})",
+    )
+    assert wengert.grad(lambda x: x.astype(kind) ** 2)(2.0) == 4.0
+
+
 @pytest.mark.parametrize(
     ("head", "use"),
     [
@@ -330,6 +345,24 @@ def test_an_integer_that_must_stay_one(raised: Run, use: str) -> None:
     says(
         error,
         "a recorded float64 is used as an index, a size or a range",
+        "become floats",
+        "leave that argument out of argnums",
+    )
+
+
+def test_a_plain_table_that_is_indexed_by_a_float(raised: Run) -> None:
+    error = raised("""
+        table = [np.arange(3.0)]
+
+        def f(n):
+            return n * table[0][n]  # here
+
+        wengert.grad(f)(1)
+        """)
+
+    says(
+        error,
+        "table[0][n] with a recorded number as index",
         "become floats",
         "leave that argument out of argnums",
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture.statement import WHOLE_NUMBERS
 from wengert.core.types import Recorded
 from wengert.errors import RecordingError, explain
 from wengert.ops.index import GETITEM, Placeholder, Slice
@@ -95,9 +96,6 @@ def not_whole(like: Any) -> RecordingError:
     return RecordingError(
         explain(
             f"a recorded {like.dtype} is used as an index, a size or a range",
-            "arguments that are differentiated become floats, and only whole numbers "
-            "count",
-            "leave that argument out of argnums (grad(f, argnums=1)), or int(x) to "
-            "round it down",
+            *WHOLE_NUMBERS,
         )
     )

@@ -19,6 +19,8 @@ from itertools import islice
 from types import FrameType, TracebackType
 from typing import Any
 
+import numpy as np
+
 from wengert.errors import Line, RecordingError, WengertError, explain, is_library
 
 MISSING = object()
@@ -155,10 +157,30 @@ def explain_store(statement: Statement, shown: str) -> tuple[str, str, str]:
     return what, why, instead
 
 
+#: Why a recorded float cannot be an index, and what to write instead.
+WHOLE_NUMBERS = (
+    "arguments that are differentiated become floats, and only whole numbers count",
+    "leave that argument out of argnums (grad(f, argnums=1)), or int(x)",
+)
+
+
+def explain_index(statement: Statement, shown: str) -> tuple[str, str, str] | None:
+    """Return the three parts for a plain array that is indexed by a recorded float."""
+    if not isinstance(parsed(statement.source), ast.Subscript):
+        return None
+    return (f"{statement.source} with a recorded {shown} as index", *WHOLE_NUMBERS)
+
+
 def explain_call(statement: Statement, shown: str) -> tuple[str, str, str] | None:
-    """Return the three parts for a call of a function of `math` imported by name."""
+    """Return the three parts for a function of `math`, or a dtype, that is called."""
     function = statement.called()
     name = getattr(function, "__name__", "")
+    if isinstance(function, type) and issubclass(function, np.generic):
+        return (
+            f"{statement.source} of a recorded {shown}",
+            "NumPy's types make plain numbers, which carry no derivative",
+            f"x.astype(np.{name}), which is recorded, or x alone",
+        )
     if function is MISSING or getattr(function, "__module__", None) != "math":
         return None
     numpys = {"pow": "power", "fabs": "abs", "asin": "arcsin", "acos": "arccos"}
@@ -178,7 +200,7 @@ def explain_leaving(shown: str) -> tuple[str, str, str] | None:
         return None
     if statement.is_store:
         return explain_store(statement, shown)
-    return explain_call(statement, shown)
+    return explain_index(statement, shown) or explain_call(statement, shown)
 
 
 def taught(error: Exception) -> WengertError | None:
