@@ -77,6 +77,18 @@ def test_source_of_every_operation_agrees(case: Example) -> None:
         assert_agrees(tape.tangent_tape(), [*operands, *operands])
 
 
+def test_a_variable_that_is_assigned_often_is_numbered() -> None:
+    def steps(x: Any) -> Any:
+        for _ in range(300):
+            x = x + 0.01 * np.sin(x)
+        return x
+
+    gradient = wg.record(steps, 1.0).grad_tape()
+
+    assert "x_300 = x_299 + " in gradient.to_numpy()
+    assert_agrees(gradient, (1.0,))
+
+
 def test_source_reads_like_the_program() -> None:
     source = wg.record(loop_of_writes, np.arange(1.0, 5.0), 3.0).to_numpy("program")
     text = [line.split("  #")[0].strip() for line in source.splitlines()]

@@ -106,6 +106,7 @@ class Writer:
         self.texts: dict[int, Text] = {}
         self.names = variable_names(tape)
         self.holders: dict[str, int] = {name: len(tape) + 1, "np": len(tape) + 1}
+        self.numbers: dict[str, int] = {}
         self.forms: dict[Any, str] = {}
         self.only_double = all(is_double(type_) for type_ in tape.types)
         self.find_uses()
@@ -271,10 +272,14 @@ class Writer:
 
     def take(self, name: str, index: int, until: int) -> str:
         """Return a free variable name; it is held until a statement."""
-        wanted, k = name, 1
+        wanted = name
         while not self.is_free(wanted, index):
-            k += 1
+            # From the last number that was given: a long loop takes thousands.
+            k = self.numbers.get(name, 1)
             wanted = f"{name}_{k}"
+            if k == 1 or not self.is_free(wanted, index):
+                self.numbers[name] = k + 1
+                wanted = f"{name}_{k + 1}"
         self.holders[wanted] = until
         return wanted
 
