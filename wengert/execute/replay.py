@@ -29,9 +29,7 @@ from wengert.emit.compile import Compiled, compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
 from wengert.emit.kernels import Lowered, NotLoweredError, has_chain_products, lower
 from wengert.errors import ArgumentError, GuardError, describe_line, explain
-from wengert.execute.interpret import GUARD_QUESTIONS, own
-from wengert.execute.plan import Plan
-from wengert.execute.segments import mixed_plan
+from wengert.execute.interpret import GUARD_QUESTIONS, own, run
 
 MOST_PATHS = 64
 #: Scalar nodes up to which code compiled in haste is optimised in the background.
@@ -67,18 +65,6 @@ class Path:
     #: Whether the first kernel multiplies zeros by what is not finite, and refuses
     #: results that are NaN; a second one then absorbs, as the interpreter does.
     is_optimistic: bool = False
-    #: How NumPy plays the tape, made when it first has to.
-    plan: Plan | None = None
-
-    def play(self, values: Sequence[Any]) -> list[Any]:
-        """Return the outputs by NumPy, native in parts where the whole is not."""
-        if self.plan is None:
-            captured = [index for _, index in self.captured]
-            if self.kernels or not native_engine():
-                self.plan = Plan(self.tape, captured)
-            else:
-                self.plan = mixed_plan(self.tape, captured)
-        return self.plan.run(values, [array for array, _ in self.captured])
 
     @property
     def guards(self) -> list[tuple[str, str, Any]]:
@@ -307,14 +293,16 @@ class Jitted:
     def replay_slowly(self, entry: Entry, leaves: list[Any], given: list[Any]) -> Any:
         """Try the paths that native code could not decide, with NumPy."""
         for path in list(entry.paths.values()):
+            captured = [(index, array) for array, index in path.captured]
             try:
                 with np.errstate(all="ignore"):  # as native code, it does not warn
-                    found = path.play(leaves)
+                    outputs = run(path.tape, leaves, captured)
             except GuardError:
                 continue
             if path.is_optimistic and len(path.kernels) == 1:
                 self.add_absorbing_kernel(entry, path)
-            return tree.unflatten(path.result_structure, [own(x) for x in found])
+            found = [own(outputs[index]) for index in path.tape.output_indices]
+            return tree.unflatten(path.result_structure, found)
         return MISS
 
     def add_absorbing_kernel(self, entry: Entry, path: Path) -> None:
@@ -371,7 +359,8 @@ class Jitted:
     def refuse(self, entry: Entry, leaves: list[Any]) -> None:
         """Raise `GuardError`: a strict function has one path."""
         path = next(iter(entry.paths.values()))
-        path.play(leaves)
+        captured = [(index, array) for array, index in path.captured]
+        run(path.tape, leaves, captured)
         raise GuardError(
             explain(
                 f"{self.name} left its recorded path",
