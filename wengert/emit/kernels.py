@@ -5,7 +5,7 @@ What no output and no guard needs is dropped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,9 @@ from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE, decode
 
 #: What makes no scalar node of an element that it only hands on.
 MOVERS = frozenset({GETITEM, INDEX_ADD, STORE})
+
+#: Scalar nodes that one node of a mixed tape may become.
+MOST_OF_ONE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +237,29 @@ def lower_node(
     raise NotLoweredError(f"the operation {operation.name}")
 
 
+def is_lowerable(tape: Tape, index: int, captured: Container[int] = ()) -> bool:
+    """Whether a node has a native kernel by itself."""
+    lowering, operation = Lowering(absorbs=True), tape.operations[index]
+    elements: dict[int, Parts] = {}
+    try:
+        for argument, operand in enumerate(tape.operands[index]):
+            like = tape.types[operand]
+            if tape.operations[operand] is CONSTANT and operand not in captured:
+                value = tape.settings[operand]["value"]
+                elements[operand] = lower_constant(
+                    lowering, value, like, type_name(like)
+                )
+            else:
+                elements[operand] = load(lowering, argument, like)
+        if operation is GUARD:
+            lower_guard(lowering, tape, index, elements)
+        else:
+            lower_node(lowering, tape, index, operation, elements)
+    except NotLoweredError:
+        return False
+    return len(lowering.operations) <= MOST_OF_ONE
+
+
 def lower_guard(
     lowering: Lowering, tape: Tape, index: int, elements: dict[int, Parts]
 ) -> None:
@@ -262,4 +288,10 @@ def lower_constant(lowering: Lowering, value: Any, like: Type, name: str) -> Par
     return np.array(nodes, dtype=np.int64).reshape(like.shape)
 
 
-__all__ = ["Lowered", "NotLoweredError", "has_chain_products", "lower"]
+__all__ = [
+    "Lowered",
+    "NotLoweredError",
+    "has_chain_products",
+    "is_lowerable",
+    "lower",
+]

@@ -94,17 +94,21 @@ def play_nodes(tape: Tape, outputs: list[Any], last: list[int]) -> None:
             outputs[index] = evaluate_node(tape, index, outputs)
 
 
-def last_uses(tape: Tape, by_rules: bool = False) -> list[int]:
+def last_uses(
+    tape: Tape, by_rules: bool = False, when: Sequence[int] | None = None
+) -> list[int]:
     """Return for every node the last node that reads it, or a view of it.
 
-    With `by_rules`, what a derivative's rule reads stays to the end.
+    With `by_rules`, what a derivative's rule reads stays to the end.  With `when`, the
+    places at which nodes are played, it is the last such place.
     """
     last, end = [-1] * len(tape), len(tape)
     for index, operands in enumerate(tape.operands):
         operation = tape.operations[index]
+        place = index if when is None else when[index]
         for k, operand in enumerate(operands):
             stays = by_rules and operation.reads_operand(k)
-            last[operand] = end if stays else max(index, last[operand])
+            last[operand] = end if stays else max(place, last[operand])
     for index in tape.output_indices:
         last[index] = end
     for index in reversed(range(end)):

@@ -1,0 +1,208 @@
+"""A tape's play with NumPy, decided once: what is called, in place, and let go when.
+
+The interpreter decides the same at every node of every play; a plan is for tapes that
+are replayed again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.core.types import Type
+from wengert.execute.interpret import (
+    PYTHON_OPERATORS,
+    check_guard,
+    evaluate_node,
+    last_uses,
+    overwrite,
+)
+from wengert.ops.index import IN_PLACE
+
+#: What one step does to the outputs of a play.
+Step = Callable[[list[Any]], None]
+#: Bytes from which an array is let go after its last use.
+LARGE = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Nodes that one native step computes."""
+
+    nodes: tuple[int, ...]
+    step: Step
+
+
+class Plan:
+    """The steps of a tape's play.
+
+    Parameters
+    ----------
+    tape : Tape
+        Nothing is appended to it any more.
+    captured : sequence of int
+        Constant nodes whose contents are given at every play.
+    schedule : sequence of int or Group, optional
+        What is played, in order; by default every node that is not given.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        captured: Sequence[int] = (),
+        schedule: Sequence[int | Group] | None = None,
+    ) -> None:
+        self.captured = tuple(captured)
+        self.inputs = tuple(tape.input_indices)
+        self.outputs = tuple(tape.output_indices)
+        self.blank: list[Any] = [None] * len(tape)
+        for index, operation in enumerate(tape.operations):
+            if operation is CONSTANT and index not in self.captured:
+                self.blank[index] = tape.settings[index]["value"]
+        items = played(tape) if schedule is None else schedule
+        self.groups = sum(isinstance(item, Group) for item in items)
+        when = places(tape, items)
+        last = last_uses(tape, when=when)
+        dead = released(tape, when, last)
+        self.steps: list[Step] = []
+        for place, item in enumerate(items):
+            if isinstance(item, Group):
+                self.steps.append(item.step)
+            else:
+                self.steps.append(step_of(tape, item, when, last))
+            if place in dead:
+                self.steps.append(release(dead[place]))
+
+    def run(self, values: Sequence[Any], captures: Sequence[Any] = ()) -> list[Any]:
+        """Return the tape's outputs for given inputs and contents of captures.
+
+        Raises
+        ------
+        GuardError
+            Where the play leaves the recorded path.
+        """
+        outputs = self.blank.copy()
+        for index, value in zip(self.inputs, values, strict=True):
+            outputs[index] = value
+        for index, value in zip(self.captured, captures, strict=True):
+            outputs[index] = value
+        for step in self.steps:
+            step(outputs)
+        return [outputs[index] for index in self.outputs]
+
+
+def played(tape: Tape) -> list[int]:
+    """Return the nodes that are computed, in order."""
+    return [k for k, op in enumerate(tape.operations) if op not in (INPUT, CONSTANT)]
+
+
+def places(tape: Tape, items: Sequence[int | Group]) -> list[int]:
+    """Return for every node the place in the schedule at which it is played."""
+    when = [-1] * len(tape)
+    for place, item in enumerate(items):
+        for index in item.nodes if isinstance(item, Group) else (item,):
+            when[index] = place
+    return when
+
+
+def released(tape: Tape, when: list[int], last: list[int]) -> dict[int, list[int]]:
+    """Return for each place the large arrays that nothing reads after it."""
+    dead: dict[int, list[int]] = {}
+    for index, type_ in enumerate(tape.types):
+        if when[index] < 0 or not isinstance(type_, Type):
+            continue
+        is_large = type_.size * type_.dtype.itemsize >= LARGE
+        if is_large and when[index] <= last[index] < len(tape):
+            dead.setdefault(last[index], []).append(index)
+    return dead
+
+
+def release(indices: list[int]) -> Step:
+    """Return the step that lets arrays go."""
+
+    def step(outputs: list[Any]) -> None:
+        for index in indices:
+            outputs[index] = None
+
+    return step
+
+
+def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
+    """Return the step of one node."""
+    operation, operands = tape.operations[index], tape.operands[index]
+    settings, function = tape.settings[index], tape.operations[index].function
+    if operation is GUARD:
+        return lambda outputs: check_guard(tape, index, outputs[operands[0]])
+    if operation in IN_PLACE:
+        base = operands[0]
+        if tape.operations[base] in IN_PLACE and last[base] == when[index]:
+            return write_step(tape, index)
+    elif operation.name in PYTHON_OPERATORS and all_weak(tape, operands):
+        return evaluate_step(tape, index)
+    if settings or not 1 <= len(operands) <= 2:
+        return general_step(function, index, operands, settings)
+    if len(operands) == 1:
+        return unary_step(function, index, operands[0])
+    return binary_step(function, index, *operands)
+
+
+def all_weak(tape: Tape, operands: tuple[int, ...]) -> bool:
+    """Whether all operands are Python numbers."""
+    types = [tape.types[k] for k in operands]
+    return all(isinstance(type_, Type) and type_.weak for type_ in types)
+
+
+def write_step(tape: Tape, index: int) -> Step:
+    """Return the step of a write into its base's own buffer."""
+
+    def step(outputs: list[Any]) -> None:
+        outputs[index] = overwrite(tape, index, outputs)
+
+    return step
+
+
+def evaluate_step(tape: Tape, index: int) -> Step:
+    """Return the step that leaves everything to the interpreter."""
+
+    def step(outputs: list[Any]) -> None:
+        outputs[index] = evaluate_node(tape, index, outputs)
+
+    return step
+
+
+def general_step(
+    function: Callable[..., Any], index: int, operands: Any, settings: Any
+) -> Step:
+    """Return the step of an operation with settings, or of many operands."""
+    if len(operands) == 1:
+        (only,) = operands
+
+        def step(outputs: list[Any]) -> None:
+            outputs[index] = function(outputs[only], **settings)
+
+        return step
+
+    def step_of_many(outputs: list[Any]) -> None:
+        outputs[index] = function(*[outputs[k] for k in operands], **settings)
+
+    return step_of_many
+
+
+def unary_step(function: Callable[..., Any], index: int, x: int) -> Step:
+    """Return the step of a function of one operand."""
+
+    def step(outputs: list[Any]) -> None:
+        outputs[index] = function(outputs[x])
+
+    return step
+
+
+def binary_step(function: Callable[..., Any], index: int, x: int, y: int) -> Step:
+    """Return the step of a function of two operands."""
+
+    def step(outputs: list[Any]) -> None:
+        outputs[index] = function(outputs[x], outputs[y])
+
+    return step

@@ -1,0 +1,182 @@
+"""Mixed tapes: runs of nodes that have native kernels, and NumPy between them.
+
+Nodes on small arrays are gathered until a node that NumPy plays needs one of them, or
+until a guard among them has to be asked; then they are one native call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tape
+from wengert.core.types import Type
+from wengert.emit.compile import compile_program
+from wengert.emit.entry import Parameter, Returned, Signature, bind
+from wengert.emit.kernels import NotLoweredError, is_lowerable, lower
+from wengert.execute.plan import Group, Plan, Step, step_of
+from wengert.ops.index import GETITEM, IN_PLACE
+
+#: Elements up to which an array's node may be native: each becomes a scalar node, which
+#: costs some 60 microseconds to compile.
+SMALL = 64
+#: Nodes from which a native call pays: it costs as much as one or two of NumPy's.
+FEWEST = 5
+#: Nodes that cost nothing with NumPy either.
+FREE = (IDENTITY, GETITEM)
+MISS = object()
+
+
+def mixed_plan(tape: Tape, captured: Sequence[int]) -> Plan:
+    """Return the plan of a tape, parts of it native where that pays."""
+    schedule: list[int | Group] = []
+    for run in runs(tape, captured):
+        if isinstance(run, int):
+            schedule.append(run)
+            continue
+        step = native_step(tape, captured, run) if pays(tape, run) else None
+        schedule.extend(run if step is None else [Group(tuple(run), step)])
+    return Plan(tape, captured, schedule)
+
+
+def runs(tape: Tape, captured: Sequence[int]) -> list[int | list[int]]:
+    """Return the nodes that are played: single ones for NumPy, and native runs.
+
+    A run is played where it ends; what does not need it may be played before.
+    """
+    found: list[int | list[int]] = []
+    run: list[int] = []
+    members: set[int] = set()
+    asks = False
+    for index, operation in enumerate(tape.operations):
+        if operation is INPUT or operation is CONSTANT:
+            continue
+        if is_small(tape, index, captured):
+            run.append(index)
+            members.add(index)
+            asks = asks or operation is GUARD
+            continue
+        needs = not members.isdisjoint(tape.operands[index])
+        if run and (needs or asks or operation in IN_PLACE):
+            found.append(run)
+            run, members, asks = [], set(), False
+        found.append(index)
+    return [*found, run] if run else found
+
+
+def is_small(tape: Tape, index: int, captured: Sequence[int]) -> bool:
+    """Whether a node and its operands are small and have a native kernel."""
+    for k in (index, *tape.operands[index]):
+        type_ = tape.types[k]
+        if tape.operations[k] is GUARD:
+            continue
+        if not isinstance(type_, Type) or type_.size > SMALL:
+            return False
+    return is_lowerable(tape, index, captured)
+
+
+def pays(tape: Tape, run: list[int]) -> bool:
+    """Whether a run has so much work that one native call is cheaper."""
+    return sum(tape.operations[index] not in FREE for index in run) >= FEWEST
+
+
+def native_step(tape: Tape, captured: Sequence[int], run: list[int]) -> Step | None:
+    """Return the native step of a run; None where it turns out to have none."""
+    members = set(run)
+    read_outside = set(tape.output_indices)
+    for index, operands in enumerate(tape.operands):
+        if index not in members:
+            read_outside.update(operands)
+    targets = [index for index in run if index in read_outside]
+    part, sources = part_of(tape, captured, run, targets)
+    try:
+        kernel = compile_program(lower(part, True).program)
+    except NotLoweredError:
+        return None
+    signature = Signature(
+        parameters=tuple(parameter(tape.types[k]) for k in sources),
+        results=tuple(returned(tape.types[k]) for k in targets),
+        structure=tuple(range(len(targets))),
+    )
+    call = bind([kernel], signature, miss, "segment")
+    never = [-1] * len(tape)
+    slowly = [step_of(tape, index, never, [len(tape)] * len(tape)) for index in run]
+    return step_by(call, sources, targets, slowly)
+
+
+def step_by(
+    call: Callable[..., Any], sources: list[int], targets: list[int], slowly: list[Step]
+) -> Step:
+    """Return the step of a native call; where it refuses, NumPy says why."""
+
+    def step(outputs: list[Any]) -> None:
+        found = call(*[ready(outputs[k]) for k in sources])
+        if found is MISS:
+            for each in slowly:
+                each(outputs)
+            return
+        for index, value in zip(targets, found, strict=True):
+            outputs[index] = value
+
+    return step
+
+
+def miss(*_: Any) -> Any:
+    """Say that the native call refuses."""
+    return MISS
+
+
+def part_of(
+    tape: Tape, captured: Sequence[int], run: list[int], targets: list[int]
+) -> tuple[Tape, list[int]]:
+    """Return a run as a tape of its own, and the nodes that are its inputs."""
+    part, place = Tape(), dict[int, int]()
+    sources = []
+    for index in run:
+        for operand in tape.operands[index]:
+            if operand in place:
+                continue
+            like, settings = tape.types[operand], tape.settings[operand]
+            if tape.operations[operand] is CONSTANT and operand not in captured:
+                place[operand] = part.append(CONSTANT, (), settings, like)
+                continue
+            place[operand] = part.append(INPUT, (), NO_SETTINGS, like)
+            part.input_indices.append(place[operand])
+            sources.append(operand)
+        place[index] = part.append(
+            tape.operations[index],
+            tuple(place[operand] for operand in tape.operands[index]),
+            tape.settings[index],
+            tape.types[index],
+        )
+    part.chosen_outputs = [place[index] for index in targets]
+    return part, sources
+
+
+def parameter(like: Type) -> Parameter:
+    """Return how native code takes an output of the play."""
+    if like.shape == () and str(like.dtype) == "float64":
+        return Parameter("real")
+    return Parameter("array", str(like.dtype), like.shape)
+
+
+def returned(like: Type) -> Returned:
+    """Return how native code hands out a node's output."""
+    if like.weak:
+        return Returned("python", str(like.dtype))
+    kind = "array" if like.shape else "scalar"
+    return Returned(kind, str(like.dtype), like.shape)
+
+
+def ready(value: Any) -> Any:
+    """Return an output in the form that native code reads."""
+    if value.__class__ is float or value.__class__ is np.float64:
+        return value
+    array = np.asarray(value)
+    if array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative:
+        return array
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(
+        array.shape
+    )
