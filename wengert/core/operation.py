@@ -119,7 +119,7 @@ def find_operation(name: Hashable) -> Operation:
     user) is loaded as one that may be looked at, and raises when it is evaluated.
     """
     if name in REGISTRY:
-        return REGISTRY[name]  # type: ignore[index]
+        return REGISTRY[name]
     *_, module, qualified = name if isinstance(name, tuple) else ("", str(name))
 
     def missing(*_: Any, **__: Any) -> Any:

@@ -166,7 +166,7 @@ class Rerun:
         return tuple(own_leaf(leaf, self.name) for leaf in results)
 
     def body(self, *operands: Any) -> tuple[Any, ...]:
-        """Return the results, recorded as if they were computed without a checkpoint."""
+        """Return the results, recorded as if there were no checkpoint."""
         return self.run(*operands)  # type: ignore[no-any-return]
 
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
