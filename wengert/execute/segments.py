@@ -22,8 +22,9 @@ from wengert.ops.index import GETITEM, IN_PLACE
 #: Elements up to which an array's node may be native: each becomes a scalar node, which
 #: costs some 60 microseconds to compile.
 SMALL = 64
-#: Nodes from which a native call pays: it costs as much as one or two of NumPy's.
-FEWEST = 5
+#: Nodes from which a native call pays: it costs as much as two of NumPy's, and some
+#: 20 milliseconds to compile.
+FEWEST = 8
 #: Nodes that cost nothing with NumPy either.
 FREE = (IDENTITY, GETITEM)
 MISS = object()
