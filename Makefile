@@ -12,8 +12,13 @@ TEST_EXAMPLES ?= 2000
 ALL_EXAMPLES ?= 20000
 QUICK_TESTS := $(wildcard tests/test_tiny.py tests/test_layers.py tests/test_exports.py)
 
+# What replays, for the engine switched off, and what runs in lanes.
+ENGINE_EXAMPLES ?= 200
+LANE_TESTS := tests/execute/test_vmap.py tests/execute/test_unit_vectors.py
+ENGINE_TESTS := tests/execute tests/emit tests/derive tests/ops/test_registry.py
+
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all check format docs golden bench
+.PHONY: help demo quick test test-all test-engines check format docs golden bench
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +35,14 @@ test: $(VENV)/.stamp-dev  ## the tests with fixed seeds, under 8 minutes on 2 co
 
 test-all: $(VENV)/.stamp-dev  ## every test, with ten times as many random programs
 	WENGERT_EXAMPLES=$(ALL_EXAMPLES) $(VENV)/bin/python -m pytest -n 2 --durations=10
+
+test-engines: $(VENV)/.stamp-dev  ## replay with the native engine off, and at every lane width
+	WENGERT_ENGINE=interpreter WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
+	    $(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ENGINE_TESTS) tests/programs
+	for lanes in 1 2 4 8; do \
+	    WENGERT_LANES=$$lanes WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
+	        $(VENV)/bin/python -m pytest -m "not slow" $(LANE_TESTS) || exit 1; \
+	done
 
 check: $(VENV)/.stamp-dev  ## lint, format and types
 	$(VENV)/bin/ruff check .
