@@ -209,3 +209,13 @@ def test_sums_under_a_mask() -> None:
             for found, expected in zip(jitted(x), fun(x), strict=True):
                 np.testing.assert_array_equal(found, expected)
     assert all(path.kernels for path in jitted.paths())
+
+
+@pytest.mark.parametrize(
+    "ufunc", [np.bitwise_or, np.bitwise_xor, np.logical_and, np.logical_xor]
+)
+def test_data_is_reduced_by_any_ufunc(ufunc: np.ufunc) -> None:
+    x = np.array([[1, 2, 0], [4, -3, 7]])
+
+    check(lambda v: ufunc.reduce(v, axis=1), [x, -x, x * 0])
+    check(lambda v: ufunc.accumulate(v, axis=0), [x, -x, x * 0])

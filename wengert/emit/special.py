@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.operation import REGISTRY
 from wengert.core.types import Type
 from wengert.emit.lowering import (
     Elements,
@@ -191,6 +192,21 @@ def accumulate(native: str) -> Special:
     return lower_scan
 
 
+def by_ufunc(lowering_of: Callable[[str], Special]) -> Special:
+    """Return the lowering of a reduction or a scan by the ufunc that settings name."""
+
+    def lower_data(
+        lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
+    ) -> Elements:
+        operation = REGISTRY.get(settings["ufunc"])
+        if operation is None or operation.native is None or len(parts) > 1:
+            raise NotLoweredError(f"{settings['ufunc']} of many")
+        parts = [converted(lowering, parts[0], name)]
+        return lowering_of(operation.native)(lowering, parts, settings, like, name)
+
+    return lower_data
+
+
 def lower_recurrence(
     lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
 ) -> Elements:
@@ -308,6 +324,8 @@ SPECIAL: dict[str, Special] = {
     "minimum_accumulate": accumulate("minimum(x, y)"),
     "fmax_accumulate": accumulate("fmax(x, y)"),
     "fmin_accumulate": accumulate("fmin(x, y)"),
+    "reduce": by_ufunc(fold),
+    "accumulate": by_ufunc(accumulate),
     "recurrence": lower_recurrence,
     "sort": lower_order(0),
     "argsort": lower_order(1),
