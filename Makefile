@@ -59,8 +59,9 @@ docs: $(VENV)/.stamp-docs  ## the documentation as a site in build/docs
 golden: $(VENV)/.stamp-dev  ## write what the documents' code prints into the documents
 	$(VENV)/bin/python -m tests.docs.blocks
 
-bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd and PyTorch
+bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd, PyTorch, JAX, CasADi
 	$(VENV_BENCH)/bin/python bench/eager.py --json bench/results/eager.json
+	$(VENV_BENCH)/bin/python bench/native.py --json bench/results/native.json
 
 $(VENV)/.stamp-demo: EXTRAS := demo
 $(VENV)/.stamp-dev: EXTRAS := demo,test,dev
@@ -70,7 +71,7 @@ $(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-docs: pyproject.toml | $(V
 	touch $@
 
 $(VENV_BENCH)/.stamp: pyproject.toml | $(VENV_BENCH)/bin/python
-	$(VENV_BENCH)/bin/python $(PIP_INSTALL) --editable '.[bench]'
+	$(VENV_BENCH)/bin/python $(PIP_INSTALL) --editable '.[bench,bench-native]'
 	touch $@
 
 $(VENV)/bin/python $(VENV_BENCH)/bin/python:

@@ -97,13 +97,13 @@ def measure_straight_line(arguments: argparse.Namespace) -> Figures:
     ours = wengert.jit(wengert.value_and_grad(function))
     value, slope = ours(x)
     first = time.perf_counter() - start
+    row = ours.report().rows[0]
     call = lambda: ours(x)  # noqa: E731
     soon = interleaved({"f": call}, 3)["f"]
     waited = wait_for_optimised(ours, arguments.patience)
     times = interleaved({"f": call}, arguments.rounds)["f"]
     numpy.testing.assert_allclose(value, plain, rtol=1e-9)
     numpy.testing.assert_allclose(ours(x)[1], slope, rtol=1e-6)
-    row = ours.report().rows[0]
     return {
         "nodes": arguments.size,
         "first call": first,

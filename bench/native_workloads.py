@@ -168,27 +168,26 @@ def rolled_pendulum() -> Callable[..., Any]:
 
 
 def straight_line(count: int) -> Callable[[Any], Any]:
-    """A function of `count` scalar operations in random order on random operands."""
-    rng = numpy.random.default_rng(0)
-    kinds = rng.integers(0, 5, count).tolist()
-    left = rng.integers(0, 32, count).tolist()
-    right = rng.integers(0, 32, count).tolist()
-    place = rng.integers(0, 32, count).tolist()
+    """A function of `count` sums, differences and products in random order.
+
+    Every result is used, and numbers stay between 0 and 1.  It draws by a linear
+    congruential generator of its own: a list of draws would be read from outside, and
+    a call compares what is read from outside with what it was.
+    """
 
     def function(x: Any) -> Any:
         pool = [x[k] for k in range(32)]
-        for kind, i, j, k in zip(kinds, left, right, place, strict=True):
-            a, b = pool[i], pool[j]
-            if kind == 0:
-                pool[k] = a + b
-            elif kind == 1:
-                pool[k] = a * b
-            elif kind == 2:
-                pool[k] = a - b
-            elif kind == 3:
-                pool[k] = numpy.sin(a)
+        state, done = 1, 0
+        while done < count:
+            state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
+            kind, j, k = (state >> 61), (state >> 50) % 32, (state >> 40) % 32
+            if kind < 3:
+                pool[k] = pool[k] * pool[j]
+            elif kind < 5:
+                pool[k] = 1.0 - pool[k]
             else:
-                pool[k] = a * 0.5
+                pool[k] = (pool[k] + pool[j]) * 0.5
+            done += 1 + (kind >= 5)
         total = pool[0]
         for value in pool[1:]:
             total = total + value
