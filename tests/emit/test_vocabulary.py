@@ -62,6 +62,8 @@ EXACT = {
     "fmax(x, y)": np.fmax,
     "fmin(x, y)": np.fmin,
     "select(x != x, x, select(x == 0, y, select(x < 0, 0, 1)))": np.heaviside,
+    "nextafter(x, y)": np.nextafter,
+    "nextafter(x, select(x < 0, -inf, inf)) - x": np.spacing,
 }
 LIBRARY = {
     "exp(x)": np.exp,
@@ -98,6 +100,12 @@ INTEGERS = {
     "maximum(x, y)": np.maximum,
     "sign(x)": np.sign,
     "x < y": np.less,
+    "x & y": np.bitwise_and,
+    "x | y": np.bitwise_or,
+    "x ^ y": np.bitwise_xor,
+    "~x": np.invert,
+    "x << y": np.left_shift,
+    "x >> y": np.right_shift,
 }
 
 
@@ -201,6 +209,23 @@ def test_integers_wrap_and_never_trap(text, lanes, type_name):
     assert np.array_equal(got, want)
 
 
+@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize("type_name", ["float64", "float32"])
+def test_a_power_of_two_scales_with_one_rounding(lanes, type_name):
+    """Also where the power alone is beyond the largest number."""
+    exponents = np.array(
+        [0, 1, -1, 60, -1074, 1100, -1100, 2100, -2100, 2**30, -(2**30)]
+    )
+    with np.errstate(over="ignore"):
+        edges = EDGES.astype(type_name)
+    x, n = (a.ravel() for a in np.meshgrid(edges, exponents))
+    want = expected(np.ldexp, [x, n])
+
+    got = native("ldexp(x, y)", [x, n], type_name, lanes)
+
+    assert np.array_equal(got, want, equal_nan=True)
+
+
 def test_integer_power_is_by_squaring():
     """Wrapping around like NumPy."""
     x = np.repeat(np.arange(-5, 6), 40)
@@ -234,6 +259,8 @@ def test_mixed_operands_meet_in_the_result_type():
         ("x @ y", "not in the native vocabulary"),
         ("open(x)", "no native function is called 'open'"),
         ("x.real", "not in the native vocabulary"),
+        ("x & y", "floats have no operations on bits"),
+        ("x << y", "only whole numbers are shifted"),
         ("x +", "not a native expression"),
         ("x if y else x", "not in the native vocabulary"),
         ("exp(x, base=2)", "not in the native vocabulary"),
