@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import keys
-from wengert.core.operation import DISPATCH, answers
+from wengert.capture.array import RecordedArray, wrap_passive
+from wengert.core.operation import DISPATCH, Operation, answers
 from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.join import gather, holds_recorded
@@ -79,8 +80,6 @@ def passive(tape: Any, value: Any) -> Any:
 
     An array of objects stays plain too: recorded numbers are put into it as they are.
     """
-    from wengert.capture.array import wrap_passive
-
     if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
         return value
     return wrap_passive(tape, value)
@@ -534,6 +533,8 @@ SEQUENCES = "concatenate stack vstack hstack dstack column_stack block append"
 def answer_lists(name: str) -> None:
     """Answer a function whose array arguments may be lists of recorded values."""
     original = getattr(np, name)
+    code = DISPATCH.get(original)
+    answer = original if isinstance(code, Operation) or code is None else code
 
     @answered(name)
     def of_lists(*args: Any, **settings: Any) -> Any:
@@ -541,6 +542,8 @@ def answer_lists(name: str) -> None:
             if arg.__class__ in (list, tuple) and holds_recorded(arg):
                 args = tuple(gather(a) if holds(a) else a for a in args)
                 break
+        if args and args[0].__class__ is RecordedArray:
+            return answer(*args, **settings)  # at once what NumPy's dispatch leads to
         return original(*args, **settings)
 
 

@@ -16,6 +16,7 @@ import operator
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from threading import get_ident
 from typing import Any
 
@@ -280,6 +281,9 @@ class RecordedScalar(RecordedValue):
 
     __slots__ = ()
 
+    #: As an array that has no storage, so that nobody needs to ask which it is.
+    _storage = None
+
     def __init__(self, tape: Tape, index: int, value: Any) -> None:
         self._tape = tape
         self._index = index
@@ -452,7 +456,7 @@ class RecordedArray(RecordedValue):
                 and stop.__class__ in PLAIN_BOUNDS
                 and step.__class__ in PLAIN_BOUNDS
             ):
-                return record_slice(self, key, (start, stop, step))
+                return record_slice(self, key, slice_settings(start, stop, step))
         return keys.read(self, key)
 
     def _element(self, key: int) -> Any:
@@ -635,7 +639,12 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     """Do what `record_operation` does for one recorded operand, at less cost."""
     tape = operand._tape
     source = operand._index
-    if source == PASSIVE or tape.thread != get_ident() or is_stale(operand):
+    storage = operand._storage
+    if (
+        source == PASSIVE
+        or tape.thread != get_ident()
+        or (storage is not None and operand._version != storage.version)
+    ):
         return record_operation(operation, (operand,), settings)
     x = operand._value
     value = operation.function(x, **settings) if settings else operation.function(x)
@@ -662,22 +671,34 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     return wrap(tape, index, value)
 
 
-def record_slice(operand: RecordedArray, key: slice, parts: tuple[Any, ...]) -> Any:
+@lru_cache(maxsize=4096)
+def slice_settings(*bounds: int | None) -> tuple[Settings, tuple[Any, ...]]:
+    """Return the settings of a slice, and its step in the chain of a view."""
+    key = (Slice(*bounds),)
+    return {"key": key}, ("getitem", (("key", key),))
+
+
+def record_slice(
+    operand: RecordedArray, key: slice, known: tuple[Settings, tuple[Any, ...]]
+) -> Any:
     """Record ``x[start:stop:step]`` with plain bounds: the slices of array code."""
-    encoded = (tuple.__new__(Slice, parts),)
-    settings = {"key": encoded}
-    tape, source = operand._tape, operand._index
-    if source == PASSIVE or tape.thread != get_ident() or is_stale(operand):
+    settings, step = known
+    tape, source, storage = operand._tape, operand._index, operand._storage
+    if (
+        source == PASSIVE
+        or tape.thread != get_ident()
+        or (storage is not None and operand._version != storage.version)
+    ):
         return record_operation(GETITEM, (operand,), settings)
     value = operand._value[key]
-    index = len(tape.operations)
-    tape.operations.append(GETITEM)
+    operations = tape.operations
+    index = len(operations)
+    operations.append(GETITEM)
     tape.operands.append((source,))
     tape.settings.append(settings)
     tape.types.append(array_type(value.shape, value.dtype))
     tape.lines.append(line_of(tape) if tape.keeps_lines else None)
     tape.play.outputs.append(None)
-    step = ("getitem", (("key", encoded),))
     return operand._view_by(value, index, step)
 
 
@@ -722,11 +743,12 @@ def project(tape: Tape, index: int, value: tuple[Any, ...]) -> Iterator[Any]:
 def save(operand: Any, value: Any, outputs: list[Any], index: int) -> None:
     """Keep an operand's numbers for a rule, safe from later writes."""
     storage = getattr(operand, "_storage", None)
-    if storage is not None and operand._chain and 2 * value.size < storage.value.size:
-        value = value.copy()
-    elif storage is not None:
-        storage.shared = True
-    outputs[index] = strong(value)
+    if storage is not None:
+        if operand._chain and 2 * value.size < storage.value.size:
+            value = value.copy()
+        else:
+            storage.shared = True
+    outputs[index] = value if value.__class__ is ndarray else strong(value)
 
 
 def shares_memory(value: Any, source: Any) -> bool:
@@ -954,9 +976,8 @@ def array_power(self: RecordedArray, exponent: Any) -> Any:
 
 def is_stale(value: Any) -> bool:
     """Whether a recorded array must find its contents again after a write."""
-    if value.__class__ is RecordedScalar or value._storage is None:
-        return False
-    return bool(value._version != value._storage.version)
+    storage = value._storage
+    return storage is not None and bool(value._version != storage.version)
 
 
 def in_place(name: str) -> Any:

@@ -12,6 +12,9 @@ from typing import Any, overload
 
 import numpy as np
 
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import asarray, float64, ndarray
+
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
 from wengert.core.types import Recorded, Type, type_of
@@ -155,7 +158,7 @@ class Tape:
 
     def constant(self, value: Any) -> int:
         """Return a constant node of a number or an array."""
-        if isinstance(value, np.ndarray):
+        if isinstance(value, ndarray):
             return self.array(value)
         return self.number(value)
 
@@ -661,7 +664,10 @@ def node_class(operation: Operation) -> type[CompNode]:
 
 def strong(value: Any) -> Any:
     """Return a Python number as the NumPy number of the same kind."""
-    return np.asarray(value)[()] if value.__class__ in PYTHON_NUMBERS else value
+    kind = value.__class__
+    if kind is float:
+        return float64(value)
+    return asarray(value)[()] if kind in PYTHON_NUMBERS else value
 
 
 def same_contents(array: Any, copy: Any) -> bool:

@@ -24,7 +24,7 @@ from wengert.derive.modes import (
     region,
     zeros_like_type,
 )
-from wengert.derive.straight import Structure, find_sweep
+from wengert.derive.straight import Structure, Sweep, find_sweep
 from wengert.errors import DerivativeError, RuleError, explain
 from wengert.ops.chain import chain_product
 from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer
@@ -318,6 +318,12 @@ def pull(
     return found
 
 
+@errstate(all="ignore")
+def run_quietly(sweep: Sweep, tape: Tape, gradient: Any) -> list[Any]:
+    """Run a written sweep; what NumPy would warn of, the gradient itself tells."""
+    return sweep(tape.play.outputs, tape.types, tape.settings, gradient)
+
+
 def sweep_straight(
     tape: Tape, seed: tuple[int, Any], wanted: Sequence[int]
 ) -> list[Any] | None:
@@ -329,8 +335,7 @@ def sweep_straight(
     sweep = find_sweep(tape, output, wanted)
     if sweep is None:
         return None
-    with errstate(all="ignore"):
-        found = sweep(tape.play.outputs, tape.types, tape.settings, gradient)
+    found = run_quietly(sweep, tape, gradient)
     return None if any(map(has_nan, found)) else found
 
 

@@ -59,8 +59,8 @@ class Known:
 
 
 @lru_cache(maxsize=256)
-def known(structure: Structure) -> Known:
-    """Return what is known of a structure; the same object every time."""
+def known(structure: tuple[Any, ...]) -> Known:
+    """Return what is known of a structure's parts; the same object every time."""
     return Known()
 
 
@@ -68,12 +68,11 @@ def find_sweep(tape: Tape, output: int, wanted: Sequence[int]) -> Sweep | None:
     """Return the written sweep of a whole tape from one output, if there is one."""
     if len(tape.operations) > LONGEST or not STRAIGHT.issuperset(tape.operations):
         return None
-    structure = Structure(
-        tuple(tape.operations), tuple(tape.operands), tuple(wanted), output
-    )
-    found = known(structure)
+    parts = tuple(tape.operations), tuple(tape.operands), tuple(wanted), output
+    found = known(parts)
     if found.calls <= PATIENCE:
         found.calls += 1
+        structure = Structure(*parts)
         if found.calls == PATIENCE and is_straight(structure):
             found.sweep = write(structure)
     return found.sweep
@@ -153,9 +152,13 @@ def push(
         pulled = f"p{index}_{k}(g{index}, {operand}, **s[{index}])"
         lines = [f"c = fit({pulled}, t[{to}])"]
     else:
+        partial = operation.partials[k]
+        differs = f"t[{to}] is not t[{index}]"
+        if partial.__class__ is not int:  # a rule may give another dtype
+            differs += f" or c.dtype is not t[{to}].dtype"
         lines = [
-            f"c = {multiplied(operation.partials[k], index, k, inputs, names)}",
-            f"if t[{to}] is not t[{index}] or c.dtype is not t[{to}].dtype:",
+            f"c = {multiplied(partial, index, k, inputs, names)}",
+            f"if {differs}:",
             f"    c = fit(c, t[{to}])",
         ]
     if to not in owned:

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import add, asarray, generic, ndarray
+
 from wengert.core.operation import (
     Function,
     Operation,
@@ -50,9 +53,9 @@ def selects_all(where: Any) -> bool:
 
 def as_array(value: Any) -> Any:
     """Return lists and numbers as arrays; recorded and plain arrays as they are."""
-    if isinstance(value, (Recorded, np.ndarray)):
+    if isinstance(value, (Recorded, ndarray)):
         return value
-    return np.asarray(value)
+    return asarray(value)
 
 
 def cast(x: Any, dtype: Any) -> Any:
@@ -99,9 +102,9 @@ def passes_gradient(dtype: Any) -> bool:
 
 def repeat_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Return ``np.broadcast_to(g, shape)``, quickly for a plain number."""
-    if isinstance(g, np.generic):
-        buffer = np.asarray(g)
-        return np.ndarray(shape, g.dtype, buffer, strides=(0,) * len(shape))
+    if isinstance(g, generic):
+        buffer = asarray(g)
+        return ndarray(shape, g.dtype, buffer, strides=(0,) * len(shape))
     return np.broadcast_to(g, shape)
 
 
@@ -132,7 +135,7 @@ def sum_transpose(g: Any, x: Any, *, axis: Axis, keepdims: bool, dtype: Any) -> 
 
 def evaluate_sum(x: Any, *, axis: Axis, keepdims: bool, dtype: Any) -> Any:
     """Return ``np.sum``."""
-    return np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype)  # type: ignore[call-overload]
+    return add.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype)  # type: ignore[call-overload]
 
 
 SUM = linear("sum", evaluate_sum, sum_transpose)
