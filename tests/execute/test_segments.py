@@ -177,7 +177,7 @@ def test_random_programs_agree_in_parts(
     count = 0
 
     @seed(200 + fewest)
-    @settings(options, max_examples=max(2, EXAMPLES // 300))
+    @settings(options, max_examples=max(2, EXAMPLES // 600))
     @given(programs(), st.integers(0, 999))
     def check(program: Program, number: int) -> None:
         nonlocal count
