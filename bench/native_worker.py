@@ -155,7 +155,17 @@ def measure_heston(arguments: argparse.Namespace) -> Figures:
         numpy.testing.assert_array_equal(one, two)
     calls = {name: (lambda f=f: f(p, z)) for name, f in functions.items()}
     times = interleaved(calls, arguments.rounds)
-    return {name: {"first": first[name], **times[name]} for name in functions}
+    found = {name: {"first": first[name], **times[name]} for name in functions}
+    for name in ("gradient, 1 thread", "gradient, 2 threads"):
+        found[name]["processor"] = min(processor_seconds(calls[name]) for _ in range(9))
+    return found
+
+
+def processor_seconds(call: Callable[[], Any]) -> float:
+    """Seconds that all processors together spent on one call."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
 
 
 def measure_barrier(arguments: argparse.Namespace) -> Figures:

@@ -302,7 +302,8 @@ class Rows:
             else (operand.__class__, type_of(operand))
             for operand, has_rows in zip(operands, self.mapped, strict=True)
         )
-        key = types, chosen_lanes(self.options.lanes), native_engine()
+        is_native = native_engine()
+        key = types, is_native and chosen_lanes(self.options.lanes)
         entry = self.entries.get(key)
         if entry is None:
             entry = self.entries.setdefault(key, Entry())
@@ -612,7 +613,8 @@ class Turn:
             for index, value in zip(tape.input_indices, self.row(number), strict=True):
                 outputs[index] = value
             try:
-                play_nodes(tape, outputs, path.last)
+                with np.errstate(all="ignore"):  # native code warns of nothing
+                    play_nodes(tape, outputs, path.last)
             except GuardError:
                 self.play_eagerly(number)
                 continue
@@ -625,7 +627,8 @@ class Turn:
             part.copy() if isinstance(part, np.ndarray) else part
             for part in self.row(number)
         ]
-        results, structure = tree.flatten(self.rows.body(*row))
+        with np.errstate(all="ignore"):
+            results, structure = tree.flatten(self.rows.body(*row))
         self.put_row(number, structure, results)
 
 

@@ -13,6 +13,7 @@ from wengert.capture.array import RecordedValue
 from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.record import active_tape
 from wengert.errors import ArgumentError, explain
+from wengert.execute.lanes import chosen_lanes, chosen_threads
 from wengert.execute.rows import (
     MOST_PATHS,
     RECORDS_ROW,
@@ -107,6 +108,10 @@ class Batch:
                     "wengert.vmap(f)",
                 )
             )
+        if options.lanes is not None:
+            chosen_lanes(options.lanes)
+        if options.threads is not None:
+            chosen_threads(options.threads)
         self.fun, self.in_axes, self.out_axes = fun, in_axes, out_axes
         self.options = options
         self.name = f"vmap_{getattr(fun, '__name__', type(fun).__name__)}"
