@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import float64, generic, ndarray
+
 from wengert.capture import tree
 from wengert.capture.array import (
     RecordedScalar,
@@ -23,7 +26,7 @@ from wengert.capture.randomness import DrawsRefused
 from wengert.capture.record import Segment, leave, plain_result, protect, record_segment
 from wengert.core.operation import apply
 from wengert.core.tape import IDENTITY, Tape
-from wengert.core.types import type_of
+from wengert.core.types import FLOAT64, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
@@ -32,6 +35,7 @@ from wengert.execute.replay import Jitted
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
+ONE = np.float64(1.0)
 
 
 # Recording a function at its arguments
@@ -47,7 +51,7 @@ def differentiated(segment: Segment, leaf: Any) -> Any:
 
 def check_number(leaf: Any) -> np.dtype[Any]:
     """Return the dtype of a leaf; raise unless it can be differentiated."""
-    if isinstance(leaf, (RecordedValue, np.ndarray, float, int, complex, np.generic)):
+    if isinstance(leaf, (RecordedValue, ndarray, float, int, complex, generic)):
         dtype: np.dtype[Any] = (
             leaf.dtype if hasattr(leaf, "dtype") else type_of(leaf).dtype
         )
@@ -148,14 +152,14 @@ def finish(segment: Segment, value: Any) -> Any:
 
 def own_gradient(segment: Segment, g: Any) -> Any:
     """Return a gradient in memory of its own."""
-    if segment.nested or not isinstance(g, np.ndarray):
+    if segment.nested or not isinstance(g, ndarray):
         return g
     return g.copy() if g.base is not None or not g.flags.writeable else g
 
 
 def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
     """Return the node of a real scalar output; None where it is a plain constant."""
-    if value.__class__ is RecordedScalar and value._value.__class__ is np.float64:
+    if value.__class__ is RecordedScalar and value._value.__class__ is float64:
         return place(segment.tape, value)
     dtype = value.dtype if hasattr(value, "dtype") else None
     if np.shape(value) != () or isinstance(value, (tuple, list, dict)):
@@ -291,7 +295,8 @@ def gradients_of(
     tape = segment.tape
     if output is None:
         return [zeros_like_type(tape.types[index]) for index in wanted]
-    seed = fit(np.float64(1.0), tape.types[output])
+    like = tape.types[output]
+    seed = ONE if like is FLOAT64 else fit(ONE, like)
     found = reverse.pull(
         tape, segment.start, len(tape), [(output, seed)], wanted, segment.nested
     )

@@ -423,11 +423,8 @@ class RecordedArray(RecordedValue):
             value = record_operation(REGISTRY["stop_gradient"], (value,), NO_SETTINGS)
         encoded, index_operands = keys.encode(key, target.shape)
         operands: tuple[int, ...] = (storage.place(tape), place(tape, value))
-        operands += tuple(place(tape, part) for part in index_operands)
-        outputs = tape.play.outputs
-        for part, index in zip(index_operands, operands[2:], strict=True):
-            if outputs[index] is None:  # the rules read which elements are meant
-                save(part, plain(part), outputs, index)
+        if index_operands:
+            operands += place_indices(tape, index_operands)
         if storage.shared:
             storage.value, storage.shared = storage.value.copy(order="K"), False
             target = follow(storage.value, self._chain)
@@ -544,6 +541,16 @@ def place(tape: Tape, operand: Any) -> int:
     if isinstance(operand, (list, tuple)):
         return place(tape, gather(operand))
     return tape.array(np.asarray(operand))
+
+
+def place_indices(tape: Tape, indices: list[Any]) -> tuple[int, ...]:
+    """Return the nodes of index arrays, whose numbers the rules of a write read."""
+    outputs = tape.play.outputs
+    nodes = tuple([place(tape, part) for part in indices])
+    for part, node in zip(indices, nodes, strict=True):
+        if outputs[node] is None:
+            save(part, plain(part), outputs, node)
+    return nodes
 
 
 def wrap(tape: Tape, index: int, value: Any) -> Any:

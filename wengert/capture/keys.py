@@ -36,6 +36,8 @@ def encode(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
     A recorded integer stays data where one element is read or written; where the result
     would be a view, Python needs the number, and `__index__` guards it.
     """
+    if key.__class__ is int:  # the loop over elements
+        return (key,), []
     parts = key if isinstance(key, tuple) else (key,)
     one_element = len(parts) == len(shape) and all(is_integer(p) for p in parts)
     operands: list[Any] = []

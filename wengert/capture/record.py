@@ -12,7 +12,8 @@ from contextvars import ContextVar
 from threading import get_ident
 from typing import Any
 
-import numpy as np
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import generic, ndarray
 
 from wengert.capture import answers, methods, tree  # noqa: F401
 from wengert.capture.array import (
@@ -103,7 +104,7 @@ class Segment:
 
     def __init__(self, tape: Tape, nested: bool) -> None:
         self.tape, self.nested = tape, nested
-        self.start = len(tape)
+        self.start = len(tape.operations)
         self.stop = self.start
         self.inputs: list[int] = []
         self.result: Any = None
@@ -111,7 +112,7 @@ class Segment:
     def input(self, value: Any, name: str = "") -> Any:
         """Return a recorded value that stands for one leaf of the arguments."""
         tape = self.tape
-        if value.__class__ is not np.ndarray and is_set_aside(value):
+        if value.__class__ is not ndarray and is_set_aside(value):
             value = stand_in(value)
         if self.nested:
             index, value = identity(tape, value)
@@ -154,7 +155,7 @@ def record_segment(
     else:
         with Recording(segment.tape):
             segment.result = call(function, args, wanted, kwargs, segment)
-    segment.stop = len(segment.tape)
+    segment.stop = len(tape.operations)
     return segment
 
 
@@ -184,12 +185,12 @@ def protect(segment: Segment, value: Any) -> Any:
 
     So the function may write into them, and the caller's arrays stay as they are.
     """
-    if isinstance(value, (np.ndarray, RecordedArray)):
+    if isinstance(value, (ndarray, RecordedArray)):
         return segment_copy(segment, value)
-    if isinstance(value, (float, int, str, np.generic, RecordedValue)):
+    if isinstance(value, (float, int, str, generic, RecordedValue)):
         return value
     leaves, structure = tree.flatten(value)
-    if not any(isinstance(leaf, (np.ndarray, RecordedArray)) for leaf in leaves):
+    if not any(isinstance(leaf, (ndarray, RecordedArray)) for leaf in leaves):
         return value
     return tree.unflatten(structure, [protect(segment, leaf) for leaf in leaves])
 

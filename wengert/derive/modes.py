@@ -133,6 +133,9 @@ class PlainMode:
         elif index not in self.owned:
             buffer = gradients[index] = buffer.copy()
             self.owned.add(index)
+        if not indices:
+            buffer[decode(key, ())] += g
+            return
         add_in_place(buffer, g, *indices, chain=(), key=key)
 
     def clear_written(self, index: int, g: Any, indices: Any, where: Any) -> Any:

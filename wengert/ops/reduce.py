@@ -43,7 +43,7 @@ def is_set(value: Any) -> bool:
 
 def flag(keepdims: Any) -> bool:
     """Return ``keepdims`` as a bool; left out it is False."""
-    return is_set(keepdims) and bool(keepdims)
+    return keepdims is not UNSET and bool(keepdims)
 
 
 def selects_all(where: Any) -> bool:
