@@ -315,7 +315,7 @@ def vjp(
     -------
     value : the result of `fun`
     vjp_fun : callable
-        Takes a gradient in the structure of the value, returns a tuple with one gradient
+        Takes a gradient in the structure of the value, returns a tuple of one gradient
         a primal.  It may be called any number of times.
     aux : only with `has_aux`
 
@@ -483,7 +483,7 @@ def jacfwd(
     has_aux: bool = False,
     holomorphic: bool = False,
 ) -> Callable[..., Any]:
-    """Return the function that computes the Jacobian of `fun`, column by column forward.
+    """Return the function that computes the Jacobian of `fun`, column by column.
 
     Parameters as for `jacobian`.
     """

@@ -1,7 +1,7 @@
 """Every operation runs jitted and agrees with the interpreter, values and gradients.
 
-Native code may contract and reassociate: it is judged by ``twice the interpreter's error
-plus 4 ulp of the largest term`` (docs/explanation).  The interpreter's own error is
+Native code may contract and reassociate: it is judged by ``twice the interpreter's
+error plus 4 ulp of the largest term`` (docs/explanation).  Its own error is
 bounded here by a few ulp a term of the sums that an example has.
 """
 
@@ -92,9 +92,10 @@ def test_value_agrees(example: Example) -> None:
         agree(jitted(*operands), expected)
 
 
-@pytest.mark.parametrize(
-    "example", [e for e in EXAMPLES if e.order and any(map(is_number, e.operands))], ids=str
-)
+DIFFERENTIABLE = [e for e in EXAMPLES if e.order and any(map(is_number, e.operands))]
+
+
+@pytest.mark.parametrize("example", DIFFERENTIABLE, ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_gradient_agrees(example: Example) -> None:
     loss = scalar_loss(example, [1.0, 0.7, -0.3])

@@ -2,20 +2,18 @@
 
 A `RecordedScalar` stands for a NumPy or Python number and never changes.  A
 `RecordedArray` stands for an `ndarray`, with NumPy's storage semantics on a tape that
-only grows: a `Storage` knows the node that holds the present contents of a buffer, a view
-knows the chain of operations that leads from the buffer to it, and a write appends a
-`store` node, after which every view finds its contents again through its chain.
+only grows: a `Storage` knows the node that holds the present contents of a buffer, a
+view knows the chain of operations that leads from the buffer to it, and a write appends
+a `store` node, after which every view finds its contents again through its chain.
 
-An array that depends on no input yet (`np.zeros` while recording) is *passive*: it has no
-node until it meets a value that has one, and is plain NumPy until then.
+An array that depends on no input yet (`np.zeros` while recording) is *passive*: it has
+no node until it meets a value that has one, and is plain NumPy until then.
 """
 
 from __future__ import annotations
 
 import operator
-import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from threading import get_ident
 from typing import Any
@@ -29,15 +27,20 @@ from numpy import float64, ndarray
 from wengert.capture import keys
 from wengert.capture.captures import CAPTURES, is_set_aside, stand_in
 from wengert.capture.guards import STRICT, refused
+from wengert.capture.refusals import (
+    mixed_tapes,
+    read_only,
+    shortly,
+    unsupported,
+    write_outside,
+)
 from wengert.capture.statement import explain_leaving
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
-from wengert.core.types import FLOAT64, Recorded, array_type, type_of
+from wengert.core.types import Recorded, array_type, type_of
 from wengert.errors import (
     Line,
     RecordingError,
-    UnsupportedError,
-    WengertError,
     explain,
     user_line,
 )
@@ -136,7 +139,7 @@ class RecordedValue(Recorded):
         contents = np.array(self._current(), dtype=dtype)
         contents.flags.writeable = False
         if self._tape.keeps_guards:
-            bool(np.all(np.equal(self, contents)))  # type: ignore[call-overload]
+            bool(np.all(np.equal(self, contents)))
         return contents
 
     # Facts, answered and not recorded
@@ -789,298 +792,7 @@ def operation_on_plain(operation: Operation, target: Any, key: Any, value: Any) 
         np.add.at(target, key, value)
 
 
-# Refusals
-
-
-def shortly(value: Any) -> str:
-    """Return a value's type for a message: ``number`` or ``float64[3, 4]``."""
-    like = type_of(value)
-    return str(like) if like.shape else "number"
-
-
-def mixed_tapes() -> WengertError:
-    """Return the error of two tapes that meet in one operation."""
-    return RecordingError(
-        explain(
-            "values of two tapes meet in one operation",
-            "each wengert.record writes a tape of its own",
-            "pass the outer value as an argument of the inner function",
-        )
-    )
-
-
-def unsupported(function: Any) -> WengertError:
-    """Return the error of a function without an operation."""
-    name = getattr(function, "__name__", str(function))
-    return UnsupportedError(
-        explain(
-            f"{module_of(function, name)}.{name} cannot be recorded",
-            "it has no rule in wengert",
-            "another NumPy function, a rule of your own (wengert.rule), or "
-            "wengert.stop_gradient(x) for its arguments to leave the tape",
-        )
-    )
-
-
-def module_of(function: Any, name: str) -> str:
-    """Return the module of a function; a ufunc does not say where it is."""
-    module = getattr(function, "__module__", None)
-    if module or getattr(np, name, None) is function:
-        return module or "numpy"
-    public = [key for key in sys.modules if not re.search(r"\b_", key)]
-    homes = [key for key in public if vars(sys.modules[key]).get(name) is function]
-    return min(homes, key=len, default="numpy")
-
-
-def write_outside() -> WengertError:
-    """Return the error of a write from a function that is run as one node."""
-    return RecordingError(
-        explain(
-            "a write into an array from outside the function",
-            "a checkpointed function, or one with its own rule, is one node of the tape: "
-            "it has arguments and results, and no other effect",
-            "make the array inside the function and return it",
-        )
-    )
-
-
-def read_only(target: Any) -> WengertError:
-    """Return the error of a write into a read-only array."""
-    return RecordingError(
-        explain(
-            f"a write into a read-only {type_of(target)}",
-            "assignment destination is read-only: NumPy made it a view of shared "
-            "elements (broadcast_to, diagonal), or the caller made it read-only",
-            "y = x.copy(), then write into y",
-        )
-    )
-
-
-# Operators.  The scalar methods are the inner loop of every recording of scalar code:
-# they do at once what `record_operation` does in general.
-
-BinaryFunction = Callable[[Any, Any], Any]
-PLAIN_NUMBERS = frozenset({float, int, np.float64})
-
-
-def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
-    """Return an operator method of recorded scalars."""
-    operation = REGISTRY[name]
-
-    def method(self: RecordedScalar, other: Any) -> Any:
-        tape = self._tape
-        kind = other.__class__
-        if kind is RecordedScalar and other._tape is tape:
-            second, number = other._index, other._value
-        elif kind in PLAIN_NUMBERS:
-            second, number = tape.number(other), other
-        else:
-            return general_binary(operation, self, other, reflected)
-        if tape.thread != get_ident():
-            return general_binary(operation, self, other, reflected)
-        if reflected:
-            value = evaluate(number, self._value)
-            operands = (second, self._index)
-        else:
-            value = evaluate(self._value, number)
-            operands = (self._index, second)
-        operations = tape.operations
-        index = len(operations)
-        operations.append(operation)
-        tape.operands.append(operands)
-        tape.settings.append(NO_SETTINGS)
-        tape.types.append(FLOAT64 if value.__class__ is float64 else type_of(value))
-        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
-        tape.play.outputs.append(value)
-        return RecordedScalar(tape, index, value)
-
-    return method
-
-
-def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any:
-    """Record a binary operator, or hand it to the other operand."""
-    if right is None or isinstance(right, (str, bytes, dict, set)):
-        return NotImplemented
-    if reflected:
-        left, right = right, left
-    return record_operation(op, (left, right), NO_SETTINGS)
-
-
-def array_binary(name: str, reflected: bool) -> Any:
-    """Return an operator method of recorded arrays.
-
-    The common cases (a second array on the same tape, a number, a scalar) are written
-    out; `record_operation` does the rest.
-    """
-    operation = REGISTRY[name]
-    evaluate = operation.function
-    reads = (operation.reads_operand(0), operation.reads_operand(1))
-    reads_self, reads_other = reads[::-1] if reflected else reads
-    reads_result = operation.reads_result
-
-    def method(self: RecordedArray, other: Any) -> Any:
-        tape = self._tape
-        kind = other.__class__
-        first = self._index
-        if first == PASSIVE or tape.thread != get_ident():
-            return general_binary(operation, self, other, reflected)
-        storage = self._storage
-        if storage is not None and self._version != storage.version:
-            return general_binary(operation, self, other, reflected)
-        if kind is RecordedArray or kind is RecordedScalar:
-            second, number = other._index, other._value
-            if second == PASSIVE or other._tape is not tape or is_stale(other):
-                return general_binary(operation, self, other, reflected)
-        elif kind in PLAIN_NUMBERS:
-            second, number = tape.number(other), other
-        else:
-            return general_binary(operation, self, other, reflected)
-        own = self._value
-        outputs = tape.play.outputs
-        if reads_self and outputs[first] is None:
-            save(self, own, outputs, first)
-        if reads_other and outputs[second] is None:
-            save(other, number, outputs, second)
-        if reflected:
-            value = evaluate(number, own)
-            operands = (second, first)
-        else:
-            value = evaluate(own, number)
-            operands = (first, second)
-        index = len(tape.operations)
-        tape.operations.append(operation)
-        tape.operands.append(operands)
-        tape.settings.append(NO_SETTINGS)
-        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
-        if value.__class__ is ndarray:
-            tape.types.append(array_type(value.shape, value.dtype))
-            outputs.append(value if reads_result else None)
-            return RecordedArray(tape, index, value)
-        tape.types.append(type_of(value))
-        outputs.append(value)
-        return RecordedScalar(tape, index, value)
-
-    return method
-
-
-#: NumPy's own operators do these powers of arrays by simpler ufuncs.
-SIMPLE_POWERS = {
-    2: REGISTRY["square"],
-    1: REGISTRY["positive"],
-    -1: REGISTRY["reciprocal"],
-    0.5: REGISTRY["sqrt"],
-}
-
-
-def array_power(self: RecordedArray, exponent: Any) -> Any:
-    """Record ``x**n`` as NumPy evaluates it."""
-    if exponent.__class__ in (int, float) and self._value.dtype.kind in "fc":
-        operation = SIMPLE_POWERS.get(exponent)
-        if operation is not None:
-            return record_unary(operation, self, NO_SETTINGS)
-    return general_binary(REGISTRY["power"], self, exponent, False)
-
-
 def is_stale(value: Any) -> bool:
     """Whether a recorded array must find its contents again after a write."""
     storage = value._storage
     return storage is not None and bool(value._version != storage.version)
-
-
-def in_place(name: str) -> Any:
-    """Return an in-place operator method of recorded arrays, with NumPy's casting."""
-    operation = REGISTRY[name]
-
-    def method(self: RecordedArray, other: Any) -> Any:
-        result = general_binary(operation, self, other, False)
-        if result is not NotImplemented:
-            write_whole(self, result, operation.name)
-            return self
-        return result
-
-    return method
-
-
-def write_whole(target: RecordedArray, result: Any, name: str) -> None:
-    """Replace all elements of an array: ``out=``, ``+=``; shapes and casts as NumPy."""
-    shape, dtype = np.shape(result), plain(result).dtype
-    if (
-        shape != target.shape
-        and np.broadcast_shapes(shape, target.shape) != target.shape
-    ):
-        raise ValueError(
-            f"non-broadcastable output operand with shape {target.shape} "
-            f"doesn't match the broadcast shape {shape}"
-        )
-    if not np.can_cast(dtype, target.dtype, "same_kind"):
-        raise TypeError(
-            f"Cannot cast ufunc '{name}' output from {dtype!r} to {target.dtype!r} "
-            "with casting rule 'same_kind'"
-        )
-    target._write(Ellipsis, result)
-
-
-def unary(name: str) -> Any:
-    """Return a unary operator method."""
-    operation = REGISTRY[name]
-
-    def method(self: RecordedValue) -> Any:
-        return record_operation(operation, (self,), NO_SETTINGS)
-
-    return method
-
-
-BINARY: dict[str, tuple[str, BinaryFunction]] = {
-    "add": ("add", operator.add),
-    "sub": ("subtract", operator.sub),
-    "mul": ("multiply", operator.mul),
-    "truediv": ("divide", operator.truediv),
-    "floordiv": ("floor_divide", operator.floordiv),
-    "mod": ("remainder", operator.mod),
-    "pow": ("power", operator.pow),
-    "and": ("bitwise_and", operator.and_),
-    "or": ("bitwise_or", operator.or_),
-    "xor": ("bitwise_xor", operator.xor),
-    "lshift": ("left_shift", operator.lshift),
-    "rshift": ("right_shift", operator.rshift),
-}
-COMPARISONS: dict[str, tuple[str, BinaryFunction]] = {
-    "lt": ("less", operator.lt),
-    "le": ("less_equal", operator.le),
-    "gt": ("greater", operator.gt),
-    "ge": ("greater_equal", operator.ge),
-    "eq": ("equal", operator.eq),
-    "ne": ("not_equal", operator.ne),
-}
-UNARY = {
-    "neg": "negative",
-    "pos": "positive",
-    "abs": "absolute",
-    "invert": "invert",
-}
-
-
-def _install_operators() -> None:
-    for short, (name, evaluate) in BINARY.items():
-        for prefix, reflected in (("", False), ("r", True)):
-            method = scalar_binary(name, evaluate, reflected)
-            setattr(RecordedScalar, f"__{prefix}{short}__", method)
-            method = array_binary(name, reflected)
-            setattr(RecordedArray, f"__{prefix}{short}__", method)
-        setattr(RecordedArray, f"__i{short}__", in_place(name))
-    extra = {
-        "__matmul__": array_binary("matmul", False),
-        "__rmatmul__": array_binary("matmul", True),
-        "__imatmul__": in_place("matmul"),
-        "__pow__": array_power,
-    }
-    for method_name, method in extra.items():
-        setattr(RecordedArray, method_name, method)
-    for short, (name, evaluate) in COMPARISONS.items():
-        setattr(RecordedScalar, f"__{short}__", scalar_binary(name, evaluate, False))
-        setattr(RecordedArray, f"__{short}__", array_binary(name, False))
-    for short, name in UNARY.items():
-        setattr(RecordedValue, f"__{short}__", unary(name))
-
-
-_install_operators()

@@ -8,11 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.array import (
-    RecordedArray,
-    RecordedScalar,
-    RecordedValue,
-)
+from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather_recorded as gather
 

@@ -15,7 +15,7 @@ from typing import Any
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import generic, ndarray
 
-from wengert.capture import answers, methods, tree  # noqa: F401
+from wengert.capture import answers, methods, operators, tree  # noqa: F401
 from wengert.capture.array import (
     RecordedArray,
     RecordedScalar,

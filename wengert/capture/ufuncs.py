@@ -11,9 +11,9 @@ from wengert.capture.array import (
     RecordedValue,
     call_plain,
     record_operation,
-    unsupported,
-    write_whole,
 )
+from wengert.capture.operators import write_whole
+from wengert.capture.refusals import unsupported
 from wengert.core.operation import DISPATCH, Operation
 from wengert.core.tape import NO_SETTINGS
 from wengert.errors import RecordingError, UnsupportedError, explain

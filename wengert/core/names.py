@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from wengert.core.tape import Tape
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+#: Since Python 3.12 an assignment to a slice has an instruction of its own.
+WRITES = "STORE_SUBSCR", "STORE_SLICE"
 
 
 def variable_names(tape: Tape) -> dict[int, str]:
@@ -73,9 +75,9 @@ def assigned_names(code: CodeType) -> dict[int, str]:
         if instruction.opname not in ("CACHE", "NOP")
     ]
     for this, following in pairwise(instructions):
-        if this.opname == "STORE_SUBSCR":
+        if this.opname in WRITES:
             name = written_name(code, this)
-        elif following.opname.startswith("STORE_") and "SUBSCR" not in following.opname:
+        elif following.opname.startswith("STORE_") and following.opname not in WRITES:
             value = following.argval
             name = value[0] if isinstance(value, tuple) else value
             if following.opname == "STORE_ATTR":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dis
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import CodeType
 from typing import Any
 
@@ -46,7 +47,7 @@ class Operation:
         ``jvp(tangents, result, *operands, **settings)``; a tangent may be None.
     vjp : callable or None
         ``vjp(g, result, *operands, **settings)``, a gradient or None an operand.
-    reads, reads_result : which operands', and whether the result's, numbers a rule needs
+    reads, reads_result : which operands', and the result's, numbers a rule needs
     view : bool
         Whether NumPy may return a view of the first operand.
     writes : bool
@@ -332,7 +333,7 @@ def read_parameters(rule: Function, count: int, types: bool = True) -> list[bool
     names = code.co_varnames[: code.co_argcount]
     instructions = list(dis.get_instructions(code))
     read: set[str] = set()
-    for this, following in zip(instructions, instructions[1:], strict=False):
+    for this, following in pairwise(instructions):
         if "LOAD" not in this.opname:
             continue
         loaded = this.argval if isinstance(this.argval, tuple) else (this.argval,)

@@ -265,7 +265,7 @@ class Tape:
 
         Parameters
         ----------
-        gradient : array of the output's shape, or a list with one an output; default ones
+        gradient : array of the output's shape, or a list of one an output; or ones
         """
         from wengert.derive.reverse import backward
 
@@ -495,7 +495,7 @@ class CompNode:
 
     @property
     def gradient(self) -> Any:
-        """Its gradient (adjoint) in the tape's own play; zeros if it reached nothing."""
+        """Its gradient (adjoint) in the tape's own play; zeros if none reached it."""
         gradients = self.tape.play.gradients
         value = gradients[self.index] if self.index < len(gradients) else None
         if value is not None:
@@ -572,8 +572,8 @@ class ConstantNode(CompNode):
 class OperationNode(CompNode):
     """Base of the generated node classes: ``Multiply(left, right, tape)``.
 
-    Operands are nodes, recorded arrays or numbers; settings go by keyword.  The tape may
-    be left out where an operand has one.
+    Operands are nodes, recorded arrays or numbers; settings go by keyword.  The tape
+    may be left out where an operand has one.
     """
 
     def __init__(self, *operands: Any, **settings: Any) -> None:

@@ -103,7 +103,7 @@ def transpose_vjp(
 ) -> Any:
     """Return the forward rule of an operation that states its reverse rule only.
 
-    The reverse rule is linear in the gradient: its own reverse sweep is the forward rule.
+    The reverse rule is linear in the gradient: its reverse sweep is the forward rule.
     """
     from wengert.api import vjp
     from wengert.core.types import type_of

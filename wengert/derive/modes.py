@@ -56,7 +56,7 @@ def fit(g: Any, like: Type) -> Any:
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...], target: tuple[int, ...]) -> Any:
-    """Return `g` in a shape: summed where that was repeated, repeated where `g` was not.
+    """Return `g` in a shape: summed where that repeats, repeated where `g` does not.
 
     A rule may give one number for many equal ones, so both may happen.
     """
@@ -94,7 +94,7 @@ class PlainMode:
         self.product: Callable[[Any, Any], Any] = (
             chain_product if absorb else np.multiply
         )
-        #: Nodes whose gradient buffer belongs to the sweep, and may be added to in place.
+        #: Nodes whose gradient belongs to the sweep, and may be added to in place.
         self.owned: set[int] = set()
 
     def read(self, index: int) -> Any:

@@ -1,0 +1,251 @@
+"""The operators of recorded values.
+
+The scalar methods are the inner loop of every recording of scalar code: they do at once
+what `record_operation` does in general.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+from numpy import float64, ndarray
+
+from wengert.capture.array import (
+    PASSIVE,
+    RecordedArray,
+    RecordedScalar,
+    RecordedValue,
+    is_stale,
+    line_of,
+    plain,
+    record_operation,
+    record_unary,
+    save,
+)
+from wengert.core.operation import REGISTRY, Operation
+from wengert.core.tape import NO_SETTINGS
+from wengert.core.types import FLOAT64, array_type, type_of
+
+BinaryFunction = Callable[[Any, Any], Any]
+PLAIN_NUMBERS = frozenset({float, int, np.float64})
+
+
+def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
+    """Return an operator method of recorded scalars."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedScalar, other: Any) -> Any:
+        tape = self._tape
+        kind = other.__class__
+        if kind is RecordedScalar and other._tape is tape:
+            second, number = other._index, other._value
+        elif kind in PLAIN_NUMBERS:
+            second, number = tape.number(other), other
+        else:
+            return general_binary(operation, self, other, reflected)
+        if tape.thread != get_ident():
+            return general_binary(operation, self, other, reflected)
+        if reflected:
+            value = evaluate(number, self._value)
+            operands = (second, self._index)
+        else:
+            value = evaluate(self._value, number)
+            operands = (self._index, second)
+        operations = tape.operations
+        index = len(operations)
+        operations.append(operation)
+        tape.operands.append(operands)
+        tape.settings.append(NO_SETTINGS)
+        tape.types.append(FLOAT64 if value.__class__ is float64 else type_of(value))
+        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
+        tape.play.outputs.append(value)
+        return RecordedScalar(tape, index, value)
+
+    return method
+
+
+def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any:
+    """Record a binary operator, or hand it to the other operand."""
+    if right is None or isinstance(right, (str, bytes, dict, set)):
+        return NotImplemented
+    if reflected:
+        left, right = right, left
+    return record_operation(op, (left, right), NO_SETTINGS)
+
+
+def array_binary(name: str, reflected: bool) -> Any:
+    """Return an operator method of recorded arrays.
+
+    The common cases (a second array on the same tape, a number, a scalar) are written
+    out; `record_operation` does the rest.
+    """
+    operation = REGISTRY[name]
+    evaluate = operation.function
+    reads = (operation.reads_operand(0), operation.reads_operand(1))
+    reads_self, reads_other = reads[::-1] if reflected else reads
+    reads_result = operation.reads_result
+
+    def method(self: RecordedArray, other: Any) -> Any:
+        tape = self._tape
+        kind = other.__class__
+        first = self._index
+        if first == PASSIVE or tape.thread != get_ident():
+            return general_binary(operation, self, other, reflected)
+        storage = self._storage
+        if storage is not None and self._version != storage.version:
+            return general_binary(operation, self, other, reflected)
+        if kind is RecordedArray or kind is RecordedScalar:
+            second, number = other._index, other._value
+            if second == PASSIVE or other._tape is not tape or is_stale(other):
+                return general_binary(operation, self, other, reflected)
+        elif kind in PLAIN_NUMBERS:
+            second, number = tape.number(other), other
+        else:
+            return general_binary(operation, self, other, reflected)
+        own = self._value
+        outputs = tape.play.outputs
+        if reads_self and outputs[first] is None:
+            save(self, own, outputs, first)
+        if reads_other and outputs[second] is None:
+            save(other, number, outputs, second)
+        if reflected:
+            value = evaluate(number, own)
+            operands = (second, first)
+        else:
+            value = evaluate(own, number)
+            operands = (first, second)
+        index = len(tape.operations)
+        tape.operations.append(operation)
+        tape.operands.append(operands)
+        tape.settings.append(NO_SETTINGS)
+        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
+        if value.__class__ is ndarray:
+            tape.types.append(array_type(value.shape, value.dtype))
+            outputs.append(value if reads_result else None)
+            return RecordedArray(tape, index, value)
+        tape.types.append(type_of(value))
+        outputs.append(value)
+        return RecordedScalar(tape, index, value)
+
+    return method
+
+
+#: NumPy's own operators do these powers of arrays by simpler ufuncs.
+SIMPLE_POWERS = {
+    2: REGISTRY["square"],
+    1: REGISTRY["positive"],
+    -1: REGISTRY["reciprocal"],
+    0.5: REGISTRY["sqrt"],
+}
+
+
+def array_power(self: RecordedArray, exponent: Any) -> Any:
+    """Record ``x**n`` as NumPy evaluates it."""
+    if exponent.__class__ in (int, float) and self._value.dtype.kind in "fc":
+        operation = SIMPLE_POWERS.get(exponent)
+        if operation is not None:
+            return record_unary(operation, self, NO_SETTINGS)
+    return general_binary(REGISTRY["power"], self, exponent, False)
+
+
+def in_place(name: str) -> Any:
+    """Return an in-place operator method of recorded arrays, with NumPy's casting."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedArray, other: Any) -> Any:
+        result = general_binary(operation, self, other, False)
+        if result is not NotImplemented:
+            write_whole(self, result, operation.name)
+            return self
+        return result
+
+    return method
+
+
+def write_whole(target: RecordedArray, result: Any, name: str) -> None:
+    """Replace all elements of an array: ``out=``, ``+=``; shapes and casts as NumPy."""
+    shape, dtype = np.shape(result), plain(result).dtype
+    if (
+        shape != target.shape
+        and np.broadcast_shapes(shape, target.shape) != target.shape
+    ):
+        raise ValueError(
+            f"non-broadcastable output operand with shape {target.shape} "
+            f"doesn't match the broadcast shape {shape}"
+        )
+    if not np.can_cast(dtype, target.dtype, "same_kind"):
+        raise TypeError(
+            f"Cannot cast ufunc '{name}' output from {dtype!r} to {target.dtype!r} "
+            "with casting rule 'same_kind'"
+        )
+    target._write(Ellipsis, result)
+
+
+def unary(name: str) -> Any:
+    """Return a unary operator method."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedValue) -> Any:
+        return record_operation(operation, (self,), NO_SETTINGS)
+
+    return method
+
+
+BINARY: dict[str, tuple[str, BinaryFunction]] = {
+    "add": ("add", operator.add),
+    "sub": ("subtract", operator.sub),
+    "mul": ("multiply", operator.mul),
+    "truediv": ("divide", operator.truediv),
+    "floordiv": ("floor_divide", operator.floordiv),
+    "mod": ("remainder", operator.mod),
+    "pow": ("power", operator.pow),
+    "and": ("bitwise_and", operator.and_),
+    "or": ("bitwise_or", operator.or_),
+    "xor": ("bitwise_xor", operator.xor),
+    "lshift": ("left_shift", operator.lshift),
+    "rshift": ("right_shift", operator.rshift),
+}
+COMPARISONS: dict[str, tuple[str, BinaryFunction]] = {
+    "lt": ("less", operator.lt),
+    "le": ("less_equal", operator.le),
+    "gt": ("greater", operator.gt),
+    "ge": ("greater_equal", operator.ge),
+    "eq": ("equal", operator.eq),
+    "ne": ("not_equal", operator.ne),
+}
+UNARY = {
+    "neg": "negative",
+    "pos": "positive",
+    "abs": "absolute",
+    "invert": "invert",
+}
+
+
+def _install_operators() -> None:
+    for short, (name, evaluate) in BINARY.items():
+        for prefix, reflected in (("", False), ("r", True)):
+            method = scalar_binary(name, evaluate, reflected)
+            setattr(RecordedScalar, f"__{prefix}{short}__", method)
+            method = array_binary(name, reflected)
+            setattr(RecordedArray, f"__{prefix}{short}__", method)
+        setattr(RecordedArray, f"__i{short}__", in_place(name))
+    extra = {
+        "__matmul__": array_binary("matmul", False),
+        "__rmatmul__": array_binary("matmul", True),
+        "__imatmul__": in_place("matmul"),
+        "__pow__": array_power,
+    }
+    for method_name, method in extra.items():
+        setattr(RecordedArray, method_name, method)
+    for short, (name, evaluate) in COMPARISONS.items():
+        setattr(RecordedScalar, f"__{short}__", scalar_binary(name, evaluate, False))
+        setattr(RecordedArray, f"__{short}__", array_binary(name, False))
+    for short, name in UNARY.items():
+        setattr(RecordedValue, f"__{short}__", unary(name))
+
+
+_install_operators()

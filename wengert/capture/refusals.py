@@ -1,0 +1,76 @@
+"""What recorded values refuse, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+import numpy as np
+
+from wengert.core.types import type_of
+from wengert.errors import RecordingError, UnsupportedError, WengertError, explain
+
+
+def shortly(value: Any) -> str:
+    """Return a value's type for a message: ``number`` or ``float64[3, 4]``."""
+    like = type_of(value)
+    return str(like) if like.shape else "number"
+
+
+def mixed_tapes() -> WengertError:
+    """Return the error of two tapes that meet in one operation."""
+    return RecordingError(
+        explain(
+            "values of two tapes meet in one operation",
+            "each wengert.record writes a tape of its own",
+            "pass the outer value as an argument of the inner function",
+        )
+    )
+
+
+def unsupported(function: Any) -> WengertError:
+    """Return the error of a function without an operation."""
+    name = getattr(function, "__name__", str(function))
+    return UnsupportedError(
+        explain(
+            f"{module_of(function, name)}.{name} cannot be recorded",
+            "it has no rule in wengert",
+            "another NumPy function, a rule of your own (wengert.rule), or "
+            "wengert.stop_gradient(x) for its arguments to leave the tape",
+        )
+    )
+
+
+def module_of(function: Any, name: str) -> str:
+    """Return the module of a function; a ufunc does not say where it is."""
+    module = getattr(function, "__module__", None)
+    if module or getattr(np, name, None) is function:
+        return module or "numpy"
+    public = [key for key in sys.modules if not re.search(r"\b_", key)]
+    homes = [key for key in public if vars(sys.modules[key]).get(name) is function]
+    return min(homes, key=len, default="numpy")
+
+
+def write_outside() -> WengertError:
+    """Return the error of a write from a function that is run as one node."""
+    return RecordingError(
+        explain(
+            "a write into an array from outside the function",
+            "a checkpointed function, or one with its own rule, is one node of the "
+            "tape: it has arguments and results, and no other effect",
+            "make the array inside the function and return it",
+        )
+    )
+
+
+def read_only(target: Any) -> WengertError:
+    """Return the error of a write into a read-only array."""
+    return RecordingError(
+        explain(
+            f"a write into a read-only {type_of(target)}",
+            "assignment destination is read-only: NumPy made it a view of shared "
+            "elements (broadcast_to, diagonal), or the caller made it read-only",
+            "y = x.copy(), then write into y",
+        )
+    )
