@@ -141,9 +141,13 @@ class Reads:
         """Return what a function reads; nothing is looked up yet."""
         return cls(function)
 
-    def snapshot(self) -> Snapshot:
-        """Note what everything holds now; warn once of what cannot be followed."""
-        walk = Walk(self.function)
+    def snapshot(self, given: dict[int | str, Any] | None = None) -> Snapshot:
+        """Note what everything holds now; warn once of what cannot be followed.
+
+        `given` are arguments that are no numbers, by position or name: what they hold
+        is read from outside too.
+        """
+        walk = Walk(self.function, given)
         guards = list(walk.guards.values())
         for found in walk.unresolved.values():
             if found not in self.unresolved:

@@ -172,7 +172,9 @@ class Walk:
     sites : dict from ``id(array)`` to the places that read it
     """
 
-    def __init__(self, function: Any) -> None:
+    def __init__(
+        self, function: Any, given: dict[int | str, Any] | None = None
+    ) -> None:
         self.names: dict[str, Any] = {}
         self.guards: dict[str, Guard] = {}
         self.arrays: dict[int, ReadArray] = {}
@@ -193,7 +195,30 @@ class Walk:
         if isinstance(code, CodeType):
             self.home = home_of(code.co_filename)
         self.site: Site | None = None
+        #: The function's own arguments that are followed, by name.
+        self.given: dict[str, Cursor] = {}
+        self.given = self.arguments(function, given or {})
         self.called(Cursor(self.bind(function), "the function", function), False)
+
+    def arguments(
+        self, function: Any, given: dict[int | str, Any]
+    ) -> dict[str, Cursor]:
+        """Return arguments whose access paths are followed; guard the others whole."""
+        found: dict[str, Cursor] = {}
+        is_plain = isinstance(function, FunctionType) and self.is_user(function)
+        code = function.__code__ if is_plain else None
+        names = code.co_varnames[: code.co_argcount] if code else ()
+        stored = analyse(code).stored if code else frozenset()
+        for place, value in given.items():
+            name = place
+            if isinstance(place, int) and place < len(names):
+                name = names[place]
+            cursor = Cursor(self.bind(value), f"argument {name}", value)
+            if name in names and name not in stored:
+                found[str(name)] = cursor
+            else:
+                self.part(value, cursor.path)
+        return found
 
     # Names for values
 
@@ -256,7 +281,8 @@ class Walk:
             return
         self._visited.add(key)
         self.guard_function(function)
-        names: dict[str, Cursor] = {}
+        names = self.given if self.site is None else {}
+        names, self.given = dict(names), {}
         code = function.__code__
         cells = function.__closure__ or ()
         for name, cell in zip(code.co_freevars, cells, strict=True):

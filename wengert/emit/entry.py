@@ -18,7 +18,7 @@ import platform
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +111,11 @@ class Signature:
     structure: Structure = 0
     captures: tuple[np.ndarray, ...] = ()
     rows: int = 1
+
+    def is_same(self, other: Signature) -> bool:
+        """Whether both take and return the same, and read the very same captures."""
+        plain = replace(self, captures=()) == replace(other, captures=())
+        return plain and [*map(id, self.captures)] == [*map(id, other.captures)]
 
 
 def bind(
@@ -338,8 +343,13 @@ class _Entry:
         for k, parameter in enumerate(self.signature.parameters):
             self.check(k, parameter)
         for k, array in enumerate(self.signature.captures):
+            # Its shape, its dtype and its memory may be others than they were.
+            item = _pointer(id(array))
+            like = Parameter("array", str(array.dtype), array.shape)
+            self.check_array(item, self.load("ptr", item, _TYPE), like)
+            data = self.load("ptr", item, _DATA)
             at = self.element("%given", len(self.signature.parameters) + k)
-            self.line(f"store ptr {_pointer(array.ctypes.data)}, ptr {at}")
+            self.line(f"store ptr {data}, ptr {at}")
         for k, result in enumerate(self.signature.results):
             self.prepare(k, result)
         self.run()

@@ -8,6 +8,7 @@ where none does the call is recorded along its own path, which is kept too.
 from __future__ import annotations
 
 import functools
+import itertools
 import threading
 import time
 import warnings
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import reads, tree
-from wengert.capture.array import RecordedValue
+from wengert.capture.array import RecordedArray, RecordedValue
 from wengert.capture.record import RECORDING, active_tape
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type, type_of
@@ -29,9 +30,15 @@ from wengert.emit.compile import Compiled, compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
 from wengert.emit.kernels import Lowered, NotLoweredError, has_chain_products, lower
 from wengert.errors import ArgumentError, GuardError, describe_line, explain
-from wengert.execute.interpret import GUARD_QUESTIONS, own, run
+from wengert.execute.interpret import GUARD_QUESTIONS, own
+from wengert.execute.plan import Plan
+from wengert.execute.segments import mixed_plan
 
 MOST_PATHS = 64
+#: Signatures that native code tells apart by itself; further ones are looked up.
+MOST_DIRECT = 8
+#: Signatures that one function keeps; the one recorded longest ago goes.
+MOST_ENTRIES = 512
 #: Scalar nodes up to which code compiled in haste is optimised in the background.
 MOST_OPTIMISED = 400_000
 #: Set to switch the native engine off (the suite passes without it).
@@ -65,6 +72,43 @@ class Path:
     #: Whether the first kernel multiplies zeros by what is not finite, and refuses
     #: results that are NaN; a second one then absorbs, as the interpreter does.
     is_optimistic: bool = False
+    #: How NumPy plays the tape, made when it first has to.
+    plan: Plan | None = None
+    #: The captures as native code reads them; see `read_natively`.
+    contiguous: list[np.ndarray] | None = None
+
+    def play(self, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs by NumPy, native in parts where the whole is not."""
+        if self.plan is None:
+            captured = [index for _, index in self.captured]
+            if self.kernels or not native_engine():
+                self.plan = Plan(self.tape, captured)
+            else:
+                self.plan = mixed_plan(self.tape, captured)
+                if self.plan.groups:
+                    self.reason += f" ({self.plan.groups} native parts)"
+        return self.plan.run(values, [array for array, _ in self.captured])
+
+    @property
+    def read_natively(self) -> list[np.ndarray]:
+        """The captures as native code reads them: copies of those in pieces."""
+        if self.contiguous is None:
+            self.contiguous = [prepare(array) for array, _ in self.captured]
+        return self.contiguous
+
+    def refresh(self) -> bool:
+        """Copy the captures that do not lie as native code reads them.
+
+        True if one has another shape or dtype now: the path holds no longer.
+        """
+        for array, index in self.captured:
+            like = self.tape.types[index]
+            if array.shape != like.shape or array.dtype != like.dtype:
+                return True
+        for (array, _), copy in zip(self.captured, self.contiguous or (), strict=False):
+            if copy is not array:
+                np.copyto(copy, array)
+        return False
 
     @property
     def guards(self) -> list[tuple[str, str, Any]]:
@@ -128,13 +172,20 @@ class Entry:
     name: str
     leaf_types: tuple[Any, ...]
     paths: OrderedDict[int, Path] = field(default_factory=OrderedDict)
-    groups: list[tuple[Callable[..., Any], Any]] = field(default_factory=list)
+    #: Native calls by kind of result; None until they are asked for.
+    groups: list[tuple[Callable[..., Any], Any]] | None = None
+    #: The native call on the user's own arguments, with the fallback that it has.
+    direct: tuple[Any, Any] | None = None
     recordings: int = 0
     is_eager: bool = False
 
     def rebuild(self) -> None:
+        """Forget the native calls: the paths are others now."""
+        self.groups = self.direct = None
+
+    def bound(self) -> list[tuple[Callable[..., Any], Any]]:
         """Bind the kernels of all paths: one native call for every kind of result."""
-        self.groups = []
+        groups = []
         kinds: dict[Any, list[Path]] = {}
         for path in self.paths.values():
             if path.kernels:
@@ -142,7 +193,8 @@ class Entry:
         for structure, paths in kinds.items():
             count = len(paths[0].tape.output_indices)
             call = self.chain(paths, tuple(range(count)), miss)
-            self.groups.append((call, structure))
+            groups.append((call, structure))
+        return groups
 
     def chain(
         self, paths: list[Path], nested: Any, fallback: Callable[..., Any]
@@ -151,8 +203,7 @@ class Entry:
         groups: list[tuple[Signature, list[Compiled]]] = []
         for path in paths:
             signature = self.signature(path, nested)
-            same = groups and not path.captured and groups[-1][0] == signature
-            if same:
+            if groups and groups[-1][0].is_same(signature):
                 groups[-1][1].extend(path.kernels)
             else:
                 groups.append((signature, list(path.kernels)))
@@ -167,7 +218,7 @@ class Entry:
             parameters=tuple(parameter(like) for like in self.leaf_types),
             results=path.returned(),
             structure=nested,
-            captures=tuple(array for array, _ in path.captured),
+            captures=tuple(path.read_natively),
         )
 
     @property
@@ -179,7 +230,15 @@ class Entry:
         """
         paths = list(self.paths.values())
         last = paths[-1].snapshot
-        watched = [p.plain_arrays.changed for p in paths if p.plain_arrays.pairs]
+        watched: list[Callable[[], Any]] = [
+            p.plain_arrays.changed for p in paths if p.plain_arrays.pairs
+        ]
+        for path in paths:
+            if any(
+                c is not a
+                for (a, _), c in zip(path.captured, path.read_natively, strict=True)
+            ):
+                watched.append(path.refresh)
         if last.is_empty and not watched:
             return None
         check = last.changed
@@ -221,6 +280,7 @@ class Jitted:
         self.entries: dict[Any, Entry] = {}
         self.lock = threading.RLock()
         self._counter = 0
+        self._positional = self.dispatch_positional
 
     # Calling
 
@@ -232,9 +292,9 @@ class Jitted:
         out = kwargs.pop("out", None)
         leaves, structure, key = self.describe(args, kwargs)
         if RECORDING.get() is not None and active_tape() is not None:
-            return self.fun(*args, **kwargs)
+            return deliver(self.fun(*args, **kwargs), out)
         if any(isinstance(leaf, RecordedValue) for leaf in leaves):
-            return self.fun(*args, **kwargs)
+            return deliver(self.fun(*args, **kwargs), out)
         entry = self.entries.get(key)
         if entry is not None:
             if entry.is_eager:
@@ -249,7 +309,7 @@ class Jitted:
     ) -> tuple[list[Any], Any, Any]:
         """Return the numeric leaves, how the arguments nest, and the key of both."""
         count = len(args)
-        static = {k % count for k in self.static_argnums} if count else set()
+        static = self.static(count)
         moving = tuple(arg for k, arg in enumerate(args) if k not in static)
         fixed = tuple(arg for k, arg in enumerate(args) if k in static)
         leaves, structure = tree.flatten((moving, kwargs))
@@ -260,7 +320,8 @@ class Jitted:
             else:
                 others.append((k, leaf))
         types = tuple([leaf_type(leaf) for leaf in numeric])
-        key = (structure, types, fixed, tuple(others), count)
+        kinds = kinds_of(fixed), kinds_of(tuple(others)), kinds_of(structure)
+        key = (structure, types, fixed, tuple(others), count, kinds)
         try:
             hash(key)
         except TypeError as error:
@@ -274,17 +335,26 @@ class Jitted:
             ) from error
         return numeric, structure, key
 
+    def static(self, count: int) -> set[int]:
+        """Return which of so many positional arguments are static."""
+        return {k if k >= 0 else k + count for k in self.static_argnums}
+
     def replay(self, entry: Entry, leaves: list[Any]) -> Any:
         """Return the result of the path that fits, or MISS."""
         for number, path in list(entry.paths.items()):
-            if path.snapshot.changed() is not None or path.plain_arrays.changed():
+            is_stale = path.snapshot.changed() is not None
+            if is_stale or path.plain_arrays.changed() or path.refresh():
                 with self.lock:
                     entry.paths.pop(number, None)
                     entry.rebuild()
         if not entry.paths:
             return MISS
         given = [prepare(leaf) for leaf in leaves]
-        for call, result_structure in entry.groups:
+        groups = entry.groups
+        if groups is None:
+            with self.lock:
+                groups = entry.groups = entry.bound()
+        for call, result_structure in groups:
             found = call(*given)
             if found is not MISS:
                 return tree.unflatten(result_structure, list(found))
@@ -293,16 +363,14 @@ class Jitted:
     def replay_slowly(self, entry: Entry, leaves: list[Any], given: list[Any]) -> Any:
         """Try the paths that native code could not decide, with NumPy."""
         for path in list(entry.paths.values()):
-            captured = [(index, array) for array, index in path.captured]
             try:
                 with np.errstate(all="ignore"):  # as native code, it does not warn
-                    outputs = run(path.tape, leaves, captured)
+                    found = path.play(leaves)
             except GuardError:
                 continue
             if path.is_optimistic and len(path.kernels) == 1:
                 self.add_absorbing_kernel(entry, path)
-            found = [own(outputs[index]) for index in path.tape.output_indices]
-            return tree.unflatten(path.result_structure, found)
+            return tree.unflatten(path.result_structure, [own(x) for x in found])
         return MISS
 
     def add_absorbing_kernel(self, entry: Entry, path: Path) -> None:
@@ -320,6 +388,8 @@ class Jitted:
             if entry is None:
                 entry = Entry(self.name, key[1])
                 self.entries[key] = entry
+                if len(self.entries) > MOST_ENTRIES:
+                    self.entries.pop(next(iter(self.entries)))
             elif self.is_strict and entry.paths:
                 self.refuse(entry, leaves)
             started = time.perf_counter()
@@ -337,9 +407,10 @@ class Jitted:
         """Record one call and what the function read from outside."""
         from wengert.api import record
 
-        snapshot = reads.Reads.of(self.fun).snapshot()
         fixed, others, count = key[2], dict(key[3]), key[4]
-        static = {k % count for k in self.static_argnums} if count else set()
+        static = self.static(count)
+        given = static_values(structure, others, fixed, static, count)
+        snapshot = reads.Reads.of(self.fun).snapshot(given)
 
         def flat(*numbers: Any) -> Any:
             moving_numbers = iter(numbers)
@@ -359,8 +430,7 @@ class Jitted:
     def refuse(self, entry: Entry, leaves: list[Any]) -> None:
         """Raise `GuardError`: a strict function has one path."""
         path = next(iter(entry.paths.values()))
-        captured = [(index, array) for array, index in path.captured]
-        run(path.tape, leaves, captured)
+        path.play(leaves)
         raise GuardError(
             explain(
                 f"{self.name} left its recorded path",
@@ -386,9 +456,9 @@ class Jitted:
                 stacklevel=4,
             )
         entry.rebuild()
-        if path.kernels and path.kernels[0].level < 2:
-            if path.kernels[0].nodes <= MOST_OPTIMISED:
-                self.optimise_later(entry, path)
+        first = path.kernels[0] if path.kernels else None
+        if first is not None and first.level < 2 and first.nodes <= MOST_OPTIMISED:
+            self.optimise_later(entry, path)
 
     def optimise_later(self, entry: Entry, path: Path) -> None:
         """Compile a path again, for speed, in a thread of its own."""
@@ -413,15 +483,17 @@ class Jitted:
     def reinstall(self) -> None:
         """Chain the native calls of all entries that Python need not prepare."""
         call: Callable[..., Any] | None = None
-        for key, entry in self.entries.items():
-            direct = self.direct_call(key, entry, call or self.dispatch_positional)
-            call = direct or call
+        for key, entry in itertools.islice(self.entries.items(), MOST_DIRECT):
+            fallback = call or self._positional
+            if entry.direct is None or entry.direct[1] is not fallback:
+                entry.direct = self.direct_call(key, entry, fallback), fallback
+            call = entry.direct[0] or call
         kind = type(self)
         if kind is not Jitted:
             # What is called has no `self`: a builtin does not bind by itself.
             bound = staticmethod(call) if isinstance(call, FunctionType) else call
-            # CPython forgets a type's old attribute only after it has freed it: a thread
-            # that calls meanwhile would find what is gone.
+            # CPython forgets a type's old attribute only after it has freed it: a
+            # thread that calls meanwhile would find what is gone.
             kept = kind.__dict__.get("__call__")
             setattr(kind, "__call__", bound or Jitted.__call__)  # noqa: B010
             del kept
@@ -434,7 +506,7 @@ class Jitted:
         self, key: Any, entry: Entry, fallback: Callable[..., Any]
     ) -> Callable[..., Any] | None:
         """Return one entry's native call on the user's own arguments, if it can be."""
-        structure, types, fixed, others, count = key
+        structure, types, fixed, others, *_ = key
         moving, kwargs = structure.children
         if fixed or others or kwargs.keys or self.static_argnums:
             return None
@@ -523,6 +595,42 @@ def leaf_type(leaf: Any) -> tuple[type, Any]:
     return np.ndarray, like
 
 
+def kinds_of(value: Any) -> Any:
+    """Return what tells static values apart that Python holds equal: 1, 1.0, True."""
+    if isinstance(value, (tuple, frozenset)):
+        return type(value), tuple([kinds_of(part) for part in value])
+    if isinstance(value, (float, complex, np.inexact)):
+        return type(value), str(value)  # -0.0 == 0.0
+    return type(value)
+
+
+def static_values(
+    structure: Any,
+    others: dict[int, Any],
+    fixed: tuple[Any, ...],
+    static: set[int],
+    count: int,
+) -> dict[int | str, Any]:
+    """Return the arguments that are no numbers, by position or name."""
+    moving, kwargs = structure.children
+    constants, parts = iter(fixed), iter(moving.children)
+    found: dict[int | str, Any] = {}
+    at = 0
+    for name in (*range(count), *kwargs.keys):
+        if name in static:
+            found[name] = next(constants)
+            continue
+        part = next(parts) if isinstance(name, int) else None
+        if part is None:
+            part = kwargs.children[kwargs.keys.index(name)]
+        size = len(tree.paths(part, ""))
+        inside = [others[k] for k in range(at, at + size) if k in others]
+        if inside:
+            found[name] = inside[0] if part == tree.LEAF else inside
+        at += size
+    return found
+
+
 def prepare(leaf: Any) -> Any:
     """Return a leaf in the form that native code reads."""
     if leaf.__class__ in FAST_SCALARS:
@@ -554,7 +662,8 @@ def deliver(found: Any, out: Any) -> Any:
     results, found_structure = tree.flatten(found)
     tree.check_same(found_structure, structure, "out")
     for target, result in zip(targets, results, strict=True):
-        if not isinstance(target, np.ndarray) or target.shape != np.shape(result):
+        is_array = isinstance(target, (np.ndarray, RecordedArray))
+        if not is_array or target.shape != np.shape(result):
             raise ArgumentError(
                 explain(
                     f"out has {describe_out(target)} for a result of {type_of(result)}",
@@ -562,7 +671,10 @@ def deliver(found: Any, out: Any) -> Any:
                     "pass np.empty(...) of the result's shape",
                 )
             )
-        np.copyto(target, result, casting="same_kind")
+        if isinstance(target, RecordedValue) or isinstance(result, RecordedValue):
+            target[...] = result
+        else:
+            np.copyto(target, result, casting="same_kind")
     return out
 
 
