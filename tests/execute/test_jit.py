@@ -553,3 +553,23 @@ def test_captures_of_any_type_keep_their_path(dtype: str) -> None:
         same(jitted(x), held * x)
     (entry,) = jitted.entries.values()
     assert entry.recordings == 1
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "c8"])
+def test_replayed_python_numbers_do_not_widen(dtype: str) -> None:
+    def fun(n: Any, x: Any) -> Any:
+        return x * n + n / 3
+
+    jitted, x = wg.jit(fun), np.arange(3).astype(dtype)
+    for n in [3, 2.5, True, 3, 2.5, True]:
+        assert jitted(n, x).dtype == fun(n, x).dtype
+        assert wg.record(fun, n, x)(n, x).dtype == fun(n, x).dtype
+
+
+def test_a_tape_compiles_and_keeps_its_path() -> None:
+    tape = wg.record(lambda x, y: np.sin(x) * y if y > 0 else x, 1.5, 2.0)
+    compiled = tape.compile()
+    for y in [1.0, 2.5, 3.0]:
+        assert compiled(0.5, y) == pytest.approx(np.sin(0.5) * y, rel=1e-15)
+    with pytest.raises(GuardError):
+        compiled(0.5, -1.0)

@@ -283,6 +283,12 @@ class Tape:
 
         return vmap(self, in_axes, out_axes)(*args)
 
+    def compile(self) -> Any:
+        """Return the tape as a native function of its arguments; see `jit`."""
+        from wengert.execute.replay import jit
+
+        return jit(self)
+
     def function(
         self, inputs: Sequence[CompNode], outputs: Sequence[CompNode] | CompNode
     ) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from wengert.capture import tree
 from wengert.capture.array import RecordedValue, place, plain, wrap
 from wengert.capture.record import active_tape
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
-from wengert.core.types import type_of
+from wengert.core.types import Type, type_of
 from wengert.errors import ArgumentError, GuardError, RecordingError, TapeError, explain
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
 
@@ -30,7 +30,21 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
             return by_python(*values)
     if operation.name == "power" and not any(isinstance(v, np.ndarray) for v in values):
         return values[0] ** values[1]  # np.power differs in the last bit
-    return operation.function(*values, **settings)
+    found = operation.function(*values, **settings)
+    expected = tape.types[index]
+    is_one = expected.__class__ is Type and not expected.weak
+    if is_one and getattr(found, "dtype", expected.dtype) != expected.dtype:
+        # A Python number came as NumPy's: it must not widen what it meets.
+        types = [tape.types[operand] for operand in tape.operands[index]]
+        values = [as_weak(*pair) for pair in zip(types, values, strict=True)]
+        found = operation.function(*values, **settings)
+    return found
+
+
+def as_weak(type_: Any, value: Any) -> Any:
+    """Return a value as the Python number that it was when the tape was recorded."""
+    is_weak = type_.__class__ is Type and type_.weak
+    return value.item() if is_weak and isinstance(value, np.generic) else value
 
 
 PYTHON_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.execute.interpret import (
@@ -139,7 +141,9 @@ def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
         base = operands[0]
         if tape.operations[base] in IN_PLACE and last[base] == when[index]:
             return write_step(tape, index)
-    elif operation.name in PYTHON_OPERATORS and all_weak(tape, operands):
+    elif widens(tape, index) or (
+        operation.name in PYTHON_OPERATORS and all_weak(tape, operands)
+    ):
         return evaluate_step(tape, index)
     if settings or not 1 <= len(operands) <= 2:
         return general_step(function, index, operands, settings)
@@ -152,6 +156,15 @@ def all_weak(tape: Tape, operands: tuple[int, ...]) -> bool:
     """Whether all operands are Python numbers."""
     types = [tape.types[k] for k in operands]
     return all(isinstance(type_, Type) and type_.weak for type_ in types)
+
+
+def widens(tape: Tape, index: int) -> bool:
+    """Whether a Python number that came as NumPy's would widen the result."""
+    types = [tape.types[k] for k in tape.operands[index]]
+    weak = [isinstance(type_, Type) and type_.weak for type_ in types]
+    like = tape.types[index]
+    is_wide = isinstance(like, Type) and like.dtype in (np.float64, np.complex128)
+    return any(weak) and not all(weak) and not is_wide
 
 
 def write_step(tape: Tape, index: int) -> Step:
