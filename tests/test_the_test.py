@@ -13,6 +13,7 @@ from tests.ops.examples import Example, examples
 from tests.ops.judge import judge, judge_modes, judge_value
 from wengert import check_grads, custom_jvp, custom_vjp, stop_gradient, taylor_test
 from wengert.core.operation import REGISTRY
+from wengert.derive.straight import known
 from wengert.errors import CheckError
 
 WRONG = 1.001
@@ -60,6 +61,14 @@ def faults() -> Iterator[tuple[str, str, int]]:
         for field in ("jvp", "vjp"):
             if getattr(operation, field) and (name, field) not in UNUSED:
                 yield name, field, 0
+
+
+@pytest.fixture(autouse=True)
+def no_sweep_is_kept() -> Iterator[None]:
+    """Forget written sweeps: they keep the rules that they were written with."""
+    known.cache_clear()
+    yield
+    known.cache_clear()
 
 
 EXAMPLES: dict[str, list[Example]] = {}

@@ -15,6 +15,7 @@ from tests.programs.writer import Program, programs
 from wengert.capture.array import RecordedArray
 from wengert.core.operation import REGISTRY
 from wengert.derive import modes
+from wengert.derive.straight import known
 from wengert.execute import interpret
 
 Put = Callable[[str], None]
@@ -104,10 +105,12 @@ FAULTS = [
 def patch() -> Iterator[pytest.MonkeyPatch]:
     """Give a monkeypatch, and put back the two operations that a fault may change."""
     kept = REGISTRY["multiply"].partials, REGISTRY["transpose"].transposes
+    known.cache_clear()  # written sweeps keep the rules they were written with
     with pytest.MonkeyPatch.context() as monkeypatch:
         yield monkeypatch
     object.__setattr__(REGISTRY["multiply"], "partials", kept[0])
     object.__setattr__(REGISTRY["transpose"], "transposes", kept[1])
+    known.cache_clear()
 
 
 @pytest.mark.parametrize("put", FAULTS)
