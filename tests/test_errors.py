@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 
 import wengert
 from wengert import errors
@@ -112,7 +113,14 @@ def test_a_type_of_numpy_that_is_called(raised: Run, kind: str) -> None:
 @pytest.mark.parametrize(
     ("head", "use"),
     [
-        ("from scipy.spatial import cKDTree", "cKDTree(x[:, None]).query([[0.0]])[0]"),
+        pytest.param(
+            "from scipy.spatial import cKDTree",
+            "cKDTree(x[:, None]).query([[0.0]])[0]",
+            marks=pytest.mark.skipif(
+                np.lib.NumpyVersion(scipy.__version__) >= "1.18.0",
+                reason="SciPy 1.18 asks for a view first, which says what it is",
+            ),
+        ),
         ("from json import dumps", "len(dumps(x))"),
         ("", "memoryview(x)[0]"),
     ],
