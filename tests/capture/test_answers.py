@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import math
+import subprocess
+import sys
 import threading
 from math import sin as bound_sin
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -474,3 +478,41 @@ PASSIVE_CALLS: dict[str, Any] = {
 @pytest.mark.parametrize("name", PASSIVE_CALLS)
 def test_arrays_that_depend_on_no_input_are_plain_numpy(name: str) -> None:
     judge(PASSIVE_CALLS[name], [V])
+
+
+# Modules imported by the recorded function
+
+
+def test_a_recorded_function_may_import_compiled_modules() -> None:
+    program = """
+import numpy as np
+import wengert
+
+def f(x):
+    import scipy.special
+    return x * scipy.special.factorial(3)
+
+print(wengert.grad(f)(2.0))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert result.stdout == "6.0\n", result.stderr
+
+
+def test_arrays_of_a_module_imported_while_recording_are_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "imported_late.py").write_text(
+        "import numpy as np\nTABLE = np.zeros(3)\nTABLE[1] = 2.0\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def f(x: Any) -> Any:
+        return np.sum(x * importlib.import_module("imported_late").TABLE)
+
+    gradient = wengert.grad(f)(np.ones(3))
+
+    assert type(sys.modules.pop("imported_late").TABLE) is np.ndarray
+    np.testing.assert_array_equal(gradient, [0.0, 2.0, 0.0])

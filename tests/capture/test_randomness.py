@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from wengert import grad, record
-from wengert.errors import RecordingError
+from wengert import grad, record, value_and_grad
+from wengert.errors import RecordingError, UnsupportedError
 
 RNG = np.random.default_rng(1)
 LEGACY = np.random.RandomState(1)
@@ -163,3 +163,38 @@ def test_the_error_of_the_function_itself_is_raised() -> None:
 
     with pytest.raises(ValueError, match="no "):
         record(f, 1.0)
+
+
+SHUFFLES: dict[str, Any] = {
+    "default_rng": lambda: np.random.default_rng(3).shuffle,
+    "RandomState": lambda: np.random.RandomState(3).shuffle,
+}
+
+
+@pytest.mark.parametrize("name", SHUFFLES)
+def test_a_shuffle_of_rows_does_not_repeat_rows(name: str) -> None:
+    def f(x: Any) -> Any:
+        y = x.copy()
+        SHUFFLES[name]()(y)
+        return np.sum(y[0])
+
+    with pytest.raises(UnsupportedError, match=r"x\[rng.permutation\(len\(x\)\)\]"):
+        grad(f)(np.ones((4, 3)))
+
+
+@pytest.mark.parametrize("name", SHUFFLES)
+@pytest.mark.filterwarnings("error")
+def test_a_shuffle_of_numbers_is_numpys(name: str) -> None:
+    def f(x: Any) -> Any:
+        order = np.arange(5)
+        SHUFFLES[name]()(order)
+        y = x[order]
+        SHUFFLES[name]()(y)
+        return np.sum(y * np.arange(5))
+
+    x = np.array([0.3, 1.0, -2.0, 0.7, 5.0])
+
+    value, gradient = value_and_grad(f)(x)
+
+    assert value == f(x)
+    np.testing.assert_array_equal(gradient, [f(row) for row in np.eye(5)])

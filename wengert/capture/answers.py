@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from threading import get_ident
 from types import ModuleType
@@ -38,6 +38,8 @@ COMPILED: list[Any] = [
     for name, module in vars(np.random).items()
     if isinstance(module, ModuleType) and getattr(module, "np", None) is np
 ]
+#: Where NumPy's shuffles are: they ask whether what they shuffle is a sequence.
+SHUFFLERS = [module for module in COMPILED if hasattr(module, "Sequence")]
 PLAIN_NUMPY = ModuleType("numpy")
 PLAIN_NUMPY.__dict__.update(np.__dict__)
 _LOCK = threading.Lock()
@@ -51,8 +53,19 @@ def tape_here() -> Any:
     tape = RECORDING.get()
     if tape is None or tape.thread != get_ident():
         return None
-    module = sys._getframe(2).f_globals.get("__name__", "")
+    frame = sys._getframe(2)
+    if frame.f_code.co_name == "<module>" and is_imported_now(frame.f_globals):
+        return None
+    module = frame.f_globals.get("__name__", "")
     return None if module.partition(".")[0] in LIBRARIES else tape
+
+
+def is_imported_now(names: dict[str, Any]) -> bool:
+    """Whether names are those of a module that a recorded function imports.
+
+    What its body makes stays plain: it outlives the recording.
+    """
+    return getattr(names.get("__spec__"), "_initializing", False)
 
 
 def is_foreign() -> bool:
@@ -95,7 +108,23 @@ def recording_class(module: ModuleType, replaced: dict[str, Any]) -> type[Module
         name: property({module: function}.__getitem__)
         for name, function in replaced.items()
     }
+    for name in properties.keys() & CLASSES:
+        properties[name] = class_or_answer(getattr(module, name), replaced[name])
     return type("module", (ModuleType,), {"__slots__": (), **properties})
+
+
+#: NumPy's classes in C that a function stands for while recording.
+CLASSES = frozenset({"broadcast", "nditer"})
+
+
+def class_or_answer(original: Any, answer: Function) -> property:
+    """Return a property that is the class for a module in C that is being imported."""
+
+    def getter(_: ModuleType) -> Any:
+        importer = sys._getframe(1).f_globals.get("__name__", "")
+        return original if "importlib" in importer else answer
+
+    return property(getter)
 
 
 def install() -> None:
@@ -108,6 +137,8 @@ def install() -> None:
             math.__class__ = _RECORDING_MATH
             for module in COMPILED:
                 module.np = PLAIN_NUMPY
+            for module in SHUFFLERS:
+                module.Sequence = Shuffled
 
 
 def remove() -> None:
@@ -120,6 +151,32 @@ def remove() -> None:
             math.__class__ = ModuleType
             for module in COMPILED:
                 module.np = np
+            for module in SHUFFLERS:
+                module.Sequence = Sequence
+
+
+class AsksWhatIsShuffled(type):
+    """The class of `Shuffled`."""
+
+    def __instancecheck__(cls, values: Any) -> bool:
+        """Answer NumPy, which swaps views of what is no `ndarray` of its own."""
+        if not isinstance(values, RecordedArray):
+            return isinstance(values, Sequence)
+        if values.ndim > 1:
+            raise UnsupportedError(
+                explain(
+                    f"a shuffle in place of a recorded {values.dtype}"
+                    f"[{', '.join(map(str, values.shape))}]",
+                    "NumPy swaps the rows of an array through its memory, which a tape "
+                    "does not follow",
+                    "x = x[rng.permutation(len(x))]",
+                )
+            )
+        return True
+
+
+class Shuffled(metaclass=AsksWhatIsShuffled):
+    """What a shuffle asks for in place of `Sequence`: a row is no copy."""
 
 
 # Makers of arrays from sizes: passive until a recorded value is written into them
