@@ -7,6 +7,7 @@ bit, arguments untouched), the complex step (both modes, second order) and its r
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import wengert
 from tests.programs.judge import judge
 from tests.programs.writer import Program
 from wengert import grad, value_and_grad
+from wengert.errors import UnsupportedError
 
 TABLE = {
     "a slice is a view": "v = x[1:]; v[0] = s * s; return np.sum(x * x)",
@@ -420,3 +422,41 @@ def test_recorded_integers_and_masks_index_plain_arrays() -> None:
     assert tape(x * 2) == fun(x * 2)
     with pytest.raises(wengert.GuardError):
         tape(-x)
+
+
+# Subclasses of arrays
+
+MASKED: Any = np.ma.masked_equal([1.0, 2.0], 2.0)
+MATRIX: Any = np.array([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "way_out"),
+    [
+        (lambda x: np.sum(x), MASKED, "where="),
+        (lambda x: np.sum(x * x), MATRIX, "np.asarray"),
+        (lambda x: np.sum(x * MASKED), np.ones(2), "where="),
+        (lambda x: np.sum(x * MATRIX), np.ones((2, 2)), "np.asarray"),
+        (lambda x: np.sum(x + np.add(x, MATRIX)), np.ones((2, 2)), "np.asarray"),
+    ],
+)
+def test_a_masked_array_is_not_summed_whole(f: Any, x: Any, way_out: str) -> None:
+    with pytest.raises(UnsupportedError, match=way_out):
+        wengert.grad(f)(x)
+
+
+def test_a_masked_array_that_is_not_differentiated_is_refused_too() -> None:
+    with pytest.raises(UnsupportedError, match="where="):
+        wengert.grad(lambda x, y: x * np.sum(y))(1.0, MASKED)
+
+
+def test_a_memory_mapped_array_is_an_array(tmp_path: Path) -> None:
+    data: Any = np.memmap(tmp_path / "data", dtype=float, shape=(3,), mode="w+")
+    data[:] = [1.0, 2.0, 3.0]
+
+    np.testing.assert_array_equal(
+        wengert.grad(lambda x: np.sum(x * data))(np.ones(3)), [1.0, 2.0, 3.0]
+    )
+    np.testing.assert_array_equal(
+        wengert.grad(lambda x: np.sum(x * x))(data), [2.0, 4.0, 6.0]
+    )

@@ -41,6 +41,7 @@ from wengert.core.types import Recorded, array_type, type_of
 from wengert.errors import (
     Line,
     RecordingError,
+    UnsupportedError,
     explain,
     user_line,
 )
@@ -533,11 +534,39 @@ def place_constant(tape: Tape, value: Any) -> int:
     return tape.append(operation, (), {"value": value}, type_of(value), value)
 
 
+def check_class(value: Any) -> None:
+    """Raise if an array is of a subclass whose arithmetic is not NumPy's.
+
+    A masked array leaves numbers out and ``*`` of a matrix is a product of matrices; an
+    `np.memmap` is an array like any other.
+    """
+    kind = type(value)
+    if not isinstance(value, ndarray) or (
+        kind.__mul__ is ndarray.__mul__
+        and kind.__array_ufunc__ is ndarray.__array_ufunc__
+        and kind.__array_function__ is ndarray.__array_function__
+    ):
+        return
+    if isinstance(value, np.ma.MaskedArray):
+        instead = "x.data and ~np.ma.getmaskarray(x), and np.sum(..., where=...)"
+    else:
+        instead = "np.asarray(x) outside the function, and @ for products of matrices"
+    raise UnsupportedError(
+        explain(
+            f"a {kind.__name__} met a function that is recorded",
+            "its operators are not those of NumPy's arrays, which alone are recorded",
+            instead,
+        )
+    )
+
+
 def place(tape: Tape, operand: Any) -> int:
     """Return the node of an operand; plain numbers and arrays become constants."""
     if isinstance(operand, RecordedValue):
         return operand._place(tape)
     if isinstance(operand, ndarray):
+        if operand.__class__ is not ndarray:
+            check_class(operand)
         return tape.array(operand)
     if isinstance(operand, NUMBERS):
         return tape.number(operand)

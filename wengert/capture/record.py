@@ -20,6 +20,7 @@ from wengert.capture.array import (
     RecordedArray,
     RecordedScalar,
     RecordedValue,
+    check_class,
     place,
     plain,
     wrap,
@@ -112,8 +113,10 @@ class Segment:
     def input(self, value: Any, name: str = "") -> Any:
         """Return a recorded value that stands for one leaf of the arguments."""
         tape = self.tape
-        if value.__class__ is not ndarray and is_set_aside(value):
-            value = stand_in(value)
+        if value.__class__ is not ndarray:
+            check_class(value)
+            if is_set_aside(value):
+                value = stand_in(value)
         if self.nested:
             index, value = identity(tape, value)
         else:
@@ -200,6 +203,8 @@ def segment_copy(segment: Segment, value: Any) -> Any:
     kind = value.dtype.kind
     if kind not in "biufc":
         return value
+    if value.__class__ is not ndarray:
+        check_class(value)
     value = stand_in(value)
     tape = segment.tape
     if segment.nested:
