@@ -566,3 +566,8 @@ def test_a_global_that_changes_is_read_again() -> None:
     factors[0] = 5.0
 
     assert (first, derivative(1.0)) == (2.0, 5.0)
+
+
+def test_an_argument_named_twice_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"argnums=\(0, 1\)"):
+        grad(lambda a, b: a * b, argnums=(0, 1, -1))(2.0, 3.0)

@@ -86,7 +86,16 @@ def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
                     else f"{name}(f)(x) rather than {name}(f)(x=x)",
                 )
             )
-    return tuple(int(argnum) % count for argnum in chosen)
+    found = tuple(int(argnum) % count for argnum in chosen)
+    if len(set(found)) < len(found):
+        raise ArgumentError(
+            explain(
+                f"{name} was asked for argnums={argnums!r}",
+                "an argument is named twice",
+                f"{name}(f, argnums={tuple(sorted(set(found)))})",
+            )
+        )
+    return found
 
 
 def trace(
