@@ -14,7 +14,7 @@ import pytest
 
 import wengert as wg
 from wengert.errors import GuardError
-from wengert.execute.replay import native_engine
+from wengert.execute.paths import native_engine
 
 
 def rosenbrock(x: Any) -> Any:
@@ -366,7 +366,7 @@ def test_a_hundred_thousand_odd_calls_never_crash() -> None:
     for k, pick in enumerate(picks):
         if counts[k] != 1:
             args = (ODD[pick],) * counts[k]
-            with pytest.raises(TypeError):
+            with pytest.raises((TypeError, NotImplementedError)):
                 jitted(*args)
             continue
         found = outcome(jitted, (ODD[pick],))

@@ -17,9 +17,9 @@ from tests.programs import native
 from tests.programs.test_programs import EXAMPLES, options
 from tests.programs.writer import Program, programs
 from wengert.emit.lowering import NotLoweredError
-from wengert.execute import replay, segments
+from wengert.execute import paths, segments
+from wengert.execute.paths import native_engine
 from wengert.execute.plan import Plan
-from wengert.execute.replay import native_engine
 
 needs_engine = pytest.mark.skipif(
     not native_engine(), reason="the native engine is off"
@@ -45,7 +45,7 @@ def refuse_whole_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> Any:
         raise NotLoweredError("a test")
 
-    monkeypatch.setattr(replay, "lower", refuse)
+    monkeypatch.setattr(paths, "lower", refuse)
 
 
 @needs_engine

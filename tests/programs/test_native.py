@@ -18,8 +18,8 @@ from tests.programs.writer import Program, programs
 from wengert.core.operation import REGISTRY
 from wengert.emit.lowering import Lowering, lower_native
 from wengert.emit.special import SPECIAL, lower_store
-from wengert.execute import replay
-from wengert.execute.replay import native_engine
+from wengert.execute import paths
+from wengert.execute.paths import native_engine
 
 #: A jitted program costs some 100 ms, most of it compiling: one of so many is jitted.
 NATIVE_EVERY = 10
@@ -92,13 +92,13 @@ def lower_sine_as_cosine(patch: pytest.MonkeyPatch) -> None:
 
 def keep_old_captures(patch: pytest.MonkeyPatch) -> None:
     """Read the contents that a captured array had when it was compiled."""
-    bind = replay.bind
+    bind = paths.bind
 
     def stale(kernels: Any, signature: Any, *rest: Any) -> Any:
         copies = tuple(np.copy(array) for array in signature.captures)
         return bind(kernels, replace(signature, captures=copies), *rest)
 
-    patch.setattr(replay, "bind", stale)
+    patch.setattr(paths, "bind", stale)
 
 
 FAULTS = [

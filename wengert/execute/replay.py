@@ -12,9 +12,7 @@ import itertools
 import threading
 import time
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
@@ -23,16 +21,21 @@ import numpy as np
 from wengert.capture import reads, tree
 from wengert.capture.array import RecordedArray, RecordedValue
 from wengert.capture.record import RECORDING, active_tape
-from wengert.core.tape import GUARD, Tape
+from wengert.core.tape import Tape
 from wengert.core.types import Type, type_of
-from wengert.emit import machine
-from wengert.emit.compile import Compiled, compile_program
-from wengert.emit.entry import Parameter, Returned, Signature, bind
-from wengert.emit.kernels import Lowered, NotLoweredError, has_chain_products, lower
-from wengert.errors import ArgumentError, GuardError, describe_line, explain
-from wengert.execute.interpret import GUARD_QUESTIONS, own
-from wengert.execute.plan import Plan
-from wengert.execute.segments import mixed_plan
+from wengert.emit.compile import compile_program
+from wengert.errors import ArgumentError, GuardError, explain
+from wengert.execute.interpret import own
+from wengert.execute.paths import (
+    FAST_SCALARS,
+    MISS,
+    Entry,
+    Path,
+    add_absorbing_kernel,
+    compile_path,
+    prepare,
+)
+from wengert.execute.report import PathList, Report
 
 MOST_PATHS = 64
 #: Signatures that native code tells apart by itself; further ones are looked up.
@@ -41,224 +44,6 @@ MOST_DIRECT = 8
 MOST_ENTRIES = 512
 #: Scalar nodes up to which code compiled in haste is optimised in the background.
 MOST_OPTIMISED = 400_000
-#: Set to switch the native engine off (the suite passes without it).
-ENGINE_VARIABLE = "WENGERT_ENGINE"
-FAST_SCALARS = {float: "float", np.float64: "float64"}
-MISS = object()
-
-
-def native_engine() -> bool:
-    """Whether native code is made: llvmlite is there and nobody switched it off."""
-    import os
-
-    return os.environ.get(ENGINE_VARIABLE, "native") != "interpreter" and (
-        machine.available()
-    )
-
-
-@dataclass(slots=True, eq=False)
-class Path:
-    """One recorded path of a function for one kind of arguments."""
-
-    tape: Tape
-    captured: list[tuple[Any, int]]
-    snapshot: Any
-    plain_arrays: Any
-    lowered: Lowered | None = None
-    kernels: list[Compiled] = field(default_factory=list)
-    reason: str = ""
-    record_seconds: float = 0.0
-    is_optimised: bool = False
-    #: Whether the first kernel multiplies zeros by what is not finite, and refuses
-    #: results that are NaN; a second one then absorbs, as the interpreter does.
-    is_optimistic: bool = False
-    #: How NumPy plays the tape, made when it first has to.
-    plan: Plan | None = None
-    #: The captures as native code reads them; see `read_natively`.
-    contiguous: list[np.ndarray] | None = None
-
-    def play(self, values: Sequence[Any]) -> list[Any]:
-        """Return the outputs by NumPy, native in parts where the whole is not."""
-        if self.plan is None:
-            captured = [index for _, index in self.captured]
-            if self.kernels or not native_engine():
-                self.plan = Plan(self.tape, captured)
-            else:
-                self.plan = mixed_plan(self.tape, captured)
-                if self.plan.groups:
-                    self.reason += f" ({self.plan.groups} native parts)"
-        return self.plan.run(values, [array for array, _ in self.captured])
-
-    @property
-    def read_natively(self) -> list[np.ndarray]:
-        """The captures as native code reads them: copies of those in pieces."""
-        if self.contiguous is None:
-            self.contiguous = [prepare(array) for array, _ in self.captured]
-        return self.contiguous
-
-    def refresh(self) -> bool:
-        """Copy the captures that do not lie as native code reads them.
-
-        True if one has another shape or dtype now: the path holds no longer.
-        """
-        for array, index in self.captured:
-            like = self.tape.types[index]
-            if array.shape != like.shape or array.dtype != like.dtype:
-                return True
-        for (array, _), copy in zip(self.captured, self.contiguous or (), strict=False):
-            if copy is not array:
-                np.copyto(copy, array)
-        return False
-
-    @property
-    def guards(self) -> list[tuple[str, str, Any]]:
-        """Line, kind and expected value of every guard, in order."""
-        return [
-            (
-                self.tape.line(index),
-                self.tape.settings[index]["kind"],
-                self.tape.settings[index]["expected"],
-            )
-            for index, operation in enumerate(self.tape.operations)
-            if operation is GUARD
-        ]
-
-    @property
-    def result_structure(self) -> Any:
-        """How the results nest."""
-        assert self.tape.structure is not None
-        return self.tape.structure[1]
-
-    def returned(self) -> tuple[Returned, ...]:
-        """Return what the native code hands out."""
-        return tuple(
-            result_kind(self.tape.types[index]) for index in self.tape.output_indices
-        )
-
-
-def result_kind(like: Type) -> Returned:
-    """Return how one output is handed out."""
-    if like.weak:
-        return Returned("python", str(like.dtype))
-    kind = "array" if like.shape else "scalar"
-    return Returned(kind, str(like.dtype), like.shape)
-
-
-def compile_path(path: Path, level: int | None = None) -> None:
-    """Make native code of a path; `reason` says why where there is none."""
-    if not native_engine():
-        path.reason = "the native engine is off"
-        return
-    captured = [index for _, index in path.captured]
-    path.is_optimistic = has_chain_products(path.tape)
-    try:
-        path.lowered = lower(path.tape, not path.is_optimistic, captured)
-        path.kernels = [compile_program(path.lowered.program, level=level)]
-    except NotLoweredError as error:
-        path.reason = str(error)
-
-
-def add_absorbing_kernel(path: Path) -> None:
-    """Add the kernel in which zeros absorb what is not finite, where it is needed."""
-    captured = [index for _, index in path.captured]
-    lowered = lower(path.tape, True, captured)
-    path.kernels.append(compile_program(lowered.program))
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """What is known for one structure and one set of types of the arguments."""
-
-    name: str
-    leaf_types: tuple[Any, ...]
-    paths: OrderedDict[int, Path] = field(default_factory=OrderedDict)
-    #: Native calls by kind of result; None until they are asked for.
-    groups: list[tuple[Callable[..., Any], Any]] | None = None
-    #: The native call on the user's own arguments, with the fallback that it has.
-    direct: tuple[Any, Any] | None = None
-    recordings: int = 0
-    is_eager: bool = False
-
-    def rebuild(self) -> None:
-        """Forget the native calls: the paths are others now."""
-        self.groups = self.direct = None
-
-    def bound(self) -> list[tuple[Callable[..., Any], Any]]:
-        """Bind the kernels of all paths: one native call for every kind of result."""
-        groups = []
-        kinds: dict[Any, list[Path]] = {}
-        for path in self.paths.values():
-            if path.kernels:
-                kinds.setdefault(path.result_structure, []).append(path)
-        for structure, paths in kinds.items():
-            count = len(paths[0].tape.output_indices)
-            call = self.chain(paths, tuple(range(count)), miss)
-            groups.append((call, structure))
-        return groups
-
-    def chain(
-        self, paths: list[Path], nested: Any, fallback: Callable[..., Any]
-    ) -> Callable[..., Any]:
-        """Return a native call that takes the first path whose guards hold."""
-        groups: list[tuple[Signature, list[Compiled]]] = []
-        for path in paths:
-            signature = self.signature(path, nested)
-            if groups and groups[-1][0].is_same(signature):
-                groups[-1][1].extend(path.kernels)
-            else:
-                groups.append((signature, list(path.kernels)))
-        call = fallback
-        for signature, kernels in reversed(groups):
-            call = bind(kernels, signature, call, self.name)
-        return call
-
-    def signature(self, path: Path, nested: Any) -> Signature:
-        """Return what native code takes and returns."""
-        return Signature(
-            parameters=tuple(parameter(like) for like in self.leaf_types),
-            results=path.returned(),
-            structure=nested,
-            captures=tuple(path.read_natively),
-        )
-
-    @property
-    def changed(self) -> Callable[[], bool] | None:
-        """A quick check of what the function read from outside; None where nothing.
-
-        Paths whose reads have changed are dropped, so those of the last one stand for
-        all; contents that plain code read are watched path by path.
-        """
-        paths = list(self.paths.values())
-        last = paths[-1].snapshot
-        watched: list[Callable[[], Any]] = [
-            p.plain_arrays.changed for p in paths if p.plain_arrays.pairs
-        ]
-        for path in paths:
-            if any(
-                c is not a
-                for (a, _), c in zip(path.captured, path.read_natively, strict=True)
-            ):
-                watched.append(path.refresh)
-        if last.is_empty and not watched:
-            return None
-        check = last.changed
-        if not watched:
-            return lambda: check() is not None
-        return lambda: check() is not None or any(look() for look in watched)
-
-
-def miss(*_: Any) -> Any:
-    """Say that no native path fits."""
-    return MISS
-
-
-def parameter(leaf_type: Any) -> Parameter:
-    """Return how native code takes a leaf of one type."""
-    kind, like = leaf_type
-    name = FAST_SCALARS.get(kind)
-    if name is not None:
-        return Parameter(name)
-    return Parameter("array", str(like.dtype), like.shape)
 
 
 class Jitted:
@@ -631,27 +416,11 @@ def static_values(
     return found
 
 
-def prepare(leaf: Any) -> Any:
-    """Return a leaf in the form that native code reads."""
-    if leaf.__class__ in FAST_SCALARS:
-        return leaf
-    if leaf.__class__ is np.ndarray and is_ready(leaf):
-        return leaf
-    array = np.asarray(leaf)
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(
-        array.shape
-    )
-
-
-def is_ready(array: Any) -> bool:
-    """Whether native code can read an array where it lies."""
-    flags = array.flags
-    return bool(flags.c_contiguous and flags.aligned and array.dtype.isnative)
-
-
 def as_returned(tape: Tape, index: int) -> Any:
-    """Return an output of the recorded run."""
-    return tape.play.outputs[index]
+    """Return an output of the recorded run; Python's numbers stay Python's."""
+    output = tape.play.outputs[index]
+    is_weak = tape.types[index].weak and isinstance(output, np.generic)
+    return output.item() if is_weak else output
 
 
 def deliver(found: Any, out: Any) -> Any:
@@ -683,80 +452,6 @@ def describe_out(target: Any) -> str:
     if isinstance(target, np.ndarray):
         return str(type_of(target))
     return f"a {type(target).__name__}"
-
-
-class PathList(list[Path]):
-    """The paths of a function; prints the source lines that split them."""
-
-    def __str__(self) -> str:
-        lines = [f"{len(self)} paths"]
-        for number, path in enumerate(self, 1):
-            taken = ", ".join(
-                f"{line} {kind} {expected}" for line, kind, expected in path.guards
-            )
-            lines.append(f"  {number}: {taken or 'no guards'}")
-        return "\n".join(lines)
-
-
-class Report:
-    """What a jitted function compiled, and what it cost; prints as text."""
-
-    def __init__(self, jitted: Jitted) -> None:
-        self.name = jitted.name
-        self.rows = [
-            self.row(jitted, entry, path)
-            for entry in jitted.entries.values()
-            for path in entry.paths.values()
-        ]
-
-    def row(self, jitted: Jitted, entry: Entry, path: Path) -> dict[str, Any]:
-        """Return the facts of one path."""
-        kernel = path.kernels[0] if path.kernels else None
-        seconds = {"record": path.record_seconds}
-        if kernel is not None:
-            seconds |= kernel.seconds
-        seconds["call"] = seconds_a_call(jitted, entry, path)
-        return {
-            "types": ", ".join(str(like) for _, like in entry.leaf_types),
-            "nodes": len(path.tape),
-            "scalar_nodes": kernel.nodes if kernel else 0,
-            "written_nodes": kernel.written if kernel else 0,
-            "chunks": kernel.chunks if kernel else 0,
-            "guards": len(path.guards),
-            "captures": len(path.captured),
-            "seconds": seconds,
-            "reason": path.reason,
-        }
-
-    def __str__(self) -> str:
-        lines = [f"jit {self.name}: {len(self.rows)} paths"]
-        for row in self.rows:
-            seconds = ", ".join(f"{k} {v:.3g} s" for k, v in row["seconds"].items())
-            lines.append(
-                f"  ({row['types']}): {row['nodes']} nodes, "
-                f"{row['scalar_nodes']} scalar nodes, {row['written_nodes']} written, "
-                f"{row['chunks']} chunks, {row['guards']} guards, "
-                f"{row['captures']} captures; {seconds}"
-                + (f"; played with NumPy: {row['reason']}" if row["reason"] else "")
-            )
-        return "\n".join(lines)
-
-
-def seconds_a_call(jitted: Jitted, entry: Entry, path: Path) -> float:
-    """Return the least time of a few replays at the inputs that were recorded."""
-    outputs = path.tape.play.outputs
-    leaves = [
-        float(outputs[index]) if kind is float else outputs[index]
-        for (kind, _), index in zip(
-            entry.leaf_types, path.tape.input_indices, strict=True
-        )
-    ]
-    best = float("inf")
-    for _ in range(5):
-        started = time.perf_counter()
-        jitted.replay(entry, leaves)
-        best = min(best, time.perf_counter() - started)
-    return best
 
 
 def jit(
@@ -805,6 +500,3 @@ def jit(
     kind = type("Jitted", (Jitted,), {"__doc__": Jitted.__doc__})
     made: Jitted = kind(fun, tuple(numbers), max_paths, is_strict)
     return made
-
-
-__all__ = ["GUARD_QUESTIONS", "Jitted", "describe_line", "jit"]

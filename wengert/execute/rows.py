@@ -40,7 +40,7 @@ from wengert.errors import (
 )
 from wengert.execute.interpret import last_uses, play_nodes
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
-from wengert.execute.replay import native_engine
+from wengert.execute.paths import native_engine
 
 Function = Callable[..., Any]
 #: Paths kept for one function and types of operands; rows beyond are played one by one.

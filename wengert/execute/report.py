@@ -1,0 +1,85 @@
+"""Looking at a jitted function: its paths, what it compiled, what a call takes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from wengert.execute.paths import Entry, Path
+
+if TYPE_CHECKING:
+    from wengert.execute.replay import Jitted
+
+
+class PathList(list[Path]):
+    """The paths of a function; prints the source lines that split them."""
+
+    def __str__(self) -> str:
+        lines = [f"{len(self)} paths"]
+        for number, path in enumerate(self, 1):
+            taken = ", ".join(
+                f"{line} {kind} {expected}" for line, kind, expected in path.guards
+            )
+            lines.append(f"  {number}: {taken or 'no guards'}")
+        return "\n".join(lines)
+
+
+class Report:
+    """What a jitted function compiled, and what it cost; prints as text."""
+
+    def __init__(self, jitted: Jitted) -> None:
+        self.name = jitted.name
+        self.rows = [
+            self.row(jitted, entry, path)
+            for entry in jitted.entries.values()
+            for path in entry.paths.values()
+        ]
+
+    def row(self, jitted: Jitted, entry: Entry, path: Path) -> dict[str, Any]:
+        """Return the facts of one path."""
+        kernel = path.kernels[0] if path.kernels else None
+        seconds = {"record": path.record_seconds}
+        if kernel is not None:
+            seconds |= kernel.seconds
+        seconds["call"] = seconds_a_call(jitted, entry, path)
+        return {
+            "types": ", ".join(str(like) for _, like in entry.leaf_types),
+            "nodes": len(path.tape),
+            "scalar_nodes": kernel.nodes if kernel else 0,
+            "written_nodes": kernel.written if kernel else 0,
+            "chunks": kernel.chunks if kernel else 0,
+            "guards": len(path.guards),
+            "captures": len(path.captured),
+            "seconds": seconds,
+            "reason": path.reason,
+        }
+
+    def __str__(self) -> str:
+        lines = [f"jit {self.name}: {len(self.rows)} paths"]
+        for row in self.rows:
+            seconds = ", ".join(f"{k} {v:.3g} s" for k, v in row["seconds"].items())
+            lines.append(
+                f"  ({row['types']}): {row['nodes']} nodes, "
+                f"{row['scalar_nodes']} scalar nodes, {row['written_nodes']} written, "
+                f"{row['chunks']} chunks, {row['guards']} guards, "
+                f"{row['captures']} captures; {seconds}"
+                + (f"; played with NumPy: {row['reason']}" if row["reason"] else "")
+            )
+        return "\n".join(lines)
+
+
+def seconds_a_call(jitted: Jitted, entry: Entry, path: Path) -> float:
+    """Return the least time of a few replays at the inputs that were recorded."""
+    outputs = path.tape.play.outputs
+    leaves = [
+        float(outputs[index]) if kind is float else outputs[index]
+        for (kind, _), index in zip(
+            entry.leaf_types, path.tape.input_indices, strict=True
+        )
+    ]
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        jitted.replay(entry, leaves)
+        best = min(best, time.perf_counter() - started)
+    return best
