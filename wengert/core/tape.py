@@ -6,6 +6,7 @@ objects are handles (tape, index) that a person holds; a recording never makes t
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from threading import get_ident
 from typing import Any, overload
@@ -602,16 +603,48 @@ class OperationNode(CompNode):
             tape._own(part).index if isinstance(part, CompNode) else tape.constant(part)
             for part in operands
         )
-        return operation, indices, settings or NO_SETTINGS
+        return operation, indices, complete_settings(operation, settings)
 
     def _record(self) -> None:
         operands, settings = self.__dict__.pop("_parts")
         values = [p.output if isinstance(p, CompNode) else p for p in operands]
         recorded = next(part for part in operands if isinstance(part, Recorded))
-        result = recorded.record(type(self)._generated, tuple(values), settings)
+        operation = type(self)._generated
+        assert operation is not None
+        settings = complete_settings(operation, settings)
+        result = recorded.record(operation, tuple(values), settings)
         self.index = result._index
         self.tape.play.outputs[self.index] = result
         self.tape._nodes[self.index] = self
+
+
+#: What a NumPy function takes where it is not told.
+NUMPY_DEFAULTS = {"axis": None, "keepdims": False, "dtype": None, "chain": ()}
+
+
+def complete_settings(operation: Operation, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a node made by hand, NumPy's defaults filled in."""
+    parameters = inspect.signature(operation.function).parameters.values()
+    needed = [
+        parameter.name
+        for parameter in parameters
+        if parameter.kind is parameter.KEYWORD_ONLY
+        and parameter.default is parameter.empty
+        and parameter.name not in settings
+    ]
+    missing = [name for name in needed if name not in NUMPY_DEFAULTS]
+    if missing:
+        name = class_name(operation)
+        raise TapeError(
+            explain(
+                f"{name} was made without {', '.join(missing)}",
+                "a node is made with its operation's settings, by keyword",
+                f"{name}(..., tape, {', '.join(f'{name}=...' for name in missing)})",
+            )
+        )
+    if not needed:
+        return settings or NO_SETTINGS
+    return {name: NUMPY_DEFAULTS[name] for name in needed} | settings
 
 
 def tape_of(parts: Sequence[Any], kind: type) -> Tape:
