@@ -190,7 +190,7 @@ def unary(name: str) -> Any:
     operation = REGISTRY[name]
 
     def method(self: RecordedValue) -> Any:
-        return record_operation(operation, (self,), NO_SETTINGS)
+        return record_unary(operation, self, NO_SETTINGS)
 
     return method
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.array import handle, project
+from wengert.capture.array import RecordedScalar, handle, project
+from wengert.capture.operators import scalar_binary
 from wengert.core.operation import apply
 from wengert.core.tape import CONSTANT, Tape
 from wengert.core.types import Type
@@ -170,6 +171,10 @@ class RecordedOutputs:
         return handle(self.tape, index)
 
 
+#: The product of two recorded numbers, as quick as their operators.
+SCALAR_PRODUCT = scalar_binary("chain_product", chain_product, reflected=False)
+
+
 class RecordedMode:
     """Derivatives as recorded values on the same tape, for higher orders."""
 
@@ -182,6 +187,8 @@ class RecordedMode:
 
     def product(self, g: Any, partial: Any) -> Any:
         """Return gradient times partial, a zero absorbing what is not finite."""
+        if g.__class__ is RecordedScalar:
+            return SCALAR_PRODUCT(g, partial)
         return apply(CHAIN_PRODUCT, g, partial)
 
     def read(self, index: int) -> Any:
