@@ -4,6 +4,7 @@ Run by ``native.py``, which sets the number of threads before NumPy is loaded.
 """
 
 import argparse
+import functools
 import json
 import statistics
 import time
@@ -46,7 +47,8 @@ def measure_rosenbrock(arguments: argparse.Namespace) -> Figures:
     reference = functions["wengert"](x)
     for function in functions.values():
         require_same(reference, function(x))
-    calls = {name: (lambda f=f: f(x)) for name, f in functions.items()}
+    # A partial adds 10 ns to a call, a lambda 30.
+    calls = {name: functools.partial(f, x) for name, f in functions.items()}
     times = interleaved(calls, arguments.rounds)
     return {name: {"first": first[name], **times[name]} for name in functions}
 
