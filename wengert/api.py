@@ -25,7 +25,7 @@ from wengert.capture.array import (
 from wengert.capture.randomness import DrawsRefused
 from wengert.capture.record import Segment, leave, plain_result, protect, record_segment
 from wengert.core.operation import apply
-from wengert.core.tape import IDENTITY, Tape
+from wengert.core.tape import Tape
 from wengert.core.types import FLOAT64, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
@@ -888,6 +888,3 @@ def record(fun: Function, *args: Any) -> Tape:
             tape.play.outputs[index] = plain_result(leaf)
     tape.structure = (tuple_structure(structures), structure)
     return tape
-
-
-__all__ = ["IDENTITY", "grad"]

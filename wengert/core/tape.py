@@ -18,7 +18,7 @@ from numpy import asarray, float64, ndarray
 
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
-from wengert.core.types import Recorded, Type, type_of
+from wengert.core.types import Recorded, type_of
 from wengert.errors import Line, RecordingError, TapeError, describe_line, explain
 
 NO_SETTINGS: dict[str, Any] = {}
@@ -714,8 +714,3 @@ def same_contents(array: Any, copy: Any) -> bool:
     if array.shape != copy.shape or array.dtype != copy.dtype:
         return False
     return bool(np.array_equal(array, copy)) and array.tobytes() == copy.tobytes()
-
-
-def make_type(shape: Sequence[int], dtype: Any) -> Type:
-    """Return a `Type` from a shape and anything NumPy takes for a dtype."""
-    return Type(tuple(shape), np.dtype(dtype))

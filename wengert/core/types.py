@@ -48,7 +48,6 @@ def array_type(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Type:
 
 
 FLOAT64 = array_type((), np.dtype(np.float64))
-BOOL = array_type((), np.dtype(np.bool_))
 
 
 def type_of(value: Any) -> Any:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from wengert.core.operation import Operation
-from wengert.core.tape import CompNode, Play, node_parts
+from wengert.core.tape import CompNode, Play
 from wengert.errors import RuleError, explain
 
 
@@ -82,6 +82,3 @@ def user_backward(g: Any, result: Any, *operands: Any, node: CompNode) -> Any:
     shadow.backward()
     gradients = shadow.tape.play.gradients
     return tuple(gradients[part.index] for part in stand_ins)
-
-
-__all__ = ["user_operation", "user_forward", "user_backward", "node_parts"]

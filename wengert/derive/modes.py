@@ -22,7 +22,6 @@ from wengert.ops.index import (
     STORE,
     add_in_place,
     decode,
-    region,
     store_in_place,
 )
 
@@ -218,4 +217,3 @@ class RecordedMode:
 
 
 Mode = PlainMode | RecordedMode
-__all__ = ["Mode", "PlainMode", "RecordedMode", "fit", "region", "zeros_like_type"]

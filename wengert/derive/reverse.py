@@ -13,7 +13,7 @@ import numpy as np
 from numpy import dot, errstate, float64  # np.dot is slow after a recording
 
 from wengert.core.operation import Operation
-from wengert.core.tape import PYTHON_NUMBERS, CompNode, Tape, node_class
+from wengert.core.tape import PYTHON_NUMBERS, CompNode, Tape
 from wengert.core.types import Type
 from wengert.derive.modes import (
     Gradients,
@@ -21,13 +21,12 @@ from wengert.derive.modes import (
     PlainMode,
     RecordedMode,
     fit,
-    region,
     zeros_like_type,
 )
 from wengert.derive.straight import Structure, Sweep, find_sweep
-from wengert.errors import DerivativeError, RuleError, explain
+from wengert.errors import DerivativeError, explain
 from wengert.ops.chain import chain_product
-from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer
+from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer, region
 
 
 def depends_on(
@@ -446,6 +445,3 @@ def backward_node(node: CompNode) -> None:
     for operand in set(tape.operands[index]):
         if operand in gradients:
             tape.node(operand).add_gradient(gradients[operand])
-
-
-__all__ = ["sweep", "pull", "backward", "depends_on", "RuleError", "node_class"]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import RecordedValue, place, plain, wrap
+from wengert.capture.array import RecordedValue
 from wengert.capture.record import active_tape
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
 from wengert.core.types import Type, type_of
-from wengert.errors import ArgumentError, GuardError, RecordingError, TapeError, explain
+from wengert.errors import ArgumentError, GuardError, RecordingError, explain
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
 
 
@@ -351,6 +351,3 @@ def needed_nodes(tape: Tape, sources: list[int], targets: list[int]) -> list[int
         needed.add(index)
         stack.extend(tape.operands[index])
     return sorted(needed)
-
-
-__all__ = ["TapeError", "place", "plain", "run", "wrap"]

@@ -44,7 +44,6 @@ class Path:
     kernels: list[Compiled] = field(default_factory=list)
     reason: str = ""
     record_seconds: float = 0.0
-    is_optimised: bool = False
     #: Whether the first kernel multiplies zeros by what is not finite, and refuses
     #: results that are NaN; a second one then absorbs, as the interpreter does.
     is_optimistic: bool = False

@@ -201,7 +201,7 @@ class Jitted:
                 path.record_seconds = time.perf_counter() - started
                 compile_path(path)
             self.keep(entry, path)
-            self.install(key, entry)
+            self.reinstall()
         found = [own(as_returned(path.tape, k)) for k in path.tape.output_indices]
         return tree.unflatten(path.result_structure, found)
 
@@ -272,17 +272,12 @@ class Jitted:
             kernel = compile_program(path.lowered.program, level=2)
             with self.lock:
                 path.kernels[0] = kernel
-                path.is_optimised = True
                 entry.rebuild()
                 self.reinstall()
 
         threading.Thread(target=optimise, name=f"optimise {self.name}").start()
 
     # The native entry as the object's own call
-
-    def install(self, key: Any, entry: Entry) -> None:
-        """Let calls of the plainest kind go straight to native code."""
-        self.reinstall()
 
     def reinstall(self) -> None:
         """Chain the native calls of all entries that Python need not prepare."""
