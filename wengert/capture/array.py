@@ -45,6 +45,7 @@ from wengert.errors import (
     explain,
     user_line,
 )
+from wengert.ops import join
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.index import GETITEM, STORE, Slice, follow
 
@@ -806,11 +807,9 @@ def is_object_array(value: Any) -> bool:
 
 def gather(value: Any) -> Any:
     """Return a list or object array of recorded numbers as one recorded array."""
-    from wengert.capture.answers import gather_list
-
     if isinstance(value, ndarray):
-        return np.reshape(gather_list(value.ravel().tolist()), value.shape)
-    return gather_list(value)
+        return np.reshape(join.gather(value.ravel().tolist()), value.shape)
+    return join.gather(value)
 
 
 def operation_on_plain(operation: Operation, target: Any, key: Any, value: Any) -> None:

@@ -8,14 +8,15 @@ levels, and perturbations cannot be confused.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from threading import get_ident
 from typing import Any
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import generic, ndarray
 
-from wengert.capture import answers, methods, operators, tree  # noqa: F401
+from wengert.capture import methods, operators, tree  # noqa: F401
+from wengert.capture.answers.install import install, remove
+from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import (
     RecordedArray,
     RecordedScalar,
@@ -30,8 +31,6 @@ from wengert.capture.statement import taught, users_part
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
 from wengert.errors import WengertError
-
-RECORDING: ContextVar[Tape | None] = answers.RECORDING
 
 
 def active_tape() -> Tape | None:
@@ -51,11 +50,11 @@ class Recording:
     def __enter__(self) -> Tape:
         self.tape.thread = get_ident()
         self.token = RECORDING.set(self.tape)
-        answers.install()
+        install()
         return self.tape
 
     def __exit__(self, *_: object) -> None:
-        answers.remove()
+        remove()
         RECORDING.reset(self.token)
         self.tape.thread = None
 

@@ -80,9 +80,9 @@ class Statement:
 
     def imported_makers(self) -> list[str]:
         """Return NumPy's makers of arrays that the user's module imported by name."""
-        from wengert.capture.answers import _NUMPY_ORIGINALS
+        from wengert.capture.answers.install import ORIGINALS
 
-        originals = list(_NUMPY_ORIGINALS.values())
+        originals = list(ORIGINALS[np].values())
         return [
             name
             for name, value in self.frame.f_globals.items()

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import reads, tree
+from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedArray, RecordedValue
-from wengert.capture.record import RECORDING, active_tape
+from wengert.capture.record import active_tape
 from wengert.core.tape import Tape
 from wengert.core.types import Type, type_of
 from wengert.emit.compile import compile_program

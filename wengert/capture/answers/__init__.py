@@ -1,0 +1,1 @@
+"""What answers while recording: NumPy's makers of arrays, lists, and `math`."""

@@ -1,0 +1,119 @@
+"""Replacing functions in their modules while some recording is active."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.answers import lists, makers, math  # noqa: F401
+from wengert.capture.answers.table import ANSWERS, Function
+from wengert.capture.array import RecordedArray
+from wengert.errors import UnsupportedError, explain
+
+#: NumPy's own modules in C, whose calls into NumPy have no frame that shows them.
+COMPILED: list[Any] = [
+    module
+    for name, module in vars(np.random).items()
+    if isinstance(module, ModuleType) and getattr(module, "np", None) is np
+]
+#: Where NumPy's shuffles are: they ask whether what they shuffle is a sequence.
+SHUFFLERS = [module for module in COMPILED if hasattr(module, "Sequence")]
+PLAIN_NUMPY = ModuleType("numpy")
+PLAIN_NUMPY.__dict__.update(np.__dict__)
+_LOCK = threading.Lock()
+_COUNT = 0
+
+
+def recording_class(module: ModuleType, replaced: dict[str, Any]) -> type[ModuleType]:
+    """Return a class of modules whose attributes are the replacements.
+
+    A property of its class goes before what a module holds, so that replacing all of
+    the functions, and putting them back, is one assignment.
+    """
+    properties = {
+        name: property({module: function}.__getitem__)
+        for name, function in replaced.items()
+    }
+    for name in properties.keys() & CLASSES:
+        properties[name] = class_or_answer(getattr(module, name), replaced[name])
+    return type("module", (ModuleType,), {"__slots__": (), **properties})
+
+
+#: NumPy's classes in C that a function stands for while recording.
+CLASSES = frozenset({"broadcast", "nditer"})
+
+
+def class_or_answer(original: Any, answer: Function) -> property:
+    """Return a property that is the class for a module in C that is being imported."""
+
+    def getter(_: ModuleType) -> Any:
+        importer = sys._getframe(1).f_globals.get("__name__", "")
+        return original if "importlib" in importer else answer
+
+    return property(getter)
+
+
+def install() -> None:
+    """Count one more recording; replace the functions for the first."""
+    global _COUNT
+    with _LOCK:
+        _COUNT += 1
+        if _COUNT == 1:
+            for replaced, kind in RECORDING_CLASSES:
+                replaced.__class__ = kind
+            for module in COMPILED:
+                module.np = PLAIN_NUMPY
+            for module in SHUFFLERS:
+                module.Sequence = Shuffled
+
+
+def remove() -> None:
+    """Count one recording less; put the originals back after the last."""
+    global _COUNT
+    with _LOCK:
+        _COUNT -= 1
+        if _COUNT == 0:
+            for replaced, _ in RECORDING_CLASSES:
+                replaced.__class__ = ModuleType
+            for module in COMPILED:
+                module.np = np
+            for module in SHUFFLERS:
+                module.Sequence = Sequence
+
+
+class AsksWhatIsShuffled(type):
+    """The class of `Shuffled`."""
+
+    def __instancecheck__(cls, values: Any) -> bool:
+        """Answer NumPy, which swaps views of what is no `ndarray` of its own."""
+        if not isinstance(values, RecordedArray):
+            return isinstance(values, Sequence)
+        if values.ndim > 1:
+            raise UnsupportedError(
+                explain(
+                    f"a shuffle in place of a recorded {values.dtype}"
+                    f"[{', '.join(map(str, values.shape))}]",
+                    "NumPy swaps the rows of an array through its memory, which a tape "
+                    "does not follow",
+                    "x = x[rng.permutation(len(x))]",
+                )
+            )
+        return True
+
+
+class Shuffled(metaclass=AsksWhatIsShuffled):
+    """What a shuffle asks for in place of `Sequence`: a row is no copy."""
+
+
+ORIGINALS = {
+    module: {name: vars(module)[name] for name in replaced}
+    for module, replaced in ANSWERS.items()
+}
+RECORDING_CLASSES = [
+    (module, recording_class(module, replaced)) for module, replaced in ANSWERS.items()
+]

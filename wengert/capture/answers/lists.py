@@ -1,0 +1,242 @@
+"""NumPy's functions of arrays, answered of lists of recorded values.
+
+Lists do not dispatch: of `np.sqrt([x, y])` NumPy's protocols see nothing recorded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.answers.makers import converted
+from wengert.capture.answers.table import (
+    ANSWERS,
+    answered,
+    holds,
+    passive,
+    tape_here,
+)
+from wengert.capture.array import RecordedArray
+from wengert.core.operation import DISPATCH, Operation
+from wengert.core.types import Recorded
+from wengert.errors import UnsupportedError, explain
+from wengert.ops.join import gather, holds_recorded
+from wengert.ops.shape import is_number
+
+
+@answered("broadcast")
+def broadcast(*args: Any) -> Any:
+    """Answer ``np.broadcast``: of recorded arrays, the shapes alone."""
+    if not any(holds(arg) for arg in args):
+        return np_broadcast(*args)
+    zero = np.zeros(())
+    return np_broadcast(*(np.broadcast_to(zero, np.shape(gather(arg))) for arg in args))
+
+
+np_broadcast = broadcast.__wrapped__  # type: ignore[attr-defined]
+
+
+@answered("nditer")
+def nditer(op: Any, *args: Any, **settings: Any) -> Any:
+    """Answer ``np.nditer``: recorded arrays have no memory to walk through."""
+    if not holds(op):
+        return np_nditer(op, *args, **settings)
+    raise UnsupportedError(
+        explain(
+            "np.nditer of a recorded array",
+            "it walks through the memory of an array, which a tape does not follow",
+            "a loop over np.ndindex(x.shape), np.ndenumerate(x) or x.flat",
+        )
+    )
+
+
+np_nditer = nditer.__wrapped__  # type: ignore[attr-defined]
+
+
+@answered("isscalar")
+def isscalar(element: Any) -> bool:
+    """Answer ``np.isscalar``: a recorded number is one."""
+    if isinstance(element, Recorded):
+        return is_number(element)
+    return np_isscalar(element)
+
+
+np_isscalar = np.isscalar
+
+
+@answered("ndenumerate")
+class ndenumerate:  # noqa: N801 - NumPy's name
+    """Answer ``np.ndenumerate``: pairs of place and element."""
+
+    def __new__(cls, arr: Any) -> Any:
+        """Return an iterator; NumPy's own for a plain array."""
+        if not holds(arr):
+            return np_ndenumerate(arr)
+        arr = gather(arr)
+        return ((place, arr[place]) for place in np.ndindex(np.shape(arr)))
+
+
+np_ndenumerate = ndenumerate.__wrapped__  # type: ignore[attr-defined]
+
+
+@answered("vectorize")
+class vectorize:  # noqa: N801 - NumPy's name
+    """Answer ``np.vectorize``: a loop over recorded elements."""
+
+    def __init__(self, pyfunc: Any, *args: Any, **settings: Any) -> None:
+        self.pyfunc = pyfunc
+        self.original = np_vectorize(pyfunc, *args, **settings)
+        self.__name__ = getattr(pyfunc, "__name__", "vectorize")
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        """Return the function's results at every element, as one array."""
+        values = (*args, *settings.values())
+        if not any(holds(value) for value in values):
+            return self.original(*args, **settings)
+        if self.original.signature is not None or self.original.excluded:
+            raise UnsupportedError(
+                explain(
+                    "np.vectorize with signature or excluded, of recorded arrays",
+                    "it is not recorded",
+                    "a loop, or np.apply_along_axis",
+                )
+            )
+        arrays = np.broadcast_arrays(*(converted(value) for value in values))
+        names = list(settings)
+        found = []
+        for place in np.ndindex(np.shape(arrays[0])):
+            parts = [a[place] for a in arrays]
+            keywords = dict(zip(names, parts[len(args) :], strict=True))
+            found.append(self.pyfunc(*parts[: len(args)], **keywords))
+        return in_shape(found, np.shape(arrays[0]))
+
+
+np_vectorize = vectorize.__wrapped__  # type: ignore[attr-defined]
+
+
+def in_shape(found: list[Any], shape: Any) -> Any:
+    """Return listed results in a shape; tuples of results become several arrays."""
+    if not found:
+        raise ValueError("cannot call `vectorize` on size 0 inputs")
+    if isinstance(found[0], tuple):
+        return tuple(in_shape(list(part), shape) for part in zip(*found, strict=True))
+    return np.reshape(gather(found), shape)
+
+
+class Concatenator:
+    """``np.r_`` and ``np.c_`` while recording: keys with recorded parts are joined."""
+
+    def __init__(self, name: str) -> None:
+        self.original = getattr(np, name)
+        self.is_columns = name == "c_"
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not holds(parts):
+            return self.original[key]
+        if any(isinstance(part, str) for part in parts):
+            raise UnsupportedError(
+                explain(
+                    "np.r_ with a string directive and recorded arrays",
+                    "it is not recorded",
+                    "np.concatenate, np.stack or np.column_stack",
+                )
+            )
+        return np.concatenate(
+            [self._piece(part) for part in parts], axis=-1 if self.is_columns else 0
+        )
+
+    def _piece(self, part: Any) -> Any:
+        piece = (
+            self.original[part]
+            if isinstance(part, slice)
+            else np.atleast_1d(gather(part))
+        )
+        if self.is_columns and np.ndim(piece) == 1:
+            return np.reshape(piece, (-1, 1))
+        return piece
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+
+ANSWERS[np]["r_"] = Concatenator("r_")
+ANSWERS[np]["c_"] = Concatenator("c_")
+
+
+# Functions of arrays, given lists of recorded values: lists do not dispatch
+
+LISTED = (
+    "sum prod mean average var std max min amax amin ptp median argmax argmin any all "
+    "cumsum cumprod sort argsort dot vdot inner outer kron cross trapezoid diff "
+    "polyval interp where clip reshape ravel transpose tile repeat flip roll "
+    "diag array_equal allclose isclose nansum nanmean nanmax nanmin searchsorted "
+    "convolve correlate tensordot matrix_transpose squeeze expand_dims pad "
+    "put putmask place copyto compress extract"
+)
+SEQUENCES = "concatenate stack vstack hstack dstack column_stack block append"
+
+
+def answer_lists(name: str) -> None:
+    """Answer a function whose array arguments may be lists of recorded values."""
+    original = getattr(np, name)
+    code = DISPATCH.get(original)
+    answer = original if isinstance(code, Operation) or code is None else code
+
+    @answered(name)
+    def of_lists(*args: Any, **settings: Any) -> Any:
+        for arg in args:
+            if arg.__class__ in (list, tuple) and holds_recorded(arg):
+                args = tuple(gather(a) if holds(a) else a for a in args)
+                break
+        if args and args[0].__class__ is RecordedArray:
+            return answer(*args, **settings)  # at once what NumPy's dispatch leads to
+        return original(*args, **settings)
+
+
+def answer_sequence(name: str) -> None:
+    """Answer a function of a sequence of arrays, which may nest lists."""
+    original = getattr(np, name)
+    answer = DISPATCH[original]
+    assert callable(answer)
+
+    @answered(name)
+    def of_sequence(*args: Any, **settings: Any) -> Any:
+        if any(holds(arg) for arg in args):
+            return answer(*args, **settings)
+        return original(*args, **settings)
+
+
+for _name in LISTED.split():
+    answer_lists(_name)
+for _name in SEQUENCES.split():
+    answer_sequence(_name)
+
+
+@answered("take")
+def take(a: Any, indices: Any, *args: Any, **settings: Any) -> Any:
+    """Answer ``np.take``, which does not dispatch on its indices."""
+    if holds(a) or holds(indices):
+        return DISPATCH[np_take](gather(a), gather(indices), *args, **settings)  # type: ignore[operator]
+    return np_take(a, indices, *args, **settings)
+
+
+@answered("fromiter")
+def fromiter(iter: Any, dtype: Any, count: int = -1, **settings: Any) -> Any:
+    """Answer ``np.fromiter``: what it yields may be recorded."""
+    tape = tape_here()
+    if tape is None:
+        return np_fromiter(iter, dtype, count, **settings)
+    values = (
+        [value for value, _ in zip(iter, range(count), strict=False)]
+        if count >= 0
+        else list(iter)
+    )
+    if holds(values):
+        return converted(values, dtype)
+    return passive(tape, np_fromiter(values, dtype, count, **settings))
+
+
+np_fromiter = fromiter.__wrapped__  # type: ignore[attr-defined]
+np_take = take.__wrapped__  # type: ignore[attr-defined]

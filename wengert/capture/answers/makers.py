@@ -1,0 +1,268 @@
+"""NumPy's makers of arrays, answered while recording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import keys
+from wengert.capture.answers.table import (
+    answered,
+    holds,
+    is_foreign,
+    number,
+    passive,
+    tape_here,
+)
+from wengert.core.operation import answers
+from wengert.core.types import Recorded
+from wengert.ops.join import gather
+from wengert.ops.shape import is_number
+
+# Makers of arrays from sizes: passive until a recorded value is written into them
+
+MAKERS = (
+    "zeros ones empty eye identity tri indices fromfunction linspace logspace "
+    "geomspace zeros_like ones_like empty_like hamming hanning bartlett blackman kaiser"
+)
+
+
+def answer_maker(name: str) -> None:
+    """Answer a function that makes a fresh array."""
+    original = getattr(np, name)
+    is_like = name.endswith("_like")
+
+    @answered(name)
+    def maker(*args: Any, **settings: Any) -> Any:
+        tape = tape_here()
+        if is_like and args and holds(args[0]):
+            args = (gather(args[0]), *args[1:])
+        try:
+            result = original(*args, **settings)
+        except TypeError:
+            keys.check_whole(*args, *settings.values())
+            raise
+        return result if tape is None else passive(tape, result)
+
+
+for _name in MAKERS.split():
+    answer_maker(_name)
+
+
+def answer_like(name: str) -> None:
+    """Answer ``np.zeros_like`` and its relatives of a recorded prototype."""
+    original = getattr(np, name)
+
+    @answers(original)
+    def like(prototype: Any, *args: Any, **settings: Any) -> Any:
+        if not isinstance(prototype, Recorded):  # only the number to fill with is one
+            return filled_like(np.empty_like(prototype, **settings), *args)
+        if name == "full_like":
+            fill_value, *args = args if args else (settings.pop("fill_value"),)  # type: ignore[assignment]
+            if holds(fill_value):
+                shape = np_empty_like(prototype._current(), *args, **settings)  # type: ignore[attr-defined]
+                return filled_like(shape, fill_value)
+            args = (fill_value, *args)
+        result = original(prototype._current(), *args, **settings)  # type: ignore[attr-defined]
+        return passive(prototype._tape, result)  # type: ignore[attr-defined]
+
+
+def filled_like(like: Any, value: Any) -> Any:
+    """Return one recorded value in the shape and dtype of an array."""
+    return filled(like.shape, gather(value), like.dtype)
+
+
+np_empty_like = np.empty_like
+for _name in ("zeros_like", "ones_like", "empty_like", "full_like"):
+    answer_like(_name)
+
+
+@answered("arange")
+def arange(*args: Any, **settings: Any) -> Any:
+    """Answer ``np.arange``; bounds may be recorded, the count is guarded."""
+    tape = tape_here()
+    if tape is None:
+        return np_arange(*args, **settings)
+    if not any(is_float(part) for part in args):
+        return passive(tape, np_arange(*args, **settings))
+    start, stop, step = (0, *args, 1) if len(args) == 1 else (*args, 1)[:3]
+    count = max(int(np.ceil((stop - start) / step)), 0)
+    expected = np_arange(*(number(part) for part in args), **settings)
+    delta = (start + step) - start
+    result = start + np_arange(count) * delta
+    if not isinstance(result, Recorded):  # only the count was recorded
+        return passive(tape, expected)
+    return np.astype(result, expected.dtype, copy=False)  # type: ignore[call-overload]
+
+
+np_arange = np.arange
+
+
+def is_float(value: Any) -> bool:
+    """Whether a value is recorded and no whole number."""
+    return isinstance(value, Recorded) and value.dtype.kind in "fc"  # type: ignore[attr-defined]
+
+
+@answered("full")
+def full(shape: Any, fill_value: Any, dtype: Any = None, **settings: Any) -> Any:
+    """Answer ``np.full``; the number may be recorded."""
+    tape = tape_here()
+    if tape is None:
+        return np_full(shape, fill_value, dtype, **settings)
+    fill_value = gather(fill_value)
+    if isinstance(fill_value, Recorded):
+        return filled(shape, fill_value, dtype)
+    return passive(tape, np_full(shape, fill_value, dtype, **settings))
+
+
+np_full = np.full
+
+
+@answered("full_like")
+def full_like(a: Any, fill_value: Any, *args: Any, **settings: Any) -> Any:
+    """Answer ``np.full_like``; the number may be recorded."""
+    tape = tape_here()
+    if tape is None or isinstance(a, Recorded):
+        return np_full_like(a, fill_value, *args, **settings)
+    fill_value = gather(fill_value)
+    if isinstance(fill_value, Recorded):
+        like = np.empty_like(a, *args, **settings)
+        return filled(like.shape, fill_value, like.dtype)
+    return passive(tape, np_full_like(a, fill_value, *args, **settings))
+
+
+np_full_like = np.full_like
+
+
+def filled(shape: Any, value: Any, dtype: Any) -> Any:
+    """Return an array of one recorded value."""
+    result = np.copy(np.broadcast_to(value, shape))
+    return result if dtype is None else np.astype(result, dtype, copy=False)
+
+
+# Makers of arrays from values
+
+
+@answered("array")
+def array(
+    object: Any,
+    dtype: Any = None,
+    *,
+    copy: bool | None = True,
+    order: Any = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    like: Any = None,
+    **settings: Any,
+) -> Any:
+    """Answer ``np.array``: lists of recorded values are gathered."""
+    tape = tape_here()
+    recorded = holds(object) and not is_foreign()
+    if tape is None and not recorded:
+        return np_array(
+            object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, **settings
+        )
+    if not recorded:
+        result = np_array(
+            object, dtype, copy=copy, order=order, ndmin=ndmin, **settings
+        )
+        return result if shares(result, object) else passive(tape, result)
+    if dtype is not None and np.dtype(dtype) == np.dtype(np_object):
+        return object_array(object)
+    result = converted(object, dtype)
+    if result is object and copy:
+        result = np.copy(result)
+    shape = np.shape(result)
+    return (
+        result
+        if len(shape) >= ndmin
+        else np.reshape(result, (1,) * (ndmin - len(shape)) + shape)
+    )
+
+
+np_array = np.array
+np_object = object
+
+
+def shares(result: Any, source: Any) -> bool:
+    """Whether a result is the caller's own memory, which stays plain."""
+    return result is source or (
+        isinstance(source, np.ndarray) and np.may_share_memory(result, source)
+    )
+
+
+def converted(value: Any, dtype: Any = None) -> Any:
+    """Return a recorded value, or a list of them, as a recorded array of a dtype."""
+    from wengert.capture.array import RecordedArray
+
+    result = gather(value)
+    if not isinstance(result, RecordedArray):
+        result = np.reshape(result, ())
+    return result if dtype is None else np.astype(result, dtype, copy=False)
+
+
+def object_array(value: Any) -> Any:
+    """Return a plain array of Python objects that holds recorded numbers."""
+    if isinstance(value, Recorded) and is_number(value):
+        parts, shape = [value], ()
+    else:
+        shape = np.shape(gather(value))
+        gathered = gather(value)
+        parts = [gathered[k] for k in np.ndindex(shape)]
+    result = np_empty(len(parts), dtype=np_object)
+    for k, part in enumerate(parts):
+        result[k] = part
+    return result.reshape(shape)
+
+
+np_empty = np.empty
+
+
+def answer_converter(name: str, fresh: bool) -> None:
+    """Answer ``np.asarray`` and its relatives: a recorded value stays itself."""
+    original = getattr(np, name)
+
+    @answered(name)
+    def converter(a: Any, dtype: Any = None, *args: Any, **settings: Any) -> Any:
+        tape = tape_here()
+        if holds(a) and not is_foreign():
+            if dtype is not None and np.dtype(dtype) == np.dtype(np_object):
+                return object_array(a)
+            result = converted(a, dtype)
+            return np.atleast_1d(result) if fresh else result
+        result = original(a, dtype, *args, **settings)
+        if tape is None or shares(result, a):
+            return result
+        return passive(tape, result)
+
+
+for _name in ("asarray", "asanyarray", "require"):
+    answer_converter(_name, fresh=False)
+for _name in ("ascontiguousarray", "asfortranarray"):
+    answer_converter(_name, fresh=_name == "ascontiguousarray")
+
+
+@answered("asarray_chkfinite")
+def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
+    """Answer ``np.asarray_chkfinite``."""
+    if not holds(a) or is_foreign():
+        return np_asarray_chkfinite(a, dtype, order)
+    result = converted(a, dtype)
+    if not np.isfinite(result).all():
+        raise ValueError("array must not contain infs or NaNs")
+    return result
+
+
+np_asarray_chkfinite = np.asarray_chkfinite
+
+
+@answered("copy")
+def copy(a: Any, *args: Any, **settings: Any) -> Any:
+    """Answer ``np.copy``: a copy of a plain array may take recorded values."""
+    tape = tape_here()
+    result = np_copy(gather(a) if holds(a) else a, *args, **settings)
+    return result if tape is None or holds(result) else passive(tape, result)
+
+
+np_copy = np.copy
