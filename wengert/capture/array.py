@@ -471,13 +471,10 @@ class RecordedArray(RecordedValue):
         tape = self._tape
         if tape.thread != get_ident():
             return keys.read(self, key)
-        index = len(tape.operations)
-        tape.operations.append(GETITEM)
-        tape.operands.append((self._index,))
-        tape.settings.append({"key": (key,)})
-        tape.types.append(type_of(value))
-        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
-        tape.play.outputs.append(value)
+        line = line_of(tape) if tape.keeps_lines else None
+        index = tape.append(
+            GETITEM, (self._index,), {"key": (key,)}, type_of(value), value, line
+        )
         return RecordedScalar(tape, index, value)
 
     def __len__(self) -> int:
@@ -693,19 +690,15 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     outputs = tape.play.outputs
     if operation.reads_first and outputs[source] is None:
         save(operand, x, outputs, source)
-    index = len(tape.operations)
-    tape.operations.append(operation)
-    tape.operands.append((source,))
-    tape.settings.append(settings)
-    tape.lines.append(line_of(tape) if tape.keeps_lines else None)
+    line = line_of(tape) if tape.keeps_lines else None
     if value.__class__ is ndarray:
-        tape.types.append(array_type(value.shape, value.dtype))
-        outputs.append(value if operation.reads_result else None)
+        like = array_type(value.shape, value.dtype)
+        kept = value if operation.reads_result else None
+        index = tape.append(operation, (source,), settings, like, kept, line)
         if operation.view and shares_memory(value, x):
             return operand._view(value, index, operation, settings)
         return RecordedArray(tape, index, value)
-    tape.types.append(type_of(value))
-    outputs.append(value)
+    index = tape.append(operation, (source,), settings, type_of(value), value, line)
     if isinstance(value, tuple):
         return tuple(project(tape, index, value))
     return wrap(tape, index, value)
@@ -731,14 +724,9 @@ def record_slice(
     ):
         return record_operation(GETITEM, (operand,), settings)
     value = operand._value[key]
-    operations = tape.operations
-    index = len(operations)
-    operations.append(GETITEM)
-    tape.operands.append((source,))
-    tape.settings.append(settings)
-    tape.types.append(array_type(value.shape, value.dtype))
-    tape.lines.append(line_of(tape) if tape.keeps_lines else None)
-    tape.play.outputs.append(None)
+    line = line_of(tape) if tape.keeps_lines else None
+    like = array_type(value.shape, value.dtype)
+    index = tape.append(GETITEM, (source,), settings, like, None, line)
     return operand._view_by(value, index, step)
 
 

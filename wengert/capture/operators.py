@@ -55,14 +55,9 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
         else:
             value = evaluate(self._value, number)
             operands = (self._index, second)
-        operations = tape.operations
-        index = len(operations)
-        operations.append(operation)
-        tape.operands.append(operands)
-        tape.settings.append(NO_SETTINGS)
-        tape.types.append(FLOAT64 if value.__class__ is float64 else type_of(value))
-        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
-        tape.play.outputs.append(value)
+        like = FLOAT64 if value.__class__ is float64 else type_of(value)
+        line = line_of(tape) if tape.keeps_lines else None
+        index = tape.append(operation, operands, NO_SETTINGS, like, value, line)
         return RecordedScalar(tape, index, value)
 
     return method
@@ -118,17 +113,14 @@ def array_binary(name: str, reflected: bool) -> Any:
         else:
             value = evaluate(own, number)
             operands = (first, second)
-        index = len(tape.operations)
-        tape.operations.append(operation)
-        tape.operands.append(operands)
-        tape.settings.append(NO_SETTINGS)
-        tape.lines.append(line_of(tape) if tape.keeps_lines else None)
+        line = line_of(tape) if tape.keeps_lines else None
         if value.__class__ is ndarray:
-            tape.types.append(array_type(value.shape, value.dtype))
-            outputs.append(value if reads_result else None)
+            like = array_type(value.shape, value.dtype)
+            kept = value if reads_result else None
+            index = tape.append(operation, operands, NO_SETTINGS, like, kept, line)
             return RecordedArray(tape, index, value)
-        tape.types.append(type_of(value))
-        outputs.append(value)
+        like = type_of(value)
+        index = tape.append(operation, operands, NO_SETTINGS, like, value, line)
         return RecordedScalar(tape, index, value)
 
     return method

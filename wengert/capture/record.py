@@ -104,7 +104,7 @@ class Segment:
 
     def __init__(self, tape: Tape, nested: bool) -> None:
         self.tape, self.nested = tape, nested
-        self.start = len(tape.operations)
+        self.start = len(tape)
         self.stop = self.start
         self.inputs: list[int] = []
         self.result: Any = None
@@ -157,7 +157,7 @@ def record_segment(
     else:
         with Recording(segment.tape):
             segment.result = call(function, args, wanted, kwargs, segment)
-    segment.stop = len(tape.operations)
+    segment.stop = len(tape)
     return segment
 
 
