@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import float64, generic, ndarray
+from numpy import float64, ndarray
 
 from wengert.capture import tree
 from wengert.capture.array import (
@@ -22,8 +21,16 @@ from wengert.capture.array import (
     plain,
     wrap_passive,
 )
-from wengert.capture.randomness import DrawsRefused
-from wengert.capture.record import Segment, leave, plain_result, protect, record_segment
+from wengert.capture.record import (
+    Segment,
+    check_number,
+    leave,
+    plain_result,
+    protect,
+    record_onto,
+    record_segment,
+    tuple_structure,
+)
 from wengert.core.operation import apply
 from wengert.core.tape import Tape
 from wengert.core.types import FLOAT64, type_of
@@ -47,26 +54,6 @@ def differentiated(segment: Segment, leaf: Any) -> Any:
     if dtype.kind in "iub":
         leaf = leaf.astype(np.float64) if hasattr(leaf, "astype") else float(leaf)
     return segment.input(leaf)
-
-
-def check_number(leaf: Any) -> np.dtype[Any]:
-    """Return the dtype of a leaf; raise unless it can be differentiated."""
-    if isinstance(leaf, (RecordedValue, ndarray, float, int, complex, generic)):
-        dtype: np.dtype[Any] = (
-            leaf.dtype if hasattr(leaf, "dtype") else type_of(leaf).dtype
-        )
-        if dtype.kind in "fciub":
-            return dtype
-        shown = f"an array of dtype {dtype}"
-    else:
-        shown = f"a {type(leaf).__name__}"
-    raise ArgumentError(
-        explain(
-            f"a derivative by {shown} was asked for",
-            "only numbers and arrays of numbers have derivatives",
-            "choose the arguments to differentiate with argnums=",
-        )
-    )
 
 
 def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
@@ -428,11 +415,6 @@ def linearize(fun: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
         return tree.unflatten(structure, found)
 
     return finish(segment, segment.result), jvp_fun
-
-
-def tuple_structure(structures: Sequence[Any]) -> Any:
-    """Return the structure of a tuple of parts."""
-    return tree.Branch(tuple, None, tuple(structures))
 
 
 def jvp(
@@ -826,16 +808,6 @@ def plain_copy(value: Any) -> Any:
     return wrap_passive(tape, plain_result(value))
 
 
-def parameter_names(fun: Function) -> list[str]:
-    """Return the names of a function's positional parameters, as far as it has any."""
-    try:
-        parameters = inspect.signature(fun).parameters.values()
-    except (TypeError, ValueError):  # a builtin or ufunc without a signature
-        return []
-    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [parameter.name for parameter in parameters if parameter.kind in named]
-
-
 def record(fun: Function, *args: Any) -> Tape:
     """Return the tape of one call ``fun(*args)``.
 
@@ -861,30 +833,4 @@ def record(fun: Function, *args: Any) -> Tape:
     >>> tape(3.0) == np.sin(3.0) * 3.0
     np.True_
     """
-    tape = Tape()
-    tape.keeps_lines = tape.keeps_guards = True
-    structures: list[Any] = []
-    names = parameter_names(fun)
-
-    def prepare(segment: Segment, k: int, arg: Any) -> Any:
-        leaves, structure = tree.flatten(arg)
-        structures.append(structure)
-        for leaf in leaves:
-            check_number(leaf)
-        paths = tree.paths(structure, names[k] if k < len(names) else f"x{k}")
-        made = [
-            segment.input(leaf, path) for leaf, path in zip(leaves, paths, strict=True)
-        ]
-        return tree.unflatten(structure, made)
-
-    with DrawsRefused(fun):
-        segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
-    leaves, structure = tree.flatten(segment.result)
-    tape.chosen_outputs = []
-    for leaf in leaves:
-        index = place(tape, leaf)
-        tape.chosen_outputs.append(index)
-        if tape.play.outputs[index] is None:
-            tape.play.outputs[index] = plain_result(leaf)
-    tape.structure = (tuple_structure(structures), structure)
-    return tape
+    return record_onto(Tape(), fun, args)

@@ -355,7 +355,7 @@ def differentiable(args: tuple[Any, ...]) -> tuple[int, ...]:
 
 def argument_names(function: Function, args: tuple[Any, ...]) -> list[str]:
     """Return the names of a function's arguments."""
-    from wengert.api import parameter_names
+    from wengert.capture.record import parameter_names
 
     names = parameter_names(function)
     return [names[k] if k < len(names) else f"x{k}" for k in range(len(args))]

@@ -7,9 +7,12 @@ levels, and perturbations cannot be confused.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
+
+import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import generic, ndarray
@@ -27,10 +30,14 @@ from wengert.capture.array import (
     wrap,
 )
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
+from wengert.capture.randomness import DrawsRefused
 from wengert.capture.statement import taught, users_part
+from wengert.core.checked import CheckedTape
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
-from wengert.errors import WengertError
+from wengert.errors import ArgumentError, WengertError, explain
+
+Function = Callable[..., Any]
 
 
 def active_tape() -> Tape | None:
@@ -227,3 +234,77 @@ def plain_result(value: Any) -> Any:
         contents = value._current()
         return contents.copy()
     return plain(value)
+
+
+# A tape that is kept
+
+
+def check_number(leaf: Any) -> np.dtype[Any]:
+    """Return the dtype of a leaf; raise unless it can be differentiated."""
+    if isinstance(leaf, (RecordedValue, ndarray, float, int, complex, generic)):
+        dtype: np.dtype[Any] = (
+            leaf.dtype if hasattr(leaf, "dtype") else type_of(leaf).dtype
+        )
+        if dtype.kind in "fciub":
+            return dtype
+        shown = f"an array of dtype {dtype}"
+    else:
+        shown = f"a {type(leaf).__name__}"
+    raise ArgumentError(
+        explain(
+            f"a derivative by {shown} was asked for",
+            "only numbers and arrays of numbers have derivatives",
+            "choose the arguments to differentiate with argnums=",
+        )
+    )
+
+
+def parameter_names(fun: Function) -> list[str]:
+    """Return the names of a function's positional parameters, as far as it has any."""
+    try:
+        parameters = inspect.signature(fun).parameters.values()
+    except (TypeError, ValueError):  # a builtin or ufunc without a signature
+        return []
+    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [parameter.name for parameter in parameters if parameter.kind in named]
+
+
+def tuple_structure(structures: Sequence[Any]) -> Any:
+    """Return the structure of a tuple of parts."""
+    return tree.Branch(tuple, None, tuple(structures))
+
+
+def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tape:
+    """Record one call ``fun(*args)`` on a tape that is kept; see `wengert.record`.
+
+    Every number and array among the arguments is an input.
+    """
+    tape.keeps_guards = True
+    tape.keeps_lines = type(tape) is Tape
+    structures: list[Any] = []
+    names = parameter_names(fun)
+
+    def prepare(segment: Segment, k: int, arg: Any) -> Any:
+        leaves, structure = tree.flatten(arg)
+        structures.append(structure)
+        for leaf in leaves:
+            check_number(leaf)
+        paths = tree.paths(structure, names[k] if k < len(names) else f"x{k}")
+        made = [
+            segment.input(leaf, path) for leaf, path in zip(leaves, paths, strict=True)
+        ]
+        return tree.unflatten(structure, made)
+
+    with DrawsRefused(fun):
+        segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
+    leaves, structure = tree.flatten(segment.result)
+    tape.chosen_outputs = []
+    for leaf in leaves:
+        index = place(tape, leaf)
+        tape.chosen_outputs.append(index)
+        if tape.play.outputs[index] is None:
+            tape.play.outputs[index] = plain_result(leaf)
+    tape.structure = (tuple_structure(structures), structure)
+    if isinstance(tape, CheckedTape):
+        tape.close()
+    return tape

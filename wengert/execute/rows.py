@@ -665,6 +665,12 @@ class Node:
             identity=("vmap", rows.name),
         )
 
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree."""
+        rows = self.rows
+        return [rows.name, rows.source, rows.mapped, rows.sums]
+
     def evaluate(self, *operands: Any) -> tuple[Any, ...]:
         """Return the results at plain operands."""
         if self.first is not None:

@@ -99,7 +99,8 @@ def record_checkpoint(fun: Function, name: str, tape: Any, call: Any) -> Any:
         finally:
             CAPTURES.reset(token)
 
-    node = Rerun(f"checkpoint_{name}", run, tuple(leaves))
+    parts = [fun, arguments.leaves, arguments.structure]
+    node = Rerun(f"checkpoint_{name}", run, parts, tuple(leaves))
     node.keep = captures.found  # the values, so that no other gets the same id
     return tree.unflatten(structure, list(apply(node.operation, *operands)))
 
@@ -137,14 +138,20 @@ class Rerun:
     name : str
     run : callable
         Takes the operands, returns a flat tuple of results.
+    parts : list
+        What it is made of, for a recording that is checked.
     first : tuple or None
         The results of its first run, which was done already.
     """
 
     def __init__(
-        self, name: str, run: Function, first: tuple[Any, ...] | None = None
+        self,
+        name: str,
+        run: Function,
+        parts: list[Any],
+        first: tuple[Any, ...] | None = None,
     ) -> None:
-        self.name, self.run, self.first = name, run, first
+        self.name, self.run, self.parts, self.first = name, run, parts, first
         self.keep: Any = None
         self.operation = Operation(
             name,
@@ -155,6 +162,11 @@ class Rerun:
             reads=(True,),
             identity=("checkpoint", name),
         )
+
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree."""
+        return self.parts
 
     def evaluate(self, *operands: Any) -> tuple[Any, ...]:
         """Return the results at plain operands."""
@@ -181,7 +193,7 @@ class Rerun:
             function = self.of_chosen(values, places)
             return tuple(jvp(function, chosen, tuple(dots))[1])
 
-        node = Rerun(f"{self.name}_jvp", pushed)
+        node = Rerun(f"{self.name}_jvp", pushed, [places, *self.parts])
         return node.apply(*[tangents[k] for k in places], *operands)
 
     def pull(self, g: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
@@ -207,7 +219,8 @@ class Rerun:
                 self.compare(again, expected)
             return back(tuple(given[: len(seeds)]))
 
-        found = Rerun(f"{self.name}_vjp", pulled).apply(*seeds, *operands)
+        node = Rerun(f"{self.name}_vjp", pulled, [places, *self.parts])
+        found = node.apply(*seeds, *operands)
         gradients: list[Any] = [None] * len(operands)
         for k, part in zip(places, found, strict=True):
             gradients[k] = part

@@ -79,6 +79,13 @@ class Call:
             else ("rule", rules.name, ""),
         )
 
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree."""
+        rules, arguments = self.rules, self.arguments
+        functions = [rules.function, rules.jvp, rules.vjp, rules.forward, rules.shape]
+        return [*functions, self.keywords, arguments.leaves, arguments.structure]
+
     # Values
 
     def evaluate(self, *operands: Any, **_: Any) -> Any:
