@@ -333,8 +333,7 @@ def vjp(
     active = reverse.depends_on(tape, segment.inputs, segment.start, stop)
 
     def vjp_fun(gradient: Any) -> tuple[Any, ...]:
-        given, given_structure = tree.flatten(gradient)
-        tree.check_same(structure, given_structure, "the gradient")
+        given = tree.leaves_like(structure, gradient, "the gradient")
         seeds = [
             (index, fitting(g, like, "a gradient"))
             for index, g, like in zip(outputs, given, types, strict=True)
@@ -396,10 +395,10 @@ def linearize(fun: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
     outputs = [output_node(segment, leaf) for leaf in leaves]
     types = [type_of(plain(leaf)) for leaf in leaves]
     tape, stop = segment.tape, len(segment.tape)
+    arguments = tuple_structure(structures)
 
     def jvp_fun(*tangents: Any) -> Any:
-        given, given_structure = tree.flatten(tangents)
-        tree.check_same(tuple_structure(structures), given_structure, "the tangents")
+        given = tree.leaves_like(arguments, tangents, "the tangents")
         pushed = {
             index: fitting(t, tape.types[index], "a tangent")
             for index, t in zip(segment.inputs, given, strict=True)

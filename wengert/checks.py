@@ -690,7 +690,8 @@ def taylor_test(
     if direction is None:
         v = [random_like(leaf, random) for leaf in leaves]
     else:
-        v = [widen(leaf) for leaf in tree.flatten(direction)[0]]
+        given = tree.leaves_like(structure, direction, "the direction")
+        v = [widen(leaf) for leaf in given]
 
     def flat(*parts: Any) -> Any:
         return f(tree.unflatten(structure, list(parts)))

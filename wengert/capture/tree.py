@@ -1,18 +1,30 @@
-"""Nested arguments (pytrees): containers, None, dataclasses, and your classes."""
+"""Nested arguments (pytrees): containers, None, dataclasses, and your classes.
+
+A container is taken apart and put together again by what it holds, never by its
+constructor: no code of its class runs, and what is no leaf is carried over.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from enum import Enum
+from functools import lru_cache
+from types import MemberDescriptorType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.capture.frozen import freeze, has_contents, is_same
 from wengert.core.types import Recorded
 from wengert.errors import ArgumentError, explain
 
 NUMERIC = (np.ndarray, np.generic, float, int, complex, bool, Recorded)
+#: Containers inside containers, up to which anything is looked at.
+DEEPEST = 300
+#: `Py_TPFLAGS_HEAPTYPE`: set for the classes that a ``class`` statement made.
+WRITTEN_IN_PYTHON = 1 << 9
 
 
 class Leaf(NamedTuple):
@@ -20,11 +32,21 @@ class Leaf(NamedTuple):
 
 
 class Branch(NamedTuple):
-    """The structure of a container: its kind, what rebuilds it, and its children."""
+    """The structure of a container.
+
+    Attributes
+    ----------
+    kind : type
+    keys : the keys of a dictionary, the names of fields, the data of your classes
+    children : tuple of structures
+    carried : Carried or None
+        What the object has besides its items or fields.
+    """
 
     kind: Any
     keys: Any
     children: tuple[Any, ...]
+    carried: Any = None
 
 
 LEAF = Leaf()
@@ -45,25 +67,223 @@ def register_pytree_node(kind: type, flatten: Flatten, unflatten: Unflatten) -> 
     _CLASSES[kind] = (flatten, unflatten)
 
 
-def children_of(value: Any) -> tuple[Any, tuple[Any, ...]] | None:
-    """Return what rebuilds a container and its children; None for a leaf."""
-    kind = type(value)
-    if kind in (list, tuple):
-        return None, tuple(value)
-    if value is None:
+# What an object has besides its items
+
+
+class Carried:
+    """The attributes of an object that are no items or fields of it.
+
+    Two are equal where the attributes are the same, arrays by their contents.
+    """
+
+    __slots__ = ("_before", "leaves", "setters", "values")
+
+    def __init__(
+        self, values: dict[str, Any], leaves: tuple[str, ...], setters: tuple[str, ...]
+    ) -> None:
+        #: Attributes that stay as they are, and those that hold recorded values.
+        self.values, self.leaves = values, leaves
+        #: Fields that a property keeps elsewhere.
+        self.setters = setters
+        self._before: dict[str, Any] | None = None
+
+    def before(self) -> dict[str, Any]:
+        """Return the attributes as they were when they were first asked for."""
+        if self._before is None:
+            self._before = {name: as_it_is(part) for name, part in self.values.items()}
+        return self._before
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Carried):
+            return NotImplemented
+        mine, theirs = self.before(), other.values
+        return (
+            (self.leaves, self.setters) == (other.leaves, other.setters)
+            and mine.keys() == theirs.keys()
+            and all(is_as_it_was(theirs[name], mine[name]) for name in mine)
+        )
+
+    def __hash__(self) -> int:
+        self.before()  # a key is kept, and compared when the attributes may be others
+        return hash((self.leaves, self.setters, frozenset(self.values)))
+
+    def __reduce__(self) -> Any:
+        return Carried, (self.values, self.leaves, self.setters)
+
+
+def as_it_is(value: Any) -> Any:
+    """Return what shows later whether an attribute is still the same."""
+    return value.copy() if type(value) is np.ndarray else freeze(value)
+
+
+def is_as_it_was(value: Any, before: Any) -> bool:
+    """Whether an attribute is the same as one that `as_it_is` was asked of."""
+    if type(before) is np.ndarray:
+        return type(value) is np.ndarray and has_contents(value, before)
+    return is_same(value, before)
+
+
+@lru_cache(maxsize=1024)
+def slots_of(kind: Hashable) -> dict[str, MemberDescriptorType]:
+    """Return the slots of a class and its bases by name."""
+    return {
+        name: member
+        for base in reversed(kind.__mro__)  # type: ignore[attr-defined]
+        for name, member in vars(base).items()
+        if type(member) is MemberDescriptorType
+    }
+
+
+def state_of(value: Any) -> dict[str, Any]:
+    """Return what an object keeps, in its dictionary and in its slots.
+
+    What a class computes on demand and keeps (`cached_property`) is left out: it is
+    computed again from the new fields.
+    """
+    kind: Any = type(value)
+    state = {
+        name: part
+        for name, part in getattr(value, "__dict__", {}).items()
+        if not is_cached(getattr_of(kind, name))
+    }
+    for name, member in slots_of(kind).items():
+        try:
+            state[name] = member.__get__(value)
+        except AttributeError:  # a slot that is empty
+            continue
+    return state
+
+
+def getattr_of(kind: type, name: str) -> Any:
+    """Return what a class has under a name, without asking its descriptors."""
+    for base in kind.__mro__:
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
+def is_cached(attribute: Any) -> bool:
+    """Whether a class attribute fills the instance's attribute of its name."""
+    kind = type(attribute)
+    asks = hasattr(kind, "__get__") and not hasattr(kind, "__set__")
+    return asks and not callable(attribute)
+
+
+def carried(
+    state: dict[str, Any], setters: tuple[str, ...] = ()
+) -> tuple[Carried | None, tuple[Any, ...]]:
+    """Return the attributes that are carried over, and those that are leaves after all.
+
+    A recorded value is a leaf wherever it stands.
+    """
+    if not state and not setters:
         return None, ()
-    if isinstance(value, dict):
-        keys = tuple(value) if isinstance(value, OrderedDict) else tuple(sorted(value))
-        return keys, tuple(value[key] for key in keys)
+    names = tuple(name for name, part in state.items() if holds_recorded(part))
+    rest = {name: part for name, part in state.items() if name not in names}
+    return Carried(rest, names, setters), tuple(state[name] for name in names)
+
+
+def holds_recorded(value: Any, depth: int = 3) -> bool:
+    """Whether a value is recorded, or a list, tuple or dictionary of such."""
+    kind = type(value)
+    if kind not in (list, tuple, dict):
+        return isinstance(value, Recorded)
+    parts = value.values() if kind is dict else value
+    return depth > 0 and any(holds_recorded(part, depth - 1) for part in parts)
+
+
+def put(made: Any, name: str, value: Any) -> None:
+    """Set an attribute of an object where the object keeps it."""
+    kind: Any = type(made)
+    slot = slots_of(kind).get(name)
+    if slot is None:
+        made.__dict__[name] = value
+    else:
+        slot.__set__(made, value)
+
+
+def put_carried(made: Any, carried: Carried | None, parts: tuple[Any, ...]) -> Any:
+    """Give an object the attributes that were carried over; return it."""
+    if carried is not None:
+        for name, value in carried.values.items():
+            put(made, name, value)
+        for name, value in zip(carried.leaves, parts, strict=True):
+            put(made, name, value)
+    return made
+
+
+# Taking apart
+
+
+@lru_cache(maxsize=1024)
+def container_base(kind: Any) -> Any:
+    """Return the built-in container that a class is made of; None for other classes."""
+    bases: tuple[Any, ...] = (OrderedDict, defaultdict, dict, list, tuple)
+    base = next((base for base in bases if issubclass(kind, base)), None)
+    if base is None:
+        return None
+    try:
+        base.__new__(kind)
+    except TypeError:  # a class written in C, such as time.struct_time
+        return None
+    return None if issubclass(kind, Enum) else base
+
+
+Parts = tuple[Any, tuple[Any, ...], Carried | None]
+
+
+def children_of(value: Any) -> Parts | None:
+    """Return a container's keys, its children, and what is carried; None for a leaf."""
+    kind: Any = type(value)
+    if kind is tuple or kind is list:
+        return None, tuple(value), None
+    if kind is dict:
+        return tuple(value), tuple(value.values()), None
+    if value is None:
+        return None, (), None
     if kind in _CLASSES:
         children, data = _CLASSES[kind][0](value)
-        return data, tuple(children)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return None, tuple(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = tuple(field.name for field in dataclasses.fields(value))
-        return names, tuple(getattr(value, name) for name in names)
-    return None
+        return data, tuple(children), None
+    base = container_base(kind)
+    if base is not None:
+        return items_of(value, base)
+    return fields_of(value) if dataclasses.is_dataclass(kind) else None
+
+
+def items_of(value: Any, base: Any) -> Parts:
+    """Return the parts of an instance of a subclass of a built-in container."""
+    keys: Any = None
+    if issubclass(base, dict):
+        keys, children = tuple(base.keys(value)), tuple(base.values(value))
+    else:
+        children = tuple(base.__iter__(value))
+    kept, more = carried(state_of(value))
+    return keys, children + more, kept
+
+
+def fields_of(value: Any) -> Parts | None:
+    """Return the parts of a dataclass: its fields, as far as they are set."""
+    if not all(
+        base is object or base.__flags__ & WRITTEN_IN_PYTHON
+        for base in type(value).__mro__
+    ):
+        return None  # an exception, say: `object` cannot make one
+    state = state_of(value)
+    names, children, setters = [], [], []
+    for field in dataclasses.fields(value):
+        name = field.name
+        if name in state:
+            child = state.pop(name)
+        elif hasattr(value, name):  # a default of the class, or a property
+            child = getattr(value, name)
+            if hasattr(type(getattr_of(type(value), name)), "__set__"):
+                setters.append(name)
+        else:
+            continue
+        names.append(name)
+        children.append(child)
+    kept, more = carried(state, tuple(setters))
+    return tuple(names), (*children, *more), kept
 
 
 def flatten(value: Any) -> tuple[list[Any], Any]:
@@ -71,17 +291,46 @@ def flatten(value: Any) -> tuple[list[Any], Any]:
     if isinstance(value, NUMERIC):
         return [value], LEAF
     leaves: list[Any] = []
-    return leaves, _flatten_into(value, leaves)
+    return leaves, _flatten_into(value, leaves, 0)
 
 
-def _flatten_into(value: Any, leaves: list[Any]) -> Any:
+def _flatten_into(value: Any, leaves: list[Any], depth: int) -> Any:
     found = None if isinstance(value, NUMERIC) else children_of(value)
     if found is None:
         leaves.append(value)
         return LEAF
-    keys, children = found
-    parts = tuple(_flatten_into(child, leaves) for child in children)
-    return Branch(type(value), keys, parts)
+    if depth > DEEPEST:
+        raise too_deep(value)
+    keys, children, kept = found
+    parts = []
+    for child in children:
+        parts.append(_flatten_into(child, leaves, depth + 1))
+    return Branch(type(value), keys, tuple(parts), kept)
+
+
+def too_deep(value: Any) -> ArgumentError:
+    """Return the error of containers that nest too deep, or for ever."""
+    seen: set[int] = set()
+    found = children_of(value)
+    while found is not None and found[1] and id(value) not in seen:
+        seen.add(id(value))
+        value = found[1][0]
+        found = None if isinstance(value, NUMERIC) else children_of(value)
+    itself = id(value) in seen
+    return ArgumentError(
+        explain(
+            f"a {type(value).__name__} contains itself"
+            if itself
+            else f"containers nest more than {DEEPEST} deep",
+            "every number and array in an argument is found by walking through it",
+            "pass the numbers without the reference back"
+            if itself
+            else "a flat list, or one array of all numbers",
+        )
+    )
+
+
+# Putting together
 
 
 def unflatten(structure: Any, leaves: list[Any]) -> Any:
@@ -94,21 +343,52 @@ def unflatten(structure: Any, leaves: list[Any]) -> Any:
 def _unflatten_from(structure: Any, leaves: Any) -> Any:
     if isinstance(structure, Leaf):
         return next(leaves)
-    kind, keys, parts = structure
-    children = tuple(_unflatten_from(part, leaves) for part in parts)
-    if kind in (list, tuple):
-        return kind(children)
+    children = []
+    for part in structure.children:
+        children.append(_unflatten_from(part, leaves))
+    return put_together(structure, tuple(children))
+
+
+def put_together(structure: Branch, children: tuple[Any, ...]) -> Any:
+    """Return a container with new children."""
+    kind, keys, _, kept = structure
+    if kind is tuple:
+        return children
+    if kind is list:
+        return list(children)
+    if kind is dict:
+        return dict(zip(keys, children, strict=True))
     if kind is type(None):
         return None
     if kind in _CLASSES:
         return _CLASSES[kind][1](keys, children)
-    if issubclass(kind, dict):
-        made = kind.__new__(kind)  # a defaultdict cannot be made from pairs
-        made.update(zip(keys, children, strict=True))
+    more: tuple[Any, ...] = ()
+    if kept is not None and kept.leaves:
+        count = len(kept.leaves)
+        children, more = children[:-count], children[-count:]
+    base = container_base(kind)
+    if base is not None:
+        return put_carried(filled(base, kind, keys, children), kept, more)
+    made = put_carried(object.__new__(kind), kept, more)
+    for name, child in zip(keys, children, strict=True):
+        if kept is not None and name in kept.setters:
+            object.__setattr__(made, name, child)
+        else:
+            put(made, name, child)
+    return made
+
+
+def filled(base: Any, kind: type, keys: Any, children: tuple[Any, ...]) -> Any:
+    """Return an instance of a subclass of a built-in container with items."""
+    if base is tuple:
+        return tuple.__new__(kind, children)
+    made = base.__new__(kind)
+    if base is list:
+        list.extend(made, children)
         return made
-    if hasattr(kind, "_fields"):
-        return kind(*children)
-    return kind(**dict(zip(keys, children, strict=True)))
+    for key, child in zip(keys, children, strict=True):
+        base.__setitem__(made, key, child)
+    return made
 
 
 def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
@@ -117,39 +397,110 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
     return unflatten(structure, [function(leaf) for leaf in leaves])
 
 
-def check_same(structure: Any, other: Any, what: str) -> None:
-    """Raise `ArgumentError` unless two structures are the same."""
-    if structure != other:
-        raise ArgumentError(
-            explain(
-                f"the structure of {what} differs",
-                f"{describe(other)} was given where {describe(structure)} is needed",
-                f"pass {describe(structure)}",
-            )
+# Two values of one structure
+
+
+def children_like(structure: Branch, value: Any) -> Sequence[Any] | None:
+    """Return a container's children in the order of a structure's; None if it differs.
+
+    Dictionaries are matched by key, whatever their order and class.
+    """
+    found = None if isinstance(value, NUMERIC) else children_of(value)
+    if found is None:
+        return None
+    kind, keys, parts, _ = structure
+    given, children, _ = found
+    if len(children) != len(parts):
+        return None
+    if is_dictionary(kind) and is_dictionary(type(value)):
+        by_key = dict(zip(given, children, strict=False))
+        if by_key.keys() != set(keys):
+            return None
+        return [by_key[key] for key in keys] + list(children[len(keys) :])
+    return children if type(value) is kind and given == keys else None
+
+
+def is_dictionary(kind: type) -> bool:
+    """Whether instances of a class are taken apart as dictionaries."""
+    return issubclass(kind, dict) and kind not in _CLASSES
+
+
+def arranged(structure: Any, given: Any, leaves: Sequence[Any]) -> list[Any]:
+    """Return leaves of one structure in the order of another, of another row."""
+    if given == structure:
+        return list(leaves)
+    order = unflatten(given, list(range(len(leaves))))
+    found = leaves_like(structure, order, "the result of one of the rows")
+    return [leaves[k] for k in found]
+
+
+def leaves_like(structure: Any, value: Any, what: str) -> list[Any]:
+    """Return a value's leaves in the order of a structure.
+
+    Raises
+    ------
+    ArgumentError
+        If the value nests differently.
+    """
+    leaves, given = flatten(value)
+    if given == structure:
+        return leaves
+    found: list[Any] = []
+    if _gather(structure, value, found):
+        return found
+    raise ArgumentError(
+        explain(
+            f"the structure of {what} differs",
+            f"{describe(given)} was given where {describe(structure)} is needed",
+            f"pass {describe(structure)}",
         )
+    )
+
+
+def _gather(structure: Any, value: Any, found: list[Any]) -> bool:
+    if isinstance(structure, Leaf):
+        found.append(value)
+        return isinstance(value, NUMERIC) or children_of(value) is None
+    children = children_like(structure, value)
+    if children is None:
+        return False
+    pairs = zip(structure.children, children, strict=True)
+    return all(_gather(part, child, found) for part, child in pairs)
+
+
+# In words
 
 
 def paths(structure: Any, name: str) -> list[str]:
     """Return how each leaf is reached from a variable: ``layers[0]['w']``."""
     if isinstance(structure, Leaf):
         return [name]
-    kind, keys, children = structure
-    if kind in (list, tuple) or kind in _CLASSES:
-        steps = [f"[{k}]" for k in range(len(children))]
-    elif isinstance(kind, type) and issubclass(kind, dict):
-        steps = [f"[{key!r}]" for key in keys]
-    else:
-        fields = getattr(kind, "_fields", None) or keys or ()
-        steps = [f".{field}" for field in fields]
-    pairs = zip(children, steps, strict=True)
+    pairs = zip(structure.children, steps_of(structure), strict=True)
     return [path for child, step in pairs for path in paths(child, name + step)]
+
+
+def steps_of(structure: Branch) -> list[str]:
+    """Return how each child is reached from a container."""
+    kind, keys, children, kept = structure
+    names = () if kept is None else kept.leaves
+    count = len(children) - len(names)
+    if is_dictionary(kind):
+        steps = [f"[{key!r}]" for key in keys]
+    elif kind in _CLASSES or issubclass(kind, (list, tuple)):
+        fields = getattr(kind, "_fields", None) if kind not in _CLASSES else None
+        steps = (
+            [f".{f}" for f in fields] if fields else [f"[{k}]" for k in range(count)]
+        )
+    else:
+        steps = [f".{field}" for field in keys or ()]
+    return steps + [f".{name}" for name in names]
 
 
 def describe(structure: Any) -> str:
     """Return a structure as a person would write it: ``{'w': *, 'b': *}``."""
     if isinstance(structure, Leaf):
         return "*"
-    kind, keys, parts = structure
+    kind, keys, parts, _ = structure
     inner = [describe(part) for part in parts]
     if kind is type(None):
         return "None"
@@ -157,7 +508,7 @@ def describe(structure: Any) -> str:
         return f"[{', '.join(inner)}]"
     if kind is tuple:
         return f"({', '.join(inner)}{',' if len(inner) == 1 else ''})"
-    pairs = zip(keys or range(len(inner)), inner, strict=False)
-    if issubclass(kind, dict):
+    if is_dictionary(kind):
+        pairs = zip(keys, inner, strict=False)
         return "{" + ", ".join(f"{key!r}: {part}" for key, part in pairs) + "}"
     return f"{kind.__name__}({', '.join(inner)})"

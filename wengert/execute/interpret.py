@@ -208,11 +208,10 @@ def forward_node(node: CompNode) -> None:
 
 def replay(tape: Tape, args: Sequence[Any]) -> Any:
     """Return the results of a tape at new arguments, nested as the recorded ones."""
-    leaves, structure = tree.flatten(tuple(args))
     if tape.structure is None:
         result = tape_function(tape, tape.inputs, tape.outputs)(*args)
         return result[0] if len(tape.outputs) == 1 else result
-    tree.check_same(tape.structure[0], structure, "the arguments of the tape")
+    leaves = tree.leaves_like(tape.structure[0], args, "the arguments of the tape")
     if any(isinstance(leaf, RecordedValue) for leaf in leaves):
         found = inline(tape, leaves)
     else:

@@ -442,9 +442,8 @@ def deliver(found: Any, out: Any) -> Any:
     """Write a result into ``out=``, or return it."""
     if out is None:
         return found
-    targets, structure = tree.flatten(out)
-    results, found_structure = tree.flatten(found)
-    tree.check_same(found_structure, structure, "out")
+    results, structure = tree.flatten(found)
+    targets = tree.leaves_like(structure, out, "out")
     for target, result in zip(targets, results, strict=True):
         is_array = isinstance(target, (np.ndarray, RecordedArray))
         if not is_array or target.shape != np.shape(result):

@@ -169,7 +169,7 @@ class Collected:
                 None if is_sum or places is None else empty(self.count, like)
                 for like, is_sum in zip(types, sums, strict=True)
             ]
-        tree.check_same(self.structure, structure, "the result of one of the rows")
+        parts = tree.arranged(self.structure, structure, parts)
         for k, (part, is_sum) in enumerate(zip(parts, sums, strict=True)):
             known = self.parts[k]
             if known is None:

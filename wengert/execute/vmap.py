@@ -177,10 +177,9 @@ def spread(axes: Axes, value: Any) -> list[Any]:
     """Return one axis a leaf of a value; an axis stands for all of a container."""
     if axes is None or isinstance(axes, int):
         return [axes] * len(tree.flatten(value)[0])
-    given, found = tree.children_of(axes), None
-    if not isinstance(value, tree.NUMERIC):
-        found = tree.children_of(value)
-    if given is None or found is None or len(given[1]) != len(found[1]):
+    found = None if isinstance(value, tree.NUMERIC) else tree.children_of(value)
+    given = None if found is None else axes_of_children(axes, type(value), found)
+    if found is None or given is None:
         raise ArgumentError(
             explain(
                 f"axes {axes!r} were given for {tree.describe(tree.flatten(value)[1])}",
@@ -188,8 +187,17 @@ def spread(axes: Axes, value: Any) -> list[Any]:
                 "an int, None, or containers like the value's",
             )
         )
-    pairs = zip(given[1], found[1], strict=True)
+    pairs = zip(given, found[1], strict=True)
     return [axis for part, inner in pairs for axis in spread(part, inner)]
+
+
+def axes_of_children(axes: Any, kind: type, found: tree.Parts) -> Any:
+    """Return the axes of a container's children; None where they nest otherwise."""
+    keys, children, _ = found
+    if tree.is_dictionary(kind):
+        return tree.children_like(tree.Branch(kind, keys, children), axes)
+    given = tree.children_of(axes)
+    return None if given is None or len(given[1]) != len(children) else given[1]
 
 
 def row_first(leaf: Any, axis: int | None) -> Any:
@@ -307,10 +315,8 @@ class Call:
                 for operand, has_rows in zip(operands, self.mapped, strict=True)
             ]
             leaves, nested = tree.flatten(self.body(*row))
-            if structure is not None:
-                tree.check_same(structure, nested, "the result of one of the rows")
-            structure = nested
-            found.append(leaves)
+            structure = nested if structure is None else structure
+            found.append(tree.arranged(structure, nested, leaves))
         return [np.stack(parts) for parts in zip(*found, strict=True)], structure
 
 

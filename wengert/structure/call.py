@@ -211,13 +211,11 @@ def spread_over(structure: Any, value: Any, refuse: Callable[[str], Exception]) 
         if tree.children_of(value) is not None:
             raise refuse(f"{tree.describe(tree.flatten(value)[1])} where * belongs")
         raise refuse(f"a {type(value).__name__} where a number or an array belongs")
-    found = None if isinstance(value, tree.NUMERIC) else tree.children_of(value)
-    kind, keys, parts = structure
-    same = found is not None and (type(value) is kind and found[0] == keys)
-    if not same or len(found[1]) != len(parts):  # type: ignore[index]
+    children = tree.children_like(structure, value)
+    if children is None:
         shown = tree.describe(tree.flatten(value)[1])
         raise refuse(f"{shown} where {tree.describe(structure)} belongs")
-    pairs = zip(parts, found[1], strict=True)  # type: ignore[index]
+    pairs = zip(structure.children, children, strict=True)
     return [leaf for part, v in pairs for leaf in spread_over(part, v, refuse)]
 
 
