@@ -15,6 +15,7 @@ from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
 from wengert.emit import program
+from wengert.emit.absorption import PLAIN_PRODUCT, checked
 from wengert.emit.lowering import (
     Lowering,
     NotLoweredError,
@@ -45,6 +46,8 @@ class Lowered:
     program: Program
     captured: tuple[int, ...]
     nodes: int
+    #: Numbers of the guards that refuse a NaN which a zero would have absorbed.
+    nan_guards: frozenset[int] = frozenset()
 
 
 def lower(
@@ -61,7 +64,7 @@ def lower(
     tape : Tape
     absorbs : bool
         Whether a zero absorbs a non-finite number in products of the chain rule.
-        Without, such a product is plain, and a guard refuses results that are NaN.
+        Without, such a product is plain, and guards refuse where its NaN matters.
     captured : sequence of int
         Constant nodes whose arrays are arguments after the tape's inputs.
     rows : sequence of bool, one an input, optional
@@ -86,7 +89,7 @@ def lower(
             Argument(type_name(like), row_stride=like.size if has_rows else 0)
         )
     lower_nodes(lowering, tape, elements)
-    outputs, results, finals = [], [], []
+    outputs, results = [], []
     for position, index in enumerate(tape.output_indices):
         like = tape.types[index]
         is_sum = sums is not None and sums[position]
@@ -94,9 +97,6 @@ def lower(
         results.append(Result(type_name(like), row_stride=stride, is_sum=is_sum))
         for k, node in enumerate(np.ravel(elements[index]).tolist()):
             outputs.append((node, position, k))
-            finals.append(node)
-    if not absorbs:
-        refuse_nan(lowering, finals)
     whole = Program(
         lowering.operations,
         lowering.operands,
@@ -106,7 +106,8 @@ def lower(
         results,
         outputs,
     )
-    return Lowered(needed(whole), tuple(captured), len(lowering.operations))
+    whole, nan_guards = checked(needed(whole))
+    return Lowered(whole, tuple(captured), len(lowering.operations), nan_guards)
 
 
 def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> None:
@@ -126,7 +127,7 @@ def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> N
             elements[index] = int(part) if is_scalar else part
             continue
         if operation is CHAIN_PRODUCT and not lowering.absorbs:
-            native = "x * y"
+            native = PLAIN_PRODUCT
         parts = tuple([elements[operand] for operand in operands[index]])
         check_arity(native, len(parts))
         elements[index] = emit(native, parts, type_name(like))
@@ -135,18 +136,6 @@ def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> N
 def has_chain_products(tape: Tape) -> bool:
     """Whether a tape holds products of the chain rule."""
     return any(operation is CHAIN_PRODUCT for operation in tape.operations)
-
-
-def refuse_nan(lowering: Lowering, nodes: list[int]) -> None:
-    """Append one guard that fails where a result is NaN."""
-    fine: int | None = None
-    for node in dict.fromkeys(nodes):
-        if not lowering.types[node].startswith("f"):
-            continue
-        same = lowering.emit("x == y", (node, node), "bool")
-        fine = same if fine is None else lowering.emit("x and y", (fine, same), "bool")
-    if fine is not None:
-        lowering.guard(fine, 1)
 
 
 def needed(whole: Program) -> Program:
@@ -226,7 +215,7 @@ def lower_node(
         return as_array(parts[0])[decode(settings["key"], ())]
     parts = [as_array(part) for part in parts]
     if operation is CHAIN_PRODUCT and not lowering.absorbs:
-        return lower_native(lowering, "x * y", parts, like, name)
+        return lower_native(lowering, PLAIN_PRODUCT, parts, like, name)
     if operation.native is not None:
         return lower_native(lowering, operation.native, parts, like, name)
     special = SPECIAL.get(operation.name)

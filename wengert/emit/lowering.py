@@ -19,6 +19,7 @@ import numpy as np
 from wengert.core.operation import Operation
 from wengert.core.types import Type
 from wengert.emit import program
+from wengert.emit.absorption import PLAIN_PRODUCT
 from wengert.emit.vocabulary import SIZES, VocabularyError, operand_count
 
 #: Scalar nodes that arrays of a tape may become; above, NumPy is faster than a
@@ -208,6 +209,7 @@ SIMPLER: dict[str, Callable[[Lowering, Any, str], int | None]] = {
     "x ** y": _power,
     "pow(x, y)": _power,
     "x * y": _times,
+    PLAIN_PRODUCT: _times,
     "-x": _negative,
     "x": _same,
 }

@@ -185,7 +185,7 @@ def template(
     Template
     """
     emitter = _Emitter(operand_types, lanes, is_strict)
-    name, found = emitter.value(_parse(text), result_type)
+    name, found = emitter.value(parse(text), result_type)
     name = emitter.cast(name, found, result_type)
     emitter.finish(name, result_type)
     body = "".join(emitter.lines)
@@ -202,7 +202,7 @@ def _whole_call(text: str, lanes: int) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _parse(text: str) -> ast.expr:
+def parse(text: str) -> ast.expr:
     """Syntax tree of an expression."""
     try:
         return ast.parse(text, mode="eval").body
@@ -212,7 +212,7 @@ def _parse(text: str) -> ast.expr:
 
 def operand_count(text: str) -> int:
     """Number of operands an expression reads (position of its last one)."""
-    names = {n.id for n in ast.walk(_parse(text)) if isinstance(n, ast.Name)}
+    names = {n.id for n in ast.walk(parse(text)) if isinstance(n, ast.Name)}
     return max((OPERANDS.index(n) + 1 for n in names & set(OPERANDS)), default=0)
 
 
@@ -559,7 +559,7 @@ class _Emitter:
         """A function written in the vocabulary, opened up in place."""
         outer = self.bound
         self.bound = {OPERANDS[k]: (text, t) for k, text in enumerate(names)}
-        tree = _parse(_DEFINED[name])
+        tree = parse(_DEFINED[name])
         is_test = isinstance(tree, ast.Compare)
         found = self.value(tree, "bool" if is_test else t)
         self.bound = outer

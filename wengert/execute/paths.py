@@ -45,7 +45,7 @@ class Path:
     reason: str = ""
     record_seconds: float = 0.0
     #: Whether the first kernel multiplies zeros by what is not finite, and refuses
-    #: results that are NaN; a second one then absorbs, as the interpreter does.
+    #: where that NaN matters; a second one then absorbs, as the interpreter does.
     is_optimistic: bool = False
     #: How NumPy plays the tape, made when it first has to.
     plan: Plan | None = None

@@ -73,9 +73,9 @@ class RowPath:
         None where the tape is not lowered, for the `reason` given.
     tape : Tape or None
         Kept where there is no kernel; None as well where the row cannot be recorded.
-    nan_guard : int
-        Number of the last guard of a kernel whose zeros absorb nothing: it refuses
-        results that are NaN.  0 if there is none.
+    nan_guards : frozenset of int
+        Numbers of the guards of a kernel whose zeros absorb nothing that refuse where
+        the NaN of a product matters.
     children : dict of int to RowPath
         By the guard that fails: the path that rows take there.
     seen : dict of int to int
@@ -93,7 +93,7 @@ class RowPath:
     kernel: Compiled | None = None
     tape: Tape | None = None
     reason: str = ""
-    nan_guard: int = 0
+    nan_guards: frozenset[int] = frozenset()
     children: dict[int, RowPath] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     last: list[int] = field(default_factory=list)
@@ -115,14 +115,13 @@ def lower_path(path: RowPath, tape: Tape, rows: Rows, absorbs: bool) -> None:
     try:
         if not native_engine():
             raise NotLoweredError("the native engine is off")
-        program = lower(tape, absorbs, captured, rows.mapped, sums).program
+        lowered = lower(tape, absorbs, captured, rows.mapped, sums)
     except NotLoweredError as error:
         path.reason, path.tape = str(error), tape
         path.last = last_uses(tape)
         return
-    path.kernel = KERNELS.get(program, chosen_lanes(rows.options.lanes))
-    if not absorbs and any(like.dtype.kind == "f" for like in path.types):
-        path.nan_guard = program.guard_count
+    path.kernel = KERNELS.get(lowered.program, chosen_lanes(rows.options.lanes))
+    path.nan_guards = lowered.nan_guards
 
 
 @dataclass(slots=True, eq=False)
@@ -568,7 +567,7 @@ class Turn:
             paths = self.entry.paths
             if seen < FEWEST_ROWS or len(paths) >= self.rows.options.max_paths:
                 return None
-            number, is_nan = int(group[0]), mark == path.nan_guard
+            number, is_nan = int(group[0]), mark in path.nan_guards
             child = self.rows.record(self.row(number), absorbs=is_nan)
             self.recorded[number] = child
             if child.answers == path.answers and not is_nan:
