@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "wengert"
@@ -133,3 +136,56 @@ def test_methods_of_a_tape_that_look_ahead_are_one_line() -> None:
     """A docstring, an import, and one statement that calls what was imported."""
     for method in looking_ahead():
         assert len(method.body) <= 3, method.name
+
+
+#: Where `isinstance` may name arrays and numbers, since no value there is recorded.
+SEES_PLAIN_VALUES = {
+    "emit": "finished tapes, their settings and syntax trees",
+    "show": "finished tapes and what plays of them gave",
+    "cli": "results",
+}
+#: Where `x.__class__` is what is wanted: the name of what a recorded value stands for.
+NAMES_WHAT_IT_STANDS_FOR = {"wengert.capture.statement"}
+PLAIN_CLASSES = (np.ndarray, np.generic, bool, int, float, complex)
+
+
+def classes_of(kinds: ast.expr, module: str) -> tuple[type, ...]:
+    """Return the classes that the second argument of `isinstance` names."""
+    try:
+        found = eval(ast.unparse(kinds), dict(vars(import_module(module))))
+    except NameError:  # a class that a function was handed
+        return ()
+    flat = found if isinstance(found, tuple) else get_args(found) or (found,)
+    return tuple(part for part in flat if isinstance(part, type))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_what_a_value_is_is_asked_of_its_type(path: Path) -> None:
+    """`isinstance` would take a recorded value for the plain one that it stands for."""
+    name = dotted(path)
+    folder = name.split(".")[1] if "." in name else ""
+    asked = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "isinstance"
+        and any(
+            issubclass(kind, PLAIN_CLASSES) for kind in classes_of(node.args[1], name)
+        )
+    ]
+
+    assert asked == [] or folder in SEES_PLAIN_VALUES
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_the_class_that_a_value_claims_is_not_read(path: Path) -> None:
+    """`x.__class__` is what a recorded value stands for; `type(x)` is its own."""
+    read = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "__class__"
+        and isinstance(node.ctx, ast.Load)
+    ]
+
+    assert read == [] or dotted(path) in NAMES_WHAT_IT_STANDS_FOR

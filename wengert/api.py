@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import float64, ndarray
+from numpy import float64
 
 from wengert.capture import tree
 from wengert.capture.array import (
@@ -33,7 +33,7 @@ from wengert.capture.record import (
 )
 from wengert.core.operation import apply
 from wengert.core.tape import Tape
-from wengert.core.types import FLOAT64, type_of
+from wengert.core.types import FLOAT64, has_class, is_array, is_whole_number, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
@@ -58,11 +58,11 @@ def differentiated(segment: Segment, leaf: Any) -> Any:
 
 def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
     """Return argnums as checked non-negative positions."""
-    if argnums == 0 and count and argnums.__class__ is int:
+    if argnums == 0 and count and type(argnums) is int:
         return (0,)
-    chosen = (argnums,) if isinstance(argnums, (int, np.integer)) else tuple(argnums)
+    chosen = (argnums,) if is_whole_number(argnums) else tuple(argnums)
     for argnum in chosen:
-        if not isinstance(argnum, (int, np.integer)) or not -count <= argnum < count:
+        if not is_whole_number(argnum) or not -count <= argnum < count:
             raise ArgumentError(
                 explain(
                     f"{name} was asked for argnums={argnums!r} of {count} positional "
@@ -148,14 +148,14 @@ def finish(segment: Segment, value: Any) -> Any:
 
 def own_gradient(segment: Segment, g: Any) -> Any:
     """Return a gradient in memory of its own."""
-    if segment.nested or not isinstance(g, ndarray):
+    if segment.nested or not is_array(g):
         return g
     return g.copy() if g.base is not None or not g.flags.writeable else g
 
 
 def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
     """Return the node of a real scalar output; None where it is a plain constant."""
-    if value.__class__ is RecordedScalar and value._value.__class__ is float64:
+    if type(value) is RecordedScalar and type(value._value) is float64:
         return place(segment.tape, value)
     dtype = value.dtype if hasattr(value, "dtype") else None
     if np.shape(value) != () or isinstance(value, (tuple, list, dict)):
@@ -169,7 +169,7 @@ def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
         )
     if dtype is None:
         dtype = (
-            type_of(value).dtype if isinstance(value, (int, float, complex)) else None
+            type_of(value).dtype if has_class(value, (int, float, complex)) else None
         )
     if dtype is None:
         raise DerivativeError(
@@ -253,7 +253,7 @@ def value_and_grad(
     """
     if isinstance(fun, Jitted):
         return fun.transformed(value_and_grad(fun.fun, argnums, has_aux))
-    single = isinstance(argnums, (int, np.integer))
+    single = is_whole_number(argnums)
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         chosen = positions(argnums, len(args), "grad")
@@ -367,7 +367,7 @@ def fitting(g: Any, like: Any, what: str) -> Any:
 
 def as_value(g: Any) -> Any:
     """Return a number given by a user as NumPy has it."""
-    return g if isinstance(g, (np.ndarray, RecordedValue)) else np.asarray(g)[()]
+    return g if has_class(g, (np.ndarray, RecordedValue)) else np.asarray(g)[()]
 
 
 def output_node(segment: Segment, leaf: Any) -> int | None:
@@ -553,7 +553,7 @@ def value_and_jacobian_function(
                 fun.fun, argnums, has_aux, holomorphic, direction
             )
         )
-    single = isinstance(argnums, (int, np.integer))
+    single = is_whole_number(argnums)
 
     def value_and_matrix(*args: Any, **kwargs: Any) -> Any:
         chosen = positions(argnums, len(args), "jacobian")

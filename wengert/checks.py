@@ -18,6 +18,7 @@ import numpy as np
 from wengert.api import jvp, record, vjp
 from wengert.capture import tree
 from wengert.core.tape import CompNode
+from wengert.core.types import has_class, is_array
 from wengert.errors import ArgumentError, CheckError, explain
 
 Array = np.ndarray[Any, Any]
@@ -260,7 +261,7 @@ def as_flat(
         for place, leaf in zip(places, moved, strict=True):
             given[place] = leaf
         # The function may write into its arguments.
-        given = [x.copy("K") if isinstance(x, np.ndarray) else x for x in given]
+        given = [x.copy("K") if is_array(x) else x for x in given]
         results, _ = tree.flatten(f(*tree.unflatten(structure, given)))
         return [result for result in results if is_float(result)]
 
@@ -273,7 +274,7 @@ def is_float(value: Any) -> bool:
     """Whether a leaf is a real or complex floating-point number or array."""
     dtype = getattr(value, "dtype", None)
     return (
-        dtype.kind in "fc" if dtype is not None else isinstance(value, float | complex)
+        dtype.kind in "fc" if dtype is not None else has_class(value, (float, complex))
     )
 
 

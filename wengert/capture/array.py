@@ -15,6 +15,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from functools import lru_cache
+from operator import attrgetter
 from threading import get_ident
 from typing import Any
 
@@ -37,7 +38,7 @@ from wengert.capture.refusals import (
 from wengert.capture.statement import explain_leaving
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
-from wengert.core.types import Recorded, array_type, type_of
+from wengert.core.types import Recorded, array_type, has_class, is_array, type_of
 from wengert.errors import (
     Line,
     RecordingError,
@@ -91,7 +92,7 @@ class RecordedValue(Recorded):
     ) -> Any:
         if method == "__call__" and not settings:
             operation = DISPATCH.get(ufunc)
-            if operation.__class__ is Operation:
+            if type(operation) is Operation:
                 if len(inputs) == 1:
                     return record_unary(operation, self, NO_SETTINGS)
                 return record_operation(operation, inputs, NO_SETTINGS)
@@ -149,7 +150,7 @@ class RecordedValue(Recorded):
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape."""
-        return self._value.shape if isinstance(self._value, ndarray) else ()
+        return self._value.shape if is_array(self._value) else ()
 
     @property
     def ndim(self) -> int:
@@ -159,7 +160,7 @@ class RecordedValue(Recorded):
     @property
     def size(self) -> int:
         """Its number of elements."""
-        return self._value.size if isinstance(self._value, ndarray) else 1
+        return self._value.size if is_array(self._value) else 1
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -288,6 +289,8 @@ class RecordedScalar(RecordedValue):
 
     #: As an array that has no storage, so that nobody needs to ask which it is.
     _storage = None
+    #: So `isinstance(x, float)` holds where it does for the number.
+    __class__ = property(attrgetter("_value.__class__"))
 
     def __init__(self, tape: Tape, index: int, value: Any) -> None:
         self._tape = tape
@@ -338,6 +341,8 @@ class RecordedArray(RecordedValue):
     """A recorded `ndarray`, views, writes and `out=` included."""
 
     __slots__ = ("_storage", "_chain", "_version")
+    #: So `isinstance(x, np.ndarray)` holds, as for the array that it stands for.
+    __class__ = ndarray  # type: ignore[assignment]
 
     def __init__(self, tape: Tape, index: int, value: Any) -> None:
         self._tape = tape
@@ -411,7 +416,7 @@ class RecordedArray(RecordedValue):
             raise write_outside()
         if isinstance(value, RecordedValue) and value._tape is not self._tape:
             value = stand_in(value)
-        elif value.__class__ in (list, tuple) or is_object_array(value):
+        elif type(value) in (list, tuple) or is_object_array(value):
             value = gather(value)
         storage = self._own_storage()
         target = self._current()
@@ -447,16 +452,16 @@ class RecordedArray(RecordedValue):
         self._write(key, value)
 
     def __getitem__(self, key: Any) -> Any:
-        kind = key.__class__
+        kind = type(key)
         if kind is int and self._value.ndim == 1:
             if self._storage is None or not self._chain:
                 return self._element(key)
         elif kind is slice:
             start, stop, step = key.start, key.stop, key.step
             if (
-                start.__class__ in PLAIN_BOUNDS
-                and stop.__class__ in PLAIN_BOUNDS
-                and step.__class__ in PLAIN_BOUNDS
+                type(start) in PLAIN_BOUNDS
+                and type(stop) in PLAIN_BOUNDS
+                and type(step) in PLAIN_BOUNDS
             ):
                 return record_slice(self, key, slice_settings(start, stop, step))
         return keys.read(self, key)
@@ -539,13 +544,13 @@ def check_class(value: Any) -> None:
     `np.memmap` is an array like any other.
     """
     kind = type(value)
-    if not isinstance(value, ndarray) or (
+    if not is_array(value) or (
         kind.__mul__ is ndarray.__mul__
         and kind.__array_ufunc__ is ndarray.__array_ufunc__
         and kind.__array_function__ is ndarray.__array_function__
     ):
         return
-    if isinstance(value, np.ma.MaskedArray):
+    if has_class(value, np.ma.MaskedArray):
         instead = "x.data and ~np.ma.getmaskarray(x), and np.sum(..., where=...)"
     else:
         instead = "np.asarray(x) outside the function, and @ for products of matrices"
@@ -562,11 +567,11 @@ def place(tape: Tape, operand: Any) -> int:
     """Return the node of an operand; plain numbers and arrays become constants."""
     if isinstance(operand, RecordedValue):
         return operand._place(tape)
-    if isinstance(operand, ndarray):
-        if operand.__class__ is not ndarray:
+    if is_array(operand):
+        if type(operand) is not ndarray:
             check_class(operand)
         return tape.array(operand)
-    if isinstance(operand, NUMBERS):
+    if has_class(operand, NUMBERS):
         return tape.number(operand)
     if isinstance(operand, (list, tuple)):
         return place(tape, gather(operand))
@@ -585,11 +590,11 @@ def place_indices(tape: Tape, indices: list[Any]) -> tuple[int, ...]:
 
 def wrap(tape: Tape, index: int, value: Any) -> Any:
     """Return the recorded value of a node."""
-    if value.__class__ is float64:
+    if type(value) is float64:
         return RecordedScalar(tape, index, value)
-    if value.__class__ is ndarray:
+    if type(value) is ndarray:
         return RecordedArray(tape, index, value)
-    if isinstance(value, ndarray):
+    if is_array(value):
         return RecordedArray(tape, index, np.asarray(value))
     return RecordedScalar(tape, index, value)
 
@@ -601,7 +606,7 @@ def handle(tape: Tape, index: int) -> Any:
 
 def wrap_passive(tape: Tape, value: Any) -> Any:
     """Return a passive recorded array; numbers stay plain."""
-    if isinstance(value, ndarray):
+    if is_array(value):
         return RecordedArray(tape, PASSIVE, value)
     if isinstance(value, tuple):
         parts = [wrap_passive(tape, part) for part in value]
@@ -624,7 +629,7 @@ def record_operation(
     tape: Tape | None = None
     values = []
     for k, operand in enumerate(operands):
-        kind = operand.__class__
+        kind = type(operand)
         if kind is RecordedArray:
             values.append(operand._current())
             if operand._index != PASSIVE or not operand.is_passive:
@@ -657,13 +662,13 @@ def record_operation(
             save(operands[k], values[k], outputs, index)
     if not operation.view:
         for operand_value in values:
-            if value is operand_value and isinstance(value, ndarray):
+            if value is operand_value and is_array(value):
                 value = value.copy()
     line = line_of(tape) if tape.keeps_lines else None
-    is_array = value.__class__ is ndarray
-    kept = value if operation.reads_result or not is_array else None
+    gives_array = type(value) is ndarray
+    kept = value if operation.reads_result or not gives_array else None
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
-    if is_array:
+    if gives_array:
         if operation.view and shares_memory(value, values[0]):
             return operands[0]._view(value, index, operation, settings)
         return RecordedArray(tape, index, value)
@@ -691,7 +696,7 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     if operation.reads_first and outputs[source] is None:
         save(operand, x, outputs, source)
     line = line_of(tape) if tape.keeps_lines else None
-    if value.__class__ is ndarray:
+    if type(value) is ndarray:
         like = array_type(value.shape, value.dtype)
         kept = value if operation.reads_result else None
         index = tape.append(operation, (source,), settings, like, kept, line)
@@ -776,12 +781,12 @@ def save(operand: Any, value: Any, outputs: list[Any], index: int) -> None:
             value = value.copy()
         else:
             storage.shared = True
-    outputs[index] = value if value.__class__ is ndarray else strong(value)
+    outputs[index] = value if type(value) is ndarray else strong(value)
 
 
 def shares_memory(value: Any, source: Any) -> bool:
     """Whether NumPy returned a view."""
-    if value.__class__ is not ndarray or source.__class__ is not ndarray:
+    if type(value) is not ndarray or type(source) is not ndarray:
         return False
     return value is source or (
         value.base is not None and (value.base is source or value.base is source.base)
@@ -790,12 +795,12 @@ def shares_memory(value: Any, source: Any) -> bool:
 
 def is_object_array(value: Any) -> bool:
     """Whether a value is an array of Python objects (explicit ``dtype=object``)."""
-    return value.__class__ is ndarray and value.dtype == object
+    return type(value) is ndarray and value.dtype == object
 
 
 def gather(value: Any) -> Any:
     """Return a list or object array of recorded numbers as one recorded array."""
-    if isinstance(value, ndarray):
+    if is_array(value):
         return np.reshape(join.gather(value.ravel().tolist()), value.shape)
     return join.gather(value)
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
+from wengert.core.types import has_class
 from wengert.errors import Line
 
 #: ``("attribute", name)`` or ``("item", key)``.
@@ -193,7 +194,7 @@ def chain(
             token.kind == "constant"
             and following
             and following.kind == "subscript"
-            and isinstance(token.value, KEYS)
+            and has_class(token.value, KEYS)
         ):
             steps.append(("item", token.value))
             last, after = after + 1, after + 2

@@ -12,9 +12,7 @@ from contextvars import ContextVar
 from threading import get_ident
 from typing import Any
 
-import numpy as np
-
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, is_array
 
 CAPTURES: ContextVar[Captures | None] = ContextVar("wengert_captures", default=None)
 
@@ -74,7 +72,7 @@ def stand_in(value: Any) -> Any:
 
 def read_only(value: Any) -> Any:
     """Return a view of an array that cannot be written to; numbers as they are."""
-    if not isinstance(value, np.ndarray):
+    if not is_array(value):
         return value
     view = value.view()
     view.flags.writeable = False

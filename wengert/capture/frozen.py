@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.tape import same_contents
+from wengert.core.types import has_class
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 
@@ -44,7 +45,7 @@ def is_same(value: Any, frozen: Frozen) -> bool:
     if parts is None:
         if value is before:
             return True
-        return isinstance(value, PLAIN) and equal(value, before)
+        return has_class(value, PLAIN) and equal(value, before)
     if kind in (set, frozenset):
         return bool({(type(part), part) for part in value} == parts)
     if len(value) != len(parts):
@@ -60,10 +61,10 @@ def is_same(value: Any, frozen: Frozen) -> bool:
 
 def equal(value: Any, before: Any) -> bool:
     """Whether two plain values of one type are the same, zeros by their sign."""
-    if isinstance(value, np.generic):
+    if has_class(value, np.generic):
         is_same_dtype = value.dtype == before.dtype
         return bool(is_same_dtype and value.tobytes() == before.tobytes())
-    if isinstance(value, (float, complex)):
+    if has_class(value, (float, complex)):
         return repr(value) == repr(before)
     return bool(value == before)
 

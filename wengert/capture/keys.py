@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.statement import WHOLE_NUMBERS
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, has_class, is_whole_number
 from wengert.errors import RecordingError, explain
 from wengert.ops.index import GETITEM, Placeholder, Slice
 
@@ -36,14 +36,14 @@ def encode(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
     A recorded integer stays data where one element is read or written; where the result
     would be a view, Python needs the number, and `__index__` guards it.
     """
-    if key.__class__ is int:  # the loop over elements
+    if type(key) is int:  # the loop over elements
         return (key,), []
     parts = key if isinstance(key, tuple) else (key,)
     one_element = len(parts) == len(shape) and all(is_integer(p) for p in parts)
     operands: list[Any] = []
     encoded: list[Any] = []
     for part in parts:
-        if part is None or part is Ellipsis or part.__class__ is int:
+        if part is None or part is Ellipsis or type(part) is int:
             encoded.append(part)
         elif isinstance(part, slice):
             encoded.append(
@@ -59,9 +59,9 @@ def encode(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
 
 def is_integer(part: Any) -> bool:
     """Whether a part of a key is one integer (not a bool)."""
-    if isinstance(part, (bool, np.bool_)):
+    if has_class(part, (bool, np.bool_)):
         return False
-    if isinstance(part, (int, np.integer)):
+    if is_whole_number(part):
         return True
     return isinstance(part, Recorded) and np.ndim(part) == 0 and part.dtype.kind in "iu"  # type: ignore[attr-defined,arg-type]
 
@@ -75,7 +75,7 @@ def index_array(part: Any) -> Any:
     """Return an index array or mask as an operand; the count of a mask is guarded."""
     if isinstance(part, list):
         part = np.array(part, dtype=None if part else np.intp)
-    elif not isinstance(part, (Recorded, np.ndarray)):
+    elif not has_class(part, (Recorded, np.ndarray)):
         part = np.asarray(part)
     if isinstance(part, Recorded) and part.dtype.kind in "fc":  # type: ignore[attr-defined]
         raise not_whole(part)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue
+from wengert.core.types import is_array
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather_recorded as gather
 
@@ -172,7 +173,7 @@ class Flat:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         place = self._key(key)
-        if isinstance(place[0], np.ndarray) and np.ndim(value):
+        if is_array(place[0]) and np.ndim(value):
             value = np.resize(value, place[0].shape)
         self.base[place] = value
 

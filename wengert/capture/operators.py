@@ -40,7 +40,7 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
 
     def method(self: RecordedScalar, other: Any) -> Any:
         tape = self._tape
-        kind = other.__class__
+        kind = type(other)
         if kind is RecordedScalar and other._tape is tape:
             second, number = other._index, other._value
         elif kind in PLAIN_NUMBERS:
@@ -55,7 +55,7 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
         else:
             value = evaluate(self._value, number)
             operands = (self._index, second)
-        like = FLOAT64 if value.__class__ is float64 else type_of(value)
+        like = FLOAT64 if type(value) is float64 else type_of(value)
         line = line_of(tape) if tape.keeps_lines else None
         index = tape.append(operation, operands, NO_SETTINGS, like, value, line)
         return RecordedScalar(tape, index, value)
@@ -86,7 +86,7 @@ def array_binary(name: str, reflected: bool) -> Any:
 
     def method(self: RecordedArray, other: Any) -> Any:
         tape = self._tape
-        kind = other.__class__
+        kind = type(other)
         first = self._index
         if first == PASSIVE or tape.thread != get_ident():
             return general_binary(operation, self, other, reflected)
@@ -114,7 +114,7 @@ def array_binary(name: str, reflected: bool) -> Any:
             value = evaluate(own, number)
             operands = (first, second)
         line = line_of(tape) if tape.keeps_lines else None
-        if value.__class__ is ndarray:
+        if type(value) is ndarray:
             like = array_type(value.shape, value.dtype)
             kept = value if reads_result else None
             index = tape.append(operation, operands, NO_SETTINGS, like, kept, line)
@@ -137,7 +137,7 @@ SIMPLE_POWERS = {
 
 def array_power(self: RecordedArray, exponent: Any) -> Any:
     """Record ``x**n`` as NumPy evaluates it."""
-    if exponent.__class__ in (int, float) and self._value.dtype.kind in "fc":
+    if type(exponent) in (int, float) and self._value.dtype.kind in "fc":
         operation = SIMPLE_POWERS.get(exponent)
         if operation is not None:
             return record_unary(operation, self, NO_SETTINGS)

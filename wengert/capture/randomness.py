@@ -18,6 +18,7 @@ import numpy as np
 from numpy.random import bit_generator
 
 from wengert.capture.walk import GENERATORS, ReadGenerator, Walk, is_user_file
+from wengert.core.types import is_array
 from wengert.errors import Line, RecordingError, explain, is_library
 
 #: Whether draws are refused in this context.
@@ -55,7 +56,7 @@ def flat(value: Any) -> Any:
     """Return a part of a state in a form that == compares."""
     if isinstance(value, dict):
         return {key: flat(part) for key, part in value.items()}
-    return value.tobytes() if isinstance(value, np.ndarray) else value
+    return value.tobytes() if is_array(value) else value
 
 
 def refuse(what: str, line: Line | None = None) -> RecordingError:

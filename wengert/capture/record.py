@@ -34,7 +34,7 @@ from wengert.capture.randomness import DrawsRefused
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
-from wengert.core.types import type_of
+from wengert.core.types import has_class, type_of
 from wengert.errors import ArgumentError, WengertError, explain
 
 Function = Callable[..., Any]
@@ -119,7 +119,7 @@ class Segment:
     def input(self, value: Any, name: str = "") -> Any:
         """Return a recorded value that stands for one leaf of the arguments."""
         tape = self.tape
-        if value.__class__ is not ndarray:
+        if type(value) is not ndarray:
             check_class(value)
             if is_set_aside(value):
                 value = stand_in(value)
@@ -194,12 +194,12 @@ def protect(segment: Segment, value: Any) -> Any:
 
     So the function may write into them, and the caller's arrays stay as they are.
     """
-    if isinstance(value, (ndarray, RecordedArray)):
+    if has_class(value, (ndarray, RecordedArray)):
         return segment_copy(segment, value)
-    if isinstance(value, (float, int, str, generic, RecordedValue)):
+    if has_class(value, (float, int, str, generic, RecordedValue)):
         return value
     leaves, structure = tree.flatten(value)
-    if not any(isinstance(leaf, (ndarray, RecordedArray)) for leaf in leaves):
+    if not any(has_class(leaf, (ndarray, RecordedArray)) for leaf in leaves):
         return value
     return tree.unflatten(structure, [protect(segment, leaf) for leaf in leaves])
 
@@ -209,7 +209,7 @@ def segment_copy(segment: Segment, value: Any) -> Any:
     kind = value.dtype.kind
     if kind not in "biufc":
         return value
-    if value.__class__ is not ndarray:
+    if type(value) is not ndarray:
         check_class(value)
     value = stand_in(value)
     tape = segment.tape
@@ -223,7 +223,7 @@ def segment_copy(segment: Segment, value: Any) -> Any:
 
 def leave(value: Any) -> Any:
     """Return plain results: recorded leaves give their numbers."""
-    if value.__class__ is RecordedScalar:
+    if type(value) is RecordedScalar:
         return value._value
     return tree.map_leaves(plain_result, value)
 
@@ -241,7 +241,7 @@ def plain_result(value: Any) -> Any:
 
 def check_number(leaf: Any) -> np.dtype[Any]:
     """Return the dtype of a leaf; raise unless it can be differentiated."""
-    if isinstance(leaf, (RecordedValue, ndarray, float, int, complex, generic)):
+    if has_class(leaf, (RecordedValue, ndarray, float, int, complex, generic)):
         dtype: np.dtype[Any] = (
             leaf.dtype if hasattr(leaf, "dtype") else type_of(leaf).dtype
         )

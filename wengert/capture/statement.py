@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.types import Recorded
 from wengert.errors import Line, RecordingError, WengertError, explain, is_library
 
 MISSING = object()
@@ -212,14 +213,13 @@ def taught(error: Exception) -> WengertError | None:
     if isinstance(error.__cause__, WengertError):
         return error.__cause__
     text = str(error)
-    named = re.search(r"\bRecorded(Array|Scalar)\b", text)
-    if not named or text.startswith("unsupported operand"):
+    kind = named_kind(text) or refused_kind(error, text)
+    if kind is None or text.startswith("unsupported operand"):
         return None
     return RecordingError(
         explain(
             f"a recorded value met a function that takes plain ones ({text})",
-            f"{named[0]} stands for NumPy's {PLAIN[named[1]]} while a function is "
-            "recorded",
+            f"{kind} stands for NumPy's {PLAIN[kind]} while a function is recorded",
             "a NumPy function that does the same, wengert.rule around this one, or "
             "wengert.stop_gradient(x) to leave the tape on purpose",
             users_line(error.__traceback__),
@@ -228,7 +228,29 @@ def taught(error: Exception) -> WengertError | None:
 
 
 STANDARD = sysconfig.get_path("stdlib")
-PLAIN = {"Array": "arrays", "Scalar": "numbers"}
+PLAIN = {"RecordedArray": "arrays", "RecordedScalar": "numbers"}
+
+
+def named_kind(text: str) -> str | None:
+    """Return the class of a recorded value that an error's text names."""
+    found = re.search(r"\bRecorded(Array|Scalar)\b", text)
+    return found[0] if found else None
+
+
+def refused_kind(error: Exception, text: str) -> str | None:
+    """Return the class of a recorded value that the standard library refused.
+
+    Its text names what the value stands for (``x.__class__``), as `json` does.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not trace.tb_frame.f_code.co_filename.startswith(STANDARD):
+        return None
+    for value in trace.tb_frame.f_locals.values():
+        if isinstance(value, Recorded) and value.__class__.__name__ in text:
+            return type(value).__name__
+    return None
 
 
 def users_line(trace: TracebackType | None) -> Line | None:

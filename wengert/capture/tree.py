@@ -17,10 +17,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.capture.frozen import freeze, has_contents, is_same
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, has_class
 from wengert.errors import ArgumentError, explain
 
-NUMERIC = (np.ndarray, np.generic, float, int, complex, bool, Recorded)
+NUMERIC: tuple[type[Any], ...] = (
+    np.ndarray,
+    np.generic,
+    float,
+    int,
+    complex,
+    bool,
+    Recorded,
+)
 #: Containers inside containers, up to which anything is looked at.
 DEEPEST = 300
 #: `Py_TPFLAGS_HEAPTYPE`: set for the classes that a ``class`` statement made.
@@ -288,14 +296,14 @@ def fields_of(value: Any) -> Parts | None:
 
 def flatten(value: Any) -> tuple[list[Any], Any]:
     """Return the leaves of nested containers and their structure."""
-    if isinstance(value, NUMERIC):
+    if has_class(value, NUMERIC):
         return [value], LEAF
     leaves: list[Any] = []
     return leaves, _flatten_into(value, leaves, 0)
 
 
 def _flatten_into(value: Any, leaves: list[Any], depth: int) -> Any:
-    found = None if isinstance(value, NUMERIC) else children_of(value)
+    found = None if has_class(value, NUMERIC) else children_of(value)
     if found is None:
         leaves.append(value)
         return LEAF
@@ -315,7 +323,7 @@ def too_deep(value: Any) -> ArgumentError:
     while found is not None and found[1] and id(value) not in seen:
         seen.add(id(value))
         value = found[1][0]
-        found = None if isinstance(value, NUMERIC) else children_of(value)
+        found = None if has_class(value, NUMERIC) else children_of(value)
     itself = id(value) in seen
     return ArgumentError(
         explain(
@@ -405,7 +413,7 @@ def children_like(structure: Branch, value: Any) -> Sequence[Any] | None:
 
     Dictionaries are matched by key, whatever their order and class.
     """
-    found = None if isinstance(value, NUMERIC) else children_of(value)
+    found = None if has_class(value, NUMERIC) else children_of(value)
     if found is None:
         return None
     kind, keys, parts, _ = structure
@@ -460,7 +468,7 @@ def leaves_like(structure: Any, value: Any, what: str) -> list[Any]:
 def _gather(structure: Any, value: Any, found: list[Any]) -> bool:
     if isinstance(structure, Leaf):
         found.append(value)
-        return isinstance(value, NUMERIC) or children_of(value) is None
+        return has_class(value, NUMERIC) or children_of(value) is None
     children = children_like(structure, value)
     if children is None:
         return False

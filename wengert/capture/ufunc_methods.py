@@ -17,6 +17,7 @@ from wengert.capture import keys
 from wengert.capture.array import RecordedArray, is_active, plain
 from wengert.capture.ufuncs import check_out
 from wengert.core.operation import DISPATCH, Operation, apply
+from wengert.core.types import is_whole_number
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.cumulative import ACCUMULATED_EXTREMES, along
 from wengert.ops.index import INDEX_ADD
@@ -205,7 +206,9 @@ def at(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> None:
 
 def is_index_array(part: Any) -> bool:
     """Whether a part of a key may name an element twice."""
-    if part is None or part is Ellipsis or isinstance(part, (slice, int, np.integer)):
+    if part is None or part is Ellipsis or isinstance(part, slice):
+        return False
+    if is_whole_number(part):
         return False
     return as_array(part).dtype != bool and np.ndim(part) > 0
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from wengert.capture.bytecode import Access, Analysis, Step, analyse, imports
 from wengert.capture.frozen import PLAIN, freeze
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, has_class, is_array
 from wengert.errors import Line, describe_line
 
 #: Values in containers and objects that one function may read; beyond: unresolved.
@@ -211,7 +211,7 @@ class Walk:
         stored = analyse(code).stored if code else frozenset()
         for place, value in given.items():
             name = place
-            if isinstance(place, int) and place < len(names):
+            if has_class(place, int) and place < len(names):
                 name = names[place]
             cursor = Cursor(self.bind(value), f"argument {name}", value)
             if name in names and name not in stored:
@@ -422,7 +422,7 @@ class Walk:
                 if kind == "attribute" and self.method(cursor, name, access, is_last):
                     return
                 self.expect(cursor)
-                if isinstance(value, np.ndarray) and name in QUESTIONS:
+                if is_array(value) and name in QUESTIONS:
                     return
                 self.deep(cursor, True)
                 return
@@ -478,7 +478,7 @@ class Walk:
         if isinstance(value, type):
             held = raw_attribute(value, name)
             return held is not None and not hasattr(type(held), "__get__")
-        if isinstance(value, (np.ndarray, *GENERATORS, *PLAIN, FunctionType)):
+        if has_class(value, (np.ndarray, *GENERATORS, *PLAIN, FunctionType)):
             return False
         if isinstance(value, (list, dict, set, Recorded)) and name not in getattr(
             value, "__dict__", ()
@@ -588,10 +588,10 @@ class Walk:
     def deep(self, cursor: Cursor, is_repeated: bool, is_direct: bool = False) -> None:
         """Guard everything inside a value."""
         value, path = cursor.value, cursor.path
-        if isinstance(value, np.ndarray):
+        if is_array(value):
             self.array(cursor, is_direct)
             return
-        if isinstance(value, PLAIN):
+        if has_class(value, PLAIN):
             return
         if isinstance(value, FunctionType):
             self.function(cursor, is_repeated)
@@ -629,12 +629,12 @@ class Walk:
                 self.part(part, f"{path}[{k}]")
         if isinstance(value, (Iterator, ContextVar)):
             self.miss(path, f"a {type(value).__name__} hides what it gives next")
-        elif not isinstance(value, (ModuleType, type, *GENERATORS, *SIMPLE)):
+        elif not has_class(value, (ModuleType, type, *GENERATORS, *SIMPLE)):
             self.state(cursor)
 
     def part(self, value: Any, path: str) -> None:
         """Guard one part of a container."""
-        if not isinstance(value, PLAIN):
+        if not has_class(value, PLAIN):
             self.deep(Cursor(self.bind(value), path, value), True)
 
     def array(self, cursor: Cursor, is_direct: bool) -> None:

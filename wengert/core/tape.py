@@ -14,11 +14,11 @@ from typing import Any, overload
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import asarray, float64, ndarray
+from numpy import asarray, float64
 
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
-from wengert.core.types import Recorded, type_of
+from wengert.core.types import Recorded, is_array, type_of
 from wengert.errors import Line, RecordingError, TapeError, describe_line, explain
 
 NO_SETTINGS: dict[str, Any] = {}
@@ -131,7 +131,7 @@ class Tape:
     def number(self, value: Any) -> int:
         """Return the constant node of a Python or NumPy number, one node a number."""
         # Zeros by their sign, which == does not see.
-        key = (value.__class__, value if value else repr(value))
+        key = (type(value), value if value else repr(value))
         index = self._numbers.get(key)
         if index is None:
             index = self.append(
@@ -159,7 +159,7 @@ class Tape:
 
     def constant(self, value: Any) -> int:
         """Return a constant node of a number or an array."""
-        if isinstance(value, ndarray):
+        if is_array(value):
             return self.array(value)
         return self.number(value)
 
@@ -703,7 +703,7 @@ def node_class(operation: Operation) -> type[CompNode]:
 
 def strong(value: Any) -> Any:
     """Return a Python number as the NumPy number of the same kind."""
-    kind = value.__class__
+    kind = type(value)
     if kind is float:
         return float64(value)
     return asarray(value)[()] if kind in PYTHON_NUMBERS else value

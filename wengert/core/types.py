@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
 Array = np.ndarray[Any, Any]
+Kind = TypeVar("Kind")
+
+
+# What a value is.  A recorded value answers `isinstance` as what it stands for, as a
+# user's function expects; what it is itself is asked here and nowhere else.
+
+
+def has_class(
+    value: object, kinds: type[Kind] | tuple[type[Kind], ...]
+) -> TypeIs[Kind]:
+    """Whether a value is of a class itself, and does not only stand for one."""
+    return issubclass(type(value), kinds)
+
+
+def is_array(value: object) -> TypeIs[Array]:
+    """Whether a value is a plain array; a recorded one is none."""
+    return issubclass(type(value), np.ndarray)
+
+
+def is_whole_number(value: object) -> TypeIs[int]:
+    """Whether a value is a plain whole number, Python's or NumPy's."""
+    return issubclass(type(value), (int, np.integer))
 
 
 class Type(NamedTuple):
@@ -52,7 +77,7 @@ FLOAT64 = array_type((), np.dtype(np.float64))
 
 def type_of(value: Any) -> Any:
     """Return the `Type` of a plain value; a tuple of them for a tuple."""
-    kind = value.__class__
+    kind = type(value)
     if kind is np.float64:
         return FLOAT64
     if kind in WEAK:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.tape import Tape
+from wengert.core.types import has_class, is_array
 from wengert.errors import TapeError, explain
 
 
@@ -89,8 +90,8 @@ def fingerprint(tape: Tape) -> str:
 
 def content(value: Any) -> bytes:
     """Return the bytes that stand for a setting."""
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return f"{value.dtype}{value.shape}".encode() + value.tobytes()
-    if isinstance(value, np.generic):
+    if has_class(value, np.generic):
         return f"{value.dtype}".encode() + value.tobytes()
     return f"{type(value).__name__}:{value!r}".encode()

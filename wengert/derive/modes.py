@@ -36,7 +36,7 @@ def fit(g: Any, like: Type) -> Any:
     try:
         shape, dtype = g.shape, g.dtype
     except AttributeError:  # a Python number from a rule
-        if like.weak and g.__class__ is int:
+        if like.weak and type(g) is int:
             return g  # by hand, ints stay ints
         g = np.asarray(g)[()]
         shape, dtype = g.shape, g.dtype
@@ -186,7 +186,7 @@ class RecordedMode:
 
     def product(self, g: Any, partial: Any) -> Any:
         """Return gradient times partial, a zero absorbing what is not finite."""
-        if g.__class__ is RecordedScalar:
+        if type(g) is RecordedScalar:
             return SCALAR_PRODUCT(g, partial)
         return apply(CHAIN_PRODUCT, g, partial)
 

@@ -14,7 +14,7 @@ from numpy import dot, errstate, float64  # np.dot is slow after a recording
 
 from wengert.core.operation import Operation
 from wengert.core.tape import PYTHON_NUMBERS, CompNode, Tape
-from wengert.core.types import Type
+from wengert.core.types import Type, is_array
 from wengert.derive.modes import (
     Gradients,
     Mode,
@@ -92,7 +92,7 @@ def sweep(
                     continue
                 passed_on = True
                 partial = partials[k]
-                if partial.__class__ is int:
+                if type(partial) is int:
                     c = g if partial == 1 else -g
                 elif len(inputs) == 2:
                     x, y = inputs
@@ -160,7 +160,7 @@ def push_store(
     """Push the gradient of a write: the elements to the value, the rest to the base."""
     base, value, *places = tape.operands[index]
     where, like = tape.settings[index], tape.types[value]
-    if not (mode.records or isinstance(g, np.ndarray)):
+    if not (mode.records or is_array(g)):
         g = np.asarray(g)  # written into in place
     indices = tuple(mode.read(k) for k in places)
     if not (places or where["chain"] or mode.records):
@@ -171,7 +171,7 @@ def push_store(
         last = last_writer(np.shape(g), indices_plain(indices), **where)
         if last is not None:
             written = np.where(last, written, 0)
-        elif isinstance(written, np.ndarray):
+        elif is_array(written):
             written = written.copy()
         mode.add(gradients, value, fit(written, like))
     if active[base]:
@@ -192,7 +192,7 @@ def push_element(
     key = decode(tape.settings[index]["key"], ())
     if active[value]:
         written = g[key]
-        if written.__class__ is np.ndarray:
+        if type(written) is np.ndarray:
             written = written.copy()
         mode.add(gradients, value, fit(written, tape.types[value]))
     if active[base]:
@@ -345,7 +345,7 @@ FEW = 256
 
 def has_nan(g: Any) -> bool:
     """Whether a gradient has a NaN."""
-    if g.__class__ is float64:
+    if type(g) is float64:
         return bool(g != g)
     if not g.size:
         return False
@@ -402,7 +402,7 @@ def backward(tape: Tape, gradient: Any = None) -> None:
 
 def product_by_hand(g: Any, partial: Any) -> Any:
     """Return gradient times partial, a zero absorbing; Python's ints stay ints."""
-    if g.__class__ in PYTHON_NUMBERS and partial.__class__ in PYTHON_NUMBERS:
+    if type(g) in PYTHON_NUMBERS and type(partial) in PYTHON_NUMBERS:
         return g * partial if g and partial else (partial if g else g)
     return chain_product(g, partial)
 

@@ -154,7 +154,7 @@ def push(
     else:
         partial = operation.partials[k]
         differs = f"t[{to}] is not t[{index}]"
-        if partial.__class__ is not int:  # a rule may give another dtype
+        if type(partial) is not int:  # a rule may give another dtype
             differs += f" or c.dtype is not t[{to}].dtype"
         lines = [
             f"c = {multiplied(partial, index, k, inputs, names)}",
@@ -173,7 +173,7 @@ def multiplied(
     partial: Any, index: int, k: int, inputs: tuple[int, ...], names: dict[str, Any]
 ) -> str:
     """Return the expression of a gradient times a partial derivative."""
-    if partial.__class__ is int:
+    if type(partial) is int:
         return f"g{index}" if partial == 1 else f"-g{index}"
     names[f"p{index}_{k}"] = partial
     values = ", ".join(f"o[{x}]" for x in (index, *inputs))

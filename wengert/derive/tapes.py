@@ -12,7 +12,7 @@ from wengert.capture.array import handle, place
 from wengert.capture.record import Recording
 from wengert.core.names import identifier, variable_names
 from wengert.core.tape import INPUT, NO_SETTINGS, CompNode, Tape
-from wengert.core.types import Type
+from wengert.core.types import Type, has_class
 from wengert.derive import forward, reverse
 from wengert.derive.modes import RecordedMode, fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
@@ -218,7 +218,7 @@ def name_derivatives(
             tape.names[index] = identifier(tape.settings[index]["name"])
     for index, derivative in derivatives.items():
         place_ = getattr(derivative, "_index", None)
-        if index in known and isinstance(place_, int) and place_ >= stop:
+        if index in known and has_class(place_, int) and place_ >= stop:
             tape.names[place_] = form.format(known[index])
 
 

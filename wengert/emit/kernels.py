@@ -123,7 +123,7 @@ def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> N
         like, native = types[index], operation.native
         if native is None or like is None or like.shape != ():
             part = lower_node(lowering, tape, index, operation, elements)
-            is_scalar = like.__class__ is Type and like.shape == ()
+            is_scalar = type(like) is Type and like.shape == ()
             elements[index] = int(part) if is_scalar else part
             continue
         if operation is CHAIN_PRODUCT and not lowering.absorbs:

@@ -11,7 +11,7 @@ from wengert.capture import tree
 from wengert.capture.array import RecordedValue
 from wengert.capture.record import active_tape
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
-from wengert.core.types import Type, type_of
+from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.errors import ArgumentError, GuardError, RecordingError, explain
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
 
@@ -24,15 +24,15 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
     values = [outputs[operand] for operand in tape.operands[index]]
     if operation is GUARD:
         check_guard(tape, index, values[0])
-    if len(values) == 2 and all(v.__class__ in (int, float) for v in values):
+    if len(values) == 2 and all(type(v) in (int, float) for v in values):
         by_python = PYTHON_OPERATORS.get(operation.name)
         if by_python is not None:  # ints stay ints by hand
             return by_python(*values)
-    if operation.name == "power" and not any(isinstance(v, np.ndarray) for v in values):
+    if operation.name == "power" and not any(is_array(v) for v in values):
         return values[0] ** values[1]  # np.power differs in the last bit
     found = operation.function(*values, **settings)
     expected = tape.types[index]
-    is_one = expected.__class__ is Type and not expected.weak
+    is_one = type(expected) is Type and not expected.weak
     if is_one and getattr(found, "dtype", expected.dtype) != expected.dtype:
         # A Python number came as NumPy's: it must not widen what it meets.
         types = [tape.types[operand] for operand in tape.operands[index]]
@@ -43,8 +43,8 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
 
 def as_weak(type_: Any, value: Any) -> Any:
     """Return a value as the Python number that it was when the tape was recorded."""
-    is_weak = type_.__class__ is Type and type_.weak
-    return value.item() if is_weak and isinstance(value, np.generic) else value
+    is_weak = type(type_) is Type and type_.weak
+    return value.item() if is_weak and has_class(value, np.generic) else value
 
 
 PYTHON_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -138,7 +138,7 @@ def gives_view(tape: Tape, index: int) -> bool:
     if operation is not GETITEM:
         return operation.view
     key = tape.settings[index]["key"]
-    is_element = all(part.__class__ in (int, Placeholder) for part in key)
+    is_element = all(type(part) in (int, Placeholder) for part in key)
     return not (is_element and getattr(tape.types[index], "shape", None) == ())
 
 
@@ -222,7 +222,7 @@ def replay(tape: Tape, args: Sequence[Any]) -> Any:
 
 def own(value: Any) -> Any:
     """Return an output in memory of its own."""
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return value.copy() if is_array(value) else value
 
 
 def check_inputs(tape: Tape, leaves: Sequence[Any]) -> list[Any]:

@@ -238,9 +238,9 @@ def parameter(leaf_type: Any) -> Parameter:
 
 def prepare(leaf: Any) -> Any:
     """Return a leaf in the form that native code reads."""
-    if leaf.__class__ in FAST_SCALARS:
+    if type(leaf) in FAST_SCALARS:
         return leaf
-    if leaf.__class__ is np.ndarray and is_ready(leaf):
+    if type(leaf) is np.ndarray and is_ready(leaf):
         return leaf
     array = np.asarray(leaf)
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(

@@ -25,7 +25,7 @@ from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedArray, RecordedValue
 from wengert.capture.record import active_tape
 from wengert.core.tape import Tape
-from wengert.core.types import Type, type_of
+from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.emit.compile import compile_program
 from wengert.errors import ArgumentError, GuardError, explain
 from wengert.execute.interpret import own
@@ -119,7 +119,7 @@ class Jitted:
         leaves, structure = tree.flatten((moving, kwargs))
         numeric, others = [], []
         for k, leaf in enumerate(leaves):
-            if isinstance(leaf, tree.NUMERIC):
+            if has_class(leaf, tree.NUMERIC):
                 numeric.append(leaf)
             else:
                 others.append((k, leaf))
@@ -388,8 +388,8 @@ def as_tuples(structure: Any) -> Any:
 def leaf_type(leaf: Any) -> tuple[type, Any]:
     """Return what must be the same for a recording to be used again."""
     like = type_of(leaf)
-    if not isinstance(leaf, np.ndarray):
-        return leaf.__class__, like
+    if not is_array(leaf):
+        return type(leaf), like
     if not like.dtype.isnative:
         like = Type(like.shape, like.dtype.newbyteorder("="))
     return np.ndarray, like
@@ -399,7 +399,7 @@ def kinds_of(value: Any) -> Any:
     """Return what tells static values apart that Python holds equal: 1, 1.0, True."""
     if isinstance(value, (tuple, frozenset)):
         return type(value), tuple([kinds_of(part) for part in value])
-    if isinstance(value, (float, complex, np.inexact)):
+    if has_class(value, (float, complex, np.inexact)):
         return type(value), str(value)  # -0.0 == 0.0
     return type(value)
 
@@ -420,7 +420,7 @@ def static_values(
         if name in static:
             found[name] = next(constants)
             continue
-        part = next(parts) if isinstance(name, int) else None
+        part = next(parts) if has_class(name, int) else None
         if part is None:
             part = kwargs.children[kwargs.keys.index(name)]
         size = len(tree.paths(part, ""))
@@ -434,7 +434,7 @@ def static_values(
 def as_returned(tape: Tape, index: int) -> Any:
     """Return an output of the recorded run; Python's numbers stay Python's."""
     output = tape.play.outputs[index]
-    is_weak = tape.types[index].weak and isinstance(output, np.generic)
+    is_weak = tape.types[index].weak and has_class(output, np.generic)
     return output.item() if is_weak else output
 
 
@@ -445,7 +445,7 @@ def deliver(found: Any, out: Any) -> Any:
     results, structure = tree.flatten(found)
     targets = tree.leaves_like(structure, out, "out")
     for target, result in zip(targets, results, strict=True):
-        is_array = isinstance(target, (np.ndarray, RecordedArray))
+        is_array = has_class(target, (np.ndarray, RecordedArray))
         if not is_array or target.shape != np.shape(result):
             raise ArgumentError(
                 explain(
@@ -463,7 +463,7 @@ def deliver(found: Any, out: Any) -> Any:
 
 def describe_out(target: Any) -> str:
     """Return what a user passed as ``out``."""
-    if isinstance(target, np.ndarray):
+    if is_array(target):
         return str(type_of(target))
     return f"a {type(target).__name__}"
 
@@ -499,7 +499,7 @@ def jit(
     >>> slope(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    numbers = (static_argnums,) if isinstance(static_argnums, int) else static_argnums
+    numbers = (static_argnums,) if has_class(static_argnums, int) else static_argnums
     if isinstance(fun, Jitted):
         fun = fun.fun
     if not callable(fun):

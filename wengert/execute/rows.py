@@ -28,7 +28,7 @@ from wengert.capture.reads import PlainArrays, Reads, Snapshot, split
 from wengert.capture.record import SetAside, active_tape
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import GUARD, Play, Tape
-from wengert.core.types import Array, Type, array_type, type_of
+from wengert.core.types import Array, Type, array_type, has_class, is_array, type_of
 from wengert.emit.compile import Compiled
 from wengert.emit.kernels import NotLoweredError, has_chain_products, lower
 from wengert.errors import (
@@ -298,7 +298,7 @@ class Rows:
         types = tuple(
             (operand.shape[1:], operand.dtype)
             if has_rows
-            else (operand.__class__, type_of(operand))
+            else (type(operand), type_of(operand))
             for operand, has_rows in zip(operands, self.mapped, strict=True)
         )
         is_native = native_engine()
@@ -460,7 +460,7 @@ class Turn:
             else:
                 todo.extend(self.replay(path, places))
         results = [
-            part if isinstance(part, np.ndarray) else np.asarray(part)
+            part if is_array(part) else np.asarray(part)
             for part in self.collected.parts
         ]
         sums = self.rows.summed(len(results))
@@ -622,10 +622,7 @@ class Turn:
 
     def play_eagerly(self, number: int) -> None:
         """Call the function itself on one row, which it may write into."""
-        row = [
-            part.copy() if isinstance(part, np.ndarray) else part
-            for part in self.row(number)
-        ]
+        row = [part.copy() if is_array(part) else part for part in self.row(number)]
         with np.errstate(all="ignore"):
             results, structure = tree.flatten(self.rows.body(*row))
         self.put_row(number, structure, results)
@@ -633,7 +630,7 @@ class Turn:
 
 def value_type(value: Any) -> Type:
     """Return the type of a plain value; arrays that look like results only."""
-    if isinstance(value, tree.NUMERIC):
+    if has_class(value, tree.NUMERIC):
         found = type_of(value)
         return array_type(found.shape, found.dtype)
     raise ArgumentError(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tape
-from wengert.core.types import Type
+from wengert.core.types import Type, has_class
 from wengert.emit.compile import compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
 from wengert.emit.kernels import NotLoweredError, is_lowerable, lower
@@ -34,7 +34,7 @@ def mixed_plan(tape: Tape, captured: Sequence[int]) -> Plan:
     """Return the plan of a tape, parts of it native where that pays."""
     schedule: list[int | Group] = []
     for run in runs(tape, captured):
-        if isinstance(run, int):
+        if has_class(run, int):
             schedule.append(run)
             continue
         step = native_step(tape, captured, run) if pays(tape, run) else None
@@ -173,7 +173,7 @@ def returned(like: Type) -> Returned:
 
 def ready(value: Any) -> Any:
     """Return an output in the form that native code reads."""
-    if value.__class__ is float or value.__class__ is np.float64:
+    if type(value) is float or type(value) is np.float64:
         return value
     array = np.asarray(value)
     if array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import RecordedValue
 from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.record import active_tape
+from wengert.core.types import has_class
 from wengert.errors import ArgumentError, explain
 from wengert.execute.lanes import chosen_lanes, chosen_threads
 from wengert.execute.rows import (
@@ -122,7 +122,7 @@ class Batch:
         axes = self.leaf_axes(args, kwargs)
         moved = [row_first(leaf, axis) for leaf, axis in zip(leaves, axes, strict=True)]
         count = count_rows(moved, axes, self.name)
-        places = [k for k, leaf in enumerate(leaves) if isinstance(leaf, tree.NUMERIC)]
+        places = [k for k, leaf in enumerate(leaves) if has_class(leaf, tree.NUMERIC)]
         fixed = {k: leaf for k, leaf in enumerate(leaves) if k not in set(places)}
         mapped = tuple(axes[k] is not None for k in places)
         operands = [moved[k] for k in places]
@@ -137,7 +137,7 @@ class Batch:
     def leaf_axes(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Return the axis of every leaf of the arguments."""
         axes = self.in_axes
-        if axes is None or isinstance(axes, int):
+        if axes is None or has_class(axes, int):
             axes = (axes,) * len(args)
         if not isinstance(axes, (tuple, list)) or len(axes) != len(args):
             raise ArgumentError(
@@ -175,9 +175,9 @@ class Batch:
 
 def spread(axes: Axes, value: Any) -> list[Any]:
     """Return one axis a leaf of a value; an axis stands for all of a container."""
-    if axes is None or isinstance(axes, int):
+    if axes is None or has_class(axes, int):
         return [axes] * len(tree.flatten(value)[0])
-    found = None if isinstance(value, tree.NUMERIC) else tree.children_of(value)
+    found = None if has_class(value, tree.NUMERIC) else tree.children_of(value)
     given = None if found is None else axes_of_children(axes, type(value), found)
     if found is None or given is None:
         raise ArgumentError(
@@ -204,7 +204,7 @@ def row_first(leaf: Any, axis: int | None) -> Any:
     """Return an argument with its rows along the first axis."""
     if axis is None:
         return leaf
-    count = leaf.ndim if isinstance(leaf, (np.ndarray, RecordedValue)) else 0
+    count = np.ndim(leaf) if has_class(leaf, tree.NUMERIC) else 0
     if not -count <= axis < count:
         shown = getattr(leaf, "shape", type(leaf).__name__)
         raise ArgumentError(

@@ -15,7 +15,7 @@ from wengert.core.operation import elementwise
 
 def chain_product(g: Any, partial: Any) -> Any:
     """Return ``g * partial``, zero where either is zero."""
-    if g.__class__ is np.float64 and partial.__class__ is np.float64:
+    if type(g) is np.float64 and type(partial) is np.float64:
         if g == 0 or partial == 0:
             return np.float64(0.0)
         return g * partial

@@ -19,6 +19,7 @@ from wengert.core.operation import (
     general,
     linear,
 )
+from wengert.core.types import has_class
 
 _name: str
 _function: Any
@@ -68,7 +69,7 @@ def share_of(x: Any, total: Any) -> Any:
 
 def power_by_base(z: Any, x: Any, y: Any) -> Any:
     """Return y x^(y-1); exactly 0 where y is 0, also at x = 0."""
-    if isinstance(y, np.generic):  # a constant exponent
+    if has_class(y, np.generic):  # a constant exponent
         exponent: Any = y
         return y * x ** (exponent - 1) if y else 0.0
     safe = np.where(y == 0, 1, y)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.operation import REGISTRY, apply, general
+from wengert.core.types import is_array
 
 Key = tuple[Any, ...]
 Chain = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
@@ -36,7 +37,7 @@ class Placeholder(NamedTuple):
 def decode(key: Key, indices: tuple[Any, ...]) -> Key:
     """Return the key as NumPy takes it."""
     if not indices:
-        if len(key) == 1 and key[0].__class__ is int:
+        if len(key) == 1 and type(key[0]) is int:
             return key  # an element: every one has a key of its own
         return decode_basic(key)
     return tuple([decode_part(part, indices) for part in key])
@@ -50,9 +51,9 @@ def decode_basic(key: Key) -> Key:
 
 def decode_part(part: Any, indices: tuple[Any, ...]) -> Any:
     """Return one part of a key as NumPy takes it."""
-    if part.__class__ is Slice:
+    if type(part) is Slice:
         return slice(*part)
-    if part.__class__ is Placeholder:
+    if type(part) is Placeholder:
         return indices[part.position]
     return part
 
@@ -139,7 +140,7 @@ def last_writer(shape: Any, indices: Any, chain: Chain, key: Key) -> Any:
 
     Repeated indices in an assignment: the last write wins, the others have no effect.
     """
-    if not any(isinstance(index, np.ndarray) for index in indices):
+    if not any(is_array(index) for index in indices):
         return None
     # Plain arrays: a recording that is under way would answer np.empty and np.arange.
     places = np.ndarray(shape, dtype=np.int64)
@@ -196,7 +197,7 @@ def index_add(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> A
 def add_in_place(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -> None:
     """Add `value` to the elements at `key` of the buffer itself, repeats included."""
     where = decode(key, indices)
-    repeats = indices and any(isinstance(index, np.ndarray) for index in indices)
+    repeats = indices and any(is_array(index) for index in indices)
 
     def write(target: Any) -> None:
         if repeats:

@@ -104,7 +104,7 @@ def holds_recorded(value: Any) -> bool:
     for part in value:
         if isinstance(part, Recorded):
             return True
-        if part.__class__ in (list, tuple) and holds_recorded(part):
+        if type(part) in (list, tuple) and holds_recorded(part):
             return True
     return False
 

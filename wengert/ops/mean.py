@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers, apply, elementwise
+from wengert.core.types import has_class
 from wengert.ops.reduce import (
     UNSET,
     Axis,
@@ -41,10 +42,10 @@ def divide_by_count(total: Any, count: Any) -> Any:
     dtype = total.dtype
     if dtype in DOUBLES:
         return np.divide(total, count)
-    if dtype == np.float32 and isinstance(count, int) and count <= EXACT_SINGLE:
+    if dtype == np.float32 and has_class(count, int) and count <= EXACT_SINGLE:
         return np.divide(total, count)
-    if isinstance(count, (int, float)):  # a Python number would take the dtype
-        count = np.intp(count) if isinstance(count, int) else np.float64(count)
+    if has_class(count, (int, float)):  # a Python number would take the dtype
+        count = np.intp(count) if has_class(count, int) else np.float64(count)
     return cast(np.divide(total, count), dtype)
 
 
@@ -81,7 +82,7 @@ def mean(
 
 def is_anywhere(condition: Any) -> bool:
     """Whether a condition, a bool or an array of them, holds anywhere."""
-    return condition if isinstance(condition, bool) else bool(np.any(condition))
+    return condition if has_class(condition, bool) else bool(np.any(condition))
 
 
 def degrees_of_freedom(ddof: Any, correction: Any) -> Any:
@@ -121,7 +122,7 @@ def variance(
     dtype = dtype_of_mean(a, dtype, None)
     if not is_set(mean):
         total = sum(a, axis=axis, dtype=dtype, keepdims=True, where=where)
-        each = count if isinstance(count, int) else np.reshape(count, total.shape)
+        each = count if has_class(count, int) else np.reshape(count, total.shape)
         mean = divide_by_count(total, each)
     squares = squared_size(np.subtract(a, mean))
     dtype = dtype_of(dtype, out)
@@ -133,7 +134,7 @@ def variance(
 
 def positive_part(count: Any) -> Any:
     """Return a count, 0 where it is negative."""
-    if isinstance(count, (int, float)):
+    if has_class(count, (int, float)):
         return count if count > 0 else 0
     return np.maximum(count, 0)
 

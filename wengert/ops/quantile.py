@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, has_class
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.reduce import as_array, axes_of, flag, into, join_axes
 from wengert.ops.sort import take_along
@@ -122,7 +122,7 @@ def virtual_place(method: str, count: Any, q: Any) -> tuple[Any, Any, Any]:
 def interpolate(low: Any, high: Any, weight: Any, is_weak: bool) -> Any:
     """Return the value between two elements, as NumPy rounds it."""
     step, rest = np.subtract(high, low), 1 - weight
-    if is_weak and not isinstance(weight, float):
+    if is_weak and not has_class(weight, float):
         weight, rest = np.astype(weight, step.dtype), np.astype(rest, step.dtype)
     rising = np.add(low, np.multiply(step, weight))
     falling = np.subtract(high, np.multiply(step, rest))

@@ -18,7 +18,7 @@ from wengert.core.operation import (
     general,
     linear,
 )
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, has_class
 from wengert.ops.constants import STOP_GRADIENT
 
 Axis = int | tuple[int, ...] | None
@@ -53,7 +53,7 @@ def selects_all(where: Any) -> bool:
 
 def as_array(value: Any) -> Any:
     """Return lists and numbers as arrays; recorded and plain arrays as they are."""
-    if isinstance(value, (Recorded, ndarray)):
+    if has_class(value, (Recorded, ndarray)):
         return value
     return asarray(value)
 
@@ -102,7 +102,7 @@ def passes_gradient(dtype: Any) -> bool:
 
 def repeat_to(g: Any, shape: tuple[int, ...]) -> Any:
     """Return ``np.broadcast_to(g, shape)``, quickly for a plain number."""
-    if isinstance(g, generic):
+    if has_class(g, generic):
         buffer = asarray(g)
         return ndarray(shape, g.dtype, buffer, strides=(0,) * len(shape))
     return np.broadcast_to(g, shape)

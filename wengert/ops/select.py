@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers, apply, elementwise, general
+from wengert.core.types import has_class
 from wengert.ops.reduce import as_array, cast, into
 
 UNSET = np._NoValue
@@ -277,7 +278,7 @@ def clip(
 
 def replace(x: Any, where: Any, value: Any) -> Any:
     """Return `x` with a value in some places, in the dtype of `x`."""
-    if isinstance(value, (int, float, complex)):
+    if has_class(value, (int, float, complex)):
         value = x.dtype.type(value)
     return np.where(where, cast(as_array(value), x.dtype), x)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from wengert.core.operation import answers, apply, constant_of, linear
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, is_array
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder, Slice
 
@@ -290,7 +290,7 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 def evaluate_astype(x: Any, *, dtype: Any) -> Any:
     """Return ``x.astype(dtype)``; a scalar for a scalar."""
     result = np.asarray(x).astype(dtype)
-    return result if isinstance(x, np.ndarray) else result[()]
+    return result if is_array(x) else result[()]
 
 
 ASTYPE = linear("astype", evaluate_astype, lambda g, x, dtype: g, native="x")

@@ -271,7 +271,7 @@ def entry(value: Any, elements: int) -> Any:
         return None
     if isinstance(value, (tuple, list)):
         return {"parts": [entry(part, elements) for part in value]}
-    if value.__class__ is np.float64:
+    if type(value) is np.float64:
         return number(value)
     array = np.asarray(value)
     if array.ndim == 0:

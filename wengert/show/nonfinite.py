@@ -76,7 +76,7 @@ def is_finite(value: Any) -> bool:
     """Whether every number of a value is finite; so is what has no numbers."""
     if value is None:
         return True
-    if value.__class__ is np.float64:
+    if type(value) is np.float64:
         return isfinite(value)
     if isinstance(value, (tuple, list)):
         return all(is_finite(part) for part in value)

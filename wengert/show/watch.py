@@ -75,7 +75,7 @@ def evaluate(tape: Tape, index: int, outputs: Outputs, last: list[int]) -> Any:
     if operation in IN_PLACE:
         return evaluate_write(tape, index, outputs, last)
     values = [outputs[operand] for operand in operands]
-    if len(values) == 2 and all(v.__class__ in (int, float) for v in values):
+    if len(values) == 2 and all(type(v) in (int, float) for v in values):
         by_python = PYTHON_OPERATORS.get(operation.name)
         if by_python is not None:  # ints stay ints by hand
             return by_python(*values)

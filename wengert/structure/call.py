@@ -15,7 +15,7 @@ from wengert.capture import tree
 from wengert.capture.captures import Captures
 from wengert.capture.record import SetAside
 from wengert.core.tape import CONSTANT
-from wengert.core.types import Recorded, Type, type_of
+from wengert.core.types import Recorded, Type, has_class, is_array, type_of
 from wengert.errors import RuleError, explain
 
 NUMBERS = (bool, int, float, complex, np.generic)
@@ -57,7 +57,7 @@ def describe(value: Any) -> str:
     if isinstance(value, dict):
         pairs = (f"{key!r}: {describe(part)}" for key, part in value.items())
         return f"{{{', '.join(pairs)}}}"
-    if value is None or isinstance(value, (*NUMBERS, str, bytes)):
+    if value is None or has_class(value, (*NUMBERS, str, bytes)):
         return repr(value)
     name = getattr(value, "__qualname__", None)
     kind = type(value)
@@ -66,7 +66,7 @@ def describe(value: Any) -> str:
 
 def is_operand(leaf: Any) -> bool:
     """Whether a leaf of the arguments becomes an operand."""
-    return isinstance(leaf, (Recorded, np.ndarray))
+    return has_class(leaf, (Recorded, np.ndarray))
 
 
 class Arguments:
@@ -85,7 +85,7 @@ class Arguments:
         """Return the arguments with operands in their places."""
         leaves = list(self.leaves)
         for k, operand, kind in zip(self.places, operands, self.weak, strict=False):
-            if kind is not None and isinstance(operand, np.generic):
+            if kind is not None and has_class(operand, np.generic):
                 operand = kind(operand)
             leaves[k] = operand
         return tree.unflatten(self.structure, leaves)
@@ -135,7 +135,7 @@ def settle(value: Any) -> Any:
 
 def private(value: Any) -> Any:
     """Return an argument that a function may keep: arrays are copied."""
-    return value.copy() if isinstance(value, np.ndarray) else value
+    return value.copy() if is_array(value) else value
 
 
 def run_apart(
@@ -164,7 +164,7 @@ def run_apart(
     with SetAside(Captures(refuse=refuse)):
         result = function(*tree.unflatten(structure, given), **keywords)
     for leaf, copy in zip(leaves, given, strict=True):
-        if isinstance(leaf, np.ndarray) and leaf.tobytes() != copy.tobytes():
+        if is_array(leaf) and leaf.tobytes() != copy.tobytes():
             raise RuleError(
                 explain(
                     f"{name} wrote into its argument of type {type_of(leaf)}",
@@ -177,11 +177,11 @@ def run_apart(
 
 def own_leaf(leaf: Any, name: str) -> Any:
     """Return one leaf of a result as a number or an array of its own."""
-    if isinstance(leaf, NUMBERS):
+    if has_class(leaf, NUMBERS):
         return leaf
-    if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc":
+    if is_array(leaf) and leaf.dtype.kind in "biufc":
         return np.array(leaf, subok=False)
-    shown = type_of(leaf) if isinstance(leaf, np.ndarray) else type(leaf).__name__
+    shown = type_of(leaf) if is_array(leaf) else type(leaf).__name__
     raise RuleError(
         explain(
             f"{name} returned {shown}",
@@ -206,7 +206,7 @@ def spread_over(structure: Any, value: Any, refuse: Callable[[str], Exception]) 
     if value is None:
         return [None] * count_leaves(structure)
     if isinstance(structure, tree.Leaf):
-        if isinstance(value, tree.NUMERIC):
+        if has_class(value, tree.NUMERIC):
             return [value]
         if tree.children_of(value) is not None:
             raise refuse(f"{tree.describe(tree.flatten(value)[1])} where * belongs")

@@ -17,7 +17,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.core.operation import Operation, apply
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, has_class
 from wengert.errors import DerivativeError, Line, RuleError, explain, is_library
 from wengert.structure.call import (
     Arguments,
@@ -387,7 +387,7 @@ class CustomRule:
         functools.update_wrapper(self, fun)
         self.fun = fun
         chosen = (
-            (nondiff_argnums,) if isinstance(nondiff_argnums, int) else nondiff_argnums
+            (nondiff_argnums,) if has_class(nondiff_argnums, int) else nondiff_argnums
         )
         self.nondiff_argnums = tuple(sorted(chosen))
 

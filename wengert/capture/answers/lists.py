@@ -187,10 +187,10 @@ def answer_lists(name: str) -> None:
     @answered(name)
     def of_lists(*args: Any, **settings: Any) -> Any:
         for arg in args:
-            if arg.__class__ in (list, tuple) and holds_recorded(arg):
+            if type(arg) in (list, tuple) and holds_recorded(arg):
                 args = tuple(gather(a) if holds(a) else a for a in args)
                 break
-        if args and args[0].__class__ is RecordedArray:
+        if args and type(args[0]) is RecordedArray:
             return answer(*args, **settings)  # at once what NumPy's dispatch leads to
         return original(*args, **settings)
 

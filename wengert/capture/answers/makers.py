@@ -16,7 +16,7 @@ from wengert.capture.answers.table import (
     tape_here,
 )
 from wengert.core.operation import answers
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, is_array
 from wengert.ops.join import gather
 from wengert.ops.shape import is_number
 
@@ -188,7 +188,7 @@ np_object = object
 def shares(result: Any, source: Any) -> bool:
     """Whether a result is the caller's own memory, which stays plain."""
     return result is source or (
-        isinstance(source, np.ndarray) and np.may_share_memory(result, source)
+        is_array(source) and np.may_share_memory(result, source)
     )
 
 

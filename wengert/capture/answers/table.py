@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.array import wrap_passive
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, is_array
 from wengert.ops.join import holds_recorded
 
 Function = Callable[..., Any]
@@ -75,7 +75,7 @@ def passive(tape: Any, value: Any) -> Any:
 
     An array of objects stays plain too: recorded numbers are put into it as they are.
     """
-    if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
+    if is_array(value) and value.dtype.kind not in "biufc":
         return value
     return wrap_passive(tape, value)
 
@@ -84,7 +84,7 @@ def holds(value: Any) -> bool:
     """Whether a value is recorded, or a list with recorded values."""
     if isinstance(value, Recorded):
         return True
-    return value.__class__ in (list, tuple) and holds_recorded(value)
+    return type(value) in (list, tuple) and holds_recorded(value)
 
 
 def number(value: Any) -> Any:
@@ -92,6 +92,6 @@ def number(value: Any) -> Any:
     if not isinstance(value, Recorded):
         return value
     plain = value._current()  # type: ignore[attr-defined]
-    if isinstance(plain, np.ndarray) and plain.size != 1:
+    if is_array(plain) and plain.size != 1:
         raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
     return plain.item() if hasattr(plain, "item") else plain
