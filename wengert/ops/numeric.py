@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from wengert.core.operation import answers, apply, constant_of
 from wengert.ops.join import as_array
-from wengert.ops.shape import along, take
+from wengert.ops.shape import along, integers, take
 
 # Differences
 
@@ -516,6 +516,21 @@ def apply_along_axis(
     found = [as_array(func1d(lines[k], *args, **kwargs)) for k in np.ndindex(outside)]
     inner = np.ndim(found[0])
     result = np.reshape(np.stack(found), (*outside, *np.shape(found[0])))
+    result = np.astype(result, found[0].dtype, copy=False)
     ndim = result.ndim
     order = [*range(axis), *range(ndim - inner, ndim), *range(axis, ndim - inner)]
     return np.transpose(result, order)
+
+
+@answers(np.apply_over_axes)
+def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    """Answer ``np.apply_over_axes``: an axis that the function drops is kept."""
+    result = as_array(a)
+    ndim = result.ndim
+    for axis in integers(axes):
+        axis += ndim if axis < 0 else 0
+        found = func(result, axis)
+        result = found if found.ndim == ndim else np.expand_dims(found, axis)
+        if result.ndim != ndim:
+            raise ValueError("function is not returning an array of the correct shape")
+    return result

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.answers import lists, makers, math  # noqa: F401
+from wengert.capture.answers import lists, loops, makers, math  # noqa: F401
 from wengert.capture.answers.table import ANSWERS, Function
 from wengert.capture.array import RecordedArray
 from wengert.errors import UnsupportedError, explain

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.answers.makers import converted
+from wengert.capture.answers.makers import converted, shares
 from wengert.capture.answers.table import (
     ANSWERS,
     answered,
@@ -80,50 +80,6 @@ class ndenumerate:  # noqa: N801 - NumPy's name
 np_ndenumerate = ndenumerate.__wrapped__  # type: ignore[attr-defined]
 
 
-@answered("vectorize")
-class vectorize:  # noqa: N801 - NumPy's name
-    """Answer ``np.vectorize``: a loop over recorded elements."""
-
-    def __init__(self, pyfunc: Any, *args: Any, **settings: Any) -> None:
-        self.pyfunc = pyfunc
-        self.original = np_vectorize(pyfunc, *args, **settings)
-        self.__name__ = getattr(pyfunc, "__name__", "vectorize")
-
-    def __call__(self, *args: Any, **settings: Any) -> Any:
-        """Return the function's results at every element, as one array."""
-        values = (*args, *settings.values())
-        if not any(holds(value) for value in values):
-            return self.original(*args, **settings)
-        if self.original.signature is not None or self.original.excluded:
-            raise UnsupportedError(
-                explain(
-                    "np.vectorize with signature or excluded, of recorded arrays",
-                    "it is not recorded",
-                    "a loop, or np.apply_along_axis",
-                )
-            )
-        arrays = np.broadcast_arrays(*(converted(value) for value in values))
-        names = list(settings)
-        found = []
-        for place in np.ndindex(np.shape(arrays[0])):
-            parts = [a[place] for a in arrays]
-            keywords = dict(zip(names, parts[len(args) :], strict=True))
-            found.append(self.pyfunc(*parts[: len(args)], **keywords))
-        return in_shape(found, np.shape(arrays[0]))
-
-
-np_vectorize = vectorize.__wrapped__  # type: ignore[attr-defined]
-
-
-def in_shape(found: list[Any], shape: Any) -> Any:
-    """Return listed results in a shape; tuples of results become several arrays."""
-    if not found:
-        raise ValueError("cannot call `vectorize` on size 0 inputs")
-    if isinstance(found[0], tuple):
-        return tuple(in_shape(list(part), shape) for part in zip(*found, strict=True))
-    return np.reshape(gather(found), shape)
-
-
 class Concatenator:
     """``np.r_`` and ``np.c_`` while recording: keys with recorded parts are joined."""
 
@@ -167,15 +123,20 @@ ANSWERS[np]["c_"] = Concatenator("c_")
 
 # Functions of arrays, given lists of recorded values: lists do not dispatch
 
-LISTED = (
-    "sum prod mean average var std max min amax amin ptp median argmax argmin any all "
-    "cumsum cumprod sort argsort dot vdot inner outer kron cross trapezoid diff "
-    "polyval interp where clip reshape ravel transpose tile repeat flip roll "
-    "diag array_equal allclose isclose nansum nanmean nanmax nanmin searchsorted "
-    "convolve correlate tensordot matrix_transpose squeeze expand_dims pad "
-    "put putmask place copyto compress extract"
+#: Functions of a sequence of arrays, whose shapes may differ.
+SEQUENCES = (
+    "concatenate concat stack vstack hstack dstack column_stack block append select "
+    "choose lexsort"
 )
-SEQUENCES = "concatenate stack vstack hstack dstack column_stack block append"
+#: Functions whose fresh results are often written into: of plain arrays they are
+#: passive recorded ones.
+MAKING = frozenset(
+    (
+        "concatenate concat stack vstack hstack dstack column_stack block append diag "
+        "diagflat tril triu tile kron where repeat outer pad roll insert delete resize "
+        "vander nan_to_num sort cumsum cumprod astype"
+    ).split()
+)
 
 
 def answer_lists(name: str) -> None:
@@ -183,6 +144,7 @@ def answer_lists(name: str) -> None:
     original = getattr(np, name)
     code = DISPATCH.get(original)
     answer = original if isinstance(code, Operation) or code is None else code
+    is_making = name in MAKING
 
     @answered(name)
     def of_lists(*args: Any, **settings: Any) -> Any:
@@ -190,9 +152,13 @@ def answer_lists(name: str) -> None:
             if type(arg) in (list, tuple) and holds_recorded(arg):
                 args = tuple(gather(a) if holds(a) else a for a in args)
                 break
+        for setting, value in settings.items():
+            if type(value) in (list, tuple) and holds_recorded(value):
+                settings[setting] = gather(value)
         if args and type(args[0]) is RecordedArray:
             return answer(*args, **settings)  # at once what NumPy's dispatch leads to
-        return original(*args, **settings)
+        result = original(*args, **settings)
+        return made(tape_here(), result, args) if is_making else result
 
 
 def answer_sequence(name: str) -> None:
@@ -200,18 +166,30 @@ def answer_sequence(name: str) -> None:
     original = getattr(np, name)
     answer = DISPATCH[original]
     assert callable(answer)
+    is_making = name in MAKING
 
     @answered(name)
     def of_sequence(*args: Any, **settings: Any) -> Any:
         if any(holds(arg) for arg in args):
             return answer(*args, **settings)
-        return original(*args, **settings)
+        result = original(*args, **settings)
+        return made(tape_here(), result, args) if is_making else result
 
 
-for _name in LISTED.split():
-    answer_lists(_name)
+def made(tape: Any, result: Any, args: tuple[Any, ...]) -> Any:
+    """Return a fresh plain array as one that recorded values may be written into."""
+    if tape is None or type(result) is not np.ndarray:
+        return result
+    if any(shares(result, arg) for arg in args):
+        return result
+    return passive(tape, result)
+
+
 for _name in SEQUENCES.split():
     answer_sequence(_name)
+for _name, _function in vars(np).items():
+    if type(_function) is type(np.sum) and _name not in ANSWERS[np]:
+        answer_lists(_name)
 
 
 @answered("take")

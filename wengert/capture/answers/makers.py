@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ MAKERS = (
     "zeros ones empty eye identity tri indices fromfunction linspace logspace "
     "geomspace zeros_like ones_like empty_like hamming hanning bartlett blackman kaiser"
 )
+#: Makers of places: their results are data.
+PLACES = "triu_indices tril_indices diag_indices mask_indices"
 
 
 def answer_maker(name: str) -> None:
@@ -38,16 +41,42 @@ def answer_maker(name: str) -> None:
         tape = tape_here()
         if is_like and args and holds(args[0]):
             args = (gather(args[0]), *args[1:])
+        if tape is None:
+            return original(*args, **settings)
+        args, settings = whole(args), whole(settings)
         try:
             result = original(*args, **settings)
         except TypeError:
             keys.check_whole(*args, *settings.values())
             raise
-        return result if tape is None else passive(tape, result)
+        return passive(tape, result)
+
+
+def whole(sizes: Any) -> Any:
+    """Return sizes with plain integers in place of recorded ones, which are guarded."""
+    if type(sizes) is dict:
+        return {name: whole(size) for name, size in sizes.items()}
+    if type(sizes) in (tuple, list):
+        return type(sizes)(whole(size) for size in sizes)
+    if isinstance(sizes, Recorded) and keys.is_integer(sizes):
+        return operator.index(sizes)  # type: ignore[arg-type]
+    return sizes
+
+
+def answer_places(name: str) -> None:
+    """Answer a function of a count that may be recorded."""
+    original = getattr(np, name)
+
+    @answered(name)
+    def places(*args: Any, **settings: Any) -> Any:
+        keys.check_whole(*args, *settings.values())
+        return original(*whole(args), **whole(settings))
 
 
 for _name in MAKERS.split():
     answer_maker(_name)
+for _name in PLACES.split():
+    answer_places(_name)
 
 
 def answer_like(name: str) -> None:
@@ -85,7 +114,7 @@ def arange(*args: Any, **settings: Any) -> Any:
     if tape is None:
         return np_arange(*args, **settings)
     if not any(is_float(part) for part in args):
-        return passive(tape, np_arange(*args, **settings))
+        return passive(tape, np_arange(*whole(args), **whole(settings)))
     start, stop, step = (0, *args, 1) if len(args) == 1 else (*args, 1)[:3]
     count = max(int(np.ceil((stop - start) / step)), 0)
     expected = np_arange(*(number(part) for part in args), **settings)
@@ -113,7 +142,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **settings: Any) -> Any
     fill_value = gather(fill_value)
     if isinstance(fill_value, Recorded):
         return filled(shape, fill_value, dtype)
-    return passive(tape, np_full(shape, fill_value, dtype, **settings))
+    return passive(tape, np_full(whole(shape), fill_value, dtype, **settings))
 
 
 np_full = np.full
