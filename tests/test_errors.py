@@ -228,7 +228,7 @@ def test_store_into_a_plain_array_from_outside(raised: Run) -> None:
         error,
         "table[0] = a recorded number, and table is a plain array",
         "table was made outside the function",
-        "table = np.zeros(...) inside the function",
+        "new = np.array(table) inside the function, then write into new",
     )
 
 
@@ -244,7 +244,12 @@ def test_store_of_an_array_into_a_plain_array_from_outside(raised: Run) -> None:
         wengert.grad(f)(x)
         """)
 
-    says(error, "Model.state[:] = a recorded float64[3]", "outside", "np.zeros(...)")
+    says(
+        error,
+        "Model.state[:] = a recorded float64[3]",
+        "outside",
+        "new = np.array(Model.state)",
+    )
 
 
 def test_out_into_a_plain_array_from_outside(raised: Run) -> None:
@@ -258,7 +263,7 @@ def test_out_into_a_plain_array_from_outside(raised: Run) -> None:
         wengert.grad(f)(x)
         """)
 
-    says(error, "multiply was to write", "outside the recording", "inside the function")
+    says(error, "multiply was to write", "made outside", "new = np.array(table)")
 
 
 def test_zeros_imported_by_name(raised: Run) -> None:
@@ -277,7 +282,7 @@ def test_zeros_imported_by_name(raised: Run) -> None:
         error,
         "y[0] = a recorded number, and y is a plain array",
         "zeros, imported by name",
-        "import numpy as np, and np.zeros(...)",
+        "import numpy as np, and y = np.zeros(3)",
     )
 
 
@@ -534,7 +539,7 @@ def test_arguments_of_a_tape_that_nest_otherwise(raised: Run) -> None:
         """)
 
     assert isinstance(error, wengert.ArgumentError)
-    assert "{'b': *, 'w': *}" in str(error)
+    assert "{'w': *, 'b': *}" in str(error)
 
 
 # When and where a tape is written

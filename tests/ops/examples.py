@@ -542,6 +542,11 @@ example(
     lambda x: np.apply_along_axis(lambda row: np.sum(row**2), 1, x),
     normal(2, 3),
 )
+example(
+    "apply_over_axes",
+    lambda x: np.apply_over_axes(np.prod, x, (0, -1)),
+    normal(2, 3),
+)
 
 # Products made of others
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy import float64, ndarray
 
 from wengert.capture import keys
+from wengert.capture.advice import explain_leaving
 from wengert.capture.captures import CAPTURES, is_set_aside, stand_in
 from wengert.capture.guards import STRICT, refused
 from wengert.capture.refusals import (
@@ -35,7 +36,6 @@ from wengert.capture.refusals import (
     unsupported,
     write_outside,
 )
-from wengert.capture.statement import explain_leaving
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
 from wengert.core.types import Recorded, array_type, has_class, is_array, type_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.statement import WHOLE_NUMBERS
+from wengert.capture.advice import WHOLE_NUMBERS
 from wengert.core.types import Recorded, has_class, is_whole_number
 from wengert.errors import RecordingError, explain
 from wengert.ops.index import GETITEM, Placeholder, Slice

@@ -182,7 +182,7 @@ def call(
         return function(*given, **keywords)
     except WengertError as error:
         raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, SystemError) as error:
         named = taught(error)
         if named is None:
             raise

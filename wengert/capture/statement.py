@@ -57,11 +57,35 @@ class Statement:
         return self.find(tree.func)
 
     def target(self) -> str:
-        """Return the name that an assignment ``name[...] = value`` writes into."""
+        """Return the name that ``name[...] = value`` or ``name += value`` changes."""
         tree = parsed(self.source)
         if isinstance(tree, ast.Subscript):
             return ast.unparse(tree.value)
+        if isinstance(tree, ast.AugAssign):
+            return ast.unparse(tree.target)
         return ""
+
+    def assigned(self, name: str) -> ast.expr | None:
+        """Return what a variable was last assigned above, in the same function."""
+        code = self.frame.f_code
+        lines = linecache.getlines(code.co_filename, self.frame.f_globals)
+        try:
+            tree = ast.parse("".join(lines))
+        except SyntaxError:
+            return None
+        found = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            and code.co_firstlineno <= node.lineno <= self.frame.f_lineno
+            and any(ast.unparse(target) == name for target in node.targets)
+        ]
+        return max(found, key=lambda node: node.lineno).value if found else None
+
+    def numpy(self) -> str:
+        """Return what the user's module calls NumPy."""
+        names = self.frame.f_globals.items()
+        return next((name for name, value in names if value is np), "np")
 
     def find(self, expression: ast.expr) -> Any:
         """Return what a name or a dotted name stands for in the frame."""
@@ -91,12 +115,15 @@ class Statement:
         ]
 
 
-def parsed(source: str) -> ast.expr | None:
-    """Return an expression as a tree; None where it is not one."""
+def parsed(source: str) -> ast.AST | None:
+    """Return an expression, or a statement, as a tree; None where it is neither."""
     try:
-        return ast.parse(source, mode="eval").body
+        tree = ast.parse(source.strip()).body
     except SyntaxError:
         return None
+    if len(tree) != 1:
+        return None
+    return tree[0].value if isinstance(tree[0], ast.Expr) else tree[0]
 
 
 def users_frame() -> FrameType | None:
@@ -134,74 +161,7 @@ def segment(filename: str, position: Any, frame: FrameType) -> str:
     return textwrap.dedent(b"".join(lines).decode())
 
 
-# What to say of it
-
-
-def explain_store(statement: Statement, shown: str) -> tuple[str, str, str]:
-    """Return the three parts for a recorded value written into a plain array."""
-    name = statement.target()
-    what = f"{statement.source or 'y[...]'} = a recorded {shown}, and "
-    what += f"{name} is a plain array" if name else "the array is plain"
-    instead = f"{name or 'y'} = np.zeros(...) inside the function, then write into it"
-    makers = statement.imported_makers()
-    if name and statement.is_local(name) and makers:
-        made = " and ".join(makers[:3])
-        why = (
-            f"{made}, imported by name, makes plain arrays: while recording it is "
-            "NumPy's attribute that makes arrays which can hold a derivative"
-        )
-        return what, why, f"import numpy as np, and np.{makers[0]}(...)"
-    if name and not statement.is_local(name):
-        why = f"{name} was made outside the function: it holds numbers alone"
-        return what, why, instead
-    why = "it was not made by NumPy's functions here: it holds numbers alone"
-    return what, why, instead
-
-
-#: Why a recorded float cannot be an index, and what to write instead.
-WHOLE_NUMBERS = (
-    "arguments that are differentiated become floats, and only whole numbers count",
-    "leave that argument out of argnums (grad(f, argnums=1)), or int(x)",
-)
-
-
-def explain_index(statement: Statement, shown: str) -> tuple[str, str, str] | None:
-    """Return the three parts for a plain array that is indexed by a recorded float."""
-    if not isinstance(parsed(statement.source), ast.Subscript):
-        return None
-    return (f"{statement.source} with a recorded {shown} as index", *WHOLE_NUMBERS)
-
-
-def explain_call(statement: Statement, shown: str) -> tuple[str, str, str] | None:
-    """Return the three parts for a function of `math`, or a dtype, that is called."""
-    function = statement.called()
-    name = getattr(function, "__name__", "")
-    if isinstance(function, type) and issubclass(function, np.generic):
-        return (
-            f"{statement.source} of a recorded {shown}",
-            "NumPy's types make plain numbers, which carry no derivative",
-            f"x.astype(np.{name}), which is recorded, or x alone",
-        )
-    if function is MISSING or getattr(function, "__module__", None) != "math":
-        return None
-    numpys = {"pow": "power", "fabs": "abs", "asin": "arcsin", "acos": "arccos"}
-    numpys |= {"atan": "arctan", "atan2": "arctan2", "fsum": "sum", "dist": "hypot"}
-    return (
-        f"{statement.source} of a recorded {shown}: math's {name}, imported by name",
-        "it takes plain Python numbers, which carry no derivative; only math's "
-        "attributes are answered while recording",
-        f"np.{numpys.get(name, name)}(...), or import math and math.{name}(...)",
-    )
-
-
-def explain_leaving(shown: str) -> tuple[str, str, str] | None:
-    """Return the three parts for a value that a known mistake took off the tape."""
-    statement = users_statement()
-    if statement is None:
-        return None
-    if statement.is_store:
-        return explain_store(statement, shown)
-    return explain_index(statement, shown) or explain_call(statement, shown)
+# Errors of others
 
 
 def taught(error: Exception) -> WengertError | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture.advice import explain_out
 from wengert.capture.array import (
     RecordedArray,
     RecordedValue,
@@ -101,10 +102,7 @@ def check_out(out: Any, name: str) -> None:
         explain(
             f"{name} was to write a recorded value into a plain array "
             f"({out.dtype}{list(out.shape)})",
-            "the plain array was made outside the recording, or by a function that is "
-            "not answered; the derivative would be lost",
-            "make the array inside the function with np.zeros or np.empty, or write "
-            "y = y + x instead of y += x",
+            *explain_out(),
         )
     )
 

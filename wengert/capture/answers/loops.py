@@ -102,7 +102,7 @@ def in_shape(tape: Any, found: list[Any], shape: Any, kind: Any) -> Any:
         )
     joined = gather(found)
     joined = np.reshape(joined, shape_of(joined, shape))
-    return np.astype(joined, np.dtype(kind), copy=False)  # type: ignore[call-overload]
+    return np.astype(joined, np.dtype(kind), copy=False)
 
 
 def shape_of(found: Any, shape: Any) -> tuple[int, ...]:

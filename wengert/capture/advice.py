@@ -1,0 +1,251 @@
+"""What to say of a recorded value that the user's line would take off the tape.
+
+The same refusal stands behind different mistakes, and each has its own repair, written
+with the user's own names.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.statement import MISSING, Statement, parsed, users_statement
+from wengert.ops.join import holds_recorded
+
+#: What happened, why it cannot work, and what to write instead.
+Parts = tuple[str, str, str]
+
+# Writing into a plain array
+
+
+def explain_store(statement: Statement, shown: str) -> Parts:
+    """Return the three parts for a recorded value written into a plain array."""
+    name = statement.target()
+    written = statement.source if statement.is_store else f"{name or 'y'}[...]"
+    what = f"{written or 'y[...]'} = a recorded {shown}, and "
+    what += f"{name} is a plain array" if name else "the array is plain"
+    return (what, *explain_plain(statement, name))
+
+
+def explain_plain(statement: Statement, name: str) -> tuple[str, str]:
+    """Return why an array is plain, and how to make one that takes recorded values."""
+    numpy = statement.numpy()
+    value = statement.assigned(name) if name else None
+    makers = statement.imported_makers()
+    maker = value.func if isinstance(value, ast.Call) else None
+    if isinstance(maker, ast.Name) and maker.id in makers:
+        assert isinstance(value, ast.Call)
+        made = ", ".join(map(ast.unparse, value.args))
+        return (
+            f"{maker.id}, imported by name, makes plain arrays: while recording it is "
+            "NumPy's attribute that makes arrays which can hold a derivative",
+            f"import numpy as np, and {name} = np.{maker.id}({made})",
+        )
+    if value is not None:
+        return (
+            f"{shortened(value)} makes a plain array, which holds numbers alone",
+            f"{name} = {recording(value, numpy)}, which can hold a derivative",
+        )
+    if name and statement.is_local(name):
+        return (
+            "it was made by other code: it holds numbers alone",
+            f"{name} = {numpy}.array({name}) first, which can hold a derivative",
+        )
+    if name:
+        return (
+            f"{name} was made outside the function: it holds numbers alone",
+            f"new = {numpy}.array({name}) inside the function, then write into new",
+        )
+    return (
+        "it was not made by NumPy's functions here: it holds numbers alone",
+        f"y = {numpy}.array(...) of it inside the function, then write into y",
+    )
+
+
+def shortened(value: ast.expr) -> str:
+    """Return an expression for a message; a long one by its beginning."""
+    text = ast.unparse(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def recording(value: ast.expr, numpy: str) -> str:
+    """Return the code that makes the same array as one that can hold a derivative."""
+    source, dtype = value, ""
+    if isinstance(value, ast.Call):
+        name = ast.unparse(value.func).rpartition(".")[2]
+        is_method = isinstance(value.func, ast.Attribute)
+        if name == "copy" and is_method and not value.args:
+            source = value.func.value  # type: ignore[attr-defined]
+        elif name in ("copy", "deepcopy") and len(value.args) == 1:
+            source = value.args[0]
+        elif name == "astype" and is_method and len(value.args) == 1:
+            source = value.func.value  # type: ignore[attr-defined]
+            dtype = f", dtype={ast.unparse(value.args[0])}"
+    return f"{numpy}.array({shortened(source)}{dtype})"
+
+
+# Other ways to leave the tape
+
+#: Why a recorded float cannot be an index, and what to write instead.
+WHOLE_NUMBERS = (
+    "arguments that are differentiated become floats, and only whole numbers count",
+    "leave that argument out of argnums (grad(f, argnums=1)), or int(x)",
+)
+
+
+def explain_index(statement: Statement, shown: str) -> Parts | None:
+    """Return the three parts for a plain array that is indexed by a recorded float."""
+    if not isinstance(parsed(statement.source), ast.Subscript):
+        return None
+    return (f"{statement.source} with a recorded {shown} as index", *WHOLE_NUMBERS)
+
+
+def explain_call(statement: Statement, shown: str) -> Parts | None:
+    """Return the three parts for a call that is known to take plain values alone."""
+    tree = parsed(statement.source)
+    if not isinstance(tree, ast.Call):
+        return None
+    function = statement.called()
+    return (
+        explain_type(statement, function, shown)
+        or explain_math(statement, function, shown)
+        or explain_list(statement, tree)
+        or explain_method(statement, tree, shown)
+        or explain_solver(statement, function, shown)
+    )
+
+
+def explain_type(statement: Statement, function: Any, shown: str) -> Parts | None:
+    """Return the three parts for one of NumPy's dtypes that is called."""
+    if not isinstance(function, type) or not issubclass(function, np.generic):
+        return None
+    return (
+        f"{statement.source} of a recorded {shown}",
+        "NumPy's types make plain numbers, which carry no derivative",
+        f"x.astype(np.{function.__name__}), which is recorded, or x alone",
+    )
+
+
+def explain_math(statement: Statement, function: Any, shown: str) -> Parts | None:
+    """Return the three parts for a function of `math` that was imported by name."""
+    if getattr(function, "__module__", None) != "math":
+        return None
+    name = function.__name__
+    numpys = {"pow": "power", "fabs": "abs", "asin": "arcsin", "acos": "arccos"}
+    numpys |= {"atan": "arctan", "atan2": "arctan2", "fsum": "sum", "dist": "hypot"}
+    return (
+        f"{statement.source} of a recorded {shown}: math's {name}, imported by name",
+        "it takes plain Python numbers, which carry no derivative; only math's "
+        "attributes are answered while recording",
+        f"np.{numpys.get(name, name)}(...), or import math and math.{name}(...)",
+    )
+
+
+def explain_list(statement: Statement, call: ast.Call) -> Parts | None:
+    """Return the three parts for a function that is given a list of recorded values."""
+    lists = [arg for arg in call.args if is_list_of_recorded(statement, arg)]
+    if not lists:
+        return None
+    numpy = statement.numpy()
+    text = ast.unparse(call)
+    for arg in lists:
+        text = text.replace(ast.unparse(arg), f"{numpy}.array({ast.unparse(arg)})", 1)
+    return (
+        f"{ast.unparse(call.func)} of a list of recorded values",
+        "it makes an array of a list itself, and asks the elements for plain numbers: "
+        "their derivatives would be lost",
+        f"{text}, an array that is recorded",
+    )
+
+
+def is_list_of_recorded(statement: Statement, arg: ast.expr) -> bool:
+    """Whether an argument is a list, in brackets or by a name, of recorded values."""
+    if isinstance(arg, ast.Name):
+        value = statement.find(arg)
+        return type(value) in (list, tuple) and holds_recorded(value)
+    if not isinstance(arg, (ast.List, ast.Tuple, ast.ListComp)):
+        return False
+    names = [node for node in ast.walk(arg) if isinstance(node, ast.Name)]
+    return holds_recorded([statement.find(name) for name in names])
+
+
+def explain_method(statement: Statement, call: ast.Call, shown: str) -> Parts | None:
+    """Return the three parts for a method of a plain array, as ``A.dot(x)``."""
+    if not isinstance(call.func, ast.Attribute):
+        return None
+    owner, method = statement.find(call.func.value), call.func.attr
+    if not (type(owner) is np.ndarray or (owner is MISSING and method == "dot")):
+        return None
+    name, numpy = shortened(call.func.value), statement.numpy()
+    given = ", ".join(map(ast.unparse, call.args))
+    what = f"{ast.unparse(call)} of a recorded {shown}, and {name} is a plain array"
+    why = "the methods of plain arrays take plain arrays: NumPy asks nobody else"
+    if method == "dot":
+        return what, why, f"{name} @ {given}, or {numpy}.dot({name}, {given})"
+    if hasattr(np, method) and method != "put":
+        return what, why, f"{numpy}.{method}({name}, {given})"
+    why, instead = explain_plain(statement, name)
+    return what, why, instead
+
+
+def explain_solver(statement: Statement, function: Any, shown: str) -> Parts | None:
+    """Return the three parts for a solver of SciPy's that calls a recorded function."""
+    module = getattr(function, "__module__", None) or ""
+    if not module.startswith(("scipy.optimize", "scipy.integrate")):
+        return None
+    name = function.__name__
+    return (
+        f"scipy's {name} met a recorded {shown}",
+        "it is compiled code that takes plain numbers, also from a function that it "
+        "calls; their derivatives would be lost",
+        f"a function with @wengert.rule(jvp=...) that calls {name} on plain numbers; "
+        f"for a root, x = {name}(...) of wengert.stop_gradient values and then "
+        "x - f(x) / slope, one step of Newton's, which is recorded",
+    )
+
+
+def explain_leaving(shown: str) -> Parts | None:
+    """Return the three parts for a value that a known mistake took off the tape."""
+    statement = users_statement()
+    if statement is None:
+        return None
+    if statement.is_store:
+        return explain_store(statement, shown)
+    return explain_index(statement, shown) or explain_call(statement, shown)
+
+
+def explain_out() -> tuple[str, str]:
+    """Return why ``out=y`` and ``y += x`` fail with a plain y, and the repair."""
+    statement = users_statement()
+    if statement is None:
+        return "the array is plain: it holds numbers alone", "np.array(...) of it"
+    tree = parsed(statement.source)
+    if isinstance(tree, ast.Call):
+        given = [word.value for word in tree.keywords if word.arg == "out"]
+        return explain_plain(statement, ast.unparse(given[0]) if given else "")
+    name = statement.target()
+    why, instead = explain_plain(statement, name)
+    if not isinstance(tree, ast.AugAssign):
+        return why, instead
+    operation = OPERATORS[type(tree.op)]
+    right = shortened(tree.value)
+    return why, f"{name} = {name} {operation} {right}, or {instead}"
+
+
+OPERATORS = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.MatMult: "@",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+}
