@@ -25,6 +25,7 @@ from wengert.capture.record import (
     Segment,
     check_number,
     leave,
+    own_array,
     plain_result,
     protect,
     record_onto,
@@ -48,12 +49,12 @@ ONE = np.float64(1.0)
 # Recording a function at its arguments
 
 
-def differentiated(segment: Segment, leaf: Any) -> Any:
+def differentiated(segment: Segment, leaf: Any, keeps: bool) -> Any:
     """Return the recorded input for a leaf that is differentiated."""
     dtype = check_number(leaf)
     if dtype.kind in "iub":
         leaf = leaf.astype(np.float64) if hasattr(leaf, "astype") else float(leaf)
-    return segment.input(leaf)
+    return segment.input(own_array(leaf) if keeps else leaf)
 
 
 def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
@@ -86,11 +87,16 @@ def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
 
 
 def trace(
-    function: Function, args: Sequence[Any], chosen: Sequence[int], kwargs: Any
+    function: Function,
+    args: Sequence[Any],
+    chosen: Sequence[int],
+    kwargs: Any,
+    keeps: bool = False,
 ) -> tuple[Segment, list[Any]]:
     """Record a call with the leaves of the chosen arguments as inputs.
 
-    Returns the segment and the structure of every chosen argument.
+    Returns the segment and the structure of every chosen argument.  With `keeps` the
+    segment is read after the caller got its result, and may have changed the arrays.
     """
     structures: dict[int, Any] = {}
 
@@ -98,7 +104,7 @@ def trace(
         if k not in chosen:
             return protect(segment, arg)
         leaves, structures[k] = tree.flatten(arg)
-        made = [differentiated(segment, leaf) for leaf in leaves]
+        made = [differentiated(segment, leaf, keeps) for leaf in leaves]
         return tree.unflatten(structures[k], made)
 
     segment = record_segment(function, args, prepare, kwargs)  # type: ignore[arg-type]
@@ -146,11 +152,24 @@ def finish(segment: Segment, value: Any) -> Any:
     return value if segment.nested else leave(value)
 
 
-def own_gradient(segment: Segment, g: Any) -> Any:
-    """Return a gradient in memory of its own."""
-    if segment.nested or not is_array(g):
-        return g
-    return g.copy() if g.base is not None or not g.flags.writeable else g
+def own_gradients(
+    segment: Segment, found: Sequence[Any], given: Sequence[Any] = ()
+) -> list[Any]:
+    """Return gradients, or tangents, each in memory of its own.
+
+    `given` are those that the caller handed in.
+    """
+    if segment.nested:
+        return list(found)
+    taken = {id(g) for g in given}
+    owned = []
+    for g in found:
+        if is_array(g):
+            is_shared = g.base is not None or not g.flags.writeable or id(g) in taken
+            g = g.copy() if is_shared else g
+            taken.add(id(g))
+        owned.append(g)
+    return owned
 
 
 def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
@@ -296,7 +315,7 @@ def gradients_of(
     found = reverse.pull(
         tape, segment.start, len(tape), [(output, seed)], wanted, segment.nested
     )
-    return [own_gradient(segment, g) for g in found]
+    return own_gradients(segment, found)
 
 
 # Both modes at a point
@@ -324,7 +343,7 @@ def vjp(
     (np.float64(3.0), np.float64(2.0))
     """
     chosen = tuple(range(len(primals)))
-    segment, structures = trace(fun, primals, chosen, {})
+    segment, structures = trace(fun, primals, chosen, {}, keeps=True)
     result, aux = split_aux(segment.result, has_aux)
     leaves, structure = tree.flatten(result)
     outputs = [output_node(segment, leaf) for leaf in leaves]
@@ -343,7 +362,7 @@ def vjp(
         found = reverse.pull(
             tape, segment.start, stop, seeds, segment.inputs, records, active
         )
-        found = [own_gradient(segment, g) for g in found]
+        found = own_gradients(segment, found, [seed for _, seed in seeds])
         return rebuild(found, structures, single=False)  # type: ignore[no-any-return]
 
     value = finish(segment, result)
@@ -389,8 +408,15 @@ def linearize(fun: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
     >>> push(2.0)
     np.float64(2.0)
     """
+    return linear_map(fun, primals, keeps=True)
+
+
+def linear_map(
+    fun: Function, primals: Sequence[Any], keeps: bool
+) -> tuple[Any, Callable[..., Any]]:
+    """Do what `linearize` does; with `keeps` for tangents that come later."""
     chosen = tuple(range(len(primals)))
-    segment, structures = trace(fun, primals, chosen, {})
+    segment, structures = trace(fun, primals, chosen, {}, keeps)
     leaves, structure = tree.flatten(segment.result)
     outputs = [output_node(segment, leaf) for leaf in leaves]
     types = [type_of(plain(leaf)) for leaf in leaves]
@@ -404,14 +430,13 @@ def linearize(fun: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
             for index, t in zip(segment.inputs, given, strict=True)
         }
         records = segment.nested and tape.thread is not None
+        of_inputs = list(pushed.values())
         forward.push(tape, segment.start, stop, pushed, records)
         found = []
         for index, like in zip(outputs, types, strict=True):
             t = None if index is None else pushed.get(index)
-            found.append(
-                zeros_like_type(like) if t is None else own_gradient(segment, t)
-            )
-        return tree.unflatten(structure, found)
+            found.append(zeros_like_type(like) if t is None else t)
+        return tree.unflatten(structure, own_gradients(segment, found, of_inputs))
 
     return finish(segment, segment.result), jvp_fun
 
@@ -447,7 +472,7 @@ def jvp(
                 "jvp(f, (x,), (v,))",
             )
         )
-    value, push = linearize(fun, *primals)
+    value, push = linear_map(fun, primals, keeps=False)
     return value, push(*tangents)
 
 

@@ -239,6 +239,11 @@ def plain_result(value: Any) -> Any:
 # A tape that is kept
 
 
+def own_array(leaf: Any) -> Any:
+    """Return a leaf that the caller cannot change any more: arrays are copied."""
+    return leaf.copy() if issubclass(type(leaf), ndarray) else leaf
+
+
 def check_number(leaf: Any) -> np.dtype[Any]:
     """Return the dtype of a leaf; raise unless it can be differentiated."""
     if has_class(leaf, (RecordedValue, ndarray, float, int, complex, generic)):
@@ -290,9 +295,8 @@ def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tap
         for leaf in leaves:
             check_number(leaf)
         paths = tree.paths(structure, names[k] if k < len(names) else f"x{k}")
-        made = [
-            segment.input(leaf, path) for leaf, path in zip(leaves, paths, strict=True)
-        ]
+        pairs = zip(leaves, paths, strict=True)
+        made = [segment.input(own_array(leaf), path) for leaf, path in pairs]
         return tree.unflatten(structure, made)
 
     with DrawsRefused(fun):

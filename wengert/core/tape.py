@@ -561,10 +561,7 @@ class ConstantNode(CompNode):
         super().__init__(tape)
 
     def _statement(self) -> tuple[Operation, tuple[int, ...], dict[str, Any]]:
-        value = self.__dict__.pop("_value")
-        if isinstance(value, (list, tuple)):
-            value = np.asarray(value)
-        return CONSTANT, (), {"value": value}
+        return CONSTANT, (), {"value": own_constant(self.__dict__.pop("_value"))}
 
     @property
     def value(self) -> Any:
@@ -573,7 +570,12 @@ class ConstantNode(CompNode):
 
     @value.setter
     def value(self, value: Any) -> None:
-        self.tape.settings[self.index] = {"value": value}
+        self.tape.settings[self.index] = {"value": own_constant(value)}
+
+
+def own_constant(value: Any) -> Any:
+    """Return a constant that nobody else can change: lists and arrays are copied."""
+    return np.array(value) if isinstance(value, (list, tuple, ndarray)) else value
 
 
 class OperationNode(CompNode):

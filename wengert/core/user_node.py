@@ -54,7 +54,11 @@ def make_shadow(node: CompNode, values: tuple[Any, ...]) -> tuple[CompNode, list
             setattr(shadow, name, next(remaining))
         elif isinstance(part, (list, tuple)):
             changed = [next(remaining) if isinstance(p, CompNode) else p for p in part]
-            setattr(shadow, name, type(part)(changed))
+            if isinstance(part, tuple):
+                setattr(shadow, name, tuple.__new__(type(part), changed))
+                continue
+            setattr(shadow, name, copy.copy(part))
+            getattr(shadow, name)[:] = changed
     shadow.tape, shadow.index = tape, len(values)  # type: ignore[assignment]
     return shadow, stand_ins
 

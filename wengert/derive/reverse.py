@@ -13,7 +13,7 @@ import numpy as np
 from numpy import dot, errstate, float64  # np.dot is slow after a recording
 
 from wengert.core.operation import Operation
-from wengert.core.tape import PYTHON_NUMBERS, CompNode, Tape
+from wengert.core.tape import PYTHON_NUMBERS, CompNode, Tape, strong
 from wengert.core.types import Type, is_array
 from wengert.derive.modes import (
     Gradients,
@@ -139,6 +139,7 @@ def push_general(
     if operation is STORE:
         push_store(tape, index, g, gradients, active, mode)
         return
+    g = strong(g)  # rules are NumPy, also for a seed given by hand
     pulled: Sequence[Any]
     if operation.transposes:
         pulled = pull_linear(tape, index, g, active, mode)

@@ -279,10 +279,10 @@ def zero_of(value: Any) -> Any:
 
 
 def as_float(part: Any) -> Any:
-    """Return a gradient of whole numbers as floats; others as they are."""
+    """Return what a rule gave in memory of its own, whole numbers as floats."""
     if part is None or isinstance(part, Recorded):
         return part
-    part = np.asarray(part)[()]
+    part = np.array(part)[()]
     return part.astype(np.float64) if part.dtype.kind in "biu" else part
 
 
