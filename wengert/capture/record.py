@@ -34,7 +34,7 @@ from wengert.capture.randomness import DrawsRefused
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
-from wengert.core.types import has_class, type_of
+from wengert.core.types import has_class, is_array, type_of
 from wengert.errors import ArgumentError, WengertError, explain
 
 Function = Callable[..., Any]
@@ -241,7 +241,7 @@ def plain_result(value: Any) -> Any:
 
 def own_array(leaf: Any) -> Any:
     """Return a leaf that the caller cannot change any more: arrays are copied."""
-    return leaf.copy() if issubclass(type(leaf), ndarray) else leaf
+    return leaf.copy() if is_array(leaf) else leaf
 
 
 def check_number(leaf: Any) -> np.dtype[Any]:

@@ -18,7 +18,7 @@ from numpy import asarray, float64
 
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
-from wengert.core.types import Recorded, is_array, type_of
+from wengert.core.types import Recorded, has_class, is_array, type_of
 from wengert.errors import Line, RecordingError, TapeError, describe_line, explain
 
 NO_SETTINGS: dict[str, Any] = {}
@@ -575,7 +575,7 @@ class ConstantNode(CompNode):
 
 def own_constant(value: Any) -> Any:
     """Return a constant that nobody else can change: lists and arrays are copied."""
-    return np.array(value) if isinstance(value, (list, tuple, ndarray)) else value
+    return np.array(value) if has_class(value, (list, tuple, np.ndarray)) else value
 
 
 class OperationNode(CompNode):

@@ -517,13 +517,13 @@ def nested(structure: Any, texts: Iterator[str]) -> str:
     """Return results as nested literals."""
     if isinstance(structure, tree.Leaf):
         return next(texts)
-    kind, keys, children = structure
+    kind, keys, children, _ = structure
     parts = [nested(child, texts) for child in children]
     if kind is type(None):
         return "None"
     if kind is list:
         return f"[{', '.join(parts)}]"
-    if isinstance(kind, type) and issubclass(kind, dict):
+    if tree.is_dictionary(kind):
         pairs = zip(keys, parts, strict=True)
         return "{" + ", ".join(f"{key!r}: {part}" for key, part in pairs) + "}"
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
