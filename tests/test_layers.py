@@ -189,3 +189,21 @@ def test_the_class_that_a_value_claims_is_not_read(path: Path) -> None:
     ]
 
     assert read == [] or dotted(path) in NAMES_WHAT_IT_STANDS_FOR
+
+
+#: Who appends to lists of these names: the tape, and the programs that emit builds.
+WRITES_LISTS = {"wengert.core.tape", "wengert.emit.lowering", "wengert.emit.absorption"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_nodes_go_onto_a_tape_through_append_alone(path: Path) -> None:
+    written = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("append", "extend", "insert")
+        and getattr(node.value, "attr", "")
+        in ("operations", "operands", "settings", "types", "lines")
+    ]
+
+    assert written == [] or dotted(path) in WRITES_LISTS

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
+import warnings
 from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import wengert
+from wengert.capture import kinds
 
 CLASSES = (
     np.ndarray,
@@ -138,3 +141,119 @@ def test_a_branch_on_the_class_is_that_of_the_argument(compile: bool) -> None:
         assert derivative(3.0) == 27.0
         assert derivative(np.float64(3.0)) == 27.0
         assert list(derivative(np.array([1.0, 2.0]))) == [2.0, 4.0]
+
+
+# type(x), which cannot be honoured
+
+AMONG = (float, np.float64)
+
+
+def by_identity(x: Any) -> Any:
+    return x**2 if type(x) is float else 0.0 * x  # here
+
+
+def by_equality(x: Any) -> Any:
+    return x**2 if type(x) == np.float64 else 0.0 * x  # here  # noqa: E721
+
+
+def by_difference(x: Any) -> Any:
+    return 0.0 * x if type(x) is not float else x**2  # here
+
+
+def the_class_first(x: Any) -> Any:
+    return x**2 if np.float64 == type(x) else 0.0 * x  # here  # noqa: E721
+
+
+def by_membership(x: Any) -> Any:
+    return x**2 if type(x) in (int, float) else 0.0 * x  # here
+
+
+def by_membership_of_a_global(x: Any) -> Any:
+    return x**2 if type(x) in AMONG else 0.0 * x  # here
+
+
+def of_a_part(x: Any) -> Any:
+    y = [x]
+    return x**2 if type(y[0]) is float else 0.0 * x  # here
+
+
+def of_a_local(x: Any) -> Any:
+    y = x * 2.0
+    if type(y) is np.float64:  # here
+        return y
+    return 0.0 * x
+
+
+def in_a_helper(x: Any) -> Any:
+    return helper_of_types(x)
+
+
+def helper_of_types(value: Any) -> Any:
+    return value**2 if type(value) is float else 0.0 * value  # here
+
+
+def in_an_inner_function(x: Any) -> Any:
+    def inner(z: Any) -> Any:
+        return z**2 if type(z) is float else 0.0 * z  # here
+
+    return inner(x)
+
+
+def inside_a_closure(x: Any) -> Any:
+    return (lambda: x**2 if type(x) is float else 0.0 * x)()  # here
+
+
+ASKS_TYPES = (
+    by_identity,
+    by_equality,
+    by_difference,
+    the_class_first,
+    by_membership,
+    by_membership_of_a_global,
+    of_a_part,
+    of_a_local,
+    in_a_helper,
+    in_an_inner_function,
+    inside_a_closure,
+)
+
+
+def line_asked(function: Callable[..., Any]) -> str:
+    """Return ``file.py:12`` of the line marked as the one that asks."""
+    asks = helper_of_types if function is in_a_helper else function
+    lines, first = inspect.getsourcelines(asks)
+    (place,) = [k for k, line in enumerate(lines) if "# here" in line]
+    return f"test_classes.py:{first + place}"
+
+
+@pytest.mark.parametrize("function", ASKS_TYPES)
+def test_a_comparison_of_a_type_is_warned_of_once(
+    function: Callable[..., Any],
+) -> None:
+    kinds.WARNED.clear()
+
+    with pytest.warns(UserWarning, match=r"type\(.*\) is compared") as warned:
+        [wengert.grad(function)(at) for at in (2.0, 3.0)]
+
+    (warning,) = warned
+    assert str(warning.message).startswith(f"{line_asked(function)}: type(")
+    assert "isinstance(" in str(warning.message)
+
+
+def test_the_advice_of_the_warning_holds() -> None:
+    assert wengert.grad(lambda x: x**2 if isinstance(x, float) else 0.0 * x)(2.0) == 4.0
+
+
+def test_types_of_what_is_not_recorded_are_nobodys_concern() -> None:
+    kinds.WARNED.clear()
+
+    def f(x: Any, n: Any, names: Any) -> Any:
+        if type(names) is list and type(x).__name__ != "list" and type(n) is int:
+            return x**n
+        return x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = wengert.grad(f)(2.0, 3, ["a"])
+
+    assert found == 12.0

@@ -30,6 +30,7 @@ from wengert.capture.array import (
     wrap,
 )
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
+from wengert.capture.kinds import warn_of_types
 from wengert.capture.randomness import DrawsRefused
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
@@ -178,6 +179,7 @@ def call(
     """Call a function with its arguments made recorded."""
     given = [wanted(segment, k, arg) for k, arg in enumerate(args)]  # type: ignore[call-arg,arg-type]
     keywords = {name: protect(segment, value) for name, value in kwargs.items()}
+    warn_of_types(function, given)
     try:
         return function(*given, **keywords)
     except WengertError as error:
