@@ -16,7 +16,7 @@ from tests.ops.examples import Example, examples
 from tests.programs import native
 from tests.programs.test_programs import EXAMPLES, options
 from tests.programs.writer import Program, programs
-from wengert.emit.lowering import NotLoweredError
+from wengert.emit.refusal import NotLoweredError
 from wengert.execute import paths, segments
 from wengert.execute.paths import native_engine
 from wengert.execute.plan import Plan
@@ -225,3 +225,27 @@ def test_a_plan_plays_as_the_interpreter() -> None:
     expected = tape(x)
     assert value == expected[0]
     np.testing.assert_array_equal(g, expected[1])
+
+
+@pytest.mark.parametrize("function", [np.signbit, np.reciprocal, np.sqrt])
+def test_no_error_of_the_compiler_is_seen(function: Any) -> None:
+    """What has no native form for whole numbers is played with NumPy."""
+    jitted = wengert.jit(lambda n: function(n) + 0)
+
+    for n in ([1, 2, 3], [1, 2, 3], [5, 1, 1]):
+        np.testing.assert_array_equal(jitted(np.array(n)), function(np.array(n)) + 0)
+
+
+def test_whatever_the_compiler_raises_is_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("deep inside")
+
+    monkeypatch.setitem(special.SPECIAL, "where", broken)
+    jitted = wengert.jit(lambda x: np.where(x > 0, x, 2.0 * x))
+    for _ in range(3):
+        np.testing.assert_array_equal(jitted(np.array([1.0, -1.0])), [1.0, -2.0])
+
+    if native_engine():
+        assert "ZeroDivisionError of the compiler: deep inside" in str(jitted.report())

@@ -15,8 +15,8 @@ from wengert.ops.join import gather_recorded as gather
 
 #: Methods that are the function of the same name with the array in front.
 FUNCTIONS = (
-    "all any argmax argmin argpartition argsort choose clip conj conjugate "
-    "cumprod cumsum diagonal dot max mean min nonzero prod ptp put ravel repeat round "
+    "all any argmax argmin argpartition argsort choose conj conjugate "
+    "cumprod cumsum diagonal dot max mean min nonzero prod ptp ravel repeat round "
     "searchsorted squeeze std sum swapaxes take trace var"
 )
 #: Methods that would hand out plain memory, or change it in place beyond the tape.
@@ -106,6 +106,16 @@ def copy(self: RecordedValue, order: str = "C") -> Any:
 def flatten(self: RecordedValue, order: str = "C") -> Any:
     """Return a one-dimensional copy."""
     return np.copy(np.ravel(self, order=order))  # type: ignore[call-overload]
+
+
+def clip(self: RecordedValue, min: Any = None, max: Any = None, **settings: Any) -> Any:
+    """Return ``np.clip``; either bound may be left out."""
+    return np.clip(self, gather(min), gather(max), **settings)
+
+
+def put(self: RecordedArray, indices: Any, values: Any, mode: Any = "raise") -> None:
+    """Do ``np.put``, which calls its arguments otherwise."""
+    np.put(self, gather(indices), gather(values), mode)  # type: ignore[arg-type]
 
 
 def fill(self: RecordedArray, value: Any) -> None:
@@ -290,6 +300,7 @@ VALUES: dict[str, Any] = {
     "reshape": reshape,
     "transpose": transpose,
     "astype": astype,
+    "clip": clip,
     "compress": compress,
     "copy": copy,
     "flatten": flatten,
@@ -305,6 +316,7 @@ ARRAYS: dict[str, Any] = {
     "fill": fill,
     "sort": sort,
     "partition": partition,
+    "put": put,
     "item": item,
     "to_device": to_device,
     "base": property(get_base),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from wengert.emit import llvm_ir, machine
 from wengert.emit.program import Program
+from wengert.emit.refusal import refuses
 
 _KERNEL = ctypes.CFUNCTYPE(
     ctypes.c_int64,
@@ -89,6 +90,7 @@ class Compiled:
         return int(self.function(given, taken, aligned, begin, end))
 
 
+@refuses
 def compile_program(
     program: Program,
     lanes: int = 1,
@@ -121,8 +123,8 @@ def compile_program(
     ------
     EngineMissingError
         Where no native code can be made.
-    VocabularyError
-        An operation is not a native expression.
+    NotLoweredError
+        Something has no native form; a `VocabularyError` where it is an operation.
     """
     machine.require()
     started = time.perf_counter()

@@ -18,7 +18,6 @@ from wengert.emit import program
 from wengert.emit.absorption import PLAIN_PRODUCT, checked
 from wengert.emit.lowering import (
     Lowering,
-    NotLoweredError,
     Parts,
     as_array,
     check_arity,
@@ -28,13 +27,16 @@ from wengert.emit.lowering import (
     type_name,
 )
 from wengert.emit.program import Argument, Program, Result
+from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.emit.special import SEVERAL, SPECIAL
+from wengert.emit.vocabulary import template
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE, decode
 
 #: What makes no scalar node of an element that it only hands on.
 MOVERS = frozenset({GETITEM, INDEX_ADD, STORE})
 
+NOTHING = "an array without elements"
 #: Scalar nodes that one node of a mixed tape may become.
 MOST_OF_ONE = 2000
 
@@ -50,6 +52,7 @@ class Lowered:
     nan_guards: frozenset[int] = frozenset()
 
 
+@refuses
 def lower(
     tape: Tape,
     absorbs: bool,
@@ -198,6 +201,8 @@ def lower_node(
     settings = tape.settings[index]
     if isinstance(like, tuple) and operation.name in SEVERAL:
         parts = [as_array(elements[k]) for k in tape.operands[index]]
+        if any(part.size == 0 for part in parts):
+            raise NotLoweredError(NOTHING)
         for each in like:
             type_name(each)
         return SEVERAL[operation.name](lowering, parts, settings, like)
@@ -220,30 +225,47 @@ def lower_node(
         return lower_native(lowering, operation.native, parts, like, name)
     special = SPECIAL.get(operation.name)
     if special is not None:
+        if operation not in MOVERS and any(part.size == 0 for part in parts):
+            raise NotLoweredError(NOTHING)
         return special(lowering, parts, settings, like, name)
     if operation.kind in ("linear", "multilinear") or operation.moves:
         return lower_by_numpy(lowering, operation, parts, settings, like, name)
     raise NotLoweredError(f"the operation {operation.name}")
 
 
-def is_lowerable(tape: Tape, index: int, captured: Container[int] = ()) -> bool:
-    """Whether a node has a native kernel by itself."""
+@refuses
+def lower_alone(tape: Tape, index: int, captured: Container[int]) -> Lowering:
+    """Return the scalar program of one node; all its operations have a native form."""
     lowering, operation = Lowering(absorbs=True), tape.operations[index]
     elements: dict[int, Parts] = {}
-    try:
-        for argument, operand in enumerate(tape.operands[index]):
-            like = tape.types[operand]
-            if tape.operations[operand] is CONSTANT and operand not in captured:
-                value = tape.settings[operand]["value"]
-                elements[operand] = lower_constant(
-                    lowering, value, like, type_name(like)
-                )
-            else:
-                elements[operand] = load(lowering, argument, like)
-        if operation is GUARD:
-            lower_guard(lowering, tape, index, elements)
+    for argument, operand in enumerate(tape.operands[index]):
+        like = tape.types[operand]
+        if tape.operations[operand] is CONSTANT and operand not in captured:
+            value = tape.settings[operand]["value"]
+            elements[operand] = lower_constant(lowering, value, like, type_name(like))
         else:
-            lower_node(lowering, tape, index, operation, elements)
+            elements[operand] = load(lowering, argument, like)
+    if operation is GUARD:
+        lower_guard(lowering, tape, index, elements)
+    else:
+        lower_node(lowering, tape, index, operation, elements)
+    check_native(lowering)
+    return lowering
+
+
+def check_native(lowering: Lowering) -> None:
+    """Raise `NotLoweredError` where an operation has no native form for its types."""
+    types = lowering.types
+    for node, operation in enumerate(lowering.operations):
+        if operation not in (program.INPUT, program.CONSTANT, program.GUARD):
+            read = tuple([types[k] for k in lowering.operands[node]])
+            template(operation, read, types[node])
+
+
+def is_lowerable(tape: Tape, index: int, captured: Container[int] = ()) -> bool:
+    """Whether a node has a native kernel by itself."""
+    try:
+        lowering = lower_alone(tape, index, captured)
     except NotLoweredError:
         return False
     return len(lowering.operations) <= MOST_OF_ONE
@@ -279,7 +301,6 @@ def lower_constant(lowering: Lowering, value: Any, like: Type, name: str) -> Par
 
 __all__ = [
     "Lowered",
-    "NotLoweredError",
     "has_chain_products",
     "is_lowerable",
     "lower",

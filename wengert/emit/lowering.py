@@ -20,15 +20,12 @@ from wengert.core.operation import Operation
 from wengert.core.types import Type
 from wengert.emit import program
 from wengert.emit.absorption import PLAIN_PRODUCT
-from wengert.emit.vocabulary import SIZES, VocabularyError, operand_count
+from wengert.emit.refusal import NotLoweredError
+from wengert.emit.vocabulary import SIZES, operand_count
 
 #: Scalar nodes that arrays of a tape may become; above, NumPy is faster than a
 #: straight line of scalars (its code no longer fits the instruction cache).
 MOST_UNROLLED = 60_000
-
-
-class NotLoweredError(Exception):
-    """A tape holds something that has no native kernel yet."""
 
 
 Elements = np.ndarray[Any, Any]
@@ -247,11 +244,7 @@ def count_scalars(lowering: Lowering, count: int) -> None:
 @functools.cache
 def check_arity(native: str, count: int) -> None:
     """Raise `NotLoweredError` unless an expression is native, of so many operands."""
-    try:
-        arity = operand_count(native)
-    except VocabularyError as error:
-        raise NotLoweredError(str(error)) from error
-    if arity > count:
+    if operand_count(native) > count:
         raise NotLoweredError(f"{native} of {count} operands")
 
 

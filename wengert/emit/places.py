@@ -16,11 +16,11 @@ from wengert.core.types import Type
 from wengert.emit.lowering import (
     Elements,
     Lowering,
-    NotLoweredError,
     converted,
     count_scalars,
     truth,
 )
+from wengert.emit.refusal import NotLoweredError
 from wengert.ops.index import Placeholder, decode, follow
 
 #: Places among which an index may choose by comparison.
@@ -268,7 +268,7 @@ def is_mask(lowering: Lowering, index: Elements) -> bool:
 
 def check_mask(key: Any, mask: Elements) -> None:
     """Raise `NotLoweredError` unless a mask is the whole key, and small."""
-    if key != (Placeholder(0),) or mask.size > MOST_CHOICES:
+    if key != (Placeholder(0),) or not 0 < mask.size <= MOST_CHOICES:
         raise NotLoweredError("a large mask, or one beside other indices")
 
 

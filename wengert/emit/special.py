@@ -12,7 +12,6 @@ from wengert.core.types import Type
 from wengert.emit.lowering import (
     Elements,
     Lowering,
-    NotLoweredError,
     converted,
     count_scalars,
     lower_native,
@@ -31,6 +30,7 @@ from wengert.emit.places import (
     lower_store,
     select,
 )
+from wengert.emit.refusal import NotLoweredError
 from wengert.ops.index import GETITEM, INDEX_ADD, STORE
 from wengert.ops.special import NODES, QUADRATURE_LIMIT, WEIGHTS
 
@@ -52,8 +52,6 @@ def reduced_rows(x: Elements, settings: Any) -> list[list[int]]:
     kept = [k for k in range(x.ndim) if k not in axes]
     length = int(np.prod([x.shape[k] for k in axes], dtype=np.int64))
     rows: list[list[int]] = x.transpose([*kept, *axes]).reshape(-1, length).tolist()
-    if not length:
-        raise NotLoweredError("a reduction of no elements")
     return rows
 
 
@@ -116,7 +114,7 @@ def fold(native: str) -> Special:
     def lower_fold(
         lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
     ) -> Elements:
-        rows = reduced_rows(parts[0], settings)
+        rows = reduced_rows(converted(lowering, parts[0], name), settings)
         nodes = []
         for row in rows:
             total = row[0]

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from wengert.emit import machine
+from wengert.emit.refusal import NotLoweredError
 
 #: IR's name of each type, by NumPy's name.
 TYPES = {
@@ -99,7 +100,7 @@ FUNCTIONS = frozenset(
 )
 
 
-class VocabularyError(ValueError):
+class VocabularyError(NotLoweredError, ValueError):
     """An expression uses something the native vocabulary does not have."""
 
 

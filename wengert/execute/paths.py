@@ -15,7 +15,8 @@ from wengert.core.types import Type
 from wengert.emit import machine
 from wengert.emit.compile import Compiled, compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
-from wengert.emit.kernels import Lowered, NotLoweredError, has_chain_products, lower
+from wengert.emit.kernels import Lowered, has_chain_products, lower
+from wengert.emit.refusal import NotLoweredError
 from wengert.execute.plan import Plan
 from wengert.execute.segments import mixed_plan
 
@@ -136,8 +137,12 @@ def compile_path(path: Path, level: int | None = None) -> None:
 def add_absorbing_kernel(path: Path) -> None:
     """Add the kernel in which zeros absorb what is not finite, where it is needed."""
     captured = [index for _, index in path.captured]
-    lowered = lower(path.tape, True, captured)
-    path.kernels.append(compile_program(lowered.program))
+    try:
+        lowered = lower(path.tape, True, captured)
+        path.kernels.append(compile_program(lowered.program))
+    except NotLoweredError as error:
+        path.reason = f"where zeros absorb: {error}"
+        path.is_optimistic = False  # NumPy plays such calls
 
 
 @dataclass(slots=True, eq=False)

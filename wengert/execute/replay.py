@@ -27,6 +27,7 @@ from wengert.capture.record import active_tape
 from wengert.core.tape import Tape
 from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.emit.compile import compile_program
+from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, GuardError, explain
 from wengert.execute.interpret import own
 from wengert.execute.paths import (
@@ -270,7 +271,10 @@ class Jitted:
 
         def optimise() -> None:
             assert path.lowered is not None
-            kernel = compile_program(path.lowered.program, level=2)
+            try:
+                kernel = compile_program(path.lowered.program, level=2)
+            except NotLoweredError:
+                return  # what is there works
             with self.lock:
                 path.kernels[0] = kernel
                 entry.rebuild()

@@ -30,7 +30,8 @@ from wengert.core.operation import Operation, apply
 from wengert.core.tape import GUARD, Play, Tape
 from wengert.core.types import Array, Type, array_type, has_class, is_array, type_of
 from wengert.emit.compile import Compiled
-from wengert.emit.kernels import NotLoweredError, has_chain_products, lower
+from wengert.emit.kernels import has_chain_products, lower
+from wengert.emit.refusal import NotLoweredError
 from wengert.errors import (
     ArgumentError,
     GuardError,
@@ -116,12 +117,11 @@ def lower_path(path: RowPath, tape: Tape, rows: Rows, absorbs: bool) -> None:
         if not native_engine():
             raise NotLoweredError("the native engine is off")
         lowered = lower(tape, absorbs, captured, rows.mapped, sums)
+        path.kernel = KERNELS.get(lowered.program, chosen_lanes(rows.options.lanes))
+        path.nan_guards = lowered.nan_guards
     except NotLoweredError as error:
         path.reason, path.tape = str(error), tape
         path.last = last_uses(tape)
-        return
-    path.kernel = KERNELS.get(lowered.program, chosen_lanes(rows.options.lanes))
-    path.nan_guards = lowered.nan_guards
 
 
 @dataclass(slots=True, eq=False)

@@ -15,7 +15,8 @@ from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tap
 from wengert.core.types import Type, has_class
 from wengert.emit.compile import compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
-from wengert.emit.kernels import NotLoweredError, is_lowerable, lower
+from wengert.emit.kernels import is_lowerable, lower
+from wengert.emit.refusal import NotLoweredError
 from wengert.execute.plan import Group, Plan, Step, step_of
 from wengert.ops.index import GETITEM, IN_PLACE
 

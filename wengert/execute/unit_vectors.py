@@ -13,7 +13,7 @@ from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.core.types import Array, Type
 from wengert.emit.kernels import MOVERS, has_chain_products, lower
-from wengert.emit.lowering import NotLoweredError
+from wengert.emit.refusal import NotLoweredError
 from wengert.emit.special import SPECIAL
 from wengert.execute.interpret import evaluate_or_record, needed_nodes
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
@@ -199,9 +199,9 @@ def run_basis(
     for absorbs in (False, True) if has_chain_products(recorded) else (True,):
         try:
             program = lower(recorded, absorbs, (), mapped, sums).program
+            kernel = KERNELS.get(program, chosen_lanes())
         except NotLoweredError:
             return None
-        kernel = KERNELS.get(program, chosen_lanes())
         found, failed = run_kernel(
             kernel, operands, mapped, types, sums, count, chosen_threads()
         )

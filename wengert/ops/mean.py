@@ -251,11 +251,10 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     if x is not None:
         x = as_array(x)
         if x.ndim == 1:
-            step = np.subtract(x[1:], x[:-1])
+            step = np.diff(x)
             shape = [1] * y.ndim
             shape[axis] = step.shape[0]
             step = np.reshape(step, shape)
         else:
-            above, below = neighbours(x.ndim, axis)
-            step = np.subtract(x[above], x[below])
+            step = np.diff(x, axis=axis)
     return sum(np.divide(np.multiply(step, np.add(y[high], y[low])), 2.0), axis)

@@ -5,6 +5,7 @@ Each computes as NumPy's own code does, so that values are the same to the last 
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -456,6 +457,8 @@ def cov(
     X = np.astype(at_least_two(m), kind)
     if not rowvar and np.ndim(m) != 1:
         X = np.transpose(X)
+    if X.shape[0] == 0:
+        return np.reshape(np.array([]), (0, 0))
     if y is not None:
         y = np.astype(at_least_two(y), kind)
         y = np.transpose(y) if not rowvar and y.shape[0] != 1 else y
@@ -474,6 +477,10 @@ def cov(
         factor = total - ddof
     else:
         factor = total - ddof * np.sum(np.multiply(w, aweights)) / total
+    if factor <= 0:  # NumPy's own answer, and its warning
+        message = "Degrees of freedom <= 0 for slice"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        factor = 0.0
     X = X - mean[:, None]
     transposed = np.transpose(X if w is None else X * w)
     conj = np.conjugate(transposed) if X.dtype.kind == "c" else transposed

@@ -127,7 +127,7 @@ def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
         a, axis = np.reshape(a, (-1,)), 0
     axis = np.lib.array_utils.normalize_axis_index(axis, a.ndim)
     places = np.nonzero(condition)[0]
-    return into(out, a[(*(slice(None),) * axis, places)])
+    return into(out, np.take(a, places, axis=axis))
 
 
 @answers(np.extract)

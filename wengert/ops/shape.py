@@ -457,8 +457,12 @@ def take(
         indices = np.remainder(indices, n)
     elif mode == "clip":
         indices = np.clip(indices, 0, n - 1)
-    key = (Slice(None, None, None),) * axis + (Placeholder(0),)
-    result = apply(GETITEM, a, indices, key=key)
+    before, after = np.shape(a)[:axis], np.shape(a)[axis + 1 :]
+    if n == 0 and 0 in (*before, *after):  # nothing is taken, whatever the indices
+        result = np.zeros((*before, *np.shape(indices), *after), a.dtype)
+    else:
+        key = (Slice(None, None, None),) * axis + (Placeholder(0),)
+        result = apply(GETITEM, a, indices, key=key)
     if out is None:
         return result
     out[...] = result

@@ -1,0 +1,36 @@
+"""What native code does not do: one exception, whatever the reason.
+
+A tape that is refused is played with NumPy, and the reason stands in `jit`'s report: no
+error of the compiler reaches a user.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from wengert.emit.machine import EngineMissingError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class NotLoweredError(Exception):
+    """A tape holds something that has no native kernel."""
+
+
+def refuses(function: Callable[P, R]) -> Callable[P, R]:
+    """Make every error of a function a `NotLoweredError`."""
+
+    @functools.wraps(function)
+    def refusing(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (NotLoweredError, EngineMissingError):
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__} of the compiler: {error}"
+            raise NotLoweredError(reason) from error
+
+    return refusing
