@@ -16,6 +16,7 @@ from tests.ops.examples import Example, examples
 from tests.programs import native
 from tests.programs.test_programs import EXAMPLES, options
 from tests.programs.writer import Program, programs
+from wengert.emit import special
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute import paths, segments
 from wengert.execute.paths import native_engine
@@ -230,7 +231,7 @@ def test_a_plan_plays_as_the_interpreter() -> None:
 @pytest.mark.parametrize("function", [np.signbit, np.reciprocal, np.sqrt])
 def test_no_error_of_the_compiler_is_seen(function: Any) -> None:
     """What has no native form for whole numbers is played with NumPy."""
-    jitted = wengert.jit(lambda n: function(n) + 0)
+    jitted = wg.jit(lambda n: function(n) + 0)
 
     for n in ([1, 2, 3], [1, 2, 3], [5, 1, 1]):
         np.testing.assert_array_equal(jitted(np.array(n)), function(np.array(n)) + 0)
@@ -243,7 +244,7 @@ def test_whatever_the_compiler_raises_is_a_reason(
         raise ZeroDivisionError("deep inside")
 
     monkeypatch.setitem(special.SPECIAL, "where", broken)
-    jitted = wengert.jit(lambda x: np.where(x > 0, x, 2.0 * x))
+    jitted = wg.jit(lambda x: np.where(x > 0, x, 2.0 * x))
     for _ in range(3):
         np.testing.assert_array_equal(jitted(np.array([1.0, -1.0])), [1.0, -2.0])
 
