@@ -30,6 +30,8 @@ from wengert.capture.advice import explain_leaving
 from wengert.capture.captures import CAPTURES, is_set_aside, stand_in
 from wengert.capture.guards import STRICT, refused
 from wengert.capture.refusals import (
+    RAW,
+    as_numpy,
     mixed_tapes,
     read_only,
     shortly,
@@ -98,7 +100,11 @@ class RecordedValue(Recorded):
                 return record_operation(operation, inputs, NO_SETTINGS)
         from wengert.capture.ufuncs import call_ufunc
 
-        return call_ufunc(ufunc, method, inputs, settings)
+        try:
+            return call_ufunc(ufunc, method, inputs, dict(settings))
+        except RAW as error:
+            called = getattr(ufunc, method)
+            raise as_numpy(called, inputs, settings, error) from error.__cause__
 
     def __array_function__(
         self, function: Any, types: Any, args: Any, settings: Any
@@ -106,9 +112,12 @@ class RecordedValue(Recorded):
         answer = DISPATCH.get(function)
         if answer is None:
             return call_plain(function, self._tape, args, settings)
-        if isinstance(answer, Operation):
-            return record_operation(answer, args, settings)
-        return answer(*args, **settings)
+        try:
+            if isinstance(answer, Operation):
+                return record_operation(answer, args, settings)
+            return answer(*args, **settings)
+        except RAW as error:
+            raise as_numpy(function, args, settings, error) from error.__cause__
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._index != PASSIVE and self._tape.thread is not None:

@@ -30,6 +30,8 @@ REFUSED = {
     "byteswap": "x.astype(dtype)",
     "getfield": "x.astype(dtype), x.real or x.imag",
     "setfield": "x[...] = value",
+    "__dlpack__": "return x from the function and convert the result",
+    "__dlpack_device__": "return x from the function and convert the result",
 }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 
+from wengert.capture import keys
 from wengert.core.types import type_of
 from wengert.errors import RecordingError, UnsupportedError, WengertError, explain
 
@@ -38,6 +40,38 @@ def unsupported(function: Any) -> WengertError:
             "it has no rule in wengert",
             "another NumPy function, a rule of your own (wengert.rule), or "
             "wengert.stop_gradient(x) for its arguments to leave the tape",
+        )
+    )
+
+
+#: What code that was not written for its arguments raises.
+RAW = (TypeError, ValueError, AttributeError, LookupError, NotImplementedError)
+
+
+def as_numpy(
+    function: Any, args: Any, settings: dict[str, Any], error: Exception
+) -> Exception:
+    """Return the error of a call that the code which answers a function could not take.
+
+    NumPy is asked with copies of the plain contents: its own error if it has one, else
+    ours, since NumPy would answer.  What calls a user's function is not called again.
+    """
+    if isinstance(error, WengertError) or any(map(callable, args)):
+        return error
+    try:
+        function(
+            *deepcopy(keys.plain(tuple(args))),
+            **{name: deepcopy(keys.plain(value)) for name, value in settings.items()},
+        )
+    except Exception as of_numpy:
+        return of_numpy.with_traceback(None)
+    name = getattr(function, "__name__", str(function))
+    return UnsupportedError(
+        explain(
+            f"{module_of(function, name)}.{name} of these arguments is not recorded",
+            f"NumPy takes them, its rule in wengert does not ({error})",
+            f"arrays and whole numbers for what np.{name} takes, or "
+            "wengert.stop_gradient(x) for arguments to leave the tape",
         )
     )
 

@@ -73,6 +73,12 @@ def deliver(result: Any, out: Any, where: Any, ufunc: Any) -> Any:
     """Write a result into ``out``, or return it."""
     if isinstance(result, tuple):
         targets = out if isinstance(out, tuple) else (None,) * len(result)
+        if isinstance(out, tuple):
+            shapes = [
+                np.shape(part) for part in (*result, *targets) if part is not None
+            ]
+            shape = np.broadcast_shapes(*shapes)
+            result = tuple(np.broadcast_to(part, shape) for part in result)
         return tuple(
             deliver(part, target, where, ufunc)
             for part, target in zip(result, targets, strict=True)

@@ -453,6 +453,8 @@ def take(
         indices = indices.astype(
             np.intp, casting="same_kind" if indices.size else "unsafe"
         )
+    elif indices.dtype == bool:  # type: ignore[attr-defined]
+        indices = np.astype(indices, np.intp)  # type: ignore[call-overload]
     if mode == "wrap":
         indices = np.remainder(indices, n)
     elif mode == "clip":

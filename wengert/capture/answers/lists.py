@@ -18,6 +18,7 @@ from wengert.capture.answers.table import (
     tape_here,
 )
 from wengert.capture.array import RecordedArray
+from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import DISPATCH, Operation
 from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
@@ -148,6 +149,7 @@ def answer_lists(name: str) -> None:
 
     @answered(name)
     def of_lists(*args: Any, **settings: Any) -> Any:
+        given = args
         for arg in args:
             if type(arg) in (list, tuple) and holds_recorded(arg):
                 args = tuple(gather(a) if holds(a) else a for a in args)
@@ -155,9 +157,12 @@ def answer_lists(name: str) -> None:
         for setting, value in settings.items():
             if type(value) in (list, tuple) and holds_recorded(value):
                 settings[setting] = gather(value)
-        if args and type(args[0]) is RecordedArray:
-            return answer(*args, **settings)  # at once what NumPy's dispatch leads to
-        result = original(*args, **settings)
+        try:
+            if args and type(args[0]) is RecordedArray:
+                return answer(*args, **settings)  # at once what dispatch leads to
+            result = original(*args, **settings)
+        except RAW as error:
+            raise as_numpy(original, given, settings, error) from error.__cause__
         return made(tape_here(), result, args) if is_making else result
 
 
@@ -171,7 +176,10 @@ def answer_sequence(name: str) -> None:
     @answered(name)
     def of_sequence(*args: Any, **settings: Any) -> Any:
         if any(holds(arg) for arg in args):
-            return answer(*args, **settings)
+            try:
+                return answer(*args, **settings)
+            except RAW as error:
+                raise as_numpy(original, args, settings, error) from error.__cause__
         result = original(*args, **settings)
         return made(tape_here(), result, args) if is_making else result
 
@@ -196,7 +204,11 @@ for _name, _function in vars(np).items():
 def take(a: Any, indices: Any, *args: Any, **settings: Any) -> Any:
     """Answer ``np.take``, which does not dispatch on its indices."""
     if holds(a) or holds(indices):
-        return DISPATCH[np_take](gather(a), gather(indices), *args, **settings)  # type: ignore[operator]
+        try:
+            return DISPATCH[np_take](gather(a), gather(indices), *args, **settings)  # type: ignore[operator]
+        except RAW as error:
+            args = (a, indices, *args)
+            raise as_numpy(np_take, args, settings, error) from error.__cause__
     return np_take(a, indices, *args, **settings)
 
 

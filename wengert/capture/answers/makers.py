@@ -269,7 +269,7 @@ def answer_converter(name: str, fresh: bool) -> None:
 for _name in ("asarray", "asanyarray", "require"):
     answer_converter(_name, fresh=False)
 for _name in ("ascontiguousarray", "asfortranarray"):
-    answer_converter(_name, fresh=_name == "ascontiguousarray")
+    answer_converter(_name, fresh=True)
 
 
 @answered("asarray_chkfinite")
