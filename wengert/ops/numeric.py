@@ -470,7 +470,7 @@ def cov(
     mean, total = np.average(X, axis=1, weights=w, returned=True)
     total = total[0]
     if w is None:
-        factor = X.shape[1] - ddof
+        factor = max(X.shape[1] - ddof, 0)
     elif ddof == 0:
         factor = total
     elif aweights is None:
