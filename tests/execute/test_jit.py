@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.errors import GuardError
+from wengert.errors import GuardError, UnsupportedError
 from wengert.execute.paths import native_engine
 
 
@@ -573,3 +573,101 @@ def test_a_tape_compiles_and_keeps_its_path() -> None:
         assert compiled(0.5, y) == pytest.approx(np.sin(0.5) * y, rel=1e-15)
     with pytest.raises(GuardError):
         compiled(0.5, -1.0)
+
+
+# Arguments that are more than their numbers
+
+
+@pytest.fixture
+def warm() -> Any:
+    """Return a jitted sum and product that has been called with plain arrays."""
+    jitted = wg.jit(lambda x: np.sum(x * x))
+    for _ in range(3):
+        jitted(np.ones((2, 2)))
+    return jitted
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_a_warm_function_refuses_arrays_with_an_arithmetic_of_their_own(
+    warm: Any,
+) -> None:
+    masked = np.ma.array(np.ones((2, 2)), mask=np.eye(2))
+    with pytest.raises(UnsupportedError, match="MaskedArray"):
+        warm(masked)
+    with pytest.raises(UnsupportedError, match="matrix"):
+        warm(np.matrix(np.ones((2, 2))))
+    with pytest.raises(UnsupportedError, match="MaskedArray"):
+        wg.vmap(np.sum)(masked)
+    with pytest.raises(UnsupportedError, match="MaskedArray"):
+        wg.vmap(lambda x, y: np.sum(x) + np.sum(y), in_axes=(0, None))(
+            np.ones((2, 2)), masked
+        )
+
+
+def test_a_file_in_memory_is_an_array_like_any_other(warm: Any, tmp_path: Any) -> None:
+    """Also one that may only be read, as an argument and as a value from outside."""
+    path = tmp_path / "data.bin"
+    np.arange(4.0).tofile(path)
+    table = np.memmap(path, dtype=float, mode="r", shape=(2, 2))
+    assert warm(table) == 14.0
+
+    scaled = wg.jit(lambda x: np.sum(table * x))
+    for factor in (1.0, 2.0, 3.0):
+        assert scaled(factor) == 6.0 * factor
+    written = np.memmap(path, dtype=float, mode="r+", shape=(2, 2))
+    written[0, 0] = 10.0
+    assert scaled(2.0) == 32.0
+
+
+def weighted(x: Any, out: Any = None) -> Any:
+    """Return a sum in which `out` is an argument like any other."""
+    return x + 1.0 if out is None else x + 10.0 * out
+
+
+def collected(x: Any, **parts: Any) -> Any:
+    """Return a sum over keywords of any name."""
+    return x + sum(parts.values())
+
+
+@pytest.mark.parametrize("fun", [weighted, collected])
+def test_a_parameter_named_out_belongs_to_the_function(fun: Any) -> None:
+    x, share = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    for jitted in (wg.jit(fun), wg.jit(wg.jacobian(fun))):
+        expected = jitted.fun(x, out=share)
+        for _ in range(3):
+            np.testing.assert_array_equal(jitted(x, out=share), expected)
+        np.testing.assert_array_equal(share, [3.0, 4.0])
+
+
+def test_out_of_another_function_is_where_the_result_goes() -> None:
+    jitted, place = wg.jit(lambda x: x * 2.0), np.empty(2)
+    for _ in range(3):
+        assert jitted(np.array([1.0, 2.0]), out=place) is place
+        np.testing.assert_array_equal(place, [2.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: float("nan"),
+        lambda: np.float64("nan"),
+        lambda: np.float32("nan"),
+        lambda: complex("nan"),
+        lambda: (1.0, (float("nan"), 2)),
+    ],
+)
+def test_a_static_nan_is_found_again(make: Callable[[], Any]) -> None:
+    jitted = wg.jit(lambda x, setting: x * 2.0, static_argnums=1)
+    for _ in range(4):
+        assert jitted(1.5, make()) == 3.0
+    assert len(jitted.paths()) == 1
+
+
+def test_static_nans_of_other_classes_are_others() -> None:
+    jitted = wg.jit(
+        lambda x, setting: x * (2.0 if type(setting) is float else 3.0),
+        static_argnums=1,
+    )
+    for _ in range(2):
+        assert jitted(1.0, float("nan")) == 2.0
+        assert jitted(1.0, np.float64("nan")) == 3.0

@@ -520,3 +520,16 @@ def describe(structure: Any) -> str:
         pairs = zip(keys, inner, strict=False)
         return "{" + ", ".join(f"{key!r}: {part}" for key, part in pairs) + "}"
     return f"{kind.__name__}({', '.join(inner)})"
+
+
+#: One NaN of every class and spelling: it is not equal to itself, only the same.
+NANS: dict[tuple[type, str], Any] = {}
+
+
+def same_nan(value: Any) -> Any:
+    """Return a static value whose NaNs are found again in a dictionary."""
+    if type(value) is tuple:
+        return tuple([same_nan(part) for part in value])
+    if has_class(value, (float, complex, np.inexact)) and value != value:
+        return NANS.setdefault((type(value), str(value)), value)
+    return value

@@ -82,7 +82,7 @@ class Path:
             if array.shape != like.shape or array.dtype != like.dtype:
                 return True
         for (array, _), copy in zip(self.captured, self.contiguous or (), strict=False):
-            if copy is not array:
+            if copy is not array and not np.may_share_memory(copy, array):
                 np.copyto(copy, array)
         return False
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import inspect
 import itertools
 import threading
 import time
@@ -22,7 +23,7 @@ import numpy as np
 
 from wengert.capture import reads, tree
 from wengert.capture.answers.table import RECORDING
-from wengert.capture.array import RecordedArray, RecordedValue
+from wengert.capture.array import RecordedArray, RecordedValue, check_class
 from wengert.capture.record import active_tape
 from wengert.core.tape import Tape
 from wengert.core.types import Type, has_class, is_array, type_of
@@ -82,6 +83,7 @@ class Jitted:
         self.max_paths = max_paths
         self.is_strict = is_strict
         self.name = getattr(fun, "__name__", type(fun).__name__)
+        self.owns_out = not has_keyword(fun, "out")
         self.entries: dict[Any, Entry] = {}
         self.lock = threading.RLock()
         self._counter = 0
@@ -94,7 +96,7 @@ class Jitted:
 
     def dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Answer a call that no native entry took."""
-        out = kwargs.pop("out", None)
+        out = kwargs.pop("out", None) if self.owns_out else None
         leaves, structure, key = self.describe(args, kwargs)
         if RECORDING.get() is not None and active_tape() is not None:
             return deliver(self.fun(*args, **kwargs), out)
@@ -116,7 +118,7 @@ class Jitted:
         count = len(args)
         static = self.static(count)
         moving = tuple(arg for k, arg in enumerate(args) if k not in static)
-        fixed = tuple(arg for k, arg in enumerate(args) if k in static)
+        fixed = tuple(tree.same_nan(arg) for k, arg in enumerate(args) if k in static)
         leaves, structure = tree.flatten((moving, kwargs))
         numeric, others = [], []
         for k, leaf in enumerate(leaves):
@@ -391,12 +393,24 @@ def as_tuples(structure: Any) -> Any:
 
 def leaf_type(leaf: Any) -> tuple[type, Any]:
     """Return what must be the same for a recording to be used again."""
+    if is_array(leaf) and type(leaf) is not np.ndarray:
+        check_class(leaf)
     like = type_of(leaf)
     if not is_array(leaf):
         return type(leaf), like
     if not like.dtype.isnative:
         like = Type(like.shape, like.dtype.newbyteorder("="))
     return np.ndarray, like
+
+
+def has_keyword(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function takes a keyword of a name, as far as its signature says."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # it has none
+        return False
+    kinds = {parameter.kind for parameter in parameters.values()}
+    return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
 def kinds_of(value: Any) -> Any:

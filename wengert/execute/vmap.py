@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
+from wengert.capture.array import check_class
 from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.record import active_tape
 from wengert.core.types import has_class
@@ -119,6 +120,8 @@ class Batch:
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, structure = tree.flatten((args, kwargs))
+        for leaf in leaves:
+            check_class(leaf)
         axes = self.leaf_axes(args, kwargs)
         moved = [row_first(leaf, axis) for leaf, axis in zip(leaves, axes, strict=True)]
         count = count_rows(moved, axes, self.name)
