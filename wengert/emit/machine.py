@@ -6,6 +6,7 @@ Everything else in this folder produces text or numbers.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import ctypes.util
 import functools
@@ -18,6 +19,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from threading import get_ident
 from typing import Any
+
+import numpy as np
 
 from wengert.core import locks
 
@@ -45,7 +48,7 @@ class EngineMissingError(RuntimeError):
 
 def available() -> bool:
     """Whether native code can be made on this machine."""
-    return llvm is not None and _start() is None
+    return llvm is not None and _start() is None and not _ABANDONED
 
 
 @functools.cache
@@ -65,6 +68,7 @@ def require() -> None:
     if available():
         return
     reason = "llvmlite is not installed" if llvm is None else _start()
+    reason = reason or "the interpreter exits, and another thread still compiles"
     raise EngineMissingError(
         f"no native code can be made: {reason}; the package's interpreter still "
         "works, and `pip install llvmlite` brings the native engine"
@@ -113,15 +117,20 @@ class Module:
         Entry address of each function that was asked for.
     seconds : dict of str to float
         Time spent by stage: ``generate``, parsing included.
+    token : array
+        The code is freed when this is.  The cyclic collector does not look at arrays:
+        what it looks at, it may report as gone before it calls the `__del__` of an
+        object that is gone with it, which may call the code.
     """
 
     addresses: dict[str, int]
     seconds: dict[str, float]
+    token: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
-# Libraries linked by one engine.  LLVM keeps 10 KiB of a library that is freed until its
-# engine is freed; an engine costs 1 ms (measured).  So engines change, and each is freed
-# with the last of its libraries.
+# Libraries linked by one engine.  LLVM keeps 10 KiB of a library that is freed until
+# its engine is freed; an engine costs 1 ms (measured).  So engines change, and each is
+# freed with the last of its libraries.
 MOST_LIBRARIES = 64
 
 
@@ -129,8 +138,8 @@ MOST_LIBRARIES = 64
 class Engine:
     """LLVM's linker for one code generation level, and how many libraries it made.
 
-    It belongs to one process: in a forked child, a thread that is not there may hold its
-    locks for ever.
+    It belongs to one process: in a forked child, a thread that is not there may hold
+    its locks for ever.
     """
 
     linker: Any
@@ -205,7 +214,7 @@ def compile_text(text: str, names: tuple[str, ...], level: int = 0) -> Module:
         library = engine.link(text, names)
     addresses = {name: library[name] for name in names}
     module = Module(addresses, {"generate": time.perf_counter() - started})
-    weakref.finalize(module, _bury, engine, library).atexit = False
+    weakref.finalize(module.token, _bury, engine, library).atexit = False
     _free_dead()
     return module
 
@@ -302,38 +311,59 @@ def vector_symbol(
     return None
 
 
-# Forks.  A fork waits a moment for a compilation that is under way, so that the child
-# finds LLVM at rest; the child makes engines of its own, whatever the parent's did.
+# Forks and exits.  Both wait a moment for a compilation that is under way, so that LLVM
+# is at rest; the child of a fork makes engines of its own, whatever the parent's did.
 
-#: Seconds that a fork waits; a compilation that takes longer is left alone.
+#: Seconds that a fork or an exit waits; a compilation that takes longer is left alone.
 MOST_WAITED = 0.2
-_WAITED: dict[int, bool] = {}
+#: Whether a thread that forks has waited for LLVM, by thread.
+_AT_REST: dict[int, bool] = {}
 
 
 def _before_fork() -> None:
     """Wait for a compilation."""
-    _WAITED[get_ident()] = _LOCK.acquire(timeout=MOST_WAITED)
+    _AT_REST[get_ident()] = _LOCK.acquire(timeout=MOST_WAITED)
 
 
 def _after_fork() -> None:
     """Let others compile."""
-    if _WAITED.pop(get_ident(), False):
+    if _AT_REST.pop(get_ident(), False):
         _LOCK.release()
 
 
 def _in_child() -> None:
-    """Forget the parent's engines; nothing of theirs is freed."""
+    """Forget the parent's engines, and free nothing of theirs; free llvmlite's lock."""
     for engine in _ENGINES.values():
         engine.linker.detach()
     _ENGINES.clear()
     if llvm is not None:
-        lock = getattr(llvm.ffi.lib._lock, "_lock", None)
+        lock: Any = getattr(llvm.ffi.lib._lock, "_lock", None)
         if hasattr(lock, "_at_fork_reinit"):
             lock._at_fork_reinit()
     _after_fork()
-    _WAITED.clear()
+    _AT_REST.clear()
 
 
+def _at_exit() -> None:
+    """See to it that LLVM is at rest when the process takes its memory down.
+
+    The lock is never given back: this thread may still compile, daemon threads wait for
+    ever.  Where one compiles on, the process ends before it comes to LLVM's memory.
+    """
+    if _LOCK.acquire(timeout=MOST_WAITED):
+        return
+    process = ctypes.CDLL(None)
+    if not hasattr(process, "on_exit"):  # not the C library of GNU
+        _LOCK.acquire()
+        return
+    _ABANDONED.append(True)
+    process.fflush(None)
+    process.on_exit(process._exit, None)
+
+
+#: Holds something when the interpreter exits while a thread compiles.
+_ABANDONED: list[bool] = []
+atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child

@@ -12,6 +12,7 @@ import functools
 import gc
 import inspect
 import itertools
+import sys
 import threading
 import time
 import warnings
@@ -25,6 +26,7 @@ from wengert.capture import reads, tree
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedArray, RecordedValue, check_class
 from wengert.capture.record import active_tape
+from wengert.core import locks
 from wengert.core.tape import Tape
 from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.emit.compile import compile_program
@@ -85,7 +87,7 @@ class Jitted:
         self.name = getattr(fun, "__name__", type(fun).__name__)
         self.owns_out = not has_keyword(fun, "out")
         self.entries: dict[Any, Entry] = {}
-        self.lock = threading.RLock()
+        self.lock = locks.make()
         self._counter = 0
         self._positional = self.dispatch_positional
 
@@ -97,6 +99,8 @@ class Jitted:
     def dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Answer a call that no native entry took."""
         out = kwargs.pop("out", None) if self.owns_out else None
+        if sys.is_finalizing():  # a frozen thread may hold a lock for ever
+            return deliver(self.fun(*args, **kwargs), out)
         leaves, structure, key = self.describe(args, kwargs)
         if RECORDING.get() is not None and active_tape() is not None:
             return deliver(self.fun(*args, **kwargs), out)
@@ -282,7 +286,9 @@ class Jitted:
                 entry.rebuild()
                 self.reinstall()
 
-        threading.Thread(target=optimise, name=f"optimise {self.name}").start()
+        threading.Thread(
+            target=optimise, name=f"optimise {self.name}", daemon=True
+        ).start()
 
     # The native entry as the object's own call
 
