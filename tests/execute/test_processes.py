@@ -98,10 +98,9 @@ def test_a_fork_does_not_wait_for_a_long_compilation():
     import os, signal, threading, time
     import numpy as np
     import wengert as wg
-    from wengert.emit import machine
 
     def chain(x):
-        for k in range(2500):
+        for k in range(8000):
             x = np.sin(x) * (k + 0.5) + x
         return x
 
@@ -114,17 +113,15 @@ def test_a_fork_does_not_wait_for_a_long_compilation():
     )
     work.start()
     time.sleep(0.3)
-    started = time.perf_counter()
     child = os.fork()
     if child == 0:
         signal.alarm(20)
         compiled = wg.jit(lambda x: x * np.sin(x))
         got = compiled(2.0), compiled(2.0)
         os._exit(0 if np.allclose(got, 2.0 * np.sin(2.0)) else 3)
-    waited = time.perf_counter() - started
     under_way = work.is_alive()
     assert os.waitpid(child, 0)[1] == 0
-    assert under_way and waited < 1.0, (under_way, waited)
+    assert under_way
     os._exit(0)
     """
     assert run(program) == (0, "", "")
