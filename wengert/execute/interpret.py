@@ -10,6 +10,7 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.array import RecordedValue
 from wengert.capture.record import active_tape
+from wengert.core.guards import answer
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
 from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.errors import ArgumentError, GuardError, RecordingError, explain
@@ -58,7 +59,7 @@ def check_guard(tape: Tape, index: int, value: Any) -> None:
     """Raise `GuardError` where a replay leaves the recorded path."""
     settings = tape.settings[index]
     kind, expected = settings["kind"], settings["expected"]
-    found = GUARD_QUESTIONS[kind](value)
+    found = answer(settings, value)
     if found != expected:
         raise GuardError(
             explain(
@@ -70,14 +71,6 @@ def check_guard(tape: Tape, index: int, value: Any) -> None:
                 tape.lines[index],
             )
         )
-
-
-GUARD_QUESTIONS: dict[str, Callable[[Any], Any]] = {
-    "bool": bool,
-    "int": int,
-    "round": round,
-    "fractional": lambda value: int(not float(value).is_integer()),
-}
 
 
 def run(
@@ -278,7 +271,7 @@ def inline(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
 
 def ask(value: Any, settings: dict[str, Any]) -> None:
     """Ask a guard's question of a recorded value, which guards it anew."""
-    found = GUARD_QUESTIONS[settings["kind"]](value)
+    found = answer(settings, value)
     if found != settings["expected"]:
         raise GuardError(
             explain(
