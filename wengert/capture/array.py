@@ -300,6 +300,8 @@ class RecordedScalar(RecordedValue):
     _storage = None
     #: So `isinstance(x, float)` holds where it does for the number.
     __class__ = property(attrgetter("_value.__class__"))
+    #: Numbers that depend on no input stay plain.
+    is_constant = False
 
     def __init__(self, tape: Tape, index: int, value: Any) -> None:
         self._tape = tape
@@ -416,6 +418,12 @@ class RecordedArray(RecordedValue):
         if self._storage is not None:
             return self._storage.index == PASSIVE
         return self._index == PASSIVE
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether its present contents depend on no input."""
+        index = self._index if self._storage is None else self._storage.index
+        return index == PASSIVE or self._tape.operations[index].name == "constant"
 
     def _write(self, key: Any, value: Any, operation: Operation = STORE) -> None:
         """Write through this array (``self[key] = value``) as a `store` node."""

@@ -288,7 +288,7 @@ class Tape:
         """Return the tape as a native function of its arguments; see `jit`."""
         from wengert.execute.replay import jit
 
-        return jit(self)
+        return jit(self, wait=True)
 
     def function(
         self, inputs: Sequence[CompNode], outputs: Sequence[CompNode] | CompNode

@@ -61,16 +61,22 @@ def check_guard(tape: Tape, index: int, value: Any) -> None:
     kind, expected = settings["kind"], settings["expected"]
     found = answer(settings, value)
     if found != expected:
-        raise GuardError(
-            explain(
-                f"a replay left the recorded path: {kind}(%{tape.operands[index][0]}) "
-                f"was {expected} and is {found}",
-                "a recorded tape holds the one path that was taken, and here Python "
-                "took a decision on a number",
-                "record again at these inputs, or call the function itself",
-                tape.lines[index],
-            )
+        raise left(tape, index, found)
+
+
+def left(tape: Tape, index: int, found: Any) -> GuardError:
+    """Return the error of a replay that leaves the recorded path at a guard."""
+    kind, expected = (tape.settings[index][name] for name in ("kind", "expected"))
+    return GuardError(
+        explain(
+            f"a replay left the recorded path: {kind}(%{tape.operands[index][0]}) "
+            f"was {expected} and is {found}",
+            "a recorded tape holds the one path that was taken, and here Python "
+            "took a decision on a number",
+            "record again at these inputs, or call the function itself",
+            tape.lines[index],
         )
+    )
 
 
 def run(
