@@ -114,13 +114,13 @@ OTHER = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), SAME, ids=repr)
+@pytest.mark.parametrize(("one", "other"), SAME)
 def test_what_every_reader_finds_the_same_is_the_same(one: Any, other: Any) -> None:
     assert same(one, other)
     assert same(other, one)
 
 
-@pytest.mark.parametrize(("one", "other"), OTHER, ids=repr)
+@pytest.mark.parametrize(("one", "other"), OTHER)
 def test_what_a_reader_can_tell_apart_is_not_the_same(one: Any, other: Any) -> None:
     assert not same(one, other)
     assert not same(other, one)
