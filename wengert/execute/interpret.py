@@ -58,7 +58,7 @@ PYTHON_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 def check_guard(tape: Tape, index: int, value: Any) -> None:
     """Raise `GuardError` where a replay leaves the recorded path."""
     settings = tape.settings[index]
-    kind, expected = settings["kind"], settings["expected"]
+    expected = settings["expected"]
     found = answer(settings, value)
     if found != expected:
         raise left(tape, index, found)
