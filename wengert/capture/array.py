@@ -38,7 +38,6 @@ from wengert.capture.refusals import (
     unsupported,
     write_outside,
 )
-from wengert.core.guards import QUESTIONS
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
 from wengert.core.types import Recorded, array_type, has_class, is_array, type_of
@@ -196,40 +195,41 @@ class RecordedValue(Recorded):
             return stand_in(self)
         return self._current()
 
-    def _ask(self, kind: str) -> Any:
-        """Return the answer to a question about the number, which a guard keeps.
-
-        The one place where a number leaves the tape while it is being recorded.
-        """
-        answer = QUESTIONS[kind].ask(self._present())
+    def _guard(self, kind: str, expected: Any) -> None:
         tape = self._tape
-        if tape.thread is None or self._index == PASSIVE:
-            return answer
-        if STRICT.get():
+        if STRICT.get() and tape.thread is not None and self._index != PASSIVE:
             raise refused(kind)
-        if tape.keeps_guards:
+        if tape.keeps_guards and tape.thread is not None and self._index != PASSIVE:
             index = self._place(tape)
-            settings = {"kind": kind, "expected": answer}
+            settings = {"kind": kind, "expected": expected}
             tape.append(
                 GUARD, (index,), settings, tape.types[index], None, line_of(tape)
             )
-        return answer
 
     def __bool__(self) -> bool:
-        return bool(self._ask("bool"))
+        value = bool(self._present())
+        self._guard("bool", value)
+        return value
 
     def __index__(self) -> int:
-        if self.dtype.kind in "fc":
-            if self._index == PASSIVE:
-                return operator.index(self._present())
+        value = self._present()
+        if self._index != PASSIVE and type_of(value).dtype.kind in "fc":
             raise keys.not_whole(self)
-        return int(self._ask("int"))
+        value = operator.index(value)
+        self._guard("int", value)
+        return value
 
     def __int__(self) -> int:
-        return int(self._ask("int"))
+        value = int(self._present())
+        self._guard("int", value)
+        return value
 
     def __round__(self, digits: int | None = None) -> Any:
-        return self._ask("round") if digits is None else np.round(self, digits)
+        if digits is not None:
+            return np.round(self, digits)
+        value = round(self._present())
+        self._guard("round", value)
+        return value
 
     def __float__(self) -> float:
         return float(self._leave("float(x)", "leave float() out: x is a number"))
@@ -264,13 +264,21 @@ class RecordedValue(Recorded):
         return "wengert.stop_gradient(x) leaves the tape on purpose"
 
     def __repr__(self) -> str:
-        return f"Recorded({self._current()!r})"
+        if self._tape.thread != get_ident():
+            return f"Recorded({self._current()!r})"
+        return repr(self._exact())
 
     def __str__(self) -> str:
-        return str(self._current())
+        return str(self._exact())
 
     def __format__(self, spec: str) -> str:
-        return format(self._current(), spec)
+        return format(self._exact(), spec)
+
+    def _exact(self) -> Any:
+        """Return the plain contents for their text or hash, which is guarded."""
+        from wengert.capture.python import exact
+
+        return exact(self)
 
     def __reduce__(self) -> Any:
         self._leave("pickling", "pickle the result of the function instead")
@@ -300,8 +308,6 @@ class RecordedScalar(RecordedValue):
     _storage = None
     #: So `isinstance(x, float)` holds where it does for the number.
     __class__ = property(attrgetter("_value.__class__"))
-    #: Numbers that depend on no input stay plain.
-    is_constant = False
 
     def __init__(self, tape: Tape, index: int, value: Any) -> None:
         self._tape = tape
@@ -318,9 +324,14 @@ class RecordedScalar(RecordedValue):
             return self
         return np.reshape(self, ())[key]
 
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(self._exact())
+
     def is_integer(self) -> bool:
         """Whether the number is whole; a guard."""
-        return bool(self._ask("is_integer"))
+        value = bool(self._value.is_integer())
+        self._guard("fractional", int(not value))
+        return value
 
 
 class Storage:
@@ -419,12 +430,6 @@ class RecordedArray(RecordedValue):
             return self._storage.index == PASSIVE
         return self._index == PASSIVE
 
-    @property
-    def is_constant(self) -> bool:
-        """Whether its present contents depend on no input."""
-        index = self._index if self._storage is None else self._storage.index
-        return index == PASSIVE or self._tape.operations[index].name == "constant"
-
     def _write(self, key: Any, value: Any, operation: Operation = STORE) -> None:
         """Write through this array (``self[key] = value``) as a `store` node."""
         if self._tape.thread is None and CAPTURES.get() is not None:
@@ -510,6 +515,15 @@ class RecordedArray(RecordedValue):
 
 
 # From values to nodes
+
+
+def note_raise(
+    error: Exception, of: str, operands: tuple[Any, ...], settings: Settings
+) -> None:
+    """Guard that an operation raises, as it did: the function may catch it."""
+    from wengert.capture import python
+
+    python.note_raise(error, of, operands, settings)
 
 
 def line_of(tape: Tape) -> Line | None:
@@ -667,7 +681,11 @@ def record_operation(
     is_apart = tape is None and CAPTURES.get() is not None
     if is_apart and any([is_set_aside(operand) for operand in operands]):
         return record_with_stand_ins(operation, operands, settings)
-    value = operation.function(*values, **settings)
+    try:
+        value = operation.function(*values, **settings)
+    except Exception as error:
+        note_raise(error, operation.name, operands, settings)
+        raise
     if tape is None:
         return passive_result(operation, operands, values, value, settings)
     indices = tuple([place(tape, operand) for operand in operands])
@@ -704,7 +722,11 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     ):
         return record_operation(operation, (operand,), settings)
     x = operand._value
-    value = operation.function(x, **settings) if settings else operation.function(x)
+    try:
+        value = operation.function(x, **settings) if settings else operation.function(x)
+    except Exception as error:
+        note_raise(error, operation.name, (operand,), settings)
+        raise
     if value is x and not operation.view:
         return record_operation(operation, (operand,), settings)
     outputs = tape.play.outputs

@@ -26,12 +26,16 @@ from wengert.capture.array import (
     record_unary,
     save,
 )
+from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
 from wengert.core.operation import REGISTRY, Operation
-from wengert.core.tape import NO_SETTINGS
-from wengert.core.types import FLOAT64, array_type, type_of
+from wengert.core.tape import NO_SETTINGS, strong
+from wengert.core.types import FLOAT64, array_type, builtin, type_of
 
 BinaryFunction = Callable[[Any, Any], Any]
 PLAIN_NUMBERS = frozenset({float, int, np.float64})
+#: Python's numbers, of which Python computes.
+PYTHON_NUMBERS = frozenset({float, int, bool, complex})
+SIMPLE_NUMBERS = PLAIN_NUMBERS | PYTHON_NUMBERS
 
 
 def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
@@ -43,22 +47,44 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
         kind = type(other)
         if kind is RecordedScalar and other._tape is tape:
             second, number = other._index, other._value
-        elif kind in PLAIN_NUMBERS:
+        elif kind in SIMPLE_NUMBERS:
             second, number = tape.number(other), other
         else:
             return general_binary(operation, self, other, reflected)
         if tape.thread != get_ident():
             return general_binary(operation, self, other, reflected)
-        if reflected:
-            value = evaluate(number, self._value)
-            operands = (second, self._index)
+        try:
+            if reflected:
+                operands = (second, self._index)
+                value = evaluate(number, self._value)
+            else:
+                operands = (self._index, second)
+                value = evaluate(self._value, number)
+        except Exception as error:
+            note_raise(error, name, (other, self) if reflected else (self, other))
+            raise
+        kind = type(value)
+        if kind is float64:
+            like, kept = FLOAT64, value
+        elif kind is float:  # what rules read is NumPy's: they do not raise
+            like, kept = WEAK_FLOAT, float64(value)
         else:
-            value = evaluate(self._value, number)
-            operands = (self._index, second)
-        like = FLOAT64 if type(value) is float64 else type_of(value)
+            like, kept = type_of(value), strong(value)
         line = line_of(tape) if tape.keeps_lines else None
-        index = tape.append(operation, operands, NO_SETTINGS, like, value, line)
+        index = tape.append(operation, operands, NO_SETTINGS, like, kept, line)
         return RecordedScalar(tape, index, value)
+
+    return method
+
+
+def scalar_unary(name: str, evaluate: Callable[[Any], Any]) -> Any:
+    """Return a unary operator method of recorded scalars."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedScalar) -> Any:
+        if type(self._value) in PYTHON_NUMBERS and self._tape.thread == get_ident():
+            return record_python(operation, (self,), evaluate(self._value))
+        return record_unary(operation, self, NO_SETTINGS)
 
     return method
 
@@ -67,9 +93,22 @@ def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any
     """Record a binary operator, or hand it to the other operand."""
     if right is None or isinstance(right, (str, bytes, dict, set)):
         return NotImplemented
+    if isinstance(right, (list, tuple)) and repeats(op, left):
+        return NotImplemented  # Python asks `__index__`
+    number = builtin(right)
+    if number is not right:
+        method = getattr(type(left), SPECIAL_NAMES[op.name, reflected])
+        return method(left, number)
     if reflected:
         left, right = right, left
     return record_operation(op, (left, right), NO_SETTINGS)
+
+
+def repeats(operation: Operation, count: Any) -> bool:
+    """Whether ``[x] * n`` repeats a list: `n` is a recorded whole number."""
+    return operation.name == "multiply" and (
+        type(count) is RecordedScalar and count.dtype.kind in "iub"
+    )
 
 
 def array_binary(name: str, reflected: bool) -> Any:
@@ -209,11 +248,19 @@ COMPARISONS: dict[str, tuple[str, BinaryFunction]] = {
     "eq": ("equal", operator.eq),
     "ne": ("not_equal", operator.ne),
 }
-UNARY = {
-    "neg": "negative",
-    "pos": "positive",
-    "abs": "absolute",
-    "invert": "invert",
+#: The method of each operator, reflected or not.
+SPECIAL_NAMES = {
+    **{(name, False): f"__{short}__" for short, (name, _) in BINARY.items()},
+    **{(name, True): f"__r{short}__" for short, (name, _) in BINARY.items()},
+    **{(name, False): f"__{short}__" for short, (name, _) in COMPARISONS.items()},
+    ("matmul", False): "__matmul__",
+    ("matmul", True): "__rmatmul__",
+}
+UNARY: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "neg": ("negative", operator.neg),
+    "pos": ("positive", operator.pos),
+    "abs": ("absolute", operator.abs),
+    "invert": ("invert", operator.invert),
 }
 
 
@@ -236,8 +283,9 @@ def _install_operators() -> None:
     for short, (name, evaluate) in COMPARISONS.items():
         setattr(RecordedScalar, f"__{short}__", scalar_binary(name, evaluate, False))
         setattr(RecordedArray, f"__{short}__", array_binary(name, False))
-    for short, name in UNARY.items():
-        setattr(RecordedValue, f"__{short}__", unary(name))
+    for short, (name, evaluate_one) in UNARY.items():
+        setattr(RecordedScalar, f"__{short}__", scalar_unary(name, evaluate_one))
+        setattr(RecordedArray, f"__{short}__", unary(name))
 
 
 _install_operators()

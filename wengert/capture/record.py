@@ -35,7 +35,7 @@ from wengert.capture.randomness import DrawsRefused
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
-from wengert.core.types import has_class, is_array, type_of
+from wengert.core.types import builtin, has_class, is_array, type_of
 from wengert.errors import ArgumentError, WengertError, explain
 
 Function = Callable[..., Any]
@@ -124,6 +124,7 @@ class Segment:
             check_class(value)
             if is_set_aside(value):
                 value = stand_in(value)
+            value = builtin(value)
         if self.nested:
             index, value = identity(tape, value)
         else:

@@ -18,7 +18,7 @@ from numpy import asarray, float64
 
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
-from wengert.core.types import Recorded, has_class, is_array, type_of
+from wengert.core.types import Recorded, builtin, has_class, is_array, type_of
 from wengert.errors import Line, RecordingError, TapeError, describe_line, explain
 
 NO_SETTINGS: dict[str, Any] = {}
@@ -130,6 +130,7 @@ class Tape:
 
     def number(self, value: Any) -> int:
         """Return the constant node of a Python or NumPy number, one node a number."""
+        value = builtin(value)
         # Zeros by their sign, which == does not see.
         key = (type(value), value if value else repr(value))
         index = self._numbers.get(key)
@@ -288,7 +289,7 @@ class Tape:
         """Return the tape as a native function of its arguments; see `jit`."""
         from wengert.execute.replay import jit
 
-        return jit(self, wait=True)
+        return jit(self)
 
     def function(
         self, inputs: Sequence[CompNode], outputs: Sequence[CompNode] | CompNode
@@ -715,4 +716,4 @@ def same_contents(array: Any, copy: Any) -> bool:
     """Whether two arrays hold the same bytes."""
     if array.shape != copy.shape or array.dtype != copy.dtype:
         return False
-    return bool(array.tobytes() == copy.tobytes())
+    return bool(np.array_equal(array, copy)) and array.tobytes() == copy.tobytes()

@@ -61,8 +61,7 @@ class Type(NamedTuple):
 
 
 WEAK: dict[type, Type] = {
-    kind: Type((), np.dtype(kind), weak=kind is not bool)
-    for kind in (bool, int, float, complex)
+    kind: Type((), np.dtype(kind), weak=True) for kind in (bool, int, float, complex)
 }
 
 
@@ -70,6 +69,14 @@ WEAK: dict[type, Type] = {
 def array_type(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Type:
     """Return the type of an array; the same object for the same shape and dtype."""
     return Type(shape, dtype)
+
+
+def builtin(value: Any) -> Any:
+    """Return a number of a subclass of Python's (an enumeration's) as Python's."""
+    if type(value) in WEAK or has_class(value, np.generic):
+        return value
+    kinds = [kind for kind in WEAK if issubclass(type(value), kind)]
+    return kinds[0](value) if kinds else value
 
 
 FLOAT64 = array_type((), np.dtype(np.float64))
@@ -84,6 +91,8 @@ def type_of(value: Any) -> Any:
         return WEAK[kind]
     if isinstance(value, tuple):
         return tuple(type_of(part) for part in value)
+    if not hasattr(value, "dtype"):
+        return WEAK[type(builtin(value))]
     return array_type(value.shape, value.dtype)
 
 

@@ -11,12 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.guards import QUESTIONS
-from wengert.core.operation import Operation
+from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
 from wengert.emit import program
 from wengert.emit.absorption import PLAIN_PRODUCT, checked
+from wengert.emit.implied import (
+    guard_implied,
+    imply,
+    lower_raises,
+    refuse_negative_powers,
+)
 from wengert.emit.lowering import (
     Lowering,
     Parts,
@@ -33,11 +38,13 @@ from wengert.emit.special import SEVERAL, SPECIAL
 from wengert.emit.vocabulary import template
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE, decode
+from wengert.ops.python import RAISES
 
 #: What makes no scalar node of an element that it only hands on.
 MOVERS = frozenset({GETITEM, INDEX_ADD, STORE})
 
 NOTHING = "an array without elements"
+POWER = REGISTRY["power"]
 #: Scalar nodes that one node of a mixed tape may become.
 MOST_OF_ONE = 2000
 
@@ -101,6 +108,7 @@ def lower(
         results.append(Result(type_name(like), row_stride=stride, is_sum=is_sum))
         for k, node in enumerate(np.ravel(elements[index]).tolist()):
             outputs.append((node, position, k))
+    guard_implied(lowering)
     whole = Program(
         lowering.operations,
         lowering.operands,
@@ -134,7 +142,11 @@ def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> N
             native = PLAIN_PRODUCT
         parts = tuple([elements[operand] for operand in operands[index]])
         check_arity(native, len(parts))
-        elements[index] = emit(native, parts, type_name(like))
+        elements[index] = node = emit(native, parts, type_name(like))
+        if like.weak:
+            imply(lowering, operation.name, parts, node)
+        elif operation is POWER:
+            refuse_negative_powers(lowering, parts[1], node)
 
 
 def has_chain_products(tape: Tape) -> bool:
@@ -222,8 +234,13 @@ def lower_node(
     parts = [as_array(part) for part in parts]
     if operation is CHAIN_PRODUCT and not lowering.absorbs:
         return lower_native(lowering, PLAIN_PRODUCT, parts, like, name)
+    if operation is RAISES:
+        return lower_raises(lowering, tape, index, parts)
     if operation.native is not None:
-        return lower_native(lowering, operation.native, parts, like, name)
+        found = lower_native(lowering, operation.native, parts, like, name)
+        if operation is POWER and like.size:
+            refuse_negative_powers(lowering, parts[1], found)
+        return found
     special = SPECIAL.get(operation.name)
     if special is not None:
         if operation not in MOVERS and any(part.size == 0 for part in parts):
@@ -280,10 +297,14 @@ def lower_guard(
     nodes = np.ravel(elements[tape.operands[index][0]])
     node, kind, expected = int(nodes[0]), settings["kind"], settings["expected"]
     type_ = lowering.types[node]
-    text = QUESTIONS[kind].native.get(type_[0])
-    if text is not None:
-        type_ = "bool" if type(expected) is bool else type_
-        node = lowering.emit(text, (node,), type_)
+    if kind == "bool" and type_ != "bool":
+        node = lowering.emit("x != y", (node, lowering.constant(0, type_)), "bool")
+    elif kind in ("int", "round") and type_.startswith("f"):
+        question = "trunc(x)" if kind == "int" else "rint(x)"
+        node = lowering.emit(question, (node,), type_)
+    elif kind == "fractional":
+        whole = lowering.emit("floor(x)", (node,), type_)
+        node = lowering.emit("x != y", (node, whole), "bool")
     lowering.guard(node, float(expected) if type_.startswith("f") else int(expected))
 
 

@@ -85,6 +85,8 @@ class Lowering:
     types: list[str] = field(default_factory=list)
     values: dict[int, float] = field(default_factory=dict)
     known: dict[Any, int] = field(default_factory=dict)
+    #: Truth values that must hold: what nodes imply.
+    implied: list[int] = field(default_factory=list)
     unrolled: int = 0
 
     def emit(self, operation: str, operands: tuple[int, ...], type_: str) -> int:

@@ -94,9 +94,23 @@ _INTEGER_COMPARE = {
     ast.Eq: "eq",
     ast.NotEq: "ne",
 }
+#: Whether arithmetic on 64-bit integers leaves them, by LLVM's name of it.
+_OVERFLOWS = {
+    "overflows_add": "sadd",
+    "overflows_subtract": "ssub",
+    "overflows_multiply": "smul",
+}
 #: Every function name an expression may call.
 FUNCTIONS = frozenset(
-    {"select", "ldexp", *_INTRINSICS, *_LIBRARY, *(n for n in _DEFINED if n[0] != "_")}
+    {
+        "select",
+        "ldexp",
+        "overflows_power",
+        *_OVERFLOWS,
+        *_INTRINSICS,
+        *_LIBRARY,
+        *(n for n in _DEFINED if n[0] != "_"),
+    }
 )
 
 
@@ -519,6 +533,9 @@ class _Emitter:
             ir = self.ir(wanted)
             line = f"select {self.ir('bool')} {condition}, {ir} {x}, {ir} {y}"
             return self.line(line), wanted
+        if name in _OVERFLOWS or name == "overflows_power":
+            x, y = (self.wanted(a, "int64") for a in arguments)
+            return self.overflows(name, x, y), "bool"
         if name not in FUNCTIONS and name not in _DEFINED:
             raise VocabularyError(f"no native function is called {name!r}")
         t = wanted
@@ -539,6 +556,21 @@ class _Emitter:
         suffix = f"{f'v{self.lanes}' * (self.lanes > 1)}f{SIZES[t] * 8}"
         symbol = f"llvm.{_INTRINSICS[name]}.{suffix}"
         return self.call(symbol, ir, [(ir, n) for n in names]), t
+
+    def overflows(self, name: str, x: str, y: str) -> str:
+        """Whether the result of two 64-bit integers has more bits."""
+        if name == "overflows_power":
+            self.declarations.update(
+                (_declared_overflow("smul", "i64", "i1", "i64"), _POWER_OVERFLOWS)
+            )
+            return self.per_lane("wengert.power.overflows", [x, y], "int64", "bool")
+        ir, bit = self.ir("int64"), self.ir("bool")
+        suffix = f"{f'v{self.lanes}' * (self.lanes > 1)}i64"
+        symbol = f"llvm.{_OVERFLOWS[name]}.with.overflow.{suffix}"
+        pair = f"{{{{{ir}, {bit}}}}}"  # braces of a template are doubled
+        self.declarations.add(_declared_overflow(_OVERFLOWS[name], ir, bit, suffix))
+        both = self.line(f"call {pair} @{symbol}({ir} {x}, {ir} {y})")
+        return self.line(f"extractvalue {pair} {both}, 1")
 
     def scaled(self, names: list[str], t: str) -> str:
         """A number times a power of two, rounded once."""
@@ -626,19 +658,22 @@ class _Emitter:
             width *= 2
         return parts[0]
 
-    def per_lane(self, symbol: str, names: list[str], t: str) -> str:
+    def per_lane(
+        self, symbol: str, names: list[str], t: str, result: str | None = None
+    ) -> str:
         """Call a scalar function for every lane."""
         ir, whole = TYPES[t], self.ir(t)
+        given, found = TYPES[result or t], self.ir(result or t)
         if self.lanes == 1:
             text = ", ".join(f"{ir} {n}" for n in names)
-            return self.line(f"call {ir} @{symbol}({text})")
+            return self.line(f"call {given} @{symbol}({text})")
         joined = "poison"
         for lane in range(self.lanes):
             cut = [self.line(f"extractelement {whole} {n}, i64 {lane}") for n in names]
             text = ", ".join(f"{ir} {n}" for n in cut)
-            one = self.line(f"call {ir} @{symbol}({text})")
+            one = self.line(f"call {given} @{symbol}({text})")
             joined = self.line(
-                f"insertelement {whole} {joined}, {ir} {one}, i64 {lane}"
+                f"insertelement {found} {joined}, {given} {one}, i64 {lane}"
             )
         return joined
 
@@ -646,6 +681,12 @@ class _Emitter:
 def _mask(lanes: range) -> str:
     """IR of a shuffle mask."""
     return f"<{len(lanes)} x i32> <" + ", ".join(f"i32 {k}" for k in lanes) + ">"
+
+
+def _declared_overflow(word: str, ir: str, bit: str, suffix: str) -> str:
+    """Declaration of one of LLVM's functions that say whether integers overflow."""
+    symbol = f"llvm.{word}.with.overflow.{suffix}"
+    return f"declare {{{ir}, {bit}}} @{symbol}({ir}, {ir})\n"
 
 
 # A negative exponent gives 0 here; NumPy raises before any native code is reached.
@@ -670,5 +711,38 @@ loop:
  br i1 %more, label %loop, label %done
 done:
  ret TYPE %next
+}
+"""
+
+# The base is squared only while bits of the exponent are left.
+_POWER_OVERFLOWS = """\
+define internal i1 @wengert.power.overflows(i64 %x, i64 %y) {
+entry:
+ %legal = icmp sgt i64 %y, 0
+ br i1 %legal, label %loop, label %fits
+loop:
+ %base = phi i64 [%x, %entry], [%squared, %more]
+ %left = phi i64 [%y, %entry], [%half, %more]
+ %result = phi i64 [1, %entry], [%next, %more]
+ %bit = and i64 %left, 1
+ %odd = icmp ne i64 %bit, 0
+ %factor = select i1 %odd, i64 %base, i64 1
+ %product = call {i64, i1} @llvm.smul.with.overflow.i64(i64 %result, i64 %factor)
+ %next = extractvalue {i64, i1} %product, 0
+ %above = extractvalue {i64, i1} %product, 1
+ br i1 %above, label %overflows, label %halve
+halve:
+ %half = lshr i64 %left, 1
+ %again = icmp ne i64 %half, 0
+ br i1 %again, label %more, label %fits
+more:
+ %square = call {i64, i1} @llvm.smul.with.overflow.i64(i64 %base, i64 %base)
+ %squared = extractvalue {i64, i1} %square, 0
+ %wide = extractvalue {i64, i1} %square, 1
+ br i1 %wide, label %overflows, label %loop
+fits:
+ ret i1 false
+overflows:
+ ret i1 true
 }
 """

@@ -10,11 +10,12 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.array import RecordedValue
 from wengert.capture.record import active_tape
-from wengert.core.guards import answer
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
-from wengert.core.types import Type, has_class, is_array, type_of
+from wengert.core.types import WEAK, Type, is_array, type_of
 from wengert.errors import ArgumentError, GuardError, RecordingError, explain
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
+from wengert.ops.python import PYTHON, PYTHON_KINDS, RAISES, as_python, is_weak
+from wengert.ops.python import evaluate as evaluate_python
 
 
 def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
@@ -25,6 +26,12 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
     values = [outputs[operand] for operand in tape.operands[index]]
     if operation is GUARD:
         check_guard(tape, index, values[0])
+        return values[0]
+    if is_weak(tape.types[index]) and tape.structure is not None:
+        return evaluate_by_python(tape, index, values)
+    if operation is RAISES:
+        types = [tape.types[operand] for operand in tape.operands[index]]
+        values = [as_weak(*pair) for pair in zip(types, values, strict=True)]
     if len(values) == 2 and all(type(v) in (int, float) for v in values):
         by_python = PYTHON_OPERATORS.get(operation.name)
         if by_python is not None:  # ints stay ints by hand
@@ -42,11 +49,50 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
     return found
 
 
+def evaluate_by_python(tape: Tape, index: int, values: list[Any]) -> Any:
+    """Return a Python number as Python computes it, of the recorded kind.
+
+    Raises
+    ------
+    GuardError
+        Where Python raises, or computes a number of another kind.
+    """
+    operation, settings = tape.operations[index], tape.settings[index]
+    like = tape.types[index]
+    try:
+        if operation.name not in PYTHON:
+            found = as_python(operation.function(*values, **settings))
+            return PYTHON_KINDS[like.dtype.kind](found)
+        found = evaluate_python(operation.name, values, settings)
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise left_path(tape, index, f"{operation.name} raises {error!r}") from None
+    if WEAK.get(type(found)) != like:
+        kind = PYTHON_KINDS[like.dtype.kind].__name__
+        what = f"{operation.name} gave a {kind} and gives a {type(found).__name__}"
+        raise left_path(tape, index, what)
+    return found
+
+
+def left_path(tape: Tape, index: int, what: str) -> GuardError:
+    """Return the error of a replay that cannot go on as it was recorded."""
+    return GuardError(
+        explain(
+            f"a replay left the recorded path: {what}",
+            "a recorded tape holds the one path that was taken, and here Python "
+            "takes another",
+            "record again at these inputs, or call the function itself",
+            tape.lines[index],
+        )
+    )
+
+
 def as_weak(type_: Any, value: Any) -> Any:
     """Return a value as the Python number that it was when the tape was recorded."""
-    is_weak = type(type_) is Type and type_.weak
-    return value.item() if is_weak and has_class(value, np.generic) else value
+    return as_python(value) if is_weak(type_) else value
 
+
+#: What a replay raises where the function itself must decide what then.
+LEAVES_PATH = (GuardError, ArithmeticError, LookupError, ValueError, TypeError)
 
 PYTHON_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda x, y: x + y,
@@ -58,25 +104,27 @@ PYTHON_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 def check_guard(tape: Tape, index: int, value: Any) -> None:
     """Raise `GuardError` where a replay leaves the recorded path."""
     settings = tape.settings[index]
-    expected = settings["expected"]
-    found = answer(settings, value)
+    kind, expected = settings["kind"], settings["expected"]
+    found = GUARD_QUESTIONS[kind](value)
     if found != expected:
-        raise left(tape, index, found)
-
-
-def left(tape: Tape, index: int, found: Any) -> GuardError:
-    """Return the error of a replay that leaves the recorded path at a guard."""
-    kind, expected = (tape.settings[index][name] for name in ("kind", "expected"))
-    return GuardError(
-        explain(
-            f"a replay left the recorded path: {kind}(%{tape.operands[index][0]}) "
-            f"was {expected} and is {found}",
-            "a recorded tape holds the one path that was taken, and here Python "
-            "took a decision on a number",
-            "record again at these inputs, or call the function itself",
-            tape.lines[index],
+        raise GuardError(
+            explain(
+                f"a replay left the recorded path: {kind}(%{tape.operands[index][0]}) "
+                f"was {expected} and is {found}",
+                "a recorded tape holds the one path that was taken, and here Python "
+                "took a decision on a number",
+                "record again at these inputs, or call the function itself",
+                tape.lines[index],
+            )
         )
-    )
+
+
+GUARD_QUESTIONS: dict[str, Callable[[Any], Any]] = {
+    "bool": bool,
+    "int": int,
+    "round": round,
+    "fractional": lambda value: int(not float(value).is_integer()),
+}
 
 
 def run(
@@ -229,7 +277,9 @@ def check_inputs(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
     checked = []
     for index, leaf in zip(tape.input_indices, leaves, strict=True):
         type_ = tape.types[index]
-        value = leaf if np.ndim(leaf) == 0 and type_.weak else np.asarray(leaf)
+        value = np.asarray(leaf)
+        if type_.weak and np.ndim(leaf) == 0:
+            value = as_recorded(leaf, type_)
         if np.shape(value) != type_.shape:
             raise ArgumentError(
                 explain(
@@ -243,6 +293,15 @@ def check_inputs(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
             value = value.astype(type_.dtype, casting="same_kind")
         checked.append(value[()] if np.ndim(value) == 0 and not type_.weak else value)
     return checked
+
+
+def as_recorded(number: Any, like: Type) -> Any:
+    """Return a number for an input that was a Python number, of that kind."""
+    number = as_python(number)
+    ranks = "bifc"
+    if ranks.find(type_of(number).dtype.kind) < ranks.find(like.dtype.kind):
+        return PYTHON_KINDS[like.dtype.kind](number)
+    return number
 
 
 def inline(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
@@ -277,7 +336,7 @@ def inline(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
 
 def ask(value: Any, settings: dict[str, Any]) -> None:
     """Ask a guard's question of a recorded value, which guards it anew."""
-    found = answer(settings, value)
+    found = GUARD_QUESTIONS[settings["kind"]](value)
     if found != settings["expected"]:
         raise GuardError(
             explain(

@@ -15,13 +15,13 @@ import numpy as np
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.execute.interpret import (
-    PYTHON_OPERATORS,
     check_guard,
     evaluate_node,
     last_uses,
     overwrite,
 )
 from wengert.ops.index import IN_PLACE
+from wengert.ops.python import RAISES, is_weak
 
 #: What one step does to the outputs of a play.
 Step = Callable[[list[Any]], None]
@@ -141,9 +141,7 @@ def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
         base = operands[0]
         if tape.operations[base] in IN_PLACE and last[base] == when[index]:
             return write_step(tape, index)
-    elif widens(tape, index) or (
-        operation.name in PYTHON_OPERATORS and all_weak(tape, operands)
-    ):
+    elif widens(tape, index) or is_weak(tape.types[index]) or operation is RAISES:
         return evaluate_step(tape, index)
     if settings or not 1 <= len(operands) <= 2:
         return general_step(function, index, operands, settings)
@@ -152,16 +150,10 @@ def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
     return binary_step(function, index, *operands)
 
 
-def all_weak(tape: Tape, operands: tuple[int, ...]) -> bool:
-    """Whether all operands are Python numbers."""
-    types = [tape.types[k] for k in operands]
-    return all(isinstance(type_, Type) and type_.weak for type_ in types)
-
-
 def widens(tape: Tape, index: int) -> bool:
     """Whether a Python number that came as NumPy's would widen the result."""
     types = [tape.types[k] for k in tape.operands[index]]
-    weak = [isinstance(type_, Type) and type_.weak for type_ in types]
+    weak = [is_weak(type_) for type_ in types]
     like = tape.types[index]
     is_wide = isinstance(like, Type) and like.dtype in (np.float64, np.complex128)
     return any(weak) and not all(weak) and not is_wide

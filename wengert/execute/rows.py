@@ -11,6 +11,7 @@ its own path, and that path's kernel computes the others of the group.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -25,7 +26,6 @@ from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.randomness import DrawsRefused
 from wengert.capture.reads import PlainArrays, Reads, Snapshot, split
 from wengert.capture.record import SetAside, active_tape
-from wengert.core import locks
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import GUARD, Play, Tape
 from wengert.core.types import Array, Type, array_type, has_class, is_array, type_of
@@ -34,12 +34,11 @@ from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import (
     ArgumentError,
-    GuardError,
     RecordingError,
     UnsupportedError,
     explain,
 )
-from wengert.execute.interpret import last_uses, play_nodes
+from wengert.execute.interpret import LEAVES_PATH, last_uses, play_nodes
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
 from wengert.execute.paths import native_engine
 
@@ -130,7 +129,7 @@ class Entry:
 
     root: RowPath | None = None
     paths: list[RowPath] = field(default_factory=list)
-    lock: Any = field(default_factory=locks.make)
+    lock: Any = field(default_factory=threading.RLock)
 
     def drop_changed(self) -> None:
         """Forget all paths where something that the function read has changed."""
@@ -614,7 +613,7 @@ class Turn:
             try:
                 with np.errstate(all="ignore"):  # native code warns of nothing
                     play_nodes(tape, outputs, path.last)
-            except GuardError:
+            except LEAVES_PATH:
                 self.play_eagerly(number)
                 continue
             found = [outputs[index] for index in tape.output_indices]

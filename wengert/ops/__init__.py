@@ -13,6 +13,7 @@ from wengert.ops import (  # noqa: F401
     nan,
     numeric,
     products,
+    python,
     quantile,
     questions,
     reduce,

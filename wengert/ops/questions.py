@@ -54,8 +54,18 @@ for _function in (
     np.isrealobj,
     np.shares_memory,
     np.may_share_memory,
-    np.array_repr,
-    np.array_str,
-    np.array2string,
 ):
     answer_plainly(_function)
+
+
+def answer_text(function: Any) -> None:
+    """Answer with a text of the plain contents, which are guarded."""
+
+    @answers(function)
+    def answer(a: Any, *args: Any, **settings: Any) -> str:
+        text: str = function(a._exact(), *args, **settings)
+        return text
+
+
+for _text in (np.array_repr, np.array_str, np.array2string):
+    answer_text(_text)

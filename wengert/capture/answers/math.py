@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.answers.table import Function, answered, holds, number
-from wengert.core.types import Recorded
+from wengert.capture.array import RecordedValue, is_active, record_operation
+from wengert.capture.python import as_float, note_raise, record_python
+from wengert.core.operation import REGISTRY, Operation
+from wengert.core.types import WEAK, Recorded
 from wengert.ops.join import gather
+from wengert.ops.python import RAISES
 
 
 def answer_math(name: str, function: Function) -> None:
-    """Answer a `math` function by the NumPy function that is the same.
+    """Answer a `math` function by NumPy functions that do the same.
 
     The original is asked first, of the plain numbers: it raises what `math` raises.
+    Of several nodes the last one has its result, and a guard that it does not raise.
     """
     original = getattr(math, name, None)
     if original is None:  # a later Python's
@@ -29,24 +34,89 @@ def answer_math(name: str, function: Function) -> None:
                 break
         else:
             return original(*args)
-        original(*(number(arg) for arg in args))
-        return function(*(as_double(arg) for arg in args))
+        value = asked(name, original, args)
+        doubles = [as_double(arg) for arg in args]
+        if name in MAY_RAISE:
+            guard_no_error(name, doubles)
+        found = function(*doubles)
+        if isinstance(found, tuple):
+            return tuple(map(as_python, found, value))
+        return as_python(found, value)
+
+
+def answer_by_operation(name: str, operation: Operation) -> None:
+    """Answer a `math` function that is one operation."""
+    original = getattr(math, name, None)
+    if original is None:
+        return
+
+    @answered(name, math)
+    def of_numbers(*args: Any) -> Any:
+        for arg in args:
+            if isinstance(arg, Recorded):
+                break
+        else:
+            return original(*args)
+        value = asked(name, original, args)
+        operands = tuple([as_double(arg) for arg in args])
+        if name == "ldexp":
+            operands = (operands[0], args[1])
+        if any([isinstance(operand, Recorded) for operand in operands]):
+            return record_python(operation, operands, value)
+        return value
+
+
+def asked(name: str, original: Function, args: tuple[Any, ...]) -> Any:
+    """Return what `math` computes of plain numbers; that it raises is guarded."""
+    try:
+        return original(*[number(arg) for arg in args])
+    except Exception as error:
+        note_raise(error, f"math.{name}", args)
+        raise
+
+
+def guard_no_error(name: str, operands: list[Any]) -> None:
+    """Guard that a `math` function of several nodes does not raise."""
+    tape = next(part._tape for part in operands if isinstance(part, Recorded))  # type: ignore[attr-defined]
+    if tape.keeps_guards:
+        raised = {"of": f"math.{name}", "error": "", "settings": ()}
+        bool(record_operation(RAISES, tuple(operands), raised))
+
+
+#: Functions of several nodes that may raise.
+MAY_RAISE = frozenset({"remainder", "fma", "ulp"})
+
+
+def as_python(found: Any, value: Any) -> Any:
+    """Return a recorded result as the Python number that `math` gives."""
+    if not isinstance(found, RecordedValue) or type(value) not in WEAK:
+        return found
+    return record_python(REGISTRY["identity"], (found,), value)
 
 
 def as_double(value: Any) -> Any:
     """Return an argument in double precision, as `math` computes."""
-    if not isinstance(value, Recorded):
+    if not isinstance(value, RecordedValue):
         return value
+    if not value._tape.thread or not is_active(value):
+        return number(value)
     if hasattr(value, "__setitem__"):
-        value = np.reshape(value, ())[()]  # type: ignore[call-overload]
-    if value.dtype != np.float64:
-        return value.astype(np.float64)
-    return value
+        value = np.reshape(value, ())[()]
+    kind = type(value._value)
+    if kind in (bool, int):
+        return as_float(value)
+    return value if kind in (float, np.float64) else value.astype(np.float64)
 
 
-def logarithm(x: Any, base: Any = None) -> Any:
-    """Return ``math.log``."""
-    return np.log(x) if base is None else np.log(x) / np.log(base)
+def special(name: str) -> Function:
+    """Return a function of SciPy's, looked up when it is needed."""
+
+    def function(x: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(x)
+
+    return function
 
 
 def ieee_remainder(x: Any, y: Any) -> Any:
@@ -62,31 +132,36 @@ def hypotenuse(*coordinates: Any) -> Any:
     return result
 
 
-def special(name: str) -> Function:
-    """Return a function of SciPy's, looked up when it is needed."""
+for _name in (
+    "sqrt cbrt exp exp2 expm1 log2 log10 log1p sin cos tan sinh cosh tanh "
+    "degrees radians fabs copysign fmod ldexp nextafter"
+).split():
+    answer_by_operation(_name, REGISTRY[_name])
+for _name in "asin acos atan asinh acosh atanh atan2".split():
+    answer_by_operation(_name, REGISTRY[f"arc{_name[1:]}"])
+answer_by_operation("pow", REGISTRY["power"])
 
-    def function(x: Any) -> Any:
-        import scipy.special
 
-        return getattr(scipy.special, name)(x)
+@answered("log", math)
+def log(x: Any, *base: Any) -> Any:
+    """Answer ``math.log``: by a base it is the quotient of two logarithms."""
+    if not (isinstance(x, Recorded) or any(isinstance(b, Recorded) for b in base)):
+        return math_log(x, *base)
+    asked("log", math_log, (x, *base))
+    parts = []
+    for part in (x, *base):
+        double = as_double(part)
+        value = math_log(number(double))
+        is_recorded = isinstance(double, Recorded)
+        parts.append(
+            record_python(REGISTRY["log"], (double,), value) if is_recorded else value
+        )
+    return parts[0] / parts[1] if base else parts[0]
 
-    return function
 
+math_log = math.log
 
-for _name, _function in {
-    **{
-        name: getattr(np, name)
-        for name in (
-            "sqrt cbrt exp exp2 expm1 log2 log10 log1p sin cos tan sinh cosh tanh "
-            "degrees radians fabs copysign fmod ldexp nextafter"
-        ).split()
-    },
-    **{
-        short: getattr(np, f"arc{short[1:]}")
-        for short in "asin acos atan asinh acosh atanh atan2".split()
-    },
-    "pow": np.power,
-    "log": logarithm,
+OF_SEVERAL_NODES: dict[str, Function] = {
     "remainder": ieee_remainder,
     "hypot": hypotenuse,
     "fma": lambda x, y, z: x * y + z,
@@ -96,7 +171,8 @@ for _name, _function in {
     "erfc": special("erfc"),
     "gamma": special("gamma"),
     "lgamma": special("gammaln"),
-}.items():
+}
+for _name, _function in OF_SEVERAL_NODES.items():
     answer_math(_name, _function)
 
 # Questions and whole numbers: what Python decides on is guarded
