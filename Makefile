@@ -62,6 +62,7 @@ golden: $(VENV)/.stamp-dev  ## write what the documents' code prints into the do
 bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd, PyTorch, JAX, CasADi
 	$(VENV_BENCH)/bin/python bench/eager.py --json bench/results/eager.json
 	$(VENV_BENCH)/bin/python bench/native.py --json bench/results/native.json
+	$(VENV_BENCH)/bin/python bench/calls.py --json bench/results/calls.json
 
 $(VENV)/.stamp-demo: EXTRAS := demo
 $(VENV)/.stamp-dev: EXTRAS := demo,test,dev

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import wengert
-from tests.programs.judge import judge
-from tests.programs.writer import Program
+from tests.programs.analytic import Program
+from tests.programs.complex_step import judge
 from wengert import grad, value_and_grad
 from wengert.errors import UnsupportedError
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import wengert as wg
 from tests.ops.examples import Example, examples
 from tests.programs import native
+from tests.programs.analytic import Program, programs
 from tests.programs.test_programs import EXAMPLES, options
-from tests.programs.writer import Program, programs
 from wengert.emit import special
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute import paths, segments

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import wengert
+from tests.programs.analytic import INPUT_SHAPES, Program, programs
 from tests.programs.native import compare
 from tests.programs.test_programs import EXAMPLES, options
-from tests.programs.writer import INPUT_SHAPES, Program, programs
 from wengert import grad, hessian, jit, jvp, record, value_and_grad, vmap
 from wengert.errors import ArgumentError, GuardError, RecordingError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.programs.writer import Program
+from tests.programs.analytic import Program
 
 #: Programs and their features; with several test processes, of this one.
 COUNTS: Counter[str] = Counter()

@@ -1,215 +1,347 @@
-"""What must hold of every program: its value, both derivatives, and its replay."""
+"""What must hold of every random program: each way of running it is plain NumPy's.
+
+A way runs the program at all its arguments, some several times so that it is recorded,
+checked, compiled and replayed; what it reads from outside changes in between.
+"""
 
 from __future__ import annotations
 
+import copy
+import re
+import warnings
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import wengert
-from tests.programs.writer import INPUT_SHAPES, Program
+from tests.programs import gradients, noise, rows
+from tests.programs.compare import difference
+from tests.programs.program import Instance, Program
 
-Function = Callable[..., Any]
-#: The complex step needs no difference, so its error is rounding alone; a program of a
-#: few dozen operations on numbers of size 1 loses less than this.
-TOLERANCE = 1e-9
-STEP = 1e-30
-#: Derivatives beyond this come from repeated squaring and are not compared.
-LARGEST = 1e6
+#: Rounds over all arguments: recorded, then checked and compiled, then replayed.
+ROUNDS = 3
+STATEFUL = {"write outside", "outside: state"}
 
 
-class ComplexNumpy:
-    """NumPy for the complex step.
+class MismatchError(AssertionError):
+    """A way of running a program gave something else than plain NumPy."""
 
-    It makes complex arrays, and what selects or sorts looks at the real part alone: at
-    ties, NumPy would look at the imaginary part, which is the derivative.
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
-    def zeros(self, shape: Any) -> Any:
-        """Return complex zeros."""
-        return np.zeros(shape, complex)
-
-    def empty(self, shape: Any) -> Any:
-        """Return a complex array."""
-        return np.empty(shape, complex)
-
-    def sort(self, a: Any, axis: int = -1) -> Any:
-        """Return the elements in the order of their real parts."""
-        order = np.argsort(np.real(a), axis=axis)
-        result = np.copy(a, order="K")  # laid out as NumPy's result
-        result[...] = np.take_along_axis(a, order, axis)
-        return result
-
-    def argsort(self, a: Any) -> Any:
-        """Return the order of the real parts."""
-        return np.argsort(np.real(a))
-
-    def argmax(self, a: Any) -> Any:
-        """Return the place of the largest real part."""
-        return np.argmax(np.real(a))
-
-    def max(self, a: Any, axis: Any = None) -> Any:
-        """Return the element of the largest real part, the mean of equal ones."""
-        chosen = np.real(a) == np.max(np.real(a), axis=axis, keepdims=True)
-        return np.mean(a, axis=axis, where=chosen)
-
-    def min(self, a: Any, axis: Any = None) -> Any:
-        """Return the element of the least real part, the mean of equal ones."""
-        return -self.max(-a, axis)
-
-    def maximum(self, a: Any, b: Any) -> Any:
-        """Return the element of the larger real part, the mean of equal ones."""
-        a, b = np.asarray(a), np.asarray(b)
-        larger = np.where(a.real > b.real, a, b)
-        return np.where(a.real == b.real, (a + b) / 2, larger)[()]
-
-    def minimum(self, a: Any, b: Any) -> Any:
-        """Return the element of the smaller real part, the mean of equal ones."""
-        return -self.maximum(-a, -b)
+    def __init__(self, way: str, kind: str, text: str) -> None:
+        super().__init__(f"{way}: {text}")
+        self.way = way
+        self.kind = kind
 
 
-def arguments(seed: int) -> tuple[Any, ...]:
-    """Return a vector, a matrix, a number and an int."""
-    rng = np.random.default_rng(seed)
-    x, m, s = (rng.uniform(-1.0, 1.0, shape) for shape in INPUT_SHAPES.values())
-    return x, m, float(s), 3
+@dataclass(frozen=True)
+class Outcome:
+    """What a call gave: a value, or what it raised."""
+
+    value: Any = None
+    error: Exception | None = None
 
 
-def call(function: Function, args: tuple[Any, ...]) -> Any:
-    """Return what plain NumPy gives, with arguments that the function may change."""
-    return function(*[a.copy() if isinstance(a, np.ndarray) else a for a in args])
-
-
-def complex_step(function: Function, args: tuple[Any, ...]) -> np.ndarray[Any, Any]:
-    """Return the gradient by all numbers of the first three arguments."""
-    x, m, s, n = args
-    flat = np.concatenate([x, m.ravel(), [s]]).astype(complex)
-    found = np.empty(flat.size)
-    for k in range(flat.size):
-        z = flat.copy()
-        z[k] += STEP * 1j
-        found[k] = np.imag(function(z[:3], z[3:9].reshape(2, 3), z[9], n)) / STEP
-    return found
-
-
-def flatten(gradients: Any) -> np.ndarray[Any, Any]:
-    """Return the gradients of the three arguments as one vector."""
-    return np.concatenate([np.ravel(g) for g in gradients])
-
-
-def judge(program: Program, seed: int, second_order: bool = False) -> None:
-    """Raise `AssertionError` unless everything holds of a program at some arguments."""
-    args = arguments(seed)
-    function = program.function()
-    with np.errstate(all="ignore"):
-        expected = call(function, args)
-        if not np.isfinite(expected):
-            return
-        gradient = judge_reverse(function, program, args, expected)
-        if gradient is not None:
-            judge_forward(function, args, expected, gradient)
-            if second_order:
-                judge_second_order(function, args, gradient)
-        judge_replay(function, args, expected, seed)
-
-
-def judge_reverse(
-    function: Function, program: Program, args: Any, expected: Any
-) -> np.ndarray[Any, Any] | None:
-    """Check value and gradient; return the gradient."""
-    kept = [np.copy(a) for a in args]
-    value, gradients = wengert.value_and_grad(function, (0, 1, 2))(*args)
-    assert same_bits(value, expected), f"value {value!r}, NumPy {expected!r}"
-    for a, copy in zip(args, kept, strict=True):
-        assert same_bits(a, copy), "an argument was changed"
-    numeric = complex_step(program.function(ComplexNumpy()), args)
-    if not np.all(np.isfinite(numeric)) or np.max(np.abs(numeric)) > LARGEST:
-        return None
-    found = flatten(gradients)
-    scale = 1 + np.max(np.abs(numeric))
-    error = np.max(np.abs(found - numeric)) / scale
-    assert error < TOLERANCE, f"reverse {found}, complex step {numeric}"
-    return found
-
-
-def direction(gradient: np.ndarray[Any, Any]) -> tuple[Any, ...]:
-    """Return a fixed direction in the space of the first three arguments."""
-    v = np.cos(1.0 + np.arange(gradient.size))
-    return v[:3], v[3:9].reshape(2, 3), v[9]
-
-
-def judge_forward(
-    function: Function, args: Any, expected: Any, gradient: np.ndarray[Any, Any]
-) -> None:
-    """Check value and tangent along one direction."""
-    n = args[3]
-    v = direction(gradient)
-    value, tangent = wengert.jvp(lambda x, m, s: function(x, m, s, n), args[:3], v)
-    along = float(gradient @ flatten(v))
-
-    assert same_bits(value, expected), f"jvp value {value!r}, NumPy {expected!r}"
-    scale = 1 + np.max(np.abs(gradient))
-    assert abs(tangent - along) / scale < TOLERANCE, f"tangent {tangent}, not {along}"
-
-
-def judge_second_order(
-    function: Function, args: Any, gradient: np.ndarray[Any, Any]
-) -> None:
-    """Check a Hessian-vector product, both orders of modes, and by differences."""
-    n = args[3]
-
-    def three(x: Any, m: Any, s: Any) -> Any:
-        return function(x, m, s, n)
-
-    v = direction(gradient)
-    of_reverse = flatten(wengert.hvp(three, args[:3], v))
-
-    def along(x: Any, m: Any, s: Any) -> Any:
-        return wengert.jvp(three, (x, m, s), v)[1]
-
-    of_forward = flatten(wengert.grad(along, (0, 1, 2))(*args[:3]))
-    scale = 1 + np.max(np.abs(of_reverse)) + np.max(np.abs(gradient))
-    if not scale < LARGEST:
-        return
-    error = np.max(np.abs(of_reverse - of_forward)) / scale
-    assert error < TOLERANCE, f"hvp {of_reverse}, reverse of forward {of_forward}"
-    numeric = differences(three, args[:3], v)
-    # Central differences with h = 1e-5: h^2 times a third derivative, and eps / h.
-    # Where one of the two points leaves the path they say nothing.
-    if numeric is not None:
-        error = np.max(np.abs(of_reverse - numeric)) / scale
-        assert error < 1e-3, f"hvp {of_reverse}, differences {numeric}"
-
-
-def differences(three: Function, args: Any, v: Any) -> np.ndarray[Any, Any] | None:
-    """Return differences of the gradient along a direction; None off the path."""
-    gradient, found = wengert.grad(three, (0, 1, 2)), []
-    for h in (1e-5, 3e-6):
-        ahead = gradient(*[a + h * d for a, d in zip(args, v, strict=True)])
-        behind = gradient(*[a - h * d for a, d in zip(args, v, strict=True)])
-        found.append((flatten(ahead) - flatten(behind)) / (2 * h))
-    scale = 1 + np.max(np.abs(found[0]))
-    return found[0] if np.max(np.abs(found[0] - found[1])) / scale < 1e-4 else None
-
-
-def judge_replay(function: Function, args: Any, expected: Any, seed: int) -> None:
-    """Check the recorded tape at the same arguments, and at others."""
-    tape = wengert.record(function, *args).verify()
-    assert same_bits(tape(*args), expected), f"replay {tape(*args)!r} of {expected!r}"
-    other = arguments(seed + 1)
+def outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> Outcome:
+    """Call; the result is copied, as later calls may change what it shares."""
     try:
-        found = tape(*other)
-    except wengert.GuardError:
-        return
-    there = call(function, other)
-    assert same_bits(found, there), f"replay elsewhere {found!r}, NumPy {there!r}"
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return Outcome(copy.deepcopy(function(*args)))
+    except Exception as error:
+        return Outcome(error=error)
 
 
-def same_bits(value: Any, expected: Any) -> bool:
-    """Whether two numbers or arrays have one dtype and the same bytes."""
-    value, expected = np.asarray(value), np.asarray(expected)
-    return value.dtype == expected.dtype and value.tobytes() == expected.tobytes()
+class Judge:
+    """Runs one program in all its ways and compares; counts what it met."""
+
+    def __init__(self, program: Program, counts: Counter[str] | None = None) -> None:
+        self.program = program
+        self.counts: Counter[str] = Counter() if counts is None else counts
+        self.is_stateful = any(
+            block.features & STATEFUL for block in program.blocks
+        ) or any("numbers = iter" in line for line in program.outside)
+        self.expected = self.plain(ROUNDS)
+        self.slopes: dict[int, Any] = {}
+
+    def plain(self, rounds: int) -> list[Outcome]:
+        """Return what plain NumPy gives in every call."""
+        instance = self.program.load()
+        return [
+            outcome(instance.function, instance.arguments(k))
+            for k in self.order(rounds)
+        ]
+
+    def order(self, rounds: int) -> list[int]:
+        """Return the numbers of the arguments in the order of the calls."""
+        return list(range(len(self.program.calls))) * rounds
+
+    def ways(self) -> dict[str, Callable[[], None]]:
+        """Return the ways that apply to the program."""
+        program = self.program
+        found: dict[str, Callable[[], None]] = {}
+        if program.differentiated and program.total:
+            found["eager"] = self.eager
+            found["forward"] = self.forward
+        found["jit"] = self.jitted
+        if program.differentiated and program.total and program.seed % 2 == 0:
+            found["jit(grad)"] = self.jitted_gradient
+        if not program.outside:
+            found["replay"] = self.replayed
+            found["vmap"] = self.mapped
+        return found
+
+    def run(self, only: str | None = None) -> list[MismatchError]:
+        """Return what is wrong: at most one mismatch a way."""
+        found = []
+        for name, way in self.ways().items():
+            if only is None or only == name:
+                try:
+                    way()
+                except MismatchError as error:
+                    found.append(error)
+        return found
+
+    # Ways
+
+    def eager(self) -> None:
+        """Check value and gradient, recorded afresh in every call."""
+        instance = self.program.load()
+        function = self.gradient_of(instance)
+        for k in self.order(1):
+            args = instance.arguments(k)
+            result = outcome(function, args)
+            self.untouched("eager", instance, k, args)
+            if result.error is None:
+                value, self.slopes[k] = result.value
+                result = Outcome(value)
+            self.agree("eager", k, result, self.expected[k], exact=True)
+        if not self.is_stateful:
+            for k in (0, 1):
+                self.check_slopes(k)
+
+    def check_slopes(self, k: int) -> None:
+        """Compare the gradient of one call with differences."""
+        if k not in self.slopes or "shared" in self.program.calls[k]:
+            return
+        instance, argnums = self.program.load(), self.program.differentiated
+        found = self.slopes[k]
+
+        def total(args: tuple[Any, ...]) -> float:
+            result = outcome(instance.function, args)
+            return float("nan") if result.error is not None else float(result.value[0])
+
+        for place in gradients.places(instance.arguments(k), argnums):
+            expected = gradients.slope(total, lambda: instance.arguments(k), place)
+            if expected is None:
+                self.counts["slope: unreliable"] += 1
+                continue
+            self.counts["slope: compared"] += 1
+            position, path, element = place
+            ours = gradients.follow(found[argnums.index(position)], path)
+            ours = float(np.real(np.ravel(ours)[element]))
+            if not abs(ours - expected) < 2e-4 * (1 + abs(expected)):
+                text = f"call {k}, element {place}: gradient {ours}, slope {expected}"
+                raise MismatchError("eager", "gradient", text)
+
+    def forward(self) -> None:
+        """Compare tangents with the gradient along one direction."""
+        if self.is_stateful or not self.slopes:
+            return
+        instance, argnums = self.program.load(), self.program.differentiated
+        k = max(self.slopes)
+        args = instance.arguments(k)
+
+        def along(*moving: Any) -> Any:
+            every = list(args)
+            for position, value in zip(argnums, moving, strict=True):
+                every[position] = value
+            return instance.function(*every)[0]
+
+        chosen = tuple(args[position] for position in argnums)
+        direction = tuple(gradients.ones_like(value) for value in chosen)
+        result = outcome(lambda: wengert.jvp(along, chosen, direction), ())
+        if result.error is not None:
+            self.agree("forward", k, result, self.expected[k])
+            return
+        expected = sum(
+            float(np.sum(np.real(leaf)))
+            for slope in self.slopes[k]
+            for _, leaf in gradients.leaves(slope)
+        )
+        found = float(np.real(result.value[1]))
+        is_single = any(
+            np.asarray(leaf).dtype == np.float32
+            for value in chosen
+            for _, leaf in gradients.leaves(value)
+        )
+        tolerance = 1e-3 if is_single else 1e-8
+        is_large = not abs(expected) < gradients.LARGEST
+        self.counts["tangent: not compared" if is_large else "tangent: compared"] += 1
+        if not is_large and not abs(found - expected) <= tolerance * (
+            1 + abs(expected)
+        ):
+            text = f"call {k}: tangent {found}, gradient {expected}"
+            raise MismatchError("forward", "tangent", text)
+
+    def jitted(self) -> None:
+        """Check the jitted program."""
+        instance = self.program.load()
+        function = wengert.jit(instance.function)
+        for n, k in enumerate(self.order(ROUNDS)):
+            args = instance.arguments(k)
+            result = outcome(function, args)
+            self.untouched("jit", instance, k, args)
+            self.agree("jit", n, result, self.expected[n])
+        self.count_paths("jit", function)
+
+    def jitted_gradient(self) -> None:
+        """Check the jitted gradient against the eager one."""
+        instance = self.program.load()
+        function = wengert.jit(self.gradient_of(instance))
+        for n, k in enumerate(self.order(ROUNDS)):
+            result = outcome(function, instance.arguments(k))
+            slopes = None
+            if result.error is None:
+                value, slopes = result.value
+                result = Outcome(value)
+            self.agree("jit(grad)", n, result, self.expected[n])
+            if slopes is not None and k in self.slopes and not self.is_stateful:
+                found, expected = Outcome(slopes), Outcome(self.slopes[k])
+                self.agree("jit(grad)", n, found, expected, what="gradient ")
+        self.count_paths("jit(grad)", function)
+
+    def replayed(self) -> None:
+        """Check a recorded tape at all arguments; it may refuse other paths."""
+        instance = self.program.load()
+        args = instance.arguments(0)
+        tapes: list[Any] = []
+        made = outcome(
+            lambda: tapes.append(wengert.record(instance.function, *args)), ()
+        )
+        if made.error is not None:
+            self.agree("replay", 0, made, self.expected[0])
+            return
+        tape = tapes[0].verify()
+        for k in self.order(1):
+            result = outcome(tape, instance.arguments(k))
+            self.agree("replay", k, result, self.expected[k])
+
+    def mapped(self) -> None:
+        """Check the program of all rows at once."""
+        instance = self.program.load()
+        axes, args = rows.stacked([instance.arguments(k) for k in self.order(1)])
+        if 0 not in axes:
+            return
+        every = [
+            outcome(instance.function, rows.row(args, axes, k)) for k in self.order(1)
+        ]
+        if any(row.error is not None for row in every):
+            return
+        expected = rows.stack_results([row.value for row in every])
+        if expected is None:
+            return
+        function = wengert.vmap(instance.function, in_axes=tuple(axes))
+        for n in range(ROUNDS):
+            result = outcome(function, copy.deepcopy(args))
+            self.agree("vmap", n, result, Outcome(expected))
+
+    # Comparing
+
+    def gradient_of(self, instance: Instance) -> Callable[..., Any]:
+        """Return value, other results and gradient of a program."""
+        argnums = self.program.differentiated
+        return wengert.value_and_grad(instance.function, argnums, has_aux=True)
+
+    def agree(
+        self,
+        way: str,
+        n: int,
+        found: Outcome,
+        expected: Outcome,
+        exact: bool = False,
+        what: str = "",
+    ) -> None:
+        """Raise unless a call gave what it should, or refused with a way out."""
+        self.counts[f"call: {way}"] += 1
+        error = found.error
+        if isinstance(error, wengert.WengertError):
+            self.refused(way, n, error)
+        elif error is not None:
+            # NumPy's own classes of errors are private: one that they extend will do.
+            if expected.error is None or not isinstance(expected.error, type(error)):
+                raise self.raised(way, n, found, expected)
+            self.counts[f"raised: {way}"] += 1
+        elif expected.error is not None:
+            raise self.raised(way, n, found, expected)
+        else:
+            text = difference(found.value, expected.value, exact)
+            if text is not None and not self.is_ill_conditioned(n, text, found):
+                kind = text.split(" (")[0] if text.startswith("type") else text
+                kind = what + (kind if kind != text else text.split(":")[0])
+                raise MismatchError(way, kind, f"call {n}: {what}{text}")
+
+    def raised(
+        self, way: str, n: int, found: Outcome, expected: Outcome
+    ) -> MismatchError:
+        """Return the mismatch of an exception that one side alone raised."""
+        kinds = [
+            "answers" if o.error is None else f"raises {type(o.error).__name__}"
+            for o in (found, expected)
+        ]
+        kind = f"{kinds[0]}, plain {kinds[1]}"
+        kind += "" if found.error is None else f": {shortened(str(found.error))}"
+        ours, plain = (o.error or o.value for o in (found, expected))
+        text = f"call {n}: {ours!r}; plain {plain!r}"
+        return MismatchError(way, kind, text)
+
+    def refused(self, way: str, n: int, error: Exception) -> None:
+        """Count a refusal; one without a way out is a mismatch."""
+        if isinstance(error, wengert.GuardError) and way == "replay":
+            self.counts["replay: on another path"] += 1
+            return
+        text = str(error)
+        if "instead:" not in text:
+            raise MismatchError(way, f"refusal without advice: {shortened(text)}", text)
+        self.counts[f"refused: {way}"] += 1
+        self.counts[f"refusal: {type(error).__name__}: {shortened(text)}"] += 1
+
+    def untouched(self, way: str, instance: Instance, k: int, args: Any) -> None:
+        """Raise if the caller's arguments were written."""
+        text = difference(list(args), list(instance.calls[k]()), exact=True)
+        if text is not None:
+            raise MismatchError(way, "argument written", f"call {k}: {text}")
+
+    def is_ill_conditioned(self, n: int, text: str, found: Outcome) -> bool:
+        """Whether NumPy's own answer moves as much by the last digit of its inputs."""
+        if not text.startswith("value") or self.is_stateful:
+            return False
+        random = np.random.default_rng(n)
+        instance = self.program.load()
+        k = n % len(self.program.calls)
+        plain = outcome(instance.function, instance.arguments(k)).value
+        for _ in range(4):
+            args = instance.arguments(k)
+            for position, arg in enumerate(args):
+                for path, leaf in gradients.leaves(arg):
+                    args = noise.nudged(args, position, path, leaf, random)
+            moved = outcome(instance.function, args)
+            if moved.error is None and noise.spread(moved.value, plain, found.value):
+                self.counts["ill-conditioned"] += 1
+                return True
+        return False
+
+    def count_paths(self, way: str, function: Any) -> None:
+        """Count how the calls of a jitted function can be answered in the end."""
+        paths = function.paths()
+        self.counts[f"paths: {way}"] += len(paths)
+        self.counts[f"native paths: {way}"] += sum(bool(p.kernels) for p in paths)
+        if any(entry.is_eager for entry in function.entries.values()):
+            self.counts[f"eager for good: {way}"] += 1
+
+
+def shortened(text: str) -> str:
+    """Return the first sentence of an error without names and numbers."""
+    line = text.strip().splitlines()[0] if text.strip() else ""
+    return re.sub(r"\b[av]\d+\b|\d+(\.\d+)?", "#", line)[:90]

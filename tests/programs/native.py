@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import wengert
-from tests.programs.judge import LARGEST, TOLERANCE, arguments, call, flatten
-from tests.programs.writer import Program
+from tests.programs.analytic import Program
+from tests.programs.complex_step import LARGEST, TOLERANCE, arguments, call, flatten
 
 #: Arguments besides the recorded ones that a program is replayed at.
 OTHERS = 5

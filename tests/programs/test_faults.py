@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.programs.judge import judge
-from tests.programs.writer import Program, programs
+from tests.programs.analytic import Program, programs
+from tests.programs.complex_step import judge
 from wengert.capture.array import RecordedArray
 from wengert.core.operation import REGISTRY
 from wengert.derive import modes

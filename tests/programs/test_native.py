@@ -12,9 +12,9 @@ from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import wengert
+from tests.programs.analytic import Program, programs
 from tests.programs.native import judge_native
 from tests.programs.test_programs import EXAMPLES, options
-from tests.programs.writer import Program, programs
 from wengert.core.operation import REGISTRY
 from wengert.emit.lowering import Lowering, lower_native
 from wengert.emit.special import SPECIAL, lower_store

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.programs import distribution
-from tests.programs.judge import judge
-from tests.programs.writer import Program, programs
+from tests.programs.analytic import Program, programs
+from tests.programs.complex_step import judge
 
 EXAMPLES = int(os.environ.get("WENGERT_EXAMPLES", "200"))
 #: The programs are shared out, so that several processes can take a part each.

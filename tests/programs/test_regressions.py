@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.programs.judge import judge
-from tests.programs.writer import Program
+from tests.programs.analytic import Program
+from tests.programs.complex_step import judge
 
 PROGRAMS = {
     "a store under a mask made of recorded values has a derivative": """

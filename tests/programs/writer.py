@@ -1,414 +1,247 @@
-"""Hypothesis writes programs in plain NumPy, as source text.
+"""Writes a random program by running it: what a statement made decides the next one.
 
-A program is a function ``program(x, m, s, n)`` of a vector, a matrix, a number and an
-int, and returns one number.  Its variables and their shapes are known while it is
-written, so every program runs.  All of its functions are analytic along the path that
-it takes, so a complex step gives its derivative.
+Everything follows from the number of the seed.  While it is written a program runs in
+plain NumPy at its first arguments, so the kinds, shapes and dtypes of its variables are
+known; a statement that raises is nearly always taken back.
+
+A hole of a template is a letter in braces that a variable of its kind fills: ``{F}``
+any number or array, ``{A}`` an array, ``{V}`` one axis, ``{M}`` two, ``{S}`` a real
+number, ``{I}`` a Python int, ``{N}`` an array of integers, ``{B}`` one of bools,
+``{T}`` a text, ``{D}`` a dictionary, ``{L}`` a list or tuple; ``{c}`` is a constant,
+``{x}`` an axis.  A hole with a digit is filled with one variable throughout.
 """
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
-Shape = tuple[int, ...]
-Draw = Callable[[Any], Any]
+from tests.programs.program import HEADER
+from tests.programs.templates import sections
 
-INPUT_SHAPES: dict[str, Shape] = {"x": (3,), "m": (2, 3), "s": ()}
-CONSTANTS = ("0.17", "0.31", "-0.23", "0.45", "0.6")
-UNARY = (
-    "np.sin({a})",
-    "np.cos({a})",
-    "np.tanh({a})",
-    "-{a}",
-    "{a} * {c}",
-    "{a} - {c}",
-    "{a} * n",
-    "{a} ** 2 * {c}",
-    "np.square({a}) * {c}",
-    "np.sqrt(1.0 + {a} * {a})",
-    "np.log(2.0 + np.sin({a}))",
-    "np.exp(-{a} * {a})",
-    "np.maximum({a}, {c})",
-    "np.where({a} > {c}, {a}, {c} * {a})",
-    "1 / (2 + np.cos({a}))",
-    "np.arctan({a}) + n // 2",
-)
-BINARY = (
-    "{a} + {b}",
-    "{a} - {c} * {b}",
-    "{a} * {b}",
-    "{b} * {c} - {a}",
-    "{a} / (2.0 + np.cos({b}))",
-    "np.tanh({a}) * {b}",
-    "np.where({a} > {c}, {a}, {c} * {b})",
-    "np.minimum({a}, {b} + {c})",
-    "np.multiply({a}, np.sin({b}))",
-)
-#: What gives a view of an array with one or two axes (reshape: sometimes a copy).
-VIEWS: dict[int, list[str]] = {
-    1: "[1:] [:-1] [::-1] [::2] [:] [None] [:,None] .T .reshape(1,-1) "
-    ".reshape(-1)".split(),
-    2: ".T [0] [-1] [:,0] [1:] [:,::-1] [:,1:] [::-1] .reshape(-1) .ravel() [...,0] "
-    ".swapaxes(0,1) .T.reshape(-1)".split(),
+HOLE = re.compile(r"\{([FAVMSINBTDLcx])(\d?)\}")
+WORD = re.compile(r"[A-Za-z_]\w*")
+EXPRESSIONS = sections("expressions.txt")
+#: Topics of expressions, with the weights that they have in a program.
+TOPICS = {
+    "elementwise": 4,
+    "binary": 5,
+    "reduction": 3,
+    "array": 5,
+    "view": 3,
+    "fancy index": 2,
+    "number": 4,
+    "python": 4,
 }
-#: What an assignment may name.
-PLACES: dict[int, list[str]] = {
-    1: "[0] [-1] [:] [...] [1:] [::2] [::-1] [:-1]".split(),
-    2: "[0] [0,0] [:] [:,0] [-1] [...,-1] [:,::-1] [1:]".split(),
-}
-REDUCTIONS: dict[int, list[str]] = {
-    1: "np.sum({a}); {a}.mean(); np.max({a}); np.min({a}); np.prod({a}); np.sort({a}); "
-    "np.cumsum({a}); np.dot({a}, {a}); np.sum({a}, keepdims=True); {a} @ {a}; "
-    "np.concatenate([{a}, {a} * 2]); np.stack([{a}, {a}])".split("; "),
-    2: "np.sum({a}); {a}.sum(axis=0); np.mean({a}, axis=-1); np.max({a}, axis=1); "
-    "np.sum({a}, axis=1, keepdims=True); {a} @ {a}.T; np.prod({a}, axis=0); "
-    "np.min({a}); {a}.T @ {a}; np.cumsum({a}, axis=1); np.sort({a}, axis=0)".split(
-        "; "
-    ),
-}
-FANCY: dict[int, list[str]] = {
-    1: "[[-1, 0, -1]]; [np.array([0, -1])]; [np.argsort({a})]; [[0, 0]]".split("; "),
-    2: "[:, [-1, 0]]; [[0, -1], [-1, 0]]; [[-1, 0, 0]]; "
-    "[np.array([[0], [-1]]), [0]]".split("; "),
+CONSTANTS = ("0.17", "0.5", "-0.23", "1.0", "2", "0.6", "1.5")
+#: Larger arrays and numbers say nothing more, and cost.
+MOST_ELEMENTS, MOST_AXES, LARGEST = 60, 3, 1e5
+TRIES = 12
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number, of Python or NumPy, and not a bool."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
+        value, (bool, np.bool_)
+    )
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is an array of one axis or more."""
+    return isinstance(value, np.ndarray) and value.ndim > 0
+
+
+FITS: dict[str, Callable[[Any], bool]] = {
+    "F": lambda v: is_number(v) or isinstance(v, (np.ndarray, np.generic)),
+    "A": is_array,
+    "V": lambda v: is_array(v) and v.ndim == 1,
+    "M": lambda v: is_array(v) and v.ndim == 2,
+    "S": lambda v: is_number(v) or (isinstance(v, np.ndarray) and v.ndim == 0),
+    "I": lambda v: type(v) is int,
+    "N": lambda v: is_array(v) and v.dtype.kind in "iu",
+    "B": lambda v: is_array(v) and v.dtype.kind == "b",
+    "T": lambda v: type(v) is str,
+    "D": lambda v: isinstance(v, dict),
+    "L": lambda v: isinstance(v, (list, tuple)),
 }
 
 
-@dataclass(frozen=True)
-class Variable:
-    """A name in the program, and the shape of what it holds."""
-
-    name: str
-    shape: Shape
-    is_writable: bool = True
+def is_small(value: Any) -> bool:
+    """Whether a value is of a kind and size that programs go on with."""
+    if isinstance(value, (list, tuple)):
+        return len(value) <= 8 and all(is_small(v) for v in value)
+    if isinstance(value, dict):
+        return len(value) <= 8 and all(is_small(v) for v in value.values())
+    if isinstance(value, str):
+        return len(value) <= 20
+    if isinstance(value, (bool, int, float)):
+        return not abs(value) > LARGEST
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiubc" or array.ndim > MOST_AXES:
+            return False
+        sizes = np.abs(array.astype(complex))
+        return array.size <= MOST_ELEMENTS and not np.any(sizes > LARGEST)
+    return False
 
 
 @dataclass
-class Program:
-    """A program's source, what it features, and its function."""
+class Scope:
+    """What a program's names hold at its first arguments."""
 
-    source: str
-    features: set[str] = field(default_factory=set)
+    values: dict[str, Any] = field(default_factory=dict)
 
-    def function(self, numpy: Any = np) -> Callable[..., Any]:
-        """Return the program as a function that knows `numpy` as ``np``."""
-        scope: dict[str, Any] = {"np": numpy}
-        exec(compile(self.source, "<program>", "exec"), scope)
-        return scope["program"]  # type: ignore[no-any-return]
+    def run(self, text: str) -> Exception | None:
+        """Run a statement; return what it raised, with the names as before."""
+        kept = dict(self.values)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                exec(text, self.values)
+        except Exception as error:
+            self.values.clear()
+            self.values.update(kept)
+            return error
+        return None
 
-    def __repr__(self) -> str:
-        return f"\n{self.source}"
-
-
-INTEGERS = [st.integers(0, max(k - 1, 0)) for k in range(64)]
-
-
-def dummy_shape(expression: str, **arrays: Shape) -> Shape:
-    """Return the shape of an expression in arrays of given shapes."""
-    scope = {name: np.ones(shape) for name, shape in arrays.items()}
-    return tuple(np.shape(eval(expression, {"np": np, "n": 2}, scope)))
+    def ask(self, expression: str) -> Any:
+        """Return the value of an expression; `NotImplemented` where it raises."""
+        if self.run(f"_ = {expression}") is not None:
+            return NotImplemented
+        return self.values.pop("_")
 
 
 class Writer:
-    """Writes one program, statement by statement."""
+    """Chooses; fills holes; adds statements that run."""
 
-    def __init__(self, draw: Draw) -> None:
-        self.draw = draw
-        self.lines: list[str] = []
-        self.variables = [Variable(k, shape) for k, shape in INPUT_SHAPES.items()]
+    def __init__(self, random: Random) -> None:
+        self.random = random
+        self.scope = Scope()
+        self.names: list[str] = []
+        #: Names whose values follow from the arguments, or from outside.
+        self.moving: set[str] = set()
+        self.blocks: list[tuple[tuple[str, ...], frozenset[str]]] = []
         self.features: set[str] = set()
         self.count = 0
+        self.is_over = False
+        self.scope.run(HEADER)
 
     # Choices
 
-    def below(self, count: int) -> int:
-        """Return a number under `count`."""
-        return int(self.draw(INTEGERS[count])) if count > 1 else 0
-
-    def pick(self, options: Any) -> Any:
-        """Return one of some options."""
-        return options[self.below(len(options))]
-
-    def arrays(self, writable: bool = False) -> list[Variable]:
-        """Return the variables with one or two axes; newest first."""
-        found = [v for v in self.variables if 1 <= len(v.shape) <= 2]
-        return [v for v in found[::-1] if v.is_writable or not writable][:40]
-
-    def fresh(self) -> str:
+    def fresh(self, letter: str = "v") -> str:
         """Return a new name."""
         self.count += 1
-        return f"v{self.count}"
+        return f"{letter}{self.count}"
 
-    # Expressions
+    def variable(self, kind: str, writable: bool = False) -> str | None:
+        """Return a variable of a kind, later ones more often; None without one."""
+        fits = FITS[kind]
+        found = [n for n in self.names if fits(self.scope.values.get(n))]
+        if writable:
+            found = [n for n in found if self.scope.values[n].flags.writeable]
+        if not found:
+            return None
+        if self.random.random() < 0.8:
+            found = [n for n in found if n in self.moving] or found
+        if self.random.random() < 0.5:
+            found = found[-4:]
+        return self.random.choice(found)
 
-    def fits(self, shape: Shape) -> list[Variable]:
-        """Return the variables that broadcast to a shape without growing it."""
-        return [v for v in self.variables[::-1] if broadcasts(v.shape, shape)][:40]
+    def fill(self, template: str) -> str | None:
+        """Return a template with its holes filled; None where a kind is missing."""
+        chosen: dict[str, str] = {}
 
-    def expression(self, shape: Shape) -> str:
-        """Return an expression that broadcasts to a shape."""
-        choices = self.fits(shape)
-        a, b, c = self.pick(choices), self.pick(choices), self.pick(CONSTANTS)
-        template = self.pick(UNARY + BINARY)
-        return str(template.format(a=a.name, b=b.name, c=c))
+        def name(match: re.Match[str]) -> str:
+            kind, number = match.groups()
+            if number and kind + number in chosen:
+                return chosen[kind + number]
+            if kind == "c":
+                found: str | None = self.random.choice(CONSTANTS)
+            elif kind == "x":
+                found = self.random.choice(("0", "-1", "1", "0"))
+            else:
+                found = self.variable(kind)
+            if found is None:
+                raise LookupError(kind)
+            chosen[kind + number] = found
+            return found
 
-    def scalar(self) -> str:
-        """Return an expression of one number to branch on."""
-        v = self.pick(self.variables)
-        forms = {
-            0: ("{v}",),
-            1: ("np.sum({v})", "{v}[0]", "np.max({v})", "{v}[-1] * 2"),
-            2: ("np.sum({v})", "{v}[0, 0]", "np.min({v})", "{v}[-1, -1]"),
-        }
-        return str(self.pick(forms.get(len(v.shape), forms[1][:1])).format(v=v.name))
+        try:
+            return HOLE.sub(name, template)
+        except LookupError:
+            return None
+
+    def expression(self, *topics: str) -> tuple[str, str]:
+        """Return an expression whose value is small, and its topic."""
+        names = topics or tuple(TOPICS)
+        weights = [TOPICS[name] for name in names]
+        for _ in range(TRIES):
+            topic = self.random.choices(names, weights)[0]
+            text = self.fill(self.random.choice(EXPRESSIONS[topic]))
+            if text is None:
+                continue
+            value = self.scope.ask(text)
+            if value is not NotImplemented and is_small(value):
+                return text, topic
+        return self.random.choice(CONSTANTS), "constant"
+
+    def fitting(self, target: str, *topics: str) -> str:
+        """Return an expression that can be stored where `target` is."""
+        for _ in range(TRIES):
+            text, _ = self.expression(*(topics or ("elementwise", "binary", "number")))
+            shape = self.scope.ask(
+                f"np.broadcast({target}, {text}).shape == np.shape({target})"
+            )
+            if shape is True:
+                return text
+        return self.random.choice(CONSTANTS)
 
     def condition(self) -> str:
-        """Return a condition on values."""
-        form = self.below(5)
-        if form == 0:
-            v = self.pick(self.arrays())
-            return f"np.any({v.name} > {self.pick(CONSTANTS)})"
-        if form == 1:
-            return f"not {self.scalar()} > {self.scalar()} - {self.pick(CONSTANTS)}"
-        sign = self.pick(("<", ">"))
-        return f"{self.scalar()} {sign} {self.pick(CONSTANTS)}"
+        """Return a condition."""
+        for _ in range(TRIES):
+            text = self.fill(self.random.choice(EXPRESSIONS["condition"]))
+            if (
+                text is not None
+                and self.scope.ask(f"bool({text})") is not NotImplemented
+            ):
+                return text
+        return "True"
 
     # Statements
 
-    def say(self, line: str, *features: str) -> None:
-        """Write one line."""
-        self.lines.append(f"    {line}")
+    def add(
+        self, lines: list[str], *features: str, names: tuple[str, ...] = ()
+    ) -> bool:
+        """Add a statement if it runs; one that raises ends a program, and seldom stays.
+
+        `names` are the variables that it makes.
+        """
+        error = self.scope.run("\n".join(lines))
+        if error is not None:
+            if (
+                isinstance(error, (NameError, SyntaxError))
+                or self.random.random() > 0.02
+            ):
+                return False
+            self.is_over = True
+            features += ("raises",)
+        elif not all(is_small(self.scope.values.get(n)) for n in names):
+            return False
+        self.blocks.append((tuple(lines), frozenset(features)))
         self.features.update(features)
+        self.names += [n for n in names if n not in self.names]
+        if not self.moving.isdisjoint(WORD.findall("\n".join(lines))):
+            self.moving.update(names)
+        return True
 
-    def define(self, expression: str, shape: Shape, writable: bool = True) -> None:
-        """Write the assignment of an expression to a new name."""
-        name = self.fresh()
-        self.say(f"{name} = {expression}")
-        if len(shape) <= 2 and 0 not in shape:
-            self.variables.append(Variable(name, shape, writable))
-
-    def compute(self) -> None:
+    def compute(self) -> bool:
         """Write a new variable."""
-        v = self.pick(self.variables)
-        choices = self.fits(v.shape)
-        b, c = self.pick(choices), self.pick(CONSTANTS)
-        template = self.pick(UNARY + BINARY)
-        self.define(template.format(a=v.name, b=b.name, c=c), v.shape)
-
-    def reduce(self) -> None:
-        """Write a reduction, a product, a sort or a join."""
-        v = self.pick(self.arrays())
-        template = self.pick(REDUCTIONS[len(v.shape)])
-        shape = dummy_shape(template.format(a="a"), a=v.shape)
-        if int(np.prod(shape)) <= 9:
-            self.define(template.format(a=v.name), shape)
-
-    def view(self) -> None:
-        """Write a view, a copy, a broadcast view or new storage."""
-        v = self.pick(self.arrays())
-        form = self.below(8)
-        if form == 0:
-            self.define(f"{v.name}.copy()", v.shape)
-        elif form == 1:
-            self.define(f"np.zeros({v.shape})", v.shape)
-        elif form == 2:
-            filled = self.expression(v.shape)
-            self.define(f"np.empty_like({v.name})", v.shape)
-            self.say(f"{self.variables[-1].name}[...] = {filled}")
-        elif form == 3 and len(v.shape) == 1:
-            shape = (2, *v.shape)
-            self.define(f"np.broadcast_to({v.name}, {shape})", shape, False)
-        elif form == 4:
-            a, b = self.scalar(), self.scalar()
-            self.define(f"np.array([{a}, {b}, 0.5])", (3,))
-        else:
-            self.alias(v)
-
-    def alias(self, v: Variable) -> Variable | None:
-        """Write a view of a variable under a new name."""
-        suffix = self.pick(VIEWS[len(v.shape)])
-        shape = dummy_shape(f"a{suffix}", a=v.shape)
-        if 0 in shape or len(shape) > 2:
-            return None
-        self.define(f"{v.name}{suffix}", shape, v.is_writable)
-        self.features.add("view")
-        return self.variables[-1]
-
-    def store(self, indent: str = "") -> None:
-        """Write an assignment to elements, plain or augmented."""
-        v = self.pick(self.arrays(writable=True))
-        place = self.pick(PLACES[len(v.shape)])
-        shape = dummy_shape(f"a{place}", a=v.shape)
-        if 0 in shape:
-            return
-        sign = self.pick(("=", "=", "+=", "*=", "-="))
-        self.say(f"{indent}{v.name}{place} {sign} {self.expression(shape)}", "store")
-        if sign != "=":
-            self.features.add("augmented store")
-
-    def view_store(self) -> None:
-        """Write a store through a view, named or in passing."""
-        v = self.pick(self.arrays(writable=True))
-        self.features.add("store through a view")
-        if self.below(3):
-            w = self.alias(v)
-            if w is not None and self.below(2):
-                place = self.pick(PLACES[len(w.shape)])
-                shape = dummy_shape(f"a{place}", a=w.shape)
-                if 0 not in shape:
-                    self.say(f"{w.name}{place} = {self.expression(shape)}")
-                    return
-            if w is not None:
-                sign = self.pick(("+=", "*=", "-="))
-                self.say(f"{w.name} {sign} {self.expression(w.shape)}")
-                return
-        suffix = self.pick((".T", "[::-1]", "[:]", ".reshape(-1)"))
-        between = dummy_shape(f"a{suffix}", a=v.shape)
-        place = self.pick(PLACES[len(between)])
-        shape = dummy_shape(f"a{suffix}{place}", a=v.shape)
-        value = self.pick(CONSTANTS) if 0 in shape else self.expression(shape)
-        sign = self.pick(("=", "+="))
-        self.say(f"{v.name}{suffix}{place} {sign} {value}")
-
-    def overlap(self) -> None:
-        """Write a store whose value reads the same storage."""
-        v = self.pick(self.arrays(writable=True))
-        form = self.pick(("[1:] = {v}[:-1]", "[:-1] += {v}[1:]", "[...] = {v}[::-1]"))
-        self.say(f"{v.name}{form.format(v=v.name)}", "overlapping store")
-
-    def mask(self) -> None:
-        """Write a store under a mask, or a read under one."""
-        v = self.pick(self.arrays(writable=True))
-        c, place = self.pick(CONSTANTS), f"{v.name} > {self.pick(CONSTANTS)}"
-        form = self.below(4)
-        self.features.add("mask")
-        if form == 0:
-            self.define(f"np.sum({v.name}[{place}])", ())
-        elif form == 1:
-            self.say(f"{v.name}[{place}] = {self.expression(())}")
-        elif form == 2:
-            self.say(f"{v.name}[{place}] *= {c}")
-        else:
-            self.say(f"{v.name}[{place}] = {v.name}[{place}] * {c}")
-
-    def fancy(self) -> None:
-        """Write a read or a store with index arrays."""
-        v = self.pick(self.arrays(writable=True))
-        place = self.pick(FANCY[len(v.shape)])
-        shape = dummy_shape(f"a{place.format(a='a')}", a=v.shape)
-        place = place.format(a=v.name)
-        self.features.add("fancy index")
-        form = self.below(4)
-        if form == 0 and len(v.shape) == 1:
-            name = self.fresh()
-            self.say(f"{name} = np.argmax({v.name})")
-            self.say(f"{v.name}[{name}] = {self.expression(())}")
-        elif form <= 1:
-            self.define(f"{v.name}{place}", shape)
-        else:
-            sign = self.pick(("=", "+="))
-            self.say(f"{v.name}{place} {sign} {self.expression(shape)}")
-
-    def out(self) -> None:
-        """Write a ufunc with ``out=``."""
-        v = self.pick(self.arrays(writable=True))
-        a = self.pick([w for w in self.fits(v.shape) if w.shape == v.shape])
-        b = self.pick(self.fits(v.shape))
-        forms = ("np.sin({a}, out={v})", "np.multiply({a}, {b}, out={v})")
-        form = self.pick((*forms, "np.add({a}, {b}, out={v}[...])"))
-        self.say(form.format(a=a.name, b=b.name, v=v.name), "out=")
-
-    def body(self, indent: str) -> None:
-        """Write what a branch or a loop does: a store, or a name bound again."""
-        if self.below(2):
-            before = len(self.lines)
-            self.store(indent)
-            if len(self.lines) > before:
-                return
-        v = self.pick(self.variables)
-        self.say(f"{indent}{v.name} = {v.name} * {self.expression(v.shape)}")
-
-    def branch(self) -> None:
-        """Write an if on values."""
-        self.say(f"if {self.condition()}:", "branch")
-        self.body("    ")
-        if self.below(2):
-            self.say("else:")
-            self.body("    ")
-
-    def repeat(self) -> None:
-        """Write a while loop on values."""
+        text, topic = self.expression()
         name = self.fresh()
-        self.say(f"{name} = 0")
-        self.say(f"while {name} < 3 and {self.condition()}:", "branch", "while")
-        self.body("    ")
-        self.say(f"    {name} += 1")
-
-    def loop(self) -> None:
-        """Write a for loop over a range or over an array."""
-        vectors = [v for v in self.arrays(writable=True) if v.shape == (3,)]
-        v, e = self.pick(vectors), self.expression(())
-        self.features.add("for")
-        if self.below(2):
-            self.say("for i in range(n):")
-            self.say(f"    {v.name}[i] = {v.name}[i - 1] * 0.5 + {e}")
-        else:
-            name = self.fresh()
-            self.say(f"{name} = 0")
-            self.say(f"for e in {v.name}:")
-            self.say(f"    {name} = {name} * 0.5 + e * {e}")
-            self.variables.append(Variable(name, ()))
-
-    def nested(self) -> None:
-        """Write a function inside the function, and call it."""
-        v = self.pick(self.arrays())
-        b, name = self.pick(self.fits(v.shape)), f"f{self.count}"
-        self.say(f"def {name}(a, b={self.pick(CONSTANTS)}):", "nested function")
-        self.say("    c = a * b")
-        if self.below(2):
-            self.say(f"    c[0] = {self.expression(v.shape[1:])}")
-        self.say(f"    return c + {self.expression(v.shape)}")
-        self.define(f"{name}({v.name}, {b.name})", v.shape)
-
-    # The whole
-
-    def write(self) -> Program:
-        """Write a program of ten statements or more."""
-        statements = (
-            [self.compute] * 4
-            + [self.reduce] * 2
-            + [self.view] * 2
-            + [self.store] * 2
-            + [self.view_store] * 2
-            + [self.branch] * 2
-            + [self.overlap, self.mask, self.fancy, self.out]
-            + [self.repeat, self.loop, self.nested]
-        )
-        for _ in range(10 + self.below(5)):
-            self.pick(statements)()
-        while len(self.lines) < 10:
-            self.compute()
-        observed = self.variables[-8:] + self.variables[:2]
-        terms = [
-            f"np.sum({v.name}) * {0.3 + 0.1 * k:.1f}" for k, v in enumerate(observed)
-        ]
-        self.say(f"return {' + '.join(terms)}")
-        source = "\n".join(["def program(x, m, s, n):", *self.lines, ""])
-        return Program(source, self.features)
-
-
-def broadcasts(shape: Shape, to: Shape) -> bool:
-    """Whether an array broadcasts to a shape."""
-    if len(shape) > len(to):
-        return False
-    return all(n in (1, k) for n, k in zip(shape[::-1], to[::-1], strict=False))
-
-
-@st.composite
-def programs(draw: Draw) -> Program:
-    """Return a strategy that writes programs."""
-    return Writer(draw).write()
+        return self.add([f"{name} = {text}"], topic, names=(name,))

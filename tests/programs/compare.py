@@ -1,0 +1,74 @@
+"""Whether two results are the same: structure, types, dtypes, shapes, numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+#: What native code may lose against NumPy: it adds and contracts in its own order.
+TOLERANCE = {"d": 1e-9, "D": 1e-9, "f": 2e-4, "F": 2e-4, "e": 1e-2, "g": 1e-9}
+#: Numbers beyond this come from repeated squaring and are not compared.
+LARGEST = 1e6
+
+
+def difference(found: Any, expected: Any, exact: bool = False) -> str | None:
+    """Return the first difference as text, "kind: detail"; None where there is none."""
+    if named(found) != named(expected):
+        kinds = f"{named(found)} for {named(expected)}"
+        return f"type: {kinds} ({found!r} for {expected!r})"
+    if isinstance(expected, dict):
+        if list(found) != list(expected):
+            return f"keys: {list(found)} for {list(expected)}"
+        return first(zip(found.values(), expected.values(), strict=True), exact)
+    if isinstance(expected, (list, tuple)):
+        if len(found) != len(expected):
+            return f"length: {len(found)} for {len(expected)}"
+        return first(zip(found, expected, strict=True), exact)
+    if isinstance(expected, (float, complex, np.ndarray, np.generic)):
+        return array_difference(np.asarray(found), np.asarray(expected), exact)
+    return None if found == expected else f"value: {found!r} for {expected!r}"
+
+
+def named(value: Any) -> str:
+    """Return the name of a value's class: each load makes its classes anew."""
+    return f"{type(value).__module__}.{type(value).__name__}"
+
+
+def first(pairs: Any, exact: bool) -> str | None:
+    """Return the first difference of several pairs; one of types comes last."""
+    texts = [difference(found, expected, exact) for found, expected in pairs]
+    texts = [text for text in texts if text is not None]
+    return min(texts, key=lambda text: text.startswith("type"), default=None)
+
+
+def array_difference(found: Any, expected: Any, exact: bool) -> str | None:
+    """Return how two arrays differ."""
+    if found.dtype != expected.dtype:
+        return f"dtype: {found.dtype} for {expected.dtype}"
+    if found.shape != expected.shape:
+        return f"shape: {found.shape} for {expected.shape}"
+    if found.dtype.kind not in "fc":
+        same = np.array_equal(found, expected)
+    else:
+        same = is_close(found, expected, exact)
+    return None if same else f"value: {found!r} for {expected!r}"
+
+
+def is_close(found: Any, expected: Any, exact: bool) -> bool:
+    """Whether two arrays of floats agree up to rounding, NaN with NaN."""
+    if exact and found.dtype.kind == "f":
+        units = 4 * np.finfo(found.dtype).eps
+        return bool(np.allclose(found, expected, units, 0.0, equal_nan=True))
+    finite = np.isfinite(expected)
+    if not np.array_equal(finite, np.isfinite(found)):
+        return False
+    if not np.array_equal(found[~finite], expected[~finite], equal_nan=True):
+        return found.dtype.kind == "c"
+    if not finite.any():
+        return True
+    scale = 1 + float(np.max(np.abs(expected[finite])))
+    if scale > LARGEST:
+        return True
+    error = np.max(np.abs(found[finite] - expected[finite]))
+    return bool(error / scale < TOLERANCE[found.dtype.char])

@@ -1,0 +1,18 @@
+"""What random programs may not agree in, and why; a run prints this list."""
+
+from __future__ import annotations
+
+#: Every entry is honoured in the place that it names, and nowhere else.
+LIMITS = (
+    "Native results agree with NumPy to 1e-9 of the largest element (2e-4 in float32), "
+    "eager ones to 4 units in the last place: `math.log1p` is NumPy's (compare.py).",
+    "Numbers beyond 1e6 in a native result are compared by kind, dtype and shape alone "
+    "(compare.py).",
+    "Where NumPy's own answer moves more than that when its inputs move by their last "
+    "digit, a native result may too (judge.py: ill-conditioned).",
+    "Gradients are compared where one-sided differences of two sizes agree: not at "
+    "kinks, jumps, or numbers that are not finite (gradients.py).",
+    "The caller's arrays are never written; a program that writes into its arguments "
+    "answers as if it had (judge.py: untouched).",
+    "A refusal that names a way out is an answer; its share is bounded (fuzz.py).",
+)

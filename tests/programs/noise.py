@@ -1,0 +1,50 @@
+"""Whether a result is as uncertain as the last digit of its inputs makes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.programs import gradients
+from tests.programs.compare import TOLERANCE
+
+
+def nudged(args: Any, position: int, path: Any, leaf: Any, random: Any) -> Any:
+    """Return arguments with the elements of a leaf moved by a few last digits."""
+    array = np.asarray(leaf)
+    if array.dtype.kind not in "fc":
+        return args
+    step = 4 * np.finfo(array.dtype).eps * random.choice([-1, 0, 1], array.shape)
+    if isinstance(leaf, np.ndarray):
+        if leaf.flags.writeable:
+            leaf += (leaf * step).astype(leaf.dtype)
+        return args
+    new = gradients.replaced(args[position], path, type(leaf)(leaf * (1 + step)))
+    return (*args[:position], new, *args[position + 1 :])
+
+
+def spread(moved: Any, plain: Any, found: Any) -> bool:
+    """Whether two plain results are about as far apart as ours is from one of them."""
+    one, other = flat(moved), flat(plain)
+    ours = flat(found)
+    if one.shape != other.shape or ours.shape != other.shape:
+        return False
+    with np.errstate(all="ignore"):
+        noise, error = np.abs(one - other), np.abs(ours - other)
+        is_noisy = noise * 100 >= error
+        small = error <= 1e-4 * (1 + np.abs(other))
+    same = np.isclose(
+        ours, other, rtol=TOLERANCE["d"], atol=TOLERANCE["d"], equal_nan=True
+    )
+    return bool(np.all(same | (is_noisy & small)))
+
+
+def flat(value: Any) -> Any:
+    """Return all numbers of a result in one array."""
+    parts = [
+        np.ravel(leaf).astype(complex)
+        for _, leaf in gradients.leaves(value)
+        if np.asarray(leaf).dtype.kind in "biufc"
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, complex)
