@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import generic, ndarray
+from numpy import empty, generic, ndarray, uint8
+from numpy.lib.array_utils import byte_bounds
 
 from wengert.capture import methods, operators, tree  # noqa: F401
 from wengert.capture.answers.install import install, remove
@@ -243,8 +244,21 @@ def plain_result(value: Any) -> Any:
 
 
 def own_array(leaf: Any) -> Any:
-    """Return a leaf that the caller cannot change any more: arrays are copied."""
-    return leaf.copy() if is_array(leaf) else leaf
+    """Return a leaf that the caller cannot change any more: arrays are copied.
+
+    The copy has the strides of the array, as what is a view of it depends on them.
+    """
+    if not is_array(leaf):
+        return leaf
+    copy = leaf.copy(order="K")
+    if copy.strides == leaf.strides or type(copy) is not ndarray or not leaf.size:
+        return copy
+    low, high = byte_bounds(leaf)
+    offset = leaf.__array_interface__["data"][0] - low
+    memory = empty(high - low, uint8)
+    same = ndarray(leaf.shape, leaf.dtype, memory, offset, leaf.strides)
+    same[...] = leaf
+    return same
 
 
 def check_number(leaf: Any) -> np.dtype[Any]:

@@ -62,6 +62,9 @@ class Operation:
         The result in our small vocabulary of native expressions.
     domain : tuple of (low, high), one an operand
         Where the tests may evaluate it.
+    of_powers : tuple of callables, one an operand
+        Where the result has a tip, the partials of its powers, which have none:
+        ``(p, result, *operands)`` for the power p, at least 2.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Operation:
     moves: bool = False
     native: str | None = None
     domain: tuple[tuple[float, float], ...] = ()
+    of_powers: tuple[Function, ...] = ()
     identity: Hashable = field(default=None)
     #: Whether `vjp` takes ``wanted=``: which operands' gradients somebody needs.
     names_wanted: bool = False
@@ -177,12 +181,13 @@ def elementwise(
     *,
     native: str | None = None,
     domain: tuple[tuple[float, float], ...] = ((-3.0, 3.0),),
+    of_powers: tuple[Function, ...] = (),
     numpy: tuple[Any, ...] | None = None,
 ) -> Operation:
     """State an operation on elements by its partial derivatives.
 
     ``partials[k](result, *operands)`` is the derivative of the result by operand k; +1
-    and -1 stand for themselves.
+    and -1 stand for themselves.  `of_powers` is for results with a tip.
     """
     arity = len(partials)
     functions = [partial for partial in partials if callable(partial)]
@@ -197,6 +202,7 @@ def elementwise(
         reads_result=any(use[0] for use in used),
         native=native,
         domain=domain * arity if len(domain) == 1 else domain,
+        of_powers=of_powers,
     )
     return register(operation, (function,) if numpy is None else numpy)
 

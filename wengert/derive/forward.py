@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from wengert.core.operation import Operation, apply
+from wengert.core.operation import Operation, Partial, apply
 from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode, fit
+from wengert.derive.tips import POWERS, around_tip
 
 Tangents = Gradients
 
@@ -22,7 +24,8 @@ def push(tape: Tape, start: int, stop: int, tangents: Tangents, records: bool) -
     if records:
         line = tape.line_here
         try:
-            sweep(tape, start, stop, tangents, RecordedMode(tape))
+            with np.errstate(all="ignore"):  # as in the plain sweep
+                sweep(tape, start, stop, tangents, RecordedMode(tape))
         finally:
             tape.line_here = line
         return
@@ -56,9 +59,13 @@ def node_tangent(tape: Tape, index: int, tangents: Tangents, mode: Mode) -> Any:
     parts = tuple(tangents.get(operand) for operand in inputs)
     if operation.kind == "linear":
         return apply(operation, parts[0], **settings)
+    partials: Sequence[Partial] = operation.partials
+    if mode.around_tips and operation in POWERS:
+        inputs, partials = around_tip(tape, index, mode.outputs) or (inputs, partials)
+        parts = tuple(tangents.get(operand) for operand in inputs)
     values = [mode.read(operand) for operand in inputs]
-    if operation.partials:
-        return elementwise_tangent(operation, parts, mode.read(index), values, mode)
+    if partials:
+        return elementwise_tangent(partials, parts, mode.read(index), values, mode)
     if operation.kind == "multilinear":
         return multilinear_tangent(operation, parts, values, settings)
     if operation.jvp is None:
@@ -67,11 +74,15 @@ def node_tangent(tape: Tape, index: int, tangents: Tangents, mode: Mode) -> Any:
 
 
 def elementwise_tangent(
-    operation: Operation, parts: Any, result: Any, values: list[Any], mode: Mode
+    partials: Sequence[Partial],
+    parts: Any,
+    result: Any,
+    values: list[Any],
+    mode: Mode,
 ) -> Any:
     """Return the sum of partial times tangent."""
     total = None
-    for tangent, partial in zip(parts, operation.partials, strict=False):
+    for tangent, partial in zip(parts, partials, strict=False):
         if tangent is None:
             continue
         if partial == 1:

@@ -83,7 +83,8 @@ def zeros_like_type(like: Type) -> Any:
 class PlainMode:
     """Derivatives as plain numbers: nobody differentiates them further.
 
-    `absorb` decides what zero times a non-finite partial is.
+    `absorb` decides what zero times a non-finite partial is, and whether powers of a
+    cone's tip are passed around it (`derive.tips`), which shows only there.
     """
 
     records = False
@@ -91,6 +92,7 @@ class PlainMode:
     def __init__(self, tape: Tape, absorb: bool = False) -> None:
         self.tape = tape
         self.outputs = tape.play.outputs
+        self.around_tips = absorb
         self.product: Callable[[Any, Any], Any] = (
             chain_product if absorb else np.multiply
         )
@@ -178,6 +180,7 @@ class RecordedMode:
     """Derivatives as recorded values on the same tape, for higher orders."""
 
     records = True
+    around_tips = True
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape

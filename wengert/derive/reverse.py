@@ -24,9 +24,12 @@ from wengert.derive.modes import (
     zeros_like_type,
 )
 from wengert.derive.straight import Structure, Sweep, find_sweep
+from wengert.derive.tips import POWERS, around_tip
 from wengert.errors import DerivativeError, explain
 from wengert.ops.chain import chain_product
 from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer, region
+
+NO_POWERS: frozenset[Operation] = frozenset()
 
 
 def depends_on(
@@ -65,6 +68,7 @@ def sweep(
     settings, outputs = tape.settings, mode.outputs
     add, product, owned = mode.add, mode.product, mode.owned
     keeps_lines = mode.records and tape.keeps_lines
+    powers = POWERS if mode.around_tips else NO_POWERS
     for index in range(stop - 1, start - 1, -1):
         g = gradients.get(index)
         if g is None or not active[index]:
@@ -87,6 +91,9 @@ def sweep(
             passed_on = any(active[operand] for operand in inputs)
         else:
             like = types[index]
+            if operation in powers:
+                around = around_tip(tape, index, outputs)
+                inputs, partials = around or (inputs, partials)
             for k, operand in enumerate(inputs):
                 if not active[operand]:
                     continue
@@ -306,15 +313,16 @@ def pull(
     if records:
         line = tape.line_here
         try:
-            return collect(tape, start, stop, seeds, wanted, active, RecordedMode(tape))
+            with errstate(all="ignore"):  # as in the plain sweep
+                mode = RecordedMode(tape)
+                return collect(tape, start, stop, seeds, wanted, active, mode)
         finally:
             tape.line_here = line
     with errstate(all="ignore"):
-        mode = PlainMode(tape)
-        found = collect(tape, start, stop, seeds, wanted, active, mode)
+        found = collect(tape, start, stop, seeds, wanted, active, PlainMode(tape))
         if any(has_nan(g) for g in found):
-            mode = PlainMode(tape, absorb=True)
-            found = collect(tape, start, stop, seeds, wanted, active, mode)
+            absorbing = PlainMode(tape, absorb=True)
+            found = collect(tape, start, stop, seeds, wanted, active, absorbing)
     return found
 
 

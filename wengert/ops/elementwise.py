@@ -20,6 +20,7 @@ from wengert.core.operation import (
     linear,
 )
 from wengert.core.types import has_class
+from wengert.ops.chain import CHAIN_PRODUCT
 
 _name: str
 _function: Any
@@ -68,19 +69,37 @@ def share_of(x: Any, total: Any) -> Any:
 
 
 def power_by_base(z: Any, x: Any, y: Any) -> Any:
-    """Return y x^(y-1); exactly 0 where y is 0, also at x = 0."""
+    """Return y x^(y-1); exactly 0 where y is 0, also at x = 0.
+
+    The zero absorbs in the product alone, so that it is differentiated as it stands:
+    by y it gives x^(y-1) (1 + y log x), which is 1/x at y = 0.
+    """
     if has_class(y, np.generic):  # a constant exponent
         exponent: Any = y
-        return y * x ** (exponent - 1) if y else 0.0
-    safe = np.where(y == 0, 1, y)
-    return y * np.where(y == 0, 1.0, np.power(x, safe - 1.0))
+        return exponent * x ** (exponent - 1) if exponent else 0.0
+    return apply(CHAIN_PRODUCT, y, apply(LIMIT_POWER, x, y - 1.0))
 
 
 def power_by_exponent(z: Any, x: Any, y: Any) -> Any:
-    """Return x^y log x; 0 at x = 0, where x^y is flat in y for y > 0."""
-    return z * np.log(np.where(x == 0, 1.0, x))
+    """Return x^y log x, its limit at x = 0; 0 at x = y = 0, as for y > 0."""
+    is_corner = np.logical_and(x == 0, y == 0)
+    return np.where(is_corner, 0.0, limit_by_exponent(z, x, y))
 
 
+def limit_by_exponent(z: Any, x: Any, y: Any) -> Any:
+    """Return x^y log x, its limit at x = 0."""
+    return apply(CHAIN_PRODUCT, z, np.log(x))
+
+
+#: The power inside a derivative of a power: its derivatives are limits everywhere.
+LIMIT_POWER = elementwise(
+    "limit_power",
+    np.power,
+    (power_by_base, limit_by_exponent),
+    native="x ** y",
+    domain=((0.3, 3.0), (-2.0, 2.0)),
+    numpy=(),
+)
 POWER_DOMAIN = ((0.3, 3.0), (-2.0, 2.0))
 elementwise(
     "power",
@@ -96,11 +115,22 @@ elementwise(
     native="x ** y",
     domain=POWER_DOMAIN,
 )
+
+
+def power_by_real(p: Any, y: Any, x: Any) -> Any:
+    """Return p |x|^(p-2) x, the derivative of |x|^p; conjugated for complex x."""
+    return p * np.conjugate(x) * (y ** (p - 2) if p != 2 else 1.0)
+
+
 elementwise(
     "hypot",
     np.hypot,
     (lambda z, x, y: share_of(x, z), lambda z, x, y: share_of(y, z)),
     native="hypot(x, y)",
+    of_powers=(
+        lambda p, z, x, y: power_by_real(p, z, x),
+        lambda p, z, x, y: power_by_real(p, z, y),
+    ),
 )
 
 # Exponentials and logarithms
@@ -228,8 +258,20 @@ def absolute_partial(y: Any, x: Any) -> Any:
     return np.sign(x)
 
 
-elementwise("absolute", np.absolute, (absolute_partial,), native="fabs(x)")
-elementwise("fabs", np.fabs, (lambda y, x: np.sign(x),), native="fabs(x)")
+elementwise(
+    "absolute",
+    np.absolute,
+    (absolute_partial,),
+    native="fabs(x)",
+    of_powers=(power_by_real,),
+)
+elementwise(
+    "fabs",
+    np.fabs,
+    (lambda y, x: np.sign(x),),
+    native="fabs(x)",
+    of_powers=(power_by_real,),
+)
 elementwise(
     "copysign",
     np.copysign,

@@ -157,6 +157,11 @@ def var(
     return into(out, variance(a, axis, dtype, out, *how))
 
 
+def of_root(p: Any, y: Any, x: Any) -> Any:
+    """Return the derivative of sqrt(x)^p."""
+    return p / 2 * (y ** (p - 2) if p != 2 else 1.0)
+
+
 #: The square root of a variance: flat where the variance is 0.
 ROOT_OF_VARIANCE = elementwise(
     "root_of_variance",
@@ -164,6 +169,7 @@ ROOT_OF_VARIANCE = elementwise(
     (lambda y, x: np.where(y == 0, 0.0, 0.5 / np.where(y == 0, 1.0, y)),),
     native="sqrt(x)",
     domain=((0.2, 3.0),),
+    of_powers=(of_root,),
     numpy=(),
 )
 
