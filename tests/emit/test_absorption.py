@@ -99,7 +99,7 @@ def test_what_hides_a_nan_sees_none_that_a_zero_absorbs(
     example: Example, k: int
 ) -> None:
     function = with_slope(example, k)
-    jitted = wg.jit(function)
+    jitted = wg.jit(function, wait=True)
 
     for t in points(np.shape(example.operands[k])):
         try:
@@ -170,7 +170,7 @@ def test_a_guard_is_not_asked_of_a_nan() -> None:
         g = singular_slope(t, np.ones(2))
         return t * 2.0 if g[0] > -1.0 else t * 3.0
 
-    jitted = wg.jit(function)
+    jitted = wg.jit(function, wait=True)
     for t in ([1.0, 4.0], [2.0, 3.0], [0.0, 4.0], [0.0, 0.0]):
         same(jitted(np.array(t)), function(np.array(t)))
     assert len(jitted.paths()) == 1
@@ -184,7 +184,7 @@ def test_a_loop_asks_in_every_step() -> None:
             total = total + np.where(np.abs(g) < 2.0, g, 5.0) * 0.9**k
         return total
 
-    jitted = wg.jit(function)
+    jitted = wg.jit(function, wait=True)
     for t in ([1.0, 4.0], [2.0, 3.0], [0.0, 4.0]):
         same(jitted(np.array(t)), function(np.array(t)))
 
@@ -200,7 +200,7 @@ def test_native_parts_of_a_tape_absorb() -> None:
             x = np.sin(x) + np.cos(x)
         return x, np.sum(np.sort(large @ eye) * x[0])
 
-    jitted, large = wg.jit(function), np.linspace(1.0, 2.0, 300)
+    jitted, large = wg.jit(function, wait=True), np.linspace(1.0, 2.0, 300)
     for t in ([1.0, 4.0, 1.0, 2.0], [0.0, 4.0, 0.0, 1.0]):
         same(jitted(np.array(t), large), function(np.array(t), large))
 
@@ -208,7 +208,9 @@ def test_native_parts_of_a_tape_absorb() -> None:
 @pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 def test_a_gradient_of_selections_asks_nothing_more() -> None:
     """Selections hand a NaN on: their gradients have the one guard of the results."""
-    slope = wg.jit(wg.grad(lambda x: np.sum(np.maximum(x, 0.5) ** 2 * np.abs(x))))
+    slope = wg.jit(
+        wg.grad(lambda x: np.sum(np.maximum(x, 0.5) ** 2 * np.abs(x))), wait=True
+    )
     slope(np.ones(4))
 
     (path,) = slope.paths()

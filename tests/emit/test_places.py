@@ -29,7 +29,7 @@ def rows(*shape: int) -> list[Any]:
 
 def check(fun: Callable[..., Any], points: list[Any], native: bool = True) -> None:
     """Compare a jitted function with itself, each point recorded and replayed."""
-    jitted = wg.jit(fun)
+    jitted = wg.jit(fun, wait=True)
     for point in [*points, *points]:
         np.testing.assert_array_equal(jitted(point), fun(point))
         assert np.asarray(jitted(point)).dtype == np.asarray(fun(point)).dtype
@@ -110,7 +110,7 @@ def test_an_index_beyond_the_end_raises_as_numpys() -> None:
     def fun(x: Any) -> Any:
         return (table * x[0])[np.argmax(x) * 2]
 
-    jitted = wg.jit(fun)
+    jitted = wg.jit(fun, wait=True)
     good, bad = np.array([1.0, 2.0, 0.0]), np.array([1.0, 2.0, 3.0])
 
     assert jitted(good) == jitted(good) == fun(good)
@@ -191,7 +191,7 @@ def test_derivatives_of_sinc(order: int) -> None:
 
     for _ in range(order):
         fun = wg.grad(fun)
-    jitted = wg.jit(fun)
+    jitted = wg.jit(fun, wait=True)
 
     for x in (0.0, 1e-9, 0.3, -2.0, 7.9, 8.1, 40.0):
         jitted(x)
@@ -203,7 +203,7 @@ def test_sums_under_a_mask() -> None:
     def fun(x: Any) -> Any:
         return np.sum(x, where=x > 0, axis=0), np.prod(x, where=x < 0, initial=2.0)
 
-    jitted = wg.jit(fun)
+    jitted = wg.jit(fun, wait=True)
     for x in rows(3, 2)[3:]:
         for _ in range(2):
             for found, expected in zip(jitted(x), fun(x), strict=True):

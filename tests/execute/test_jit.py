@@ -437,7 +437,7 @@ def test_a_child_process_replays(method: str) -> None:
 
 @pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 def test_the_report_names_what_is_native() -> None:
-    jitted = wg.jit(rosenbrock)
+    jitted = wg.jit(rosenbrock, wait=True)
     jitted(np.ones(4))
 
     assert "1 native" in repr(jitted)

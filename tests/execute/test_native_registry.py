@@ -82,7 +82,7 @@ def test_value_agrees(example: Example) -> None:
     def fun(*operands: Any) -> Any:
         return example.function(*operands)
 
-    jitted = wg.jit(fun)
+    jitted = wg.jit(fun, wait=True)
 
     for operands in other_points(example):
         try:
@@ -101,7 +101,7 @@ def test_gradient_agrees(example: Example) -> None:
     loss = scalar_loss(example, [1.0, 0.7, -0.3])
     wanted = tuple(k for k, x in enumerate(example.operands) if is_number(x))
     gradient = wg.grad(loss, wanted)
-    jitted = wg.jit(gradient)
+    jitted = wg.jit(gradient, wait=True)
 
     for operands in other_points(example):
         agree(jitted(*operands), gradient(*operands))
@@ -115,7 +115,7 @@ def test_which_operations_run_natively(record_property: Any) -> None:
         operands = example.operands
         if not all(np.asarray(x).dtype.kind in "fib" for x in operands):
             continue
-        jitted = wg.jit(example.function)
+        jitted = wg.jit(example.function, wait=True)
         try:
             with np.errstate(all="ignore"):
                 jitted(*operands)

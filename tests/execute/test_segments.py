@@ -52,7 +52,7 @@ def refuse_whole_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_engine
 def test_a_mixed_tape_runs_in_native_parts() -> None:
     slope = wg.value_and_grad(pendulum)
-    jitted = wg.jit(slope)
+    jitted = wg.jit(slope, wait=True)
     generator = np.random.default_rng(0)
 
     for _ in range(12):
@@ -74,7 +74,7 @@ def test_large_arrays_alone_stay_with_numpy() -> None:
             x = np.i0(np.sin(x))
         return np.sum(x)
 
-    jitted = wg.jit(fun)
+    jitted = wg.jit(fun, wait=True)
     x = np.linspace(0, 1, 1000)
 
     assert [jitted(x) for _ in range(3)] == [fun(x)] * 3
@@ -91,7 +91,7 @@ def test_captured_arrays_are_read_at_every_play() -> None:
             y = np.sin(y) * table + x
         return np.i0(y) * table
 
-    jitted = wg.jit(fun)
+    jitted = wg.jit(fun, wait=True)
     x = np.arange(3.0)
 
     for k in range(4):
@@ -108,7 +108,7 @@ def test_a_guard_in_a_native_part_comes_before_what_it_guards() -> None:
             return np.sqrt(np.sum(np.i0(x) ** 2)) * total
         return np.float64(0.0) * total
 
-    jitted = wg.jit(fun)
+    jitted = wg.jit(fun, wait=True)
     points = np.random.default_rng(1).normal(size=(20, 2))
 
     for x in [*points, *points]:
@@ -126,7 +126,7 @@ def test_writes_between_parts_are_in_order() -> None:
         return np.sum(np.i0(y)) + y[3] * y[7]
 
     slope = wg.value_and_grad(fun)
-    jitted = wg.jit(slope)
+    jitted = wg.jit(slope, wait=True)
 
     for shift in range(3):
         x = np.linspace(-1, 1, 5) + shift / 10
@@ -137,7 +137,7 @@ def test_writes_between_parts_are_in_order() -> None:
 
 
 def test_threads_share_a_mixed_plan() -> None:
-    jitted = wg.jit(pendulum)
+    jitted = wg.jit(pendulum, wait=True)
     points = np.random.default_rng(2).normal(size=(4, 30, 3))
     expected = [[pendulum(x) for x in part] for part in points]
     for x in points[0]:
@@ -204,7 +204,7 @@ def test_operations_agree_in_parts(
     refuse_whole_tapes(monkeypatch)
     monkeypatch.setattr(segments, "FEWEST", 1)
     function: Callable[..., Any] = example.function
-    jitted = wg.jit(lambda *operands: function(*operands))
+    jitted = wg.jit(lambda *operands: function(*operands), wait=True)
 
     jitted(*example.operands)
     found = results_of(jitted(*example.operands))

@@ -326,7 +326,7 @@ def test_derivatives_of_vmap_are_those_of_a_loop(loss: Any) -> None:
 
 @pytest.mark.parametrize("loss", [shared, captured])
 def test_vmap_inside_jit_and_record(loss: Any) -> None:
-    slope, tape = jit(grad(loss)), record(loss, W)
+    slope, tape = jit(grad(loss), wait=True), record(loss, W)
 
     for w in (W, 2 * W, -W):
         assert_allclose(slope(w), grad(looped)(w), **SUMMED)

@@ -44,7 +44,9 @@ def judge_native(program: Program, number: int) -> None:
     if number % 3:
         function, table = with_capture(program, number)
     gradient = wengert.value_and_grad(function, (0, 1, 2))
-    jitted, jitted_gradient = wengert.jit(function), wengert.jit(gradient)
+    waits = number % 2 == 0  # every other program is replayed from its second call on
+    jitted = wengert.jit(function, wait=waits)
+    jitted_gradient = wengert.jit(gradient, wait=waits)
     for k in [*range(OTHERS + 1), 0]:
         args = arguments(number + k)
         table[...] = np.random.default_rng(k).uniform(0.5, 1.5, 3)

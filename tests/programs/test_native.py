@@ -155,7 +155,7 @@ GUARDED = [by_integer, by_rounding, by_wholeness]
 @pytest.mark.parametrize("fun", GUARDED, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("kind", [float, np.float64, np.float32])
 def test_guards_on_numbers_hold_just_where_python_says(fun: Any, kind: Any) -> None:
-    jitted = wengert.jit(fun)
+    jitted = wengert.jit(fun, wait=True)
     edges = [k / 6 for k in range(-12, 13)]
     one = kind(1)
     points = [kind(edge) for edge in edges]

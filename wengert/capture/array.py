@@ -38,6 +38,7 @@ from wengert.capture.refusals import (
     unsupported,
     write_outside,
 )
+from wengert.core.guards import QUESTIONS
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
 from wengert.core.types import Recorded, array_type, has_class, is_array, type_of
@@ -195,41 +196,40 @@ class RecordedValue(Recorded):
             return stand_in(self)
         return self._current()
 
-    def _guard(self, kind: str, expected: Any) -> None:
+    def _ask(self, kind: str) -> Any:
+        """Return the answer to a question about the number, which a guard keeps.
+
+        The one place where a number leaves the tape while it is being recorded.
+        """
+        answer = QUESTIONS[kind].ask(self._present())
         tape = self._tape
-        if STRICT.get() and tape.thread is not None and self._index != PASSIVE:
+        if tape.thread is None or self._index == PASSIVE:
+            return answer
+        if STRICT.get():
             raise refused(kind)
-        if tape.keeps_guards and tape.thread is not None and self._index != PASSIVE:
+        if tape.keeps_guards:
             index = self._place(tape)
-            settings = {"kind": kind, "expected": expected}
+            settings = {"kind": kind, "expected": answer}
             tape.append(
                 GUARD, (index,), settings, tape.types[index], None, line_of(tape)
             )
+        return answer
 
     def __bool__(self) -> bool:
-        value = bool(self._present())
-        self._guard("bool", value)
-        return value
+        return bool(self._ask("bool"))
 
     def __index__(self) -> int:
-        value = self._present()
-        if self._index != PASSIVE and type_of(value).dtype.kind in "fc":
+        if self.dtype.kind in "fc":
+            if self._index == PASSIVE:
+                return operator.index(self._present())
             raise keys.not_whole(self)
-        value = operator.index(value)
-        self._guard("int", value)
-        return value
+        return int(self._ask("int"))
 
     def __int__(self) -> int:
-        value = int(self._present())
-        self._guard("int", value)
-        return value
+        return int(self._ask("int"))
 
     def __round__(self, digits: int | None = None) -> Any:
-        if digits is not None:
-            return np.round(self, digits)
-        value = round(self._present())
-        self._guard("round", value)
-        return value
+        return self._ask("round") if digits is None else np.round(self, digits)
 
     def __float__(self) -> float:
         return float(self._leave("float(x)", "leave float() out: x is a number"))
@@ -308,6 +308,8 @@ class RecordedScalar(RecordedValue):
     _storage = None
     #: So `isinstance(x, float)` holds where it does for the number.
     __class__ = property(attrgetter("_value.__class__"))
+    #: Numbers that depend on no input stay plain.
+    is_constant = False
 
     def __init__(self, tape: Tape, index: int, value: Any) -> None:
         self._tape = tape
@@ -329,9 +331,7 @@ class RecordedScalar(RecordedValue):
 
     def is_integer(self) -> bool:
         """Whether the number is whole; a guard."""
-        value = bool(self._value.is_integer())
-        self._guard("fractional", int(not value))
-        return value
+        return bool(self._ask("is_integer"))
 
 
 class Storage:
@@ -429,6 +429,12 @@ class RecordedArray(RecordedValue):
         if self._storage is not None:
             return self._storage.index == PASSIVE
         return self._index == PASSIVE
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether its present contents depend on no input."""
+        index = self._index if self._storage is None else self._storage.index
+        return index == PASSIVE or self._tape.operations[index].name == "constant"
 
     def _write(self, key: Any, value: Any, operation: Operation = STORE) -> None:
         """Write through this array (``self[key] = value``) as a `store` node."""

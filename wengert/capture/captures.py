@@ -64,10 +64,12 @@ def stand_in(value: Any) -> Any:
     if not is_set_aside(value):
         return value
     captures = CAPTURES.get()
-    if captures is None:
-        value._tape.check_thread()
-        return value
-    return captures.of(value)
+    if captures is not None:
+        return captures.of(value)
+    if value.is_constant:  # made by a recording that has ended, of plain numbers alone
+        return value._current()
+    value._tape.check_thread()
+    return value
 
 
 def read_only(value: Any) -> Any:

@@ -6,15 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from wengert.core.guards import QUESTIONS
 from wengert.errors import GuardError, explain
 
 STRICT: ContextVar[bool] = ContextVar("wengert_strict", default=False)
-#: How Python asked for the number, by the kind of guard.
-QUESTIONS = {
-    "bool": "a branch (if, while, and, or, not)",
-    "int": "a whole number (an index, range, int)",
-    "round": "round(x)",
-}
 
 
 @contextmanager
@@ -46,10 +41,9 @@ def strict() -> Iterator[None]:
 
 def refused(kind: str) -> GuardError:
     """Return the error of a decision under `strict`."""
-    question = QUESTIONS.get(kind, "a decision")
     return GuardError(
         explain(
-            f"{question} on a recorded value inside wengert.strict()",
+            f"{QUESTIONS[kind].words} on a recorded value inside wengert.strict()",
             "the tape would hold only the path that is taken here",
             "np.where(condition, a, b), np.maximum, np.minimum or np.clip, which "
             "record both sides; or leave strict()",

@@ -12,7 +12,7 @@ import dis
 import inspect
 import warnings
 from collections.abc import Iterator
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,8 +94,11 @@ def questions_of(function: Any) -> Iterator[Question]:
     """Give the questions of a function and of the user's functions that it names."""
     waiting, seen = [function], set()
     while waiting:
-        function = inspect.unwrap(waiting.pop())
-        function = getattr(function, "__func__", function)
+        function = waiting.pop()
+        if type(function) is MethodType:
+            function = function.__func__
+        if type(function) is FunctionType:  # others may run code when they are asked
+            function = inspect.unwrap(function)
         if type(function) is not FunctionType or id(function) in seen:
             continue
         seen.add(id(function))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import sys
-import threading
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.random import bit_generator
 
 from wengert.capture.walk import GENERATORS, ReadGenerator, Walk, is_user_file
+from wengert.core.locks import Switch
 from wengert.core.types import is_array
 from wengert.errors import Line, RecordingError, explain, is_library
 
@@ -32,8 +32,6 @@ SHARED = (
     ReadGenerator("np.random", np.random.mtrand._rand, None),
     ReadGenerator("random", getattr(random, "_inst"), None),  # noqa: B009
 )
-_LOCK = threading.Lock()
-_COUNT = 0
 _ENTROPY: Callable[[int], int] = bit_generator.randbits  # type: ignore[attr-defined]
 _SEED = random.Random.seed
 _RANDOM_STATE = np.random.RandomState
@@ -93,10 +91,10 @@ class DrawsRefused:
     def __enter__(self) -> None:
         self.states = [state(part.generator) for part in self.watched]
         self.token = REFUSED.set(True)
-        install()
+        SWITCH.hold()
 
     def __exit__(self, kind: Any, *_: object) -> None:
-        remove()
+        SWITCH.release()
         REFUSED.reset(self.token)
         if kind is not None:
             return
@@ -164,23 +162,18 @@ class RandomState(metaclass=Seeded):
     """What ``np.random.RandomState`` names while draws are refused."""
 
 
-def install() -> None:
-    """Count one more recording; replace what seeds generators for the first."""
-    global _COUNT
-    with _LOCK:
-        _COUNT += 1
-        if _COUNT == 1:
-            bit_generator.randbits = entropy  # type: ignore[attr-defined]
-            random.Random.seed = seed_python  # type: ignore[method-assign]
-            np.random.RandomState = RandomState  # type: ignore[misc,assignment]
+def refuse_draws() -> None:
+    """Replace what seeds generators."""
+    bit_generator.randbits = entropy  # type: ignore[attr-defined]
+    random.Random.seed = seed_python  # type: ignore[method-assign]
+    np.random.RandomState = RandomState  # type: ignore[misc,assignment]
 
 
-def remove() -> None:
-    """Count one recording less; put the originals back after the last."""
-    global _COUNT
-    with _LOCK:
-        _COUNT -= 1
-        if _COUNT == 0:
-            bit_generator.randbits = _ENTROPY  # type: ignore[attr-defined]
-            random.Random.seed = _SEED  # type: ignore[method-assign]
-            np.random.RandomState = _RANDOM_STATE  # type: ignore[misc]
+def allow_draws() -> None:
+    """Put the originals back."""
+    bit_generator.randbits = _ENTROPY  # type: ignore[attr-defined]
+    random.Random.seed = _SEED  # type: ignore[method-assign]
+    np.random.RandomState = _RANDOM_STATE  # type: ignore[misc]
+
+
+SWITCH = Switch(refuse_draws, allow_draws)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
@@ -297,14 +298,10 @@ def lower_guard(
     nodes = np.ravel(elements[tape.operands[index][0]])
     node, kind, expected = int(nodes[0]), settings["kind"], settings["expected"]
     type_ = lowering.types[node]
-    if kind == "bool" and type_ != "bool":
-        node = lowering.emit("x != y", (node, lowering.constant(0, type_)), "bool")
-    elif kind in ("int", "round") and type_.startswith("f"):
-        question = "trunc(x)" if kind == "int" else "rint(x)"
-        node = lowering.emit(question, (node,), type_)
-    elif kind == "fractional":
-        whole = lowering.emit("floor(x)", (node,), type_)
-        node = lowering.emit("x != y", (node, whole), "bool")
+    text = QUESTIONS[kind].native.get(type_[0])
+    if text is not None:
+        type_ = "bool" if type(expected) is bool else type_
+        node = lowering.emit(text, (node,), type_)
     lowering.guard(node, float(expected) if type_.startswith("f") else int(expected))
 
 

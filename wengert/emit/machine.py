@@ -6,13 +6,23 @@ Everything else in this folder produces text or numbers.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import ctypes.util
 import functools
-import threading
+import itertools
+import os
+import re
 import time
 import weakref
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
+from threading import get_ident
+from typing import Any
+
+import numpy as np
+
+from wengert.core import locks
 
 try:
     import llvmlite.binding as llvm
@@ -20,12 +30,16 @@ except ImportError:  # pragma: no cover - exercised where llvmlite is missing
     llvm = None
 
 # One lock for every LLVM call: llvmlite's own lock covers single calls, not the
-# sequence parse, create engine, finalise, which must not interleave on one module.
-_LOCK = threading.RLock()
+# sequence find or make an engine, link, count, which must not interleave.
+_LOCK = locks.make()
 
 # The name under which this package's IR calls a C library function.  LLVM must not
 # recognise it: it would rewrite calls of `exp`, `pow` or `sin` by its own rules.
 PREFIX = "wengert."
+#: What LLVM's own lowering of floor, rint, fma, copies ... may call by name.
+LOWERED_TO = tuple(
+    "floor floorf ceil ceilf trunc truncf rint rintf fma fmaf memcpy memset".split()
+)
 
 
 class EngineMissingError(RuntimeError):
@@ -34,7 +48,7 @@ class EngineMissingError(RuntimeError):
 
 def available() -> bool:
     """Whether native code can be made on this machine."""
-    return llvm is not None and _start() is None
+    return llvm is not None and _start() is None and not _ABANDONED
 
 
 @functools.cache
@@ -54,6 +68,7 @@ def require() -> None:
     if available():
         return
     reason = "llvmlite is not installed" if llvm is None else _start()
+    reason = reason or "the interpreter exits, and another thread still compiles"
     raise EngineMissingError(
         f"no native code can be made: {reason}; the package's interpreter still "
         "works, and `pip install llvmlite` brings the native engine"
@@ -101,11 +116,73 @@ class Module:
     addresses : dict of str to int
         Entry address of each function that was asked for.
     seconds : dict of str to float
-        Time spent by stage: ``parse``, ``generate``.
+        Time spent by stage: ``generate``, parsing included.
+    token : array
+        The code is freed when this is.  The cyclic collector does not look at arrays:
+        what it looks at, it may report as gone before it calls the `__del__` of an
+        object that is gone with it, which may call the code.
     """
 
     addresses: dict[str, int]
     seconds: dict[str, float]
+    token: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+
+# Libraries linked by one engine.  LLVM keeps 10 KiB of a library that is freed until
+# its engine is freed; an engine costs 1 ms (measured).  So engines change, and each is
+# freed with the last of its libraries.
+MOST_LIBRARIES = 64
+
+
+@dataclass(slots=True, eq=False)
+class Engine:
+    """LLVM's linker for one code generation level, and how many libraries it made.
+
+    It belongs to one process: in a forked child, a thread that is not there may hold
+    its locks for ever.
+    """
+
+    linker: Any
+    process: int = field(default_factory=os.getpid)
+    libraries: int = 0
+
+    def link(self, text: str, names: tuple[str, ...]) -> Any:
+        """Make a library of an IR module, with symbols of its own."""
+        builder = llvm.JITLibraryBuilder().add_ir(text)
+        for name in names:
+            builder.export_symbol(name)
+        for name in (*LOWERED_TO, *_DECLARATION.findall(text)):
+            if name in _SYMBOLS:
+                builder.import_symbol(name, _SYMBOLS[name])
+        self.libraries += 1
+        return builder.link(self.linker, f"library {next(_NUMBERS)}")
+
+    def free(self, library: Any) -> None:
+        """Free the code of one library; what a parent process made is left alone."""
+        if self.process == os.getpid():
+            library.close()
+        else:
+            library.detach()
+            self.linker.detach()
+
+
+_NUMBERS = itertools.count()
+_DECLARATION = re.compile(r"^declare [^@]*@([\w.$]+)\(", re.MULTILINE)
+#: Addresses of the functions that IR may call, by the names that it calls them by.
+_SYMBOLS: dict[str, int] = {}
+#: The engine in use for each level.
+_ENGINES: dict[int, Engine] = {}
+#: Code that nothing refers to any more, and that is not freed yet.
+_DEAD: deque[tuple[Engine, Any]] = deque()
+
+
+def _engine(level: int) -> Engine:
+    """Return the engine in use for a level."""
+    engine = _ENGINES.get(level)
+    if engine is None or engine.libraries >= MOST_LIBRARIES:
+        made = llvm.create_lljit_compiler(_target_machine(level), use_jit_link=True)
+        engine = _ENGINES[level] = Engine(made)
+    return engine
 
 
 def compile_text(text: str, names: tuple[str, ...], level: int = 0) -> Module:
@@ -133,24 +210,33 @@ def compile_text(text: str, names: tuple[str, ...], level: int = 0) -> Module:
     _library()
     started = time.perf_counter()
     with _LOCK:
-        context = llvm.create_context()
-        parsed = llvm.parse_assembly(text, context)
-        between = time.perf_counter()
-        engine = llvm.create_mcjit_compiler(parsed, _target_machine(level))
-        engine.finalize_object()
-        addresses = {name: engine.get_function_address(name) for name in names}
-    seconds = {"parse": between - started, "generate": time.perf_counter() - between}
-    module = Module(addresses, seconds)
-    # The finalizer holds both, so that the cyclic collector, which goes in any order,
-    # cannot free the context before the engine that needs it.
-    weakref.finalize(module, _dispose, engine, context).atexit = False
+        engine = _engine(level)
+        library = engine.link(text, names)
+    addresses = {name: library[name] for name in names}
+    module = Module(addresses, {"generate": time.perf_counter() - started})
+    weakref.finalize(module.token, _bury, engine, library).atexit = False
+    _free_dead()
     return module
 
 
-def _dispose(engine: llvm.ExecutionEngine, context: llvm.ContextRef) -> None:
-    """Free machine code that nothing refers to any more."""
-    engine.close()
-    context.close()
+def _bury(engine: Engine, library: Any) -> None:
+    """Free machine code that nothing refers to, or leave it to whoever compiles."""
+    _DEAD.append((engine, library))
+    _free_dead()
+
+
+def _free_dead() -> None:
+    """Free the code that waits for it.
+
+    Never waits: the cyclic collector calls it in any thread, at any time, and somebody
+    else may compile for seconds.
+    """
+    while _DEAD and _LOCK.acquire(blocking=False):
+        try:
+            engine, library = _DEAD.popleft()
+            engine.free(library)
+        finally:
+            _LOCK.release()
 
 
 def assembly(text: str, level: int = 0) -> str:
@@ -164,8 +250,7 @@ def assembly(text: str, level: int = 0) -> str:
 def define_symbol(name: str, address: int) -> None:
     """Make an address known to IR under a name, for good."""
     require()
-    with _LOCK:
-        llvm.add_symbol(name, address)
+    _SYMBOLS[name] = address
 
 
 @functools.cache
@@ -176,11 +261,8 @@ def _library() -> tuple[ctypes.CDLL, ctypes.CDLL | None]:
         vector = ctypes.CDLL("libmvec.so.1")
     except OSError:
         vector = None
-    with _LOCK:
-        # LLVM's own lowering of floor, rint, fma ... may call these by name.
-        for name in ("floor", "ceil", "trunc", "rint", "fma", "memcpy", "memset"):
-            for suffix in ("", "f"):
-                _publish(scalar, name + suffix, name + suffix)
+    for name in LOWERED_TO:
+        _publish(scalar, name, name)
     return scalar, vector
 
 
@@ -190,7 +272,7 @@ def _publish(library: ctypes.CDLL, name: str, symbol: str) -> bool:
         function = getattr(library, name)
     except AttributeError:
         return False
-    llvm.add_symbol(symbol, ctypes.cast(function, ctypes.c_void_p).value)
+    _SYMBOLS[symbol] = ctypes.cast(function, ctypes.c_void_p).value or 0
     return True
 
 
@@ -199,10 +281,7 @@ def scalar_symbol(name: str, is_single: bool) -> str | None:
     """IR name of a C math function on double or float, None if there is none."""
     require()
     name += "f" * is_single
-    with _LOCK:
-        if _publish(_library()[0], name, PREFIX + name):
-            return PREFIX + name
-    return None
+    return PREFIX + name if _publish(_library()[0], name, PREFIX + name) else None
 
 
 @functools.cache
@@ -227,7 +306,65 @@ def vector_symbol(
         if bits > vector_bits() or width > lanes:
             continue
         symbol = f"_ZGV{letter}N{width}{'v' * arity}_{name}{'f' * is_single}"
-        with _LOCK:
-            if _publish(library, symbol, PREFIX + symbol):
-                return PREFIX + symbol, width
+        if _publish(library, symbol, PREFIX + symbol):
+            return PREFIX + symbol, width
     return None
+
+
+# Forks and exits.  Both wait a moment for a compilation that is under way, so that LLVM
+# is at rest; the child of a fork makes engines of its own, whatever the parent's did.
+
+#: Seconds that a fork or an exit waits; a compilation that takes longer is left alone.
+MOST_WAITED = 0.2
+#: Whether a thread that forks has waited for LLVM, by thread.
+_AT_REST: dict[int, bool] = {}
+
+
+def _before_fork() -> None:
+    """Wait for a compilation."""
+    _AT_REST[get_ident()] = _LOCK.acquire(timeout=MOST_WAITED)
+
+
+def _after_fork() -> None:
+    """Let others compile."""
+    if _AT_REST.pop(get_ident(), False):
+        _LOCK.release()
+
+
+def _in_child() -> None:
+    """Forget the parent's engines, and free nothing of theirs; free llvmlite's lock."""
+    for engine in _ENGINES.values():
+        engine.linker.detach()
+    _ENGINES.clear()
+    if llvm is not None:
+        lock: Any = getattr(llvm.ffi.lib._lock, "_lock", None)
+        if hasattr(lock, "_at_fork_reinit"):
+            lock._at_fork_reinit()
+    _after_fork()
+    _AT_REST.clear()
+
+
+def _at_exit() -> None:
+    """See to it that LLVM is at rest when the process takes its memory down.
+
+    The lock is never given back: this thread may still compile, daemon threads wait for
+    ever.  Where one compiles on, the process ends before it comes to LLVM's memory.
+    """
+    if _LOCK.acquire(timeout=MOST_WAITED):
+        return
+    process = ctypes.CDLL(None)
+    if not hasattr(process, "on_exit"):  # not the C library of GNU
+        _LOCK.acquire()
+        return
+    _ABANDONED.append(True)
+    process.fflush(None)
+    process.on_exit(process._exit, None)
+
+
+#: Holds something when the interpreter exits while a thread compiles.
+_ABANDONED: list[bool] = []
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child
+    )

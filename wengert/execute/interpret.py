@@ -10,6 +10,7 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.array import RecordedValue
 from wengert.capture.record import active_tape
+from wengert.core.guards import answer
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
 from wengert.core.types import WEAK, Type, is_array, type_of
 from wengert.errors import ArgumentError, GuardError, RecordingError, explain
@@ -104,27 +105,25 @@ PYTHON_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 def check_guard(tape: Tape, index: int, value: Any) -> None:
     """Raise `GuardError` where a replay leaves the recorded path."""
     settings = tape.settings[index]
-    kind, expected = settings["kind"], settings["expected"]
-    found = GUARD_QUESTIONS[kind](value)
+    expected = settings["expected"]
+    found = answer(settings, value)
     if found != expected:
-        raise GuardError(
-            explain(
-                f"a replay left the recorded path: {kind}(%{tape.operands[index][0]}) "
-                f"was {expected} and is {found}",
-                "a recorded tape holds the one path that was taken, and here Python "
-                "took a decision on a number",
-                "record again at these inputs, or call the function itself",
-                tape.lines[index],
-            )
+        raise left(tape, index, found)
+
+
+def left(tape: Tape, index: int, found: Any) -> GuardError:
+    """Return the error of a replay that leaves the recorded path at a guard."""
+    kind, expected = (tape.settings[index][name] for name in ("kind", "expected"))
+    return GuardError(
+        explain(
+            f"a replay left the recorded path: {kind}(%{tape.operands[index][0]}) "
+            f"was {expected} and is {found}",
+            "a recorded tape holds the one path that was taken, and here Python "
+            "took a decision on a number",
+            "record again at these inputs, or call the function itself",
+            tape.lines[index],
         )
-
-
-GUARD_QUESTIONS: dict[str, Callable[[Any], Any]] = {
-    "bool": bool,
-    "int": int,
-    "round": round,
-    "fractional": lambda value: int(not float(value).is_integer()),
-}
+    )
 
 
 def run(
@@ -336,7 +335,7 @@ def inline(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
 
 def ask(value: Any, settings: dict[str, Any]) -> None:
     """Ask a guard's question of a recorded value, which guards it anew."""
-    found = GUARD_QUESTIONS[settings["kind"]](value)
+    found = answer(settings, value)
     if found != settings["expected"]:
         raise GuardError(
             explain(

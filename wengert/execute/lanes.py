@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from wengert.core import locks
 from wengert.core.types import Array, Type
 from wengert.emit import machine
 from wengert.emit.compile import Compiled, compile_program
@@ -97,7 +98,7 @@ class Kernels:
 
     def __init__(self) -> None:
         self.kept: OrderedDict[tuple[bytes, int], Compiled] = OrderedDict()
-        self.lock = threading.Lock()
+        self.lock = locks.make()
 
     def get(self, program: Program, lanes: int) -> Compiled:
         """Return a program compiled for so many lanes."""
@@ -257,7 +258,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.executor: ThreadPoolExecutor | None = None
-        self.lock = threading.Lock()
+        self.lock = locks.make()
 
     def get(self) -> ThreadPoolExecutor:
         """Return the executor."""
@@ -267,8 +268,8 @@ class Pool:
             return self.executor
 
     def forget(self) -> None:
-        """Drop what a child process does not inherit: the threads, a held lock."""
-        self.__init__()  # type: ignore[misc]
+        """Drop the threads, which a child process does not inherit."""
+        self.executor = None
 
 
 POOL = Pool()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.checked import Difference, Expected, Node, same
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
 from wengert.emit import machine
@@ -17,6 +18,7 @@ from wengert.emit.compile import Compiled, compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
 from wengert.emit.kernels import Lowered, has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
+from wengert.execute.interpret import left
 from wengert.execute.plan import Plan
 from wengert.execute.segments import mixed_plan
 
@@ -45,6 +47,12 @@ class Path:
     kernels: list[Compiled] = field(default_factory=list)
     reason: str = ""
     record_seconds: float = 0.0
+    number: int = 0
+    #: Whether two recordings agreed, so that it may be replayed; when, as a number.
+    is_believed: bool = False
+    order: int = 0
+    #: How many nodes it has in common with the path it left, by that path's number.
+    shared: dict[int, int] = field(default_factory=dict)
     #: Whether the first kernel multiplies zeros by what is not finite, and refuses
     #: where that NaN matters; a second one then absorbs, as the interpreter does.
     is_optimistic: bool = False
@@ -64,6 +72,17 @@ class Path:
                 if self.plan.groups:
                     self.reason += f" ({self.plan.groups} native parts)"
         return self.plan.run(values, [array for array, _ in self.captured])
+
+    @property
+    def expected(self) -> Expected:
+        """What another recording of this path is compared with."""
+        return Expected(self.tape, {index for _, index in self.captured})
+
+    def leaves(self, other: Path, difference: Difference) -> None:
+        """Note that it left another path where Python decided otherwise."""
+        at = difference.node
+        self.shared = {number: min(k, at) for number, k in other.shared.items()}
+        self.shared[other.number] = at
 
     @property
     def read_natively(self) -> list[np.ndarray]:
@@ -158,18 +177,32 @@ class Entry:
     direct: tuple[Any, Any] | None = None
     recordings: int = 0
     is_eager: bool = False
+    #: Why it runs eagerly.
+    reason: str = ""
+    #: Recordings since the last two that agreed: those that differed, those that wrote.
+    differed: int = 0
+    wrote: int = 0
 
     def rebuild(self) -> None:
         """Forget the native calls: the paths are others now."""
         self.groups = self.direct = None
 
+    @property
+    def believed(self) -> list[Path]:
+        """The paths that may be replayed."""
+        return [path for path in self.paths.values() if path.is_believed]
+
+    @property
+    def native(self) -> list[Path]:
+        """The paths that have native code."""
+        return [path for path in self.paths.values() if path.kernels]
+
     def bound(self) -> list[tuple[Callable[..., Any], Any]]:
         """Bind the kernels of all paths: one native call for every kind of result."""
         groups = []
         kinds: dict[Any, list[Path]] = {}
-        for path in self.paths.values():
-            if path.kernels:
-                kinds.setdefault(path.result_structure, []).append(path)
+        for path in self.native:
+            kinds.setdefault(path.result_structure, []).append(path)
         for structure, paths in kinds.items():
             count = len(paths[0].tape.output_indices)
             call = self.chain(paths, tuple(range(count)), miss)
@@ -208,7 +241,7 @@ class Entry:
         Paths whose reads have changed are dropped, so those of the last one stand for
         all; contents that plain code read are watched path by path.
         """
-        paths = list(self.paths.values())
+        paths = self.native
         last = paths[-1].snapshot
         watched: list[Callable[[], Any]] = [
             p.plain_arrays.changed for p in paths if p.plain_arrays.pairs
@@ -225,6 +258,41 @@ class Entry:
         if not watched:
             return lambda: check() is not None
         return lambda: check() is not None or any(look() for look in watched)
+
+
+class Follower:
+    """Which known path of an entry a recording goes along.
+
+    Parameters
+    ----------
+    entry : Entry
+        With at least one path.
+    is_strict : bool
+        Whether leaving the path at a guard is an error.
+    """
+
+    def __init__(self, entry: Entry, is_strict: bool) -> None:
+        self.entry, self.is_strict = entry, is_strict
+        self.path = next(iter(entry.paths.values()))
+
+    def branch(self, index: int, node: Node) -> Expected | None:
+        """Return the path that left this one with the same node, if one is known."""
+        for path in self.entry.paths.values():
+            if path.shared.get(self.path.number) != index:
+                continue
+            tape = path.tape
+            if (
+                tape.operations[index] is node.operation
+                and tape.operands[index] == node.operands
+                and same(tape.settings[index], node.settings)
+            ):
+                self.path = path
+                return path.expected
+        if self.is_strict and node.operation is GUARD:
+            tape = self.path.tape
+            if index < len(tape) and tape.operations[index] is GUARD:
+                raise left(tape, index, node.settings["expected"])
+        return None
 
 
 def miss(*_: Any) -> Any:

@@ -12,6 +12,7 @@ import functools
 import gc
 import inspect
 import itertools
+import sys
 import threading
 import time
 import warnings
@@ -24,17 +25,20 @@ import numpy as np
 from wengert.capture import reads, tree
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedArray, RecordedValue, check_class
-from wengert.capture.record import active_tape
-from wengert.core.tape import Tape
+from wengert.capture.record import active_tape, record_onto
+from wengert.core import locks
+from wengert.core.checked import CheckedTape, Difference
+from wengert.core.tape import CONSTANT, Tape
 from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.emit.compile import compile_program
 from wengert.emit.refusal import NotLoweredError
-from wengert.errors import ArgumentError, GuardError, explain
+from wengert.errors import ArgumentError, describe_line, explain
 from wengert.execute.interpret import LEAVES_PATH, own
 from wengert.execute.paths import (
     FAST_SCALARS,
     MISS,
     Entry,
+    Follower,
     Path,
     add_absorbing_kernel,
     compile_path,
@@ -43,6 +47,10 @@ from wengert.execute.paths import (
 from wengert.execute.report import PathList, Report
 
 MOST_PATHS = 64
+#: Recordings in a row that may differ, and that may write outside the function, until
+#: it runs eagerly: caches that are filled at first are done by then.
+MOST_TRIES = 4
+MOST_WRITING = 2
 #: Signatures that native code tells apart by itself; further ones are looked up.
 MOST_DIRECT = 8
 #: Signatures that one function keeps; the one recorded longest ago goes.
@@ -76,16 +84,18 @@ class Jitted:
         static_argnums: Sequence[int] = (),
         max_paths: int = MOST_PATHS,
         is_strict: bool = False,
+        wait: bool = False,
     ) -> None:
         functools.update_wrapper(self, fun, updated=())
         self.fun = fun
         self.static_argnums = tuple(static_argnums)
         self.max_paths = max_paths
         self.is_strict = is_strict
+        self.wait = wait
         self.name = getattr(fun, "__name__", type(fun).__name__)
         self.owns_out = not has_keyword(fun, "out")
         self.entries: dict[Any, Entry] = {}
-        self.lock = threading.RLock()
+        self.lock = locks.make()
         self._counter = 0
         self._positional = self.dispatch_positional
 
@@ -97,6 +107,8 @@ class Jitted:
     def dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Answer a call that no native entry took."""
         out = kwargs.pop("out", None) if self.owns_out else None
+        if sys.is_finalizing():  # a frozen thread may hold a lock for ever
+            return deliver(self.fun(*args, **kwargs), out)
         leaves, structure, key = self.describe(args, kwargs)
         if RECORDING.get() is not None and active_tape() is not None:
             return deliver(self.fun(*args, **kwargs), out)
@@ -154,7 +166,7 @@ class Jitted:
                 with self.lock:
                     entry.paths.pop(number, None)
                     entry.rebuild()
-        if not entry.paths:
+        if not entry.believed:
             return MISS
         given = [prepare(leaf) for leaf in leaves]
         groups = entry.groups
@@ -169,7 +181,7 @@ class Jitted:
 
     def replay_slowly(self, entry: Entry, leaves: list[Any], given: list[Any]) -> Any:
         """Try the paths that native code could not decide, with NumPy."""
-        for path in list(entry.paths.values()):
+        for path in entry.believed:
             try:
                 with np.errstate(all="ignore"):  # as native code, it does not warn
                     found = path.play(leaves)
@@ -189,7 +201,10 @@ class Jitted:
                 self.reinstall()
 
     def record(self, key: Any, leaves: list[Any], structure: Any, args: Any) -> Any:
-        """Record the call along its own path, keep the path, return its values."""
+        """Record the call along its own path, keep the path, return its values.
+
+        The path is compiled when a second recording agrees; see `judge`.
+        """
         with self.lock:
             entry = self.entries.get(key)
             if entry is None:
@@ -197,28 +212,119 @@ class Jitted:
                 self.entries[key] = entry
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
-            elif self.is_strict and entry.paths:
-                self.refuse(entry, leaves)
-            with collector_paused():
-                started = time.perf_counter()
-                path = self.record_path(key, leaves, structure, args)
-                path.record_seconds = time.perf_counter() - started
-                compile_path(path)
-            self.keep(entry, path)
-            self.reinstall()
-        found = [own(as_returned(path.tape, k)) for k in path.tape.output_indices]
+            path, tape = self.record_once(entry, key, leaves, structure, args)
+            found = [own(as_returned(tape, k)) for k in tape.output_indices]
+            again = path
+            while self.wait and not (again.is_believed or entry.is_eager):
+                again, _ = self.record_once(entry, key, leaves, structure, args)
         return tree.unflatten(path.result_structure, found)
 
-    def record_path(
-        self, key: Any, leaves: list[Any], structure: Any, args: Any
-    ) -> Path:
-        """Record one call and what the function read from outside."""
-        from wengert.api import record
+    def record_once(
+        self, entry: Entry, key: Any, leaves: list[Any], structure: Any, args: Any
+    ) -> tuple[Path, Tape]:
+        """Record one call, compared with the paths that are known."""
+        follower = Follower(entry, self.is_strict) if entry.paths else None
+        with collector_paused():
+            started = time.perf_counter()
+            snapshot = self.snapshot(key, structure)
+            tape = Tape()
+            if follower is not None:
+                tape = CheckedTape(follower.path.expected, follower.branch)
+            self.record_call(tape, key, leaves, structure)
+            wrote = snapshot.changed()
+            if follower is not None and isinstance(tape, CheckedTape):
+                path = follower.path
+            else:
+                path = Path(tape, *self.split(snapshot, tape))
+                path.record_seconds = time.perf_counter() - started
+            self.judge(entry, path, follower, wrote)
+        return path, tape
 
+    def judge(
+        self, entry: Entry, path: Path, follower: Follower | None, wrote: str | None
+    ) -> None:
+        """Believe a path whose recordings agree; keep one that is new.
+
+        A function that did something else each time, or that writes outside itself
+        whenever it runs, is eager: a replay would not do what the function does.
+        """
+        difference = getattr(path.tape, "difference", None)
+        agrees = follower is not None and follower.path is path
+        entry.wrote = entry.wrote + 1 if wrote else 0
+        if wrote:
+            if entry.wrote >= MOST_WRITING:
+                self.run_eagerly(entry, f"it changes {wrote} whenever it runs")
+            elif not agrees:
+                self.keep(entry, path)
+        elif agrees:
+            entry.differed = 0
+            if not path.is_believed:
+                self.believe(entry, path)
+        elif difference is None or follower is None:
+            self.keep(entry, path)
+        elif difference.is_branch:
+            path.leaves(follower.path, difference)
+            self.keep(entry, path)
+        else:
+            self.replace(entry, path, follower.path, difference)
+
+    def believe(self, entry: Entry, path: Path) -> None:
+        """Compile a path; the one believed longest goes when there are too many."""
+        self._counter += 1
+        path.is_believed, path.order = True, self._counter
+        compile_path(path)
+        believed = entry.believed
+        if len(believed) > self.max_paths:
+            oldest = min(believed, key=lambda p: p.order)
+            del entry.paths[oldest.number]
+        self.install(entry, path)
+
+    def replace(
+        self, entry: Entry, path: Path, other: Path, difference: Difference
+    ) -> None:
+        """Keep a path in place of the one that it should have been."""
+        entry.differed += 1
+        entry.paths.pop(other.number, None)
+        if entry.differed >= MOST_TRIES:
+            what = describe_difference(difference)
+            self.run_eagerly(entry, f"it computed something else each time: {what}")
+        else:
+            self.keep(entry, path)
+
+    def run_eagerly(self, entry: Entry, reason: str) -> None:
+        """Give up recording for an entry, with one warning."""
+        entry.is_eager, entry.reason = True, reason
+        entry.paths.clear()
+        entry.rebuild()
+        self.reinstall()
+        warnings.warn(
+            explain(
+                f"{self.name} runs eagerly from now on: {reason}",
+                "a replay does what was recorded, and nothing else",
+                "pass what changes as an argument, and return what is to be kept",
+            ),
+            RuntimeWarning,
+            stacklevel=6,
+        )
+
+    def snapshot(self, key: Any, structure: Any) -> reads.Snapshot:
+        """Return what the function reads from outside, as it is now."""
         fixed, others, count = key[2], dict(key[3]), key[4]
         static = self.static(count)
         given = static_values(structure, others, fixed, static, count)
-        snapshot = reads.Reads.of(self.fun).snapshot(given)
+        return reads.Reads.of(self.fun).snapshot(given)
+
+    def split(self, snapshot: reads.Snapshot, tape: Tape) -> tuple[Any, Any, Any]:
+        """Return the arrays read at replay, the snapshot, and arrays to compare."""
+        on_tape, plain_arrays = reads.split(snapshot, tape)
+        return on_tape, snapshot, plain_arrays
+
+    def record_call(
+        self, tape: Tape, key: Any, leaves: list[Any], structure: Any
+    ) -> None:
+        """Record one call on a tape whose inputs are the numeric leaves."""
+        fixed, others, count = key[2], dict(key[3]), key[4]
+        static = self.static(count)
 
         def flat(*numbers: Any) -> Any:
             moving_numbers = iter(numbers)
@@ -231,39 +337,34 @@ class Jitted:
             given = [next(constants if k in static else rest) for k in range(count)]
             return self.fun(*given, **kwargs)
 
-        tape = record(flat, *leaves)
-        on_tape, plain_arrays = reads.split(snapshot, tape)
-        return Path(tape, on_tape, snapshot, plain_arrays)
-
-    def refuse(self, entry: Entry, leaves: list[Any]) -> None:
-        """Raise `GuardError`: a strict function has one path."""
-        path = next(iter(entry.paths.values()))
-        path.play(leaves)
-        raise GuardError(
-            explain(
-                f"{self.name} left its recorded path",
-                "it is strict: one path is recorded, and no other",
-                f"call wengert.jit({self.name}) without strict()",
-            )
-        )
+        record_onto(tape, flat, leaves)
 
     def keep(self, entry: Entry, path: Path) -> None:
-        """Keep a path; the least recently recorded goes when there are too many."""
+        """Keep a path that was recorded once; of too many the oldest goes."""
         entry.recordings += 1
         self._counter += 1
-        entry.paths[self._counter] = path
-        if len(entry.paths) > self.max_paths:
-            entry.paths.popitem(last=False)
+        path.number = self._counter
+        entry.paths[path.number] = path
+        unsure = [p.number for p in entry.paths.values() if not p.is_believed]
+        if len(unsure) > self.max_paths:
+            del entry.paths[unsure[0]]
         if entry.recordings > 4 * self.max_paths:
             entry.is_eager = True
+            entry.reason = f"it took more than {4 * self.max_paths} different paths"
             entry.paths.clear()
             warnings.warn(
                 f"{self.name} took more than {4 * self.max_paths} different paths: it "
                 "runs eagerly from now on (jit(f, max_paths=...) raises the limit)",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=6,
             )
         entry.rebuild()
+        self.reinstall()
+
+    def install(self, entry: Entry, path: Path) -> None:
+        """Bind the native code of a path; optimise it later where that pays."""
+        entry.rebuild()
+        self.reinstall()
         first = path.kernels[0] if path.kernels else None
         if first is not None and first.level < 2 and first.nodes <= MOST_OPTIMISED:
             self.optimise_later(entry, path)
@@ -282,7 +383,9 @@ class Jitted:
                 entry.rebuild()
                 self.reinstall()
 
-        threading.Thread(target=optimise, name=f"optimise {self.name}").start()
+        threading.Thread(
+            target=optimise, name=f"optimise {self.name}", daemon=True
+        ).start()
 
     # The native entry as the object's own call
 
@@ -321,8 +424,8 @@ class Jitted:
         for kind, _ in types:
             if kind is not np.ndarray and kind not in FAST_SCALARS:
                 return None
-        paths = list(entry.paths.values())
-        if not paths or any(not path.kernels for path in paths):
+        paths = entry.native
+        if not paths:
             return None
         structures = {path.result_structure for path in paths}
         nested = as_tuples(structures.pop())
@@ -339,7 +442,8 @@ class Jitted:
 
     def transformed(self, fun: Callable[..., Any]) -> Jitted:
         """Return a derivative of the function, jitted as it is."""
-        return jit(fun, self.static_argnums, self.max_paths, self.is_strict)
+        how = self.static_argnums, self.max_paths, self.is_strict, self.wait
+        return jit(fun, *how)
 
     # Looking at it
 
@@ -351,7 +455,7 @@ class Jitted:
 
     def strict(self) -> Jitted:
         """Return the same function, for which leaving the recorded path is an error."""
-        return jit(self.fun, self.static_argnums, self.max_paths, is_strict=True)
+        return jit(self.fun, self.static_argnums, self.max_paths, True, self.wait)
 
     def report(self) -> Report:
         """Return what is compiled, and what it cost."""
@@ -371,7 +475,21 @@ class Jitted:
         return functools.partial(self, instance)
 
     def __reduce__(self) -> Any:
-        return jit, (self.fun, self.static_argnums, self.max_paths, self.is_strict)
+        how = self.static_argnums, self.max_paths, self.is_strict, self.wait
+        return jit, (self.fun, *how)
+
+
+def describe_difference(difference: Difference) -> str:
+    """Return what two recordings differ in, and the line that did it."""
+    before, now = difference.before, difference.now
+    where = describe_line(difference.line)
+    at = f" at {where}" if where else ""
+    if before is None or now is None:
+        return f"it recorded more or fewer operations{at}"
+    if before.operation is CONSTANT and now.operation is CONSTANT:
+        shown = [repr(node.settings["value"])[:40] for node in (before, now)]
+        return f"a number was {shown[0]} and is {shown[1]}{at}"
+    return f"{before.operation.name} was recorded, and then {now.operation.name}{at}"
 
 
 def as_tuples(structure: Any) -> Any:
@@ -491,11 +609,14 @@ def jit(
     static_argnums: Sequence[int] | int = (),
     max_paths: int = MOST_PATHS,
     is_strict: bool = False,
+    wait: bool = False,
 ) -> Jitted:
-    """Return `fun` recorded once a path and replayed natively.
+    """Return `fun` recorded, and replayed natively once two recordings agree.
 
     The function keeps plain Python semantics: branches on values are guards, and a call
-    that leaves the recorded paths is recorded along its own.
+    that leaves the recorded paths is recorded along its own.  The first call along a
+    path is recorded; the second runs the function again, checks it against the first,
+    and compiles.  What differs each time, or writes outside itself, runs eagerly.
 
     Parameters
     ----------
@@ -508,6 +629,8 @@ def jit(
         recordings the function runs eagerly, with one warning.
     is_strict : bool
         Whether leaving the first path raises `GuardError`.
+    wait : bool
+        Whether a first call records, checks and compiles before it returns.
 
     Examples
     --------
@@ -530,5 +653,5 @@ def jit(
         )
     # A class of its own, so that its call can be the native function itself.
     kind = type("Jitted", (Jitted,), {"__doc__": Jitted.__doc__})
-    made: Jitted = kind(fun, tuple(numbers), max_paths, is_strict)
+    made: Jitted = kind(fun, tuple(numbers), max_paths, is_strict, wait)
     return made

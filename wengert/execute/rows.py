@@ -11,7 +11,6 @@ its own path, and that path's kernel computes the others of the group.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -26,6 +25,7 @@ from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.randomness import DrawsRefused
 from wengert.capture.reads import PlainArrays, Reads, Snapshot, split
 from wengert.capture.record import SetAside, active_tape
+from wengert.core import locks
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import GUARD, Play, Tape
 from wengert.core.types import Array, Type, array_type, has_class, is_array, type_of
@@ -129,7 +129,7 @@ class Entry:
 
     root: RowPath | None = None
     paths: list[RowPath] = field(default_factory=list)
-    lock: Any = field(default_factory=threading.RLock)
+    lock: Any = field(default_factory=locks.make)
 
     def drop_changed(self) -> None:
         """Forget all paths where something that the function read has changed."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from wengert.capture.record import Segment
+from wengert.core import locks
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.core.types import Array, Type
@@ -105,7 +105,7 @@ class Savings:
 
     def __init__(self) -> None:
         self.seconds: dict[int, float] = {}
-        self.lock = threading.Lock()
+        self.lock = locks.make()
 
     def add(self, key: int, seconds: float) -> float:
         """Add to what would have been saved; return the sum."""

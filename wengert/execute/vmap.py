@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -131,7 +132,8 @@ class Batch:
         operands = [moved[k] for k in places]
         call = Call(self, structure, places, fixed, mapped)
         nested = active_tape() is not None and RECORDS_ROW.get()
-        if nested and 0 < count <= MOST_WRITTEN_OUT:
+        # At the interpreter's end a frozen thread may hold a lock for ever.
+        if (nested and 0 < count <= MOST_WRITTEN_OUT) or sys.is_finalizing():
             results, found = call.written_out(operands, count)
         else:
             results, found = call.run(operands)

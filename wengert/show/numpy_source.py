@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.capture import tree
+from wengert.core.guards import assertion
 from wengert.core.names import identifier, variable_names
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
@@ -51,14 +52,6 @@ OPERATORS = {
 ATOM, UNARY = 10, 6
 #: NumPy numbers for which a Python number may stand.
 PYTHON_DTYPES = ("float64", "complex128", "int64")
-
-GUARD_TEXTS = {
-    ("bool", True): "assert {0}",
-    ("bool", False): "assert not {0}",
-    "int": "assert int({0}) == {1}",
-    "round": "assert round({0}) == {1}",
-    "fractional": "assert int(not float({0}).is_integer()) == {1}",
-}
 
 
 class Text(NamedTuple):
@@ -353,12 +346,9 @@ class Writer:
 
     def write_guard(self, index: int) -> None:
         """Write a guard as an assertion."""
-        settings = self.tape.settings[index]
-        kind, expected = settings["kind"], settings["expected"]
-        form = GUARD_TEXTS.get(kind) or GUARD_TEXTS[kind, bool(expected)]
         operand = self.texts[self.tape.operands[index][0]]
-        text = operand.within(1) if kind == "bool" else operand.text
-        self.statement(form.format(text, expected), index)
+        settings = self.tape.settings[index]
+        self.statement(assertion(settings, operand.within(1)), index)
 
     def write_write(self, index: int) -> None:
         """Write ``y[key] = value`` or ``y[key] += value``, after a copy if needed."""

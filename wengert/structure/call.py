@@ -30,6 +30,11 @@ class Setting:
         self.value = value
         self.text = describe(value)
 
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree."""
+        return [self.text, self.value]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Setting) and self.text == other.text
 

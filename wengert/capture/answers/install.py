@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from wengert.capture.answers import lists, loops, makers, math  # noqa: F401
 from wengert.capture.answers.table import ANSWERS, Function
 from wengert.capture.array import RecordedArray
+from wengert.core.locks import Switch
 from wengert.errors import UnsupportedError, explain
 
 #: NumPy's own modules in C, whose calls into NumPy have no frame that shows them.
@@ -25,8 +25,6 @@ COMPILED: list[Any] = [
 SHUFFLERS = [module for module in COMPILED if hasattr(module, "Sequence")]
 PLAIN_NUMPY = ModuleType("numpy")
 PLAIN_NUMPY.__dict__.update(np.__dict__)
-_LOCK = threading.Lock()
-_COUNT = 0
 
 
 def recording_class(module: ModuleType, replaced: dict[str, Any]) -> type[ModuleType]:
@@ -58,32 +56,29 @@ def class_or_answer(original: Any, answer: Function) -> property:
     return property(getter)
 
 
-def install() -> None:
-    """Count one more recording; replace the functions for the first."""
-    global _COUNT
-    with _LOCK:
-        _COUNT += 1
-        if _COUNT == 1:
-            for replaced, kind in RECORDING_CLASSES:
-                replaced.__class__ = kind
-            for module in COMPILED:
-                module.np = PLAIN_NUMPY
-            for module in SHUFFLERS:
-                module.Sequence = Shuffled
+def replace() -> None:
+    """Replace the functions."""
+    for replaced, kind in RECORDING_CLASSES:
+        replaced.__class__ = kind
+    for module in COMPILED:
+        module.np = PLAIN_NUMPY
+    for module in SHUFFLERS:
+        module.Sequence = Shuffled
 
 
-def remove() -> None:
-    """Count one recording less; put the originals back after the last."""
-    global _COUNT
-    with _LOCK:
-        _COUNT -= 1
-        if _COUNT == 0:
-            for replaced, _ in RECORDING_CLASSES:
-                replaced.__class__ = ModuleType
-            for module in COMPILED:
-                module.np = np
-            for module in SHUFFLERS:
-                module.Sequence = Sequence
+def put_back() -> None:
+    """Put the originals back."""
+    for replaced, _ in RECORDING_CLASSES:
+        replaced.__class__ = ModuleType
+    for module in COMPILED:
+        module.np = np
+    for module in SHUFFLERS:
+        module.Sequence = Sequence
+
+
+_SWITCH = Switch(replace, put_back)
+#: Called at the start and at the end of every recording.
+install, remove = _SWITCH.hold, _SWITCH.release
 
 
 class AsksWhatIsShuffled(type):

@@ -1,0 +1,257 @@
+"""A tape is believed when two recordings agree; what never does runs eagerly."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.capture import walk
+from wengert.errors import GuardError
+from wengert.execute.paths import native_engine
+
+
+@contextmanager
+def runs_of(function: Callable[..., Any]) -> Iterator[list[None]]:
+    """Count how often Python runs a function."""
+    runs: list[None] = []
+
+    def look(frame: Any, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code is function.__code__:
+            runs.append(None)
+
+    sys.setprofile(look)
+    try:
+        yield runs
+    finally:
+        sys.setprofile(None)
+
+
+def wave(x: Any) -> Any:
+    return np.sum(np.sin(x) * x)
+
+
+def bend(x: Any) -> Any:
+    return x**2 if x > 0.0 else -3.0 * x
+
+
+# How often a function runs
+
+
+def test_the_third_call_is_the_first_that_python_does_not_run() -> None:
+    jitted = wg.jit(wave)
+    with runs_of(wave) as runs:
+        for k in range(5):
+            assert jitted(np.array([0.5, k])) == pytest.approx(wave(np.array([0.5, k])))
+
+    assert len(runs) == 2 + 5  # ours, and the five of the test
+
+
+def test_a_gradient_is_replayed_from_the_third_call_on() -> None:
+    slope = wg.jit(wg.grad(wave))
+    with runs_of(wave) as runs:
+        for k in range(5):
+            x = np.array([0.5, k])
+            np.testing.assert_allclose(slope(x), np.sin(x) + x * np.cos(x), rtol=1e-14)
+
+    assert len(runs) == 2
+
+
+def test_a_function_that_waits_is_compiled_by_its_first_call() -> None:
+    jitted = wg.jit(wave, wait=True)
+    jitted(np.ones(2))
+    with runs_of(wave) as runs:
+        jitted(np.zeros(2))
+
+    assert runs == []
+    (path,) = jitted.paths()
+    assert path.is_believed
+    assert bool(path.kernels) == native_engine()
+
+
+def test_every_path_is_recorded_twice() -> None:
+    jitted = wg.jit(bend)
+    with runs_of(bend) as runs:
+        for x in [1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0]:
+            jitted(x)
+
+    assert len(runs) == 4
+    assert [path.is_believed for path in jitted.paths()] == [True, True]
+
+
+def test_paths_share_the_nodes_before_they_part() -> None:
+    jitted = wg.jit(bend)
+    jitted(1.0)
+    jitted(-1.0)
+    first, second = (path.tape for path in jitted.paths())
+    shared = min(path for path in jitted.paths()[1].shared.values())
+
+    assert first.operations[shared].name == second.operations[shared].name == "guard"
+    assert shared > 1
+    for k in range(shared):
+        assert first.settings[k] is second.settings[k]
+
+
+def test_a_while_loop_shares_every_path_with_the_one_before() -> None:
+    def steps(x: Any) -> Any:
+        while x > 1.0:
+            x = x * 0.5
+        return x
+
+    jitted = wg.jit(steps)
+    for _ in range(3):
+        for x in [0.9, 1.9, 3.9, 7.9, 15.0]:
+            assert jitted(x) == steps(x)
+    assert [path.is_believed for path in jitted.paths()] == [True] * 5
+
+
+def test_refilled_arrays_agree() -> None:
+    table = np.ones(2)
+    jitted = wg.jit(lambda x: table * x)
+    for k in range(4):
+        table[:] = [k, 2.0 * k]
+        np.testing.assert_array_equal(jitted(3.0), [3.0 * k, 6.0 * k])
+
+    (entry,) = jitted.entries.values()
+    assert (entry.recordings, entry.is_eager) == (1, False)
+
+
+def made_by_checkpoint(x: Any) -> Any:
+    return wg.checkpoint(lambda y: np.sin(y) * y)(x)
+
+
+def made_by_rule(x: Any) -> Any:
+    cube = wg.rule(lambda y: y**3, vjp=lambda g, y, x: 3 * x**2 * g)
+    return cube(x) * 2.0
+
+
+def made_by_vmap(x: Any) -> Any:
+    return np.sum(wg.vmap(lambda y: np.sin(y) * y)(x * np.arange(1.0, 40.0)))
+
+
+@pytest.mark.parametrize("fun", [made_by_checkpoint, made_by_rule, made_by_vmap])
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_nodes_that_are_made_at_every_call_agree(fun: Any, order: int) -> None:
+    function = fun
+    for _ in range(order):
+        function = wg.grad(function)
+    jitted = wg.jit(function)
+    for x in (0.5, 0.75, 1.25):
+        assert jitted(x) == pytest.approx(function(x), rel=1e-12)
+
+    (path,) = jitted.paths()
+    assert path.is_believed
+
+
+# What does not agree
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing outside be watched: belief is a net under the watch."""
+    monkeypatch.setattr(walk.Walk, "visit", lambda *_: None)
+    monkeypatch.setattr(walk.Walk, "deep", lambda *_: None)
+
+
+@pytest.mark.usefixtures("blind")
+def test_a_constant_that_differs_each_time_makes_it_eager() -> None:
+    stream = itertools.count(1.0)
+    jitted = wg.jit(lambda x: x * next(stream))
+    with pytest.warns(RuntimeWarning, match=r"test_belief\.py:\d+.*\n.*\n") as caught:
+        found = [jitted(10.0) for _ in range(8)]
+
+    assert found == [10.0 * k for k in range(1, 9)]
+    assert len(caught) == 1
+    assert "something else each time" in str(caught[0].message)
+
+
+@pytest.mark.usefixtures("blind")
+def test_an_operation_that_differs_each_time_makes_it_eager() -> None:
+    turns = itertools.cycle([np.sin, np.cos, np.exp])
+    plain = itertools.cycle([np.sin, np.cos, np.exp])
+    jitted = wg.jit(lambda x: next(turns)(x))
+    with pytest.warns(RuntimeWarning, match="recorded, and then"):
+        found = [jitted(0.5) for _ in range(6)]
+
+    assert found == [next(plain)(0.5) for _ in range(6)]
+
+
+@pytest.mark.usefixtures("blind")
+def test_more_operations_than_before_are_a_difference() -> None:
+    lengths = itertools.count(1)
+
+    def fun(x: Any) -> Any:
+        for _ in range(next(lengths)):
+            x = x * 2.0
+        return x
+
+    jitted = wg.jit(fun)
+    with pytest.warns(RuntimeWarning, match="runs eagerly"):
+        found = [jitted(1.0) for _ in range(6)]
+
+    assert found == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
+
+
+@pytest.mark.usefixtures("blind")
+def test_what_settles_after_three_calls_is_believed() -> None:
+    answers = iter([1.0, 2.0, 3.0, *[4.0] * 10])
+    jitted = wg.jit(lambda x: x * next(answers))
+
+    assert [jitted(1.0) for _ in range(8)] == [1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+    (path,) = jitted.paths()
+    assert path.is_believed
+
+
+class Counting:
+    """An object whose methods write into it."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.cache: Any = None
+
+    def counted(self, x: Any) -> Any:
+        self.calls += 1
+        return x * 2.0
+
+    def lazy(self, x: Any) -> Any:
+        if self.cache is None:
+            self.cache = np.arange(3.0)
+        return np.sum(self.cache * x)
+
+
+def test_a_function_that_counts_its_calls_runs_eagerly_with_one_warning() -> None:
+    model = Counting()
+    jitted = wg.jit(model.counted)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert [jitted(3.0) for _ in range(6)] == [6.0] * 6
+
+    assert model.calls == 6
+    assert [w.category for w in caught] == [RuntimeWarning]
+    assert "calls" in str(caught[0].message)
+
+
+def test_a_cache_that_is_filled_once_is_no_write() -> None:
+    model = Counting()
+    jitted = wg.jit(model.lazy)
+    for k in range(5):
+        assert jitted(float(k)) == 3.0 * k
+
+    (path,) = jitted.paths()
+    assert path.is_believed
+
+
+def test_strict_functions_refuse_the_other_branch_whether_compiled_or_not() -> None:
+    for warm in (1, 3):
+        jitted = wg.jit(bend).strict()
+        for _ in range(warm):
+            assert jitted(2.0) == 4.0
+        with pytest.raises(GuardError, match=r"test_belief\.py"):
+            jitted(-1.0)

@@ -1,0 +1,77 @@
+"""The questions that Python asks of a number, each stated once.
+
+A guard on a tape holds the kind of a question and the answer that the recording met; a
+replay that answers otherwise has left the recorded path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+NONE: Mapping[str, str] = MappingProxyType({})
+#: The first letters of NumPy's names of integer types.
+WHOLE = ("i", "u")
+
+
+class Question(NamedTuple):
+    """One kind of guard.
+
+    Attributes
+    ----------
+    ask : callable
+        Gives the answer for a plain number; asked of a recorded one it guards anew.
+    words : str
+        What Python did, for errors.
+    numpy : str
+        The expression that asks in NumPy's source, ``{0}`` being the number.
+    native : mapping
+        By the first letter of the number's type: the text that asks in the native
+        vocabulary.  Where there is none the number is its own answer.
+    """
+
+    ask: Callable[[Any], Any]
+    words: str
+    numpy: str
+    native: Mapping[str, str] = NONE
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a number is whole."""
+    return bool(value.is_integer())
+
+
+#: By the kind of guard.
+QUESTIONS: dict[str, Question] = {
+    "bool": Question(
+        bool,
+        "a branch (if, while, and, or, not)",
+        "{0}",
+        {"f": "x != 0", **dict.fromkeys(WHOLE, "x != 0")},
+    ),
+    "int": Question(
+        int, "a whole number (an index, range, int)", "int({0})", {"f": "trunc(x)"}
+    ),
+    "round": Question(round, "round(x)", "round({0})", {"f": "rint(x)"}),
+    "is_integer": Question(
+        is_whole,
+        "x.is_integer()",
+        "float({0}).is_integer()",
+        {"f": "floor(x) == x", **dict.fromkeys(WHOLE, "x == x")},
+    ),
+}
+
+
+def answer(settings: Mapping[str, Any], value: Any) -> Any:
+    """Return the answer to a guard's question now."""
+    return QUESTIONS[settings["kind"]].ask(value)
+
+
+def assertion(settings: Mapping[str, Any], text: str) -> str:
+    """Return a guard as a statement of NumPy's source."""
+    question = QUESTIONS[settings["kind"]].numpy.format(text)
+    expected = settings["expected"]
+    if type(expected) is bool:
+        return f"assert {question}" if expected else f"assert not {question}"
+    return f"assert {question} == {expected!r}"
