@@ -104,6 +104,8 @@ def is_root_of_squares(tape: Tape, index: int) -> bool:
 def is_sum_of_squares(tape: Tape, index: int, depth: int) -> bool:
     """Whether a node is a sum of squares, as far as its operations show."""
     operation, operands = tape.operations[index], tape.operands[index]
+    if operation is CONSTANT:  # below a root: what is not negative
+        return True
     if depth == 0 or not operands:
         return False
     if operation.name in KEEPS_SQUARES:
