@@ -184,6 +184,7 @@ example("power", lambda x: x**-2, positive(3), label="inverse_square")
 example("power", lambda x: 2.0**x, normal(3), label="of_two")
 example("power", lambda x: x ** np.array([0, 1, 2]), normal(2, 3), label="integers")
 example("stop_gradient", lambda x: stop_gradient(x), normal(3), order=0)
+example("valued_as", lambda x: apply(REGISTRY["valued_as"], x, 1.0 * x), normal(2, 3))
 
 example("modf", np.modf, normal(2, 3))
 example("conjugate", np.conjugate, complex_normal(2, 3))

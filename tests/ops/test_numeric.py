@@ -9,6 +9,7 @@ import pytest
 
 import wengert
 from tests.ops.judge import judge
+from wengert import jacobian, vjp
 
 random = np.random.default_rng(0)
 V, W = random.standard_normal(6), random.standard_normal(6)
@@ -120,3 +121,47 @@ def test_wrong_arguments_raise_as_numpy_does(call: Any) -> None:
         call(V)
     with pytest.raises(ValueError, match=r"\w"):
         wengert.grad(lambda x: np.sum(call(x)))(V)
+
+
+# Where NumPy goes a shorter way for some numbers, the neighbours go the longer one
+
+EVEN = np.array([0.0, 0.5, 1.0, 1.5])
+TABLE = np.array([[1.0, 4.0, 2.0, 7.0], [3.0, 3.0, 8.0, 1.0]])
+TWO = np.array([2.0, 1.0])
+SHORTER = [
+    (lambda x: np.gradient(TABLE[0], x), EVEN),
+    (lambda x: np.gradient(TABLE, x, axis=1, edge_order=2), EVEN),
+    (lambda x: np.gradient(x**2, x), EVEN),
+    (lambda x: np.gradient(TABLE, 2.0, x)[1], EVEN),
+    (lambda c: np.polymul(TWO, c)[-2:], np.array([0.0, 3.0])),
+    (lambda c: np.polymul(c, c)[-1:], np.array([0.0, 0.0, 2.0])),
+    (lambda c: np.polymul(c, TWO)[-2:], np.array([0.0, 0.0])),
+    (np.unwrap, np.array([0.0, np.pi, 0.3, 0.3 - np.pi, 9.0])),
+    (lambda p: np.unwrap(p, period=4.0), np.array([1.0, 3.0, 1.0, 5.5])),
+    (lambda x: np.linspace(x[0], x[1], 4), np.array([2.0, 2.0])),
+    (lambda x: np.geomspace(x[0], x[1], 4), np.array([2.0, 2.0])),
+    (lambda x: np.cumprod(x), np.array([0.0, 3.0, 0.0, 2.0])),
+    (lambda x: np.prod(x), np.array([0.0, 3.0, 0.0])),
+    (lambda x: np.polyval(x, 0.0), np.array([0.0, 0.0, 1.0])),
+    (lambda x: np.vander(x, 3), np.array([0.0, 1.0])),
+    (lambda x: np.convolve(x, x), np.array([0.0, 0.0, 1.0])),
+    (lambda x: np.trapezoid(TABLE[0], x), EVEN),
+    (lambda x: np.quantile(x, 0.5), np.array([1.0, 2.0, 4.0])),
+    (lambda x: np.average(TABLE[0], weights=x), np.ones(4)),
+    (lambda x: np.cov(x, TABLE[0]), np.ones(4)),
+]
+
+
+@pytest.mark.parametrize(("function", "x"), SHORTER)
+def test_the_derivative_at_special_numbers_is_that_of_their_neighbours(
+    function: Any, x: Any
+) -> None:
+    near = x + 1e-5 * np.array([0.3, -0.7, 0.5, 0.2, 0.9])[: x.size]
+    steps = 1e-7 * np.eye(x.size)
+    # The slopes change by about 1e-5 times a curvature of some tens on the way.
+    with np.errstate(all="ignore"):
+        columns = [(function(near + h) - function(near - h)) / 2e-7 for h in steps]
+
+        found = jacobian(function)(x)
+        np.testing.assert_allclose(found, np.stack(columns, axis=-1), atol=1e-2)
+        np.testing.assert_array_equal(vjp(function, x)[0], function(x))

@@ -197,14 +197,14 @@ elementwise(
 elementwise(
     "arcsin",
     np.arcsin,
-    (lambda y, x: 1 / np.sqrt(1 - x * x),),
+    (lambda y, x: 1 / np.sqrt((1 - x) * (1 + x)),),
     native="asin(x)",
     domain=UNIT,
 )
 elementwise(
     "arccos",
     np.arccos,
-    (lambda y, x: -1 / np.sqrt(1 - x * x),),
+    (lambda y, x: -1 / np.sqrt((1 - x) * (1 + x)),),
     native="acos(x)",
     domain=UNIT,
 )
@@ -237,7 +237,7 @@ elementwise(
 elementwise(
     "arctanh",
     np.arctanh,
-    (lambda y, x: 1 / (1 - x * x),),
+    (lambda y, x: 1 / ((1 - x) * (1 + x)),),
     native="atanh(x)",
     domain=UNIT,
 )

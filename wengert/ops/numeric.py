@@ -11,9 +11,31 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from wengert.core.operation import answers, apply, constant_of
+from wengert.core.operation import answers, apply, constant_of, general
+from wengert.core.types import Recorded
 from wengert.ops.join import as_array
 from wengert.ops.shape import along, integers, take
+
+
+def second(x: Any, y: Any) -> Any:
+    """Return the second of two equal values."""
+    return y
+
+
+def valued_jvp(tangents: Any, result: Any, x: Any, y: Any) -> Any:
+    """Return the tangent of the first; zeros where it has none."""
+    return np.zeros(y.shape, y.dtype) if tangents[0] is None else tangents[0]
+
+
+def valued_vjp(g: Any, result: Any, x: Any, y: Any) -> Any:
+    """Return the gradient of the first; the second is a constant."""
+    return (g,)
+
+
+#: Where NumPy takes a shorter way for some numbers (evenly spaced, leading zeros), the
+#: value `y` is that of the shorter way and the derivative that of the general one, `x`,
+#: as the neighbours of these numbers have it.
+VALUED_AS = general("valued_as", second, jvp=valued_jvp, vjp=valued_vjp, moves=True)
 
 # Differences
 
@@ -88,16 +110,37 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
                 "Shape of array too small to calculate a numerical gradient, at least "
                 "(edge_order + 1) elements are required."
             )
-        line = Line(f, k, dx)
-        edges = line.first_order if edge_order == 1 else line.second_order
-        first, last = edges()
-        parts = [first, line.interior(), last]
-        found.append(np.astype(np.concatenate(parts, axis=k), f.dtype, copy=False))
+        result = quotients(f, k, dx, edge_order)
+        if are_recorded_steps(dx) and is_even(dx):
+            result = apply(VALUED_AS, result, quotients(f, k, dx[0], edge_order))
+        found.append(result)
     return found[0] if len(found) == 1 else tuple(found)
 
 
+def quotients(f: Any, axis: int, dx: Any, edge_order: int) -> Any:
+    """Return the difference quotients of `f` along an axis."""
+    line = Line(f, axis, dx)
+    edges = line.first_order if edge_order == 1 else line.second_order
+    first, last = edges()
+    parts = [first, line.interior(), last]
+    return np.astype(np.concatenate(parts, axis=axis), f.dtype, copy=False)
+
+
+def are_recorded_steps(dx: Any) -> bool:
+    """Whether a spacing is an array of recorded steps."""
+    return isinstance(dx, Recorded) and np.ndim(dx) > 0  # type: ignore[arg-type]
+
+
+def is_even(steps: Any) -> bool:
+    """Whether places are evenly spaced; the answer is guarded."""
+    return bool((steps == steps[0]).all())
+
+
 def spacings(f: Any, axes: Any, given: Any) -> list[Any]:
-    """Return the spacing along every axis: a number, or the differences of places."""
+    """Return the spacing along every axis: a number, or the differences of places.
+
+    Plain places that are evenly spaced have a number, too.
+    """
     if not given:
         return [1.0] * len(axes)
     if len(given) == 1 and np.ndim(given[0]) == 0:
@@ -120,7 +163,8 @@ def spacings(f: Any, axes: Any, given: Any) -> list[Any]:
         steps = np.diff(
             np.astype(places, float) if places.dtype.kind in "iu" else places
         )
-        found.append(steps[0] if (steps == steps[0]).all() else steps)
+        is_plain = not isinstance(steps, Recorded)
+        found.append(steps[0] if is_plain and is_even(steps) else steps)
     return found
 
 
@@ -199,7 +243,7 @@ def unwrap(
     discont = period / 2 if discont is None else discont
     high = period / 2
     wrapped = np.mod(steps + high, period) - high
-    wrapped = np.where((wrapped == -high) & (steps > 0), high, wrapped)
+    wrapped = np.where((wrapped == -high) & (steps > 0), wrapped + period, wrapped)
     correction = np.where(np.abs(steps) < discont, 0.0, wrapped - steps)
     moved = along(p, axis, 1, None) + np.cumsum(correction, axis=axis)
     first = np.astype(along(p, axis, 0, 1), moved.dtype, copy=False)
@@ -308,18 +352,27 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 @answers(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
-    """Answer ``np.polymul``."""
-    return np.convolve(trimmed(a1), trimmed(a2))
+    """Answer ``np.polymul``, which drops leading zeros; how many is guarded."""
+    a1, a2 = coefficients(a1), coefficients(a2)
+    start1, start2 = leading_zeros(a1), leading_zeros(a2)
+    product = np.convolve(a1[start1:], a2[start2:])
+    if not (
+        (start1 and isinstance(a1, Recorded)) or (start2 and isinstance(a2, Recorded))
+    ):
+        return product
+    return apply(VALUED_AS, np.convolve(a1, a2)[start1 + start2 :], product)
 
 
-def trimmed(p: Any) -> Any:
-    """Return coefficients without leading zeros; how many there are is guarded."""
+def coefficients(p: Any) -> Any:
+    """Return the coefficients of a polynomial: one 0 where none are given."""
     p = np.atleast_1d(as_array(p))
+    return p if p.size else np.zeros(1, p.dtype)
+
+
+def leading_zeros(p: Any) -> int:
+    """Return how many coefficients come before the first that is not 0, or the last."""
     is_set = np.not_equal(p, 0)
-    if not np.any(is_set):
-        return np.zeros(1, p.dtype)
-    start = int(np.argmax(is_set))
-    return p[start:] if start else p
+    return int(np.argmax(is_set)) if np.any(is_set) else p.size - 1
 
 
 @answers(np.polyder)
