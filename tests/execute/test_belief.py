@@ -150,6 +150,23 @@ def test_nodes_that_are_made_at_every_call_agree(fun: Any, order: int) -> None:
     assert path.is_believed
 
 
+@pytest.mark.parametrize("empty", [lambda x: np.empty(3), np.empty_like])
+def test_empty_arrays_hold_nothing_by_chance(empty: Any) -> None:
+    def fun(x: Any) -> Any:
+        y = empty(x)
+        y[:2] = x[:2]
+        y[2] = x[1]
+        return y
+
+    jitted = wg.jit(fun)
+    for k in range(4):
+        np.full(3, k / 3.0)  # what a block of memory of this size holds next
+        x = np.array([1.0, 2.0, k])
+        np.testing.assert_array_equal(jitted(x), fun(x))
+    (path,) = jitted.paths()
+    assert path.is_believed
+
+
 # What does not agree
 
 
@@ -255,3 +272,51 @@ def test_strict_functions_refuse_the_other_branch_whether_compiled_or_not() -> N
             assert jitted(2.0) == 4.0
         with pytest.raises(GuardError, match=r"test_belief\.py"):
             jitted(-1.0)
+
+
+# Rows
+
+
+def test_rows_are_replayed_once_two_of_them_agree() -> None:
+    mapped = wg.vmap(wave)
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    with runs_of(wave) as runs:
+        np.testing.assert_allclose(mapped(x), [wave(row) for row in x], rtol=1e-13)
+
+    assert len(runs) == 2 + 50  # ours, and those of the test
+
+
+def test_a_single_row_is_recorded_again_by_the_next_call() -> None:
+    mapped = wg.vmap(wave)
+    for k in range(4):
+        x = np.full((1, 3), float(k))
+        with runs_of(wave) as runs:
+            found = mapped(x)
+        assert len(runs) == (1 if k < 2 else 0)
+        np.testing.assert_allclose(found, [wave(x[0])], rtol=1e-13)
+
+
+def test_rows_of_many_paths_agree_with_their_own() -> None:
+    x = np.random.default_rng(1).normal(size=200)
+    mapped = wg.vmap(bend)
+
+    np.testing.assert_allclose(mapped(x), [bend(value) for value in x], rtol=1e-14)
+
+
+@pytest.mark.usefixtures("blind")
+def test_rows_that_read_a_stream_take_its_elements_in_order() -> None:
+    stream = itertools.count(1.0)
+    mapped = wg.vmap(lambda x: x * next(stream))
+    with pytest.warns(RuntimeWarning, match="runs eagerly"):
+        found = mapped(np.full(10, 2.0))
+
+    np.testing.assert_array_equal(found, 2.0 * np.arange(1.0, 11.0))
+
+
+def test_rows_that_count_run_eagerly_once_each() -> None:
+    model = Counting()
+    mapped = wg.vmap(model.counted)
+    with pytest.warns(RuntimeWarning, match="calls"):
+        np.testing.assert_array_equal(mapped(np.ones(10)), np.full(10, 2.0))
+
+    assert model.calls == 10

@@ -18,6 +18,7 @@ from wengert.emit.compile import Compiled, compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
 from wengert.emit.kernels import Lowered, has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
+from wengert.execute.belief import Belief
 from wengert.execute.interpret import left
 from wengert.execute.plan import Plan
 from wengert.execute.segments import mixed_plan
@@ -176,12 +177,12 @@ class Entry:
     #: The native call on the user's own arguments, with the fallback that it has.
     direct: tuple[Any, Any] | None = None
     recordings: int = 0
-    is_eager: bool = False
-    #: Why it runs eagerly.
-    reason: str = ""
-    #: Recordings since the last two that agreed: those that differed, those that wrote.
-    differed: int = 0
-    wrote: int = 0
+    belief: Belief = field(default_factory=Belief)
+
+    @property
+    def is_eager(self) -> bool:
+        """Whether the function itself is called."""
+        return bool(self.belief.reason)
 
     def rebuild(self) -> None:
         """Forget the native calls: the paths are others now."""

@@ -15,7 +15,6 @@ import itertools
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any
@@ -27,12 +26,13 @@ from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedArray, RecordedValue, check_class
 from wengert.capture.record import active_tape, record_onto
 from wengert.core import locks
-from wengert.core.checked import CheckedTape, Difference
-from wengert.core.tape import CONSTANT, Tape
+from wengert.core.checked import CheckedTape
+from wengert.core.tape import Tape
 from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.emit.compile import compile_program
 from wengert.emit.refusal import NotLoweredError
-from wengert.errors import ArgumentError, describe_line, explain
+from wengert.errors import ArgumentError, explain
+from wengert.execute.belief import warn_eager
 from wengert.execute.interpret import LEAVES_PATH, own
 from wengert.execute.paths import (
     FAST_SCALARS,
@@ -47,10 +47,6 @@ from wengert.execute.paths import (
 from wengert.execute.report import PathList, Report
 
 MOST_PATHS = 64
-#: Recordings in a row that may differ, and that may write outside the function, until
-#: it runs eagerly: caches that are filled at first are done by then.
-MOST_TRIES = 4
-MOST_WRITING = 2
 #: Signatures that native code tells apart by itself; further ones are looked up.
 MOST_DIRECT = 8
 #: Signatures that one function keeps; the one recorded longest ago goes.
@@ -250,23 +246,20 @@ class Jitted:
         """
         difference = getattr(path.tape, "difference", None)
         agrees = follower is not None and follower.path is path
-        entry.wrote = entry.wrote + 1 if wrote else 0
-        if wrote:
-            if entry.wrote >= MOST_WRITING:
-                self.run_eagerly(entry, f"it changes {wrote} whenever it runs")
-            elif not agrees:
-                self.keep(entry, path)
-        elif agrees:
-            entry.differed = 0
+        entry.belief.note(wrote, None if agrees else difference)
+        if entry.belief.reason:
+            self.run_eagerly(entry)
+        elif agrees and not wrote:
+            entry.belief.agree()
             if not path.is_believed:
                 self.believe(entry, path)
-        elif difference is None or follower is None:
+        elif not agrees:
+            if follower is not None and difference is not None:
+                if difference.is_branch:
+                    path.leaves(follower.path, difference)
+                else:  # in place of the one that it should have been
+                    entry.paths.pop(follower.path.number, None)
             self.keep(entry, path)
-        elif difference.is_branch:
-            path.leaves(follower.path, difference)
-            self.keep(entry, path)
-        else:
-            self.replace(entry, path, follower.path, difference)
 
     def believe(self, entry: Entry, path: Path) -> None:
         """Compile a path; the one believed longest goes when there are too many."""
@@ -279,33 +272,12 @@ class Jitted:
             del entry.paths[oldest.number]
         self.install(entry, path)
 
-    def replace(
-        self, entry: Entry, path: Path, other: Path, difference: Difference
-    ) -> None:
-        """Keep a path in place of the one that it should have been."""
-        entry.differed += 1
-        entry.paths.pop(other.number, None)
-        if entry.differed >= MOST_TRIES:
-            what = describe_difference(difference)
-            self.run_eagerly(entry, f"it computed something else each time: {what}")
-        else:
-            self.keep(entry, path)
-
-    def run_eagerly(self, entry: Entry, reason: str) -> None:
+    def run_eagerly(self, entry: Entry) -> None:
         """Give up recording for an entry, with one warning."""
-        entry.is_eager, entry.reason = True, reason
         entry.paths.clear()
         entry.rebuild()
         self.reinstall()
-        warnings.warn(
-            explain(
-                f"{self.name} runs eagerly from now on: {reason}",
-                "a replay does what was recorded, and nothing else",
-                "pass what changes as an argument, and return what is to be kept",
-            ),
-            RuntimeWarning,
-            stacklevel=6,
-        )
+        warn_eager(self.name, entry.belief.reason)
 
     def snapshot(self, key: Any, structure: Any) -> reads.Snapshot:
         """Return what the function reads from outside, as it is now."""
@@ -349,15 +321,12 @@ class Jitted:
         if len(unsure) > self.max_paths:
             del entry.paths[unsure[0]]
         if entry.recordings > 4 * self.max_paths:
-            entry.is_eager = True
-            entry.reason = f"it took more than {4 * self.max_paths} different paths"
-            entry.paths.clear()
-            warnings.warn(
-                f"{self.name} took more than {4 * self.max_paths} different paths: it "
-                "runs eagerly from now on (jit(f, max_paths=...) raises the limit)",
-                RuntimeWarning,
-                stacklevel=6,
+            entry.belief.reason = (
+                f"it took more than {4 * self.max_paths} different paths "
+                "(jit(f, max_paths=...) raises the limit)"
             )
+            self.run_eagerly(entry)
+            return
         entry.rebuild()
         self.reinstall()
 
@@ -477,19 +446,6 @@ class Jitted:
     def __reduce__(self) -> Any:
         how = self.static_argnums, self.max_paths, self.is_strict, self.wait
         return jit, (self.fun, *how)
-
-
-def describe_difference(difference: Difference) -> str:
-    """Return what two recordings differ in, and the line that did it."""
-    before, now = difference.before, difference.now
-    where = describe_line(difference.line)
-    at = f" at {where}" if where else ""
-    if before is None or now is None:
-        return f"it recorded more or fewer operations{at}"
-    if before.operation is CONSTANT and now.operation is CONSTANT:
-        shown = [repr(node.settings["value"])[:40] for node in (before, now)]
-        return f"a number was {shown[0]} and is {shown[1]}{at}"
-    return f"{before.operation.name} was recorded, and then {now.operation.name}{at}"
 
 
 def as_tuples(structure: Any) -> Any:

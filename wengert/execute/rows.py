@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +24,9 @@ from wengert.capture.array import RecordedValue
 from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.randomness import DrawsRefused
 from wengert.capture.reads import PlainArrays, Reads, Snapshot, split
-from wengert.capture.record import SetAside, active_tape
+from wengert.capture.record import SetAside, active_tape, record_onto
 from wengert.core import locks
+from wengert.core.checked import CheckedTape, Expected
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import GUARD, Play, Tape
 from wengert.core.types import Array, Type, array_type, has_class, is_array, type_of
@@ -38,6 +39,7 @@ from wengert.errors import (
     UnsupportedError,
     explain,
 )
+from wengert.execute.belief import MOST_TRIES, Belief, warn_eager
 from wengert.execute.interpret import LEAVES_PATH, last_uses, play_nodes
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
 from wengert.execute.paths import native_engine
@@ -72,7 +74,11 @@ class RowPath:
     kernel : Compiled or None
         None where the tape is not lowered, for the `reason` given.
     tape : Tape or None
-        Kept where there is no kernel; None as well where the row cannot be recorded.
+        Kept where there is no kernel; None where the row cannot be recorded.
+    is_believed : bool
+        Whether two recordings agreed, so that other rows may be replayed along it.
+    absorbs : bool
+        Whether zeros absorb what is not finite in its kernel.
     nan_guards : frozenset of int
         Numbers of the guards of a kernel whose zeros absorb nothing that refuse where
         the NaN of a product matters.
@@ -90,6 +96,8 @@ class RowPath:
     snapshot: Snapshot
     plain_arrays: PlainArrays
     shared_dtypes: list[Any]
+    absorbs: bool = False
+    is_believed: bool = False
     kernel: Compiled | None = None
     tape: Tape | None = None
     reason: str = ""
@@ -108,8 +116,11 @@ def answers(tape: Tape) -> list[tuple[str, Any]]:
     ]
 
 
-def lower_path(path: RowPath, tape: Tape, rows: Rows, absorbs: bool) -> None:
+def lower_path(path: RowPath, rows: Rows) -> None:
     """Make the kernel of a path; `reason` says why where there is none."""
+    tape = path.tape
+    assert tape is not None
+    absorbs = path.absorbs or not has_chain_products(tape)
     captured = [index for _, index in path.captured]
     sums = rows.summed(len(path.types))
     try:
@@ -118,9 +129,9 @@ def lower_path(path: RowPath, tape: Tape, rows: Rows, absorbs: bool) -> None:
         lowered = lower(tape, absorbs, captured, rows.mapped, sums)
         path.kernel = KERNELS.get(lowered.program, chosen_lanes(rows.options.lanes))
         path.nan_guards = lowered.nan_guards
+        path.tape = None
     except NotLoweredError as error:
-        path.reason, path.tape = str(error), tape
-        path.last = last_uses(tape)
+        path.reason, path.last = str(error), last_uses(tape)
 
 
 @dataclass(slots=True, eq=False)
@@ -129,6 +140,7 @@ class Entry:
 
     root: RowPath | None = None
     paths: list[RowPath] = field(default_factory=list)
+    belief: Belief = field(default_factory=Belief)
     lock: Any = field(default_factory=locks.make)
 
     def drop_changed(self) -> None:
@@ -142,6 +154,15 @@ class Entry:
         if changed:
             self.root = None
             self.paths.clear()
+
+
+class Recorded(NamedTuple):
+    """One row as it was recorded: its path, its results, and what it wrote outside."""
+
+    path: RowPath
+    structure: Any
+    results: list[Any]
+    wrote: str | None
 
 
 class Collected:
@@ -320,7 +341,7 @@ class Rows:
                     else operand
                     for operand, has_rows in zip(operands, self.mapped, strict=True)
                 ]
-                path = self.record(row)
+                path = self.record(row).path
         sums = self.summed(len(path.types))
         results = [
             np.zeros(like.shape if is_sum else (0, *like.shape), like.dtype)
@@ -328,35 +349,61 @@ class Rows:
         ]
         return results, path.structure
 
-    def record(self, row: Sequence[Any], absorbs: bool = False) -> RowPath:
+    def record(self, row: Sequence[Any], absorbs: bool = False) -> Recorded:
         """Record one row along its own path."""
-        from wengert.api import record
-
         snapshot = Reads.of(self.source).snapshot()
+        try:
+            tape = self.write(Tape(), row)
+        except UnsupportedError as error:  # plain NumPy may do what a tape cannot
+            reads = PlainArrays([], {})
+            path = RowPath([], None, [], [], [], snapshot, reads, [], reason=str(error))
+            return Recorded(path, None, [], None)
+        return self.recorded(tape, snapshot, absorbs)
+
+    def check(self, path: RowPath, row: Sequence[Any]) -> Recorded:
+        """Record one row, compared with a path; it is that path where they agree."""
+        assert path.tape is not None
+        snapshot = Reads.of(self.source).snapshot()
+        captured = {index for _, index in path.captured}
+        tape = self.write(CheckedTape(Expected(path.tape, captured)), row)
+        known = path if isinstance(tape, CheckedTape) else None
+        return self.recorded(tape, snapshot, path.absorbs, known)
+
+    def write(self, tape: Tape, row: Sequence[Any]) -> Tape:
+        """Record one row on a tape."""
         token = RECORDS_ROW.set(True)
         try:
             with DrawsRefused(self.source, row), np.errstate(all="ignore"):
-                tape = record(self.body, *row)
-        except UnsupportedError as error:  # plain NumPy may do what a tape cannot
-            reads = PlainArrays([], {})
-            return RowPath([], None, [], [], [], snapshot, reads, [], reason=str(error))
+                return record_onto(tape, self.body, row)
         finally:
             RECORDS_ROW.reset(token)
+
+    def recorded(
+        self,
+        tape: Tape,
+        snapshot: Snapshot,
+        absorbs: bool,
+        known: RowPath | None = None,
+    ) -> Recorded:
+        """Return what came of a recording: its path, and the results of its row."""
         assert tape.structure is not None
-        on_tape, plain_arrays = split(snapshot, tape)
-        path = RowPath(
-            [tape.types[index] for index in tape.output_indices],
-            tape.structure[1],
-            [tape.play.outputs[index] for index in tape.output_indices],
-            answers(tape),
-            on_tape,
-            snapshot,
-            plain_arrays,
-            [tape.types[index].dtype for index in tape.input_indices],
-        )
-        lower_path(path, tape, self, absorbs or not has_chain_products(tape))
-        tape.play = Play(len(tape))
-        return path
+        structure, wrote = tape.structure[1], snapshot.changed()
+        results = [tape.play.outputs[index] for index in tape.output_indices]
+        if known is None:
+            on_tape, plain_arrays = split(snapshot, tape)
+            known = RowPath(
+                [tape.types[index] for index in tape.output_indices],
+                structure,
+                results,
+                answers(tape),
+                on_tape,
+                snapshot,
+                plain_arrays,
+                [tape.types[index].dtype for index in tape.input_indices],
+                absorbs,
+            )
+            known.tape, tape.play = tape, Play(len(tape))
+        return Recorded(known, structure, results, wrote)
 
     # Derivatives
 
@@ -440,7 +487,7 @@ class Turn:
         self.collected = Collected(rows, count)
         #: Rows recorded in this turn, whose results are the recorded ones where native
         #: code, an ulp away, finds their guards failing.
-        self.recorded: dict[int, RowPath] = {}
+        self.recorded: dict[int, Recorded] = {}
 
     def row(self, number: int) -> list[Any]:
         """Return the operands of one row."""
@@ -451,13 +498,11 @@ class Turn:
 
     def play(self) -> tuple[list[Any], Any]:
         """Return the flat results of all rows, and how they nest."""
-        todo: deque[tuple[RowPath, Array | None]] = deque([(self.root(), None)])
-        while todo:
-            path, places = todo.popleft()
-            if path.kernel is None:
-                self.interpret(path, places)
-            else:
-                todo.extend(self.replay(path, places))
+        root = self.root()
+        if root is None:
+            self.play_each(range(self.count))
+        else:
+            self.play_along(root)
         results = [
             part if is_array(part) else np.asarray(part)
             for part in self.collected.parts
@@ -469,14 +514,76 @@ class Turn:
         ]
         return results, self.collected.structure
 
-    def root(self) -> RowPath:
-        """Return the path that is tried first."""
+    def play_along(self, root: RowPath) -> None:
+        """Replay all rows along a path, and those that leave it along others."""
+        todo: deque[tuple[RowPath, Array | None]] = deque([(root, None)])
+        while todo:
+            path, places = todo.popleft()
+            if path.kernel is None:
+                self.interpret(path, places)
+            else:
+                todo.extend(self.replay(path, places))
+
+    def root(self) -> RowPath | None:
+        """Return the path that is tried first; None where no recording is believed."""
         entry = self.entry
         with entry.lock:
+            if entry.belief.reason:
+                return None
             if entry.root is None:
-                entry.root = self.recorded[0] = self.rows.record(self.row(0))
+                entry.root = self.record(0)
                 entry.paths.append(entry.root)
-            return entry.root
+            if entry.root.structure is None:
+                return entry.root
+            found = self.believed(entry.root, range(self.count))
+            if found is not None and found is not entry.root:
+                entry.paths[entry.paths.index(entry.root)] = entry.root = found
+            return found
+
+    def record(self, number: int, absorbs: bool = False) -> RowPath:
+        """Record a row along its own path."""
+        found = self.recorded[number] = self.rows.record(self.row(number), absorbs)
+        self.entry.belief.note(found.wrote, None)
+        return found.path
+
+    def believed(self, path: RowPath, numbers: Sequence[int]) -> RowPath | None:
+        """Return a path that a recording of another row agrees with, ready to replay.
+
+        None where there is none: every row goes along a path of its own, or the
+        function does something else each time.  A row runs only once, unless all that
+        were tried branched.
+        """
+        belief = self.entry.belief
+        if path.is_believed:
+            return path
+        fresh = [k for k in numbers[: MOST_TRIES + 1] if k not in self.recorded]
+        repeated = [numbers[0]] if len(numbers) > 1 or not self.recorded else []
+        for number in [*fresh, *repeated]:
+            if belief.reason:
+                break
+            found = self.rows.check(path, self.row(number))
+            self.recorded[number] = found
+            difference = getattr(found.path.tape, "difference", None)
+            agrees = found.path is path
+            belief.note(found.wrote, None if agrees else difference)
+            if agrees and not found.wrote:
+                belief.agree()
+                path.is_believed = True
+                lower_path(path, self.rows)
+                return path
+            if not agrees and (difference is None or not difference.is_branch):
+                path = found.path
+        if belief.reason:
+            warn_eager(self.rows.name, belief.reason)
+        return None
+
+    def play_each(self, numbers: Sequence[int]) -> None:
+        """Call the function itself on each row that was not recorded in this turn."""
+        for number in numbers:
+            if number in self.recorded:
+                self.put_recorded(number)
+            else:
+                self.play_eagerly(number)
 
     # Natively
 
@@ -553,8 +660,7 @@ class Turn:
             child = self.grow(path, mark, group)
         if child is not None:
             return [(child, group)]
-        for number in group.tolist():
-            self.play_eagerly(number)
+        self.play_each(group.tolist())
         return []
 
     def grow(self, path: RowPath, mark: int, group: Array) -> RowPath | None:
@@ -567,21 +673,25 @@ class Turn:
             if seen < FEWEST_ROWS or len(paths) >= self.rows.options.max_paths:
                 return None
             number, is_nan = int(group[0]), mark in path.nan_guards
-            child = self.rows.record(self.row(number), absorbs=is_nan)
-            self.recorded[number] = child
+            child = self.record(number, absorbs=is_nan)
             if child.answers == path.answers and not is_nan:
                 return None  # the path itself: native code is an ulp away
+            if child.structure is not None:
+                believed = self.believed(child, group.tolist())
+                if believed is None:
+                    return None
+                child = believed
             paths.append(child)
             path.children[mark] = child
             return child
 
     def put_recorded(self, number: int) -> None:
         """Take the results of a row that was recorded."""
-        path = self.recorded[number]
-        if path.structure is None:
+        found = self.recorded[number]
+        if found.structure is None:
             self.play_eagerly(number)
-            return
-        self.put_row(number, path.structure, path.first)
+        else:
+            self.put_row(number, found.structure, found.results)
 
     def put_row(self, number: int, structure: Any, results: Sequence[Any]) -> None:
         """Take the results of one row."""
@@ -599,11 +709,8 @@ class Turn:
         """Play rows one by one on the path's tape, or along their own."""
         tape = path.tape
         for number in range(self.count) if places is None else places.tolist():
-            if tape is None:
-                self.play_eagerly(number)
-                continue
-            if number in self.recorded:
-                self.put_recorded(number)
+            if tape is None or number in self.recorded:
+                self.play_each([number])
                 continue
             outputs: list[Any] = [None] * len(tape)
             for array, index in path.captured:

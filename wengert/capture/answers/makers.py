@@ -27,6 +27,8 @@ MAKERS = (
     "zeros ones empty eye identity tri indices fromfunction linspace logspace "
     "geomspace zeros_like ones_like empty_like hamming hanning bartlett blackman kaiser"
 )
+#: What memory holds by chance would be a constant that no second recording repeats.
+DEFINED = {np.empty: np.zeros, np.empty_like: np.zeros_like}
 #: Makers of places: their results are data.
 PLACES = "triu_indices tril_indices diag_indices mask_indices"
 
@@ -34,6 +36,7 @@ PLACES = "triu_indices tril_indices diag_indices mask_indices"
 def answer_maker(name: str) -> None:
     """Answer a function that makes a fresh array."""
     original = getattr(np, name)
+    make = DEFINED.get(original, original)
     is_like = name.endswith("_like")
 
     @answered(name)
@@ -45,7 +48,7 @@ def answer_maker(name: str) -> None:
             return original(*args, **settings)
         args, settings = whole(args), whole(settings)
         try:
-            result = original(*args, **settings)
+            result = make(*args, **settings)
         except TypeError:
             keys.check_whole(*args, *settings.values())
             raise
@@ -82,6 +85,7 @@ for _name in PLACES.split():
 def answer_like(name: str) -> None:
     """Answer ``np.zeros_like`` and its relatives of a recorded prototype."""
     original = getattr(np, name)
+    make = DEFINED.get(original, original)
 
     @answers(original)
     def like(prototype: Any, *args: Any, **settings: Any) -> Any:
@@ -93,7 +97,7 @@ def answer_like(name: str) -> None:
                 shape = np_empty_like(prototype._current(), *args, **settings)  # type: ignore[attr-defined]
                 return filled_like(shape, fill_value)
             args = (fill_value, *args)
-        result = original(prototype._current(), *args, **settings)  # type: ignore[attr-defined]
+        result = make(prototype._current(), *args, **settings)  # type: ignore[attr-defined]
         return passive(prototype._tape, result)  # type: ignore[attr-defined]
 
 
