@@ -15,7 +15,7 @@ from wengert.ops.join import gather_recorded as gather
 
 #: Methods that are the function of the same name with the array in front.
 FUNCTIONS = (
-    "all any argmax argmin argpartition argsort choose conj conjugate "
+    "all any argmax argmin argpartition argsort choose "
     "cumprod cumsum diagonal dot max mean min nonzero prod ptp ravel repeat round "
     "searchsorted squeeze std sum swapaxes take trace var"
 )
@@ -93,6 +93,13 @@ def astype(
             f"according to the rule {casting!r}"
         )
     return np.astype(self, dtype, copy=copy)  # type: ignore[call-overload]
+
+
+def conjugate(self: RecordedValue, out: Any = None) -> Any:
+    """Return ``np.conjugate``; a real array is its own conjugate."""
+    if out is None and self.dtype.kind != "c":
+        return self
+    return np.conjugate(self, out=out)
 
 
 def compress(self: RecordedValue, condition: Any, axis: Any = None) -> Any:
@@ -305,6 +312,8 @@ VALUES: dict[str, Any] = {
     "clip": clip,
     "compress": compress,
     "copy": copy,
+    "conj": conjugate,
+    "conjugate": conjugate,
     "flatten": flatten,
     "T": property(get_transposed),
     "data": property(refuse_data),

@@ -114,13 +114,13 @@ def reduce_in_order(
             f"reduction operation '{ufunc.__name__}' is not reorderable, so at most "
             "one axis may be specified"
         )
+    initial = how.get("initial", ufunc.identity)
     if array.ndim == 0 or not axes:
-        return array
+        return fold(ufunc, [array], initial)
     rest = tuple(k for k in range(array.ndim) if k not in axes)
     shape = tuple(array.shape[k] for k in rest)
     count = math.prod(array.shape[k] for k in axes)
     rows = np.reshape(np.transpose(array, (*axes, *rest)), (count, *shape))
-    initial = how.get("initial", ufunc.identity)
     if count == 0 and initial is not None:
         result = np.full(shape, initial, array.dtype)[()]
     else:
@@ -140,6 +140,8 @@ def fold(ufunc: np.ufunc, parts: list[Any], initial: Any) -> Any:
             f"zero-size array to reduction operation {ufunc.__name__} "
             "which has no identity"
         )
+    if len(parts) == 1:  # an array of its own, also where nothing is combined
+        return np.copy(parts[0])
     result = parts[0]
     for part in parts[1:]:
         result = ufunc(result, part)

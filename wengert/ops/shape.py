@@ -7,7 +7,7 @@ indexing gives views by itself.
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -55,12 +55,38 @@ def reshape_transpose(g: Any, x: Any, *, shape: Shape, order: str = "C") -> Any:
 RESHAPE = linear("reshape", evaluate_reshape, reshape_transpose, view=True)
 
 
+class Layout(NamedTuple):
+    """How an array lies in memory: whether in C order, whether in Fortran's."""
+
+    strides: Shape
+    is_c: bool
+    is_f: bool
+
+
+def layout_of(a: Any) -> Layout:
+    """Return how an array lies in memory, which decides what is a view of it."""
+    contents = np.asarray(plain_value(a))
+    flags = contents.flags
+    return Layout(contents.strides, flags.c_contiguous, flags.f_contiguous)
+
+
 def memory_order(a: Any, order: str) -> str:
     """Return order "A" as the "C" or "F" that it means for this array."""
     if order in "CF":
         return order
-    flags = np.asarray(plain_value(a)).flags
-    return "F" if flags.fnc else "C"
+    layout = layout_of(a)
+    return "F" if layout.is_f and not layout.is_c else "C"
+
+
+def in_order(a: Any, order: Any) -> Any:
+    """Return an array itself if it lies in memory in an order, else a copy that does.
+
+    Orders "A" and "K" are any order.
+    """
+    layout = layout_of(a) if order in ("C", "F") else None
+    if layout is None or (layout.is_c if order == "C" else layout.is_f):
+        return a
+    return np.copy(a, order=order)
 
 
 @answers(np.reshape)
@@ -83,12 +109,13 @@ def reshape(
 
 @answers(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    """Answer ``np.ravel``."""
+    """Answer ``np.ravel``: a view of what lies in memory in that order, else a copy."""
     if order == "K":
-        strides = np.asarray(plain_value(a)).strides
+        strides = layout_of(a).strides
         a = np.transpose(a, np.argsort([-abs(s) for s in strides], kind="stable"))
         order = "C"
-    return np.reshape(a, -1, order=order)  # type: ignore[call-overload]
+    order = memory_order(a, order)
+    return np.reshape(in_order(a, order), -1, order=order)  # type: ignore[call-overload]
 
 
 @answers(np.squeeze)

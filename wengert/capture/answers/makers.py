@@ -19,7 +19,7 @@ from wengert.capture.answers.table import (
 from wengert.core.operation import answers
 from wengert.core.types import Recorded, is_array
 from wengert.ops.join import gather
-from wengert.ops.shape import is_number
+from wengert.ops.shape import in_order, is_number
 
 # Makers of arrays from sizes: passive until a recorded value is written into them
 
@@ -203,9 +203,7 @@ def array(
         return result if shares(result, object) else passive(tape, result)
     if dtype is not None and np.dtype(dtype) == np.dtype(np_object):
         return object_array(object)
-    result = converted(object, dtype)
-    if result is object and copy:
-        result = np.copy(result)
+    result = laid_out(converted(object, dtype), object, order, copy)
     shape = np.shape(result)
     return (
         result
@@ -235,6 +233,23 @@ def converted(value: Any, dtype: Any = None) -> Any:
     return result if dtype is None else np.astype(result, dtype, copy=False)
 
 
+def laid_out(result: Any, given: Any, order: Any, copy: bool | None) -> Any:
+    """Return a converted value in an order of memory, copied where NumPy would.
+
+    `copy` is NumPy's: always, where needed (None), or never.
+    """
+    if copy and result is given:
+        return np.copy(result, order=order or "K")
+    found = in_order(result, order)
+    if copy is False and found is not given:
+        raise ValueError(
+            "Unable to avoid copy while creating an array as requested.\n"
+            "If using `np.array(obj, copy=False)` replace it with `np.asarray(obj)` "
+            "to allow a copy when needed (no behavior change in NumPy 1.x)."
+        )
+    return found
+
+
 def object_array(value: Any) -> Any:
     """Return a plain array of Python objects that holds recorded numbers."""
     if isinstance(value, Recorded) and is_number(value):
@@ -252,8 +267,11 @@ def object_array(value: Any) -> Any:
 np_empty = np.empty
 
 
-def answer_converter(name: str, fresh: bool) -> None:
-    """Answer ``np.asarray`` and its relatives: a recorded value stays itself."""
+def answer_converter(name: str, fixed: str | None = None) -> None:
+    """Answer ``np.asarray`` and its relatives: a recorded value stays itself.
+
+    `fixed` is the order in memory that some of them stand for.
+    """
     original = getattr(np, name)
 
     @answered(name)
@@ -262,18 +280,35 @@ def answer_converter(name: str, fresh: bool) -> None:
         if holds(a) and not is_foreign():
             if dtype is not None and np.dtype(dtype) == np.dtype(np_object):
                 return object_array(a)
-            result = converted(a, dtype)
-            return np.atleast_1d(result) if fresh else result
+            order, copy = wanted_layout(name, fixed, args, settings)
+            result = laid_out(converted(a, dtype), a, order, copy)
+            return np.atleast_1d(result) if fixed else result
         result = original(a, dtype, *args, **settings)
         if tape is None or shares(result, a):
             return result
         return passive(tape, result)
 
 
+def wanted_layout(
+    name: str, fixed: str | None, args: tuple[Any, ...], settings: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Return the order that a converter was asked for, and whether to copy."""
+    if name != "require":
+        order = args[0] if args else settings.get("order")
+        return fixed or order, settings.get("copy")
+    asked = (args[0] if args else settings.get("requirements")) or ()
+    orders = (part[0].upper() for part in asked if part.upper()[:2] in ORDERS)
+    return next(orders, None), None
+
+
+#: How `np.require` names the orders, shortened: "C", "CONTIGUOUS", "F_CONTIGUOUS" ...
+ORDERS = ("C", "C_", "CO", "F", "F_", "FO")
+
+
 for _name in ("asarray", "asanyarray", "require"):
-    answer_converter(_name, fresh=False)
-for _name in ("ascontiguousarray", "asfortranarray"):
-    answer_converter(_name, fresh=True)
+    answer_converter(_name)
+for _name, _order in (("ascontiguousarray", "C"), ("asfortranarray", "F")):
+    answer_converter(_name, _order)
 
 
 @answered("asarray_chkfinite")

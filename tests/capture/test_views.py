@@ -1,0 +1,111 @@
+"""What is a view, and of what: as NumPy decides for the layout of the operand.
+
+A function's result is written into, or its operand is; what the other one holds then
+must be what it holds in plain NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert
+from wengert import vjp
+from wengert.capture.record import own_array
+from wengert.capture.tree import flatten
+
+CALLS = """
+x.ravel() ; x.ravel("F") ; x.ravel("K") ; x.ravel("A") ; np.ravel(x) ; x.flatten()
+x.reshape(-1) ; x.reshape(-1, order="F") ; x.reshape(-1, order="A")
+x.reshape(x.shape[::-1]) ; x.reshape(x.shape[::-1], order="F")
+np.reshape(x, -1, copy=True) ; x.conj() ; x.conjugate() ; np.conj(x) ; x.real ; x.imag
+np.real(x) ; np.imag(x) ; x.T ; x.mT ; x.squeeze() ; x.swapaxes(0, -1) ; x.transpose()
+x.astype(float) ; x.astype(float, copy=False) ; np.astype(x, x.dtype, copy=False)
+np.asarray(x) ; np.asarray(x, order="C") ; np.asarray(x, order="F")
+np.asarray(x, copy=True) ; np.asarray(x, order="F", copy=False) ; np.asanyarray(x)
+np.array(x) ; np.array(x, copy=None) ; np.array(x, copy=None, ndmin=3)
+np.array(x, copy=None, order="F") ; np.array(x, copy=False, order="C")
+np.ascontiguousarray(x) ; np.asfortranarray(x) ; np.require(x, requirements=["C"])
+np.require(x, requirements=["F_CONTIGUOUS"]) ; np.atleast_1d(x) ; np.atleast_3d(x)
+np.broadcast_to(x, x.shape) ; np.broadcast_to(x, (2, *x.shape))
+np.nan_to_num(x, copy=False) ; np.nan_to_num(x) ; np.diag(x) ; np.diagonal(x)
+np.moveaxis(x, 0, -1) ; np.rollaxis(x, -1) ; np.flip(x) ; np.rot90(x, 0) ; np.rot90(x)
+np.split(x, 1) ; np.array_split(x, 2) ; np.unstack(x) ; np.expand_dims(x, 0) ; x[...]
+x[()] ; x[None] ; x[[0]] ; x[x > 0] ; np.take(x, [0]) ; np.diff(x, n=0)
+np.concatenate([x]) ; np.stack([x]) ; np.block([x]) ; np.tile(x, 1) ; np.repeat(x, 1)
+np.roll(x, 0) ; np.pad(x, 0) ; np.resize(x, x.shape) ; np.clip(x, -9, 9) ; +x
+np.round(x, 9) ; np.positive(x) ; np.delete(x, [], axis=0) ; np.append(x, [])
+np.where(True, x, x) ; np.copy(x) ; np.sum(x, axis=()) ; np.max(x, axis=())
+np.mean(x, axis=()) ; np.polyder(np.ravel(x), 0) ; np.apply_over_axes(np.sum, x, [])
+np.meshgrid(x, copy=False) ; np.meshgrid(x) ; np.einsum("...->...", x)
+np.einsum("ij->ji", x) ; np.einsum("ii->i", x) ; np.triu(x) ; np.multiply(x, 1) ; x**1
+np.column_stack([x]) ; np.compress([True] * len(x), x, axis=0) ; np.abs(x) ; np.sort(x)
+"""
+#: Binary ufuncs that NumPy reduces without an identity of the operand.
+REDUCED = (
+    "subtract divide power fmod remainder hypot logaddexp copysign maximum float_power"
+)
+EVERY = [call.strip() for line in CALLS.split("\n") for call in line.split(";") if line]
+EVERY += [f"np.{name}.reduce(x[:1], axis=0)" for name in REDUCED.split()]
+EVERY += [f"np.{name}.reduce(x[:1], axis=0, keepdims=True)" for name in REDUCED.split()]
+EVERY += [f"np.{name}.reduce(x, axis=())" for name in REDUCED.split()]
+EVERY += [f"np.{name}.accumulate(x[:1])" for name in REDUCED.split()]
+SHAPES = [(4,), (3, 3), (1, 3), (3, 1), (2, 1, 3), (1,)]
+
+
+def layouts(shape: tuple[int, ...]) -> Iterator[Any]:
+    """Give arrays of a shape that lie in memory in different ways."""
+    x = np.random.default_rng(0).uniform(0.5, 2.0, shape)
+    yield x
+    yield np.asfortranarray(x)
+    apart = np.zeros([2 * n for n in shape])[tuple(slice(None, None, 2) for _ in shape)]
+    apart[...] = x
+    yield apart
+    back = tuple(slice(None, None, -1) for _ in shape)
+    yield np.ascontiguousarray(x[back])[back]
+    yield x.astype(complex)
+
+
+def written(call: Callable[[Any], Any], x: Any, into_result: bool) -> Any:
+    """Return what an array and the results of a call hold after a write into one."""
+    results = [part for part in flatten(call(x))[0] if np.ndim(part)]
+    targets = results if into_result else [x]
+    refused = 0
+    for target in targets:
+        try:
+            target[...] = 7.0
+        except (ValueError, wengert.RecordingError):  # read-only
+            refused += 1
+    return [np.copy(part) for part in (x, *results)], refused
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.parametrize("into_result", [True, False], ids=["result", "operand"])
+@pytest.mark.parametrize("text", EVERY)
+def test_a_result_is_a_view_where_numpy_has_one(text: str, into_result: bool) -> None:
+    call = eval(f"lambda x: {text}", {"np": np})
+    judged = 0
+    for x in (x for shape in SHAPES for x in layouts(shape)):
+        refusals: list[int] = []
+
+        def recorded(x: Any, refusals: list[int] = refusals) -> Any:
+            found, refused = written(call, x, into_result)
+            refusals.append(refused)
+            return found
+
+        try:
+            expected, refused = written(call, own_array(x), into_result)
+        except (ValueError, TypeError):  # not for this shape, layout or dtype
+            with pytest.raises((ValueError, TypeError, wengert.UnsupportedError)):
+                vjp(recorded, x)
+            continue
+        judged += 1
+        found = vjp(recorded, x)[0]
+
+        assert refusals == [refused]
+        for value, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(value, other)
+    assert judged
