@@ -140,12 +140,18 @@ def fold(ufunc: np.ufunc, parts: list[Any], initial: Any) -> Any:
             f"zero-size array to reduction operation {ufunc.__name__} "
             "which has no identity"
         )
-    if len(parts) == 1:  # an array of its own, also where nothing is combined
-        return np.copy(parts[0])
+    if len(parts) == 1:
+        return alone(ufunc, as_array(parts[0]))
     result = parts[0]
     for part in parts[1:]:
         result = ufunc(result, part)
     return result
+
+
+def alone(ufunc: np.ufunc, part: Any) -> Any:
+    """Return the reduction of one element: a copy, of the dtype of the others."""
+    dtype = ufunc.resolve_dtypes((None, part.dtype, None), reduction=True)[-1]
+    return (np.copy(part) if part.dtype == dtype else np.astype(part, dtype))[()]
 
 
 # accumulate
@@ -166,7 +172,7 @@ def accumulate(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> An
     if ufunc in ACCUMULATED_EXTREMES:
         return into(out, apply(ACCUMULATED_EXTREMES[ufunc], array, axis=axis))
     rows = [array[along(axis, k)] for k in range(array.shape[axis])]
-    partial = [rows[0]]
+    partial = [alone(ufunc, rows[0])]
     for row in rows[1:]:
         partial.append(ufunc(partial[-1], row))
     return into(out, np.stack(partial, axis=axis))
