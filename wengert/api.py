@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
@@ -34,6 +33,7 @@ from wengert.capture.record import (
 )
 from wengert.core.operation import apply
 from wengert.core.tape import Tape
+from wengert.core.transformed import Transformed
 from wengert.core.types import FLOAT64, has_class, is_array, is_whole_number, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
@@ -245,15 +245,7 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    both = value_and_grad(fun, argnums, has_aux)
-
-    @functools.wraps(fun, assigned=("__doc__", "__wrapped__"), updated=())
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        value, g = both(*args, **kwargs)
-        return (g, value[1]) if has_aux else g
-
-    gradient.__name__ = f"grad_{getattr(fun, '__name__', 'f')}"
-    return gradient
+    return made(Gradient, fun, argnums, has_aux, False)
 
 
 def value_and_grad(
@@ -270,20 +262,37 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x**3)(2.0)
     (8.0, np.float64(12.0))
     """
+    return made(Gradient, fun, argnums, has_aux, True)
+
+
+def made(kind: Callable[..., Transformed], fun: Function, *settings: Any) -> Function:
+    """Return a transformation of a function, jitted where the function is."""
     if isinstance(fun, Jitted):
-        return fun.transformed(value_and_grad(fun.fun, argnums, has_aux))
-    single = is_whole_number(argnums)
+        return fun.transformed(kind(fun.fun, *settings))
+    return kind(fun, *settings)
 
-    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        chosen = positions(argnums, len(args), "grad")
-        segment, structures = trace(fun, args, chosen, kwargs)
-        value, aux = split_aux(segment.result, has_aux)
+
+class Gradient(Transformed):
+    """The gradient of a function, with its value or without."""
+
+    def __init__(
+        self, fun: Function, argnums: Argnums, has_aux: bool, has_value: bool
+    ) -> None:
+        verb = "value_and_grad" if has_value else "grad"
+        super().__init__(verb, fun, argnums, has_aux, has_value)
+        self.argnums, self.is_single = argnums, is_whole_number(argnums)
+        self.has_aux, self.has_value = has_aux, has_value
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        chosen = positions(self.argnums, len(args), "grad")
+        segment, structures = trace(self.fun, args, chosen, kwargs)
+        value, aux = split_aux(segment.result, self.has_aux)
         found = gradients_of(segment, structures, chosen, value)
-        g = rebuild(found, structures, single)
+        g = rebuild(found, structures, self.is_single)
+        if not self.has_value:
+            return (g, finish(segment, aux)) if self.has_aux else g
         value = finish(segment, value)
-        return ((value, finish(segment, aux)), g) if has_aux else (value, g)
-
-    return value_and_gradient
+        return ((value, finish(segment, aux)) if self.has_aux else value), g
 
 
 def split_aux(result: Any, has_aux: bool) -> tuple[Any, Any]:
@@ -489,7 +498,7 @@ def jacrev(
 
     Parameters as for `jacobian`.
     """
-    return jacobian_function(fun, argnums, has_aux, holomorphic, "reverse")
+    return made(Jacobian, fun, argnums, has_aux, holomorphic, "reverse", False)
 
 
 def jacfwd(
@@ -502,7 +511,7 @@ def jacfwd(
 
     Parameters as for `jacobian`.
     """
-    return jacobian_function(fun, argnums, has_aux, holomorphic, "forward")
+    return made(Jacobian, fun, argnums, has_aux, holomorphic, "forward", False)
 
 
 def jacobian(
@@ -538,7 +547,7 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    return jacobian_function(fun, argnums, has_aux, holomorphic, "chosen")
+    return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", False)
 
 
 def value_and_jacobian(
@@ -552,48 +561,42 @@ def value_and_jacobian(
     Parameters as for `jacobian`; the result is ``(value, jacobian)``, or
     ``((value, aux), jacobian)`` with `has_aux`.
     """
-    return value_and_jacobian_function(fun, argnums, has_aux, holomorphic, "chosen")
+    return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", True)
 
 
-def jacobian_function(
-    fun: Function, argnums: Argnums, has_aux: bool, holomorphic: bool, direction: str
-) -> Callable[..., Any]:
-    """Return a Jacobian function in one direction."""
-    both = value_and_jacobian_function(fun, argnums, has_aux, holomorphic, direction)
+class Jacobian(Transformed):
+    """The Jacobian of a function in one direction, with its value or without."""
 
-    def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        value, matrix = both(*args, **kwargs)
-        return (matrix, value[1]) if has_aux else matrix
+    def __init__(
+        self,
+        fun: Function,
+        argnums: Argnums,
+        has_aux: bool,
+        holomorphic: bool,
+        direction: str,
+        has_value: bool,
+    ) -> None:
+        settings = argnums, has_aux, holomorphic, direction, has_value
+        verb = "value_and_jacobian" if has_value else "jacobian"
+        super().__init__(verb, fun, *settings)
+        self.argnums, self.is_single = argnums, is_whole_number(argnums)
+        self.has_aux, self.has_value = has_aux, has_value
+        self.holomorphic, self.direction = holomorphic, direction
 
-    return jacobian_of
-
-
-def value_and_jacobian_function(
-    fun: Function, argnums: Argnums, has_aux: bool, holomorphic: bool, direction: str
-) -> Callable[..., Any]:
-    """Return a function of value and Jacobian in one direction."""
-    if isinstance(fun, Jitted):
-        return fun.transformed(
-            value_and_jacobian_function(
-                fun.fun, argnums, has_aux, holomorphic, direction
-            )
-        )
-    single = is_whole_number(argnums)
-
-    def value_and_matrix(*args: Any, **kwargs: Any) -> Any:
-        chosen = positions(argnums, len(args), "jacobian")
-        segment, structures = trace(fun, args, chosen, kwargs)
-        result, aux = split_aux(segment.result, has_aux)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        chosen = positions(self.argnums, len(args), "jacobian")
+        segment, structures = trace(self.fun, args, chosen, kwargs)
+        result, aux = split_aux(segment.result, self.has_aux)
         leaves, structure = tree.flatten(result)
         inputs = input_order(segment, structures, chosen)
-        check_holomorphic(segment, inputs, leaves, holomorphic)
-        blocks = jacobian_blocks(segment, inputs, leaves, direction)
-        rows = [rebuild(row, structures, single) for row in blocks]
+        check_holomorphic(segment, inputs, leaves, self.holomorphic)
+        blocks = jacobian_blocks(segment, inputs, leaves, self.direction)
+        rows = [rebuild(row, structures, self.is_single) for row in blocks]
         matrix = tree.unflatten(structure, rows)
+        if not self.has_value:
+            return (matrix, finish(segment, aux)) if self.has_aux else matrix
         value = finish(segment, result)
-        return ((value, finish(segment, aux)) if has_aux else value), matrix
-
-    return value_and_matrix
+        return ((value, finish(segment, aux)) if self.has_aux else value), matrix
 
 
 def check_holomorphic(
@@ -747,13 +750,7 @@ def value_and_hessian(
     Parameters as for `grad`; the result is ``(value, hessian)``, or
     ``((value, aux), hessian)`` with `has_aux`.
     """
-    full = value_grad_and_hessian(fun, argnums, has_aux)
-
-    def value_and_matrix(*args: Any, **kwargs: Any) -> Any:
-        value, _, matrix = full(*args, **kwargs)
-        return value, matrix
-
-    return value_and_matrix
+    return ValueAndHessian(fun, argnums, has_aux, False)
 
 
 def value_grad_and_hessian(
@@ -763,19 +760,35 @@ def value_grad_and_hessian(
 
     Parameters as for `grad`; the result is ``(value, gradient, hessian)``.
     """
-    both = value_and_grad(fun, argnums, has_aux)
+    return ValueAndHessian(fun, argnums, has_aux, True)
 
-    def swapped(*args: Any, **kwargs: Any) -> Any:
-        value, g = both(*args, **kwargs)
+
+class ValueAndHessian(Transformed):
+    """The value and the Hessian of a function, with its gradient or without."""
+
+    def __init__(
+        self, fun: Function, argnums: Argnums, has_aux: bool, has_gradient: bool
+    ) -> None:
+        super().__init__("value_and_hessian", fun, argnums, has_aux, has_gradient)
+        both = GradientAndBoth(fun, argnums, has_aux)
+        self.matrix_of = jacfwd(both, argnums, has_aux=True)
+        self.has_gradient = has_gradient
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        matrix, (value, g) = self.matrix_of(*args, **kwargs)
+        return (value, g, matrix) if self.has_gradient else (value, matrix)
+
+
+class GradientAndBoth(Transformed):
+    """The gradient of a function, and beside it value and gradient."""
+
+    def __init__(self, fun: Function, argnums: Argnums, has_aux: bool) -> None:
+        super().__init__("grad", fun, argnums, has_aux)
+        self.both = value_and_grad(fun, argnums, has_aux)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        value, g = self.both(*args, **kwargs)
         return g, (value, g)
-
-    matrix_of = jacfwd(swapped, argnums, has_aux=True)
-
-    def value_gradient_matrix(*args: Any, **kwargs: Any) -> Any:
-        matrix, (value, g) = matrix_of(*args, **kwargs)
-        return value, g, matrix
-
-    return value_gradient_matrix
 
 
 def hvp(fun: Function, primals: Any, tangents: Any) -> Any:

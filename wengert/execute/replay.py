@@ -28,6 +28,7 @@ from wengert.capture.record import active_tape, record_onto
 from wengert.core import locks
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import Tape
+from wengert.core.transformed import reduced
 from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.emit.compile import compile_program
 from wengert.emit.refusal import NotLoweredError
@@ -445,7 +446,13 @@ class Jitted:
 
     def __reduce__(self) -> Any:
         how = self.static_argnums, self.max_paths, self.is_strict, self.wait
-        return jit, (self.fun, *how)
+        return reduced(self, jit, self.fun, *how)
+
+    def __copy__(self) -> Jitted:
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Jitted:
+        return self
 
 
 def as_tuples(structure: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from wengert.capture import tree
 from wengert.capture.array import check_class
 from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.record import active_tape
+from wengert.core.transformed import Transformed
 from wengert.core.types import has_class
 from wengert.errors import ArgumentError, explain
 from wengert.execute.lanes import chosen_lanes, chosen_threads
@@ -86,14 +86,20 @@ def vmap(
     >>> vmap(grad(np.sin))(np.zeros(3))
     array([1., 1., 1.])
     """
-    batch = Batch(fun, in_axes, out_axes, Options(lanes, threads, max_paths))
+    return Mapped(fun, in_axes, out_axes, lanes, threads, max_paths)
 
-    @functools.wraps(fun, assigned=("__doc__", "__wrapped__"), updated=())
-    def batched(*args: Any, **kwargs: Any) -> Any:
-        return batch(args, kwargs)
 
-    batched.__name__ = f"vmap_{getattr(fun, '__name__', 'f')}"
-    return batched
+class Mapped(Transformed):
+    """A function of many rows."""
+
+    def __init__(
+        self, fun: Function, in_axes: Axes, out_axes: Axes, *options: Any
+    ) -> None:
+        super().__init__("vmap", fun, in_axes, out_axes, *options)
+        self.batch = Batch(fun, in_axes, out_axes, Options(*options))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.batch(args, kwargs)
 
 
 class Batch:

@@ -7,7 +7,6 @@ place of those values when it runs again.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from wengert.capture.array import wrap_passive
 from wengert.capture.captures import CAPTURES, Captures, read_only
 from wengert.capture.record import SetAside, active_tape
 from wengert.core.operation import Operation, apply
+from wengert.core.transformed import Transformed
 from wengert.core.types import type_of
 from wengert.derive.modes import zeros_like_type
 from wengert.errors import DerivativeError, explain
@@ -59,16 +59,20 @@ def checkpoint(fun: Function) -> Function:
     >>> grad(layer)(0.0)
     np.float64(1.0)
     """
-    name = getattr(fun, "__name__", "f")
+    return Checkpoint(fun)
 
-    @functools.wraps(fun)
-    def checkpointed(*args: Any, **keywords: Any) -> Any:
+
+class Checkpoint(Transformed):
+    """A function whose calls are one node of the tape."""
+
+    def __init__(self, fun: Function) -> None:
+        super().__init__("", fun)
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
         tape = active_tape()
         if tape is None:
-            return fun(*args, **keywords)
-        return record_checkpoint(fun, name, tape, (args, keywords))
-
-    return checkpointed
+            return self.fun(*args, **keywords)
+        return record_checkpoint(self.fun, self.__name__, tape, (args, keywords))
 
 
 remat = checkpoint

@@ -17,6 +17,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.core.operation import Operation, apply
+from wengert.core.transformed import Transformed
 from wengert.core.types import Recorded, has_class
 from wengert.errors import DerivativeError, Line, RuleError, explain, is_library
 from wengert.structure.call import (
@@ -369,23 +370,34 @@ def rule(
     """
     if function is None:
         return functools.partial(rule, jvp=jvp, vjp=vjp, shape=shape)
-    rules = Rules(function, name_of(function), jvp, vjp, shape=shape)
-
-    @functools.wraps(function)
-    def with_rule(*args: Any, **keywords: Any) -> Any:
-        return call_with(rules, args, keywords)
-
-    return with_rule
+    return WithRule(function, jvp, vjp, shape)
 
 
-class CustomRule:
+class WithRule(Transformed):
+    """A function whose derivative is given by a rule."""
+
+    def __init__(
+        self,
+        fun: Function,
+        jvp: Function | None,
+        vjp: Function | None,
+        shape: Function | None,
+    ) -> None:
+        super().__init__("", fun, jvp, vjp, shape)
+        self.rules = Rules(fun, name_of(fun), jvp, vjp, shape=shape)
+        self.jvp, self.vjp, self.shape = jvp, vjp, shape
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        return call_with(self.rules, args, keywords)
+
+
+class CustomRule(Transformed):
     """Base of `custom_jvp` and `custom_vjp`: a function, and arguments set apart."""
 
     def __init__(
         self, fun: Function, nondiff_argnums: int | tuple[int, ...] = ()
     ) -> None:
-        functools.update_wrapper(self, fun)
-        self.fun = fun
+        super().__init__("", fun, nondiff_argnums)
         chosen = (
             (nondiff_argnums,) if has_class(nondiff_argnums, int) else nondiff_argnums
         )
@@ -437,6 +449,13 @@ class CustomRule:
     def rules(self, apart: list[Any], count: int) -> Rules:
         """Return the rules as functions of the arguments that are differentiated."""
         raise NotImplementedError
+
+    def __reduce__(self) -> Any:
+        by_name = super().__reduce__()
+        if isinstance(by_name, str):
+            return by_name
+        stated = "rule", "forward", "backward"
+        return *by_name, {k: v for k, v in vars(self).items() if k in stated}
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         if not any_recorded(tree.flatten((args, keywords))[0]):
