@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from wengert import grad, record
-from wengert.capture import reads, walk
-from wengert.capture.reads import Reads, Snapshot, split
+from wengert.capture.reads import Reads, Snapshot, split, watched
+from wengert.capture.reads.snapshot import WARNED
+from wengert.errors import describe_line
 from wengert.execute.interpret import run
 
 SETTINGS = types.ModuleType("settings_of_a_user")
@@ -356,17 +357,29 @@ def test_a_local_name_for_a_path_is_followed() -> None:
     assert (before, held.changed()) == (None, "cell model.solver.tol")
 
 
-def test_an_attribute_that_is_only_written_is_not_read() -> None:
+def test_an_attribute_that_is_written_is_watched() -> None:
     model = Model()
 
     def f(x: Any) -> Any:
         model.unread = 3
         return x
 
-    held = snapshot(f)
+    first = snapshot(f)
     f(1.0)
+    then = snapshot(f)
+    f(1.0)
+    before = then.changed()
+    model.unread = 4
 
-    assert held.changed() is None
+    line = f.__code__.co_firstlineno + 1
+    written = first.written()
+    assert written is not None
+    assert (written[0], describe_line(written[1])) == (
+        "cell model.unread",
+        f"test_reads.py:{line}",
+    )
+    assert before is None
+    assert then.changed() == "cell model.unread"
 
 
 # Functions that are called
@@ -609,22 +622,21 @@ def clock(x: Any) -> Any:
 
 
 def test_what_cannot_be_followed_warns_once_with_its_line() -> None:
-    reads.WARNED.clear()
+    WARNED.clear()
     source = clock.__code__.co_firstlineno + 1
     match = (
         rf"(?s)test_reads.py:{source}: global time.time is read from outside and "
-        r"cannot be followed.*why: it may answer differently every time; a compiled "
-        r"function would not notice a change.*instead: pass it as an argument"
+        r"cannot be watched.*why: what it answers or does need not depend on its "
+        r"arguments alone; the function runs eagerly.*instead: pass it as an argument"
     )
-    function = Reads.of(clock)
+    held = snapshot(clock)
     with pytest.warns(UserWarning, match=match):
-        function.snapshot()
+        held.eager_reason()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        held = function.snapshot()
+        held = snapshot(clock)
 
-    assert [part.path for part in held.unresolved] == ["global time.time"]
-    assert function.unresolved == held.unresolved
+    assert held.eager_reason() == f"test_reads.py:{source}: global time.time"
 
 
 @pytest.mark.parametrize(
@@ -639,10 +651,11 @@ def test_what_cannot_be_followed_warns_once_with_its_line() -> None:
 def test_values_that_cannot_be_compared_warn(
     value: Any, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walk, "MOST_VALUES", 50)
-    reads.WARNED.clear()
+    monkeypatch.setattr(watched, "MOST_VALUES", 50)
+    WARNED.clear()
+    held = snapshot(lambda x: next(value) * x)
     with pytest.warns(UserWarning, match=f"(?s)cell value.*why: {why}"):
-        held = snapshot(lambda x: next(value) * x)
+        held.eager_reason()
 
     assert [part.why for part in held.unresolved] == [why]
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.bytecode import CELL, GLOBAL, LOCAL, SKIPPED
+from wengert.capture.reads.bytecode import CELL, GLOBAL, LOCAL, SKIPPED
 from wengert.core.types import Recorded
 from wengert.errors import Line, explain, is_library
 

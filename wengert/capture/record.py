@@ -32,7 +32,7 @@ from wengert.capture.array import (
 )
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
 from wengert.capture.kinds import warn_of_types
-from wengert.capture.randomness import DrawsRefused
+from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.capture.frozen import freeze, has_contents, is_same
+from wengert.capture.reads.frozen import freeze, has_contents, is_same
 from wengert.core.types import Recorded, has_class
 from wengert.errors import ArgumentError, explain
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 
+from wengert.capture.reads import Written
 from wengert.core.checked import Difference
 from wengert.core.tape import CONSTANT
 from wengert.errors import describe_line, explain
@@ -30,13 +31,21 @@ class Belief:
         those that wrote outside the function.
     reason : str
         Why the function runs eagerly; empty while it is recorded.
+    is_told : bool
+        Whether the reason was warned of where it was found.
     """
 
     differed: int = 0
     wrote: int = 0
     reason: str = ""
+    is_told: bool = False
 
-    def note(self, wrote: str | None, difference: Difference | None) -> None:
+    def watch(self, unwatched: str | None) -> None:
+        """Take in what a recording came to that cannot be watched, if anything."""
+        if unwatched is not None:
+            self.reason, self.is_told = f"{unwatched} cannot be watched", True
+
+    def note(self, wrote: Written | None, difference: Difference | None) -> None:
         """Take in one recording: what it wrote, and how it differed from another.
 
         A branch of the program is no difference.
@@ -44,6 +53,8 @@ class Belief:
         self.wrote = self.wrote + 1 if wrote else 0
         if difference is not None and not difference.is_branch:
             self.differed += 1
+        if self.reason:
+            return
         if self.wrote >= MOST_WRITING:
             self.reason = f"it changes {wrote} whenever it runs"
         elif self.differed >= MOST_TRIES and difference is not None:
@@ -68,11 +79,14 @@ def describe_difference(difference: Difference) -> str:
     return f"{before.operation.name} was recorded, and then {now.operation.name}{at}"
 
 
-def warn_eager(name: str, reason: str) -> None:
-    """Warn that a function runs eagerly from now on, and why."""
+def warn_eager(name: str, belief: Belief) -> None:
+    """Warn that a function runs eagerly from now on, and why, unless that is told."""
+    if belief.is_told:
+        return
+    belief.is_told = True
     warnings.warn(
         explain(
-            f"{name} runs eagerly from now on: {reason}",
+            f"{name} runs eagerly from now on: {belief.reason}",
             "a replay does what was recorded, and nothing else",
             "pass what changes as an argument, and return what is to be kept",
         ),

@@ -227,8 +227,10 @@ class Jitted:
             tape = Tape()
             if follower is not None:
                 tape = CheckedTape(follower.path.expected, follower.branch)
-            self.record_call(tape, key, leaves, structure)
-            wrote = snapshot.changed()
+            with snapshot.noticing():
+                self.record_call(tape, key, leaves, structure)
+            wrote = snapshot.written()
+            entry.belief.watch(snapshot.eager_reason())
             if follower is not None and isinstance(tape, CheckedTape):
                 path = follower.path
             else:
@@ -238,7 +240,11 @@ class Jitted:
         return path, tape
 
     def judge(
-        self, entry: Entry, path: Path, follower: Follower | None, wrote: str | None
+        self,
+        entry: Entry,
+        path: Path,
+        follower: Follower | None,
+        wrote: reads.Written | None,
     ) -> None:
         """Believe a path whose recordings agree; keep one that is new.
 
@@ -278,14 +284,14 @@ class Jitted:
         entry.paths.clear()
         entry.rebuild()
         self.reinstall()
-        warn_eager(self.name, entry.belief.reason)
+        warn_eager(self.name, entry.belief)
 
     def snapshot(self, key: Any, structure: Any) -> reads.Snapshot:
         """Return what the function reads from outside, as it is now."""
         fixed, others, count = key[2], dict(key[3]), key[4]
         static = self.static(count)
         given = static_values(structure, others, fixed, static, count)
-        return reads.Reads.of(self.fun).snapshot(given)
+        return reads.Reads.of(self.fun).snapshot(given, reads.kinds_in(structure))
 
     def split(self, snapshot: reads.Snapshot, tape: Tape) -> tuple[Any, Any, Any]:
         """Return the arrays read at replay, the snapshot, and arrays to compare."""

@@ -29,6 +29,12 @@ class Report:
 
     def __init__(self, jitted: Jitted) -> None:
         self.name = jitted.name
+        #: Why, for every kind of arguments that runs eagerly.
+        self.eager = [
+            (", ".join(str(like) for _, like in entry.leaf_types), entry.belief.reason)
+            for entry in jitted.entries.values()
+            if entry.is_eager
+        ]
         self.rows = [
             self.row(jitted, entry, path)
             for entry in jitted.entries.values()
@@ -65,6 +71,7 @@ class Report:
                 f"{row['captures']} captures; {seconds}"
                 + (f"; played with NumPy: {row['reason']}" if row["reason"] else "")
             )
+        lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
 
 

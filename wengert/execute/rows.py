@@ -22,8 +22,8 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.array import RecordedValue
 from wengert.capture.captures import CAPTURES, Captures
-from wengert.capture.randomness import DrawsRefused
-from wengert.capture.reads import PlainArrays, Reads, Snapshot, split
+from wengert.capture.reads import PlainArrays, Reads, Snapshot, Written, split
+from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.record import SetAside, active_tape, record_onto
 from wengert.core import locks
 from wengert.core.checked import CheckedTape, Expected
@@ -157,12 +157,16 @@ class Entry:
 
 
 class Recorded(NamedTuple):
-    """One row as it was recorded: its path, its results, and what it wrote outside."""
+    """One row as it was recorded: its path, its results, and what it wrote outside.
+
+    `unwatched` is what it came to that cannot be watched.
+    """
 
     path: RowPath
     structure: Any
     results: list[Any]
-    wrote: str | None
+    wrote: Written | None
+    unwatched: str | None = None
 
 
 class Collected:
@@ -353,7 +357,7 @@ class Rows:
         """Record one row along its own path."""
         snapshot = Reads.of(self.source).snapshot()
         try:
-            tape = self.write(Tape(), row)
+            tape = self.write(Tape(), row, snapshot)
         except UnsupportedError as error:  # plain NumPy may do what a tape cannot
             reads = PlainArrays([], {})
             path = RowPath([], None, [], [], [], snapshot, reads, [], reason=str(error))
@@ -365,15 +369,20 @@ class Rows:
         assert path.tape is not None
         snapshot = Reads.of(self.source).snapshot()
         captured = {index for _, index in path.captured}
-        tape = self.write(CheckedTape(Expected(path.tape, captured)), row)
+        tape = CheckedTape(Expected(path.tape, captured))
+        tape = self.write(tape, row, snapshot)
         known = path if isinstance(tape, CheckedTape) else None
         return self.recorded(tape, snapshot, path.absorbs, known)
 
-    def write(self, tape: Tape, row: Sequence[Any]) -> Tape:
+    def write(self, tape: Tape, row: Sequence[Any], snapshot: Snapshot) -> Tape:
         """Record one row on a tape."""
         token = RECORDS_ROW.set(True)
         try:
-            with DrawsRefused(self.source, row), np.errstate(all="ignore"):
+            with (
+                DrawsRefused(self.source, row),
+                np.errstate(all="ignore"),
+                snapshot.noticing(),
+            ):
                 return record_onto(tape, self.body, row)
         finally:
             RECORDS_ROW.reset(token)
@@ -387,7 +396,7 @@ class Rows:
     ) -> Recorded:
         """Return what came of a recording: its path, and the results of its row."""
         assert tape.structure is not None
-        structure, wrote = tape.structure[1], snapshot.changed()
+        structure, wrote = tape.structure[1], snapshot.written()
         results = [tape.play.outputs[index] for index in tape.output_indices]
         if known is None:
             on_tape, plain_arrays = split(snapshot, tape)
@@ -403,7 +412,7 @@ class Rows:
                 absorbs,
             )
             known.tape, tape.play = tape, Play(len(tape))
-        return Recorded(known, structure, results, wrote)
+        return Recorded(known, structure, results, wrote, snapshot.eager_reason())
 
     # Derivatives
 
@@ -543,6 +552,7 @@ class Turn:
     def record(self, number: int, absorbs: bool = False) -> RowPath:
         """Record a row along its own path."""
         found = self.recorded[number] = self.rows.record(self.row(number), absorbs)
+        self.entry.belief.watch(found.unwatched)
         self.entry.belief.note(found.wrote, None)
         return found.path
 
@@ -563,10 +573,11 @@ class Turn:
                 break
             found = self.rows.check(path, self.row(number))
             self.recorded[number] = found
+            belief.watch(found.unwatched)
             difference = getattr(found.path.tape, "difference", None)
             agrees = found.path is path
             belief.note(found.wrote, None if agrees else difference)
-            if agrees and not found.wrote:
+            if agrees and not (found.wrote or belief.reason):
                 belief.agree()
                 path.is_believed = True
                 lower_path(path, self.rows)
@@ -574,7 +585,7 @@ class Turn:
             if not agrees and (difference is None or not difference.is_branch):
                 path = found.path
         if belief.reason:
-            warn_eager(self.rows.name, belief.reason)
+            warn_eager(self.rows.name, belief)
         return None
 
     def play_each(self, numbers: Sequence[int]) -> None:

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.random import bit_generator
 
-from wengert.capture.walk import GENERATORS, ReadGenerator, Walk, is_user_file
+from wengert.capture.reads.libraries import is_library_file
+from wengert.capture.reads.walk import Walk
+from wengert.capture.reads.watched import GENERATORS, ReadGenerator
 from wengert.core.locks import Switch
 from wengert.core.types import is_array
-from wengert.errors import Line, RecordingError, explain, is_library
+from wengert.errors import Line, RecordingError, explain
 
 #: Whether draws are refused in this context.
 REFUSED: ContextVar[bool] = ContextVar("wengert_draws_refused", default=False)
@@ -111,9 +113,7 @@ class DrawsRefused:
 def unseeded() -> RecordingError:
     """Return the error of a generator made without a seed, at the user's line."""
     frame = sys._getframe(1)
-    while is_library(frame.f_code.co_filename) or not is_user_file(
-        frame.f_code.co_filename, ""
-    ):
+    while is_library_file(frame.f_code.co_filename):
         if frame.f_back is None:
             break
         frame = frame.f_back

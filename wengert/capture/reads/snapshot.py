@@ -9,19 +9,38 @@ whole: containers and objects are compared deeply.
 
 from __future__ import annotations
 
-import operator
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.capture.frozen import has_contents, is_same
-from wengert.capture.walk import Guard, ReadArray, ReadGenerator, Site, Unresolved, Walk
+from wengert.capture.reads.frozen import Contents, is_same
+from wengert.capture.reads.met import Met
+from wengert.capture.reads.walk import Walk
+from wengert.capture.reads.watched import (
+    Guard,
+    ReadArray,
+    ReadGenerator,
+    Site,
+    Unresolved,
+)
 from wengert.core.tape import Tape, same_contents
-from wengert.errors import Line, explain
+from wengert.errors import Line, describe_line, explain
+
+
+class Written(NamedTuple):
+    """What a recording itself changed outside, and the line that reads or writes it."""
+
+    path: str
+    line: Line | None
+
+    def __str__(self) -> str:
+        where = describe_line(self.line)
+        return f"{self.path} ({where})" if where else self.path
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +51,11 @@ class Snapshot:
     ----------
     arrays : list of (path, array)
     generators : list of (path, generator, line)
-    unresolved : list of (path, why, line)
+    unresolved : list of Unresolved
+        What may not be replayed; `noticing` keeps what the recording met.
+    is_empty : bool
+        Whether there is nothing to check before a replay: conditions on the function's
+        own code, on builtins and on NumPy's error state alone are no reason to.
     """
 
     arrays: list[ReadArray]
@@ -42,10 +65,52 @@ class Snapshot:
     names: dict[str, Any] = field(repr=False)
     sites: dict[int, list[Site | None]] = field(repr=False)
     repeated: set[CodeType] = field(repr=False)
-    copies: dict[int, np.ndarray] = field(repr=False)
+    contents: dict[int, Contents] = field(repr=False)
     check: Callable[[], int] = field(repr=False)
-    #: Whether there is nothing to check before a replay, the function's code apart.
     is_empty: bool
+    #: Where what a guard watches is written, or read, by its path.
+    lines: dict[str, Line | None] = field(repr=False)
+
+    @contextmanager
+    def noticing(self) -> Iterator[None]:
+        """While entered, notice which of what is unresolved the function comes to.
+
+        A print under a condition that did not hold, the file that a method reads which
+        nobody called, and an attribute that no code asked for are no reason to run
+        eagerly.
+        """
+        if not self.unresolved:
+            yield
+            return
+        met = Met(self.unresolved)
+        with met.profiled():
+            yield
+        self.unresolved = [found for found in self.unresolved if met.has_met(found)]
+
+    def written(self) -> Written | None:
+        """Return what changed since the snapshot; None if all holds.
+
+        Asked right after a recording it says what the function itself wrote: a replay
+        would not write it.
+        """
+        path = self.changed()
+        if path is None:
+            changed = (key for key, held in self.contents.items() if not held.hold())
+            key = next(changed, None)
+            if key is None:
+                return None
+            path = next(part.path for part in self.arrays if id(part.array) == key)
+        return Written(path, self.lines.get(path))
+
+    def eager_reason(self) -> str | None:
+        """Warn of what is unresolved, once a line; None if everything is watched."""
+        for found in self.unresolved:
+            warn(found)
+        if not self.unresolved:
+            return None
+        found = self.unresolved[0]
+        where = describe_line(found.line)
+        return f"{where}: {found.path}" if where else found.path
 
     def changed(self) -> str | None:
         """Return the path of the first thing that changed; None if all holds.
@@ -96,7 +161,6 @@ def make_check(guards: list[Guard], names: dict[str, Any]) -> Callable[[], int]:
     the whole comparison.
     """
     frozen = [guard.frozen for guard in guards]
-    names["is_"] = operator.is_
     names["holds"] = lambda k, value: is_same(value, frozen[k])
     lines = ["def check():"]
     for k, guard in enumerate(guards):
@@ -133,26 +197,25 @@ class Reads:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        #: What was not resolved in any snapshot.
-        self.unresolved: list[Unresolved] = []
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Reads:
         """Return what a function reads; nothing is looked up yet."""
         return cls(function)
 
-    def snapshot(self, given: dict[int | str, Any] | None = None) -> Snapshot:
-        """Note what everything holds now; warn once of what cannot be followed.
+    def snapshot(
+        self,
+        given: dict[int | str, Any] | None = None,
+        kinds: tuple[type, ...] = (),
+    ) -> Snapshot:
+        """Note what everything holds now.
 
         `given` are arguments that are no numbers, by position or name: what they hold
-        is read from outside too.
+        is read from outside too.  `kinds` are the classes in which arguments nest: what
+        their methods read counts.
         """
-        walk = Walk(self.function, given)
+        walk = Walk(self.function, given, kinds)
         guards = list(walk.guards.values())
-        for found in walk.unresolved.values():
-            if found not in self.unresolved:
-                self.unresolved.append(found)
-                self.warn(found)
         return Snapshot(
             list(walk.arrays.values()),
             list(walk.generators.values()),
@@ -161,31 +224,34 @@ class Reads:
             walk.names,
             walk.sites,
             repeated_codes(walk.calls),
-            {key: found.array.copy() for key, found in walk.arrays.items()},
+            walk.contents,
             make_check(guards, walk.names),
-            not walk.arrays and walk.guards.keys() == walk.own,
+            not walk.arrays and walk.guards.keys() <= walk.free,
+            walk.lines,
         )
 
     def generators(self) -> list[ReadGenerator]:
         """Return the random generators that the function reaches."""
         return list(Walk(self.function).generators.values())
 
-    def warn(self, found: Unresolved) -> None:
-        """Warn that a path cannot be followed, once a line."""
-        if found in WARNED:
-            return
-        WARNED.add(found)
-        text = explain(
-            f"{found.path} is read from outside and cannot be followed",
-            f"{found.why}; a compiled function would not notice a change",
-            "pass it as an argument",
-            found.line,
-        )
-        warnings.warn(text, UserWarning, stacklevel=3)
+
+def warn(found: Unresolved) -> None:
+    """Warn that something cannot be watched, once a line."""
+    key = found.path, describe_line(found.line)
+    if key in WARNED:
+        return
+    WARNED.add(key)
+    text = explain(
+        f"{found.path} is read from outside and cannot be watched",
+        f"{found.why}; the function runs eagerly, a replay would not notice a change",
+        "pass it as an argument",
+        found.line,
+    )
+    warnings.warn(text, UserWarning, stacklevel=3)
 
 
 #: What was warned of already: a warning is shown once.
-WARNED: set[Unresolved] = set()
+WARNED: set[tuple[str, str]] = set()
 
 
 def repeated_codes(
@@ -219,14 +285,14 @@ class PlainArrays:
 
     __slots__ = ("arrays", "pairs")
 
-    def __init__(self, found: list[ReadArray], copies: dict[int, np.ndarray]) -> None:
+    def __init__(self, found: list[ReadArray], contents: dict[int, Contents]) -> None:
         self.arrays = found
-        self.pairs = [(array, copies[id(array)]) for _, array in found]
+        self.pairs = [contents[id(array)] for _, array in found]
 
     def changed(self) -> str | None:
         """Return the path of the first array with other contents; None if none."""
-        for k, (array, copy) in enumerate(self.pairs):
-            if not has_contents(array, copy):
+        for k, held in enumerate(self.pairs):
+            if not held.hold():
                 return self.arrays[k].path
         return None
 
@@ -243,7 +309,7 @@ def split(
     on_tape: list[tuple[np.ndarray, int]] = []
     others: list[ReadArray] = []
     if not snapshot.arrays:
-        return on_tape, PlainArrays(others, snapshot.copies)
+        return on_tape, PlainArrays(others, snapshot.contents)
     users: dict[int, list[Line]] = {}
     for operands, line in zip(tape.operands, tape.lines, strict=True):
         if line is not None:
@@ -255,7 +321,7 @@ def split(
             others.append(found)
         else:
             on_tape.append((found.array, index))
-    return on_tape, PlainArrays(others, snapshot.copies)
+    return on_tape, PlainArrays(others, snapshot.contents)
 
 
 def tape_index(
@@ -263,10 +329,10 @@ def tape_index(
 ) -> int | None:
     """Return the constant node of an array that only the tape read, or None."""
     known = tape._arrays.get(id(array))
-    copy = snapshot.copies[id(array)]
+    contents = snapshot.contents[id(array)]
     if known is None or known[0] is not array or array.dtype.kind not in "fc":
         return None
-    if not same_contents(array, copy) or not same_contents(known[1], copy):
+    if not contents.hold() or not same_contents(known[1], contents.copy):
         return None
     for site in snapshot.sites[id(array)]:
         if site is None or site.code in snapshot.repeated:

@@ -8,9 +8,10 @@ to the value at the end of a path is not followed: it counts as used as a whole.
 from __future__ import annotations
 
 import dis
+import inspect
 import itertools
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
@@ -20,13 +21,17 @@ from wengert.errors import Line
 
 #: ``("attribute", name)`` or ``("item", key)``.
 Step = tuple[str, Any]
-#: ``("global", name)`` or ``("name", a local name or a cell)``.
+#: ``("global", name)``, ``("name", a local name or a cell)``, or ``("super", the name
+#: of the object)``.
 Root = tuple[str, str]
 SKIPPED = frozenset({"EXTENDED_ARG", "CACHE", "NOP", "RESUME", "PRECALL", "KW_NAMES"})
 LOCAL = "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW"
 CELL = "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"
 GLOBAL = "LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"
-STORE = "STORE_FAST", "STORE_DEREF", "STORE_NAME", "DELETE_FAST", "DELETE_DEREF"
+STORE = (
+    "STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL",
+    "DELETE_FAST", "DELETE_DEREF", "DELETE_NAME", "DELETE_GLOBAL",
+)  # fmt: skip
 KEYS = (str, int, float, bool, bytes, tuple, type(None))
 
 
@@ -44,6 +49,8 @@ class Access:
         First and last offset (bytes) of the instruction that uses the value.
     is_repeated : bool
         Whether one call of the code may come here more than once.
+    is_store : bool
+        Whether the place that the path names is written, or deleted.
     """
 
     root: Root
@@ -52,6 +59,7 @@ class Access:
     line: Line
     consumer: tuple[int, int] | None
     is_repeated: bool
+    is_store: bool = False
 
 
 class Analysis(NamedTuple):
@@ -61,6 +69,7 @@ class Analysis(NamedTuple):
     aliases: dict[str, Access]
     inner: tuple[CodeType, ...]
     stored: frozenset[str]
+    writes_text: bool
 
 
 class Token(NamedTuple):
@@ -86,30 +95,65 @@ def analyse(code: CodeType) -> Analysis:
         + bool(code.co_flags & 0x04)
         + bool(code.co_flags & 0x08)
     ]
+    is_body = not code.co_flags & inspect.CO_OPTIMIZED
     accesses: list[Access] = []
     aliases: dict[str, Access] = {}
     at = 0
     while at < len(tokens):
-        if tokens[at].kind != "root":
+        token = tokens[at]
+        if token.kind == "store" and is_outside(code, token):
+            accesses.append(written(code, token))
+        if token.kind != "root":
             at += 1
+            continue
+        if token.value == ("global", "super"):
+            access, at = parent(code, tokens, at)
+            accesses.append(access)
             continue
         access, after = chain(code, tokens, at, loops)
         following = tokens[after] if after < len(tokens) else None
         at = after
-        if following is None or not skip_write(access, following):
-            name = following.value if following and following.kind == "store" else None
-            single = stores.get(str(name)) == 1 and name not in parameters
-            if name is not None and single and not access.is_called:
+        if following is not None and following.kind == "store_attribute":
+            step = ("attribute", following.value)
+            steps = (*access.steps, step)
+            access = replace(access, steps=steps, is_called=False, is_store=True)
+        elif following is not None and following.kind == "store" and not is_body:
+            name = following.value
+            single = stores.get(name) == 1 and name not in parameters
+            if single and not access.is_called and not is_outside(code, following):
                 aliases[name] = access
-            else:
-                accesses.append(access)
-    stored = frozenset(stores)
-    return Analysis(tuple(accesses), aliases, inner, stored)
+                continue
+        accesses.append(access)
+    writes_text = any(token.raw.opname.startswith("FORMAT_") for token in tokens)
+    return Analysis(tuple(accesses), aliases, inner, frozenset(stores), writes_text)
 
 
-def skip_write(access: Access, following: Token) -> bool:
-    """Whether a path is the owner of an attribute that is written, not read."""
-    return following.kind == "store_attribute" and not access.steps
+def is_outside(code: CodeType, token: Token) -> bool:
+    """Whether a store writes to a global or to a cell of an enclosing function."""
+    name = token.raw.opname
+    if name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+        return True
+    return name in ("STORE_DEREF", "DELETE_DEREF") and token.value in code.co_freevars
+
+
+def written(code: CodeType, token: Token) -> Access:
+    """Return the access of a global or of a cell that is written."""
+    kind = "name" if token.raw.opname.endswith("DEREF") else "global"
+    line = code, token.offset
+    return Access((kind, token.value), (), False, line, None, True, is_store=True)
+
+
+def parent(code: CodeType, tokens: list[Token], at: int) -> tuple[Access, int]:
+    """Return the access of ``super().name``, and the token after it."""
+    first = code.co_varnames[0] if code.co_argcount else ""
+    steps: tuple[Step, ...] = ()
+    after = at + 1
+    for k in range(after, min(at + 6, len(tokens))):
+        if tokens[k].kind == "attribute":
+            steps, after = (("attribute", tokens[k].value),), k + 1
+            break
+    line = code, tokens[at].offset
+    return Access(("super", first), steps, True, line, None, True), after
 
 
 def tokenise(code: CodeType) -> list[Token]:
@@ -143,7 +187,9 @@ def words(step: dis.Instruction, closed: set[str]) -> list[tuple[str, Any, bool]
         return [("store", part, False) for part in value]
     if name in STORE:
         return [("store", value, False)]
-    if name in ("LOAD_ATTR", "LOAD_METHOD"):
+    if name in ("STORE_ATTR", "DELETE_ATTR"):
+        return [("store_attribute", value, False)]
+    if name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
         is_call = name == "LOAD_METHOD" or "NULL" in step.argrepr
         return [("attribute", value, is_call)]
     if name in ("LOAD_CONST", "LOAD_SMALL_INT"):
@@ -161,7 +207,7 @@ def words(step: dis.Instruction, closed: set[str]) -> list[tuple[str, Any, bool]
 
 #: Whether the empty place beside a callable is pushed after it, and not before.
 NULL_FOLLOWS = sys.version_info >= (3, 13)
-OTHERS = {"PUSH_NULL": "null", "STORE_ATTR": "store_attribute"}
+OTHERS = {"PUSH_NULL": "null"}
 
 
 def local(name: str) -> tuple[str, Any, bool]:
@@ -279,7 +325,7 @@ def count_stores(
     """Return how often each name is written, by inner functions too."""
     counts: dict[str, int] = {}
     for token in tokens:
-        if token.kind == "store":
+        if token.kind == "store" and not token.raw.opname.endswith("GLOBAL"):
             counts[token.value] = counts.get(token.value, 0) + 1
         elif token.raw.opname == "LOAD_FAST_AND_CLEAR":
             counts[token.raw.argval] = counts.get(token.raw.argval, 0) + 2

@@ -1,0 +1,13 @@
+"""What a function reads from outside its arguments, and whether it may be replayed.
+
+`bytecode` finds the access paths of a code object, `walk` follows them through the
+user's functions (`lookups`: attributes and items; `watched`: whole values), `libraries`
+says which code is not entered and what it may do, `frozen` compares values with what
+they were, and `snapshot` is what the rest of the package asks.  Beside them stands
+`randomness`: draws that a recording refuses.
+"""
+
+from wengert.capture.reads.snapshot import PlainArrays, Reads, Snapshot, Written, split
+from wengert.capture.reads.walk import kinds_in
+
+__all__ = ["PlainArrays", "Reads", "Snapshot", "Written", "kinds_in", "split"]

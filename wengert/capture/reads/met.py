@@ -1,0 +1,76 @@
+"""Which of what cannot be watched a recording came to.
+
+A walk looks at all code that a function may run.  While it runs, Python's profiler says
+which functions are entered and which builtins are called.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import BuiltinFunctionType, CodeType, FunctionType
+from typing import Any
+
+from wengert.capture.reads.watched import Unresolved
+
+
+class Met:
+    """What was met of a list of things that are unresolved."""
+
+    def __init__(self, unresolved: Sequence[Unresolved]) -> None:
+        self.keys = {
+            key
+            for found in unresolved
+            for key in (called(found), entered(found))
+            if key is not None
+        }
+        self.met: set[Any] = set()
+        #: Names that the code asked for which was entered.
+        self.names: set[str] = set()
+        self.codes: set[CodeType] = set()
+
+    @contextmanager
+    def profiled(self) -> Iterator[None]:
+        """While entered, note what this thread calls."""
+        before = sys.getprofile()
+        sys.setprofile(self.notice)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+
+    def notice(self, frame: Any, event: str, argument: Any) -> None:
+        """Note a call."""
+        if event == "call":
+            self.codes.add(frame.f_code)
+        elif event == "c_call" and argument in self.keys:
+            self.met.add(argument)
+
+    def has_met(self, found: Unresolved) -> bool:
+        """Whether the recording came to something unresolved."""
+        code = entered(found)
+        if code is not None and code not in self.codes:
+            return False
+        if found.attribute is not None:
+            return any(asks_for(part, found.attribute) for part in self.codes)
+        call = called(found)
+        return call is None or call in self.met or call in self.codes
+
+
+def entered(found: Unresolved) -> CodeType | None:
+    """Return the code that reads what is unresolved."""
+    return None if found.line is None else found.line[0]
+
+
+def called(found: Unresolved) -> Any:
+    """Return what the profiler names when a function of a library is called."""
+    value = found.call
+    if type(value) is FunctionType:
+        return value.__code__
+    return value if type(value) is BuiltinFunctionType else None
+
+
+def asks_for(code: CodeType, name: str) -> bool:
+    """Whether code asks for an attribute by name."""
+    return name in code.co_names or name in code.co_consts

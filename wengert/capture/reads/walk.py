@@ -1,0 +1,335 @@
+"""A walk through what a function reads, along the access paths of its bytecode.
+
+It starts at a function, goes through the user's functions, methods and classes that it
+names, and collects conditions, arrays and random generators on the way.  Code of
+libraries is not entered: see `libraries`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import decimal
+import importlib
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+from numpy._core.printoptions import format_options
+
+from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse, imports
+from wengert.capture.reads.libraries import is_user_function, mro_of, raising
+from wengert.capture.reads.lookups import Lookups
+from wengert.capture.reads.watched import Cursor, Site
+from wengert.core.types import Recorded
+
+#: Functions of the user's that one walk follows; beyond: unresolved.
+MOST_FUNCTIONS = 2000
+#: Holds what `np.errstate` says in this context.
+ERROR_STATE: Any = np._core.umath._extobj_contextvar  # type: ignore[attr-defined]
+#: Names of code that notices when NumPy raises instead of warning.
+HANDLERS = frozenset("FloatingPointError ArithmeticError Exception".split())
+#: Names of code that writes numbers as text.
+WRITERS = frozenset({"str", "repr", "format", "ascii"})
+
+
+class Walk(Lookups):
+    """One walk through everything that a function reads.
+
+    Attributes
+    ----------
+    guards : dict from test to Guard
+    names : dict
+        What the expressions of the guards call by name.
+    arrays, generators, unresolved : what was found
+    sites : dict from ``id(array)`` to the places that read it
+    free : set of str
+        Tests that alone are no reason to test anything.
+    """
+
+    def __init__(
+        self,
+        function: Any,
+        given: dict[int | str, Any] | None = None,
+        kinds: tuple[type, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.calls: dict[CodeType, list[tuple[CodeType | None, bool]]] = {}
+        self.free: set[str] = set()
+        self.handles_errors = self.writes_text = False
+        self._builtins: dict[int, tuple[dict[str, Any], set[str]]] = {}
+        self._visited: set[tuple[int, int]] = set()
+        #: The function's own arguments that are followed, by name.
+        self.given: dict[str, Cursor] = {}
+        try:
+            self.given = self.arguments(function, given or {})
+            for kind in kinds:
+                self.part(kind, kind.__name__)
+            self.start_at(self.cursor("the function", function))
+            self.modes()
+        except Exception as error:
+            self.miss("the function", f"{type(error).__name__} while it was looked at")
+
+    def start_at(self, cursor: Cursor) -> None:
+        """Follow the function that is recorded."""
+        value: Any = cursor.value
+        function = (
+            getattr(value, "__func__", None) if type(value) is MethodType else None
+        )
+        if type(value) is FunctionType and is_user_function(value):
+            self.visit(value, None, False)
+        elif type(function) is FunctionType and is_user_function(function):
+            owner = self.cursor("the function", value.__self__)
+            self.visit(function, owner, False)
+        else:
+            self.deep_function(cursor, False)
+
+    def arguments(
+        self, function: Any, given: dict[int | str, Any]
+    ) -> dict[str, Cursor]:
+        """Return arguments whose access paths are followed; guard the others whole."""
+        found: dict[str, Cursor] = {}
+        is_plain = type(function) is FunctionType and is_user_function(function)
+        code = function.__code__ if is_plain else None
+        names = code.co_varnames[: code.co_argcount] if code else ()
+        stored = analyse(code).stored if code else frozenset()
+        for place, value in given.items():
+            name = place
+            if isinstance(place, int) and place < len(names):
+                name = names[place]
+            cursor = self.cursor(f"argument {name}", value)
+            if name in names and name not in stored:
+                found[str(name)] = cursor
+            else:
+                self.part(value, cursor.path)
+        return found
+
+    # Functions
+
+    def visit(
+        self, function: FunctionType, owner: Cursor | None, is_repeated: bool
+    ) -> None:
+        """Follow what a user's function reads; `owner` is bound to its first name."""
+        call = (None if self.site is None else self.site.code), is_repeated
+        calls = self.calls.setdefault(function.__code__, [])
+        # A transformation that wraps the function names it more than once.
+        if call != (None, False) or call not in calls:
+            calls.append(call)
+        key = id(function), 0 if owner is None else id(owner.value)
+        if key in self._visited:
+            return
+        self._visited.add(key)
+        if len(self._visited) >= MOST_FUNCTIONS:
+            if len(self._visited) == MOST_FUNCTIONS:
+                self.miss("the function", "it calls more functions than are followed")
+            return
+        outer, self.attribute = self.attribute, None
+        self.guard_function(function)
+        names = self.given if self.site is None else {}
+        names, self.given = dict(names), {}
+        code = function.__code__
+        cells = function.__closure__ or ()
+        for name, cell in zip(code.co_freevars, cells, strict=True):
+            try:
+                value = cell.cell_contents
+            except ValueError:
+                continue
+            fetch = f"{self.bind(cell)}.cell_contents"
+            names[name] = Cursor(fetch, f"cell {name}", value)
+        if owner is not None and code.co_argcount:
+            first = code.co_varnames[0]
+            if not analyse(code).stored & {first}:
+                names[first] = owner._replace(path=first)
+        self.read(function, code, names)
+        self.attribute = outer
+
+    def guard_function(self, function: FunctionType) -> None:
+        """Guard the code and the defaults of a function."""
+        name, text = self.bind(function), function.__name__
+        for part in ("__code__", "__defaults__", "__kwdefaults__"):
+            value = getattr(function, part)
+            if value is None and part != "__defaults__":
+                continue
+            path = "code" if part == "__code__" else "defaults"
+            self.expect(Cursor(f"{name}.{part}", f"{path} of {text}", value))
+            if self.site is None and (part == "__code__" or value is None):
+                self.free.add(f"{name}.{part} is {self.bind(value)}")
+        code, line = function.__code__, self.line
+        self.line = (code, 0)
+        positional = code.co_varnames[: code.co_argcount]
+        given = dict(function.__kwdefaults__ or {})
+        defaults = function.__defaults__ or ()
+        if defaults:
+            last = positional[-len(defaults) :]
+            given.update(zip(last, defaults, strict=False))
+        for key, value in given.items():
+            self.deep(self.cursor(f"default {key} of {text}", value))
+        if function.__kwdefaults__:
+            held = function.__kwdefaults__
+            self.watch_dict(f"default of {text}", f"{name}.__kwdefaults__", held)
+        self.line = line
+
+    def read(
+        self, function: FunctionType, code: CodeType, names: dict[str, Cursor]
+    ) -> None:
+        """Follow the access paths of a code object."""
+        analysis = analyse(code)
+        outer = self.line, self.site
+        mentioned = set(code.co_names)
+        self.handles_errors |= bool(HANDLERS & mentioned)
+        self.writes_text |= bool(WRITERS & mentioned) or analysis.writes_text
+        names = {**names, **self.imported(function, code)}
+        for access in analysis.accesses:
+            self.line, self.site = access.line, Site(code, access)
+            found = self.resolve(access, function, analysis, names)
+            if found is not None:
+                self.follow(*found, access)
+        self.line, self.site = outer
+        for part in analysis.inner:
+            self.calls.setdefault(part, []).append((code, True))
+            known: dict[str, Cursor] = {}
+            for name in part.co_freevars:
+                start = self.start(("name", name), function, analysis, names)
+                cursor = None if start is None else self.along(*start)
+                if cursor is not None:
+                    known[name] = cursor
+            self.read(function, part, known)
+
+    def imported(self, function: FunctionType, code: CodeType) -> dict[str, Cursor]:
+        """Return what import statements inside a function bind to local names."""
+        found: dict[str, Cursor] = {}
+        for part in imports(code):
+            package = function.__globals__.get("__package__") or ""
+            try:
+                name = "." * part.level + part.module
+                module = importlib.import_module(name, package)
+            except ImportError:
+                continue
+            cursor = self.cursor(part.module, module)
+            if part.attribute is not None:
+                step = self.step(cursor, ("attribute", part.attribute))
+                if step is None:
+                    continue
+                cursor = step
+            found[part.name] = cursor
+        return found
+
+    # Where access paths start
+
+    def start(
+        self,
+        root: tuple[str, str],
+        function: FunctionType,
+        analysis: Analysis,
+        names: dict[str, Cursor],
+    ) -> tuple[Cursor, tuple[Step, ...]] | None:
+        """Return the value that a path starts from, and steps that an alias adds."""
+        kind, name = root
+        if kind == "global":
+            found = self.global_(function.__globals__, name)
+            return None if found is None else (found, ())
+        if name in names:
+            return names[name], ()
+        aliases = dict(analysis.aliases)
+        alias = aliases.pop(name, None)
+        if alias is None:
+            return None
+        analysis = analysis._replace(aliases=aliases)
+        found_alias = self.start(alias.root, function, analysis, names)
+        if found_alias is None:
+            return None
+        return found_alias[0], found_alias[1] + alias.steps
+
+    def global_(self, module: dict[str, Any], name: str) -> Cursor | None:
+        """Return a global, or a builtin whose name no global has."""
+        if name in module:
+            fetch = f"{self.bind(module)}[{name!r}]"
+            return Cursor(fetch, f"global {name}", module[name])
+        held = module.get("__builtins__", builtins)
+        held = held if type(held) is dict else vars(held)
+        if name not in held:
+            test = f"{name!r} not in {self.bind(module)}"
+            self.expect_truth(f"global {name}", test)
+            return None
+        self._builtins.setdefault(id(module), (module, set()))[1].add(name)
+        return self.cursor(name, held[name])
+
+    def resolve(
+        self,
+        access: Access,
+        function: FunctionType,
+        analysis: Analysis,
+        names: dict[str, Cursor],
+    ) -> tuple[Cursor, tuple[Step, ...]] | None:
+        """Return where an access starts and all its steps; None: nothing outside."""
+        if access.root[0] == "super":
+            self.super_(access, names)
+            return None
+        found = self.start(access.root, function, analysis, names)
+        return None if found is None else (found[0], found[1] + access.steps)
+
+    def super_(self, access: Access, names: dict[str, Cursor]) -> None:
+        """Follow ``super().name`` where the object is known."""
+        owner, cell = names.get(access.root[1]), names.get("__class__")
+        if owner is None or cell is None or issubclass(type(owner.value), Recorded):
+            return
+        if access.steps:
+            self.parent(owner, cell.value, access.steps[0][1])
+        else:
+            self.deep(owner)
+
+    def along(self, cursor: Cursor, steps: tuple[Step, ...]) -> Cursor | None:
+        """Return the end of a path that an inner function reads by a local name."""
+        for step in steps:
+            following = self.step(cursor, step)
+            if following is None:
+                self.expect(cursor)
+                self.deep(cursor)
+                return None
+            cursor = following
+        return cursor
+
+    # Modes that the whole process shares
+
+    def modes(self) -> None:
+        """Guard builtins, NumPy's error state and the context of decimals."""
+        for module, found in self._builtins.values():
+            test = f"{self.bind(module)}.keys().isdisjoint({self.bind(sorted(found))})"
+            self.expect_truth("a builtin", test)
+            self.free.add(test)
+        found_modes = raising()
+        test = f"error_state(None) is {self.bind(ERROR_STATE.get(None))}"
+        self.names["error_state"] = ERROR_STATE.get
+        self.guard("np.errstate", test, "raising()", found_modes)
+        if not (self.handles_errors or found_modes):
+            self.free.add(test)
+        if self.meets_decimals:
+            self.names["decimals"] = decimals
+            test = f"decimals() == {self.bind(decimals())}"
+            self.expect_truth("the context of decimals", test)
+        if self.writes_text and self.arrays:
+            options = format_options.get()
+            self.names["print_options"] = format_options.get
+            test = f"print_options() is {self.bind(options)}"
+            self.guard("np.printoptions", test, "print_options()", options)
+
+
+def decimals() -> tuple[Any, ...]:
+    """Return what the present context of decimals says."""
+    context = decimal.getcontext()
+    return (
+        context.prec, context.rounding, context.Emin, context.Emax, context.capitals,
+        context.clamp, *context.traps.values(),
+    )  # fmt: skip
+
+
+def kinds_in(structure: Any) -> tuple[type, ...]:
+    """Return the classes of the user's in which arguments nest."""
+    found: dict[type, None] = {}
+    parts = [structure]
+    while parts:
+        part = parts.pop()
+        kind = getattr(part, "kind", None)
+        if isinstance(kind, type):
+            found.update(dict.fromkeys(k for k in mro_of(kind)[:1]))
+        parts.extend(getattr(part, "children", ()))
+    return tuple(found)
