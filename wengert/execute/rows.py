@@ -369,8 +369,8 @@ class Rows:
         assert path.tape is not None
         snapshot = Reads.of(self.source).snapshot()
         captured = {index for _, index in path.captured}
-        tape = CheckedTape(Expected(path.tape, captured))
-        tape = self.write(tape, row, snapshot)
+        expected = CheckedTape(Expected(path.tape, captured))
+        tape = self.write(expected, row, snapshot)
         known = path if isinstance(tape, CheckedTape) else None
         return self.recorded(tape, snapshot, path.absorbs, known)
 
