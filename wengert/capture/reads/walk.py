@@ -20,7 +20,7 @@ from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse, impo
 from wengert.capture.reads.libraries import is_user_function, mro_of, raising
 from wengert.capture.reads.lookups import Lookups
 from wengert.capture.reads.watched import Cursor, Site
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, has_class
 
 #: Functions of the user's that one walk follows; beyond: unresolved.
 MOST_FUNCTIONS = 2000
@@ -94,7 +94,7 @@ class Walk(Lookups):
         stored = analyse(code).stored if code else frozenset()
         for place, value in given.items():
             name = place
-            if isinstance(place, int) and place < len(names):
+            if has_class(place, int) and place < len(names):
                 name = names[place]
             cursor = self.cursor(f"argument {name}", value)
             if name in names and name not in stored:
