@@ -103,6 +103,8 @@ class Scope:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
+                warnings.simplefilter("error", np.exceptions.ComplexWarning)
+                warnings.simplefilter("error", DeprecationWarning)
                 exec(text, self.values)
         except Exception as error:
             self.values.clear()
