@@ -44,6 +44,14 @@ wrong_square.defvjp(lambda x: (x * x, x), lambda x, g: (3.0 * x * g,))
 
 def wrong(x):
     return wrong_square(x)
+
+
+CALLS = []
+
+
+def counted(x):
+    CALLS.append(x)
+    return x * x + len(CALLS) * 1e-30
 '''
 
 
@@ -129,6 +137,13 @@ def test_check_of_a_wrong_rule_exits_with_1(model: str) -> None:
     assert result.exit_code == 1
     assert "WRONG" in result.stdout
     assert "x: " in result.stderr
+
+
+def test_check_names_the_line_of_a_number_that_changes_by_itself(model: str) -> None:
+    result = run("check", f"{model}:counted", "--at", "2.0")
+
+    assert result.exit_code == 1
+    assert "model.py:39: a number that is constant on the tape changes" in result.stderr
 
 
 def test_an_error_of_the_function_exits_with_1_and_its_line(model: str) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 
 from wengert.api import jvp, record, vjp
 from wengert.capture import tree
-from wengert.core.tape import CompNode
+from wengert.core.checked import agree, same
+from wengert.core.tape import CONSTANT, GUARD, CompNode, Tape
 from wengert.core.types import has_class, is_array
 from wengert.errors import ArgumentError, CheckError, explain
 
@@ -37,6 +38,9 @@ COMPLEX_STEP = 1e-30
 ROUNDINGS = 1000.0
 #: A numeric derivative whose own error is larger than this share of it decides nothing.
 WORST = 1e-4
+#: How far arguments move for a second recording, relative to their size: far enough to
+#: change every number that follows from them, too near to take another branch.
+MOVED = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -289,7 +293,7 @@ def leaf_names(args: Sequence[Any]) -> list[str]:
 def name_leaves(value: Any, name: str, names: list[str]) -> None:
     """Append the names of the leaves of one argument, in the order of `tree`."""
     if isinstance(value, dict):
-        for key in sorted(value):
+        for key in value:
             name_leaves(value[key], f"{name}[{key!r}]", names)
     elif isinstance(value, list | tuple):
         for k, part in enumerate(value):
@@ -727,3 +731,84 @@ def observed_order(
         if r1 > floor
     ]
     return min(slopes, default=float("inf"))
+
+
+# Two recordings
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenNumber:
+    """A constant of a tape that another recording made another number.
+
+    Attributes
+    ----------
+    line : str
+        Where it met recorded values.
+    before, now : its values in the two recordings
+    follows_arguments : bool
+        Whether only a recording at moved arguments changes it: a derivative misses it.
+        Otherwise it differs from call to call.
+    """
+
+    line: str
+    before: Any
+    now: Any
+    follows_arguments: bool
+
+    def __str__(self) -> str:
+        cause = "follows from the arguments" if self.follows_arguments else "changes"
+        return (
+            f"{self.line}: a number that is constant on the tape {cause}: "
+            f"{self.before} became {self.now}"
+        )
+
+
+def frozen_numbers(f: Function, args: Sequence[Any]) -> tuple[FrozenNumber, ...]:
+    """Return the constants that change when `f` is recorded again.
+
+    The function is recorded twice at its arguments, and once at ones that are a little
+    further; the tapes are compared node by node, as far as they do the same.
+    """
+    first = record(f, *args)
+    again = changed_constants(first, record(f, *args), False)
+    known = {number.line for number in again}
+    moved_args = [tree.map_leaves(a_little_further, arg) for arg in args]
+    moved_tape = record(f, *moved_args)
+    found = changed_constants(first, moved_tape, True)
+    return (*again, *(number for number in found if number.line not in known))
+
+
+def a_little_further(leaf: Any) -> Any:
+    """Return a floating-point leaf moved by a millionth; others as they are."""
+    return leaf + (abs(leaf) + 1) * MOVED if is_float(leaf) else leaf
+
+
+def changed_constants(
+    one: Tape, other: Tape, follows_arguments: bool
+) -> list[FrozenNumber]:
+    """Return the constants that differ, up to where two tapes do different things."""
+    found = []
+    for index in range(min(len(one), len(other))):
+        operation = one.operations[index]
+        settings, others = one.settings[index], other.settings[index]
+        if not agree(operation, other.operations[index]):
+            break
+        if one.operands[index] != other.operands[index]:
+            break
+        if same(settings, others):
+            continue
+        if operation is GUARD:
+            break
+        values = (
+            (settings["value"], others["value"])
+            if operation is CONSTANT
+            else (settings, others)
+        )
+        found.append(FrozenNumber(line_of(one, index), *values, follows_arguments))
+    return found
+
+
+def line_of(tape: Tape, index: int) -> str:
+    """Return the line of a node, or that of the first one that takes its output."""
+    users = (k for k in range(index, len(tape)) if index in tape.operands[k])
+    return tape.line(index) or tape.line(next(users, index))

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 import wengert
+from wengert.checks import frozen_numbers
 from wengert.core.operation import DISPATCH, REGISTRY, Operation
 from wengert.core.tape import Tape
 from wengert.errors import CheckError, WengertError
@@ -400,7 +401,9 @@ def check(function: Function, at: tuple[str, ...], order: int) -> None:
     """Compare derivatives with numeric ones; a verdict for each argument.
 
     The table says how the remainder of a Taylor polynomial shrinks with the step h:
-    a right gradient leaves h^2, a wrong one h.  Exit code 1 if a derivative is wrong.
+    a right gradient leaves h^2, a wrong one h.  The function is also recorded again, at
+    the same arguments and a little further: a number that one tape keeps and another
+    has otherwise is listed with its line.  Exit code 1 if anything is wrong.
     """
     args = arguments(function, at)
     places = differentiable(args)
@@ -423,6 +426,8 @@ def check(function: Function, at: tuple[str, ...], order: int) -> None:
     out.print(table(f"check of {name_of(function)}", headings, rows, words=2))
     for name, tests, scale in steps:
         out.print(convergence_table(name, tests, scale))
+    with users_code(name_of(function)):
+        wrong += map(str, frozen_numbers(function, args))
     for problem in wrong:
         click.echo(problem, err=True)
     if wrong:
