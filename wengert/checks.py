@@ -799,12 +799,10 @@ def changed_constants(
             continue
         if operation is GUARD:
             break
-        values = (
-            (settings["value"], others["value"])
-            if operation is CONSTANT
-            else (settings, others)
-        )
-        found.append(FrozenNumber(line_of(one, index), *values, follows_arguments))
+        before: Any = settings["value"] if operation is CONSTANT else settings
+        now: Any = others["value"] if operation is CONSTANT else others
+        line = line_of(one, index)
+        found.append(FrozenNumber(line, before, now, follows_arguments))
     return found
 
 
