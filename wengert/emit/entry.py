@@ -58,15 +58,19 @@ class Parameter:
     kind : str
         ``"array"``: exactly a ``numpy.ndarray`` of this type and shape, native byte
         order, aligned, C-contiguous; ``"float"``: a Python float; ``"float64"``: a
-        ``numpy.float64``; ``"real"``: either.
+        ``numpy.float64``; ``"real"``: either; ``"int"``: a Python int of 64 bits;
+        ``"static"``: this value and no other, which the kernel does not see.
     type : str
-        NumPy's name of the element type.
+        NumPy's name of the element type; the class's of a static value.
     shape : tuple of int
+    value : bool, int, str, None or member of an enumeration
+        That a static argument is: exactly of this class, and the same or equal.
     """
 
     kind: str = "array"
     type: str = "float64"
     shape: tuple[int, ...] = ()
+    value: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class Signature:
     Attributes
     ----------
     parameters : tuple of Parameter
-        The call's arguments, the kernel's first ones.
+        The call's arguments; those that are not static are the kernel's first ones.
     results : tuple of Returned
         The kernel's results.
     structure : int or nested tuple of int
@@ -111,6 +115,11 @@ class Signature:
     structure: Structure = 0
     captures: tuple[np.ndarray, ...] = ()
     rows: int = 1
+
+    @property
+    def moving(self) -> int:
+        """Number of arguments that the kernel takes."""
+        return sum(parameter.kind != "static" for parameter in self.parameters)
 
     def is_same(self, other: Signature) -> bool:
         """Whether both take and return the same, and read the very same captures."""
@@ -340,15 +349,20 @@ class _Entry:
         )
         self.tables()
         self.check_call()
+        given = itertools.count()
         for k, parameter in enumerate(self.signature.parameters):
-            self.check(k, parameter)
+            item = self.load("ptr", "%args", 8 * k)
+            if parameter.kind == "static":
+                self.check_static(item, parameter.value)
+            else:
+                self.check(item, next(given), parameter)
         for k, array in enumerate(self.signature.captures):
             # Its shape, its dtype and its memory may be others than they were.
             item = _pointer(id(array))
             like = Parameter("array", str(array.dtype), array.shape)
             self.check_array(item, self.load("ptr", item, _TYPE), like)
             data = self.load("ptr", item, _DATA)
-            at = self.element("%given", len(self.signature.parameters) + k)
+            at = self.element("%given", self.signature.moving + k)
             self.line(f"store ptr {data}, ptr {at}")
         for k, result in enumerate(self.signature.results):
             self.prepare(k, result)
@@ -363,7 +377,7 @@ class _Entry:
     def tables(self) -> None:
         """Stack space: pointers of arguments and results, objects, scalars."""
         signature = self.signature
-        given = len(signature.parameters) + len(signature.captures)
+        given = signature.moving + len(signature.captures)
         count = len(signature.results)
         self.collect_tuples(signature.structure)
         objects = count + len(self.tuples)
@@ -391,13 +405,45 @@ class _Entry:
         self.need(self.value(f"icmp eq i64 %n, {count}"))
         self.need(self.value("icmp eq ptr %names, null"))
 
-    def check(self, k: int, parameter: Parameter) -> None:
+    def check_static(self, item: str, value: object) -> None:
+        """One argument that must be a known value; ints and texts may be equal."""
+        known = _pointer(id(value))
+        same = self.value(f"icmp eq ptr {item}, {known}")
+        if type(value) not in (int, str):
+            self.need(same)
+            return
+        # CPython keeps one object for small ints and for the texts of a program.
+        label = f"b{next(self.counter)}"
+        self.line(f"br i1 {same}, label %{label}, label %{label}.other")
+        self.lines.append(f"{label}.other:\n")
+        kind = self.load("ptr", item, _TYPE)
+        self.need(self.value(f"icmp eq ptr {kind}, {_pointer(id(type(value)))}"))
+        compare = _function("PyObject_RichCompareBool")
+        equal = self.value(f"call i32 {compare}(ptr {item}, ptr {known}, i32 2)")
+        self.need(self.value(f"icmp eq i32 {equal}, 1"))
+        self.line(f"br label %{label}")
+        self.lines.append(f"{label}:\n")
+
+    def check_integer(self, item: str, kind: str) -> str:
+        """A Python int, whose 64 bits are put on the stack; their address."""
+        self.need(self.value(f"icmp eq ptr {kind}, {_pointer(id(int))}"))
+        convert = _function("PyLong_AsLongLongAndOverflow")
+        # In the entry block's frame: nothing here is in a loop.
+        above, place = self.value("alloca i32"), self.value("alloca i64")
+        number = self.value(f"call i64 {convert}(ptr {item}, ptr {above})")
+        overflow = self.value(f"load i32, ptr {above}")
+        self.need(self.value(f"icmp eq i32 {overflow}, 0"))
+        self.line(f"store i64 {number}, ptr {place}")
+        return place
+
+    def check(self, item: str, k: int, parameter: Parameter) -> None:
         """One argument, and its memory's address into the table."""
-        item = self.load("ptr", "%args", 8 * k)
         kind = self.load("ptr", item, _TYPE)
         if parameter.kind == "array":
             self.check_array(item, kind, parameter)
             data = self.load("ptr", item, _DATA)
+        elif parameter.kind == "int":
+            data = self.check_integer(item, kind)
         else:
             self.check_float(kind, parameter.kind)
             data = self.value(f"getelementptr i8, ptr {item}, i64 {_VALUE}")
@@ -632,6 +678,15 @@ def _accepted(
     given: list[np.ndarray] = []
     scalars = {"float": (float,), "float64": (np.float64,)}
     for item, parameter in zip(arguments, parameters, strict=True):
+        if parameter.kind == "static":
+            if type(item) is not type(parameter.value) or item != parameter.value:
+                return None
+            continue
+        if parameter.kind == "int":
+            if type(item) is not int or not -(2**63) <= item < 2**63:
+                return None
+            given.append(np.array(item, np.int64))
+            continue
         if parameter.kind != "array":
             if type(item) not in scalars.get(parameter.kind, (float, np.float64)):
                 return None

@@ -25,7 +25,7 @@ from wengert.execute.segments import mixed_plan
 
 #: Set to switch the native engine off (the suite passes without it).
 ENGINE_VARIABLE = "WENGERT_ENGINE"
-FAST_SCALARS = {float: "float", np.float64: "float64"}
+FAST_SCALARS = {float: "float", np.float64: "float64", int: "int"}
 MISS = object()
 
 
@@ -211,12 +211,21 @@ class Entry:
         return groups
 
     def chain(
-        self, paths: list[Path], nested: Any, fallback: Callable[..., Any]
+        self,
+        paths: list[Path],
+        nested: Any,
+        fallback: Callable[..., Any],
+        parameters: tuple[Parameter, ...] | None = None,
     ) -> Callable[..., Any]:
-        """Return a native call that takes the first path whose guards hold."""
+        """Return a native call that takes the first path whose guards hold.
+
+        Its arguments are the numeric leaves, unless other `parameters` are given.
+        """
+        if parameters is None:
+            parameters = tuple([parameter(like) for like in self.leaf_types])
         groups: list[tuple[Signature, list[Compiled]]] = []
         for path in paths:
-            signature = self.signature(path, nested)
+            signature = self.signature(path, nested, parameters)
             if groups and groups[-1][0].is_same(signature):
                 groups[-1][1].extend(path.kernels)
             else:
@@ -226,10 +235,12 @@ class Entry:
             call = bind(kernels, signature, call, self.name)
         return call
 
-    def signature(self, path: Path, nested: Any) -> Signature:
+    def signature(
+        self, path: Path, nested: Any, parameters: tuple[Parameter, ...]
+    ) -> Signature:
         """Return what native code takes and returns."""
         return Signature(
-            parameters=tuple(parameter(like) for like in self.leaf_types),
+            parameters=parameters,
             results=path.returned(),
             structure=nested,
             captures=tuple(path.read_natively),

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from types import FunctionType
 from typing import Any
 
@@ -31,6 +32,7 @@ from wengert.core.tape import Tape
 from wengert.core.transformed import reduced
 from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.emit.compile import compile_program
+from wengert.emit.entry import Parameter
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, explain
 from wengert.execute.belief import warn_eager
@@ -43,11 +45,16 @@ from wengert.execute.paths import (
     Path,
     add_absorbing_kernel,
     compile_path,
+    parameter,
     prepare,
 )
 from wengert.execute.report import PathList, Report
 
 MOST_PATHS = 64
+#: Values of a Python int at one place that are recorded apart; then it is an input.
+MOST_INTEGERS = 8
+NONE = tree.flatten(None)[1]
+NO_LEAVES = range(0)
 #: Signatures that native code tells apart by itself; further ones are looked up.
 MOST_DIRECT = 8
 #: Signatures that one function keeps; the one recorded longest ago goes.
@@ -93,6 +100,9 @@ class Jitted:
         self.owns_out = not has_keyword(fun, "out")
         self.entries: dict[Any, Entry] = {}
         self.lock = locks.make()
+        #: The values that ints had, and the places that have had too many to be static.
+        self.integers: dict[Any, set[int]] = {}
+        self.varying: set[Any] = set()
         self._counter = 0
         self._positional = self.dispatch_positional
 
@@ -112,6 +122,9 @@ class Jitted:
         if any(isinstance(leaf, RecordedValue) for leaf in leaves):
             return deliver(self.fun(*args, **kwargs), out)
         entry = self.entries.get(key)
+        if entry is None and self.varies(structure, key[3]):
+            leaves, structure, key = self.describe(args, kwargs)
+            entry = self.entries.get(key)
         if entry is not None:
             if entry.is_eager:
                 return deliver(self.fun(*args, **kwargs), out)
@@ -131,7 +144,9 @@ class Jitted:
         leaves, structure = tree.flatten((moving, kwargs))
         numeric, others = [], []
         for k, leaf in enumerate(leaves):
-            if has_class(leaf, tree.NUMERIC):
+            if has_class(leaf, tree.NUMERIC) and not (
+                has_class(leaf, int) and self.is_static(leaf, structure, k, count)
+            ):
                 numeric.append(leaf)
             else:
                 others.append((k, leaf))
@@ -150,6 +165,51 @@ class Jitted:
                 )
             ) from error
         return numeric, structure, key
+
+    def is_static(self, leaf: int, structure: Any, place: int, count: int) -> bool:
+        """Whether a truth value, or an int, is a constant of its recordings.
+
+        Python asks ints for more than numbers (``range(n)``, ``isinstance(n, int)``):
+        each value is recorded apart, until there are too many of them.
+        """
+        if issubclass(type(self.fun), Tape) or place in self.wanted(structure, count):
+            return False
+        is_one_of_few = issubclass(type(leaf), (bool, Enum))
+        return is_one_of_few or (structure, place) not in self.varying
+
+    def wanted(self, structure: Any, count: int) -> range | set[int]:
+        """Return the leaves that a derivative is taken by."""
+        argnums = getattr(self.fun, "argnums", None)
+        if argnums is None:
+            return NO_LEAVES
+        chosen = {argnums} if has_class(argnums, int) else set(argnums)
+        chosen = {k if k >= 0 else k + count for k in chosen}
+        static, found, at = self.static(count), set[int](), 0
+        places = [k for k in range(count) if k not in static]
+        for k, part in zip(places, structure.children[0].children, strict=True):
+            size = len(tree.paths(part, ""))
+            if k in chosen:
+                found.update(range(at, at + size))
+            at += size
+        return found
+
+    def varies(self, structure: Any, others: tuple[tuple[int, Any], ...]) -> bool:
+        """Note the ints of a new signature; whether one has had too many values."""
+        found = False
+        with self.lock:
+            for k, leaf in others:
+                kind = type(leaf)
+                if not issubclass(kind, int) or issubclass(kind, (bool, Enum)):
+                    continue
+                values = self.integers.setdefault((structure, k), set())
+                values.add(leaf)
+                if len(values) > MOST_INTEGERS:
+                    found = True
+                    self.varying.add((structure, k))
+                    for key in [key for key in self.entries if key[0] == structure]:
+                        if k in dict(key[3]):
+                            del self.entries[key]
+        return found
 
     def static(self, count: int) -> set[int]:
         """Return which of so many positional arguments are static."""
@@ -391,23 +451,15 @@ class Jitted:
         self, key: Any, entry: Entry, fallback: Callable[..., Any]
     ) -> Callable[..., Any] | None:
         """Return one entry's native call on the user's own arguments, if it can be."""
-        structure, types, fixed, others, *_ = key
-        moving, kwargs = structure.children
-        if fixed or others or kwargs.keys or self.static_argnums:
-            return None
-        if any(part != tree.LEAF for part in moving.children):
-            return None
-        for kind, _ in types:
-            if kind is not np.ndarray and kind not in FAST_SCALARS:
-                return None
+        parameters = None if self.static_argnums else direct_parameters(key)
         paths = entry.native
-        if not paths:
+        if parameters is None or not paths:
             return None
         structures = {path.result_structure for path in paths}
         nested = as_tuples(structures.pop())
         if structures or nested is None:
             return None
-        call, changed = entry.chain(paths, nested, fallback), entry.changed
+        call, changed = entry.chain(paths, nested, fallback, parameters), entry.changed
         if changed is None:
             return call
 
@@ -459,6 +511,34 @@ class Jitted:
 
     def __deepcopy__(self, _: dict[int, Any]) -> Jitted:
         return self
+
+
+def direct_parameters(key: Any) -> tuple[Parameter, ...] | None:
+    """Return how native code takes a call's own arguments; None where it cannot."""
+    structure, types, _, others, *_ = key
+    moving, kwargs = structure.children
+    static, numeric, leaf = dict(others), iter(types), 0
+    found: list[Parameter] = []
+    if kwargs.keys:
+        return None
+    for part in moving.children:
+        if part == NONE:
+            found.append(Parameter("static", "NoneType"))
+            continue
+        if part != tree.LEAF:
+            return None
+        if leaf in static:
+            kind, value = type(static[leaf]), static[leaf]
+            if kind not in (bool, int, str) and not issubclass(kind, Enum):
+                return None
+            found.append(Parameter("static", kind.__qualname__, (), value))
+        else:
+            like = next(numeric)
+            if like[0] is not np.ndarray and like[0] not in FAST_SCALARS:
+                return None
+            found.append(parameter(like))
+        leaf += 1
+    return tuple(found)
 
 
 def as_tuples(structure: Any) -> Any:
