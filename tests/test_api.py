@@ -17,8 +17,10 @@ from wengert import (
     jacfwd,
     jacobian,
     jacrev,
+    jit,
     jvp,
     linearize,
+    record,
     stop_gradient,
     value_and_grad,
     value_and_hessian,
@@ -571,3 +573,50 @@ def test_a_global_that_changes_is_read_again() -> None:
 def test_an_argument_named_twice_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"argnums=\(0, 1\)"):
         grad(lambda a, b: a * b, argnums=(0, 1, -1))(2.0, 3.0)
+
+
+# One number in any shape, and complex numbers
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (1, 1, 1)])
+def test_a_gradient_is_that_of_one_number_in_any_shape(shape: Any) -> None:
+    x = np.array([1.0, 2.0])
+
+    def f(x: Any) -> Any:
+        return np.reshape(x[0] ** 2 * x[1], shape)
+
+    for make in (value_and_grad, lambda f: jit(value_and_grad(f))):
+        value, g = make(f)(x)
+
+        assert value.shape == shape
+        np.testing.assert_array_equal(g, [4.0, 1.0])
+    np.testing.assert_array_equal(hessian(f)(x), [[4.0, 2.0], [2.0, 0.0]])
+    np.testing.assert_array_equal(record(f, x).gradient()[0], [4.0, 1.0])
+
+
+def test_a_list_or_two_numbers_have_no_gradient() -> None:
+    for f in (lambda x: [x[0]], lambda x: x, lambda x: x[:0]):
+        with pytest.raises(DerivativeError, match="one real number"):
+            grad(f)(np.ones(2))
+
+
+@pytest.mark.parametrize("z", [1 + 2j, np.complex128(1 + 2j), np.complex64(1 + 2j)])
+def test_a_gradient_by_a_complex_number_is_complex(z: Any) -> None:
+    """It is du/dx - i du/dy."""
+    slopes = {
+        (lambda z: z.real): 1,
+        (lambda z: np.real(z) ** 2): 2,
+        (lambda z: z.imag): -1j,
+        (lambda z: abs(z) ** 2): 2 - 4j,
+        (lambda z: 3.0): 0,
+    }
+    for f, slope in slopes.items():
+        for make in (
+            grad,
+            lambda f: jit(grad(f)),
+            lambda f: lambda z: vjp(f, z)[1](1.0)[0],
+        ):
+            found = make(f)(z)
+
+            assert np.iscomplexobj(found)
+            assert found == slope

@@ -173,11 +173,14 @@ def own_gradients(
 
 
 def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
-    """Return the node of a real scalar output; None where it is a plain constant."""
+    """Return the node of a real scalar output; None where it is a plain constant.
+
+    An array of one element is a number in a shape.
+    """
     if type(value) is RecordedScalar and type(value._value) is float64:
         return place(segment.tape, value)
     dtype = value.dtype if hasattr(value, "dtype") else None
-    if np.shape(value) != () or isinstance(value, (tuple, list, dict)):
+    if isinstance(value, (tuple, list, dict)) or np.size(value) != 1:
         shown = type_of(plain(value)) if dtype is not None else type(value).__name__
         raise DerivativeError(
             explain(
@@ -221,6 +224,7 @@ def grad(
     Parameters
     ----------
     fun : callable, returns one real number (with `has_aux`: and anything else)
+        It may be an array of one element.
     argnums : int or sequence of int, default 0
         Positional arguments to differentiate.
     has_aux : bool

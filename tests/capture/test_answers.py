@@ -516,3 +516,48 @@ def test_arrays_of_a_module_imported_while_recording_are_plain(
 
     assert type(sys.modules.pop("imported_late").TABLE) is np.ndarray
     np.testing.assert_array_equal(gradient, [0.0, 2.0, 0.0])
+
+
+# Plain Python's numerics
+
+TIES = [1.115, 2.675, 0.5, 2.5, -1.005, 1e16 + 2, 12345.678, 0.0, -0.0]
+
+
+@pytest.mark.parametrize("digits", [0, 1, 2, 15, -1, -3])
+@pytest.mark.parametrize("x", TIES)
+def test_a_python_number_is_rounded_as_python_does(x: float, digits: int) -> None:
+    def f(x: Any) -> Any:
+        return round(x, digits)
+
+    compiled = wengert.jit(f)
+    expected = round(x, digits)
+
+    assert repr(wengert.value_and_grad(f)(x)[0]) == repr(expected)
+    assert [repr(compiled(x)) for _ in range(3)] == [repr(expected)] * 3
+    assert wengert.vmap(f)(np.array([x]))[0] == np.round(x, digits)  # NumPy's number
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [[1e17, 0.25, -1e17], [0.1] * 10, [1e100, 1.0, -1e100, 1e-3], [1, 2**53, -1.5]],
+)
+def test_fsum_is_exact(parts: list[float]) -> None:
+    def f(*parts: Any) -> Any:
+        return math.fsum(parts) * 1.0
+
+    places = tuple(range(len(parts)))
+    compiled = wengert.jit(f)
+    value, slopes = wengert.value_and_grad(f, places)(*parts)
+
+    assert value == math.fsum(parts)
+    assert slopes == (1.0,) * len(parts)
+    assert [compiled(*parts) for _ in range(3)] == [math.fsum(parts)] * 3
+    rows = wengert.vmap(f)(*(np.array([part, part]) for part in parts))
+    assert rows.tolist() == [math.fsum(parts)] * 2
+
+
+def test_fsum_raises_what_python_raises() -> None:
+    with pytest.raises(OverflowError):
+        wengert.grad(lambda x: math.fsum([x, x]))(1.7e308)
+    with pytest.raises(ValueError, match="inf"):
+        wengert.grad(lambda x: math.fsum([x, -x]))(math.inf)

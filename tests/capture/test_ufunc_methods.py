@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.ops.judge import judge, judge_no_gradient, judge_value
-from wengert import grad, record
+from wengert import grad, record, vjp
 from wengert.errors import RecordingError, UnsupportedError
 
 Function = Callable[..., Any]
@@ -215,3 +215,35 @@ def test_reductions_start_where_numpy_starts() -> None:
     judge(lambda x: np.hypot.reduceat(x, [0, 2]), [x])
     judge_value(lambda x: np.logaddexp.reduce(x, axis=1), [np.zeros((2, 0))])
     judge(lambda x: np.hypot.reduce(x, axis=(0, 1)), [np.zeros((0, 0))])
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.subtract, np.multiply, np.maximum])
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint8, np.float32, complex])
+@pytest.mark.parametrize("value", [2, -1, True, 2.5, np.uint8(250), np.array([1, 300])])
+def test_at_has_numpys_types(ufunc: Any, dtype: Any, value: Any) -> None:
+    def f(x: Any) -> Any:
+        target = np.zeros(3, dtype)
+        ufunc.at(target, np.array([0, 0]), value)
+        return target
+
+    try:
+        expected = f(1.0)
+    except (TypeError, OverflowError):
+        with pytest.raises((TypeError, OverflowError)):
+            vjp(f, 1.0)
+        return
+    found = vjp(f, 1.0)[0]
+
+    np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def test_at_of_plain_arrays_is_numpys() -> None:
+    """An array from outside may be written into, as long as nothing recorded is."""
+    counts = np.zeros(3, int)
+
+    def f(x: Any) -> Any:
+        np.add.at(counts, np.array([0, 0, 2]), 1)
+        return np.sum(counts * x)
+
+    assert grad(f)(2.0) == 3.0
+    np.testing.assert_array_equal(counts, [2, 0, 1])

@@ -184,6 +184,13 @@ example("power", lambda x: x**-2, positive(3), label="inverse_square")
 example("power", lambda x: 2.0**x, normal(3), label="of_two")
 example("power", lambda x: x ** np.array([0, 1, 2]), normal(2, 3), label="integers")
 example("stop_gradient", lambda x: stop_gradient(x), normal(3), order=0)
+example("fsum", lambda x, y, z: apply(REGISTRY["fsum"], x, y, z), 0.5, 1e17, -1e17)
+example(
+    "python_round",
+    lambda x: apply(REGISTRY["python_round"], x, decimals=2),
+    normal(2, 3),
+    order=0,
+)
 example("valued_as", lambda x: apply(REGISTRY["valued_as"], x, 1.0 * x), normal(2, 3))
 
 example("modf", np.modf, normal(2, 3))

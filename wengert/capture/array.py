@@ -40,7 +40,7 @@ from wengert.capture.refusals import (
 )
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
-from wengert.core.tape import GUARD, NO_SETTINGS, Tape, strong
+from wengert.core.tape import GUARD, NO_SETTINGS, PYTHON_NUMBERS, Tape, strong
 from wengert.core.types import Recorded, array_type, has_class, is_array, type_of
 from wengert.errors import (
     Line,
@@ -52,6 +52,7 @@ from wengert.errors import (
 from wengert.ops import join
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.index import GETITEM, STORE, Slice, follow
+from wengert.ops.rounding import PYTHON_ROUND
 
 PASSIVE = -1
 PLAIN_BOUNDS = frozenset({int, type(None)})
@@ -229,7 +230,11 @@ class RecordedValue(Recorded):
         return int(self._ask("int"))
 
     def __round__(self, digits: int | None = None) -> Any:
-        return self._ask("round") if digits is None else np.round(self, digits)
+        if digits is None:
+            return self._ask("round")
+        if type(self._value) in PYTHON_NUMBERS:
+            return apply(PYTHON_ROUND, self, decimals=operator.index(digits))
+        return np.round(self, digits)
 
     def __float__(self) -> float:
         return float(self._leave("float(x)", "leave float() out: x is a number"))

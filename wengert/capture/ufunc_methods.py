@@ -197,9 +197,12 @@ def at(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> None:
     """Answer ``ufunc.at``: repeated indices are applied one after the other."""
     target, key, *values = inputs
     if not isinstance(target, RecordedArray):
-        check_out(np.asarray(target), f"{ufunc.__name__}.at")
+        if is_active(key) or is_active(values):
+            check_out(np.asarray(target), f"{ufunc.__name__}.at")
+        ufunc.at(target, keys.plain(key), *plain(values))
+        return
     if ufunc in (np.add, np.subtract):
-        value = values[0] if ufunc is np.add else np.negative(values[0])
+        value = values[0] if ufunc is np.add else opposite(values[0], target.dtype)
         target._write(key, value, INDEX_ADD)
         return
     parts = key if isinstance(key, tuple) else (key,)
@@ -210,6 +213,14 @@ def at(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> None:
         apply_one_by_one(ufunc, target, parts, values)
     else:
         apply_by_rounds(ufunc, target, keys.plain(key), values)
+
+
+def opposite(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a value's negative, of a type that has negatives."""
+    value = as_array(value)
+    if value.dtype.kind in "bu" and dtype.kind != "b":
+        value = np.astype(value, dtype)
+    return np.negative(value)
 
 
 def is_index_array(part: Any) -> bool:

@@ -61,8 +61,10 @@ def node_tangent(tape: Tape, index: int, tangents: Tangents, mode: Mode) -> Any:
         return apply(operation, parts[0], **settings)
     partials: Sequence[Partial] = operation.partials
     if mode.around_tips and operation in POWERS:
-        inputs, partials = around_tip(tape, index, mode.outputs) or (inputs, partials)
-        parts = tuple(tangents.get(operand) for operand in inputs)
+        around = around_tip(tape, index, mode.outputs)
+        if around and any(operand in tangents for operand in around[0]):
+            inputs, partials = around
+            parts = tuple(tangents.get(operand) for operand in inputs)
     values = [mode.read(operand) for operand in inputs]
     if partials:
         return elementwise_tangent(partials, parts, mode.read(index), values, mode)

@@ -50,7 +50,7 @@ def fit(g: Any, like: Type) -> Any:
     if dtype.kind == "c" and kind == "f":
         g = np.real(g)
         dtype = g.dtype
-    if dtype != like.dtype and not like.weak:
+    if dtype != like.dtype and (kind == "c" or not like.weak):
         g = g.astype(like.dtype) if hasattr(g, "astype") else like.dtype.type(g)
     return g
 

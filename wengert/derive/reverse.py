@@ -93,7 +93,8 @@ def sweep(
             like = types[index]
             if operation in powers:
                 around = around_tip(tape, index, outputs)
-                inputs, partials = around or (inputs, partials)
+                if around and any([active[operand] for operand in around[0]]):
+                    inputs, partials = around
             for k, operand in enumerate(inputs):
                 if not active[operand]:
                     continue

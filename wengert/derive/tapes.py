@@ -145,7 +145,7 @@ def scalar_output(tape: Tape) -> int:
     played(tape)
     outputs = tape.output_indices
     types = [tape.types[index] for index in outputs]
-    if len(outputs) == 1 and types[0].shape == () and types[0].dtype.kind in "fiub":
+    if len(outputs) == 1 and types[0].size == 1 and types[0].dtype.kind in "fiub":
         return outputs[0]
     shown = ", ".join(str(type_) for type_ in types)
     raise DerivativeError(

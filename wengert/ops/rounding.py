@@ -1,12 +1,14 @@
-"""Rounding, and numbers taken apart: `round`, `fix`, `frexp`."""
+"""Rounding, exact sums, and numbers taken apart: `round`, `fsum`, `fix`, `frexp`."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from wengert.core.operation import answers, apply, constant_of, general
+from wengert.core.types import has_class, is_array
 from wengert.ops.reduce import as_array, into
 
 
@@ -18,10 +20,43 @@ def evaluate_round(x: Any, *, decimals: int) -> Any:
 ROUND = constant_of("round", evaluate_round, numpy=())
 
 
+def evaluate_python_round(x: Any, *, decimals: int) -> Any:
+    """Return Python's ``round``, which rounds the exact value of a number."""
+    if is_array(x):
+        rounded = [round(value, decimals) for value in x.ravel().tolist()]
+        return np.array(rounded, x.dtype).reshape(x.shape)
+    return type(x)(round(x.item() if has_class(x, np.generic) else x, decimals))
+
+
+PYTHON_ROUND = constant_of("python_round", evaluate_python_round, numpy=())
+
+
 @answers(np.round, np.around)
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """Answer ``np.round``: flat wherever it has a derivative."""
     return into(out, apply(ROUND, as_array(a), decimals=int(decimals)))
+
+
+def evaluate_fsum(*numbers: Any) -> Any:
+    """Return the exact sum, rounded once; of arrays element by element."""
+    if not any(is_array(number) for number in numbers):
+        return np.float64(math.fsum(numbers))
+    rows = np.broadcast_arrays(*numbers)
+    sums = [math.fsum(parts) for parts in zip(*map(np.ravel, rows), strict=True)]
+    return np.reshape(np.array(sums), rows[0].shape)
+
+
+def fsum_jvp(tangents: Any, result: Any, *numbers: Any) -> Any:
+    """Return the sum of the tangents."""
+    return sum(tangent for tangent in tangents if tangent is not None)
+
+
+def fsum_vjp(g: Any, result: Any, *numbers: Any) -> Any:
+    """Return the gradient for each number."""
+    return (g,) * len(numbers)
+
+
+FSUM = general("fsum", evaluate_fsum, jvp=fsum_jvp, vjp=fsum_vjp, reads=(False,))
 
 
 @answers(np.fix)

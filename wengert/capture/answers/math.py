@@ -15,6 +15,7 @@ from wengert.core.operation import REGISTRY, Operation
 from wengert.core.types import WEAK, Recorded
 from wengert.ops.join import gather
 from wengert.ops.python import RAISES
+from wengert.ops.rounding import FSUM
 
 
 def answer_math(name: str, function: Function) -> None:
@@ -242,7 +243,15 @@ def sum_of_products(p: Any, q: Any) -> Any:
     return np.dot(gather(p), gather(q))
 
 
-over_numbers("fsum", lambda values: np.sum(gather(values)))
+def exact_sum(values: Any) -> Any:
+    """Return ``math.fsum``: the exact sum, rounded once."""
+    value = asked("fsum", math_fsum, ([number(part) for part in values],))
+    doubles = tuple(as_double(part) for part in values)
+    return record_python(FSUM, doubles, value) if is_active(doubles) else value
+
+
+math_fsum = math.fsum
+over_numbers("fsum", exact_sum)
 over_numbers("prod", product)
 over_numbers("dist", distance)
 over_numbers("sumprod", sum_of_products)
