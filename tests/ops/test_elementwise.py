@@ -225,3 +225,33 @@ def test_modf_gives_each_result_its_gradient() -> None:
 
     np.testing.assert_array_equal(pull((np.ones(2), 5 * np.ones(2)))[0], [1.0, 1.0])
     np.testing.assert_array_equal(grad(lambda x: np.sum(np.modf(x)[1]))(x), [0.0, 0.0])
+
+
+# Integers of few bits, whose squares and logarithms do not fit their dtype
+FEW_BITS = [("uint8", 200), ("int8", 100), ("int16", 30000), ("bool", True)]
+OF_TWO = [
+    o.name for o in REGISTRY.values() if len(o.partials) == 2 and hasattr(np, o.name)
+]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(("dtype", "large"), FEW_BITS)
+@pytest.mark.parametrize("name", sorted({*OF_TWO} - {"ldexp", "nextafter"}))
+def test_an_integer_of_few_bits_has_the_slopes_of_its_number(
+    name: str, dtype: str, large: int, is_first: bool
+) -> None:
+    n, x = np.array([large, 1], dtype), np.array([1.3, 0.6])
+
+    def function(x: Any, n: Any) -> Any:
+        return getattr(np, name)(*((n, x) if is_first else (x, n)))
+
+    with np.errstate(all="ignore"):
+        slope = grad(lambda x: np.sum(function(x, n)))(x)
+        wide = np.array([large, 1], float)
+        steps = [function(x + h, wide) - function(x - h, wide) for h in (1e-6, 2e-6)]
+        numeric = (8 * steps[0] - steps[1]) / 12e-6
+        size = np.abs(function(x, wide))
+    known = np.isfinite(numeric)
+
+    error = np.abs(slope - numeric)[known]
+    assert np.all(error < 1e-5 * np.abs(numeric[known]) + 1e-8 * (1 + size[known]))

@@ -151,6 +151,8 @@ class Judge:
             return
         instance, argnums = self.program.load(), self.program.differentiated
         k = max(self.slopes)
+        if not np.isfinite(self.expected[k].value[0]):
+            return
         args = instance.arguments(k)
 
         def along(*moving: Any) -> Any:

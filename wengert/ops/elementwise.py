@@ -88,7 +88,13 @@ def power_by_exponent(z: Any, x: Any, y: Any) -> Any:
 
 def limit_by_exponent(z: Any, x: Any, y: Any) -> Any:
     """Return x^y log x, its limit at x = 0."""
-    return apply(CHAIN_PRODUCT, z, np.log(x))
+    return apply(CHAIN_PRODUCT, z, np.log(as_real(x, z)))
+
+
+def as_real(x: Any, z: Any) -> Any:
+    """Return integers in the dtype of the result: in their own, products wrap."""
+    dtype = getattr(x, "dtype", None)
+    return x if dtype is None or dtype.kind not in "biu" else x.astype(z.dtype)
 
 
 #: The power inside a derivative of a power: its derivatives are limits everywhere.
@@ -209,12 +215,20 @@ elementwise(
     domain=UNIT,
 )
 elementwise("arctan", np.arctan, (lambda y, x: 1 / (1 + x * x),), native="atan(x)")
+
+
+def square_of_radius(z: Any, x: Any, y: Any) -> Any:
+    """Return x^2 + y^2."""
+    x, y = as_real(x, z), as_real(y, z)
+    return x * x + y * y
+
+
 elementwise(
     "arctan2",
     np.arctan2,
     (
-        lambda z, x, y: share_of(y, x * x + y * y),
-        lambda z, x, y: share_of(-x, x * x + y * y),
+        lambda z, x, y: share_of(as_real(y, z), square_of_radius(z, x, y)),
+        lambda z, x, y: share_of(-as_real(x, z), square_of_radius(z, x, y)),
     ),
     native="atan2(x, y)",
     domain=((0.3, 3.0), (0.3, 3.0)),
