@@ -150,10 +150,8 @@ class RecordedValue(Recorded):
 
         So ``labels[x > 0]`` works on a plain array; the contents are guarded.
         """
-        contents = np.array(self._current(), dtype=dtype)
+        contents = np.array(self.exact(), dtype=dtype)
         contents.flags.writeable = False
-        if self._tape.keeps_guards:
-            bool(np.all(np.equal(self, contents)))
         return contents
 
     # Facts, answered and not recorded
@@ -271,16 +269,16 @@ class RecordedValue(Recorded):
     def __repr__(self) -> str:
         if self._tape.thread != get_ident():
             return f"Recorded({self._current()!r})"
-        return repr(self._exact())
+        return repr(self.exact())
 
     def __str__(self) -> str:
-        return str(self._exact())
+        return str(self.exact())
 
     def __format__(self, spec: str) -> str:
-        return format(self._exact(), spec)
+        return format(self.exact(), spec)
 
-    def _exact(self) -> Any:
-        """Return the plain contents for their text or hash, which is guarded."""
+    def exact(self) -> Any:
+        """Return the plain contents for their text, hash or places; a guard."""
         from wengert.capture.python import exact
 
         return exact(self)
@@ -326,13 +324,17 @@ class RecordedScalar(RecordedValue):
             raise mixed_tapes()
         return self._index
 
+    def example(self) -> Any:
+        """Return the zero of its class."""
+        return type(self._value)()
+
     def __getitem__(self, key: Any) -> Any:
         if key == () or key is Ellipsis:
             return self
         return np.reshape(self, ())[key]
 
     def __hash__(self) -> int:  # type: ignore[override]
-        return hash(self._exact())
+        return hash(self.exact())
 
     def is_integer(self) -> bool:
         """Whether the number is whole; a guard."""
@@ -376,6 +378,10 @@ class RecordedArray(RecordedValue):
         #: None until a view is made or a write done; `_chain` and `_version` are only
         #: there with a storage.
         self._storage: Storage | None = None
+
+    def example(self) -> Any:
+        """Return zeros of its shape and dtype that take no memory."""
+        return np.broadcast_to(np.zeros((), self.dtype), self.shape)
 
     # Storage and views
 

@@ -22,7 +22,16 @@ from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.cumulative import ACCUMULATED_EXTREMES, along
 from wengert.ops.index import INDEX_ADD
 from wengert.ops.methods import ACCUMULATE, ADD_REDUCEAT, REDUCE, REDUCEAT, segments
-from wengert.ops.reduce import EXTREMES, UNSET, as_array, axes_of, into, reduce_extreme
+from wengert.ops.reduce import (
+    EXTREMES,
+    UNSET,
+    as_array,
+    axes_of,
+    cast,
+    dtype_of,
+    into,
+    reduce_extreme,
+)
 
 Settings = dict[str, Any]
 normalize = np.lib.array_utils.normalize_axis_index
@@ -56,7 +65,9 @@ def reduce(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
     axis = settings.get("axis", 0)
     keepdims = bool(settings.get("keepdims", False))
     how: Settings = {k: settings[k] for k in ("initial", "where") if k in settings}
-    dtype = settings.get("dtype")
+    dtype = dtype_of(settings.get("dtype"), out, array)
+    if ufunc not in REDUCTIONS and not is_data(ufunc, array):
+        array = array if dtype is None else cast(array, dtype)
     if ufunc in EXTREMES:
         initial, where = how.get("initial", UNSET), how.get("where", UNSET)
         initial = UNSET if initial is None else initial
@@ -67,8 +78,9 @@ def reduce(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
             del how["initial"]
         return REDUCTIONS[ufunc](array, axis=axis, out=out, keepdims=keepdims, **how)
     if ufunc in REDUCTIONS:
-        how.pop("initial", None)
-        return REDUCTIONS[ufunc](array, axis=axis, out=out, keepdims=keepdims, **how)
+        initial = how.pop("initial", None)
+        result = REDUCTIONS[ufunc](array, axis=axis, keepdims=keepdims, **how)
+        return into(out, result if initial is None else ufunc(result, initial))
     if is_data(ufunc, array):
         return into(out, reduce_data(ufunc, array, axis, keepdims, dtype, how))
     return into(out, reduce_in_order(ufunc, array, axis, keepdims, how))
@@ -161,12 +173,13 @@ def accumulate(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> An
     """Answer ``ufunc.accumulate``."""
     array = as_array(inputs[0])
     axis = normalize(settings.get("axis", 0), array.ndim)
+    dtype = dtype_of(settings.get("dtype"), out, array)
     if ufunc in ACCUMULATIONS:
-        dtype = settings.get("dtype")
         return ACCUMULATIONS[ufunc](array, axis=axis, dtype=dtype, out=out)
     if is_data(ufunc, array) and ufunc not in ACCUMULATED_EXTREMES:
-        how = {"ufunc": ufunc.__name__, "axis": axis, "dtype": settings.get("dtype")}
+        how = {"ufunc": ufunc.__name__, "axis": axis, "dtype": dtype}
         return into(out, apply(ACCUMULATE, array, **how))
+    array = array if dtype is None else cast(array, dtype)
     if array.shape[axis] == 0:
         return into(out, np.copy(array))
     if ufunc in ACCUMULATED_EXTREMES:
@@ -296,11 +309,11 @@ def reduceat(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
             raise IndexError(
                 f"index {place} out-of-bounds in {ufunc.__name__}.reduceat [0, {size})"
             )
+    dtype = dtype_of(settings.get("dtype"), out, array)
     if ufunc is np.add:
-        dtype = settings.get("dtype")
-        dtype = None if dtype is None else np.dtype(dtype)
         how = {"indices": places, "axis": axis, "dtype": dtype}
         return into(out, apply(ADD_REDUCEAT, array, **how))
+    array = array if dtype is None else cast(array, dtype)
     if is_data(ufunc, array):
         how = {"ufunc": ufunc.__name__, "indices": places, "axis": axis}
         return into(out, apply(REDUCEAT, array, **how))

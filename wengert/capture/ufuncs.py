@@ -18,6 +18,11 @@ from wengert.capture.refusals import unsupported
 from wengert.core.operation import DISPATCH, Operation
 from wengert.core.tape import NO_SETTINGS
 from wengert.errors import RecordingError, UnsupportedError, explain
+from wengert.ops.join import gather
+from wengert.ops.reduce import as_array, cast
+
+#: Python's numbers take the dtype of what they meet.
+WEAK_NUMBERS = (int, float, complex)
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -> Any:
@@ -32,15 +37,10 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
         return deliver(without_rule(ufunc, inputs, settings), out, True, ufunc)
     where = settings.pop("where", True)
     dtype = settings.pop("dtype", None)
-    settings.pop("casting", None), settings.pop("order", None)
-    settings.pop("subok", None)
+    casting = settings.pop("casting", "same_kind")
+    settings.pop("order", None), settings.pop("subok", None)
     if dtype is not None:
-        inputs = tuple(
-            np.asarray(part).astype(dtype)
-            if not isinstance(part, RecordedValue)
-            else np.astype(part, dtype)  # type: ignore[call-overload]
-            for part in inputs
-        )
+        inputs = in_loop_of(ufunc, inputs, np.dtype(dtype), casting)
     if isinstance(operation, Operation):
         if settings:
             raise unsupported_setting(ufunc, settings)
@@ -48,6 +48,23 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
     else:
         result = operation(*inputs, **settings)
     return deliver(result, out, where, ufunc)
+
+
+def in_loop_of(
+    ufunc: np.ufunc, inputs: Any, dtype: np.dtype[Any], casting: Any
+) -> tuple[Any, ...]:
+    """Return the operands in the dtypes from which a ufunc computes a result's."""
+    operands = [as_array(gather(part)) for part in inputs]
+    given: list[Any] = [
+        type(part) if type(part) in WEAK_NUMBERS else operand.dtype
+        for part, operand in zip(inputs, operands, strict=True)
+    ]
+    loop = ufunc.resolve_dtypes(
+        (*given, *[None] * ufunc.nout),
+        signature=(*[None] * ufunc.nin, *[dtype] * ufunc.nout),
+        casting=casting,
+    )
+    return tuple(cast(part, like) for part, like in zip(operands, loop, strict=False))
 
 
 def without_rule(ufunc: Any, inputs: Any, settings: dict[str, Any]) -> Any:

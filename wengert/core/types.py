@@ -109,3 +109,24 @@ class Recorded:
     ) -> Any:
         """Append an operation to this value's tape and return its recorded result."""
         raise NotImplementedError
+
+    def exact(self) -> Any:
+        """Return the plain contents; a guard keeps that they are these."""
+        raise NotImplementedError
+
+    def example(self) -> Any:
+        """Return a plain value of the same class, shape and dtype, and other numbers.
+
+        What is asked of it cannot depend on the numbers.
+        """
+        raise NotImplementedError
+
+
+def plain_example(value: Any) -> Any:
+    """Return a plain value to ask about shapes and dtypes in a value's place."""
+    return value.example() if isinstance(value, Recorded) else value
+
+
+def exact_value(value: Any) -> Any:
+    """Return a plain value; a recorded one gives its contents, which are guarded."""
+    return value.exact() if isinstance(value, Recorded) else value

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import dot, errstate, float64  # np.dot is slow after a recording
 
 from wengert.core.operation import Operation
-from wengert.core.tape import PYTHON_NUMBERS, CompNode, Tape, strong
+from wengert.core.tape import CONSTANT, PYTHON_NUMBERS, CompNode, Tape, strong
 from wengert.core.types import Type, is_array
 from wengert.derive.modes import (
     Gradients,
@@ -177,7 +177,8 @@ def push_store(
         return
     if active[value]:
         written = region(g, indices, **where)
-        last = last_writer(np.shape(g), indices_plain(indices), **where)
+        which = [settled(tape, k, i) for k, i in zip(places, indices, strict=True)]
+        last = last_writer(np.shape(g), written, which, **where)
         if last is not None:
             written = np.where(last, written, 0)
         elif is_array(written):
@@ -215,11 +216,11 @@ def push_element(
             mode.owned.add(base)
 
 
-def indices_plain(indices: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return index operands as plain arrays."""
-    from wengert.capture.array import plain
-
-    return tuple(plain(index) for index in indices)
+def settled(tape: Tape, index: int, value: Any) -> Any:
+    """Return an operand for a rule; a constant is plain, also while recording."""
+    if tape.operations[index] is not CONSTANT:
+        return value
+    return tape.settings[index]["value"]
 
 
 def pull_linear(

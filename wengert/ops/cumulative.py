@@ -182,7 +182,7 @@ def cumulate(operation: Operation, a: Any, axis: Any, dtype: Any, out: Any) -> A
     a = as_array(a)
     if axis is None or a.ndim == 0:
         a, axis = np.reshape(a, (-1,)), 0
-    dtype = dtype_of(dtype, out)
+    dtype = dtype_of(dtype, out, a)
     if not passes_gradient(dtype):
         a = apply(STOP_GRADIENT, a)
     axis = normalize(axis, a.ndim)

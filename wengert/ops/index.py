@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.operation import REGISTRY, apply, general
-from wengert.core.types import is_array
+from wengert.core.types import Recorded, is_array
 
 Key = tuple[Any, ...]
 Chain = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
@@ -135,19 +135,26 @@ def region(base: Any, indices: tuple[Any, ...], chain: Chain, key: Key) -> Any:
     return apply(GETITEM, base, *indices, key=key)
 
 
-def last_writer(shape: Any, indices: Any, chain: Chain, key: Key) -> Any:
+def last_writer(shape: Any, written: Any, indices: Any, chain: Chain, key: Key) -> Any:
     """Return where a written element is the last one at its place, or None for all.
 
     Repeated indices in an assignment: the last write wins, the others have no effect.
+    `written` is what was written, of which the shape counts.  Where the indices are
+    recorded the answer is, too: it is found anew for those of a replay.
     """
-    if not any(is_array(index) for index in indices):
+    if all(index.dtype == bool for index in indices if np.ndim(index)):
         return None
-    # Plain arrays: a recording that is under way would answer np.empty and np.arange.
+    # The parts of complex numbers lie where the numbers do.
+    chain = tuple(step for step in chain if step[0] not in ("real", "imag"))
+    # Plain arrays: a recording that is under way would answer np.zeros and np.arange.
     places = np.ndarray(shape, dtype=np.int64)
-    target = follow(places, chain)[decode(key, indices)]
-    ones = np.ndarray(target.size, dtype=np.int64)
+    places.fill(0)
+    ones = np.ndarray(np.size(written), dtype=np.int64)
     ones.fill(1)
-    order = np.add.accumulate(ones).reshape(target.shape)
+    order = np.add.accumulate(ones).reshape(np.shape(written))
+    if any(isinstance(index, Recorded) for index in indices):
+        places = apply(STORE, places, order, *indices, chain=chain, key=key)
+        return np.equal(region(places, indices, chain, key), order)
     store_in_place(places, order, *indices, chain=chain, key=key)
     kept = follow(places, chain)[decode(key, indices)]
     return None if np.array_equal(kept, order) else kept == order
@@ -171,7 +178,7 @@ def store_vjp(
 ) -> Any:
     """Return the gradient without the replaced elements, and those elements."""
     written = region(g, indices, **where)
-    last = last_writer(result.shape, indices, **where)
+    last = last_writer(result.shape, written, indices, **where)
     if last is not None:
         written = np.where(last, written, 0)
     return apply(STORE, g, 0.0, *indices, **where), written

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from wengert.core.operation import answers, apply, general
 from wengert.core.types import Recorded
-from wengert.ops.shape import WHOLE, along, integers, plain_value
+from wengert.ops.shape import WHOLE, along, check_places, integers
 
 # The two operations: along a new axis, and along one that is there
 
@@ -308,31 +308,52 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple(moved[k] for k in range(moved.shape[0]))
 
 
-# Inserting and deleting
+# Inserting and deleting: the places may be recorded, and stay data
+
+
+def places_on(obj: Any, n: int, stop: int) -> Any:
+    """Return what chooses places on an axis of length `n` as an array of integers.
+
+    A mask gives the places that it selects; their number is guarded.  All places are
+    before `stop`.
+    """
+    if isinstance(obj, slice):
+        return np.arange(n)[obj]
+    places = as_array(obj)
+    if places.dtype == bool:
+        if places.ndim != 1:
+            raise ValueError("boolean array argument must be one dimensional")
+        return np.flatnonzero(places)
+    if places.ndim > 1:
+        raise ValueError("index array argument must be one dimensional or scalar")
+    if places.size == 0:
+        return np.zeros(0, np.intp)
+    message = f"an index is out of bounds for an axis of size {n}"
+    check_places(places, -n, stop, message)
+    return np.where(np.less(places, 0), np.add(places, n), places)
 
 
 @answers(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    """Answer ``np.insert``."""
+    """Answer ``np.insert``.
+
+    The new elements and the old ones are sorted by where they go.
+    """
     arr, values = as_array(arr), as_array(values)
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
-    obj = plain_value(obj)
     n = arr.shape[axis]
-    if np.ndim(values) < arr.ndim:
-        values = np.reshape(
-            values, (1,) * (arr.ndim - np.ndim(values)) + np.shape(values)
-        )
-    if not isinstance(obj, slice) and np.ndim(obj) == 0:
-        values = np.moveaxis(values, 0, axis)
-        count = values.shape[axis]
-    else:
-        count = np.insert(np.arange(n), obj, 0).size - n
-    shape = (*arr.shape[:axis], count, *arr.shape[axis + 1 :])
+    places = places_on(obj, n, n + 1)
+    values = np.reshape(values, (1,) * (arr.ndim - np.ndim(values)) + np.shape(values))
+    if places.size == 1:
+        values = np.moveaxis(values, 0, axis) if places.ndim == 0 else values
+        places = np.repeat(np.reshape(places, (1,)), values.shape[axis])
+    shape = (*arr.shape[:axis], places.size, *arr.shape[axis + 1 :])
     added = np.astype(np.broadcast_to(values, shape), arr.dtype)
-    order = np.insert(np.arange(n), obj, np.arange(n, n + count))
-    return np.take(np.concatenate((arr, added), axis=axis), order, axis=axis)
+    goes = np.concatenate((np.multiply(2, places), np.arange(1, 2 * n, 2)))
+    order = np.argsort(goes, kind="stable")
+    return np.take(np.concatenate((added, arr), axis=axis), order, axis=axis)
 
 
 @answers(np.delete)
@@ -341,5 +362,25 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
-    kept = np.delete(np.arange(arr.shape[axis]), plain_value(obj))
-    return np.take(arr, kept, axis=axis)
+    n = np.shape(arr)[axis]
+    return np.take(arr, kept_places(obj, n), axis=axis)
+
+
+def kept_places(obj: Any, n: int) -> Any:
+    """Return the places on an axis of length `n` that a deletion leaves."""
+    if not holds_recorded((obj,)):
+        return np.delete(np.arange(n), obj)
+    obj = as_array(obj)
+    if obj.dtype == bool:
+        if obj.shape != (n,):
+            raise ValueError(
+                f"boolean array argument obj to delete must be one dimensional and "
+                f"match the axis length of {n}"
+            )
+        return np.flatnonzero(np.logical_not(obj))
+    places = places_on(obj, n, n)
+    if places.size == 1:
+        steps = np.arange(n - 1)
+        return steps + np.greater_equal(steps, places)
+    each = np.equal(np.arange(n)[:, None], np.reshape(places, (1, -1)))
+    return np.flatnonzero(np.logical_not(np.any(each, axis=1)))

@@ -53,7 +53,7 @@ def dtype_of_mean(a: Any, dtype: Any, out: Any) -> Any:
     """Return the dtype in which a mean is summed."""
     if dtype is None and a.dtype.kind in "biu":
         return np.dtype(np.float64)
-    return dtype_of(dtype, out)
+    return dtype_of(dtype, out, a)
 
 
 @answers(np.mean)
@@ -125,7 +125,7 @@ def variance(
         each = count if has_class(count, int) else np.reshape(count, total.shape)
         mean = divide_by_count(total, each)
     squares = squared_size(np.subtract(a, mean))
-    dtype = dtype_of(dtype, out)
+    dtype = dtype_of(dtype, out, a)
     if dtype is not None and dtype.kind == "c":
         dtype = None
     total = sum(squares, axis=axis, dtype=dtype, keepdims=keepdims, where=where)

@@ -112,7 +112,7 @@ def nanmean(
             where=True if where is UNSET else where,
         )
     count = count_present(is_nan, axis, keepdims, where)
-    total = sum(filled, axis, dtype_of(dtype, out), None, keepdims, where=where)
+    total = sum(filled, axis, dtype_of(dtype, out, a), None, keepdims, where=where)
     if np.any(count == 0):
         warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=3)
     return into(out, divide_by(total, count))
@@ -133,7 +133,7 @@ def nanvariance(
     filled, is_nan = without_nan(a, 0)
     if is_nan is None:
         how = {"where": where, "mean": mean, "correction": correction}
-        return var(filled, axis, dtype_of(dtype, out), None, ddof, keepdims, **how)
+        return var(filled, axis, dtype_of(dtype, out, a), None, ddof, keepdims, **how)
     ddof = degrees_of_freedom(ddof, correction)
     count = count_present(is_nan, axis, True, where)
     if mean is UNSET:
@@ -144,7 +144,7 @@ def nanvariance(
         deviations = np.astype(deviations, filled.dtype)
     deviations = np.where(is_nan, filled.dtype.type(0), deviations)
     squares = squared_size(deviations)
-    dtype = dtype_of(dtype, out)
+    dtype = dtype_of(dtype, out, a)
     total = sum(squares, axis, dtype, None, keepdims, where=where)
     freedom = np.reshape(count, np.shape(total)) - ddof
     result = divide_by(total, freedom)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from wengert.core.operation import answers
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, exact_value, plain_example
 
 
 @answers(np.shape)
@@ -31,41 +32,30 @@ def size(a: Any, axis: Any = None) -> int:
     return int(np.prod([a.shape[k] for k in axes], dtype=np.int64))
 
 
-def plain_example(value: Any) -> Any:
-    """Return the plain contents of a recorded value: its dtype is the question."""
+def own_memory(value: Any) -> Any:
+    """Return the buffer of a value: where it lies is asked, not what it holds."""
     return value._current() if isinstance(value, Recorded) else value  # type: ignore[attr-defined]
 
 
-def answer_plainly(function: Any) -> None:
-    """Answer a question by asking it of the plain contents."""
+def answer_of(function: Any, plain: Callable[[Any], Any]) -> None:
+    """Answer a question by asking it of what `plain` makes of the arguments."""
 
     @answers(function)
     def answer(*args: Any, **settings: Any) -> Any:
-        plain = {name: plain_example(value) for name, value in settings.items()}
-        return function(*(plain_example(value) for value in args), **plain)
+        keywords = {name: plain(value) for name, value in settings.items()}
+        return function(*(plain(value) for value in args), **keywords)
 
 
-for _function in (
-    np.result_type,
-    np.can_cast,
-    np.min_scalar_type,
-    np.common_type,
-    np.iscomplexobj,
-    np.isrealobj,
-    np.shares_memory,
-    np.may_share_memory,
-):
-    answer_plainly(_function)
+for _plain, _names in {
+    plain_example: "result_type can_cast common_type iscomplexobj isrealobj",
+    own_memory: "shares_memory may_share_memory",
+    exact_value: "array_repr array_str array2string",
+}.items():
+    for _name in _names.split():
+        answer_of(getattr(np, _name), _plain)
 
 
-def answer_text(function: Any) -> None:
-    """Answer with a text of the plain contents, which are guarded."""
-
-    @answers(function)
-    def answer(a: Any, *args: Any, **settings: Any) -> str:
-        text: str = function(a._exact(), *args, **settings)
-        return text
-
-
-for _text in (np.array_repr, np.array_str, np.array2string):
-    answer_text(_text)
+@answers(np.min_scalar_type)
+def min_scalar_type(a: Any, /) -> np.dtype[Any]:
+    """Answer ``np.min_scalar_type``: of a number it depends on the number."""
+    return np.min_scalar_type(exact_value(a) if a.shape == () else plain_example(a))

@@ -83,13 +83,14 @@ def into(out: Any, result: Any) -> Any:
     return out
 
 
-def dtype_of(dtype: Any, out: Any) -> Any:
-    """Return the dtype in which a sum or product is done; None for NumPy's choice."""
+def dtype_of(dtype: Any, out: Any, a: Any) -> Any:
+    """Return the dtype in which a reduction is done; None for NumPy's choice."""
     if dtype is not None:
         return np.dtype(dtype)
     if out is None:
         return None
-    return (out[0] if isinstance(out, tuple) else out).dtype
+    out = out[0] if isinstance(out, tuple) else out
+    return np.promote_types(as_array(a).dtype, out.dtype)
 
 
 def passes_gradient(dtype: Any) -> bool:
@@ -200,7 +201,7 @@ def sum(
     if dtype is None and out is None and initial is UNSET and where is UNSET:
         axis = None if axis is None else axes_of(axis, np.ndim(a))
         return apply(SUM, a, axis=axis, keepdims=flag(keepdims), dtype=None)
-    dtype = dtype_of(dtype, out)
+    dtype = dtype_of(dtype, out, a)
     how = {
         "axis": axes_of(axis, np.ndim(a)),
         "keepdims": flag(keepdims),
@@ -348,7 +349,7 @@ def prod(
     where: Any = UNSET,
 ) -> Any:
     """Answer ``np.prod``."""
-    dtype = dtype_of(dtype, out)
+    dtype = dtype_of(dtype, out, a)
     how = {
         "axis": axes_of(axis, np.ndim(a)),
         "keepdims": flag(keepdims),
@@ -426,6 +427,7 @@ def reduce_extreme(
     """Return ``ufunc.reduce`` for a maximum or minimum."""
     operation, filler = EXTREMES[ufunc]
     a = as_array(a)
+    initial = as_initial(initial, a.dtype)
     if not selects_all(where):
         if not is_set(initial):
             raise ValueError(
@@ -440,6 +442,13 @@ def reduce_extreme(
         return into(out, cast(np.add(zero, initial), a.dtype))
     result = apply(operation, a, axis=axis, keepdims=flag(keepdims))
     return into(out, ufunc(result, initial) if is_set(initial) else result)
+
+
+def as_initial(initial: Any, dtype: Any) -> Any:
+    """Return ``initial`` in the dtype of a reduction, to which NumPy casts it."""
+    if not is_set(initial):
+        return initial
+    return np.astype(as_array(initial), dtype)[()]
 
 
 def is_empty_along(a: Any, axis: Axis) -> bool:
@@ -498,16 +507,16 @@ def evaluate_argmin(x: Any, *, axis: int | None, keepdims: bool) -> Any:
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
-def evaluate_any(x: Any, where: Any = True, *, axis: Axis, keepdims: bool) -> Any:
+def evaluate_any(x: Any, *, axis: Axis, keepdims: bool) -> Any:
     """Return ``np.any``."""
     ufunc: Any = np.logical_or
-    return ufunc.reduce(x, axis=axis, keepdims=keepdims, where=where)
+    return ufunc.reduce(x, axis=axis, keepdims=keepdims)
 
 
-def evaluate_all(x: Any, where: Any = True, *, axis: Axis, keepdims: bool) -> Any:
+def evaluate_all(x: Any, *, axis: Axis, keepdims: bool) -> Any:
     """Return ``np.all``."""
     ufunc: Any = np.logical_and
-    return ufunc.reduce(x, axis=axis, keepdims=keepdims, where=where)
+    return ufunc.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def evaluate_count_nonzero(x: Any, *, axis: Axis, keepdims: bool) -> Any:
@@ -539,8 +548,13 @@ def ask(
 ) -> Any:
     """Return ``np.any`` or ``np.all``."""
     how = {"axis": axes_of(axis, np.ndim(a)), "keepdims": flag(keepdims)}
-    operands = (a,) if selects_all(where) else (a, where)
-    return into(out, apply(operation, *operands, **how))
+    if not selects_all(where):  # elements that are left out decide nothing
+        where = np.broadcast_to(where, np.shape(a))
+        if operation is ALL:
+            a = np.logical_or(a, np.logical_not(where))
+        else:
+            a = np.logical_and(a, where)
+    return into(out, apply(operation, a, **how))
 
 
 @answers(np.any)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from wengert.core.operation import answers, apply, constant_of, linear
-from wengert.core.types import Recorded, is_array
+from wengert.core.types import Recorded, exact_value, is_array, plain_example
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder, Slice
 
@@ -28,9 +28,11 @@ def integers(values: Any) -> tuple[int, ...]:
     return tuple(operator.index(value) for value in values)
 
 
-def plain_value(value: Any) -> Any:
-    """Return the present numbers of a value: its layout or its integers are asked."""
-    return value._current() if isinstance(value, Recorded) else value  # type: ignore[attr-defined]
+def plain_integers(values: Any) -> Any:
+    """Return nested lists of integers as a plain array; recorded ones are guarded."""
+    if isinstance(values, (list, tuple)):
+        return np.asarray([plain_integers(value) for value in values])
+    return exact_value(values)
 
 
 def is_number(value: Any) -> bool:
@@ -65,7 +67,7 @@ class Layout(NamedTuple):
 
 def layout_of(a: Any) -> Layout:
     """Return how an array lies in memory, which decides what is a view of it."""
-    contents = np.asarray(plain_value(a))
+    contents = np.asarray(a._current() if isinstance(a, Recorded) else a)  # type: ignore[attr-defined]
     flags = contents.flags
     return Layout(contents.strides, flags.c_contiguous, flags.f_contiguous)
 
@@ -582,17 +584,24 @@ def check_target(a: Any, name: str) -> None:
     )
 
 
+def check_places(places: Any, low: int, stop: int, message: str) -> None:
+    """Raise `IndexError` unless places lie between bounds; of recorded ones a guard."""
+    if np.any(np.greater_equal(places, stop)) or np.any(np.less(places, low)):
+        raise IndexError(message)
+
+
 @answers(np.put)
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     """Answer ``np.put``."""
     check_target(a, "np.put")
-    ind = np.ravel(plain_value(ind))
+    ind = np.ravel(ind)
     if np.size(v) == 0 or ind.size == 0:
         return
     size = np.size(a)
-    if mode == "raise" and (ind.max() >= size or ind.min() < -size):
-        raise IndexError(f"index out of bounds for axis 0 with size {size}")
-    ind = np.clip(ind, 0, size - 1) if mode == "clip" else ind % size
+    if mode == "raise":
+        message = f"index out of bounds for axis 0 with size {size}"
+        check_places(ind, -size, size, message)
+    ind = np.clip(ind, 0, size - 1) if mode == "clip" else np.remainder(ind, size)
     values = np.resize(v, ind.shape) if np.size(v) > 1 else np.reshape(v, ())
     a[np.unravel_index(ind, a.shape)] = values
 
@@ -611,7 +620,7 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
 def place(arr: Any, mask: Any, vals: Any) -> None:
     """Answer ``np.place``."""
     check_target(arr, "np.place")
-    chosen = np.flatnonzero(np.asarray(plain_value(mask)))
+    chosen = np.flatnonzero(mask)
     if chosen.size == 0:
         return
     if np.size(vals) == 0:
@@ -624,7 +633,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """Answer ``np.copyto``."""
     check_target(dst, "np.copyto")
-    source = np.result_type(plain_value(src)) if np.ndim(src) == 0 else src.dtype
+    source = np.result_type(plain_example(src))
     if not np.can_cast(source, dst.dtype, casting):
         raise TypeError(
             f"Cannot cast array data from {source!r} to {dst.dtype!r} according to "
@@ -782,7 +791,7 @@ def pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
         for axis, width in pad_width.items():
             given[axis] = width if isinstance(width, tuple) else (width, width)
         pad_width = given
-    widths = np.broadcast_to(np.asarray(plain_value(pad_width)), (ndim, 2))
+    widths = np.broadcast_to(plain_integers(pad_width), (ndim, 2))
     if widths.dtype.kind != "i":
         raise TypeError("`pad_width` must be of integral type.")
     if widths.size and widths.min() < 0:
