@@ -24,7 +24,6 @@ from wengert.capture.record import (
     Segment,
     check_number,
     leave,
-    own_array,
     plain_result,
     protect,
     record_onto,
@@ -54,7 +53,7 @@ def differentiated(segment: Segment, leaf: Any, keeps: bool) -> Any:
     dtype = check_number(leaf)
     if dtype.kind in "iub":
         leaf = leaf.astype(np.float64) if hasattr(leaf, "astype") else float(leaf)
-    return segment.input(own_array(leaf) if keeps else leaf)
+    return segment.input(leaf, keeps=keeps)
 
 
 def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:

@@ -29,6 +29,7 @@ from wengert.capture import keys
 from wengert.capture.advice import explain_leaving
 from wengert.capture.captures import CAPTURES, is_set_aside, stand_in
 from wengert.capture.guards import STRICT, refused
+from wengert.capture.layout import check_alone, copy_as_it_lies, guard_layout
 from wengert.capture.refusals import (
     RAW,
     as_numpy,
@@ -38,7 +39,7 @@ from wengert.capture.refusals import (
     unsupported,
     write_outside,
 )
-from wengert.core.guards import QUESTIONS
+from wengert.core.guards import QUESTIONS, strides_of
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, PYTHON_NUMBERS, Tape, strong
 from wengert.core.types import Recorded, array_type, has_class, is_array, type_of
@@ -186,6 +187,28 @@ class RecordedValue(Recorded):
     def nbytes(self) -> int:
         """Bytes of all elements."""
         return self.size * self.itemsize
+
+    def layout(self) -> tuple[int, ...]:
+        """Return its strides, which are guarded."""
+        return strides_of(self.as_it_lies())
+
+    def as_it_lies(self) -> Any:
+        """Return the present contents in memory; its layout is guarded."""
+        tape = self._tape
+        if tape.thread is not None and self._index != PASSIVE:
+            guard_layout(tape, [self._place(tape)], line_of(tape))
+        return np.asarray(self._present())
+
+    def decided(self, result: Any) -> Any:
+        """Note that its layout decided whether a result is a view of it; return it."""
+        return result
+
+    def lies_in(self, order: str) -> bool:
+        """Whether its elements lie one behind the other in an order; no guard."""
+        flags = np.asarray(self._current()).flags
+        if order in ("K", "A"):
+            return bool(flags.c_contiguous or flags.f_contiguous)
+        return bool(flags.f_contiguous if order == "F" else flags.c_contiguous)
 
     # Leaving the tape
 
@@ -345,16 +368,18 @@ class Storage:
     """One buffer: its present contents, and the node that holds them.
 
     `shared` says that something else (the caller, a constant, a rule's operand) still
-    needs the present buffer, so that the next write copies it first.
+    needs the present buffer, so that the next write copies it first.  `asked` are nodes
+    whose layout decided what is a view of the buffer: a write makes that matter.
     """
 
-    __slots__ = ("index", "value", "version", "shared")
+    __slots__ = ("index", "value", "version", "shared", "asked")
 
     def __init__(self, index: int, value: Any, shared: bool) -> None:
         self.index = index
         self.value = value
         self.version = 0
         self.shared = shared
+        self.asked: list[int] | None = None
 
     def place(self, tape: Tape) -> int:
         """Return the node with the buffer's present contents."""
@@ -384,6 +409,32 @@ class RecordedArray(RecordedValue):
         return np.broadcast_to(np.zeros((), self.dtype), self.shape)
 
     # Storage and views
+
+    def owner(self) -> RecordedArray | None:
+        """Return the array whose memory it is a view of; None where it is its own.
+
+        Of an argument it is guarded whether it is a view of something outside.
+        """
+        storage, tape = self._own_storage(), self._tape
+        if self._chain:
+            whole = RecordedArray(tape, storage.index, storage.value)
+            whole._storage, whole._chain, whole._version = storage, (), storage.version
+            return whole
+        given = tape.given.get(storage.index, {}).get(storage.index)
+        is_view = given is not None and given.base is not None
+        if is_view:
+            raise RecordingError(
+                explain(
+                    "x.base of an argument that is a view of another array",
+                    "what it is a view of is no argument, and is not recorded",
+                    "pass the whole array, and make the view inside the function",
+                )
+            )
+        if given is not None and tape.keeps_guards:
+            settings = {"kind": "base", "expected": False}
+            like = tape.types[storage.index]
+            tape.append(GUARD, (storage.index,), settings, like, None, line_of(tape))
+        return None
 
     def _own_storage(self) -> Storage:
         if self._storage is None:
@@ -434,6 +485,14 @@ class RecordedArray(RecordedValue):
         view._version = storage.version
         return view
 
+    def decided(self, result: Any) -> Any:
+        if not self.is_passive and has_class(result, RecordedArray):
+            index = self._place(self._tape)
+            for storage in {self._own_storage(), result._own_storage()}:
+                storage.asked = storage.asked or []
+                storage.asked.append(index)
+        return result
+
     @property
     def is_passive(self) -> bool:
         """Whether it depends on no recorded value yet."""
@@ -472,8 +531,12 @@ class RecordedArray(RecordedValue):
         operands: tuple[int, ...] = (storage.place(tape), place(tape, value))
         if index_operands:
             operands += place_indices(tape, index_operands)
+        if storage.asked:
+            guard_layout(tape, storage.asked, line_of(tape))
+            storage.asked = None
         if storage.shared:
-            storage.value, storage.shared = storage.value.copy(order="K"), False
+            check_alone(tape, storage.index)
+            storage.value, storage.shared = copy_as_it_lies(storage.value), False
             target = follow(storage.value, self._chain)
         operation_on_plain(operation, target, keys.plain(key), plain(value))
         settings = {"chain": self._chain, "key": encoded}
@@ -719,12 +782,23 @@ def record_operation(
     kept = value if operation.reads_result or not gives_array else None
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
     if gives_array:
-        if operation.view and shares_memory(value, values[0]):
-            return operands[0]._view(value, index, operation, settings)
+        if operation.view:
+            copy = RecordedArray(tape, index, value)
+            return view_or_copy(operands[0], values[0], copy, operation, settings)
         return RecordedArray(tape, index, value)
     if isinstance(value, tuple):
         return tuple(project(tape, index, value))
     return wrap(tape, index, value)
+
+
+def view_or_copy(
+    source: Any, x: Any, copy: RecordedArray, operation: Operation, settings: Settings
+) -> RecordedArray:
+    """Return a result as a view of its source where NumPy made one, else as it is."""
+    result = copy
+    if shares_memory(copy._value, x):
+        result = source._view(copy._value, copy._index, operation, settings)
+    return source.decided(result) if operation.name == "reshape" else result
 
 
 def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
@@ -754,8 +828,9 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
         like = array_type(value.shape, value.dtype)
         kept = value if operation.reads_result else None
         index = tape.append(operation, (source,), settings, like, kept, line)
-        if operation.view and shares_memory(value, x):
-            return operand._view(value, index, operation, settings)
+        if operation.view:
+            copy = RecordedArray(tape, index, value)
+            return view_or_copy(operand, x, copy, operation, settings)
         return RecordedArray(tape, index, value)
     index = tape.append(operation, (source,), settings, type_of(value), value, line)
     if isinstance(value, tuple):

@@ -12,6 +12,7 @@ from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue
 from wengert.core.types import is_array
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather_recorded as gather
+from wengert.ops.shape import in_order
 
 #: Methods that are the function of the same name with the array in front.
 FUNCTIONS = (
@@ -92,7 +93,8 @@ def astype(
             f"Cannot cast array data from {self.dtype!r} to {np.dtype(dtype)!r} "
             f"according to the rule {casting!r}"
         )
-    return np.astype(self, dtype, copy=copy)  # type: ignore[call-overload]
+    result = np.astype(self, dtype, copy=copy)  # type: ignore[call-overload]
+    return in_order(result, order)
 
 
 def conjugate(self: RecordedValue, out: Any = None) -> Any:
@@ -265,14 +267,14 @@ def contents(name: str) -> property:
     """Return an attribute that the present plain contents have."""
 
     def getter(self: RecordedValue) -> Any:
-        return getattr(np.asarray(self._current()), name)
+        return getattr(self.as_it_lies(), name)
 
     return property(getter)
 
 
 def get_base(self: RecordedArray) -> Any:
-    """Return whether it is a view: something other than None if so."""
-    return self._storage if self._chain else None
+    """Return the array that it is a view of, None where it has memory of its own."""
+    return self.owner()
 
 
 def refuse_data(self: RecordedValue) -> Any:

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import empty, generic, ndarray, uint8
-from numpy.lib.array_utils import byte_bounds
+from numpy import generic, ndarray
 
 from wengert.capture import methods, operators, tree  # noqa: F401
 from wengert.capture.answers.install import install, remove
@@ -32,6 +31,7 @@ from wengert.capture.array import (
 )
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
 from wengert.capture.kinds import warn_of_types
+from wengert.capture.layout import copy_as_it_lies
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
@@ -66,6 +66,7 @@ class Recording:
         remove()
         RECORDING.reset(self.token)
         self.tape.thread = None
+        self.tape.given.clear()
 
 
 class SetAside:
@@ -106,26 +107,34 @@ class Segment:
         First node, and one past the last.
     inputs : list of int
         The nodes of the leaves that were made inputs.
+    given : dict of int to array
+        The caller's arrays by their nodes.
     result : the function's result, recorded
     """
 
-    __slots__ = ("tape", "nested", "start", "stop", "inputs", "result")
+    __slots__ = ("given", "inputs", "nested", "result", "start", "stop", "tape")
 
     def __init__(self, tape: Tape, nested: bool) -> None:
         self.tape, self.nested = tape, nested
         self.start = len(tape)
         self.stop = self.start
         self.inputs: list[int] = []
+        self.given: dict[int, Any] = {}
         self.result: Any = None
 
-    def input(self, value: Any, name: str = "") -> Any:
-        """Return a recorded value that stands for one leaf of the arguments."""
-        tape = self.tape
+    def input(self, value: Any, name: str = "", keeps: bool = False) -> Any:
+        """Return a recorded value that stands for one leaf of the arguments.
+
+        With `keeps` the caller may change an array afterwards: it is copied.
+        """
+        tape, given = self.tape, value
         if type(value) is not ndarray:
             check_class(value)
             if is_set_aside(value):
                 value = stand_in(value)
             value = builtin(value)
+        if keeps:
+            value = own_array(value)
         if self.nested:
             index, value = identity(tape, value)
         else:
@@ -133,7 +142,16 @@ class Segment:
             index = tape.append(INPUT, (), settings, type_of(value), strong(value))
             tape.input_indices.append(index)
         self.inputs.append(index)
+        self.note(index, given if type(given) is ndarray else value)
         return wrap(tape, index, value)
+
+    def note(self, index: int, value: Any) -> None:
+        """Note the caller's array, which may share memory with another argument."""
+        if type(value) is ndarray:
+            source = self.tape.operands[index][0] if self.nested else index
+            known = self.tape.given.get(source)
+            self.given[index] = value if known is None else known[source]
+            self.tape.given[index] = self.given
 
 
 def identity(tape: Tape, value: Any) -> tuple[int, Any]:
@@ -222,6 +240,7 @@ def segment_copy(segment: Segment, value: Any) -> Any:
     else:
         index = tape.append(INPUT, (), NO_SETTINGS, type_of(value), value)
         tape.input_indices.append(index)
+    segment.note(index, value)
     return wrap(tape, index, value)
 
 
@@ -244,21 +263,8 @@ def plain_result(value: Any) -> Any:
 
 
 def own_array(leaf: Any) -> Any:
-    """Return a leaf that the caller cannot change any more: arrays are copied.
-
-    The copy has the strides of the array, as what is a view of it depends on them.
-    """
-    if not is_array(leaf):
-        return leaf
-    copy = leaf.copy(order="K")
-    if copy.strides == leaf.strides or type(copy) is not ndarray or not leaf.size:
-        return copy
-    low, high = byte_bounds(leaf)
-    offset = leaf.__array_interface__["data"][0] - low
-    memory = empty(high - low, uint8)
-    same = ndarray(leaf.shape, leaf.dtype, memory, offset, leaf.strides)
-    same[...] = leaf
-    return same
+    """Return a leaf that the caller cannot change any more: arrays are copied."""
+    return copy_as_it_lies(leaf) if is_array(leaf) else leaf
 
 
 def check_number(leaf: Any) -> np.dtype[Any]:
@@ -313,7 +319,7 @@ def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tap
             check_number(leaf)
         paths = tree.paths(structure, names[k] if k < len(names) else f"x{k}")
         pairs = zip(leaves, paths, strict=True)
-        made = [segment.input(own_array(leaf), path) for leaf, path in pairs]
+        made = [segment.input(leaf, path, keeps=True) for leaf, path in pairs]
         return tree.unflatten(structure, made)
 
     with DrawsRefused(fun):

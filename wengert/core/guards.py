@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from wengert.core.types import Recorded, has_class
+
 NONE: Mapping[str, str] = MappingProxyType({})
 #: The first letters of NumPy's names of integer types.
 WHOLE = ("i", "u")
@@ -42,6 +44,21 @@ def is_whole(value: Any) -> bool:
     return bool(value.is_integer())
 
 
+def strides_of(value: Any) -> tuple[int, ...]:
+    """Return the strides of an array, in bytes.
+
+    The stride of an axis of one element, which is never taken, is that of an array
+    in C order.
+    """
+    if has_class(value, Recorded):
+        return value.layout()  # type: ignore[attr-defined,no-any-return]
+    found, after = [], value.itemsize
+    for length, stride in zip(value.shape[::-1], value.strides[::-1], strict=True):
+        found.append(after if length == 1 else stride)
+        after = found[-1] * length
+    return tuple(found[::-1])
+
+
 #: By the kind of guard.
 QUESTIONS: dict[str, Question] = {
     "bool": Question(
@@ -60,7 +77,19 @@ QUESTIONS: dict[str, Question] = {
         "float({0}).is_integer()",
         {"f": "floor(x) == x", **dict.fromkeys(WHOLE, "x == x")},
     ),
+    "strides": Question(
+        strides_of, "how an array lies in memory (order, strides)", "{0}.strides"
+    ),
+    "base": Question(
+        lambda x: x.base is not None,
+        "whether an array is a view",
+        "({0}.base is not None)",
+    ),
 }
+
+
+#: Questions about an array's memory, which its numbers do not answer.
+OF_MEMORY = ("strides", "base")
 
 
 def answer(settings: Mapping[str, Any], value: Any) -> Any:

@@ -92,6 +92,8 @@ class Tape:
         self.keeps_guards = False
         #: The line of the node whose derivative is being recorded.
         self.line_here: Line | None = None
+        #: While recording: by input the arguments of its call, as the caller gave them.
+        self.given: dict[int, dict[int, Any]] = {}
         #: The thread that may append while a recording is under way; None otherwise.
         self.thread: int | None = None
         #: How arguments and results nest, when `record` made the tape.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.guards import QUESTIONS
+from wengert.core.guards import OF_MEMORY, QUESTIONS
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
@@ -131,7 +131,8 @@ def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> N
         if index in elements:
             continue
         if operation is GUARD:
-            lower_guard(lowering, tape, index, elements)
+            if tape.settings[index]["kind"] not in OF_MEMORY:  # asked before
+                lower_guard(lowering, tape, index, elements)
             continue
         like, native = types[index], operation.native
         if native is None or like is None or like.shape != ():
@@ -295,6 +296,8 @@ def lower_guard(
 ) -> None:
     """Append the guard that asks the recorded question."""
     settings = tape.settings[index]
+    if settings["kind"] in OF_MEMORY:
+        raise NotLoweredError("a question about the memory of an array")
     nodes = np.ravel(elements[tape.operands[index][0]])
     node, kind, expected = int(nodes[0]), settings["kind"], settings["expected"]
     type_ = lowering.types[node]

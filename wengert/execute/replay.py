@@ -25,9 +25,15 @@ import numpy as np
 from wengert.capture import reads, tree
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedArray, RecordedValue, check_class
+from wengert.capture.layout import (
+    asked_of_memory,
+    share_memory,
+    writes_arguments,
+)
 from wengert.capture.record import active_tape, record_onto
 from wengert.core import locks
 from wengert.core.checked import CheckedTape
+from wengert.core.guards import strides_of
 from wengert.core.tape import Tape
 from wengert.core.transformed import reduced
 from wengert.core.types import Type, has_class, is_array, type_of
@@ -55,6 +61,8 @@ MOST_PATHS = 64
 MOST_INTEGERS = 8
 NONE = tree.flatten(None)[1]
 NO_LEAVES = range(0)
+#: Beside the questions about an array's memory: a write into an argument.
+WRITES = "writes"
 #: Signatures that native code tells apart by itself; further ones are looked up.
 MOST_DIRECT = 8
 #: Signatures that one function keeps; the one recorded longest ago goes.
@@ -98,6 +106,8 @@ class Jitted:
         self.wait = wait
         self.name = getattr(fun, "__name__", type(fun).__name__)
         self.owns_out = not has_keyword(fun, "out")
+        #: What is asked of the arguments' memory: part of their types from then on.
+        self.asked: frozenset[str] = frozenset()
         self.entries: dict[Any, Entry] = {}
         self.lock = locks.make()
         #: The values that ints had, and the places that have had too many to be static.
@@ -128,10 +138,29 @@ class Jitted:
         if entry is not None:
             if entry.is_eager:
                 return deliver(self.fun(*args, **kwargs), out)
-            found = self.replay(entry, leaves)
+            found = MISS
+            if WRITES not in self.asked or not share_memory(leaves):
+                found = self.replay(entry, leaves)
             if found is not MISS:
                 return deliver(found, out)
         return deliver(self.record(key, leaves, structure, args), out)
+
+    def learn(self, tape: Tape, key: Any, entry: Entry, leaves: list[Any]) -> Any:
+        """Note what a tape asks of its arguments' memory; return the key with it."""
+        asked = {kind for kind, inputs in asked_of_memory(tape).items() if inputs}
+        if writes_arguments(tape):
+            asked.add(WRITES)
+        if asked <= self.asked:
+            return key
+        self.asked |= asked
+        types = tuple([leaf_type(leaf, self.asked) for leaf in leaves])
+        self.entries.pop(key, None)
+        key = (key[0], types, *key[2:])
+        self.entries[key], entry.leaf_types = entry, types
+        for other in self.entries.values():
+            other.rebuild()
+        self.reinstall()
+        return key
 
     def describe(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -150,7 +179,7 @@ class Jitted:
                 numeric.append(leaf)
             else:
                 others.append((k, leaf))
-        types = tuple([leaf_type(leaf) for leaf in numeric])
+        types = tuple([leaf_type(leaf, self.asked) for leaf in numeric])
         kinds = kinds_of(fixed), kinds_of(tuple(others)), kinds_of(structure)
         key = (structure, types, fixed, tuple(others), count, kinds)
         try:
@@ -270,6 +299,7 @@ class Jitted:
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
             path, tape = self.record_once(entry, key, leaves, structure, args)
+            key = self.learn(path.tape, key, entry, leaves)
             found = [own(as_returned(tape, k)) for k in tape.output_indices]
             again = path
             while self.wait and not (again.is_believed or entry.is_eager):
@@ -452,6 +482,9 @@ class Jitted:
     ) -> Callable[..., Any] | None:
         """Return one entry's native call on the user's own arguments, if it can be."""
         parameters = None if self.static_argnums else direct_parameters(key)
+        arrays = sum(kind is np.ndarray for kind, _ in key[1])
+        if "base" in self.asked or (WRITES in self.asked and arrays > 1):
+            return None  # native code does not ask whose memory it is
         paths = entry.native
         if parameters is None or not paths:
             return None
@@ -558,8 +591,12 @@ def as_tuples(structure: Any) -> Any:
         return None
 
 
-def leaf_type(leaf: Any) -> tuple[type, Any]:
-    """Return what must be the same for a recording to be used again."""
+def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
+    """Return what must be the same for a recording to be used again.
+
+    That is the class, shape and dtype; in place of an array's class its strides and
+    whether it is a view, as far as that is asked and it is no plain array in C order.
+    """
     if is_array(leaf) and type(leaf) is not np.ndarray:
         check_class(leaf)
     like = type_of(leaf)
@@ -567,7 +604,11 @@ def leaf_type(leaf: Any) -> tuple[type, Any]:
         return type(leaf), like
     if not like.dtype.isnative:
         like = Type(like.shape, like.dtype.newbyteorder("="))
-    return np.ndarray, like
+    is_view = "base" in asked and leaf.base is not None
+    lies = "strides" in asked and not leaf.flags.c_contiguous
+    if not (is_view or lies):
+        return np.ndarray, like
+    return (strides_of(leaf) if lies else None, is_view), like
 
 
 def has_keyword(function: Callable[..., Any], name: str) -> bool:

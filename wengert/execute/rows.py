@@ -22,11 +22,13 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.array import RecordedValue
 from wengert.capture.captures import CAPTURES, Captures
+from wengert.capture.layout import share_memory
 from wengert.capture.reads import PlainArrays, Reads, Snapshot, Written, split
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.record import SetAside, active_tape, record_onto
 from wengert.core import locks
 from wengert.core.checked import CheckedTape, Expected
+from wengert.core.guards import strides_of
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import GUARD, Play, Tape
 from wengert.core.types import Array, Type, array_type, has_class, is_array, type_of
@@ -325,8 +327,15 @@ class Rows:
             else (type(operand), type_of(operand))
             for operand, has_rows in zip(operands, self.mapped, strict=True)
         )
+        pairs = zip(operands, self.mapped, strict=True)
+        lies = [strides_of(x) for x, has_rows in pairs if is_array(x) and not has_rows]
         is_native = native_engine()
-        key = types, is_native and chosen_lanes(self.options.lanes)
+        key = (
+            types,
+            *lies,
+            share_memory(operands),
+            is_native and chosen_lanes(self.options.lanes),
+        )
         entry = self.entries.get(key)
         if entry is None:
             entry = self.entries.setdefault(key, Entry())

@@ -7,7 +7,7 @@ indexing gives views by itself.
 from __future__ import annotations
 
 import operator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -57,27 +57,26 @@ def reshape_transpose(g: Any, x: Any, *, shape: Shape, order: str = "C") -> Any:
 RESHAPE = linear("reshape", evaluate_reshape, reshape_transpose, view=True)
 
 
-class Layout(NamedTuple):
-    """How an array lies in memory: whether in C order, whether in Fortran's."""
-
-    strides: Shape
-    is_c: bool
-    is_f: bool
+def as_it_lies(value: Any) -> Any:
+    """Return an array in memory; of a recorded one the layout is guarded."""
+    lies = getattr(value, "as_it_lies", None)
+    return np.asarray(value) if lies is None else lies()
 
 
-def layout_of(a: Any) -> Layout:
-    """Return how an array lies in memory, which decides what is a view of it."""
-    contents = np.asarray(a._current() if isinstance(a, Recorded) else a)  # type: ignore[attr-defined]
-    flags = contents.flags
-    return Layout(contents.strides, flags.c_contiguous, flags.f_contiguous)
+def lies_in(value: Any, order: str) -> bool:
+    """Whether an array's elements lie one behind the other in an order; no guard.
+
+    Whoever makes a view or a copy by the answer says so to the array (`decided`).
+    """
+    asked = getattr(value, "lies_in", None)
+    return True if asked is None else bool(asked(order))
 
 
 def memory_order(a: Any, order: str) -> str:
     """Return order "A" as the "C" or "F" that it means for this array."""
     if order in "CF":
         return order
-    layout = layout_of(a)
-    return "F" if layout.is_f and not layout.is_c else "C"
+    return "F" if as_it_lies(a).flags.fnc else "C"
 
 
 def in_order(a: Any, order: Any) -> Any:
@@ -85,10 +84,9 @@ def in_order(a: Any, order: Any) -> Any:
 
     Orders "A" and "K" are any order.
     """
-    layout = layout_of(a) if order in ("C", "F") else None
-    if layout is None or (layout.is_c if order == "C" else layout.is_f):
+    if order not in ("C", "F") or not hasattr(a, "decided"):
         return a
-    return np.copy(a, order=order)
+    return a.decided(a if lies_in(a, order) else np.copy(a, order=order))
 
 
 @answers(np.reshape)
@@ -113,7 +111,7 @@ def reshape(
 def ravel(a: Any, order: str = "C") -> Any:
     """Answer ``np.ravel``: a view of what lies in memory in that order, else a copy."""
     if order == "K":
-        strides = layout_of(a).strides
+        strides = as_it_lies(a).strides
         a = np.transpose(a, np.argsort([-abs(s) for s in strides], kind="stable"))
         order = "C"
     order = memory_order(a, order)

@@ -1,0 +1,136 @@
+"""How recorded arrays lie in memory: asked where NumPy decides by it, then guarded.
+
+Whether a `reshape` or `ravel` is a view matters once something is written, and the
+order of the elements matters where it is asked for (``order="K"``, `strides`).  What
+is asked of any value is guarded for the arguments that the value is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import combinations
+from typing import Any
+
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import empty, may_share_memory, ndarray, shares_memory, uint8
+from numpy.exceptions import TooHardError
+from numpy.lib.array_utils import byte_bounds
+
+from wengert.core.guards import OF_MEMORY, strides_of
+from wengert.core.tape import GUARD, IDENTITY, INPUT, Tape
+from wengert.core.types import Array, Type, is_array
+from wengert.errors import Line, RecordingError, explain
+
+#: What finding a common element of two arrays may cost, as NumPy counts it.
+MOST_WORK = 10_000
+
+
+def guard_layout(tape: Tape, nodes: list[int], line: Line | None) -> None:
+    """Append a guard on the layout of every argument that nodes are made of."""
+    if not tape.keeps_guards:
+        return
+    for index in arguments_of(tape, nodes):
+        kind = {"kind": "strides", "expected": strides_of(tape.play.outputs[index])}
+        tape.append(GUARD, (index,), kind, tape.types[index], None, line)
+
+
+def arguments_of(tape: Tape, nodes: list[int]) -> list[int]:
+    """Return the inputs of a tape that have a layout and that nodes are made of.
+
+    Those whose layout is guarded already are left out.
+    """
+    todo, seen, found = list(nodes), set(nodes), []
+    while todo:
+        index = todo.pop()
+        if tape.operations[index] is INPUT:
+            found.append(index)
+        for operand in tape.operands[index]:
+            if operand not in seen and has_layout(tape.types[operand]):
+                seen.add(operand)
+                todo.append(operand)
+    return sorted(set(found) - asked_of_memory(tape)["strides"])
+
+
+def has_layout(like: Any) -> bool:
+    """Whether a node's output may lie in memory in several ways."""
+    return not isinstance(like, Type) or bool(like.shape)
+
+
+def asked_of_memory(tape: Tape) -> dict[str, set[int]]:
+    """Return of which inputs a tape asks how they lie, by the kind of question."""
+    found: dict[str, set[int]] = {kind: set() for kind in OF_MEMORY}
+    for index in range(len(tape)):  # a tape that is checked has more nodes to come
+        is_guard = tape.operations[index] is GUARD
+        if is_guard and tape.settings[index]["kind"] in found:
+            found[tape.settings[index]["kind"]].add(tape.operands[index][0])
+    return found
+
+
+def copy_as_it_lies(array: Array) -> Array:
+    """Return a copy of the same strides, gaps between the elements included.
+
+    What is a view of an array depends on them.
+    """
+    copy = array.copy(order="K")
+    if copy.strides == array.strides or type(copy) is not ndarray or not array.size:
+        return copy
+    low, high = byte_bounds(array)
+    offset = array.__array_interface__["data"][0] - low
+    memory = empty(high - low, uint8)
+    same: Array = ndarray(array.shape, array.dtype, memory, offset, array.strides)
+    same[...] = array
+    return same
+
+
+# Arguments that share memory
+
+
+def share_memory(arrays: Iterable[Any]) -> bool:
+    """Whether any two of some values are arrays that share memory."""
+    plain = [array for array in arrays if is_array(array) and array.size]
+    if len({id(array) for array in plain}) == len(plain) and all(
+        array.base is None for array in plain
+    ):
+        return False
+    return any(overlap(one, other) for one, other in combinations(plain, 2))
+
+
+def overlap(one: Array, other: Array) -> bool:
+    """Whether two arrays have an element in common."""
+    if not may_share_memory(one, other):
+        return False
+    try:
+        return bool(shares_memory(one, other, max_work=MOST_WORK))  # type: ignore[arg-type]
+    except TooHardError:
+        return True
+
+
+def check_alone(tape: Tape, index: int) -> None:
+    """Raise if an argument that is written to shares memory with another one."""
+    given = tape.given.get(index)
+    if given is None:
+        return
+    mine = given[index]
+    for k, other in given.items():
+        if k != index and overlap(mine, other):
+            raise RecordingError(
+                explain(
+                    "a write into an argument that shares memory with another one",
+                    "recorded arguments are arrays of their own: the other one would "
+                    "not see what is written",
+                    "pass a copy (f(x.copy(), x)), or write into a copy inside the "
+                    "function: y = np.copy(x)",
+                )
+            )
+
+
+def writes_arguments(tape: Tape) -> bool:
+    """Whether a tape writes into the memory of an argument."""
+    for index, operation in enumerate(tape.operations):
+        if operation.writes:
+            base = tape.operands[index][0]
+            while tape.operations[base] is IDENTITY:
+                base = tape.operands[base][0]
+            if tape.operations[base] is INPUT:
+                return True
+    return False
