@@ -255,3 +255,58 @@ def test_an_integer_of_few_bits_has_the_slopes_of_its_number(
 
     error = np.abs(slope - numeric)[known]
     assert np.all(error < 1e-5 * np.abs(numeric[known]) + 1e-8 * (1 + size[known]))
+
+
+# All derivatives of a power by both operands, against 40 digits
+
+POINTS = [
+    (x, y) for x in (0.3, 1.0, 2.5, 4.0) for y in (-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0)
+]
+PATHS = [
+    "x",
+    "y",
+    "xx",
+    "xy",
+    "yx",
+    "yy",
+    "xxx",
+    "xxy",
+    "xyx",
+    "yxx",
+    "xyy",
+    "yyx",
+    "yyy",
+]
+
+
+@pytest.mark.parametrize("power", [np.power, np.float_power, lambda x, y: x**y])
+@pytest.mark.parametrize("path", PATHS)
+def test_a_power_has_all_its_derivatives(path: str, power: Any) -> None:
+    slope = power
+    for name in path:
+        slope = grad(slope, argnums="xy".index(name))
+    for x, y in POINTS:
+        orders = (path.count("x"), path.count("y"))
+        expected = float(mp.diff(mp.power, (mp.mpf(x), mp.mpf(y)), orders))
+
+        assert abs(slope(x, y) - expected) <= 1e-13 * max(1, abs(expected)), (x, y)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0, 3.0, -1.0, -2.0])
+def test_a_whole_power_of_a_negative_number_has_its_derivatives(
+    exponent: float, order: int
+) -> None:
+    slope = np.power
+    for _ in range(order):
+        slope = grad(slope)
+    for x in (-0.5, -3.0):
+        expected = float(mp.diff(lambda t: mp.power(t, int(exponent)), x, order))
+
+        assert slope(x, exponent) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("function", [np.sinc, np.i0])
+def test_even_functions_have_no_slope_at_zero(function: Any) -> None:
+    assert grad(function)(0.0) == 0.0
+    assert grad(grad(grad(function)))(0.0) == 0.0

@@ -294,6 +294,10 @@ elementwise(
         lambda z, x, y: 0.0,
     ),
     native="copysign(x, y)",
+    of_powers=(
+        lambda p, z, x, y: power_by_real(p, z, x),
+        lambda p, z, x, y: 0.0,
+    ),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers, apply, general
+from wengert.ops.chain import CHAIN_PRODUCT
 
 # sinc(x) is the integral of cos(pi x t) over t from 0 to 1
 
@@ -35,17 +36,18 @@ def evaluate_sinc(x: Any, *, order: int) -> Any:
     for n in range(1, order + 1):
         outside = (np.sin(large + n * np.pi / 2) - n * outside) / large
     values = np.where(near, inside, outside) * np.pi**order
+    values = np.where((y == 0) & (order % 2 == 1), 0.0, values)  # an even function
     return values.astype(y.dtype)[()]
 
 
 def sinc_jvp(tangents: Any, y: Any, x: Any, *, order: int) -> Any:
     """Return the tangent times the next derivative."""
-    return tangents[0] * apply(SINC, x, order=order + 1)
+    return apply(CHAIN_PRODUCT, tangents[0], apply(SINC, x, order=order + 1))
 
 
 def sinc_vjp(g: Any, y: Any, x: Any, *, order: int) -> Any:
     """Return the gradient times the next derivative."""
-    return (g * apply(SINC, x, order=order + 1),)
+    return (apply(CHAIN_PRODUCT, g, apply(SINC, x, order=order + 1)),)
 
 
 SINC = general("sinc", evaluate_sinc, jvp=sinc_jvp, vjp=sinc_vjp)
@@ -70,17 +72,18 @@ def evaluate_i0(x: Any, *, order: int) -> Any:
     count = int(24 + order + 9 * np.sqrt(largest))
     cosines = np.polynomial.chebyshev.chebgauss(count)[0]
     values = np.mean(cosines**order * np.exp(x[..., None] * cosines), axis=-1)
+    values = np.where((x == 0) & (order % 2 == 1), 0.0, values)  # an even function
     return values.astype(x.dtype)[()]
 
 
 def i0_jvp(tangents: Any, y: Any, x: Any, *, order: int) -> Any:
     """Return the tangent times the next derivative."""
-    return tangents[0] * apply(I0, x, order=order + 1)
+    return apply(CHAIN_PRODUCT, tangents[0], apply(I0, x, order=order + 1))
 
 
 def i0_vjp(g: Any, y: Any, x: Any, *, order: int) -> Any:
     """Return the gradient times the next derivative."""
-    return (g * apply(I0, x, order=order + 1),)
+    return (apply(CHAIN_PRODUCT, g, apply(I0, x, order=order + 1)),)
 
 
 I0 = general("i0", evaluate_i0, jvp=i0_jvp, vjp=i0_vjp)
