@@ -443,7 +443,7 @@ def linear_map(
         }
         records = segment.nested and tape.thread is not None
         of_inputs = list(pushed.values())
-        forward.push(tape, segment.start, stop, pushed, records)
+        forward.push(tape, segment.start, stop, pushed, records, outputs)
         found = []
         for index, like in zip(outputs, types, strict=True):
             t = None if index is None else pushed.get(index)
@@ -695,7 +695,7 @@ def forward_blocks(
     for k, (index, like) in enumerate(zip(inputs, input_types, strict=True)):
         for tangent in basis(like):
             tangents = {index: tangent}
-            forward.push(tape, segment.start, stop, tangents, segment.nested)
+            forward.push(tape, segment.start, stop, tangents, segment.nested, outputs)
             columns[k].append(
                 [
                     zeros_like_type(to)

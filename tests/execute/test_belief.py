@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.capture import walk
+from wengert.capture.reads import walk
+from wengert.derive import forward, reverse
 from wengert.errors import GuardError
 from wengert.execute.paths import native_engine
 
@@ -36,6 +37,11 @@ def runs_of(function: Callable[..., Any]) -> Iterator[list[None]]:
 
 def wave(x: Any) -> Any:
     return np.sum(np.sin(x) * x)
+
+
+def slope_that_decides(x: Any) -> Any:
+    g = wg.grad(wave)(x)
+    return np.sum(g) if g[0] > 0.5 else np.sum(g * x)
 
 
 def bend(x: Any) -> Any:
@@ -123,6 +129,74 @@ def test_refilled_arrays_agree() -> None:
     assert (entry.recordings, entry.is_eager) == (1, False)
 
 
+SECOND_ORDER = {
+    "grad": lambda x: np.sum(np.cos(wg.grad(wave)(x))),
+    "hessian": lambda x: np.sum(wg.hessian(wave)(x) ** 3),
+    "jvp": lambda x: wg.jvp(wg.grad(wave), (x,), (2.0 * x,))[1],
+    "vjp of jacfwd": lambda x: wg.vjp(wg.jacfwd(wg.grad(wave)), x)[1](np.eye(2))[0],
+    "loop of descents": lambda x: descend(x, 3),
+    "guard on a slope": slope_that_decides,
+    "slope of a write": lambda x: wg.grad(lambda y: np.sum(written(y) ** 3))(x),
+    "gradient written into": lambda x: doubled_first(wg.grad(wave)(x)),
+}
+
+
+def descend(x: Any, steps: int) -> Any:
+    for _ in range(steps):
+        x = x - 0.1 * wg.grad(wave)(x)
+    return x
+
+
+def written(x: Any) -> Any:
+    y = np.zeros(3)
+    y[1:] = x * x
+    y[0] = x[1]
+    return y
+
+
+def doubled_first(g: Any) -> Any:
+    g[0] *= 2.0
+    return g
+
+
+@pytest.mark.parametrize("name", SECOND_ORDER)
+def test_what_was_derived_is_not_derived_again(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second recording plays what the first one derived, and agrees with it."""
+    function = SECOND_ORDER[name]
+    jitted, points = wg.jit(function), np.random.default_rng(0).normal(size=(6, 2))
+    points[:2] = points[:2] * 0.01 + [0.6, 0.4]
+    expected = [function(x) for x in points]
+
+    np.testing.assert_allclose(jitted(points[0]), expected[0], rtol=1e-13)
+    sweeps = []
+    for part in (forward, reverse):
+        sweep = part.sweep
+        monkeypatch.setattr(
+            part,
+            "sweep",
+            lambda *a, sweep=sweep, **k: (sweeps.append(1), sweep(*a, **k)),
+        )
+    np.testing.assert_allclose(jitted(points[1]), expected[1], rtol=1e-13)
+
+    assert sweeps == []
+    (path,) = jitted.paths()
+    assert path.is_believed
+    for x, right in zip(points, expected, strict=True):
+        np.testing.assert_allclose(jitted(x), right, rtol=1e-12)
+
+
+def test_another_branch_inside_what_was_derived_is_found() -> None:
+    def f(x: Any) -> Any:
+        return wg.grad(lambda y: np.max(y) ** 2 * (y[1] if y[0] > 1.0 else 3.0))(x)
+
+    jitted = wg.jit(f)
+    for _ in range(3):
+        for x in ([0.5, 2.0], [1.5, 2.0], [1.5, 0.5], [0.5, 0.25]):
+            np.testing.assert_allclose(jitted(np.array(x)), f(np.array(x)), rtol=1e-14)
+
+
 def made_by_checkpoint(x: Any) -> Any:
     return wg.checkpoint(lambda y: np.sin(y) * y)(x)
 
@@ -173,8 +247,7 @@ def test_empty_arrays_hold_nothing_by_chance(empty: Any) -> None:
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing outside be watched: belief is a net under the watch."""
-    monkeypatch.setattr(walk.Walk, "visit", lambda *_: None)
-    monkeypatch.setattr(walk.Walk, "deep", lambda *_: None)
+    monkeypatch.setattr(walk.Walk, "start_at", lambda *_: None)
 
 
 @pytest.mark.usefixtures("blind")

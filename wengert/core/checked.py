@@ -97,11 +97,19 @@ class CheckedTape(Tape):
     expected : Expected
     branch : callable
         Finds the tape that goes on where the expected one does not.
+    evaluate : callable
+        ``evaluate(tape, index, outputs)`` plays one node; without, what was derived is
+        derived again.
     """
 
-    def __init__(self, expected: Expected, branch: Branch | None = None) -> None:
+    def __init__(
+        self,
+        expected: Expected,
+        branch: Branch | None = None,
+        evaluate: Callable[[Tape, int, list[Any]], Any] | None = None,
+    ) -> None:
         super().__init__()
-        self.branch = branch
+        self.branch, self.evaluate = branch, evaluate
         self.follow(expected)
         #: Where it became a recording of its own; None while it agrees.
         self.difference: Difference | None = None
@@ -111,6 +119,7 @@ class CheckedTape(Tape):
         self.expected = expected
         for name in LISTS:
             setattr(self, name, getattr(expected.tape, name))
+        self.derived = expected.tape.derived
 
     def __len__(self) -> int:
         return len(self.play.outputs)
@@ -172,6 +181,8 @@ class CheckedTape(Tape):
         self.difference = Difference(index, before, node, line)
         for name in LISTS:
             setattr(self, name, getattr(self, name)[:index])
+        known = self.derived.items()
+        self.derived = {at: part for at, part in known if part.stop <= index}
         self.keeps_lines = True
         self.__class__ = Tape  # type: ignore[assignment]  # appending costs as ever
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from threading import get_ident
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -60,6 +60,23 @@ class Play:
         self.is_complete = False
 
 
+class Derived(NamedTuple):
+    """A stretch of a tape that a derivative appended.
+
+    Attributes
+    ----------
+    question : what was derived
+    stop : int
+        One past the last node.
+    places : dict
+        The nodes of the results.
+    """
+
+    question: Any
+    stop: int
+    places: dict[int, Any]
+
+
 class Tape:
     """A Wengert list: operations and constants in the order they were done.
 
@@ -105,6 +122,8 @@ class Tape:
         self._arrays: dict[int, tuple[Any, Any, int]] = {}
         #: Constants made of arrays that someone may refill before a replay.
         self.refillable: set[int] = set()
+        #: What was derived while it was recorded, by the first node of the stretch.
+        self.derived: dict[int, Derived] = {}
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -133,8 +152,7 @@ class Tape:
     def number(self, value: Any) -> int:
         """Return the constant node of a Python or NumPy number, one node a number."""
         value = builtin(value)
-        # Zeros by their sign, which == does not see.
-        key = (type(value), value if value else repr(value))
+        key = number_key(value)
         index = self._numbers.get(key)
         if index is None:
             index = self.append(
@@ -142,6 +160,15 @@ class Tape:
             )
             self._numbers[key] = index
         return index
+
+    def note_constant(self, value: Any, index: int, is_refillable: bool) -> None:
+        """Note that a node holds a constant, as `number` and `array` would."""
+        if not is_array(value):
+            self._numbers.setdefault(number_key(value), index)
+            return
+        self._arrays.setdefault(id(value), (value, value, index))
+        if is_refillable:
+            self.refillable.add(index)
 
     def array(self, value: Any) -> int:
         """Return a constant node with the present contents of a plain array.
@@ -704,6 +731,11 @@ def node_class(operation: Operation) -> type[CompNode]:
         if REGISTRY.get(name) is operation:
             _CLASSES[name] = known
     return known
+
+
+def number_key(value: Any) -> tuple[type, Any]:
+    """Return what tells a number from another: zeros by their sign, which == misses."""
+    return type(value), value if value else repr(value)
 
 
 def strong(value: Any) -> Any:

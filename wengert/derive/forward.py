@@ -10,27 +10,46 @@ import numpy as np
 from wengert.core.operation import Operation, Partial, apply
 from wengert.core.tape import Tape
 from wengert.core.types import Type
+from wengert.derive.again import derived
 from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode, fit
 from wengert.derive.tips import POWERS, around_tip
 
 Tangents = Gradients
 
 
-def push(tape: Tape, start: int, stop: int, tangents: Tangents, records: bool) -> None:
+def push(
+    tape: Tape,
+    start: int,
+    stop: int,
+    tangents: Tangents,
+    records: bool,
+    outputs: Sequence[int | None] = (),
+) -> None:
     """Push the tangents of some nodes through the stretch of tape from `start`.
 
     `tangents` gains the tangent of every node that one reaches; the others are zero.
+    Where the stretch is recorded and was before, only those of `outputs` are sure.
     """
-    if records:
-        line = tape.line_here
-        try:
-            with np.errstate(all="ignore"):  # as in the plain sweep
-                sweep(tape, start, stop, tangents, RecordedMode(tape))
-        finally:
-            tape.line_here = line
+    if not records:
+        with np.errstate(all="ignore"):
+            sweep(tape, start, stop, tangents, PlainMode(tape, absorb=True))
         return
-    with np.errstate(all="ignore"):
-        sweep(tape, start, stop, tangents, PlainMode(tape, absorb=True))
+    question = ("forward", start, stop, list(outputs))
+    given = list(tangents.items())
+
+    def derive() -> Tangents:
+        sweep(tape, start, stop, tangents, RecordedMode(tape))
+        return {k: tangents[k] for k in outputs if k is not None and k in tangents}
+
+    line = tape.line_here
+    try:
+        with np.errstate(all="ignore"):  # as in the plain sweep
+            if outputs:
+                tangents.update(derived(tape, question, given, derive))
+            else:
+                derive()
+    finally:
+        tape.line_here = line
 
 
 def sweep(tape: Tape, start: int, stop: int, tangents: Tangents, mode: Mode) -> None:

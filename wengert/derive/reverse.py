@@ -15,6 +15,7 @@ from numpy import dot, errstate, float64  # np.dot is slow after a recording
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, PYTHON_NUMBERS, CompNode, Tape, strong
 from wengert.core.types import Type, is_array
+from wengert.derive.again import derived
 from wengert.derive.modes import (
     Gradients,
     Mode,
@@ -313,13 +314,20 @@ def pull(
     if active is None:
         active = depends_on(tape, wanted, start, stop)
     if records:
+        question = ("reverse", start, stop, list(wanted))
+        mode = RecordedMode(tape)
+
+        def derive() -> Gradients:
+            found = collect(tape, start, stop, seeds, wanted, active, mode)
+            return dict(enumerate(found))
+
         line = tape.line_here
         try:
             with errstate(all="ignore"):  # as in the plain sweep
-                mode = RecordedMode(tape)
-                return collect(tape, start, stop, seeds, wanted, active, mode)
+                values = derived(tape, question, seeds, derive)
         finally:
             tape.line_here = line
+        return [values[k] for k in range(len(wanted))]
     with errstate(all="ignore"):
         found = collect(tape, start, stop, seeds, wanted, active, PlainMode(tape))
         if any(has_nan(g) for g in found):

@@ -42,7 +42,7 @@ from wengert.emit.entry import Parameter
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, explain
 from wengert.execute.belief import warn_eager
-from wengert.execute.interpret import LEAVES_PATH, own
+from wengert.execute.interpret import LEAVES_PATH, evaluate_node, own
 from wengert.execute.paths import (
     FAST_SCALARS,
     MISS,
@@ -316,7 +316,8 @@ class Jitted:
             snapshot = self.snapshot(key, structure)
             tape = Tape()
             if follower is not None:
-                tape = CheckedTape(follower.path.expected, follower.branch)
+                known = follower.path.expected
+                tape = CheckedTape(known, follower.branch, evaluate_node)
             with snapshot.noticing():
                 self.record_call(tape, key, leaves, structure)
             wrote = snapshot.written()

@@ -380,8 +380,8 @@ class Rows:
         captured = {index for _, index in path.captured}
         expected = CheckedTape(Expected(path.tape, captured))
         tape = self.write(expected, row, snapshot)
-        known = path if isinstance(tape, CheckedTape) else None
-        return self.recorded(tape, snapshot, path.absorbs, known)
+        agreed = path if isinstance(tape, CheckedTape) else None
+        return self.recorded(tape, snapshot, path.absorbs, agreed)
 
     def write(self, tape: Tape, row: Sequence[Any], snapshot: Snapshot) -> Tape:
         """Record one row on a tape."""

@@ -1,0 +1,129 @@
+"""What was derived once is played: a checked recording derives nothing again.
+
+A derivative inside a recording appends a stretch of nodes to its tape.  Where a second
+recording comes to the same place with the same question, the nodes of the first are
+known already: their numbers are computed, and nothing is swept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.capture.array import (
+    PASSIVE,
+    RecordedArray,
+    RecordedScalar,
+    handle,
+    save,
+    wrap_passive,
+)
+from wengert.core.checked import CheckedTape
+from wengert.core.operation import REGISTRY
+from wengert.core.tape import CONSTANT, Derived, Tape
+from wengert.core.types import is_array
+from wengert.ops.index import IN_PLACE
+
+Values = dict[int, Any]
+#: Writes in a stretch up to which it is played: each copies the array written into.
+MOST_WRITES = 16
+
+
+class Plain(NamedTuple):
+    """A result that has no node: a number or an array that depends on no input."""
+
+    value: Any
+    is_passive: bool
+
+
+def derived(
+    tape: Tape,
+    question: tuple[Any, ...],
+    given: Sequence[tuple[int, Any]],
+    derive: Callable[[], Values],
+) -> Values:
+    """Return the recorded values that `derive` gives, played where they are known.
+
+    Parameters
+    ----------
+    tape : Tape
+    question : tuple
+        What is derived, comparable.
+    given : sequence of (int, value)
+        The seeds, or tangents, and the nodes that they belong to.
+    derive : callable
+        Appends to the tape.
+    """
+    places = [(index, place_of(value)) for index, value in given]
+    if not tape.keeps_guards or any(place is None for _, place in places):
+        return derive()
+    question = (*question, [(index, comparable(place)) for index, place in places])
+    at = len(tape)
+    if isinstance(tape, CheckedTape):
+        known = tape.derived.get(at)
+        if known is not None and known.question == question:
+            for (_, value), (_, place) in zip(given, places, strict=True):
+                if type(place) is int and tape.play.outputs[place] is None:
+                    save(value, value._current(), tape.play.outputs, place)
+            if play(tape, known.stop):
+                return {k: value_at(tape, p) for k, p in known.places.items()}
+    found = derive()
+    results = {k: place_of(value) for k, value in found.items()}
+    if None not in results.values() and is_playable(tape, at):
+        tape.derived[at] = Derived(question, len(tape), results)
+    return found
+
+
+def place_of(value: Any) -> int | Plain | None:
+    """Return the node of a recorded value, or its numbers; None for a view."""
+    if type(value) is RecordedScalar:
+        return value._index
+    if type(value) is not RecordedArray:
+        return Plain(value, False)
+    if value._storage is not None:
+        return None
+    return Plain(value._value, True) if value._index == PASSIVE else value._index
+
+
+def comparable(place: int | Plain | None) -> Any:
+    """Return a place in a form that == compares."""
+    if type(place) is int:
+        return place
+    array = np.asarray(place.value)  # type: ignore[union-attr]
+    return str(array.dtype), array.shape, array.tobytes()
+
+
+def value_at(tape: Tape, place: int | Plain) -> Any:
+    """Return the value at a place."""
+    if isinstance(place, int):
+        return handle(tape, place)
+    value = place.value.copy() if is_array(place.value) else place.value
+    return wrap_passive(tape, value) if place.is_passive else value
+
+
+def is_playable(tape: Tape, start: int) -> bool:
+    """Whether a stretch holds known operations alone, and few writes."""
+    operations = tape.operations[start : len(tape)]
+    if sum(operation in IN_PLACE for operation in operations) > MOST_WRITES:
+        return False
+    return all(REGISTRY.get(operation.name) is operation for operation in operations)
+
+
+def play(tape: CheckedTape, stop: int) -> bool:
+    """Compute the expected nodes up to `stop`; False where the path is left there."""
+    outputs, expected = tape.play.outputs, tape.expected.tape
+    start = len(outputs)
+    if tape.evaluate is None or stop > len(expected.operations):
+        return False
+    try:
+        for index in range(start, stop):
+            outputs.append(tape.evaluate(expected, index, outputs))
+    except Exception:  # a guard, or what Python raises: the sweep decides
+        del outputs[start:]
+        return False
+    for index in range(start, stop):
+        if expected.operations[index] is CONSTANT:
+            tape.note_constant(outputs[index], index, index in expected.refillable)
+    return True
