@@ -97,7 +97,7 @@ def comparable(place: int | Plain | None) -> Any:
 
 def value_at(tape: Tape, place: int | Plain) -> Any:
     """Return the value at a place."""
-    if isinstance(place, int):
+    if not isinstance(place, Plain):
         return handle(tape, place)
     value = place.value.copy() if is_array(place.value) else place.value
     return wrap_passive(tape, value) if place.is_passive else value
