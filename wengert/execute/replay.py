@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from enum import Enum
 from types import FunctionType
 from typing import Any
@@ -623,12 +624,36 @@ def has_keyword(function: Callable[..., Any], name: str) -> bool:
 
 
 def kinds_of(value: Any) -> Any:
-    """Return what tells static values apart that Python holds equal: 1, 1.0, True."""
-    if isinstance(value, (tuple, frozenset)):
-        return type(value), tuple([kinds_of(part) for part in value])
-    if has_class(value, (float, complex, np.inexact)):
-        return type(value), str(value)  # -0.0 == 0.0
-    return type(value)
+    """Return what tells static values apart that Python holds equal: 1, 1.0, True.
+
+    An object of a class with an ``__eq__`` of its own, or with attributes that its base
+    does not compare, is only equal to itself.
+    """
+    kind = type(value)
+    if issubclass(kind, (tuple, frozenset)):
+        return kind, tuple([kinds_of(part) for part in value])
+    if not reads.is_user_class(kind):
+        if issubclass(kind, (float, complex, np.inexact)):
+            return kind, str(value)  # -0.0 == 0.0
+        return (kind, value.as_tuple()) if kind is Decimal else kind
+    compares = reads.raw_attribute(kind, "__eq__")
+    if compares is object.__eq__:
+        return kind
+    fields = getattr(kind, "__dataclass_fields__", None)
+    code = getattr(compares, "__code__", None)
+    if fields and code is not None and code.co_filename == "<string>":
+        parts = [getattr(value, name) for name in fields]
+        return kind, tuple([(kinds_of(part), by_value(part)) for part in parts])
+    return kind, id(value)
+
+
+def by_value(value: Any) -> Any:
+    """Return a value that can be looked up, another by its identity."""
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return value
 
 
 def static_values(

@@ -7,7 +7,17 @@ they were, and `snapshot` is what the rest of the package asks.  Beside them sta
 `randomness`: draws that a recording refuses.
 """
 
+from wengert.capture.reads.libraries import is_user_class, raw_attribute
 from wengert.capture.reads.snapshot import PlainArrays, Reads, Snapshot, Written, split
 from wengert.capture.reads.walk import kinds_in
 
-__all__ = ["PlainArrays", "Reads", "Snapshot", "Written", "kinds_in", "split"]
+__all__ = [
+    "PlainArrays",
+    "Reads",
+    "Snapshot",
+    "Written",
+    "is_user_class",
+    "kinds_in",
+    "raw_attribute",
+    "split",
+]

@@ -210,14 +210,29 @@ class Lookups(Values):
         value = cursor.value
         self.expect(cursor)
         if kind == "attribute":
-            if issubclass(type(value), np.ndarray) and name in QUESTIONS:
-                self.watch_layout(cursor.path, value)
+            if issubclass(type(value), np.ndarray) and self.question(cursor, name):
                 return
             if self.answered(cursor, name, access, is_last):
                 return
             if self.is_missing(cursor, name):
                 return
         self.deep(cursor)
+
+    def question(self, cursor: Cursor, name: str) -> bool:
+        """Watch what is asked of an array besides its contents; False if nothing is."""
+        array, owner = cursor.value, self.bind(cursor.value)
+        if name in QUESTIONS:
+            self.watch_layout(cursor.path, array)
+        elif name == "flags":
+            test = f"{owner}.flags.num == {array.flags.num}"
+            self.expect_truth(f"{cursor.path}.flags", test)
+        elif name == "base":
+            base = Cursor(f"{owner}.base", f"{cursor.path}.base", array.base)
+            self.expect(base)
+            self.deep(base)
+        else:
+            return False
+        return True
 
     def is_missing(self, cursor: Cursor, name: str) -> bool:
         """Guard that an attribute is still missing; False if it may be there."""
@@ -248,12 +263,13 @@ class Lookups(Values):
         if not looks_up_plainly(kind):
             self.opaque(cursor)
             return True
+        held = raw_attribute(kind, name)
         if issubclass(kind, type):
-            held = raw_attribute(kind, name)
+            if name == "__subclasses__":
+                self.miss(f"{cursor.path}.{name}", "a class may be added at any time")
+                return True
             if held is MISSING or (not is_data(held) and has(value, name)):
                 return self.class_attribute(cursor, name, access)
-        else:
-            held = raw_attribute(kind, name)
         if held is MISSING:
             return self.asked(cursor, name)
         is_repeated = access.is_repeated or not (access.is_called and is_last)
@@ -299,14 +315,33 @@ class Lookups(Values):
             function = held.__func__
             owner = self.cursor(kind.__name__, kind) if form is classmethod else None
         elif is_user_class(form) and has(form, "__get__"):
-            self.guard_class(kind, name, held)
-            self.deep(self.cursor(f"{cursor.path}.{name}", held))
+            self.users_descriptor(cursor, kind, name, held)
             return True
         if type(function) is not FunctionType or not is_user_function(function):
             return False
         self.guard_method(cursor, name, held)
         self.visit(function, owner, is_repeated)
         return True
+
+    def users_descriptor(
+        self, cursor: Cursor, kind: type, name: str, held: Any
+    ) -> None:
+        """Follow a descriptor of the user's: what it holds, and what it runs."""
+        self.guard_class(kind, name, held)
+        self.unshadowed(cursor, name, held)
+        found = self.cursor(f"{cursor.path}.{name}", held)
+        self.deep(found)
+        for part in ("__get__", "__set__", "__delete__"):
+            function = raw_attribute(type(held), part)
+            if type(function) is FunctionType and is_user_function(function):
+                self.visit(function, found, True, cursor)
+
+    def unshadowed(self, cursor: Cursor, name: str, held: Any) -> None:
+        """Guard that an object itself holds nothing that goes before its class."""
+        is_shadowable = instance_dict(cursor.value) is not None and not is_data(held)
+        if is_shadowable and not issubclass(type(cursor.value), type):
+            test = f"{name!r} not in {self.bind(cursor.value)}.__dict__"
+            self.expect_truth(f"{cursor.path}.{name}", test)
 
     def asked(self, cursor: Cursor, name: str) -> bool:
         """Follow the user's ``__getattr__``; False where there is none."""
@@ -344,8 +379,17 @@ class Lookups(Values):
             self.expect_truth(f"{cursor.path}.{name}", test)
         for part in (name, "__setattr__", "__delattr__"):
             held = raw_attribute(kind, part)
-            if held is not MISSING and is_user_class(holder_of(kind, part) or kind):
-                self.class_part(held, f"{cursor.path}.{name}")
+            if held is MISSING or not is_user_class(holder_of(kind, part) or kind):
+                continue
+            if issubclass(type(held), property) or type(held) is FunctionType:
+                for function in (
+                    getattr(held, "fset", held),
+                    getattr(held, "fdel", None),
+                ):
+                    if type(function) is FunctionType and is_user_function(function):
+                        self.visit(function, cursor, True)
+            elif is_user_class(type(held)) and has(type(held), "__set__"):
+                self.users_descriptor(cursor, kind, part, held)
 
     # Guards of methods
 
@@ -362,6 +406,7 @@ class Lookups(Values):
         elif form is staticmethod:
             found, held = f"type({owner}).{name}", held.__func__
         else:
+            self.unshadowed(cursor, name, held)
             self.guard_class(type(cursor.value), name, held)
             return
         self.expect(Cursor(found, path, held))

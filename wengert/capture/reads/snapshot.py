@@ -29,7 +29,7 @@ from wengert.capture.reads.watched import (
     Unresolved,
 )
 from wengert.core.tape import Tape, same_contents
-from wengert.errors import Line, describe_line, explain
+from wengert.errors import Line, describe_line, explain, line_number
 
 
 class Written(NamedTuple):
@@ -247,7 +247,11 @@ def warn(found: Unresolved) -> None:
         "pass it as an argument",
         found.line,
     )
-    warnings.warn(text, UserWarning, stacklevel=3)
+    if found.line is None:
+        warnings.warn(text, UserWarning, stacklevel=3)
+        return
+    file, number = found.line[0].co_filename, line_number(found.line)
+    warnings.warn_explicit(text, UserWarning, file, number)
 
 
 #: What was warned of already: a warning is shown once.

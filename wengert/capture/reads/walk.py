@@ -57,7 +57,7 @@ class Walk(Lookups):
         self.free: set[str] = set()
         self.handles_errors = self.writes_text = False
         self._builtins: dict[int, tuple[dict[str, Any], set[str]]] = {}
-        self._visited: set[tuple[int, int]] = set()
+        self._visited: set[tuple[int | None, ...]] = set()
         #: The function's own arguments that are followed, by name.
         self.given: dict[str, Cursor] = {}
         try:
@@ -106,15 +106,23 @@ class Walk(Lookups):
     # Functions
 
     def visit(
-        self, function: FunctionType, owner: Cursor | None, is_repeated: bool
+        self,
+        function: FunctionType,
+        owner: Cursor | None,
+        is_repeated: bool,
+        second: Cursor | None = None,
     ) -> None:
-        """Follow what a user's function reads; `owner` is bound to its first name."""
+        """Follow what a user's function reads.
+
+        `owner` is bound to its first name, `second` to the one after.
+        """
         call = (None if self.site is None else self.site.code), is_repeated
         calls = self.calls.setdefault(function.__code__, [])
         # A transformation that wraps the function names it more than once.
         if call != (None, False) or call not in calls:
             calls.append(call)
-        key = id(function), 0 if owner is None else id(owner.value)
+        given = [None if part is None else id(part.value) for part in (owner, second)]
+        key = id(function), *given
         if key in self._visited:
             return
         self._visited.add(key)
@@ -135,10 +143,10 @@ class Walk(Lookups):
                 continue
             fetch = f"{self.bind(cell)}.cell_contents"
             names[name] = Cursor(fetch, f"cell {name}", value)
-        if owner is not None and code.co_argcount:
-            first = code.co_varnames[0]
-            if not analyse(code).stored & {first}:
-                names[first] = owner._replace(path=first)
+        known = zip(code.co_varnames[: code.co_argcount], (owner, second), strict=False)
+        for name, part in known:
+            if part is not None and name not in analyse(code).stored:
+                names[name] = part._replace(path=name)
         self.read(function, code, names)
         self.attribute = outer
 

@@ -36,12 +36,14 @@ from wengert.capture.reads.libraries import (
     DESCRIBED,
     MISSING,
     QUESTIONS,
+    SEEN_BASES,
     has,
     hides_state,
     instance_dict,
     is_harmless,
     is_library_constant,
     is_own,
+    is_pure_name,
     is_user_class,
     is_user_function,
     members_of,
@@ -274,7 +276,11 @@ class Values(Conditions):
         self._deep: set[int] = set()
 
     def visit(
-        self, function: FunctionType, owner: Cursor | None, is_repeated: bool
+        self,
+        function: FunctionType,
+        owner: Cursor | None,
+        is_repeated: bool,
+        second: Cursor | None = None,
     ) -> None:
         """Follow what a user's function reads; see `Walk`."""
         raise NotImplementedError
@@ -408,10 +414,13 @@ class Values(Conditions):
         """Follow a function that is read: the user's, or what wraps one."""
         value, path = cursor.value, cursor.path
         if not is_user_function(value):
-            if is_own(value) or has_wrapped(value):
+            if is_own(value) or value.__closure__:
                 self.wrapped(cursor)
-            else:
+            if not is_own(value):
                 self.judge(value, path)
+            registry = (instance_dict(value) or {}).get("registry")
+            if registry is not None:  # of `functools.singledispatch`
+                self.part(registry, f"{path}.registry")
             return
         self.visit(value, None, is_repeated)
         held = instance_dict(value)
@@ -514,7 +523,7 @@ class Values(Conditions):
             self._deep.add(id(part))
             self.watch_class(part)
             for name, held in list(members_of(part).items()):
-                if name.startswith("__") and not callable(held):
+                if name == "_abc_impl" or (name[:2] == "__" and not callable(held)):
                     continue
                 self.class_part(held, f"{part.__name__}.{name}")
 
@@ -543,7 +552,7 @@ class Values(Conditions):
         kind = type(value)
         if is_library_constant(value, path):
             return
-        if hides_state(kind):
+        if hides_state(kind) or not has_known_methods(kind):
             self.miss(path, f"a {kind.__name__} {hidden(kind)}")
             return
         if is_user_class(kind):
@@ -554,6 +563,8 @@ class Values(Conditions):
         if held is not None:
             self.watch_dict(path, f"{self.bind(value)}.__dict__", held, ".")
             for name, part in list(held.items()):
+                if kind is np.vectorize and name == "_ufunc":  # made of `pyfunc`
+                    continue
                 self.attribute = name if type(name) is str else None
                 self.part(part, f"{path}.{name}")
         for name, slot in slots_of(kind):
@@ -606,10 +617,13 @@ def is_c_function(kind: type) -> bool:
     return kind.__name__ in CLASSES_OF_FUNCTIONS and not is_user_class(kind)
 
 
-def has_wrapped(function: FunctionType) -> bool:
-    """Whether a function of a library stands around another one."""
-    held = instance_dict(function)
-    return not is_user_function(function) and bool(held) and "__wrapped__" in held  # type: ignore[operator]
+def has_known_methods(kind: type) -> bool:
+    """Whether the methods of a class are the user's, or known to be harmless."""
+    return all(
+        is_user_class(part) or is_pure_name(members_of(part).get("__module__"))
+        for part in mro_of(kind)
+        if part not in SEEN_BASES and not issubclass(part, BaseException)
+    )
 
 
 def hidden(kind: type) -> str:
