@@ -328,6 +328,25 @@ def test_a_function_that_counts_its_calls_runs_eagerly_with_one_warning() -> Non
     assert "calls" in str(caught[0].message)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_an_eager_function_writes_into_copies_of_its_arguments_as_well() -> None:
+    calls = []
+
+    def filled(x: Any, parts: Any) -> Any:
+        calls.append(len(calls))
+        x[0] = parts["a"][1]
+        parts["a"][:] = 7.0
+        return x * 2.0
+
+    jitted, x, parts = wg.jit(filled), np.array([1.0, 2.0]), {"a": np.array([3.0, 4.0])}
+    for _ in range(5):
+        np.testing.assert_array_equal(jitted(x, parts), [8.0, 4.0])
+
+    np.testing.assert_array_equal(x, [1.0, 2.0])
+    np.testing.assert_array_equal(parts["a"], [3.0, 4.0])
+    assert len(calls) == 5
+
+
 def test_a_cache_that_is_filled_once_is_no_write() -> None:
     model = Counting()
     jitted = wg.jit(model.lazy)

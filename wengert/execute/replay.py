@@ -138,13 +138,29 @@ class Jitted:
             entry = self.entries.get(key)
         if entry is not None:
             if entry.is_eager:
-                return deliver(self.fun(*args, **kwargs), out)
+                return deliver(self.call_itself(args, kwargs, leaves), out)
             found = MISS
             if WRITES not in self.asked or not share_memory(leaves):
                 found = self.replay(entry, leaves)
             if found is not MISS:
                 return deliver(found, out)
         return deliver(self.record(key, leaves, structure, args), out)
+
+    def call_itself(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]
+    ) -> Any:
+        """Return what the function gives, which may write into copies as ever.
+
+        Arguments that share memory are given as they are: copies would not share it.
+        """
+        if any(is_array(leaf) for leaf in leaves) and not share_memory(leaves):
+            static = self.static(len(args))
+            args = tuple(
+                arg if k in static else tree.map_leaves(own, arg)
+                for k, arg in enumerate(args)
+            )
+            kwargs = {name: tree.map_leaves(own, arg) for name, arg in kwargs.items()}
+        return self.fun(*args, **kwargs)
 
     def learn(self, tape: Tape, key: Any, entry: Entry, leaves: list[Any]) -> Any:
         """Note what a tape asks of its arguments' memory; return the key with it."""
