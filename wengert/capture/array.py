@@ -15,6 +15,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from functools import lru_cache
+from numbers import Rational
 from operator import attrgetter
 from threading import get_ident
 from typing import Any
@@ -34,6 +35,7 @@ from wengert.capture.refusals import (
     RAW,
     as_numpy,
     mixed_tapes,
+    no_attribute,
     read_only,
     shortly,
     unsupported,
@@ -42,7 +44,15 @@ from wengert.capture.refusals import (
 from wengert.core.guards import QUESTIONS, strides_of
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, PYTHON_NUMBERS, Tape, strong
-from wengert.core.types import Recorded, array_type, has_class, is_array, type_of
+from wengert.core.types import (
+    FLOAT64,
+    Recorded,
+    array_type,
+    builtin,
+    has_class,
+    is_array,
+    type_of,
+)
 from wengert.errors import (
     Line,
     RecordingError,
@@ -58,6 +68,8 @@ from wengert.ops.rounding import PYTHON_ROUND
 PASSIVE = -1
 PLAIN_BOUNDS = frozenset({int, type(None)})
 NUMBERS = (bool, int, float, complex, np.generic)
+#: The numbers that are operands as they are.
+PLAIN = frozenset({bool, int, float, complex, float64, np.float32, np.int64, np.bool_})
 Settings = dict[str, Any]
 
 
@@ -315,6 +327,13 @@ class RecordedValue(Recorded):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return np.copy(self)
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse what the plain value has, and has not here."""
+        if name.startswith("_") or not hasattr(type(self._current()), name):
+            kind = type(self._current())
+            raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+        raise no_attribute(name, type_of(self._current()))
 
     def item(self, *args: Any) -> Any:
         """Return one element, recorded."""
@@ -679,12 +698,28 @@ def place(tape: Tape, operand: Any) -> int:
     if is_array(operand):
         if type(operand) is not ndarray:
             check_class(operand)
+        check_time(operand)
         return tape.array(operand)
     if has_class(operand, NUMBERS):
-        return tape.number(operand)
+        check_time(operand)
+        return tape.number(builtin(operand))
     if isinstance(operand, (list, tuple)):
         return place(tape, gather(operand))
     return tape.array(np.asarray(operand))
+
+
+def check_time(value: Any) -> None:
+    """Raise if a date or a span of time meets a recorded value."""
+    kind = getattr(value, "dtype", FLOAT64.dtype)
+    if kind.kind not in "mM":
+        return
+    raise RecordingError(
+        explain(
+            f"a {kind} met a recorded value",
+            "dates and spans of time have no derivatives: only numbers have",
+            "the span as a number, as t / np.timedelta64(1, 's')",
+        )
+    )
 
 
 def place_indices(tape: Tape, indices: list[Any]) -> tuple[int, ...]:
@@ -746,14 +781,14 @@ def record_operation(
         elif kind is RecordedScalar:
             values.append(operand._value)
             tape = operand._tape
-        elif kind in (list, tuple) or is_object_array(operand):
-            gathered = gather(operand)
-            operands = (*operands[:k], gathered, *operands[k + 1 :])
-            if is_active(gathered):
-                tape = gathered._tape
-            values.append(plain(gathered))
-        else:
+        elif kind in PLAIN or (kind is ndarray and operand.dtype != object):
             values.append(operand)
+        else:
+            operand = as_operand(operand)
+            operands = (*operands[:k], operand, *operands[k + 1 :])
+            if is_active(operand):
+                tape = operand._tape
+            values.append(plain(operand))
     if tape is not None and (
         tape.thread != get_ident() or any([is_elsewhere(o, tape) for o in operands])
     ):
@@ -799,6 +834,17 @@ def view_or_copy(
     if shares_memory(copy._value, x):
         result = source._view(copy._value, copy._index, operation, settings)
     return source.decided(result) if operation.name == "reshape" else result
+
+
+def as_operand(value: Any) -> Any:
+    """Return what NumPy makes of an operand that is no array and no common number."""
+    if isinstance(value, (list, tuple)) or is_object_array(value):
+        return gather(value)
+    if has_class(value, (ndarray, *NUMBERS)):
+        return builtin(value)
+    if has_class(value, Rational):  # as Python computes with a float
+        return float(value)
+    return np.asarray(value) if hasattr(type(value), "__array__") else value
 
 
 def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:

@@ -58,12 +58,12 @@ def encode(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
 
 
 def is_integer(part: Any) -> bool:
-    """Whether a part of a key is one integer (not a bool)."""
-    if has_class(part, (bool, np.bool_)):
+    """Whether a part of a key is one integer (not a bool), or counts as one."""
+    if isinstance(part, Recorded):
+        return np.ndim(part) == 0 and part.dtype.kind in "iu"  # type: ignore[attr-defined,arg-type]
+    if has_class(part, (bool, np.bool_, np.ndarray)):
         return False
-    if is_whole_number(part):
-        return True
-    return isinstance(part, Recorded) and np.ndim(part) == 0 and part.dtype.kind in "iu"  # type: ignore[attr-defined,arg-type]
+    return is_whole_number(part) or hasattr(type(part), "__index__")
 
 
 def bound(value: Any) -> int | None:

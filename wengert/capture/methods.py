@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue
-from wengert.core.types import is_array
+from wengert.capture.refusals import no_attribute
+from wengert.core.types import is_array, type_of
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather_recorded as gather
 from wengert.ops.shape import in_order
@@ -31,6 +32,7 @@ REFUSED = {
     "byteswap": "x.astype(dtype)",
     "getfield": "x.astype(dtype), x.real or x.imag",
     "setfield": "x[...] = value",
+    "setflags": "x.copy(), which may be written into",
     "__dlpack__": "return x from the function and convert the result",
     "__dlpack_device__": "return x from the function and convert the result",
 }
@@ -279,7 +281,45 @@ def get_base(self: RecordedArray) -> Any:
 
 def refuse_data(self: RecordedValue) -> Any:
     """Refuse to hand out memory."""
-    raise AttributeError("the memory of a recorded value is not handed out")
+    raise no_attribute("data", type_of(self._current()))
+
+
+def no_deletion(self: RecordedArray, key: Any) -> None:
+    """Raise as NumPy does: the size of an array does not change."""
+    raise ValueError("cannot delete array elements")
+
+
+def set_dtype(self: RecordedArray, dtype: Any) -> None:
+    """Refuse to read the memory as another type."""
+    raise RecordingError(
+        explain(
+            "x.dtype = ... of a recorded array",
+            "it reads the same memory in another way, which a tape does not follow",
+            "x = x.astype(dtype), which converts",
+        )
+    )
+
+
+def set_strides(self: RecordedArray, strides: Any) -> None:
+    """Refuse to read the memory in another order."""
+    raise RecordingError(
+        explain(
+            "x.strides = ... of a recorded array",
+            "it reads the same memory in another way, which a tape does not follow",
+            "slices of x, or np.transpose(x)",
+        )
+    )
+
+
+def of_integer(name: str) -> Any:
+    """Return a method of whole numbers that gives a plain one, guarded."""
+
+    def method(self: RecordedScalar) -> Any:
+        if self.dtype.kind not in "biu":
+            raise no_attribute(name, type_of(self._value))
+        return getattr(operator.index(self), name)()
+
+    return method
 
 
 # What Python's own functions ask of numbers
@@ -338,12 +378,18 @@ ARRAYS: dict[str, Any] = {
     "real": property(get_part("real"), set_real),
     "imag": property(get_part("imag"), set_imag),
     "shape": RecordedArray.shape.setter(set_shape),  # type: ignore[attr-defined]
+    "dtype": RecordedArray.dtype.setter(set_dtype),  # type: ignore[attr-defined]
+    "strides": VALUES["strides"].setter(set_strides),
+    "__delitem__": no_deletion,
 }
 SCALARS: dict[str, Any] = {
     **dict.fromkeys(("item", "squeeze", "transpose"), itself),
     "T": property(itself),
     "real": property(get_part("real")),
     "imag": property(get_part("imag")),
+    "base": None,
+    "bit_count": of_integer("bit_count"),
+    "bit_length": of_integer("bit_length"),
     "__iter__": None,
 }
 for _class, _attributes in (

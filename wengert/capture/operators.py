@@ -29,7 +29,7 @@ from wengert.capture.array import (
 from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import NO_SETTINGS, strong
-from wengert.core.types import FLOAT64, array_type, builtin, type_of
+from wengert.core.types import FLOAT64, array_type, builtin, has_class, type_of
 
 BinaryFunction = Callable[[Any, Any], Any]
 PLAIN_NUMBERS = frozenset({float, int, np.float64})
@@ -91,7 +91,9 @@ def scalar_unary(name: str, evaluate: Callable[[Any], Any]) -> Any:
 
 def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any:
     """Record a binary operator, or hand it to the other operand."""
-    if right is None or isinstance(right, (str, bytes, dict, set)):
+    if op.name in EQUALITIES and type(left) is RecordedArray and is_another_kind(right):
+        return EQUALITIES[op.name](left._current(), right)
+    if type(right) not in MET and defers(right):
         return NotImplemented
     if isinstance(right, (list, tuple)) and repeats(op, left):
         return NotImplemented  # Python asks `__index__`
@@ -109,6 +111,33 @@ def repeats(operation: Operation, count: Any) -> bool:
     return operation.name == "multiply" and (
         type(count) is RecordedScalar and count.dtype.kind in "iub"
     )
+
+
+#: Operands that no other class's operators are asked for.
+MET = frozenset({RecordedArray, RecordedScalar, ndarray, list, tuple, *PLAIN_NUMBERS})
+#: What never counts as equal to a number, so that the answer is data.
+OTHER_KINDS = (type(None), str, bytes, dict, set)
+EQUALITIES: dict[str, BinaryFunction] = {"equal": operator.eq, "not_equal": operator.ne}
+
+
+def is_another_kind(value: Any) -> bool:
+    """Whether no number is equal to a value: None, texts, times, and arrays of them."""
+    if has_class(value, (ndarray, np.generic)):
+        return value.dtype.kind not in "biufcO"  # type: ignore[attr-defined]
+    return has_class(value, OTHER_KINDS)
+
+
+def defers(other: Any) -> bool:
+    """Whether NumPy leaves an operator to the other operand, or has no answer."""
+    kind = type(other)
+    if issubclass(kind, OTHER_KINDS):
+        return True
+    if issubclass(kind, (ndarray, np.generic)):
+        return False
+    if hasattr(kind, "__array_ufunc__"):
+        return kind.__array_ufunc__ is None
+    priority = getattr(kind, "__array_priority__", 0.0)
+    return has_class(priority, (int, float)) and priority > 0.0
 
 
 def array_binary(name: str, reflected: bool) -> Any:

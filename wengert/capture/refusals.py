@@ -63,6 +63,8 @@ def as_numpy(
             *deepcopy(keys.plain(tuple(args))),
             **{name: deepcopy(keys.plain(value)) for name, value in settings.items()},
         )
+    except RecursionError:  # lists that nest too deep to be copied
+        return error
     except Exception as of_numpy:
         return of_numpy.with_traceback(None)
     name = getattr(function, "__name__", str(function))
@@ -84,6 +86,26 @@ def module_of(function: Any, name: str) -> str:
     public = [key for key in sys.modules if not re.search(r"\b_", key)]
     homes = [key for key in public if vars(sys.modules[key]).get(name) is function]
     return min(homes, key=len, default="numpy")
+
+
+class MissingAttributeError(UnsupportedError, AttributeError):
+    """An attribute that plain values have and recorded ones have not.
+
+    Whoever asks with `hasattr` is told that it is not there.
+    """
+
+
+def no_attribute(name: str, like: Any) -> MissingAttributeError:
+    """Return the error of an attribute that works on memory, or makes plain numbers."""
+    return MissingAttributeError(
+        explain(
+            f"x.{name} of a recorded {like}",
+            "it hands out the memory or the number of a value, which a tape does not "
+            "follow",
+            "a NumPy function that does the same, or wengert.stop_gradient(x) to leave "
+            "the tape",
+        )
+    )
 
 
 def write_outside() -> WengertError:

@@ -80,13 +80,22 @@ CONCATENATE = general(
 # Lists of recorded values
 
 
-def gather(value: Any) -> Any:
+#: How many axes an array of NumPy's may have.
+MOST_AXES = 64
+
+
+def gather(value: Any, axes: int = MOST_AXES) -> Any:
     """Return nested lists of numbers and arrays as one array, recorded if a part is."""
     if not isinstance(value, (list, tuple)):
         return value
     if not holds_recorded(value):
         return np.asarray(value)
-    return apply(STACK, *(gather(part) for part in value), axis=0)
+    if axes == 0:
+        raise ValueError(
+            "setting an array element with a sequence. The requested array would "
+            f"exceed the maximum number of dimension of {MOST_AXES}."
+        )
+    return apply(STACK, *(gather(part, axes - 1) for part in value), axis=0)
 
 
 def gather_recorded(value: Any) -> Any:
@@ -100,12 +109,19 @@ def is_list(value: Any) -> bool:
 
 
 def holds_recorded(value: Any) -> bool:
-    """Whether nested lists or tuples hold a recorded value."""
-    for part in value:
-        if isinstance(part, Recorded):
-            return True
-        if type(part) in (list, tuple) and holds_recorded(part):
-            return True
+    """Whether nested lists or tuples hold a recorded value.
+
+    They may nest as deep as they like, and hold themselves.
+    """
+    lists, seen = [value], {id(value)}
+    while lists:
+        for part in lists.pop():
+            kind = type(part)
+            if issubclass(kind, Recorded):
+                return True
+            if issubclass(kind, (list, tuple)) and id(part) not in seen:
+                seen.add(id(part))
+                lists.append(part)
     return False
 
 

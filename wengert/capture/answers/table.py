@@ -36,7 +36,10 @@ def tape_here() -> Any:
     if tape is None or tape.thread != get_ident():
         return None
     frame = sys._getframe(2)
-    if frame.f_code.co_name == "<module>" and is_imported_now(frame.f_globals):
+    name = frame.f_code.co_name
+    if name == "__array__":  # NumPy takes plain arrays alone from there
+        return None
+    if name == "<module>" and is_imported_now(frame.f_globals):
         return None
     module = frame.f_globals.get("__name__", "")
     return None if module.partition(".")[0] in LIBRARIES else tape
