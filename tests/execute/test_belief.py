@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -116,6 +117,33 @@ def test_a_while_loop_shares_every_path_with_the_one_before() -> None:
         for x in [0.9, 1.9, 3.9, 7.9, 15.0]:
             assert jitted(x) == steps(x)
     assert [path.is_believed for path in jitted.paths()] == [True] * 5
+
+
+def root_or_less(x: Any) -> Any:
+    try:
+        return math.sqrt(x)
+    except ValueError:
+        return -1.0
+
+
+def quotient_or_more(x: Any) -> Any:
+    try:
+        return 1.0 / x + math.log(x)
+    except (ZeroDivisionError, ValueError):
+        return x * 100.0
+
+
+@pytest.mark.parametrize("fun", [root_or_less, quotient_or_more])
+def test_exceptions_are_branches(fun: Any) -> None:
+    jitted = wg.jit(fun)
+    points = [4.0, -1.0, 0.0, 9.0, -2.0, 0.0, 16.0, -3.0, 0.0, 25.0]
+    for x in points:
+        assert jitted(x) == fun(x)
+    assert all(path.is_believed for path in jitted.paths())
+    with runs_of(fun) as runs:
+        for x in points:
+            jitted(x)
+    assert runs == []
 
 
 def test_refilled_arrays_agree() -> None:

@@ -26,6 +26,8 @@ from wengert.core.tape import (
 from wengert.core.types import Recorded
 from wengert.errors import Line, user_line
 
+#: The operation that asks whether Python raises: where it does, no result follows.
+RAISES = "raises"
 LISTS = ("operations", "operands", "settings", "types", "lines")
 #: Values of these types are the same where they are equal.
 BY_VALUE = (bool, int, str, bytes, type, CodeType, np.dtype, range)
@@ -78,11 +80,10 @@ class Difference(NamedTuple):
         before, now = self.before, self.now
         if before is None or now is None:
             return False
-        if before.operation is not GUARD and now.operation is not GUARD:
+        if RAISES in (before.operation.name, now.operation.name):
+            return True
+        if before.operation is not GUARD or now.operation is not GUARD:
             return False
-        if before.operation is not now.operation:
-            guard = before if before.operation is GUARD else now
-            return str(guard.settings["kind"]) == "raises"
         return (
             before.operands == now.operands
             and before.settings["kind"] == now.settings["kind"]
