@@ -16,6 +16,7 @@ import pytest
 
 from wengert import grad, record
 from wengert.capture.reads import Reads, Snapshot, split, watched
+from wengert.capture.reads.frozen import Contents
 from wengert.capture.reads.snapshot import WARNED
 from wengert.errors import describe_line
 from wengert.execute.interpret import run
@@ -684,3 +685,47 @@ def test_a_check_costs_well_under_a_microsecond_a_read(
         print(f" {seconds * 1e9:.0f} ns a read ", end="")
 
     assert held.changed() is None
+
+
+def seconds_of(question: Callable[[], Any], number: int) -> float:
+    """Return the least time of one call."""
+    return min(timeit.repeat(question, number=number, repeat=7)) / number
+
+
+@pytest.mark.parametrize("made", ["plain", "reversed", "column"])
+def test_contents_are_compared_at_the_speed_of_memory(made: str) -> None:
+    """No slower than NumPy's own comparison, which allocates its answer."""
+    whole = np.random.default_rng(0).normal(size=(500, 500))
+    array = {"plain": whole, "reversed": whole.T, "column": whole[:, ::2]}[made]
+    held = Contents(array)
+    copy = array.copy()
+    assert held.hold()
+
+    own = seconds_of(held.hold, 20)
+    assert own < 2.0 * seconds_of(lambda: np.array_equal(array, copy), 20)
+
+
+def test_two_numbers_are_compared_in_less_than_a_copy_of_them() -> None:
+    held, array = Contents(np.array([1.0, 2.0])), np.array([1.0, 2.0])
+    own = seconds_of(held.hold, 5000)
+
+    assert own < 4.0 * seconds_of(array.copy, 5000)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16", "i2", "?", "U3", "M8[D]"])
+@pytest.mark.parametrize("form", ["c", "fortran", "strided", "reversed", "zero"])
+def test_a_change_of_one_element_is_seen(dtype: str, form: str) -> None:
+    whole = np.zeros((4, 6), dtype)
+    array = {
+        "c": whole,
+        "fortran": np.asfortranarray(whole),
+        "strided": whole[::2, 1::2],
+        "reversed": whole[::-1],
+        "zero": whole[0, 0:1].reshape(()),
+    }[form]
+    held = Contents(array)
+    before = held.hold()
+    array[(-1,) * array.ndim] = np.ones((), "i8").astype(dtype)
+
+    assert before
+    assert not held.hold()

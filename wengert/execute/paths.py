@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture import reads
 from wengert.core.checked import Difference, Expected, Node, same
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
@@ -91,6 +92,12 @@ class Path:
         if self.contiguous is None:
             self.contiguous = [prepare(array) for array, _ in self.captured]
         return self.contiguous
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether native code reads copies of captures, which `refresh` renews."""
+        pairs = zip(self.captured, self.read_natively, strict=True)
+        return any(copy is not array for (array, _), copy in pairs)
 
     def refresh(self) -> bool:
         """Copy the captures that do not lie as native code reads them.
@@ -246,30 +253,21 @@ class Entry:
             captures=tuple(path.read_natively),
         )
 
-    @property
-    def changed(self) -> Callable[[], bool] | None:
-        """A quick check of what the function read from outside; None where nothing.
+    def guarded(
+        self, call: Callable[..., Any], fallback: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        """Return a call that is made while what the function read still holds.
 
         Paths whose reads have changed are dropped, so those of the last one stand for
         all; contents that plain code read are watched path by path.
         """
         paths = self.native
         last = paths[-1].snapshot
-        watched: list[Callable[[], Any]] = [
-            p.plain_arrays.changed for p in paths if p.plain_arrays.pairs
-        ]
-        for path in paths:
-            if any(
-                c is not a
-                for (a, _), c in zip(path.captured, path.read_natively, strict=True)
-            ):
-                watched.append(path.refresh)
-        if last.is_empty and not watched:
-            return None
-        check = last.changed
-        if not watched:
-            return lambda: check() is not None
-        return lambda: check() is not None or any(look() for look in watched)
+        plain = [path.plain_arrays for path in paths if path.plain_arrays.pairs]
+        looks = [path.refresh for path in paths if path.has_copies]
+        if last.is_empty and not (plain or looks):
+            return call
+        return reads.guarded(last, plain, looks, call, fallback)
 
 
 class Follower:

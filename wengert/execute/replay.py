@@ -510,14 +510,8 @@ class Jitted:
         nested = as_tuples(structures.pop())
         if structures or nested is None:
             return None
-        call, changed = entry.chain(paths, nested, fallback, parameters), entry.changed
-        if changed is None:
-            return call
-
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            return (fallback if changed() else call)(*args, **kwargs)
-
-        return guarded
+        call = entry.chain(paths, nested, fallback, parameters)
+        return entry.guarded(call, fallback)
 
     def transformed(self, fun: Callable[..., Any]) -> Jitted:
         """Return a derivative of the function, jitted as it is."""

@@ -8,7 +8,14 @@ they were, and `snapshot` is what the rest of the package asks.  Beside them sta
 """
 
 from wengert.capture.reads.libraries import is_user_class, raw_attribute
-from wengert.capture.reads.snapshot import PlainArrays, Reads, Snapshot, Written, split
+from wengert.capture.reads.snapshot import (
+    PlainArrays,
+    Reads,
+    Snapshot,
+    Written,
+    guarded,
+    split,
+)
 from wengert.capture.reads.walk import kinds_in
 
 __all__ = [
@@ -16,6 +23,7 @@ __all__ = [
     "Reads",
     "Snapshot",
     "Written",
+    "guarded",
     "is_user_class",
     "kinds_in",
     "raw_attribute",

@@ -117,12 +117,12 @@ class Snapshot:
 
         Contents of arrays are not compared here: see `split`.
         """
-        try:
-            found = self.check()
-        except Exception:
-            # An attribute, a key or a global is gone.
+        found = self.check()
+        if found < 0:
+            return None
+        if found == len(self.guards):
             return self.broken()
-        return None if found < 0 else self.describe(self.guards[found])
+        return self.describe(self.guards[found])
 
     def broken(self) -> str:
         """Return the first path that leads nowhere any more."""
@@ -162,13 +162,63 @@ def make_check(guards: list[Guard], names: dict[str, Any]) -> Callable[[], int]:
     """
     frozen = [guard.frozen for guard in guards]
     names["holds"] = lambda k, value: is_same(value, frozen[k])
-    lines = ["def check():"]
+    lines = ["def check():", "    try:"]
     for k, guard in enumerate(guards):
-        lines.append(f"    if not ({guard.test}) and not holds({k}, {guard.fetch}):")
-        lines.append(f"        return {k}")
-    lines.append("    return -1")
+        lines.append(
+            f"        if not ({guard.test}) and not holds({k}, {guard.fetch}):"
+        )
+        lines.append(f"            return {k}")
+    # An attribute, a key or a global is gone.
+    lines += ["    except Exception:", f"        return {len(guards)}", "    return -1"]
     exec("\n".join(lines), names)
     made: Callable[[], int] = names["check"]
+    return made
+
+
+#: Conditions that are written into the thunk around a native call; more are called.
+MOST_INLINED = 40
+THUNK = """
+def guarded(*args, **kwargs):
+    try:
+        fits = {tests}
+    except Exception:
+        fits = False
+    if not fits and (check() >= 0 or any(look() for look in looks)):
+        return fallback(*args, **kwargs)
+    return call(*args, **kwargs)
+"""
+
+
+def guarded(
+    snapshot: Snapshot,
+    plain: list[PlainArrays],
+    looks: list[Callable[[], Any]],
+    call: Callable[..., Any],
+    fallback: Callable[..., Any],
+) -> Callable[..., Any]:
+    """Return a call that goes to the fallback where something that was read changed.
+
+    `plain` are arrays whose contents are compared, `looks` further questions that are
+    true where something changed.  Written out as one expression, two numbers cost less
+    than a call.
+    """
+    names = dict(snapshot.names)
+    tests = [f"({guard.test})" for guard in snapshot.guards]
+    contents = {id(held): held for arrays in plain for held in arrays.pairs}
+    for k, held in enumerate(contents.values()):
+        names[f"array{k}"], names[f"bytes{k}"] = held.array, held.bytes
+        tests.append(f"same_bytes(bytes{k}, array{k}) is True")
+    if looks or len(tests) > MOST_INLINED:
+        tests = ["False"]
+    names |= {
+        "same_bytes": bytearray.__eq__,
+        "check": snapshot.check,
+        "looks": [*looks, *(arrays.changed for arrays in plain)],
+        "call": call,
+        "fallback": fallback,
+    }
+    exec(THUNK.format(tests=" and ".join(tests) or "True"), names)
+    made: Callable[..., Any] = names["guarded"]
     return made
 
 
