@@ -6,6 +6,7 @@ settings: `where=`, `initial=`, `dtype=`, `out=`, index arrays, masks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ Function = Callable[..., Any]
 VECTOR: dict[str, Function] = {}
 #: Forms of a matrix of three rows and four columns.
 MATRIX: dict[str, Function] = {}
+#: Forms of a Python float.
+NUMBER: dict[str, Function] = {}
 
 
 def done(change: Callable[[Any, Any], Any]) -> Function:
@@ -391,4 +394,50 @@ MATRIX |= {
     "fill_diagonal": done(lambda a, y: np.fill_diagonal(y, a[0, 0])),
     "cov of rows": lambda a: np.cov(a, aweights=np.abs(a[0])),
     "cov of empty rows": lambda a: np.cov(a[:, :0]),
+}
+
+NUMBER |= {
+    "frexp": lambda x: math.frexp(x),
+    "modf": lambda x: math.modf(x),
+    "floor": lambda x: x * math.floor(x),
+    "ceil": lambda x: x * math.ceil(x),
+    "trunc": lambda x: x * math.trunc(x),
+    "int": lambda x: x * int(x),
+    "round": lambda x: x * round(x),
+    "round to digits": lambda x: round(x, 1),
+    "divmod": lambda x: divmod(x, 0.7),
+    "log base": lambda x: math.log(abs(x) + 1.0, abs(x) + 2.0),
+    "remainder": lambda x: math.remainder(x, 0.7),
+    "remainder by infinity": lambda x: math.remainder(x, x + math.inf),
+    "fmod": lambda x: math.fmod(x, 0.7),
+    "ldexp": lambda x: math.ldexp(x, int(x)),
+    "isclose": lambda x: x if math.isclose(x, 3.0, rel_tol=0.2) else -x,
+    "isfinite": lambda x: x if math.isfinite(x) else 0.0,
+    "copysign": lambda x: math.copysign(2.0, x) * x,
+    "fsum": lambda x: math.fsum([x, 1e16, -1e16]),
+    "prod": lambda x: math.prod([x, x, 2.0]),
+    "dist": lambda x: math.dist([x, 1.0], [2.0, x]),
+    "hypot": lambda x: math.hypot(x, 2.0, x),
+    "gcd": lambda x: x * math.gcd(int(x), 6),
+    "comb": lambda x: x * math.comb(5, abs(int(x))),
+    "factorial": lambda x: x * math.factorial(abs(int(x))),
+    "isqrt": lambda x: x * math.isqrt(abs(int(x))),
+    "ulp": lambda x: math.ulp(x),
+    "is_integer": lambda x: x if x.is_integer() else -x,
+    "text": lambda x: x * len(f"{x:.3g}"),
+    "max": lambda x: max(x, 0.5, -x),
+    "sorted": lambda x: sorted([x, 0.5, -x]),
+    "index of a list": lambda x: [x, 2.0 * x, 3.0 * x][int(abs(x)) % 3],
+    "slice of a list": lambda x: [x, 2.0 * x, 3.0 * x][: int(abs(x)) % 3 + 1],
+    "range": lambda x: sum(x for _ in range(int(abs(x)))) + x,
+    "zeros": lambda x: np.zeros(int(abs(x))) + x,
+    "arange": lambda x: np.arange(0.0, abs(x), 0.5) * x,
+    "linspace": lambda x: np.linspace(0.0, x, 3),
+    "clip": lambda x: np.clip(x, -1.0, 1.0),
+    "where": lambda x: np.where(x > 0.0, x, x * x),
+    "and": lambda x: x and 2.0 * x,
+    "or": lambda x: x or 3.0,
+    "chain": lambda x: x if -1.0 < x < 2.0 else -x,
+    "equal": lambda x: x if x == 3.0 else -x,
+    "in": lambda x: x if x in (3.0, 8.0) else -x,
 }

@@ -11,8 +11,9 @@ import numpy as np
 from wengert.capture.answers.table import Function, answered, holds, number
 from wengert.capture.array import RecordedValue, is_active, record_operation
 from wengert.capture.python import as_float, note_raise, record_python
-from wengert.core.operation import REGISTRY, Operation
+from wengert.core.operation import REGISTRY, Operation, apply
 from wengert.core.types import WEAK, Recorded
+from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.join import gather
 from wengert.ops.python import RAISES
 from wengert.ops.rounding import FSUM
@@ -121,8 +122,25 @@ def special(name: str) -> Function:
 
 
 def ieee_remainder(x: Any, y: Any) -> Any:
-    """Return ``math.remainder``: the quotient is rounded to the nearest integer."""
-    return x - np.rint(x / y) * y
+    """Return ``math.remainder``: what is left of the nearest multiple.
+
+    The exact remainder is found as C finds it (Hauser, 1996); the quotient, rounded,
+    is the slope by `y`.
+    """
+    x0, y0 = stop_gradient(x), stop_gradient(y)
+    size, step = np.abs(x0), np.abs(y0)
+    least = np.fmod(size, step)
+    rest = step - least
+    even = least - 2.0 * np.fmod(0.5 * (size - least), step)
+    nearest = np.where(least < rest, least, np.where(least > rest, -rest, even))
+    exact = np.where(np.isinf(step), x0, np.copysign(1.0, x0) * nearest)
+    quotient = np.where(np.isinf(step), 0.0, np.rint((x0 - exact) / y0))
+    return exact + ((x - x0) - quotient * np.where(np.isinf(step), 0.0, y - y0))
+
+
+def stop_gradient(value: Any) -> Any:
+    """Return a number without its derivative."""
+    return apply(STOP_GRADIENT, value)
 
 
 def hypotenuse(*coordinates: Any) -> Any:
@@ -262,11 +280,14 @@ def frexp(x: Any) -> Any:
     """Answer ``math.frexp``; the exponent is guarded."""
     if not isinstance(x, Recorded):
         return math_frexp(x)
+    size = abs(as_double(x))
+    if size == 0.0 or not size < math.inf:  # itself, and no exponent; NaN as well
+        return as_double(x), 0
     exponent = math_frexp(number(x))[1]
-    lower, upper = 2.0 ** (exponent - 1), 2.0**exponent
-    size: Any = np.abs(x)  # type: ignore[call-overload]
-    assert number(x) == 0 or bool((size >= lower) & (size < upper))
-    return x / upper, exponent  # type: ignore[operator]
+    lower, upper = math.ldexp(0.5, exponent), math.ldexp(1.0, exponent - 1) * 2.0
+    if not (size >= lower and size < upper):
+        raise AssertionError("the exponent of a number that has changed meanwhile")
+    return as_double(x) / upper, exponent
 
 
 math_frexp = math.frexp
