@@ -36,10 +36,14 @@ def around_tip(tape: Tape, index: int, outputs: Any) -> Around | None:
 
     None where it is no power of at least 2, or of no tip.
     """
-    exponent, base = power_of(tape, index)
+    base = tape.operands[index][0]
+    operation = tape.operations[base]
+    if not operation.of_powers and operation not in ROOTS:  # nearly always
+        return None
+    exponent = power_of(tape, index)
     if exponent is None or exponent < 2:
         return None
-    operation, operands = tape.operations[base], tape.operands[base]
+    operands = tape.operands[base]
     if operation.of_powers:
         partials = operation.of_powers
     elif is_root_of_squares(tape, base):
@@ -56,16 +60,14 @@ def around_tip(tape: Tape, index: int, outputs: Any) -> Around | None:
     return operands, tuple(partial_of(rule) for rule in partials)
 
 
-def power_of(tape: Tape, index: int) -> tuple[Any, int]:
-    """Return the constant power that a node is, and of which node; None for none."""
+def power_of(tape: Tape, index: int) -> Any:
+    """Return the constant power of its first operand that a node is; None for none."""
     operation, operands = tape.operations[index], tape.operands[index]
-    base = operands[0]
     if operation.name == "square":
-        return 2, base
+        return 2
     if operation.name == "multiply":
-        return (2 if is_same(tape, *operands) else None), base
-    exponent = constant_number(tape, operands[1])
-    return exponent, base
+        return 2 if is_same(tape, *operands) else None
+    return constant_number(tape, operands[1])
 
 
 def constant_number(tape: Tape, index: int) -> Any:
@@ -121,6 +123,6 @@ def is_sum_of_squares(tape: Tape, index: int, depth: int) -> bool:
         terms, _ = split_subscripts(tape.settings[index]["subscripts"])
         return terms[0] == terms[1] and is_same(tape, *operands)
     if operation in POWERS:
-        exponent, _ = power_of(tape, index)
+        exponent = power_of(tape, index)
         return exponent is not None and exponent >= 2
     return False
