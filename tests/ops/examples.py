@@ -628,6 +628,11 @@ example("polyadd", np.polyadd, normal(3), normal(5))
 example("polysub", np.polysub, normal(5), normal(3))
 example("polymul", np.polymul, normal(3), normal(4))
 example("polyder", lambda p: np.polyder(p, 2), normal(5))
+example("polyint", lambda p: np.polyint(p, 2, [3.0, 1.0]), normal(4))
+example("isreal", lambda x: np.where(np.isreal(x * 1j), x, 2.0 * x), normal(3))
+example("iscomplex", lambda x: np.where(np.iscomplex(x * 1j), x, 2.0 * x), normal(3))
+example("real_if_close", lambda x: np.real_if_close(x * (1.0 + 0j)), normal(3))
+example("trim_zeros", lambda x: np.trim_zeros(x * np.array([0, 1.0, 1, 0])), normal(4))
 example(
     "unravel_index",
     lambda x: x[np.unravel_index(np.argmax(x), (2, 3))] * x,

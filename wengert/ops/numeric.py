@@ -5,6 +5,7 @@ Each computes as NumPy's own code does, so that values are the same to the last 
 
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import Any
 
@@ -384,6 +385,62 @@ def polyder(p: Any, m: int = 1) -> Any:
     for _ in range(m):
         p = p[:-1] * np.arange(len(p) - 1, 0, -1)
     return p
+
+
+@answers(np.polyint)
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    """Answer ``np.polyint``."""
+    if m < 0:
+        raise ValueError("Order of integral must be positive (see polyder)")
+    constants = np.ravel(np.zeros(m) if k is None else as_array(k))
+    if len(constants) == 1 and m > 1:
+        constants = np.repeat(constants, m)
+    if len(constants) < m:
+        raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
+    p = as_array(p)
+    for order in range(m):
+        p = np.concatenate((p / np.arange(len(p), 0, -1), constants[order : order + 1]))
+    return p
+
+
+# What is real, and what is nothing
+
+
+@answers(np.isreal)
+def isreal(x: Any) -> Any:
+    """Answer ``np.isreal``."""
+    return np.equal(np.imag(x), 0)
+
+
+@answers(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    """Answer ``np.iscomplex``."""
+    return np.not_equal(np.imag(x), 0)
+
+
+@answers(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """Answer ``np.real_if_close``; how close it is is guarded."""
+    a = as_array(a)
+    if a.dtype.kind != "c":
+        return a
+    smallest = np.finfo(a.dtype).eps if tol > 1 else 1.0
+    return np.real(a) if np.all(np.absolute(np.imag(a)) < tol * smallest) else a
+
+
+@answers(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    """Answer ``np.trim_zeros`` of one axis; where the zeros end is guarded."""
+    filt = as_array(filt)
+    if filt.ndim != 1:
+        raise NotImplementedError("more than one axis")
+    trim = trim.lower()
+    places = np.nonzero(filt)[0]
+    if len(places) == 0:
+        return filt[:0]
+    start = operator.index(places[0]) if "f" in trim else 0
+    stop = operator.index(places[-1]) + 1 if "b" in trim else len(filt)
+    return filt[start:stop]
 
 
 # Makers of arrays whose ends are recorded
