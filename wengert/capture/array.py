@@ -333,6 +333,8 @@ class RecordedValue(Recorded):
         if name.startswith("_") or not hasattr(type(self._current()), name):
             kind = type(self._current())
             raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+        if not is_active(self):
+            return getattr(self.__array__(), name)
         raise no_attribute(name, type_of(self._current()))
 
     def item(self, *args: Any) -> Any:

@@ -213,12 +213,18 @@ def refused_kind(error: Exception, text: str) -> str | None:
     return None
 
 
+def is_users(filename: str) -> bool:
+    """Whether a file is the user's: not a library's, and nothing compiled."""
+    is_known = is_library(filename) or filename.startswith(STANDARD)
+    return not (is_known or filename.endswith(".pyx"))
+
+
 def users_line(trace: TracebackType | None) -> Line | None:
     """Return the innermost line of the user in a traceback."""
     found = None
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
-        if not (is_library(name) or name.startswith(STANDARD) or name.endswith(".pyx")):
+        if is_users(name):
             found = trace.tb_frame.f_code, trace.tb_lasti
         trace = trace.tb_next
     return found
@@ -230,7 +236,7 @@ def users_part(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None:
         frames.append(trace)
         trace = trace.tb_next
-    while len(frames) > 1 and is_library(frames[-1].tb_frame.f_code.co_filename):
+    while len(frames) > 1 and not is_users(frames[-1].tb_frame.f_code.co_filename):
         frames.pop()
     frames[-1].tb_next = None
     return frames[0]

@@ -1,0 +1,515 @@
+"""Every error's advice, followed: the program that fails, and the one it names.
+
+A row says where in the package the error is written, what fails, what its advice names,
+and the program that follows the advice, whose result is known.
+"""
+
+from __future__ import annotations
+
+import ast
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert
+from wengert import errors
+
+PACKAGE = Path(wengert.__file__).parent
+HEAD = """
+import numpy as np
+import scipy.optimize
+import wengert
+from wengert import grad, jacobian, jit, record, vmap
+x = np.array([3.0, 1.0, 2.0])
+A = np.array([[1.0, 2.0], [3.0, 4.0]])
+"""
+#: (where the error is written, what fails, what is advised, what then works, its value)
+ROWS: list[tuple[str, str, str, str, Any]] = []
+
+
+def row(where: str, fails: str, advice: str, works: str, value: Any) -> None:
+    """Enter a program that fails and the one that its error names."""
+    ROWS.append((where, fails, advice, works, value))
+
+
+# Leaving the tape, and writing into plain arrays
+
+LEAVING = "wengert.capture.array:RecordedValue._leave"
+TO_ARRAY = "wengert.capture.array:RecordedValue.__array__"
+SLOPES = [4.0, 6.0]
+
+row(
+    LEAVING,
+    "result = grad(lambda x: float(x) ** 2)(3.0)",
+    "leave float() out",
+    "result = grad(lambda x: x**2)(3.0)",
+    6.0,
+)
+row(
+    LEAVING,
+    "result = grad(lambda x: abs(complex(x)))(3.0)",
+    "write x + 0j",
+    "result = grad(lambda x: abs(x + 0j))(3.0)",
+    1.0,
+)
+row(
+    LEAVING,
+    "result = grad(lambda x: sum(x.tolist()))(x)",
+    "list(x) gives recorded numbers",
+    "result = grad(lambda x: sum(list(x)))(x)",
+    [1.0, 1.0, 1.0],
+)
+row(
+    TO_ARRAY,
+    "result = grad(lambda x: np.float32(x) ** 2)(3.0)",
+    "x.astype(np.float32)",
+    "result = grad(lambda x: x.astype(np.float32) ** 2)(3.0)",
+    6.0,
+)
+row(
+    LEAVING,
+    "from math import asin\nresult = grad(lambda x: asin(x))(0.0)",
+    "np.arcsin(...), or import math and math.asin(...)",
+    "import math\nresult = grad(lambda x: np.arcsin(x) * math.asin(x) + x)(0.0)",
+    1.0,
+)
+row(
+    TO_ARRAY,
+    "result = grad(lambda x: np.sum(A.dot(x)))(np.ones(2))",
+    "A @ x, or np.dot(A, x)",
+    "result = grad(lambda x: np.sum(A @ x + np.dot(A, x)) / 2)(np.ones(2))",
+    SLOPES,
+)
+row(
+    TO_ARRAY,
+    "B = A[0]\nresult = grad(lambda x: B.searchsorted(x) * np.sum(x))(np.ones(2))",
+    "np.searchsorted(B, x)",
+    "B = A[0]\nresult = grad(lambda x: np.sum(np.searchsorted(B, x) + x))(np.ones(2))",
+    [1.0, 1.0],
+)
+row(
+    TO_ARRAY,
+    "result = grad(lambda x: np.sum(np.sqrt([x, 4.0 * x])))(1.0)",
+    "np.sqrt(np.array([x, 4.0 * x]))",
+    "result = grad(lambda x: np.sum(np.sqrt(np.array([x, 4.0 * x]))))(1.0)",
+    1.5,
+)
+row(
+    TO_ARRAY,
+    "pair = lambda x: [x, x * x]\ndef f(x):\n    both = pair(x)\n"
+    "    return np.maximum(both, 0.5)[1]\nresult = grad(f)(3.0)",
+    "np.maximum(np.array(both), 0.5)",
+    "result = grad(lambda x: np.maximum(np.array([x, x * x]), 0.5)[1])(3.0)",
+    6.0,
+)
+for make, repaired in {
+    "A.copy()": "np.array(A)",
+    "A * 1.0": "np.array(A * 1.0)",
+    "A.astype(float)": "np.array(A, dtype=float)",
+    "np.exp(A)": "np.array(np.exp(A))",
+    "copy.deepcopy(A)": "np.array(A)",
+}.items():
+    program = (
+        "import copy\ndef f(x):\n    work = {}\n    {}\n"
+        "    return work[0, 1] * 2.0\nresult = grad(f)(3.0)"
+    )
+    row(
+        LEAVING,
+        program.format(make, "work[0, 1] = x * x"),
+        f"work = {repaired}, ",
+        program.format(repaired, "work[0, 1] = x * x"),
+        12.0,
+    )
+    row(
+        "wengert.capture.ufuncs:check_out",
+        program.format(make, "work += x"),
+        f"work = work + x, or work = {repaired}, ",
+        program.format(repaired, "work += x"),
+        2.0,
+    )
+row(
+    LEAVING,
+    "def f(x):\n    A[0, 0] = x\n    return A.sum()\nresult = grad(f)(1.0)",
+    "new = np.array(A) inside the function, then write into new",
+    "def f(x):\n    new = np.array(A)\n    new[0, 0] = x\n    return new.sum()\n"
+    "result = grad(f)(1.0)",
+    1.0,
+)
+row(
+    LEAVING,
+    "def fill(y, x):\n    y[0] = x\ndef f(x):\n    y = A[0] * 1.0\n    fill(y, x)\n"
+    "    return y[0] ** 2\nresult = grad(f)(3.0)",
+    "y = np.array(y) first",
+    "def fill(y, x):\n    y = np.array(y)\n    y[0] = x\n    return y\n"
+    "result = grad(lambda x: fill(A[0] * 1.0, x)[0] ** 2)(3.0)",
+    6.0,
+)
+row(
+    LEAVING,
+    "from numpy import zeros\ndef f(x):\n    y = zeros(2)\n    y[0] = x\n"
+    "    return y[0] ** 2\nresult = grad(f)(3.0)",
+    "y = np.zeros(2)",
+    "def f(x):\n    y = np.zeros(2)\n    y[0] = x\n    return y[0] ** 2\n"
+    "result = grad(f)(3.0)",
+    6.0,
+)
+row(
+    LEAVING,
+    "def root(a):\n"
+    "    return scipy.optimize.brentq(lambda t: t**3 - a, 0.0, 9.0)\n"
+    "result = grad(root)(8.0)",
+    "one step of Newton's",
+    "def root(a):\n"
+    "    now = wengert.stop_gradient(a)\n"
+    "    t = scipy.optimize.brentq(lambda t: float(t**3 - now), 0.0, 9.0, xtol=1e-14)\n"
+    "    return t - (t**3 - a) / (3.0 * t**2)\n"
+    "result = grad(root)(8.0)",
+    1.0 / 12.0,
+)
+row(
+    TO_ARRAY,
+    "from scipy.signal import lfilter\n"
+    "result = grad(lambda x: np.sum(lfilter([0.5], [1.0], x)))(x)",
+    "wengert.rule around this one",
+    "from scipy.signal import lfilter\n"
+    "smooth = wengert.rule(jvp=lambda t, y, x: lfilter([0.5], [1.0], t[0]))(\n"
+    "    lambda x: lfilter([0.5], [1.0], x))\n"
+    "result = wengert.jvp(lambda x: np.sum(smooth(x)), (x,), (np.ones(3),))[1]",
+    1.5,
+)
+row(
+    "wengert.capture.keys:not_whole",
+    "result = grad(lambda x, n: x * np.zeros(n).size, argnums=(0, 1))(2.0, 5.0)",
+    "grad(f, argnums=1)), or int(x)",
+    "result = grad(lambda n, x: x * np.zeros(n).size, argnums=1)(5, 2.0)\n"
+    "result += grad(lambda x, n: x * np.zeros(int(n)).size)(2.0, 5.0)",
+    10.0,
+)
+
+# What has no rule
+
+row(
+    "wengert.capture.refusals:unsupported",
+    "result = grad(lambda x: np.linalg.cond(np.diag(x)))(x)",
+    "wengert.stop_gradient(x) for its arguments to leave the tape",
+    "from wengert import stop_gradient\n"
+    "result = grad(lambda x: np.linalg.cond(np.diag(stop_gradient(x))) * x[0])(x)[0]",
+    3.0,
+)
+row(
+    "wengert.capture.refusals:as_numpy",
+    "result = grad(lambda x: np.sum(np.roll(x, 1.0)))(x)",
+    "arrays and whole numbers",
+    "result = grad(lambda x: np.sum(np.roll(x, 1)))(x)",
+    [1.0, 1.0, 1.0],
+)
+row(
+    "wengert.capture.refusals:no_attribute",
+    "result = grad(lambda x: x.ctypes.shape[0] * x[0])(x)",
+    "wengert.stop_gradient(x) to leave the tape",
+    "from wengert import stop_gradient\n"
+    "result = grad(lambda x: stop_gradient(x).ctypes.shape[0] * x[0])(x)",
+    [3.0, 0.0, 0.0],
+)
+row(
+    "wengert.capture.refusals:read_only",
+    "def f(x):\n    y = np.broadcast_to(x, (2, 3))\n    y[0] = 0.0\n"
+    "    return y.sum()\nresult = grad(f)(x)",
+    "y = x.copy(), then write into y",
+    "def f(x):\n    y = np.broadcast_to(x, (2, 3)).copy()\n    y[0] = 0.0\n"
+    "    return y.sum()\nresult = grad(f)(x)",
+    [1.0, 1.0, 1.0],
+)
+row(
+    "wengert.capture.answers.lists:nditer",
+    "result = grad(lambda x: sum(v * v for v in np.nditer(x)))(x)",
+    "np.ndindex(x.shape), np.ndenumerate(x) or x.flat",
+    "result = grad(lambda x: sum(x[k] * v * w for (k, v), w in\n"
+    "    zip(np.ndenumerate(x), x.flat)) / 3 * len(list(np.ndindex(x.shape))))(x)",
+    [27.0, 3.0, 12.0],
+)
+row(
+    "wengert.capture.answers.lists:Concatenator.__getitem__",
+    "result = grad(lambda x: np.sum(np.r_['0,2', x, x]))(x)",
+    "np.concatenate, np.stack or np.column_stack",
+    "result = grad(lambda x: np.sum(np.stack((x, x))))(x)",
+    [2.0, 2.0, 2.0],
+)
+row(
+    "wengert.capture.answers.install:AsksWhatIsShuffled.__instancecheck__",
+    "def f(x):\n    np.random.default_rng(0).shuffle(x)\n    return x.sum()\n"
+    "result = grad(f)(A)",
+    "x = x[rng.permutation(len(x))]",
+    "def f(x):\n    rng = np.random.default_rng(0)\n"
+    "    x = x[rng.permutation(len(x))]\n    return x.sum()\nresult = grad(f)(A)",
+    [[1.0, 1.0], [1.0, 1.0]],
+)
+row(
+    "wengert.capture.array:check_time",
+    "result = grad(lambda x: np.sum(x * np.timedelta64(6, 's') / 3))(x)",
+    "t / np.timedelta64(1, 's')",
+    "t = np.timedelta64(6, 's') / np.timedelta64(1, 's')\n"
+    "result = grad(lambda x: np.sum(x * t / 3))(x)",
+    [2.0, 2.0, 2.0],
+)
+row(
+    "wengert.capture.array:check_class",
+    "m = np.ma.array(A, mask=A > 3.0)\n"
+    "result = grad(lambda x: np.sum(x * m))(np.ones(2))",
+    "x.data and ~np.ma.getmaskarray(x), and np.sum(..., where=...)",
+    "m = np.ma.array(A, mask=A > 3.0)\nkept = ~np.ma.getmaskarray(m)\n"
+    "result = grad(lambda x: np.sum(x * m.data, where=kept))(np.ones(2))",
+    [4.0, 2.0],
+)
+row(
+    "wengert.capture.methods:set_shape",
+    "def f(x):\n    x.shape = (3, 1)\n    return np.sum(x)\nresult = grad(f)(x)",
+    "x = x.reshape(shape)",
+    "result = grad(lambda x: np.sum(x.reshape((3, 1))))(x)",
+    [1.0, 1.0, 1.0],
+)
+row(
+    "wengert.capture.methods:set_dtype",
+    "def f(x):\n    x.dtype = np.float32\n    return np.sum(x)\nresult = grad(f)(x)",
+    "x = x.astype(dtype)",
+    "result = grad(lambda x: np.sum(x.astype(np.float32)))(x)",
+    [1.0, 1.0, 1.0],
+)
+row(
+    "wengert.capture.methods:set_strides",
+    "def f(x):\n    x.strides = (16,)\n    return np.sum(x)\nresult = grad(f)(x)",
+    "slices of x",
+    "result = grad(lambda x: np.sum(x[::2]))(x)",
+    [1.0, 0.0, 1.0],
+)
+for method, given, advice, repaired in (
+    ("view", "'f4'", "x.astype(dtype) converts", "x.astype('f4')"),
+    ("resize", "5", "np.resize(x, shape)", "np.resize(x, 3)"),
+    ("setflags", "write=True", "x.copy()", "x.copy()"),
+    ("byteswap", "", "x.astype(dtype)", "x.astype(float)"),
+):
+    row(
+        "wengert.capture.methods:refused_method.method",
+        f"result = grad(lambda x: np.sum(x.{method}({given})))(x)",
+        advice,
+        f"result = grad(lambda x: np.sum({repaired}))(x)",
+        [1.0, 1.0, 1.0],
+    )
+row(
+    "wengert.capture.ufuncs:deliver",
+    "result = grad(lambda x: np.sum(np.exp(x, where=x > 9.0)))(x)",
+    "np.exp(..., where=mask, out=np.zeros(...))",
+    "result = grad(lambda x: np.sum(np.exp(x, where=x > 9.0, out=np.zeros(3))))(x)",
+    [0.0, 0.0, 0.0],
+)
+row(
+    "wengert.capture.guards:refused",
+    "with wengert.strict():\n    result = grad(lambda x: x if x > 0 else -x)(-2.0)",
+    "np.where(condition, a, b)",
+    "with wengert.strict():\n    result = grad(lambda x: np.where(x > 0, x, -x))(-2.0)",
+    -1.0,
+)
+row(
+    "wengert.capture.refusals:mixed_tapes",
+    "result = grad(lambda x: record(lambda y: x * y, 2.0)(2.0))(3.0)",
+    "pass the outer value as an argument",
+    "result = grad(lambda x: record(lambda x, y: x * y, 3.0, 2.0)(x, 2.0))(3.0)",
+    2.0,
+)
+
+# The transformations
+
+row(
+    "wengert.api:positions",
+    "result = grad(lambda x, y: x * y, argnums=2)(2.0, 3.0)",
+    "grad(f, argnums=1) for the last one",
+    "result = grad(lambda x, y: x * y, argnums=1)(2.0, 3.0)",
+    2.0,
+)
+row(
+    "wengert.api:scalar_output",
+    "result = grad(np.sin)(np.zeros(2))",
+    "wengert.jacobian(f), or f = lambda x: np.sum(...)",
+    "result = np.diag(jacobian(np.sin)(np.zeros(2)))\n"
+    "result = result + grad(lambda x: np.sum(np.sin(x)))(np.zeros(2))",
+    [2.0, 2.0],
+)
+row(
+    "wengert.api:split_aux",
+    "result = grad(lambda x: x * x, has_aux=True)(3.0)",
+    "return value, aux",
+    "result = grad(lambda x: (x * x, 1), has_aux=True)(3.0)[0]",
+    6.0,
+)
+row(
+    "wengert.capture.record:check_number",
+    "result = grad(lambda x, name: x * len(name), argnums=(0, 1))(2.0, 'ab')",
+    "choose the arguments to differentiate with argnums=",
+    "result = grad(lambda x, name: x * len(name), argnums=0)(2.0, 'ab')",
+    2.0,
+)
+row(
+    "wengert.execute.interpret:left",
+    "f = lambda x: x if x > 0 else -x\nresult = record(f, 1.0)(-2.0)",
+    "record again at these inputs, or call the function itself",
+    "f = lambda x: x if x > 0 else -x\nresult = record(f, -2.0)(-2.0) + f(-2.0)",
+    4.0,
+)
+row(
+    "wengert.structure.custom_rules:no_derivative",
+    "f = wengert.rule(lambda x: x * x)\nresult = grad(f)(3.0)",
+    "wengert.rule(vjp=...)",
+    "f = wengert.rule(vjp=lambda g, y, x: g * 2 * x)(lambda x: x * x)\n"
+    "result = grad(f)(3.0)",
+    6.0,
+)
+row(
+    "wengert.ops.shape:check_target",
+    "def f(x):\n    np.put(A, [0], x)\n    return A.sum()\nresult = grad(f)(1.0)",
+    "np.zeros, np.empty or np.array",
+    "def f(x):\n    B = np.array(A)\n    np.put(B, [0], x)\n    return B.sum()\n"
+    "result = grad(f)(1.0)",
+    1.0,
+)
+
+#: Where an error is written whose advice is no code, or is followed in another test.
+ELSEWHERE: dict[str, str] = {
+    "wengert.capture.statement:taught": "the advice of TO_ARRAY, followed there",
+    "wengert.core.verify:illegal": "a corrupt tape has no repair",
+    "wengert.capture.kinds:warn_of_types": "a warning, in capture/test_classes",
+    "wengert.capture.reads.snapshot:warn": "a warning, in capture/test_ways",
+    "wengert.execute.belief:warn_eager": "a warning, in execute/test_belief",
+}
+#: Folders whose errors are about arguments alone: the advice names the right ones.
+ARGUMENTS = (
+    *("wengert.api", "wengert.checks", "wengert.core", "wengert.derive"),
+    *("wengert.execute", "wengert.show", "wengert.structure", "wengert.ops"),
+    *("wengert.capture.tree", "wengert.capture.layout", "wengert.capture.refusals"),
+    *("wengert.capture.ufunc", "wengert.capture.array:RecordedArray.owner"),
+    "wengert.capture.reads.randomness",
+)
+
+
+def sites(path: Path) -> set[str]:
+    """Return where a module calls `explain`: its name and that of the function."""
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    found = set()
+
+    def visit(node: ast.AST, name: tuple[str, ...]) -> None:
+        for child in ast.iter_child_nodes(node):
+            is_scope = isinstance(child, (ast.FunctionDef, ast.ClassDef))
+            inner = (*name, child.name) if is_scope else name
+            called = getattr(getattr(child, "func", None), "id", "")
+            if isinstance(child, ast.Call) and called == "explain":
+                found.add(f"{module}:{'.'.join(name)}")
+            visit(child, inner)
+
+    visit(ast.parse(path.read_text()), ())
+    return found
+
+
+SITES = {site for path in PACKAGE.rglob("*.py") for site in sites(path)} - {
+    "wengert.errors:explain"
+}
+
+
+def run(path: Path, program: str) -> Any:
+    """Return the result of a program that is a file of the user."""
+    path.write_text(HEAD + program + "\n")
+    return runpy.run_path(str(path))["result"]
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect where the errors are written."""
+    found: list[str] = []
+    original = errors.describe_line
+
+    def describe_line(line: Any) -> str:
+        frame = sys._getframe(2)
+        name = frame.f_code.co_qualname.replace(".<locals>", "")
+        found.append(f"{frame.f_globals['__name__']}:{name}")
+        return original(line)
+
+    monkeypatch.setattr(errors, "describe_line", describe_line)
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_an_advice_that_is_followed_works(
+    number: int, tmp_path: Path, written: list[str]
+) -> None:
+    where, fails, advice, works, value = ROWS[number]
+
+    with pytest.raises(wengert.WengertError) as caught:
+        run(tmp_path / "fails.py", fails)
+    result = run(tmp_path / "works.py", works)
+
+    assert advice in str(caught.value).partition("instead:")[2]
+    assert where in written
+    np.testing.assert_allclose(result, value, rtol=1e-12)
+
+
+def test_every_error_has_its_advice_followed() -> None:
+    followed = {where for where, *_ in ROWS} | ELSEWHERE.keys()
+
+    left = {site for site in SITES - followed if not site.startswith(ARGUMENTS)}
+
+    assert left == set()
+    assert followed <= SITES
+
+
+#: Errors of arguments, and of replays and sweeps, which no line of the user raises.
+OUTSIDE = ("wengert.api", "wengert.execute", "wengert.structure", "wengert.capture.rec")
+INSIDE = [n for n, (where, *_) in enumerate(ROWS) if not where.startswith(OUTSIDE)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("number", INSIDE)
+def test_a_traceback_ends_at_the_users_line(number: int, tmp_path: Path) -> None:
+    """The innermost frame is the user's, and no other error is shown before it."""
+    path = tmp_path / "fails.py"
+    with pytest.raises(wengert.WengertError) as caught:
+        run(path, ROWS[number][1])
+    error: BaseException = caught.value
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+
+    assert trace is not None
+    assert trace.tb_frame.f_code.co_filename == str(path)
+    assert error.__cause__ is None
+    assert error.__suppress_context__ or error.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        "grad(grad(f))(3.0)",
+        "jit(grad(f))(3.0)",
+        "vmap(f)(x)",
+        "wengert.hessian(f)(x)",
+        "grad(lambda x: grad(f)(x) * x)(3.0)",
+        "grad(lambda x: np.sum(np.vectorize(f)(x)))(x)",
+        "grad(wengert.checkpoint(f))(3.0)",
+    ],
+)
+def test_a_traceback_ends_at_the_users_line_in_nested_calls(
+    outer: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "fails.py"
+    with pytest.raises(wengert.WengertError) as caught:
+        run(path, f"def f(x):\n    return float(x[0] if np.ndim(x) else x)\n{outer}")
+    error: BaseException = caught.value
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+
+    assert trace is not None
+    assert trace.tb_frame.f_code.co_name == "f"
+    assert error.__cause__ is None
