@@ -269,6 +269,54 @@ def test_empty_arrays_hold_nothing_by_chance(empty: Any) -> None:
     assert path.is_believed
 
 
+# Results that are no numbers
+
+MODEL = object()
+TEXTS = {
+    "a text": lambda x: ("early", x),
+    "a text by a branch": lambda x: {"state": "up" if x > 2.0 else "down", "at": x},
+    "bytes": lambda x: [b"ab", x * 2.0],
+    "an object": lambda x: (MODEL, x),
+    "an array of texts": lambda x: (np.array(["a", "b"]), x),
+    "no number at all": lambda x: "done",
+    "None": lambda x: None,
+}
+
+
+def alike(found: Any, right: Any) -> bool:
+    if isinstance(right, np.ndarray):
+        return type(found) is np.ndarray and bool(np.array_equal(found, right))
+    if isinstance(right, (list, tuple)):
+        pairs = zip(found, right, strict=True)
+        return type(found) is type(right) and all(alike(a, b) for a, b in pairs)
+    return type(found) is type(right) and bool(found == right)
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_results_that_are_no_numbers_come_back_as_they_are(name: str) -> None:
+    function = TEXTS[name]
+    jitted = wg.jit(function)
+    for x in (1.0, 3.0, 1.5, 4.0, 1.25, 5.0):
+        assert alike(jitted(x), function(x))
+    assert all(path.is_believed for path in jitted.paths())
+    if native_engine():
+        assert all(path.kernels for path in jitted.paths())
+    assert alike(wg.record(function, 1.0)(1.5), function(1.5))
+
+
+def test_an_object_that_is_made_anew_each_time_is_not_replayed() -> None:
+    jitted = wg.jit(lambda x: (object(), x))
+    with pytest.warns(RuntimeWarning, match="runs eagerly"):
+        found = [jitted(1.0)[0] for _ in range(6)]
+
+    assert len(set(found)) == 6
+
+
+def test_rows_return_numbers() -> None:
+    with pytest.raises(TypeError, match="returned a str"):
+        wg.vmap(lambda x: (x, "text"))(np.ones(4))
+
+
 # What does not agree
 
 

@@ -325,6 +325,7 @@ def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tap
     with DrawsRefused(fun):
         segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
     leaves, structure = tree.flatten(segment.result)
+    leaves, structure = tree.with_fixed(structure, leaves)
     tape.chosen_outputs = []
     for leaf in leaves:
         index = place(tape, leaf)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.capture.reads.frozen import freeze, has_contents, is_same
+from wengert.core.checked import same
 from wengert.core.types import Recorded, has_class
 from wengert.errors import ArgumentError, explain
 
@@ -362,6 +363,8 @@ def put_together(structure: Branch, children: tuple[Any, ...]) -> Any:
     kind, keys, _, kept = structure
     if kind is tuple:
         return children
+    if kind is Fixed:
+        return keys.value
     if kind is list:
         return list(children)
     if kind is dict:
@@ -403,6 +406,66 @@ def map_leaves(function: Callable[[Any], Any], value: Any) -> Any:
     """Return nested containers with `function` applied to every leaf."""
     leaves, structure = flatten(value)
     return unflatten(structure, [function(leaf) for leaf in leaves])
+
+
+# Results that are no numbers
+
+
+class Fixed:
+    """A part of a result that is no number: a text, say, or an object."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fixed) and same(self.value, other.value)
+
+    def __hash__(self) -> int:
+        return hash(type(self.value))
+
+    def __reduce__(self) -> Any:
+        return Fixed, (self.value,)
+
+
+#: Arrays of these kinds (texts, dates, records) are no numbers.
+NOT_NUMBERS = frozenset("SUMmV")
+
+
+def is_fixed(leaf: Any) -> bool:
+    """Whether a leaf is no number and no array of numbers."""
+    if not has_class(leaf, NUMERIC):
+        return True
+    return type(leaf) is np.ndarray and leaf.dtype.kind in NOT_NUMBERS
+
+
+def with_fixed(structure: Any, leaves: Sequence[Any]) -> tuple[list[Any], Any]:
+    """Return the leaves that are numbers, and a structure that holds the others."""
+    if not any(is_fixed(leaf) for leaf in leaves):
+        return list(leaves), structure
+    remaining, left = iter(leaves), []
+
+    def build(part: Any) -> Any:
+        if not isinstance(part, Leaf):
+            return part._replace(children=tuple(build(p) for p in part.children))
+        leaf = next(remaining)
+        if is_fixed(leaf):
+            return Branch(Fixed, Fixed(leaf), ())
+        left.append(leaf)
+        return part
+
+    structure = build(structure)
+    return left, structure
+
+
+def fixed_in(structure: Any) -> list[Any]:
+    """Return what a structure holds that is no number."""
+    if isinstance(structure, Leaf):
+        return []
+    if structure.kind is Fixed:
+        return [structure.keys.value]
+    return [value for part in structure.children for value in fixed_in(part)]
 
 
 # Two values of one structure
@@ -492,7 +555,9 @@ def steps_of(structure: Branch) -> list[str]:
     kind, keys, children, kept = structure
     names = () if kept is None else kept.leaves
     count = len(children) - len(names)
-    if is_dictionary(kind):
+    if kind is Fixed:
+        steps = []
+    elif is_dictionary(kind):
         steps = [f"[{key!r}]" for key in keys]
     elif kind in _CLASSES or issubclass(kind, (list, tuple)):
         fields = getattr(kind, "_fields", None) if kind not in _CLASSES else None
@@ -512,6 +577,8 @@ def describe(structure: Any) -> str:
     inner = [describe(part) for part in parts]
     if kind is type(None):
         return "None"
+    if kind is Fixed:
+        return repr(keys.value)
     if kind is list:
         return f"[{', '.join(inner)}]"
     if kind is tuple:

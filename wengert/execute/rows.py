@@ -405,6 +405,8 @@ class Rows:
     ) -> Recorded:
         """Return what came of a recording: its path, and the results of its row."""
         assert tape.structure is not None
+        for part in tree.fixed_in(tape.structure[1]):
+            value_type(part)
         structure, wrote = tape.structure[1], snapshot.written()
         results = [tape.play.outputs[index] for index in tape.output_indices]
         if known is None:

@@ -511,6 +511,8 @@ def nested(structure: Any, texts: Iterator[str]) -> str:
     parts = [nested(child, texts) for child in children]
     if kind is type(None):
         return "None"
+    if kind is tree.Fixed:
+        return literal(keys.value)
     if kind is list:
         return f"[{', '.join(parts)}]"
     if tree.is_dictionary(kind):
