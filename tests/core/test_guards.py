@@ -18,6 +18,7 @@ ASKS: dict[str, Callable[[Any], Any]] = {
     "int": lambda x: int(x),
     "round": lambda x: round(x),
     "is_integer": lambda x: int(x.is_integer()),
+    "text": lambda x: int.from_bytes(str(x).encode()[:6], "big"),
 }
 NUMBERS = (0.0, -0.0, 0.4, 0.5, 1.0, 1.5, 2.5, -0.5, -1.0, -1.5, 3.0, 1e9, 2**40 + 0.5)
 

@@ -235,7 +235,11 @@ class RecordedValue(Recorded):
 
         The one place where a number leaves the tape while it is being recorded.
         """
-        answer = QUESTIONS[kind].ask(self._present())
+        try:
+            answer = QUESTIONS[kind].ask(self._present())
+        except (ArithmeticError, ValueError) as error:
+            note_raise(error, f"question.{kind}", (self,), NO_SETTINGS)
+            raise
         tape = self._tape
         if tape.thread is None or self._index == PASSIVE:
             return answer

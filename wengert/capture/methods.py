@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture import python as of_python
 from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue
 from wengert.capture.refusals import no_attribute
 from wengert.core.types import is_array, type_of
@@ -311,17 +312,6 @@ def set_strides(self: RecordedArray, strides: Any) -> None:
     )
 
 
-def of_integer(name: str) -> Any:
-    """Return a method of whole numbers that gives a plain one, guarded."""
-
-    def method(self: RecordedScalar) -> Any:
-        if self.dtype.kind not in "biu":
-            raise no_attribute(name, type_of(self._value))
-        return getattr(operator.index(self), name)()
-
-    return method
-
-
 # What Python's own functions ask of numbers
 
 
@@ -388,8 +378,8 @@ SCALARS: dict[str, Any] = {
     "real": property(get_part("real")),
     "imag": property(get_part("imag")),
     "base": None,
-    "bit_count": of_integer("bit_count"),
-    "bit_length": of_integer("bit_length"),
+    "conjugate": of_python.conjugate,
+    "__getattr__": of_python.attribute,
     "__iter__": None,
 }
 for _class, _attributes in (

@@ -293,6 +293,17 @@ UNARY: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
+def scalar_power(power: Any) -> Any:
+    """Return ``__pow__``, which may be asked for a power modulo a number."""
+
+    def method(self: RecordedScalar, other: Any, modulo: Any = None) -> Any:
+        if modulo is None:
+            return power(self, other)
+        return pow(*map(operator.index, (self, other, modulo)))
+
+    return method
+
+
 def _install_operators() -> None:
     for short, (name, evaluate) in BINARY.items():
         for prefix, reflected in (("", False), ("r", True)):
@@ -309,6 +320,7 @@ def _install_operators() -> None:
     }
     for method_name, method in extra.items():
         setattr(RecordedArray, method_name, method)
+    setattr(RecordedScalar, "__pow__", scalar_power(vars(RecordedScalar)["__pow__"]))  # noqa: B010
     for short, (name, evaluate) in COMPARISONS.items():
         setattr(RecordedScalar, f"__{short}__", scalar_binary(name, evaluate, False))
         setattr(RecordedArray, f"__{short}__", array_binary(name, False))

@@ -6,7 +6,6 @@ float, a complex number or a truth value, or an exception.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
@@ -21,16 +20,15 @@ from wengert.capture.array import (
     record_operation,
     save,
 )
-from wengert.capture.guards import STRICT, refused
+from wengert.capture.guards import STRICT
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import NO_SETTINGS, Tape, strong
 from wengert.core.types import WEAK, type_of
 from wengert.errors import WengertError
-from wengert.ops.compare import IS_SAME
 from wengert.ops.python import RAISES
 
 WEAK_FLOAT = WEAK[float]
-IDENTITY, EQUAL = REGISTRY["identity"], REGISTRY["equal"]
+IDENTITY = REGISTRY["identity"]
 
 
 def record_python(
@@ -77,15 +75,8 @@ def note_raise(
 def exact(value: RecordedValue) -> Any:
     """Return the plain contents of a value whose text or hash is asked for; a guard."""
     contents = value._present()
-    tape = value._tape
-    if tape.thread != get_ident() or not is_active(value):
-        return contents
-    if STRICT.get():
-        raise refused("text")
-    if tape.keeps_guards:
-        kept = contents.copy() if type(contents) is np.ndarray else contents
-        question = EQUAL if value.dtype.kind in "biu" else IS_SAME
-        bool(np.all(record_operation(question, (value, kept), NO_SETTINGS)))
+    if value._tape.thread == get_ident() and is_active(value):
+        value._ask("text")
     return contents
 
 
@@ -97,16 +88,23 @@ def as_float(number: RecordedScalar) -> Any:
 # What Python's numbers have besides operators
 
 
-def whole(name: str) -> Callable[..., Any]:
-    """Return a method that answers with plain numbers or text: the value is guarded."""
-
-    def method(self: RecordedScalar, *args: Any, **settings: Any) -> Any:
-        return getattr(exact(self), name)(*args, **settings)
-
-    method.__name__ = name
-    return method
+#: Methods whose answer is plain numbers or text: the number is guarded.
+ANSWERED_PLAINLY = frozenset(
+    "hex bit_length bit_count as_integer_ratio to_bytes denominator".split()
+)
 
 
-METHODS = (
-    "hex bit_length bit_count as_integer_ratio to_bytes __trunc__ __floor__ __ceil__"
-).split()
+def attribute(self: RecordedScalar, name: str) -> Any:
+    """Return an attribute that a recorded number has because its number has it."""
+    if name in ANSWERED_PLAINLY and hasattr(self._value, name):
+        return getattr(exact(self), name)
+    if name == "numerator" and hasattr(self._value, name):
+        return record_python(REGISTRY["positive"], (self,), self._value)
+    return RecordedValue.__getattr__(self, name)
+
+
+def conjugate(self: RecordedScalar) -> Any:
+    """Return the conjugate; that of a Python number is Python's."""
+    if type(self._value) is complex:
+        return record_python(REGISTRY["conjugate"], (self,), self._value.conjugate())
+    return self if self.dtype.kind != "c" else np.conjugate(self)

@@ -35,7 +35,7 @@ from wengert.capture.layout import copy_as_it_lies
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
-from wengert.core.tape import IDENTITY, INPUT, NO_SETTINGS, Tape, strong
+from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import builtin, has_class, is_array, type_of
 from wengert.errors import ArgumentError, WengertError, explain
 
@@ -328,7 +328,11 @@ def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tap
     leaves, structure = tree.with_fixed(structure, leaves)
     tape.chosen_outputs = []
     for leaf in leaves:
-        index = place(tape, leaf)
+        if type(leaf) in (str, bytes):  # a text is no array of one
+            like = type_of(np.asarray(leaf))
+            index = tape.append(CONSTANT, (), {"value": leaf}, like, leaf)
+        else:
+            index = place(tape, leaf)
         tape.chosen_outputs.append(index)
         if tape.play.outputs[index] is None:
             tape.play.outputs[index] = plain_result(leaf)

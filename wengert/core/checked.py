@@ -82,12 +82,12 @@ class Difference(NamedTuple):
             return False
         if RAISES in (before.operation.name, now.operation.name):
             return True
-        if before.operation is not GUARD or now.operation is not GUARD:
+        if before.operation is not now.operation or before.operands != now.operands:
             return False
-        return (
-            before.operands == now.operands
-            and before.settings["kind"] == now.settings["kind"]
-        )
+        if now.operation is GUARD:
+            return bool(before.settings["kind"] == now.settings["kind"])
+        # The same node with a result of another kind: a power that left the integers.
+        return same(before.settings, now.settings)
 
 
 class CheckedTape(Tape):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from wengert.core.types import Recorded, has_class
 
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -59,6 +61,13 @@ def strides_of(value: Any) -> tuple[int, ...]:
     return tuple(found[::-1])
 
 
+def bits_of(value: Any) -> Any:
+    """Return what is the same where numbers are written alike: NaN, and -0.0."""
+    if has_class(value, Recorded):
+        value = value.exact()
+    return value if type(value) is int else np.asarray(value).tobytes()
+
+
 #: By the kind of guard.
 QUESTIONS: dict[str, Question] = {
     "bool": Question(
@@ -75,7 +84,12 @@ QUESTIONS: dict[str, Question] = {
         is_whole,
         "x.is_integer()",
         "float({0}).is_integer()",
-        {"f": "floor(x) == x", **dict.fromkeys(WHOLE, "x == x")},
+        {"f": "floor(x) == x and fabs(x) < inf", **dict.fromkeys(WHOLE, "x == x")},
+    ),
+    "text": Question(
+        bits_of,
+        "the text or hash of a number (str, format, repr, a key)",
+        "({0} if type({0}) is int else np.asarray({0}).tobytes())",
     ),
     "strides": Question(
         strides_of, "how an array lies in memory (order, strides)", "{0}.strides"

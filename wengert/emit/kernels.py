@@ -299,6 +299,9 @@ def lower_guard(
     if settings["kind"] in OF_MEMORY:
         raise NotLoweredError("a question about the memory of an array")
     nodes = np.ravel(elements[tape.operands[index][0]])
+    if settings["kind"] == "text":
+        lower_text(lowering, nodes.tolist(), settings["expected"])
+        return
     node, kind, expected = int(nodes[0]), settings["kind"], settings["expected"]
     type_ = lowering.types[node]
     text = QUESTIONS[kind].native.get(type_[0])
@@ -306,6 +309,25 @@ def lower_guard(
         type_ = "bool" if type(expected) is bool else type_
         node = lowering.emit(text, (node,), type_)
     lowering.guard(node, float(expected) if type_.startswith("f") else int(expected))
+
+
+#: Whether floats are written alike: zeros by their sign, NaN as NaN.
+SAME_TEXT = (
+    "(x == y and (x != 0 or copysign(1, x) == copysign(1, y))) or (x != x and y != y)"
+)
+
+
+def lower_text(lowering: Lowering, nodes: list[int], expected: Any) -> None:
+    """Append guards that numbers are those of a text."""
+    if type(expected) is int and not -(2**63) <= expected < 2**63:
+        raise NotLoweredError("the text of an integer beyond 64 bits")
+    for k, node in enumerate(nodes):
+        type_, number = lowering.types[node], expected
+        if type(expected) is bytes:
+            number = np.frombuffer(expected, type_)[k]
+        native = SAME_TEXT if type_.startswith("f") else "x == y"
+        known = lowering.constant(number, type_)
+        lowering.guard(lowering.emit(native, (node, known), "bool"), 1)
 
 
 def lower_constant(lowering: Lowering, value: Any, like: Type, name: str) -> Parts:

@@ -109,7 +109,10 @@ class Lowering:
 
     def constant(self, value: Any, type_: str) -> int:
         """Return the node of a number."""
-        number = np.dtype(type_).type(value).item()
+        try:
+            number = np.dtype(type_).type(value).item()
+        except OverflowError as error:
+            raise NotLoweredError("an integer beyond 64 bits") from error
         bits = struct.pack("d", number) if type_.startswith("f") else number
         key = ("constant", bits, type_)
         node = self.known.get(key)

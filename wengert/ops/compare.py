@@ -47,25 +47,6 @@ for _ufunc, _native in (
 for _ufunc in (np.gcd, np.lcm, np.bitwise_count):
     constant_of(_ufunc.__name__, _ufunc)
 
-
-def evaluate_is_same(x: Any, y: Any) -> Any:
-    """Return whether numbers are written alike: zeros by their sign, NaN as NaN."""
-    if np.iscomplexobj(x):
-        return evaluate_is_same(np.real(x), np.real(y)) & evaluate_is_same(
-            np.imag(x), np.imag(y)
-        )
-    same = np.equal(x, y) & (np.signbit(x) == np.signbit(y))
-    return same | (np.isnan(x) & np.isnan(y))
-
-
-IS_SAME = constant_of(
-    "is_same",
-    evaluate_is_same,
-    native="(x == y and (x != 0 or copysign(1, x) == copysign(1, y)))"
-    " or (x != x and y != y)",
-    numpy=(),
-)
-
 # Whole arrays
 
 

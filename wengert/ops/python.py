@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY, constant_of
 from wengert.core.types import WEAK, Type, has_class
 
@@ -212,13 +213,13 @@ def conditions(name: str, operands: list[str], result: str) -> Conditions:
 
 
 def evaluate_raises(*values: Any, of: str, error: str, settings: Any) -> Any:
-    """Return whether an operation, or `math`'s function, raises that error."""
+    """Return whether an operation, or `math`'s function, raises that error, or any."""
     module, _, name = of.rpartition(".")
     function = find_function(module, name, values)
     try:
         function(*values, **dict(settings))
     except Exception as found:
-        return np.bool_(type(found).__name__ == error)
+        return np.bool_(type(found).__name__ == (error or type(found).__name__))
     return np.False_
 
 
@@ -226,6 +227,8 @@ def find_function(module: str, name: str, values: tuple[Any, ...]) -> Function:
     """Return what is to be tried: Python's function, or that of an operation."""
     if module == "math":
         return MATH_ORIGINALS[name]
+    if module == "question":
+        return QUESTIONS[name].ask
     if name in PYTHON and all(type(value) in WEAK for value in values):
         return PYTHON[name]
     return REGISTRY[name].function

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.answers.table import Function, answered, holds, number
-from wengert.capture.array import RecordedValue, is_active, record_operation
+from wengert.capture.array import (
+    RecordedScalar,
+    RecordedValue,
+    is_active,
+    record_operation,
+)
 from wengert.capture.python import as_float, note_raise, record_python
 from wengert.core.operation import REGISTRY, Operation, apply
 from wengert.core.types import WEAK, Recorded
@@ -110,6 +115,12 @@ def as_double(value: Any) -> Any:
     return value if kind in (float, np.float64) else value.astype(np.float64)
 
 
+def taken_apart(x: Any) -> tuple[Any, int]:
+    """Return ``math.frexp``; the exponent is guarded."""
+    mantissa, exponent = np.frexp(x)
+    return mantissa, int(exponent)
+
+
 def special(name: str) -> Function:
     """Return a function of SciPy's, looked up when it is needed."""
 
@@ -167,6 +178,8 @@ def log(x: Any, *base: Any) -> Any:
     if not (isinstance(x, Recorded) or any(isinstance(b, Recorded) for b in base)):
         return math_log(x, *base)
     asked("log", math_log, (x, *base))
+    if any(is_large(part) for part in (x, *base)):
+        return math_log(*[part.exact() for part in (x, *base)])
     parts = []
     for part in (x, *base):
         double = as_double(part)
@@ -180,12 +193,23 @@ def log(x: Any, *base: Any) -> Any:
 
 math_log = math.log
 
+
+def is_large(value: Any) -> bool:
+    """Whether a recorded integer is no float."""
+    plain = number(value)
+    return type(plain) is int and plain.bit_length() > MOST_BITS and plain is not value
+
+
+#: Bits of the greatest floats.
+MOST_BITS = 1023
+
 OF_SEVERAL_NODES: dict[str, Function] = {
     "remainder": ieee_remainder,
     "hypot": hypotenuse,
     "fma": lambda x, y, z: x * y + z,
-    "modf": lambda x: (x - np.trunc(x), np.trunc(x)),
-    "ulp": lambda x: np.spacing(np.abs(x)),
+    "modf": np.modf,
+    "frexp": taken_apart,
+    "ulp": lambda x: np.where(np.isinf(x), np.abs(x), np.spacing(np.abs(x))),
     "erf": special("erf"),
     "erfc": special("erfc"),
     "gamma": special("gamma"),
@@ -214,6 +238,8 @@ def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> 
         return math_isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
     if a == b:
         return True
+    if math.isinf(a) or math.isinf(b):
+        return False
     largest = np.maximum(abs(a), abs(b))
     return bool(abs(a - b) <= np.maximum(rel_tol * largest, abs_tol))
 
@@ -232,7 +258,11 @@ def over_numbers(name: str, function: Function) -> None:
         args = tuple(listed(arg) for arg in args)
         if not any(holds(arg) for arg in (*args, *settings.values())):
             return original(*args, **settings)
-        return function(*args, **settings)
+        found = function(*args, **settings)
+        if type(found) is RecordedScalar and type(found._value) not in WEAK:
+            plain = [[number(part) for part in arg] for arg in args]
+            return as_python(found, original(*plain, **settings))
+        return found
 
 
 def listed(values: Any) -> Any:
@@ -273,21 +303,3 @@ over_numbers("fsum", exact_sum)
 over_numbers("prod", product)
 over_numbers("dist", distance)
 over_numbers("sumprod", sum_of_products)
-
-
-@answered("frexp", math)
-def frexp(x: Any) -> Any:
-    """Answer ``math.frexp``; the exponent is guarded."""
-    if not isinstance(x, Recorded):
-        return math_frexp(x)
-    size = abs(as_double(x))
-    if size == 0.0 or not size < math.inf:  # itself, and no exponent; NaN as well
-        return as_double(x), 0
-    exponent = math_frexp(number(x))[1]
-    lower, upper = math.ldexp(0.5, exponent), math.ldexp(1.0, exponent - 1) * 2.0
-    if not (size >= lower and size < upper):
-        raise AssertionError("the exponent of a number that has changed meanwhile")
-    return as_double(x) / upper, exponent
-
-
-math_frexp = math.frexp
