@@ -171,6 +171,60 @@ row(
     1.0 / 12.0,
 )
 row(
+    "wengert.capture.statement:taught",
+    "result = grad(lambda a: scipy.optimize.fsolve(lambda t: t**3 - a, 1.0)[0])(8.0)",
+    "one step of Newton's",
+    "def root(a):\n"
+    "    now = wengert.stop_gradient(a)\n"
+    "    solve = lambda t: np.asarray(float(t[0]) ** 3 - float(now))\n"
+    "    t = scipy.optimize.fsolve(solve, 1.0, xtol=1e-14)[0]\n"
+    "    return t - (t**3 - a) / (3.0 * t**2)\n"
+    "result = grad(root)(8.0)",
+    1.0 / 12.0,
+)
+row(
+    TO_ARRAY,
+    "scaled = np.vectorize(lambda t, s: s * t)\n"
+    "result = grad(lambda s: np.sum(scaled(x, s)))(2.0)",
+    "np.vectorize(scaled.pyfunc)(x, s) inside the function",
+    "scaled = np.vectorize(lambda t, s: s * t)\n"
+    "result = grad(lambda s: np.sum(np.vectorize(scaled.pyfunc)(x, s)))(2.0)",
+    6.0,
+)
+for place, name in (("rows[0][1]", "rows[0]"), ("table['u'][1]", "table['u']")):
+    program = (
+        "def f(x):\n    rows = [A[0].copy()]\n    table = {{'u': A[0].copy()}}\n"
+        "    {}\n    {} = x * x\n    return np.sum({})\nresult = grad(f)(3.0)"
+    )
+    repair = f"{name} = np.array({name})"
+    row(
+        LEAVING,
+        program.format("pass", place, name),
+        f"{repair} first",
+        program.format(repair, place, name),
+        6.0,
+    )
+row(
+    LEAVING,
+    "def f(x):\n    u, v = A[0].copy(), 2.0\n    u[1] = x * v\n"
+    "    return np.sum(u)\nresult = grad(f)(3.0)",
+    "u = np.array(A[0]), ",
+    "def f(x):\n    u, v = np.array(A[0]), 2.0\n    u[1] = x * v\n"
+    "    return np.sum(u)\nresult = grad(f)(3.0)",
+    2.0,
+)
+for written in ("u[1:] += x * x", "np.multiply(x, x, u)", "np.add.at(u, [0], x * x)"):
+    program = (
+        "def f(x):\n    u = {}\n    {}\n    return u[1] + u[0]\nresult = grad(f)(3.0)"
+    )
+    row(
+        "wengert.capture.ufuncs:check_out",
+        program.format("A[0].copy()", written),
+        "u = np.array(A[0]), ",
+        program.format("np.array(A[0])", written),
+        12.0 if "multiply" in written else 6.0,
+    )
+row(
     TO_ARRAY,
     "from scipy.signal import lfilter\n"
     "result = grad(lambda x: np.sum(lfilter([0.5], [1.0], x)))(x)",
@@ -378,7 +432,6 @@ row(
 
 #: Where an error is written whose advice is no code, or is followed in another test.
 ELSEWHERE: dict[str, str] = {
-    "wengert.capture.statement:taught": "the advice of TO_ARRAY, followed there",
     "wengert.core.verify:illegal": "a corrupt tape has no repair",
     "wengert.capture.kinds:warn_of_types": "a warning, in capture/test_classes",
     "wengert.capture.reads.snapshot:warn": "a warning, in capture/test_ways",

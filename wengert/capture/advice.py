@@ -10,8 +10,15 @@ import ast
 from typing import Any
 
 import numpy as np
+from numpy import vectorize  # the class itself, also while recording
 
-from wengert.capture.statement import MISSING, Statement, parsed, users_statement
+from wengert.capture.statement import (
+    MISSING,
+    SOLVER,
+    Statement,
+    parsed,
+    users_statement,
+)
 from wengert.ops.join import holds_recorded
 
 #: What happened, why it cannot work, and what to write instead.
@@ -113,6 +120,7 @@ def explain_call(statement: Statement, shown: str) -> Parts | None:
         or explain_math(statement, function, shown)
         or explain_list(statement, tree)
         or explain_method(statement, tree, shown)
+        or explain_vectorized(statement, tree)
         or explain_solver(statement, function, shown)
     )
 
@@ -195,14 +203,19 @@ def explain_solver(statement: Statement, function: Any, shown: str) -> Parts | N
     module = getattr(function, "__module__", None) or ""
     if not module.startswith(("scipy.optimize", "scipy.integrate")):
         return None
-    name = function.__name__
+    return (f"scipy's {function.__name__} met a recorded {shown}", *SOLVER)
+
+
+def explain_vectorized(statement: Statement, call: ast.Call) -> Parts | None:
+    """Return the three parts for an `np.vectorize` that was made before recording."""
+    if type(statement.called()) is not vectorize:
+        return None
+    name, numpy = ast.unparse(call.func), statement.numpy()
+    given = ", ".join(map(ast.unparse, call.args))
     return (
-        f"scipy's {name} met a recorded {shown}",
-        "it is compiled code that takes plain numbers, also from a function that it "
-        "calls; their derivatives would be lost",
-        f"a function with @wengert.rule(jvp=...) that calls {name} on plain numbers; "
-        f"for a root, x = {name}(...) of wengert.stop_gradient values and then "
-        "x - f(x) / slope, one step of Newton's, which is recorded",
+        f"{name} of recorded values was made by {numpy}.vectorize before recording",
+        "it takes plain values, and makes a plain array of what its function returns",
+        f"{numpy}.vectorize({name}.pyfunc)({given}) inside the function, or a loop",
     )
 
 
@@ -224,14 +237,22 @@ def explain_out() -> tuple[str, str]:
     tree = parsed(statement.source)
     if isinstance(tree, ast.Call):
         given = [word.value for word in tree.keywords if word.arg == "out"]
+        given += positional(tree, statement.called())
         return explain_plain(statement, ast.unparse(given[0]) if given else "")
     name = statement.target()
     why, instead = explain_plain(statement, name)
-    if not isinstance(tree, ast.AugAssign):
+    if not isinstance(tree, ast.AugAssign) or isinstance(tree.target, ast.Subscript):
         return why, instead
     operation = OPERATORS[type(tree.op)]
     right = shortened(tree.value)
     return why, f"{name} = {name} {operation} {right}, or {instead}"
+
+
+def positional(call: ast.Call, function: Any) -> list[ast.expr]:
+    """Return the arguments by position that a ufunc, or its ``at``, writes into."""
+    if type(function) is np.ufunc:
+        return call.args[function.nin :]
+    return call.args[:1] if ast.unparse(call.func).endswith(".at") else []
 
 
 OPERATORS = {

@@ -204,7 +204,7 @@ def call(
         return function(*given, **keywords)
     except WengertError as error:
         raise error.with_traceback(users_part(error.__traceback__)) from error.__cause__
-    except (TypeError, ValueError, SystemError) as error:
+    except Exception as error:
         named = taught(error)
         if named is None:
             raise
@@ -282,7 +282,8 @@ def check_number(leaf: Any) -> np.dtype[Any]:
         explain(
             f"a derivative by {shown} was asked for",
             "only numbers and arrays of numbers have derivatives",
-            "choose the arguments to differentiate with argnums=",
+            "choose the arguments to differentiate with argnums=; under jit and vmap "
+            "read other data from outside the function",
         )
     )
 

@@ -62,7 +62,8 @@ class Statement:
         if isinstance(tree, ast.Subscript):
             return ast.unparse(tree.value)
         if isinstance(tree, ast.AugAssign):
-            return ast.unparse(tree.target)
+            part = isinstance(tree.target, ast.Subscript)
+            return ast.unparse(tree.target.value if part else tree.target)  # type: ignore[union-attr]
         return ""
 
     def assigned(self, name: str) -> ast.expr | None:
@@ -74,13 +75,14 @@ class Statement:
         except SyntaxError:
             return None
         found = [
-            node
+            value
             for node in ast.walk(tree)
             if isinstance(node, ast.Assign)
             and code.co_firstlineno <= node.lineno <= self.frame.f_lineno
-            and any(ast.unparse(target) == name for target in node.targets)
+            for target, value in pairs(node)
+            if ast.unparse(target) == name
         ]
-        return max(found, key=lambda node: node.lineno).value if found else None
+        return max(found, key=lambda value: value.lineno) if found else None
 
     def numpy(self) -> str:
         """Return what the user's module calls NumPy."""
@@ -99,9 +101,10 @@ class Statement:
         return MISSING
 
     def is_local(self, name: str) -> bool:
-        """Whether the function made a variable itself: not a global, not enclosed."""
+        """Whether the function made a variable, or the list it is in, itself."""
         code = self.frame.f_code
-        return name in (*code.co_varnames, *code.co_cellvars)
+        root = name.partition("[")[0]
+        return root in (*code.co_varnames, *code.co_cellvars)
 
     def imported_makers(self) -> list[str]:
         """Return NumPy's makers of arrays that the user's module imported by name."""
@@ -113,6 +116,18 @@ class Statement:
             for name, value in self.frame.f_globals.items()
             if any(value is original for original in originals)
         ]
+
+
+def pairs(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
+    """Return the targets of an assignment, each with its value."""
+    found: list[tuple[ast.expr, ast.expr]] = []
+    for target in node.targets:
+        several = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+        if several and len(target.elts) == len(node.value.elts):  # type: ignore[attr-defined]
+            found += zip(target.elts, node.value.elts, strict=True)  # type: ignore[attr-defined]
+        else:
+            found.append((target, node.value))
+    return found
 
 
 def parsed(source: str) -> ast.AST | None:
@@ -170,6 +185,13 @@ def taught(error: Exception) -> WengertError | None:
     NumPy's setitem gives what a recorded value raised as its cause; compiled code that
     refuses a recorded value names its class.
     """
+    if "not a proper array of floats" in str(error):  # what MINPACK makes of ours
+        where = users_line(error.__traceback__)
+        return RecordingError(
+            explain("a solver of SciPy's met a recorded value", *SOLVER, where)
+        )
+    if not isinstance(error, (TypeError, ValueError, SystemError)):
+        return None
     if isinstance(error.__cause__, WengertError):
         return error.__cause__
     text = str(error)
@@ -187,6 +209,14 @@ def taught(error: Exception) -> WengertError | None:
     )
 
 
+#: Why SciPy's solvers take no recorded values, and what to write instead.
+SOLVER = (
+    "it is compiled code that takes plain numbers, also from a function that it calls; "
+    "their derivatives would be lost",
+    "a function with @wengert.rule(jvp=...) that calls it on plain numbers; for a "
+    "root, x = the root for wengert.stop_gradient values and then x - f(x) / slope, "
+    "one step of Newton's, which is recorded",
+)
 STANDARD = sysconfig.get_path("stdlib")
 PLAIN = {"RecordedArray": "arrays", "RecordedScalar": "numbers"}
 
