@@ -21,9 +21,9 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main_
 #: The methods of `Tape` that are one line with a local import of a later layer.
 DELEGATIONS = set(
     (
-        "__call__ __str__ _repr_html_ backward batch compile fingerprint "
+        "__call__ __setstate__ __str__ _repr_html_ backward batch compile fingerprint "
         "first_nonfinite forward function grad_tape gradient jacobian_tape "
-        "profile show tangent_tape to_html to_numpy verify"
+        "profile save show tangent_tape to_html to_numpy verify"
     ).split()
 )
 

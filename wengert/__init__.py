@@ -41,6 +41,7 @@ from wengert.errors import (
     WengertError,
 )
 from wengert.execute.replay import jit
+from wengert.execute.saved import load
 from wengert.execute.vmap import vmap
 from wengert.structure.checkpoint import checkpoint, remat
 from wengert.structure.custom_rules import custom_jvp, custom_vjp, rule
@@ -73,6 +74,7 @@ __all__ = [
     "jit",
     "jvp",
     "linearize",
+    "load",
     "record",
     "register_pytree_node",
     "remat",

@@ -107,6 +107,8 @@ class Tape:
         #: Whether lines and guards are written down (not in a first-order gradient).
         self.keeps_lines = False
         self.keeps_guards = False
+        #: The lines as text, of a tape that was loaded.
+        self.texts: list[str] = []
         #: The line of the node whose derivative is being recorded.
         self.line_here: Line | None = None
         #: While recording: by input the arguments of its call, as the caller gave them.
@@ -281,7 +283,7 @@ class Tape:
 
     def line(self, index: int) -> str:
         """Return ``file.py:12``, the user's line of a node, or an empty string."""
-        return describe_line(self.lines[index])
+        return self.texts[index] if self.texts else describe_line(self.lines[index])
 
     # Delegations: what other folders do with a tape
 
@@ -415,13 +417,7 @@ class Tape:
 
     def __getstate__(self) -> dict[str, Any]:
         self.resolve()
-        state = {
-            name: getattr(self, name)
-            for name in (
-                "operations operands settings types input_indices chosen_outputs "
-                "structure"
-            ).split()
-        }
+        state = {name: getattr(self, name) for name in STATE}
         state["lines"] = [self.line(index) for index in range(len(self))]
         # A user's node is known by the name of its operation alone.
         state["settings"] = [
@@ -431,12 +427,41 @@ class Tape:
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        from wengert.execute.rehearsal import admit
+
+        self.fill(state)
+        admit(self)
+
+    def fill(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave, perhaps in another process."""
         self.__init__()  # type: ignore[misc]
-        lines = state.pop("lines")
-        self.__dict__.update(state)
+        missing = sorted(set(STATE) - set(state))
+        lines = state.get("lines")
+        if missing or type(lines) is not list or type(state["operations"]) is not list:
+            raise TapeError(
+                explain(
+                    f"a loaded tape lacks {', '.join(missing) or 'lines of its nodes'}",
+                    "it was not written by wengert, or by another version",
+                    "record the function again",
+                )
+            )
+        for name in STATE:
+            setattr(self, name, state[name])
         self.lines = [None] * len(lines)
-        self.line = lines.__getitem__  # type: ignore[method-assign]
+        self.texts = lines
         self.play = Play(len(lines))
+
+    def save(self, path: Any) -> None:
+        """Write the tape as data into one file; see `wengert.load`."""
+        from wengert.execute.saved import save
+
+        save(self, path)
+
+
+#: What a tape is in another process; its lines besides, as text.
+STATE = (
+    "operations operands settings types input_indices chosen_outputs structure names"
+).split()
 
 
 class Computations(Sequence["CompNode"]):

@@ -12,8 +12,14 @@ from wengert.capture.array import RecordedValue
 from wengert.capture.record import active_tape
 from wengert.core.guards import answer
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
-from wengert.core.types import WEAK, Type, is_array, type_of
-from wengert.errors import ArgumentError, GuardError, RecordingError, explain
+from wengert.core.types import WEAK, Type, has_class, is_array, type_of
+from wengert.errors import (
+    ArgumentError,
+    GuardError,
+    RecordingError,
+    TapeError,
+    explain,
+)
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
 from wengert.ops.python import PYTHON, PYTHON_KINDS, RAISES, as_python, is_weak
 from wengert.ops.python import evaluate as evaluate_python
@@ -219,6 +225,15 @@ def forward(tape: Tape) -> None:
     outputs: list[Any] = [None] * len(tape)
     for index in tape.input_indices:
         outputs[index] = tape.play.outputs[index]
+        if outputs[index] is None and tape.operations[index] is INPUT:
+            raise TapeError(
+                explain(
+                    f"input {index} of a tape to be played has no value",
+                    "a tape that was loaded or derived holds operations and "
+                    "constants, not the numbers of a run",
+                    "tape(*args); or tape.inputs[0].output = ... before forward()",
+                )
+            )
     last = last_uses(tape, by_rules=True)
     play_nodes(tape, outputs, last)
     is_recorded = tape.structure is not None  # its types are those of the recording
@@ -255,6 +270,16 @@ def forward_node(node: CompNode) -> None:
 def replay(tape: Tape, args: Sequence[Any]) -> Any:
     """Return the results of a tape at new arguments, nested as the recorded ones."""
     if tape.structure is None:
+        for k, arg in enumerate(args):
+            if not has_class(arg, tree.NUMERIC):
+                raise ArgumentError(
+                    explain(
+                        f"argument {k} of a tape is a {type(arg).__name__}",
+                        "a tape that was built by hand takes one number or array an "
+                        "input",
+                        "pass numbers and arrays, in the order of tape.inputs",
+                    )
+                )
         result = tape_function(tape, tape.inputs, tape.outputs)(*args)
         return result[0] if len(tape.outputs) == 1 else result
     leaves = tree.leaves_like(tape.structure[0], args, "the arguments of the tape")
@@ -289,7 +314,16 @@ def check_inputs(tape: Tape, leaves: Sequence[Any]) -> list[Any]:
                 )
             )
         if not type_.weak and value.dtype != type_.dtype:
-            value = value.astype(type_.dtype, casting="same_kind")
+            if not np.can_cast(value.dtype, type_.dtype, "same_kind"):
+                raise ArgumentError(
+                    explain(
+                        f"an argument is of {value.dtype} where {type_.dtype} was "
+                        "recorded",
+                        "a tape's types are fixed when it is recorded",
+                        "wengert.record(f, ...) again with numbers of that kind",
+                    )
+                )
+            value = value.astype(type_.dtype)
         checked.append(value[()] if np.ndim(value) == 0 and not type_.weak else value)
     return checked
 

@@ -38,7 +38,7 @@ def literal(value: Any) -> str:
         start, stop, step = (
             value if isinstance(value, Slice) else (value.start, value.stop, value.step)
         )
-        return f"slice({start}, {stop}, {step})"
+        return f"slice({literal(start)}, {literal(stop)}, {literal(step)})"
     if isinstance(value, tuple):
         parts = ", ".join(literal(part) for part in value)
         return f"({parts}{',' if len(value) == 1 else ''})"

@@ -21,7 +21,9 @@ from wengert.core.names import identifier, variable_names
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
-from wengert.errors import UnsupportedError, WengertError, explain
+from wengert.core.verify import is_name
+from wengert.errors import ArgumentError, UnsupportedError, WengertError, explain
+from wengert.execute.rehearsal import Rehearsal
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import GETITEM, IN_PLACE, ITEM, STORE, Placeholder, Slice
 from wengert.show.helpers import Helpers
@@ -82,10 +84,43 @@ def numpy_source(tape: Tape, name: str = "f") -> str:
 
     Raises
     ------
+    ArgumentError
+        If the name is no identifier.
     UnsupportedError
         If an operation runs code that cannot be written down.
     """
+    if not is_name(name):
+        raise ArgumentError(
+            explain(
+                f"a tape was to be written as a function named {name!r:.60}",
+                "the name of a function is an identifier",
+                'tape.to_numpy(name="f")',
+            )
+        )
+    for part in tape.structure or ():
+        check_keys(part)
     return Writer(tape, name).module()
+
+
+def check_keys(structure: Any) -> None:
+    """Raise `UnsupportedError` where the key of a dictionary cannot be written."""
+    if isinstance(structure, tree.Leaf):
+        return
+    is_dict = issubclass(structure.kind, dict)
+    for key in structure.keys if is_dict else ():
+        try:
+            literal(key)
+        except NotPlainError as error:
+            raise UnsupportedError(
+                explain(
+                    f"a dictionary with the key {key!r:.60} cannot be written as "
+                    "NumPy source",
+                    "only numbers, texts and tuples of them stand for themselves",
+                    "use texts as keys",
+                )
+            ) from error
+    for child in structure.children:
+        check_keys(child)
 
 
 class Writer:
@@ -217,12 +252,13 @@ class Writer:
     def played(self) -> Iterator[tuple[int, list[Any]]]:
         """Play the tape; give every node with the values of its operands.
 
-        A tape that was loaded has no numbers: all values are None.
+        A tape that was loaded has no numbers: others of their types stand for them.
         """
         tape = self.tape
         if any(tape.play.outputs[index] is None for index in tape.input_indices):
+            rehearsal = Rehearsal(tape)
             for index in range(len(tape)):
-                yield index, [None for _ in tape.operands[index]]
+                yield index, [rehearsal.value(k) for k in tape.operands[index]]
             return
         for index, outputs in outputs_of(tape):
             operands = tape.operands[index]

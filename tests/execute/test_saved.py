@@ -1,0 +1,408 @@
+"""A tape as a file: what is loaded is what was saved, or is refused in clear words."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import pickle
+import random
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.execute.corrupt import USES, Marked, damaged, use
+from tests.ops.examples import Example, examples
+from wengert.capture import tree
+from wengert.core.tape import CompNode, ConstantNode, Tape
+from wengert.errors import TapeError, WengertError
+
+X = np.array([1.0, 2.0, 3.0])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "some.tape"
+
+
+def again(tape: Tape, path: Path, **known: Any) -> Tape:
+    """A tape saved and loaded."""
+    tape.save(path)
+    return wg.load(path, {f"{__name__}.{name}": part for name, part in known.items()})
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """The same numbers, bit for bit, nested in the same way."""
+    leaves, structure = tree.flatten(found)
+    wanted, wanted_structure = tree.flatten(expected)
+    assert structure == wanted_structure
+    for leaf, want in zip(leaves, wanted, strict=True):
+        assert type(leaf) is type(want)
+        np.testing.assert_array_equal(leaf, want)
+
+
+# What is saved is loaded
+
+
+@pytest.mark.parametrize("example", examples(), ids=str)
+def test_every_operation_is_saved_and_loaded(example: Example, path: Path) -> None:
+    """Results, gradient, fingerprint, listing and source are those of the tape."""
+    operands = example.operands
+    tape = wg.record(example.function, *operands)
+
+    loaded, pickled = again(tape, path), pickle.loads(pickle.dumps(tape))
+
+    assert_same(loaded(*operands), tape(*operands))
+    assert loaded.fingerprint() == tape.fingerprint()
+    assert loaded.structure == tape.structure
+    assert [loaded.line(k) for k in range(len(tape))] == [
+        tape.line(k) for k in range(len(tape))
+    ]
+    assert str(loaded) == str(pickled)
+    if example.order and tape.types[tape.output_indices[0]].dtype.kind in "fc":
+        assert again(loaded, path).fingerprint() == tape.fingerprint()
+
+
+def loss(x: Any, p: Any) -> Any:
+    y = np.zeros(3)
+    y[:2] = x[1:] * p["scale"]
+    while y[0] < 3:
+        y = y * 1.5 + 0.1
+    return np.sum(np.where(y > 2, y**2, y)) + p["shift"]
+
+
+def test_a_loaded_tape_is_differentiated_compiled_and_written(path: Path) -> None:
+    tape = wg.record(loss, X, {"scale": 0.5, "shift": 1.0})
+
+    loaded = again(tape, path)
+
+    args = np.array([1.1, 1.9, 2.9]), {"scale": 0.6, "shift": 1.0}
+    names: dict[str, Any] = {}
+    exec(loaded.to_numpy(name="written"), names)
+    want = loss(*args)
+    assert loaded(*args) == pytest.approx(want)
+    assert loaded.compile()(*args) == pytest.approx(want)
+    assert names["written"](*args) == pytest.approx(want)
+    assert wg.grad(loaded)(*args) == pytest.approx(wg.grad(loss)(*args))
+    assert "test_saved.py" in loaded.line(len(loaded) - 1)
+
+
+@dataclasses.dataclass
+class Params:
+    scale: Any
+    shift: Any
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        {"b": X, "a": 2.0},
+        OrderedDict(b=X, a=[2.0, (X, None)]),
+        [X, (2.0, {}), {1: X, (2, "c"): X}],
+    ],
+    ids=["dict", "ordered", "mixed"],
+)
+def test_arguments_and_results_nest_as_before(nested: Any, path: Path) -> None:
+    """The order of keys included."""
+    tape = wg.record(lambda p: tree.map_leaves(lambda x: 2 * x, p), nested)
+
+    found = again(tape, path)(nested)
+
+    assert_same(found, tape(nested))
+    assert type(found) is type(nested)
+    assert repr(found) == repr(tape(nested))
+
+
+def test_classes_are_handed_over_by_name(path: Path) -> None:
+    def f(p: Any) -> Any:
+        return Pair(p.scale * 2, p.shift)
+
+    params = Params(X, 1.0)
+    tape = wg.record(f, params)
+    tape.save(path)
+
+    with pytest.raises(TapeError, match=rf"known=\{{'{__name__}\.Pair': Pair\}}"):
+        wg.load(path, {f"{__name__}.Params": Params})
+    found = again(tape, path, Params=Params, Pair=Pair)(params)
+    assert type(found) is Pair
+    assert_same(found, f(params))
+
+
+# What a user wrote is handed over, or refused by name
+
+
+@wg.rule(vjp=lambda g, y, x, n: (g * n * x ** (n - 1), None))
+def powered(x: Any, n: int) -> Any:
+    return np.array([float(part) ** n for part in np.ravel(x)]).reshape(np.shape(x))
+
+
+@wg.rule
+def black_box(x: Any) -> Any:
+    return float(x) + 1.0
+
+
+@wg.custom_vjp
+def doubled_slope(x: Any) -> Any:
+    return x * 1.0
+
+
+doubled_slope.defvjp(lambda x: (x * 1.0, None), lambda _, g: (2 * g,))
+
+
+class Scaled(CompNode):
+    """A node of a user's own, with data besides its input."""
+
+    def __init__(self, x: CompNode, factor: float, tape: Tape) -> None:
+        self.x, self.factor = x, factor
+        super().__init__(tape)
+
+    def forward(self) -> None:
+        self.output = self.x.output * self.factor
+
+    def backward(self) -> None:
+        self.x.add_gradient(self.gradient * self.factor)
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("powered", lambda x: np.sum(powered(x, 3))),
+        ("black_box", lambda x: black_box(x[0]) * x[1]),
+        ("doubled_slope", lambda x: np.sum(doubled_slope(x) ** 2)),
+    ],
+)
+def test_a_rule_is_refused_unless_handed_over(
+    name: str, function: Callable[..., Any], path: Path
+) -> None:
+    tape = wg.record(function, X)
+    tape.save(path)
+
+    with pytest.raises(TapeError, match=f"{name}, which was not handed over"):
+        wg.load(path)
+    with pytest.raises(TapeError, match=r"hand over what wengert\.rule"):
+        wg.load(path, {f"{__name__}.{name}": np.sin})
+    loaded = again(tape, path, **{name: globals()[name]})
+    assert_same(loaded(2 * X), tape(2 * X))
+    if name != "black_box":
+        np.testing.assert_array_equal(wg.grad(loaded)(X), wg.grad(function)(X))
+
+
+def test_a_node_class_is_refused_unless_handed_over(path: Path) -> None:
+    tape = Tape()
+    x = ConstantNode(3.0, tape)
+    Scaled(Scaled(x, 2.0, tape), 5.0, tape)
+    tape.save(path)
+
+    with pytest.raises(TapeError, match=r"Scaled, which was not handed over"):
+        wg.load(path)
+    loaded = again(tape, path, Scaled=Scaled)
+    loaded.forward()
+    loaded.backward()
+    assert loaded.outputs[0].output == 30.0
+    assert loaded.node(0).gradient == 10.0
+
+
+@pytest.mark.parametrize("make", [wg.checkpoint, wg.vmap])
+def test_a_function_inside_a_node_is_refused_when_saved(
+    make: Callable[..., Any], path: Path
+) -> None:
+    tape = wg.record(lambda x: np.sum(make(np.sin)(x)), np.ones(40))
+
+    with pytest.raises(TapeError, match=r"as one node.*\n(.*\n)*.*without checkpoint"):
+        tape.save(path)
+
+
+def test_a_file_of_another_kind_is_refused(path: Path) -> None:
+    path.write_bytes(b"nothing of the sort")
+    with pytest.raises(TapeError, match="holds no legal tape"):
+        wg.load(path)
+    with pytest.raises(FileNotFoundError):
+        wg.load(path.with_name("missing"))
+
+
+def test_another_version_is_refused(path: Path) -> None:
+    wg.record(np.sin, 1.0).save(path)
+    parts = unpacked(path.read_bytes())
+    parts["tape.json"] = parts["tape.json"].replace(b'"version": 1', b'"version": 2')
+
+    with pytest.raises(TapeError, match="version 2 of the format"):
+        wg.load(packed(parts))
+
+
+def test_a_file_holds_no_pickle(path: Path) -> None:
+    """An array of objects in it is refused, whatever it says."""
+    wg.record(lambda x: x * X, X).save(path)
+    parts = unpacked(path.read_bytes())
+    data = io.BytesIO()
+    np.save(data, np.array([Marked()], dtype=object), allow_pickle=True)
+    parts["0.npy"] = data.getvalue()
+
+    with pytest.raises(TapeError, match="holds no legal tape"):
+        wg.load(packed(parts))
+
+
+# Names are names
+
+
+@pytest.mark.parametrize(
+    "name", ["", "f g", "f(x): return x\nopened = True\ndef g", "class", "1f", 3]
+)
+def test_a_function_is_written_under_an_identifier_only(name: Any) -> None:
+    tape = wg.record(np.sin, 1.0)
+
+    with pytest.raises(wg.ArgumentError, match="an identifier"):
+        tape.to_numpy(name=name)
+
+
+def test_a_key_that_is_no_literal_is_not_written() -> None:
+    tape = wg.record(lambda p: sum(p.values()), {Params: 1.0})
+
+    with pytest.raises(wg.UnsupportedError, match="a dictionary with the key"):
+        tape.to_numpy()
+
+
+def test_a_name_of_a_loaded_tape_is_no_markup(path: Path) -> None:
+    tape = wg.record(lambda x: x * 2, 1.0)
+    state = tape.__getstate__()
+    state["settings"][0] = {"name": "</script><script>alert(1)"}
+    other = Tape.__new__(Tape)
+    other.__setstate__(state)
+    other.inputs[0].output = 1.0
+
+    assert "<script>alert(1)" not in other.to_html()
+
+
+# What was damaged is refused, or works
+
+
+def damaged_states() -> list[tuple[dict[str, Any], tuple[Any, ...]]]:
+    """Tapes of all operations as they are pickled, and arguments."""
+    found = []
+    for example in examples():
+        operands = tuple(example.operands)
+        tape = wg.record(example.function, *operands)
+        found.append((tape.__getstate__(), operands))
+    args = X, {"scale": 0.5, "shift": 1.0}
+    tape = wg.record(loss, *args)
+    found += [(tape.__getstate__(), args)] * 20
+    found += [(tape.grad_tape().__getstate__(), args)] * 20
+    return found
+
+
+STATES: list[Any] = []
+
+
+def states() -> list[Any]:
+    if not STATES:
+        STATES.extend(damaged_states())
+    return STATES
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_damaged_pickle_gives_a_clear_error(seed: int) -> None:
+    """500 times: the tape is refused, or all that it is good for works or refuses."""
+    for number in range(500):
+        draw = random.Random(1000 * seed + number)
+        state, args = draw.choice(states())
+        check_damaged(lambda state=state, draw=draw: restored(state, draw), args)
+    assert not Marked.used
+
+
+@pytest.mark.slow
+def test_many_damaged_pickles_give_clear_errors() -> None:
+    for number in range(100_000):
+        draw = random.Random(10**6 + number)
+        state, args = draw.choice(states())
+        check_damaged(lambda state=state, draw=draw: restored(state, draw), args)
+    assert not Marked.used
+
+
+def restored(state: dict[str, Any], draw: random.Random) -> Tape:
+    """A tape from a damaged state, as pickle would make it."""
+    other = Tape.__new__(Tape)
+    found = damaged(state, draw)
+    if not isinstance(found, dict):
+        raise TapeError("pickle itself would not get here")
+    other.__setstate__(found)
+    return other
+
+
+def check_damaged(make: Callable[[], Tape], args: tuple[Any, ...]) -> None:
+    """Either the tape is refused, or no use of it gives an error of another kind."""
+    try:
+        tape = make()
+    except WengertError:
+        return
+    names = [name for name in USES if name != "compile"]
+    for name, error in use(tape, args, names).items():
+        assert isinstance(error, WengertError), (name, error)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_damaged_file_gives_a_clear_error(seed: int, path: Path) -> None:
+    """In its text, in an array, or in the zip itself."""
+    files = []
+    for state, args in states()[seed::8]:
+        tape = Tape.__new__(Tape)
+        tape.__setstate__(dict(state))
+        tape.save(path)
+        files.append((unpacked(path.read_bytes()), args))
+    for number in range(500):
+        draw = random.Random(1000 * seed + number)
+        parts, args = draw.choice(files)
+        data = damaged_file(dict(parts), draw)
+        check_damaged(lambda data=data: wg.load(data), args)
+
+
+def damaged_file(parts: dict[str, bytes], draw: random.Random) -> io.BytesIO:
+    """A file with one thing in it that is another."""
+    if draw.random() < 0.7:
+        state = json.loads(parts["tape.json"])
+        parts["tape.json"] = json.dumps(as_json(damaged(state, draw))).encode()
+    else:
+        name = draw.choice(sorted(parts))
+        content = bytearray(parts[name])
+        content[draw.randrange(len(content))] = draw.randrange(256)
+        parts[name] = bytes(content[: draw.randrange(1, len(content) + 1)])
+    data = bytearray(packed(parts).getvalue())
+    if draw.random() < 0.1:
+        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    return io.BytesIO(bytes(data))
+
+
+def as_json(value: Any, depth: int = 0) -> Any:
+    """A value as JSON has it."""
+    if depth > 30:
+        return None
+    if isinstance(value, dict):
+        return {str(k): as_json(part, depth + 1) for k, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(part, depth + 1) for part in value]
+    is_plain = value is None or type(value) in (bool, int, float, str)
+    return value if is_plain else {"array": "0"}
+
+
+def unpacked(data: bytes) -> dict[str, bytes]:
+    """The parts of a zip."""
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def packed(parts: dict[str, bytes]) -> io.BytesIO:
+    """A zip of parts."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    return data
