@@ -24,7 +24,7 @@ from wengert.core.types import Type, has_class, is_array
 from wengert.errors import TapeError, explain
 
 #: What a setting is made of, besides tuples of it.
-ATOMS = (type(None), bool, int, float, complex, str, EllipsisType, np.dtype)
+ATOMS = (type(None), bool, int, float, complex, str, bytes, EllipsisType)
 #: Tuples inside tuples in a setting, containers inside containers in an argument.
 DEEPEST, DEEPEST_STRUCTURE = 20, 320
 #: First letters of NumPy's names of the types of numbers.
@@ -178,7 +178,7 @@ def verify_guard(settings: dict[str, Any], index: int) -> None:
     if type(kind) is not str or kind not in QUESTIONS:
         raise illegal(f"guard {index} asks an unknown question {kind!r:.40}")
     expected = settings["expected"]
-    if type(expected) not in (bool, int, float, complex, str, bytes):
+    if not is_plain(expected) or expected is None:
         raise illegal(f"guard {index} expects a {type(expected).__name__}")
 
 
@@ -349,6 +349,8 @@ def verify_keys(structure: Any) -> None:
     """Raise `TapeError` unless the parts of a container are found as its class says."""
     keys, kind, children = structure.keys, structure.kind, structure.children
     name = kind.__name__
+    if not (issubclass(kind, CONTAINERS) or kind.__flags__ & WRITTEN_IN_PYTHON):
+        raise illegal(f"a structure is of {name}, which is no container")
     if not is_hashable(keys) or type(structure.carried).__name__ not in CARRIED:
         raise illegal(f"the structure of a {name} is not plain data")
     if issubclass(kind, dict) or is_dataclass(kind):
@@ -363,6 +365,8 @@ def verify_keys(structure: Any) -> None:
         raise illegal("the structure of None has parts")
 
 
+#: Classes in C that arguments nest in; `Py_TPFLAGS_HEAPTYPE` marks a user's class.
+CONTAINERS, WRITTEN_IN_PYTHON = (dict, list, tuple, type(None)), 1 << 9
 #: What a structure has for attributes besides items and fields (`capture.tree`).
 CARRIED = ("NoneType", "Carried")
 
