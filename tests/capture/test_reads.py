@@ -729,3 +729,48 @@ def test_a_change_of_one_element_is_seen(dtype: str, form: str) -> None:
 
     assert before
     assert not held.hold()
+
+
+# What the recording does not come to
+
+
+PLOTS = """
+import logging, pathlib, time
+import numpy as np
+log = logging.getLogger(__name__)
+class Model:
+    def __init__(self):
+        self.rate, self.log, self.made, self.file = 2.0, log, time.time(), None
+    def loss(self, x):
+        if x is None: print("nothing to do")
+        return np.sum(x**2) * self.rate
+    def save(self, path):
+        pathlib.Path(path).write_text(str(self.rate))
+    def plot(self):
+        import matplotlib.pyplot as plt
+        plt.plot([self.rate])
+        plt.show()
+    def fit(self, x):
+        self.log.info("fit")
+        return self.loss(x), time.time()
+models = [Model()]
+def f(x):
+    for model in models:
+        x = model.loss(x)
+    return x
+"""
+
+
+def test_methods_that_are_not_called_cost_nothing() -> None:
+    """Files, clocks, loggers and whole packages that only they reach do not count."""
+    space: dict[str, Any] = {"__name__": "plots"}
+    exec(PLOTS, space)
+    held = snapshot(space["f"])
+    with held.noticing():
+        space["f"](np.ones(2))
+    before = held.changed()
+    space["models"][0].rate = 3.0
+
+    assert held.eager_reason() is None
+    assert len(held.guards) < 40
+    assert (before, held.changed()) == (None, "global models[0].rate")

@@ -213,6 +213,12 @@ def is_library_file(filename: str) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
+def is_installed_file(filename: str) -> bool:
+    """Whether a file belongs to an installed package other than NumPy and SciPy."""
+    return any(part in filename for part in INSTALLED) and not is_library_file(filename)
+
+
+@functools.lru_cache(maxsize=4096)
 def is_own_file(filename: str) -> bool:
     """Whether a file is wengert's."""
     return os.path.realpath(filename).startswith(CONSTANT_FOLDERS[-1])

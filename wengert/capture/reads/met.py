@@ -47,6 +47,10 @@ class Met:
         elif event == "c_call" and argument in self.keys:
             self.met.add(argument)
 
+    def enters(self, readers: set[CodeType | None]) -> bool:
+        """Whether the recording came to code that reads something."""
+        return None in readers or not readers.isdisjoint(self.codes)
+
     def has_met(self, found: Unresolved) -> bool:
         """Whether the recording came to something unresolved."""
         code = entered(found)

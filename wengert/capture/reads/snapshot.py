@@ -31,6 +31,9 @@ from wengert.capture.reads.watched import (
 from wengert.core.tape import Tape, same_contents
 from wengert.errors import Line, describe_line, explain, line_number
 
+#: Conditions that are compared whether or not the recording came to what reads them.
+MOST_UNNOTICED = 100
+
 
 class Written(NamedTuple):
     """What a recording itself changed outside, and the line that reads or writes it."""
@@ -53,9 +56,6 @@ class Snapshot:
     generators : list of (path, generator, line)
     unresolved : list of Unresolved
         What may not be replayed; `noticing` keeps what the recording met.
-    is_empty : bool
-        Whether there is nothing to check before a replay: conditions on the function's
-        own code, on builtins and on NumPy's error state alone are no reason to.
     """
 
     arrays: list[ReadArray]
@@ -66,26 +66,48 @@ class Snapshot:
     sites: dict[int, list[Site | None]] = field(repr=False)
     repeated: set[CodeType] = field(repr=False)
     contents: dict[int, Contents] = field(repr=False)
-    check: Callable[[], int] = field(repr=False)
-    is_empty: bool
     #: Where what a guard watches is written, or read, by its path.
     lines: dict[str, Line | None] = field(repr=False)
+    #: The code that reads what a test, or an array by its ``id``, is about.
+    readers: dict[Any, set[CodeType | None]] = field(repr=False)
+    #: Tests that alone are no reason to test anything.
+    free: set[str] = field(repr=False)
+    _check: Callable[[], int] | None = field(default=None, repr=False)
+
+    @property
+    def check(self) -> Callable[[], int]:
+        """Gives the number of the first guard that fails, or -1."""
+        if self._check is None:
+            self._check = make_check(self.guards, self.names)
+        return self._check
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to check before a replay.
+
+        Conditions on the function's own code, on builtins and on NumPy's error state
+        alone are no reason to.
+        """
+        return not self.arrays and all(g.test in self.free for g in self.guards)
 
     @contextmanager
     def noticing(self) -> Iterator[None]:
-        """While entered, notice which of what is unresolved the function comes to.
+        """While entered, notice what of all this the function comes to.
 
         A print under a condition that did not hold, the file that a method reads which
         nobody called, and an attribute that no code asked for are no reason to run
-        eagerly.
+        eagerly; and what only such code reads is not compared.
         """
-        if not self.unresolved:
+        if not self.unresolved and len(self.guards) <= MOST_UNNOTICED:
             yield
             return
         met = Met(self.unresolved)
         with met.profiled():
             yield
         self.unresolved = [found for found in self.unresolved if met.has_met(found)]
+        self.guards = [g for g in self.guards if met.enters(self.readers[g.test])]
+        self.arrays = [a for a in self.arrays if met.enters(self.readers[id(a.array)])]
+        self._check = None
 
     def written(self) -> Written | None:
         """Return what changed since the snapshot; None if all holds.
@@ -95,11 +117,12 @@ class Snapshot:
         """
         path = self.changed()
         if path is None:
-            changed = (key for key, held in self.contents.items() if not held.hold())
-            key = next(changed, None)
-            if key is None:
+            contents = (
+                (found.path, self.contents[id(found.array)]) for found in self.arrays
+            )
+            path = next((path for path, held in contents if not held.hold()), None)
+            if path is None:
                 return None
-            path = next(part.path for part in self.arrays if id(part.array) == key)
         return Written(path, self.lines.get(path))
 
     def eager_reason(self) -> str | None:
@@ -265,19 +288,18 @@ class Reads:
         their methods read counts.
         """
         walk = Walk(self.function, given, kinds)
-        guards = list(walk.guards.values())
         return Snapshot(
             list(walk.arrays.values()),
             list(walk.generators.values()),
             list(walk.unresolved.values()),
-            guards,
+            list(walk.guards.values()),
             walk.names,
             walk.sites,
             repeated_codes(walk.calls),
             walk.contents,
-            make_check(guards, walk.names),
-            not walk.arrays and walk.guards.keys() <= walk.free,
             walk.lines,
+            walk.readers,
+            walk.free,
         )
 
     def generators(self) -> list[ReadGenerator]:

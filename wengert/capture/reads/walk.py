@@ -17,13 +17,20 @@ import numpy as np
 from numpy._core.printoptions import format_options
 
 from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse, imports
-from wengert.capture.reads.libraries import is_user_function, mro_of, raising
+from wengert.capture.reads.libraries import (
+    is_installed_file,
+    is_user_function,
+    mro_of,
+    raising,
+)
 from wengert.capture.reads.lookups import Lookups
 from wengert.capture.reads.watched import Cursor, Site
 from wengert.core.types import Recorded, has_class
 
 #: Functions of the user's that one walk follows; beyond: unresolved.
 MOST_FUNCTIONS = 2000
+#: Functions of installed packages among them.
+MOST_INSTALLED = 200
 #: Holds what `np.errstate` says in this context.
 ERROR_STATE: Any = np._core.umath._extobj_contextvar  # type: ignore[attr-defined]
 #: Names of code that notices when NumPy raises instead of warning.
@@ -57,6 +64,7 @@ class Walk(Lookups):
         self.free: set[str] = set()
         self.handles_errors = self.writes_text = False
         self._builtins: dict[int, tuple[dict[str, Any], set[str]]] = {}
+        self._installed = 0
         self._visited: set[tuple[int | None, ...]] = set()
         #: The function's own arguments that are followed, by name.
         self.given: dict[str, Cursor] = {}
@@ -126,9 +134,12 @@ class Walk(Lookups):
         if key in self._visited:
             return
         self._visited.add(key)
-        if len(self._visited) >= MOST_FUNCTIONS:
-            if len(self._visited) == MOST_FUNCTIONS:
-                self.miss("the function", "it calls more functions than are followed")
+        is_installed = is_installed_file(function.__code__.co_filename)
+        self._installed += is_installed
+        is_too_much = is_installed and self._installed > MOST_INSTALLED
+        if is_too_much or len(self._visited) > MOST_FUNCTIONS:
+            path = function.__qualname__
+            self.miss(path, "more functions are called than are followed", function)
             return
         outer, self.attribute = self.attribute, None
         self.guard_function(function)

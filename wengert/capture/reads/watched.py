@@ -151,8 +151,15 @@ class Conditions:
         self.attribute: str | None = None
         #: Where what a guard watches is read or written, by its path.
         self.lines: dict[str, Line | None] = {}
+        #: The code that reads what a test, or an array by its ``id``, is about.
+        self.readers: dict[Any, set[CodeType | None]] = {}
         self._bound: dict[int, str] = {}
         self._kept: list[Any] = []
+
+    @property
+    def reader(self) -> CodeType | None:
+        """The code that is looked at; None at the start."""
+        return None if self.line is None else self.line[0]
 
     def bind(self, value: Any) -> str:
         """Return the name by which guards reach a value."""
@@ -170,6 +177,7 @@ class Conditions:
 
     def guard(self, path: str, test: str, fetch: str, value: Any) -> None:
         """Add a condition once."""
+        self.readers.setdefault(test, set()).add(self.reader)
         if test not in self.guards:
             self.lines.setdefault(path.removesuffix("."), self.line)
             self.guards[test] = Guard(path, test, fetch, freeze(value))
@@ -254,6 +262,7 @@ class Conditions:
 
     def note_array(self, path: str, array: np.ndarray, site: Site | None) -> None:
         """Note an array and the place that reads it."""
+        self.readers.setdefault(id(array), set()).add(self.reader)
         if id(array) not in self.arrays:
             self.arrays[id(array)] = ReadArray(path, array)
             self.contents[id(array)] = Contents(array)
