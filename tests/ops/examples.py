@@ -159,7 +159,7 @@ def examples() -> list[Example]:
 
 
 #: Operations that only the recording itself writes.
-BY_RECORDING = {"input", "constant", "guard", "identity"}
+BY_RECORDING = {"input", "constant", "guard", "identity", "is_same", "raises"}
 
 # Arithmetic, powers, signs: what a domain does not say
 
