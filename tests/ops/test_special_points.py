@@ -22,7 +22,7 @@ Curve = Callable[[Any], Any]
 #: At ties these follow a permutation, or change their shape or a choice.
 CHOICES = (
     "sort partition unique median quantile percentile where select piecewise interp "
-    "interval polymul accumulate argsort"
+    "interval polymul accumulate argsort isreal iscomplex"
 ).split()
 #: Sums of numbers that cancel, which differences cannot follow.
 CANCELS = ("fsum",)
@@ -47,6 +47,9 @@ SPECIAL: dict[str, Callable[[Any, Any], Any]] = {
     "even": lambda shape, random: np.arange(np.prod(shape)).reshape(shape) * 0.5,
     "some": lambda shape, random: random.choice([0.0, 0.3, 0.7], shape),
 }
+#: The last operand alone, beside general numbers.
+BESIDE = ("zeros beside", "ones beside")
+SPECIAL |= {"zeros beside": SPECIAL["zeros"], "ones beside": SPECIAL["ones"]}
 
 
 def is_real(value: Any) -> bool:
@@ -59,7 +62,8 @@ def curve_of(example: Example, kind: str) -> Curve | None:
     random = np.random.default_rng(crc32(f"{example} {kind}".encode()))
     operands = example.operands
     moved = [k for k, operand in enumerate(operands) if is_real(operand)]
-    for k in moved:
+    chosen = moved[-1:] if kind in BESIDE else moved
+    for k in chosen:
         operands[k] = np.asarray(SPECIAL[kind](np.shape(operands[k]), random))[()]
     line = {k: random.standard_normal(np.shape(operands[k])) for k in moved}
 
