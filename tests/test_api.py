@@ -620,3 +620,41 @@ def test_a_gradient_by_a_complex_number_is_complex(z: Any) -> None:
 
             assert np.iscomplexobj(found)
             assert found == slope
+
+
+# Jacobians of what acts on elements: one sweep gives the diagonal
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (1,)])
+@pytest.mark.parametrize(
+    "fun",
+    [
+        lambda x: x * 2.0,
+        lambda x: np.sin(x) * x + np.exp(-x),
+        lambda x: np.where(x > 0, np.sqrt(np.abs(x)), x**3),
+        lambda x: x + 0.0 * np.abs(x),
+        lambda x: x * np.max(x),
+        lambda x: np.flip(x) * x,
+        lambda x: np.reshape(np.reshape(x, -1), x.shape) ** 2,
+        lambda x: x * x[:1] + np.cumsum(x, axis=-1),
+    ],
+)
+def test_a_jacobian_is_its_columns(fun: Any, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=shape)
+    columns = [
+        wengert.jvp(fun, (x,), (unit.reshape(shape),))[1] for unit in np.eye(x.size)
+    ]
+    expected = np.stack(columns, axis=-1).reshape(fun(x).shape + shape)
+
+    for jacobian in (wengert.jacobian, wengert.jacfwd, wengert.jacrev):
+        found = jacobian(fun)(x)
+        np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
+        jitted = wengert.jit(jacobian(fun))
+        for _ in range(3):
+            np.testing.assert_allclose(jitted(x), expected, rtol=1e-13, atol=1e-15)
+    curved = wengert.jacobian(wengert.jacobian(fun))(x)
+    assert curved.shape == fun(x).shape + 2 * shape
+    step = 1e-6 * np.ones(shape)
+    change = wengert.jacobian(fun)(x + step) - wengert.jacobian(fun)(x - step)
+    slopes = np.sum(curved.reshape(-1, x.size), axis=-1).reshape(change.shape)
+    np.testing.assert_allclose(slopes, change / 2e-6, rtol=1e-4, atol=1e-4)

@@ -31,7 +31,7 @@ from wengert.capture.record import (
     tuple_structure,
 )
 from wengert.core.operation import apply
-from wengert.core.tape import Tape
+from wengert.core.tape import GUARD, IDENTITY, Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import FLOAT64, has_class, is_array, is_whole_number, type_of
 from wengert.derive import forward, reverse
@@ -631,8 +631,42 @@ def jacobian_blocks(
         columns = sum(like.size for like in input_types)
         direction = "forward" if columns < sum(t.size for t in types) else "reverse"
     stop = len(segment.tape)
+    if len(inputs) == len(outputs) == 1 and is_diagonal(
+        segment, stop, *inputs, *outputs
+    ):
+        return [[diagonal_block(segment, stop, *inputs, *outputs)]]
     blocks = forward_blocks if direction == "forward" else reverse_blocks
     return blocks(segment, stop, inputs, input_types, outputs, types)
+
+
+def is_diagonal(segment: Segment, stop: int, given: int, output: int | None) -> bool:
+    """Whether each element of an output depends on one element of an input alone."""
+    tape, shape = segment.tape, segment.tape.types[given].shape
+    if not shape or tape.types[given].dtype.kind != "f":
+        return False
+    depends, mixed = {given}, set[int]()
+    for index in range(segment.start, stop):
+        operation, operands = tape.operations[index], tape.operands[index]
+        if operation is GUARD or depends.isdisjoint(operands):
+            continue
+        depends.add(index)
+        stays = operation.kind == "elementwise" or operation is IDENTITY
+        stays = stays and getattr(tape.types[index], "shape", None) == shape
+        if not stays or not mixed.isdisjoint(operands):
+            mixed.add(index)
+    return output in depends and output not in mixed
+
+
+def diagonal_block(segment: Segment, stop: int, given: int, output: Any) -> Any:
+    """Return the block of an input and an output element by element, by one sweep."""
+    tape, like = segment.tape, segment.tape.types[output]
+    seeds = [(output, np.ones(like.shape, like.dtype))]
+    active = reverse.depends_on(tape, [given], segment.start, stop)
+    (slopes,) = reverse.pull(
+        tape, segment.start, stop, seeds, [given], segment.nested, active
+    )
+    block = np.reshape(np.diag(np.ravel(slopes)), 2 * like.shape)
+    return wrap_passive(tape, block) if segment.nested and is_array(block) else block
 
 
 def basis(like: Any) -> list[Any]:

@@ -775,4 +775,6 @@ def same_contents(array: Any, copy: Any) -> bool:
     """Whether two arrays hold the same bytes."""
     if array.shape != copy.shape or array.dtype != copy.dtype:
         return False
+    if array.flags.c_contiguous and copy.flags.c_contiguous and array.size:
+        return memoryview(array).cast("B") == memoryview(copy).cast("B")
     return bool(array.tobytes() == copy.tobytes())

@@ -131,7 +131,8 @@ def compile_program(
     size = chunk_size or _CHUNK
     text = llvm_ir.write(program, lanes, has_rows, size, has_loops)
     if level is None:
-        level = 2 if text.nodes <= _OPTIMISED_NODES else 0
+        written = text.nodes + text.stores
+        level = 2 if written <= _OPTIMISED_NODES else 0
     seconds = {"write": time.perf_counter() - started}
     module = machine.compile_text(text.ir, (llvm_ir.KERNEL,), level)
     address = module.addresses[llvm_ir.KERNEL]

@@ -24,6 +24,8 @@ from wengert.emit.implied import (
     refuse_negative_powers,
 )
 from wengert.emit.lowering import (
+    MOST_UNROLLED,
+    TOO_MANY,
     Lowering,
     Parts,
     as_array,
@@ -89,6 +91,7 @@ def lower(
     NotLoweredError
         If a node has no native kernel.
     """
+    check_size(tape)
     lowering = Lowering(absorbs)
     sources = [*tape.input_indices, *captured]
     elements: dict[int, Parts] = {}
@@ -149,6 +152,20 @@ def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> N
             imply(lowering, operation.name, parts, node)
         elif operation is POWER:
             refuse_negative_powers(lowering, parts[1], node)
+
+
+def check_size(tape: Tape) -> None:
+    """Raise `NotLoweredError` where lowering would count too many elements.
+
+    It counts as it goes, and would find out after seconds.
+    """
+    total = 0
+    for operation, like in zip(tape.operations, tape.types, strict=True):
+        if operation is not GUARD and type(like) is Type and like.shape:
+            moved = operation in MOVERS or operation is IDENTITY or operation is ITEM
+            total += 0 if moved else like.size
+    if total > MOST_UNROLLED:
+        raise NotLoweredError(TOO_MANY)
 
 
 def has_chain_products(tape: Tape) -> bool:

@@ -35,13 +35,20 @@ from wengert.emit.roll import (
     Straight,
     plan,
 )
-from wengert.emit.slots import Slots, assign
+from wengert.emit.slots import Copies, Slots, assign, in_steps
 from wengert.emit.vocabulary import SIZES, literal, template
 
 KERNEL = "wengert.kernel"
 _SIGNATURE = "ptr %arguments, ptr %results, ptr noalias %workspace"
 _ROW = ", i64 %row, i64 %low, i64 %high"
 _PASS = "ptr %arguments, ptr %results, ptr %workspace"
+_LOOP = " br label %loop\nloop:\n %k = phi i64 [0, %entry], [%k.next, %latch]\n"
+_LATCH = (
+    " br label %latch\nlatch:\n"
+    " %k.next = add i64 %k, 1\n"
+    " %more = icmp slt i64 %k.next, {}\n"
+    " br i1 %more, label %loop, label %done\ndone:\n"
+)
 _LEAVES = frozenset({INPUT, CONSTANT})  # made again in every chunk that reads them
 
 
@@ -55,8 +62,9 @@ class Text:
         The module.
     workspace : int
         Bytes of workspace one call needs.
-    chunks, loops, nodes : int
-        Number of chunk functions, of loops among them, and of nodes written.
+    chunks, loops, nodes, stores : int
+        Number of chunk functions, of loops among them, of nodes written, and of results
+        that are stored one by one or in loops.
     """
 
     ir: str
@@ -64,6 +72,7 @@ class Text:
     chunks: int
     loops: int
     nodes: int
+    stores: int
 
 
 def write(
@@ -138,7 +147,11 @@ class _Writer:
             chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
             chunk.write(segment)
             self.close(chunk.block, self.guards > before and not self.has_rows)
-        late = self.slots.late
+        copies, late = in_steps(self.program, self.slots)
+        for each in copies:
+            chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
+            chunk.copy(each)
+            self.close(chunk.block, False)
         for start in range(0, len(late), chunk_size):
             chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
             for node, result, element in late[start : start + chunk_size]:
@@ -152,6 +165,7 @@ class _Writer:
             chunks=len(self.has_guards),
             loops=len(loops),
             nodes=sum(len(segment.nodes) for segment in self.plan.segments),
+            stores=len(copies) + len(late) + sum(map(len, self.slots.stores.values())),
         )
 
     def close(self, block: Block, has_guards: bool) -> None:
@@ -255,6 +269,27 @@ class _Chunk:
         else:
             self.block.store(name, result, element)
 
+    def copy(self, copies: Copies) -> None:
+        """A loop that writes results which were computed before."""
+        program, block, node = self.writer.program, self.block, copies.node
+        t, operation = program.types[node], program.operations[node]
+        block.lines.append(_LOOP)
+        if operation == CONSTANT:
+            name = block.literal(program.values[node], t)
+        elif operation == INPUT:
+            k, element = program.operands[node]
+            width = program.arguments[k].element_stride * SIZES[t]
+            start, step = element * width, copies.source_step * width
+            name = block.load(k, block.moving(block.argument(k), start, step))
+        else:
+            width = SLOT * block.lanes
+            start = self.writer.slots.nodes[node] * width
+            pointer = block.moving("%workspace", start, copies.source_step * width)
+            name = block.read(t, pointer)
+        result, element = copies.result, copies.element
+        block.store_moving(name, result, element, copies.element_step)
+        block.lines.append(_LATCH.format(copies.count))
+
     # -- guards ----------------------------------------------------------------------
 
     def guard(self, i: int, name: str, per_repetition: int = 0) -> None:
@@ -319,9 +354,7 @@ class _Chunk:
             for node in nodes:
                 if node not in self.names:
                     self.names[node] = self.bring(node)
-        body = block.lines = [
-            " br label %loop\nloop:\n %k = phi i64 [0, %entry], [%k.next, %latch]\n"
-        ]
+        body = block.lines = [_LOOP]
         for read in dict.fromkeys(r for reads in loop.reads for r in reads):
             if isinstance(read, Carried):
                 self.carry(read, loop.nodes, program.types)
@@ -330,12 +363,7 @@ class _Chunk:
         for position, i in enumerate(loop.nodes):
             self.step(loop, position, i, guards)
         self.writer.guards = first + guards * loop.count
-        body.append(
-            " br label %latch\nlatch:\n"
-            " %k.next = add i64 %k, 1\n"
-            f" %more = icmp slt i64 %k.next, {loop.count}\n"
-            " br i1 %more, label %loop, label %done\ndone:\n"
-        )
+        body.append(_LATCH.format(loop.count))
         block.lines = outside
         # Addresses found while writing the body belong before it.
         block.head.extend(outside)

@@ -26,6 +26,7 @@ from wengert.emit.vocabulary import SIZES, operand_count
 #: Scalar nodes that arrays of a tape may become; above, NumPy is faster than a
 #: straight line of scalars (its code no longer fits the instruction cache).
 MOST_UNROLLED = 60_000
+TOO_MANY = f"arrays of more than {MOST_UNROLLED} elements in all"
 
 
 Elements = np.ndarray[Any, Any]
@@ -243,7 +244,7 @@ def count_scalars(lowering: Lowering, count: int) -> None:
     """Count scalar nodes that an array takes; refuse when they are too many."""
     lowering.unrolled += count
     if lowering.unrolled > MOST_UNROLLED:
-        raise NotLoweredError(f"arrays of more than {MOST_UNROLLED} elements in all")
+        raise NotLoweredError(TOO_MANY)
 
 
 @functools.cache

@@ -172,6 +172,21 @@ class Block:
             one = self.value(f"extractelement {self.ir(t)} {name}, i64 {j}")
             self.put_one(one, t, pointer)
 
+    def store_moving(self, name: str, k: int, element: int, step: int) -> None:
+        """Write a value to a result's element, `step` further with every repetition."""
+        where = self.program.results[k]
+        t = where.type
+        base = self.base("results", k, t, where.row_stride)
+        width = where.element_stride * SIZES[t]
+        if self.lanes == 1 or where.row_stride == 1:
+            self.put(name, t, self.moving(base, element * width, step * width))
+            return
+        for j in range(self.lanes):
+            start = element * width + j * where.row_stride * SIZES[t]
+            pointer = self.moving(base, start, step * width)
+            one = self.value(f"extractelement {self.ir(t)} {name}, i64 {j}")
+            self.put_one(one, t, pointer)
+
     def put_one(self, name: str, t: str, pointer: str) -> None:
         """Store one element."""
         ir = TYPES[t]

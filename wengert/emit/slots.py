@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from wengert.emit.program import GUARD, Program
+from wengert.emit.program import CONSTANT, GUARD, INPUT, Program
 from wengert.emit.roll import Carried, Column, Fixed, Loop, Segment, Straight
 
 
@@ -19,6 +19,82 @@ class ColumnSlots:
 
     base: int
     is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Outputs written after everything else, of which each lies a step further on.
+
+    Attributes
+    ----------
+    node, result, element : int
+        The first output.
+    source_step, element_step : int
+        From one to the next: slots, or elements of an argument, and of the result.
+    count : int
+    """
+
+    node: int
+    result: int
+    element: int
+    source_step: int
+    element_step: int
+    count: int
+
+
+#: Outputs from which a loop that copies them is shorter than the copies.
+FEWEST_COPIES = 32
+
+
+def in_steps(
+    program: Program, slots: Slots
+) -> tuple[list[Copies], list[tuple[int, int, int]]]:
+    """Return the late outputs as loops of copies, and those that make no loop."""
+    loops: list[Copies] = []
+    rest: list[tuple[int, int, int]] = []
+    late, at = slots.late, 0
+    while at < len(late):
+        step, end = None, at + 1
+        while end < len(late):
+            found = _step(program, slots, late[end - 1], late[end])
+            if found is None or (step is not None and found != step):
+                break
+            step, end = found, end + 1
+        if step is None or end - at < FEWEST_COPIES:
+            rest.extend(late[at : max(at + 1, end - 1)])
+            at = max(at + 1, end - 1)
+            continue
+        loops.append(Copies(*late[at], *step, end - at))
+        at = end
+    return loops, rest
+
+
+def _step(
+    program: Program,
+    slots: Slots,
+    one: tuple[int, int, int],
+    other: tuple[int, int, int],
+) -> tuple[int, int] | None:
+    """Return the steps from one output to another; None where they are of two kinds."""
+    (node, result, element), (next_node, next_result, next_element) = one, other
+    if result != next_result or program.results[result].is_sum:
+        return None
+    kind, place = _source(program, slots, node)
+    next_kind, next_place = _source(program, slots, next_node)
+    if kind != next_kind:
+        return None
+    return next_place - place, next_element - element
+
+
+def _source(program: Program, slots: Slots, node: int) -> tuple[tuple[str, int], int]:
+    """Return where a late output comes from, and at which place there it lies."""
+    operation = program.operations[node]
+    if operation == INPUT:
+        argument, element = program.operands[node]
+        return (INPUT, argument), element
+    if operation == CONSTANT:
+        return (CONSTANT, node), 0
+    return ("slot", 0), slots.nodes[node]
 
 
 @dataclass(slots=True)

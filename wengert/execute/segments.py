@@ -26,6 +26,12 @@ SMALL = 64
 #: Nodes from which a native call pays: it costs as much as two of NumPy's, and some
 #: 20 milliseconds to compile.
 FEWEST = 8
+#: Nodes up to which a tape is looked through for native parts.
+MOST_NODES = 20_000
+#: Seconds that the native parts of one tape may take to compile, and what they take:
+#: each call, and each element.
+MOST_SECONDS = 1.0
+CALL_SECONDS, NODE_SECONDS = 20e-3, 60e-6
 #: Nodes that cost nothing with NumPy either.
 FREE = (IDENTITY, GETITEM)
 MISS = object()
@@ -34,13 +40,41 @@ MISS = object()
 def mixed_plan(tape: Tape, captured: Sequence[int]) -> Plan:
     """Return the plan of a tape, parts of it native where that pays."""
     schedule: list[int | Group] = []
-    for run in runs(tape, captured):
+    if len(tape) > MOST_NODES:
+        return Plan(tape, captured)
+    found = runs(tape, captured)
+    chosen = affordable(tape, found)
+    for number, run in enumerate(found):
         if has_class(run, int):
             schedule.append(run)
             continue
-        step = native_step(tape, captured, run) if pays(tape, run) else None
+        step = native_step(tape, captured, run) if number in chosen else None
         schedule.extend(run if step is None else [Group(tuple(run), step)])
     return Plan(tape, captured, schedule)
+
+
+def affordable(tape: Tape, found: list[int | list[int]]) -> set[int]:
+    """Return which runs pay and can be compiled in time, those of most nodes first."""
+    lengths = {
+        number: len(run)
+        for number, run in enumerate(found)
+        if not has_class(run, int) and pays(tape, run)
+    }
+    chosen, cost = set[int](), 0.0
+    for number in sorted(lengths, key=lengths.__getitem__, reverse=True):
+        run = found[number]
+        assert not has_class(run, int)
+        cost += CALL_SECONDS + NODE_SECONDS * sum(elements(tape, k) for k in run)
+        if cost > MOST_SECONDS:
+            break
+        chosen.add(number)
+    return chosen
+
+
+def elements(tape: Tape, index: int) -> int:
+    """Return the number of elements of a node's output."""
+    like = tape.types[index]
+    return like.size if isinstance(like, Type) else 1
 
 
 def runs(tape: Tape, captured: Sequence[int]) -> list[int | list[int]]:
