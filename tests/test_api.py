@@ -646,10 +646,10 @@ def test_a_jacobian_is_its_columns(fun: Any, shape: tuple[int, ...]) -> None:
     ]
     expected = np.stack(columns, axis=-1).reshape(fun(x).shape + shape)
 
-    for jacobian in (wengert.jacobian, wengert.jacfwd, wengert.jacrev):
-        found = jacobian(fun)(x)
+    for transform in (wengert.jacobian, wengert.jacfwd, wengert.jacrev):
+        found = transform(fun)(x)
         np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
-        jitted = wengert.jit(jacobian(fun))
+        jitted = wengert.jit(transform(fun))
         for _ in range(3):
             np.testing.assert_allclose(jitted(x), expected, rtol=1e-13, atol=1e-15)
     curved = wengert.jacobian(wengert.jacobian(fun))(x)
