@@ -35,7 +35,6 @@ from wengert.capture.refusals import (
     RAW,
     as_numpy,
     mixed_tapes,
-    no_attribute,
     read_only,
     shortly,
     unsupported,
@@ -331,15 +330,6 @@ class RecordedValue(Recorded):
 
     def __deepcopy__(self, memo: Any) -> Any:
         return np.copy(self)
-
-    def __getattr__(self, name: str) -> Any:
-        """Refuse what the plain value has, and has not here."""
-        if name.startswith("_") or not hasattr(type(self._current()), name):
-            kind = type(self._current())
-            raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
-        if not is_active(self):
-            return getattr(self.__array__(), name)
-        raise no_attribute(name, type_of(self._current()))
 
     def item(self, *args: Any) -> Any:
         """Return one element, recorded."""

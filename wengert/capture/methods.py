@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import python as of_python
-from wengert.capture.array import RecordedArray, RecordedScalar, RecordedValue
+from wengert.capture.array import (
+    RecordedArray,
+    RecordedScalar,
+    RecordedValue,
+    is_active,
+)
 from wengert.capture.refusals import no_attribute
 from wengert.core.types import is_array, type_of
 from wengert.errors import RecordingError, UnsupportedError, explain
@@ -379,7 +384,6 @@ SCALARS: dict[str, Any] = {
     "imag": property(get_part("imag")),
     "base": None,
     "conjugate": of_python.conjugate,
-    "__getattr__": of_python.attribute,
     "__iter__": None,
 }
 for _class, _attributes in (
@@ -389,3 +393,33 @@ for _class, _attributes in (
 ):
     for _name, _attribute in _attributes.items():
         setattr(_class, _name, _attribute)
+
+
+def other_attribute(name: str) -> property:
+    """Return an attribute that some plain values have, and recorded ones have not.
+
+    No `__getattr__`: with one, every attribute of a recorded value is slower to reach.
+    """
+
+    def getter(self: RecordedValue) -> Any:
+        plain = self._current()
+        if not hasattr(type(plain), name):
+            kind = type(plain).__name__
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+        if not is_active(self):
+            return getattr(self.__array__(), name)
+        found = of_python.attribute(self, name)
+        if found is None:
+            raise no_attribute(name, type_of(plain))
+        return found
+
+    return property(getter)
+
+
+for _class, _kinds in (
+    (RecordedArray, (np.ndarray,)),
+    (RecordedScalar, (np.float64, np.int64, np.complex128, np.bool_, float, int)),
+):
+    for _name in {name for kind in _kinds for name in dir(kind)} - set(dir(_class)):
+        if not _name.startswith("_"):
+            setattr(_class, _name, other_attribute(_name))

@@ -94,13 +94,13 @@ ANSWERED_PLAINLY = frozenset(
 )
 
 
-def attribute(self: RecordedScalar, name: str) -> Any:
-    """Return an attribute that a recorded number has because its number has it."""
-    if name in ANSWERED_PLAINLY and hasattr(self._value, name):
+def attribute(self: RecordedValue, name: str) -> Any:
+    """Return what a recorded number has because its number has it; None for others."""
+    if name in ANSWERED_PLAINLY:
         return getattr(exact(self), name)
-    if name == "numerator" and hasattr(self._value, name):
+    if name == "numerator":
         return record_python(REGISTRY["positive"], (self,), self._value)
-    return RecordedValue.__getattr__(self, name)
+    return None
 
 
 def conjugate(self: RecordedScalar) -> Any:
