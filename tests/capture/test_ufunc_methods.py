@@ -247,3 +247,16 @@ def test_at_of_plain_arrays_is_numpys() -> None:
 
     assert grad(f)(2.0) == 3.0
     np.testing.assert_array_equal(counts, [2, 0, 1])
+
+
+def test_plain_numbers_are_written_into_a_plain_out() -> None:
+    kept = np.zeros(3)
+
+    def f(x: Any) -> Any:
+        np.add(np.arange(3.0), 1.0, out=kept)
+        return np.sum(kept) * x
+
+    assert grad(f)(2.0) == 6.0
+    np.testing.assert_array_equal(kept, [1.0, 2.0, 3.0])
+    with pytest.raises(RecordingError, match="into a plain array"):
+        grad(lambda x: np.sum(np.add(np.arange(3.0), x, out=kept)))(2.0)

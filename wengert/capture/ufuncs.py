@@ -11,6 +11,8 @@ from wengert.capture.array import (
     RecordedArray,
     RecordedValue,
     call_plain,
+    is_active,
+    plain,
     record_operation,
 )
 from wengert.capture.operators import write_whole
@@ -112,6 +114,9 @@ def deliver(result: Any, out: Any, where: Any, ufunc: Any) -> Any:
         result = np.where(where, result, out)
     if out is None:
         return result
+    if not (isinstance(out, RecordedArray) or is_active(result)):
+        np.copyto(out, plain(result), casting="same_kind")
+        return out
     check_out(out, ufunc.__name__)
     write_whole(out, result, ufunc.__name__)
     return out
