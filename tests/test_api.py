@@ -658,3 +658,18 @@ def test_a_jacobian_is_its_columns(fun: Any, shape: tuple[int, ...]) -> None:
     change = wengert.jacobian(fun)(x + step) - wengert.jacobian(fun)(x - step)
     slopes = np.sum(curved.reshape(-1, x.size), axis=-1).reshape(change.shape)
     np.testing.assert_allclose(slopes, change / 2e-6, rtol=1e-4, atol=1e-4)
+
+
+def test_a_gradient_by_a_python_float_is_double() -> None:
+    single = np.array([1.0, 2.0], np.float32)
+
+    for make in (
+        grad,
+        lambda f: jit(grad(f)),
+        lambda f: lambda x: vjp(f, x)[1](1.0)[0],
+    ):
+        found = make(lambda x: np.sum(x * single) * 1.0)(2.0)
+
+        assert type(found) is np.float64
+    found = grad(lambda x: np.sum(x * single))(np.float32(2.0))
+    assert type(found) is np.float32

@@ -151,6 +151,18 @@ def finish(segment: Segment, value: Any) -> Any:
     return value if segment.nested else leave(value)
 
 
+def as_arguments(tape: Tape, wanted: Sequence[int], found: list[Any]) -> list[Any]:
+    """Return gradients in the dtypes of their arguments: a Python float's is double.
+
+    On the way it may have met arrays of single precision.
+    """
+    double = FLOAT64.dtype
+    return [
+        g.astype(double) if g.dtype.kind == "f" and g.dtype != double and is_weak else g
+        for g, is_weak in zip(found, (tape.types[k].weak for k in wanted), strict=True)
+    ]
+
+
 def own_gradients(
     segment: Segment, found: Sequence[Any], given: Sequence[Any] = ()
 ) -> list[Any]:
@@ -327,7 +339,7 @@ def gradients_of(
     found = reverse.pull(
         tape, segment.start, len(tape), [(output, seed)], wanted, segment.nested
     )
-    return own_gradients(segment, found)
+    return own_gradients(segment, as_arguments(tape, wanted, found))
 
 
 # Both modes at a point
@@ -374,6 +386,7 @@ def vjp(
         found = reverse.pull(
             tape, segment.start, stop, seeds, segment.inputs, records, active
         )
+        found = as_arguments(tape, segment.inputs, found)
         found = own_gradients(segment, found, [seed for _, seed in seeds])
         return rebuild(found, structures, single=False)  # type: ignore[no-any-return]
 
