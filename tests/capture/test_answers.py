@@ -561,3 +561,64 @@ def test_fsum_raises_what_python_raises() -> None:
         wengert.grad(lambda x: math.fsum([x, x]))(1.7e308)
     with pytest.raises(ValueError, match="inf"):
         wengert.grad(lambda x: math.fsum([x, -x]))(math.inf)
+
+
+# Plain arrays that NumPy's functions make while recording
+
+MAKING: dict[str, Any] = {
+    "diag": lambda a: np.diag(a[0]),
+    "tril": lambda a: np.tril(a),
+    "triu": lambda a: np.triu(a),
+    "tile": lambda a: np.tile(a, 1),
+    "kron": lambda a: np.kron(a, np.eye(1)),
+    "where": lambda a: np.where(a > 1.0, a, 0.0),
+    "concatenate": lambda a: np.concatenate((a, a)),
+    "stack": lambda a: np.stack((a[0], a[1])),
+    "block": lambda a: np.block([a, a]),
+    "repeat": lambda a: np.repeat(a, 2, axis=0),
+    "pad": lambda a: np.pad(a, 1),
+    "roll": lambda a: np.roll(a, 1),
+    "outer": lambda a: np.outer(a[0], a[1]),
+}
+
+
+@pytest.mark.parametrize("name", MAKING)
+def test_what_is_made_of_plain_arrays_takes_recorded_values(name: str) -> None:
+    plain = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    def function(x: Any) -> Any:
+        work = MAKING[name](plain)
+        work[0, 1] = x * x
+        return np.sum(work)
+
+    value, slope = wengert.value_and_grad(function)(3.0)
+
+    made = MAKING[name](plain)
+    assert value == np.sum(made) - made[0, 1] + 9.0
+    assert slope == 6.0
+    assert plain.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda a: a.tobytes() == PLAIN.tobytes(),
+        lambda a: a.view(np.int64).tolist() == PLAIN.view(np.int64).tolist(),
+        lambda a: a.ctypes.shape[0] == 2,
+        lambda a: a.data.nbytes == 16,
+        lambda a: np.from_dlpack(a).tolist() == PLAIN.tolist(),
+        lambda a: a.tolist() == PLAIN.tolist(),
+        lambda a: memoryview(np.asarray(a.__array__())).nbytes == 16,
+    ],
+)
+def test_what_is_made_of_plain_arrays_hands_out_its_memory(use: Any) -> None:
+    """Nothing recorded is in it yet, so that what asks for memory is right."""
+    found = []
+
+    def function(x: Any) -> Any:
+        found.append(use(np.concatenate((PLAIN[:1], PLAIN[1:]))))
+        return x * 1.0
+
+    wengert.grad(function)(2.0)
+
+    assert found == [True]

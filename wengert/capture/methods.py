@@ -44,6 +44,10 @@ REFUSED = {
 }
 
 
+#: Those that change an array, and are refused of passive ones too.
+IN_PLACE = frozenset({"resize", "setfield", "setflags"})
+
+
 def function_method(name: str) -> Any:
     """Return a method that calls the NumPy function of its name."""
     function = getattr(np, name)
@@ -61,6 +65,8 @@ def refused_method(name: str, instead: str) -> Any:
     """Return a method that raises."""
 
     def method(self: RecordedValue, *args: Any, **settings: Any) -> Any:
+        if name not in IN_PLACE and not is_active(self):
+            return getattr(self.__array__(), name)(*args, **settings)
         raise UnsupportedError(
             explain(
                 f"x.{name}(...) of a recorded {self.dtype}{list(self.shape)}",
@@ -286,7 +292,9 @@ def get_base(self: RecordedArray) -> Any:
 
 
 def refuse_data(self: RecordedValue) -> Any:
-    """Refuse to hand out memory."""
+    """Refuse to hand out memory; that of a passive array is read-only."""
+    if not is_active(self):
+        return self.__array__().data
     raise no_attribute("data", type_of(self._current()))
 
 
