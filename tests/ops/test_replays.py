@@ -240,8 +240,14 @@ def test_an_operation_asks_for_no_number_without_a_guard(
 #: Who reads the plain contents of recorded values besides the door, and what for.
 READS_CONTENTS = {
     "ops.questions.own_memory": "where a buffer lies",
-    "ops.shape.layout_of": "how a buffer lies in memory",
-    "capture.methods.contents": "how a buffer lies in memory",
+    "derive.again.derived": "seeds, kept as rules keep what they read",
+    "derive.again.place_of": "arrays that depend on no input",
+    "capture.answers.math.over_numbers": "what Python computes, which is exact",
+    "capture.methods.other_attribute": "the class of the contents",
+    "capture.methods.refuse_data": "shape and dtype, for an error",
+    "capture.python.attribute": "the same number in another class",
+    "capture.python.conjugate": "what Python computes",
+    "capture.ufuncs.deliver": "arrays that depend on no input",
     "capture.answers.makers.answer_like": "shape, dtype and layout of a new array",
     "capture.answers.table.number": "whether `math` raises, which is guarded",
     "capture.answers.math.as_double": "the class of a number",
