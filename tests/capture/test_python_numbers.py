@@ -292,3 +292,17 @@ def test_a_recorded_value_shows_itself_once_its_tape_is_closed() -> None:
     wg.record(lambda x: kept.append(x) or x, 2.0)
 
     assert repr(kept[0]) == "Recorded(2.0)"
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be watched")
+def test_numpy_raises_where_the_function_says_so() -> None:
+    def function(x: Any) -> Any:
+        with np.errstate(divide="raise"):
+            try:
+                return np.sum(1.0 / x)
+            except FloatingPointError:
+                return np.sum(x)
+
+    compiled = wg.jit(function)
+    for row in ([1.0, 2.0], [0.0, 2.0], [1.0, 4.0]) * 3:
+        assert compiled(np.array(row)) == function(np.array(row))

@@ -171,16 +171,16 @@ def array_binary(name: str, reflected: bool) -> Any:
             return general_binary(operation, self, other, reflected)
         own = self._value
         outputs = tape.play.outputs
+        try:
+            value = evaluate(number, own) if reflected else evaluate(own, number)
+        except Exception as error:
+            note_raise(error, name, (other, self) if reflected else (self, other))
+            raise
         if reads_self and outputs[first] is None:
             save(self, own, outputs, first)
         if reads_other and outputs[second] is None:
             save(other, number, outputs, second)
-        if reflected:
-            value = evaluate(number, own)
-            operands = (second, first)
-        else:
-            value = evaluate(own, number)
-            operands = (first, second)
+        operands = (second, first) if reflected else (first, second)
         line = line_of(tape) if tape.keeps_lines else None
         if type(value) is ndarray:
             like = array_type(value.shape, value.dtype)

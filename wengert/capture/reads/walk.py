@@ -37,6 +37,14 @@ ERROR_STATE: Any = np._core.umath._extobj_contextvar  # type: ignore[attr-define
 HANDLERS = frozenset("FloatingPointError ArithmeticError Exception".split())
 #: Names of code that writes numbers as text.
 WRITERS = frozenset({"str", "repr", "format", "ascii"})
+#: What decides what NumPy does about floating-point errors.
+STATES = frozenset({"errstate", "seterr"})
+RAISES_ERRORS = "NumPy raises, at numbers that a replay computes without a word"
+
+
+def names_raise(code: CodeType) -> bool:
+    """Whether code has the text that makes NumPy raise."""
+    return any(part in ("raise", "call") for part in code.co_consts)
 
 
 class Walk(Lookups):
@@ -196,6 +204,9 @@ class Walk(Lookups):
         mentioned = set(code.co_names)
         self.handles_errors |= bool(HANDLERS & mentioned)
         self.writes_text |= bool(WRITERS & mentioned) or analysis.writes_text
+        if STATES & mentioned and names_raise(code):
+            self.line = code, code.co_firstlineno
+            self.miss("np.errstate", RAISES_ERRORS)
         names = {**names, **self.imported(function, code)}
         for access in analysis.accesses:
             self.line, self.site = access.line, Site(code, access)
