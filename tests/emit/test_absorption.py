@@ -218,3 +218,29 @@ def test_a_gradient_of_selections_asks_nothing_more() -> None:
     assert path.lowered.nan_guards == {1}
     asked = [op for op in path.lowered.program.operations if op == "x and y"]
     assert len(asked) == 4
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_where_plain_products_keep_failing_the_absorbing_kernel_goes_first() -> None:
+    """A kernel that fails in vain is passed over; results do not depend on it."""
+    slope = wg.jit(lambda t: singular_slope(t, np.ones(2)), wait=True)
+    regular, singular = np.array([1.0, 4.0]), np.array([0.0, 4.0])
+
+    for _ in range(40):
+        same(slope(singular), np.array([0.0, 1.0]))
+        same(slope(regular), np.array([1.0, 1.0]))
+
+    (path,) = slope.paths()
+    assert [kernel.gives_way for kernel in path.kernels] == [True, False]
+
+
+def test_a_failing_guard_is_no_reason_to_pass_a_kernel_over() -> None:
+    def function(t: Any) -> Any:
+        g = singular_slope(t, np.ones(2))
+        return g * 2.0 if t[1] > 2.0 else g * 3.0
+
+    jitted = wg.jit(function, wait=True)
+    points = [[1.0, 4.0], [0.0, 4.0], [1.0, 1.0], [0.0, 1.0]]
+    for t in points * 30:
+        same(jitted(np.array(t)), function(np.array(t)))
+    assert len(jitted.paths()) == 2

@@ -43,6 +43,9 @@ class Compiled:
         Nodes of the program, and nodes in the code: loops' bodies count once.
     has_guards, has_rows : bool
         Whether the program has guards; whether the kernel loops over rows.
+    gives_way : bool
+        Whether the next kernel is the same one, in which zeros absorb what is not
+        finite: it goes first once this one has failed for that often enough.
     seconds : dict of str to float
         Compile time by stage: ``write``, ``parse``, ``generate``.
     """
@@ -60,6 +63,7 @@ class Compiled:
     seconds: dict[str, float]
     module: machine.Module
     function: Callable[..., int]
+    gives_way: bool = False
 
     def call(
         self,

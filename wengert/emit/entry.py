@@ -40,6 +40,8 @@ _NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions, frozen since 1.7
 
 _FASTCALL_KEYWORDS = 0x82
 _STACK_BYTES = 32768  # workspaces up to this lie on the stack
+# Calls for which a kernel whose zeros absorb nothing may fail in vain.
+_MOST_MISSES = 16
 # Nodes times rows from which the interpreter lock is let go: about 20 microseconds,
 # a hundred times what letting go and taking it again costs.
 _UNLOCK_NODES = 20_000
@@ -521,12 +523,17 @@ class _Entry:
         for k, kernel in enumerate(self.kernels):
             self.line(f"br label %kernel{k}")
             self.lines.append(f"kernel{k}:\n")
+            if kernel.gives_way:
+                self.pass_over(k)
             end = self.signature.rows
             status = self.value(
                 f"call i64 {_pointer(kernel.address)}(ptr %given, ptr %taken,"
                 f" ptr {workspace}, i64 0, i64 {end})"
             )
-            statuses.append((status, f"kernel{k}"))
+            statuses.append((status, f"try{k}" if kernel.gives_way else f"kernel{k}"))
+            if k and self.kernels[k - 1].gives_way:
+                statuses[-1] = (status, f"counted{k}")
+                self.count_misses(k - 1, status)
             held = self.value(f"icmp eq i64 {status}, 0")
             self.line(f"br i1 {held}, label %after, label %other{k}")
             self.lines.append(f"other{k}:\n")
@@ -540,6 +547,28 @@ class _Entry:
         if memory:
             self.line(f"call void {_function('PyMem_RawFree')}(ptr {memory})")
         self.need(self.value("icmp eq i64 %status, 0"), "refused")
+
+    def pass_over(self, k: int) -> None:
+        """Go on to the kernel that absorbs where this one has kept failing for it."""
+        self.lines.insert(0, f"@misses{k} = internal global i64 0\n")
+        misses = self.value(f"load i64, ptr @misses{k}")
+        many = self.value(f"icmp sgt i64 {misses}, {_MOST_MISSES}")
+        self.line(f"br i1 {many}, label %kernel{k + 1}, label %try{k}")
+        self.lines.append(f"try{k}:\n")
+
+    def count_misses(self, k: int, status: str) -> None:
+        """Count a call that the kernel which absorbs took up, and one that it did not.
+
+        Where it leaves its path as well, nothing was absorbed: a guard failed.
+        """
+        self.line(f"br label %counted{k + 1}")
+        self.lines.append(f"counted{k + 1}:\n")
+        before = self.value(f"load i64, ptr @misses{k}")
+        held = self.value(f"icmp eq i64 {status}, 0")
+        step = self.value(f"select i1 {held}, i64 1, i64 -1")
+        self.line(
+            f"store i64 {self.value(f'add i64 {before}, {step}')}, ptr @misses{k}"
+        )
 
     def take_workspace(self) -> tuple[str, str]:
         """The workspace, and the memory to give back after the call ("" if none)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -166,7 +166,8 @@ def add_absorbing_kernel(path: Path) -> None:
     captured = [index for _, index in path.captured]
     try:
         lowered = lower(path.tape, True, captured)
-        path.kernels.append(compile_program(lowered.program))
+        first, second = path.kernels[0], compile_program(lowered.program)
+        path.kernels[:] = [replace(first, gives_way=True), second]
     except NotLoweredError as error:
         path.reason = f"where zeros absorb: {error}"
         path.is_optimistic = False  # NumPy plays such calls

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
 from types import FunctionType
@@ -463,7 +464,8 @@ class Jitted:
             except NotLoweredError:
                 return  # what is there works
             with self.lock:
-                path.kernels[0] = kernel
+                gives_way = path.kernels[0].gives_way
+                path.kernels[0] = replace(kernel, gives_way=gives_way)
                 entry.rebuild()
                 self.reinstall()
 
