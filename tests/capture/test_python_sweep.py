@@ -218,6 +218,8 @@ PROGRAMS: dict[str, Program] = {
             np.array([1, 2, 3], dtype="m8[s]"),
         )
     },
+    "a list times a float": lambda x: [1.0, 2.0] * x[0],
+    "a float times a tuple": lambda x: x[0] * (1.0, 2.0),
     "a number and None": lambda x: (x[0] == None, x[0] != None),  # noqa: E711
     **{
         f"{name} of a count": lambda x, f=function: f(x.argmax())

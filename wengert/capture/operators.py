@@ -107,10 +107,8 @@ def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any
 
 
 def repeats(operation: Operation, count: Any) -> bool:
-    """Whether ``[x] * n`` repeats a list: `n` is a recorded whole number."""
-    return operation.name == "multiply" and (
-        type(count) is RecordedScalar and count.dtype.kind in "iub"
-    )
+    """Whether ``[x] * n`` is to repeat a list, for which `n` must be a whole number."""
+    return operation.name == "multiply" and type(count) is RecordedScalar
 
 
 #: Operands that no other class's operators are asked for.
