@@ -43,7 +43,7 @@ from wengert.emit.compile import compile_program
 from wengert.emit.entry import Parameter
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, explain
-from wengert.execute.belief import warn_eager
+from wengert.execute.belief import MOST_TRIES, warn_eager
 from wengert.execute.interpret import LEAVES_PATH, evaluate_node, own
 from wengert.execute.paths import (
     FAST_SCALARS,
@@ -319,10 +319,12 @@ class Jitted:
             path, tape = self.record_once(entry, key, leaves, structure, args)
             key = self.learn(path.tape, key, entry, leaves)
             found = [own(as_returned(tape, k)) for k in tape.output_indices]
-            again = path
-            while self.wait and not (again.is_believed or entry.is_eager):
-                again, _ = self.record_once(entry, key, leaves, structure, args)
-        return tree.unflatten(path.result_structure, found)
+            for _ in range(MOST_TRIES if self.wait else 0):
+                if path.is_believed or entry.is_eager:
+                    break
+                path, _ = self.record_once(entry, key, leaves, structure, args)
+        assert tape.structure is not None
+        return tree.unflatten(tape.structure[1], found)
 
     def record_once(
         self, entry: Entry, key: Any, leaves: list[Any], structure: Any, args: Any
