@@ -207,3 +207,93 @@ def test_nodes_go_onto_a_tape_through_append_alone(path: Path) -> None:
     ]
 
     assert written == [] or dotted(path) in WRITES_LISTS
+
+
+#: Who reads the plain contents of recorded values besides the door, and what for.
+READS_CONTENTS = {
+    "ops.questions.own_memory": "where a buffer lies",
+    "capture.answers.makers.answer_like": "shape, dtype and layout of a new array",
+    "capture.answers.table.number": "whether `math` raises, which is guarded",
+    "capture.captures.of": "what a function that is one node computes with",
+    "capture.captures.stand_in": "a recording that has ended",
+    "capture.keys.plain": "the places of a write as it is done",
+    "capture.ufunc_methods.at": "plain values that are written",
+    "capture.ufunc_methods.apply_by_rounds": "plain places",
+    "capture.python.record_python": "operands of what Python has computed",
+    "capture.python.as_float": "the same number in another class",
+    "capture.python.as_item": "the same number in another class",
+    "capture.python.attribute": "the same number",
+    "capture.python.conjugate": "what Python has computed",
+    "capture.methods.other_attribute": "the class of the contents",
+    "capture.python.exact": "the door",
+    "derive.again.derived": "seeds, kept as rules keep what they read",
+    "derive.again.place_of": "arrays that depend on no input",
+    "capture.ufuncs.deliver": "arrays that depend on no input",
+    "capture.refusals.as_numpy": "NumPy's own error",
+    "capture.record.identity": "the argument of an identity node",
+    "capture.record.leave": "results",
+    "capture.record.plain_result": "results",
+}
+#: The recorder itself, which evaluates what it records.
+RECORDER = {"capture.array", "capture.operators"}
+#: How contents are reached, besides a function `plain`.
+ATTRIBUTES = {"_current", "_present", "_value"}
+#: Functions that ask for the class of a value and not for its numbers.
+FACTS = {"type", "type_of", "hasattr"}
+
+
+def readers(path: Path) -> Iterator[str]:
+    """Give module and function of everything that reads plain contents."""
+    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    tree = ast.parse(path.read_text())
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "wengert.capture.array"
+        for alias in node.names
+    }
+    for name, code in functions_of(tree):
+        asked = {
+            argument
+            for node in ast.walk(code)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in FACTS
+            for part in node.args
+            for argument in (part, getattr(part, "func", part))
+        }
+        for node in ast.walk(code):
+            is_read = isinstance(node, ast.Attribute) and node.attr in ATTRIBUTES
+            is_read = is_read and node not in asked
+            is_call = isinstance(node, ast.Call) and (
+                ast.unparse(node.func) == "keys.plain"
+                or (ast.unparse(node.func) == "plain" and "plain" in imported)
+            )
+            if is_read or is_call:
+                yield f"{module}.{name}"
+
+
+def functions_of(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Give the functions of a module, and the methods of its classes, by name."""
+    for part in tree.body:
+        for inner in part.body if isinstance(part, ast.ClassDef) else [part]:
+            yield getattr(inner, "name", ""), inner
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for folder in ("ops", "derive", "capture")
+        for path in sorted((PACKAGE / folder).rglob("*.py"))
+    ],
+    ids=lambda path: path.stem,
+)
+def test_no_rule_reads_numbers_by_a_back_door(path: Path) -> None:
+    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+    assert module in RECORDER or set(readers(path)) <= READS_CONTENTS.keys()
+
+
+def test_every_exception_is_one() -> None:
+    read = {found for path in PACKAGE.rglob("*.py") for found in readers(path)}
+
+    assert READS_CONTENTS.keys() <= read

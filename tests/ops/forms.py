@@ -87,6 +87,10 @@ VECTOR |= {
     "plain[mask]": lambda x: np.arange(6.0)[mask(x)],
     "x.flat[order]": lambda x: x.flat[order(x)],
     "x.item(least)": lambda x: x.item(least(x)),
+    "item of single": lambda x: x.astype(np.float32).item(1),
+    "item beside single": lambda x: x.item(1) * x.astype(np.float32),
+    "item of a sum": lambda x: np.sum(x).item() * x.astype(np.float32),
+    "item of a count": lambda x: count(x).item() * x,
     "take": lambda x: np.take(x, order(x)),
     "take wrap": lambda x: np.take(x, 3 * order(x), mode="wrap"),
     "take clip": lambda x: np.take(x, 3 * order(x) - 4, mode="clip"),
@@ -393,6 +397,9 @@ MATRIX |= {
     "unique axis": lambda a: np.unique(np.round(a), axis=0),
     "fill_diagonal": done(lambda a, y: np.fill_diagonal(y, a[0, 0])),
     "cov of rows": lambda a: np.cov(a, aweights=np.abs(a[0])),
+    "cov of single": lambda a: np.cov(
+        a.astype(np.float32), aweights=np.abs(a[0].astype(np.float32))
+    ),
     "cov of empty rows": lambda a: np.cov(a[:, :0]),
 }
 

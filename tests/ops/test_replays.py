@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterator
 from copy import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -231,7 +229,6 @@ def asks_for_numbers(tape: wengert.Tape) -> bool:
 def test_what_is_asked_of_the_data_leaves_a_guard(
     kind: str, name: str, opened: list[str]
 ) -> None:
-    """A tape without guards was never asked for a number, and one with them was."""
     tape = recorded(form(kind, name), kind)
 
     assert asks_for_numbers(tape) == bool(opened)
@@ -244,86 +241,3 @@ def test_an_operation_asks_for_no_number_without_a_guard(
     tape = wengert.record(example.function, *example.operands)
 
     assert asks_for_numbers(tape) == bool(opened)
-
-
-#: Who reads the plain contents of recorded values besides the door, and what for.
-READS_CONTENTS = {
-    "ops.questions.own_memory": "where a buffer lies",
-    "derive.again.derived": "seeds, kept as rules keep what they read",
-    "derive.again.place_of": "arrays that depend on no input",
-    "capture.answers.math.over_numbers": "what Python computes, which is exact",
-    "capture.methods.other_attribute": "the class of the contents",
-    "capture.methods.refuse_data": "shape and dtype, for an error",
-    "capture.python.attribute": "the same number in another class",
-    "capture.python.conjugate": "what Python computes",
-    "capture.ufuncs.deliver": "arrays that depend on no input",
-    "capture.answers.makers.answer_like": "shape, dtype and layout of a new array",
-    "capture.answers.table.number": "whether `math` raises, which is guarded",
-    "capture.answers.math.as_double": "the class of a number",
-    "capture.captures.of": "what a function that is one node computes with",
-    "capture.captures.stand_in": "a recording that has ended",
-    "capture.keys.plain": "the places of a write as it is done",
-    "capture.ufunc_methods.at": "plain values that are written",
-    "capture.ufunc_methods.apply_by_rounds": "plain places",
-    "capture.python.record_python": "operands of what Python has computed",
-    "capture.python.as_float": "the same number in another class",
-    "capture.python.exact": "the door",
-    "capture.refusals.as_numpy": "NumPy's own error",
-    "capture.record.identity": "the argument of an identity node",
-    "capture.record.leave": "results",
-    "capture.record.plain_result": "results",
-}
-#: The recorder itself, which evaluates what it records.
-RECORDER = {"capture.array", "capture.operators"}
-#: How contents are reached, besides a function `plain`.
-ATTRIBUTES = {"_current", "_present", "_value"}
-PACKAGE = Path(wengert.__file__).parent
-
-
-def readers(path: Path) -> Iterator[str]:
-    """Give module and function of everything that reads plain contents."""
-    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    tree = ast.parse(path.read_text())
-    imported = {
-        alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "wengert.capture.array"
-        for alias in node.names
-    }
-    for name, code in functions_of(tree):
-        for node in ast.walk(code):
-            is_read = isinstance(node, ast.Attribute) and node.attr in ATTRIBUTES
-            is_call = isinstance(node, ast.Call) and (
-                ast.unparse(node.func) == "keys.plain"
-                or (ast.unparse(node.func) == "plain" and "plain" in imported)
-            )
-            if is_read or is_call:
-                yield f"{module}.{name}"
-
-
-def functions_of(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
-    """Give the functions of a module, and the methods of its classes, by name."""
-    for part in tree.body:
-        for inner in part.body if isinstance(part, ast.ClassDef) else [part]:
-            yield getattr(inner, "name", ""), inner
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        path
-        for folder in ("ops", "derive", "capture")
-        for path in sorted((PACKAGE / folder).rglob("*.py"))
-    ],
-    ids=lambda path: path.stem,
-)
-def test_no_rule_reads_numbers_by_a_back_door(path: Path) -> None:
-    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-
-    assert module in RECORDER or set(readers(path)) <= READS_CONTENTS.keys()
-
-
-def test_every_exception_is_one() -> None:
-    read = {found for path in PACKAGE.rglob("*.py") for found in readers(path)}
-
-    assert READS_CONTENTS.keys() <= read

@@ -331,14 +331,6 @@ class RecordedValue(Recorded):
     def __deepcopy__(self, memo: Any) -> Any:
         return np.copy(self)
 
-    def item(self, *args: Any) -> Any:
-        """Return one element, recorded."""
-        if args:
-            return self[args[0] if len(args) == 1 else args]  # type: ignore[index]
-        if self.size != 1:
-            raise ValueError("can only convert an array of size 1 to a Python scalar")
-        return np.reshape(self, ())[()]
-
 
 class RecordedScalar(RecordedValue):
     """A recorded number; like NumPy's scalars it never changes."""

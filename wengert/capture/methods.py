@@ -168,14 +168,18 @@ def item(self: RecordedArray, *args: Any) -> Any:
             raise IndexError(
                 f"index {place} is out of bounds for axis 0 with size {self.size}"
             )
-        return self[
-            tuple(int(k) for k in np.unravel_index(place % self.size, self.shape))
-        ]
+        places = np.unravel_index(place % self.size, self.shape)
+        return of_python.as_item(self[tuple(int(k) for k in places)])
     if args:
-        return self[args[0] if len(args) == 1 else args]
+        return of_python.as_item(self[args[0] if len(args) == 1 else args])
     if self.size != 1:
         raise ValueError("can only convert an array of size 1 to a Python scalar")
-    return self[(0,) * self.ndim]
+    return of_python.as_item(self[(0,) * self.ndim])
+
+
+def item_of_number(self: RecordedScalar, *args: Any) -> Any:
+    """Return the number as Python's."""
+    return of_python.as_item(self)
 
 
 def to_device(self: RecordedArray, device: Any, /, *, stream: Any = None) -> Any:
@@ -386,7 +390,8 @@ ARRAYS: dict[str, Any] = {
     "__delitem__": no_deletion,
 }
 SCALARS: dict[str, Any] = {
-    **dict.fromkeys(("item", "squeeze", "transpose"), itself),
+    **dict.fromkeys(("squeeze", "transpose"), itself),
+    "item": item_of_number,
     "T": property(itself),
     "real": property(get_part("real")),
     "imag": property(get_part("imag")),

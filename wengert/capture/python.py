@@ -85,6 +85,15 @@ def as_float(number: RecordedScalar) -> Any:
     return record_python(IDENTITY, (number,), float(number._value))
 
 
+def as_item(number: Any) -> Any:
+    """Return a number as ``x.item()`` does: Python's."""
+    if not isinstance(number, RecordedScalar):
+        return number.item()
+    if type(number._value) in WEAK:
+        return number
+    return record_python(IDENTITY, (number,), number._value.item())
+
+
 # What Python's numbers have besides operators
 
 

@@ -15,6 +15,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import Recorded
 from wengert.ops.join import as_array
+from wengert.ops.reduce import cast
 from wengert.ops.shape import along, integers, take
 
 
@@ -576,6 +577,7 @@ def cov(
     ddof = (0 if bias else 1) if ddof is None else ddof
     w = fweights
     if aweights is not None:
+        aweights = cast(as_array(aweights), np.dtype(float))
         w = aweights if w is None else np.multiply(w, aweights)
     mean, total = np.average(X, axis=1, weights=w, returned=True)
     total = total[0]
