@@ -282,7 +282,7 @@ def itself(self: RecordedScalar, *args: Any) -> Any:
 
 
 def contents(name: str) -> property:
-    """Return an attribute that the present plain contents have."""
+    """Return an attribute of the memory that the present contents lie in."""
 
     def getter(self: RecordedValue) -> Any:
         return getattr(self.as_it_lies(), name)
@@ -354,7 +354,7 @@ def whole(rounding: Any) -> Any:
 VALUES: dict[str, Any] = {
     **{name: function_method(name) for name in FUNCTIONS.split()},
     **{name: refused_method(name, instead) for name, instead in REFUSED.items()},
-    **{name: contents(name) for name in ("flags", "strides", "device")},
+    **{name: contents(name) for name in ("flags", "strides")},
     "reshape": reshape,
     "transpose": transpose,
     "astype": astype,
@@ -366,6 +366,7 @@ VALUES: dict[str, Any] = {
     "flatten": flatten,
     "T": property(get_transposed),
     "data": property(refuse_data),
+    "device": property(lambda self: "cpu"),
     "__divmod__": divide_with_remainder,
     "__rdivmod__": divided_with_remainder,
     "__floor__": whole(np.floor),
