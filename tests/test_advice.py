@@ -51,6 +51,13 @@ row(
 )
 row(
     LEAVING,
+    "result = grad(lambda x: {'%.1f' % x: x**2}['3.0'])(3.0)",
+    'f"{x:.1f}"',
+    "result = grad(lambda x: {f'{x:.1f}': x**2}['3.0'])(3.0)",
+    6.0,
+)
+row(
+    LEAVING,
     "result = grad(lambda x: abs(complex(x)))(3.0)",
     "write x + 0j",
     "result = grad(lambda x: abs(x + 0j))(3.0)",

@@ -109,6 +109,19 @@ def explain_index(statement: Statement, shown: str) -> Parts | None:
     return (f"{statement.source} with a recorded {shown} as index", *WHOLE_NUMBERS)
 
 
+def explain_text(statement: Statement, shown: str) -> Parts | None:
+    """Return the three parts for a number that ``"%.1f" % x`` writes as text."""
+    tree = parsed(statement.source)
+    is_text = isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mod)
+    if not is_text or not isinstance(tree.left, ast.Constant | ast.JoinedStr):  # type: ignore[union-attr]
+        return None
+    return (
+        f"{statement.source} of a recorded {shown}",
+        "% asks for a plain number, and what is decided by its text would not be seen",
+        'f"{x:.1f}" or format(x, ".1f"): their texts belong to the recorded path',
+    )
+
+
 def explain_call(statement: Statement, shown: str) -> Parts | None:
     """Return the three parts for a call that is known to take plain values alone."""
     tree = parsed(statement.source)
@@ -226,7 +239,8 @@ def explain_leaving(shown: str) -> Parts | None:
         return None
     if statement.is_store:
         return explain_store(statement, shown)
-    return explain_index(statement, shown) or explain_call(statement, shown)
+    explained = explain_index(statement, shown) or explain_text(statement, shown)
+    return explained or explain_call(statement, shown)
 
 
 def explain_out() -> tuple[str, str]:
