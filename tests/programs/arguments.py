@@ -174,7 +174,7 @@ def calls(random: Random, kinds: list[Kind], count: int) -> tuple[list[str], set
     """Return the arguments of `count` calls as text, and what is special of them."""
     features: set[str] = set()
     changing = random.random() < 0.2
-    aliased = random.random() < 0.12
+    aliased = random.random() < 0.3
     found = []
     for k in range(count):
         change: dict[int, int] = {}

@@ -67,7 +67,7 @@ def statements(w: Writer, chosen: list[outside.Outside]) -> None:
     weights = [weight for weight, _ in STATEMENTS]
     writers = [writer for _, writer in STATEMENTS]
     if chosen:
-        weights += [5, 2]
+        weights += [7, 2]
         writers += [functools.partial(outside.read, chosen=chosen)]
         writers += [functools.partial(outside.write, chosen=chosen)]
     wanted = w.random.randint(2, 12)

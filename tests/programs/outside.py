@@ -27,7 +27,7 @@ OUTSIDES = tuple(
 
 def prepare(w: Writer) -> list[Outside]:
     """Choose what is outside of a program, and make it."""
-    chosen = w.random.sample(OUTSIDES, w.random.choice((0, 0, 1, 1, 2)))
+    chosen = w.random.sample(OUTSIDES, w.random.choice((0, 0, 1, 1, 2, 3)))
     for outside in chosen:
         w.scope.run("\n".join(outside.lines))
         w.features.add(f"outside: {outside.name}")

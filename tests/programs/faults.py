@@ -1,0 +1,238 @@
+"""Faults that are put into the package on purpose, to see that programs find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from wengert.capture.array import RecordedArray
+from wengert.capture.reads.snapshot import PlainArrays, Snapshot
+from wengert.core import checked
+from wengert.core.operation import REGISTRY
+from wengert.derive import modes
+from wengert.derive.straight import known
+from wengert.emit import implied
+from wengert.emit.lowering import Lowering
+from wengert.emit.special import SPECIAL, lower_store
+from wengert.execute import interpret, paths, replay
+
+Patch = pytest.MonkeyPatch
+#: What the fields of operations were that faults have changed.
+KEPT: dict[tuple[str, str], Any] = {}
+
+
+def change(name: str, field: str, value: Any) -> None:
+    """Change an operation; it is frozen, so its fields are set below it."""
+    KEPT.setdefault((name, field), getattr(REGISTRY[name], field))
+    object.__setattr__(REGISTRY[name], field, value)
+
+
+@contextmanager
+def fault(put: Callable[[Patch], None]) -> Iterator[None]:
+    """Put a fault into the package, and take it out again."""
+    known.cache_clear()  # written sweeps keep the rules they were written with
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            put(patch)
+            yield
+    finally:
+        while KEPT:
+            (name, field), value = KEPT.popitem()
+            object.__setattr__(REGISTRY[name], field, value)
+        known.cache_clear()
+
+
+# Values of an eager call
+
+
+def round_products_to_single(patch: Patch) -> None:
+    """Lose digits of every product."""
+    multiply = REGISTRY["multiply"].function
+
+    def rounded(x: Any, y: Any, **settings: Any) -> Any:
+        result = multiply(x, y, **settings)
+        return result.astype("float32").astype(result.dtype)
+
+    change("multiply", "function", rounded)
+
+
+def widen_singles(patch: Patch) -> None:
+    """Let the sines of single numbers be double ones."""
+    change("sin", "function", lambda x: np.sin(np.float64(1) * x))
+
+
+def drop_where(patch: Patch) -> None:
+    """Sum all elements, whatever is selected."""
+    sum_where = REGISTRY["sum_where"].function
+
+    def everything(x: Any, where: Any, initial: Any, **how: Any) -> Any:
+        return sum_where(x, True, initial, **how)
+
+    change("sum_where", "function", everything)
+
+
+def write_to_the_caller(patch: Patch) -> None:
+    """Let a program write into the arrays that it was given."""
+    write = RecordedArray._write
+
+    def unshared(self: Any, *args: Any) -> None:
+        self._own_storage().shared = False
+        write(self, *args)
+
+    patch.setattr(RecordedArray, "_write", unshared)
+
+
+def drop_stores(patch: Patch) -> None:
+    """Write into the buffer, and forget the node of the write."""
+    write = RecordedArray._write
+
+    def dropped(self: Any, *args: Any) -> None:
+        index = self._own_storage().index
+        write(self, *args)
+        if index >= 0:
+            self._storage.index = index
+            self._index = index if not self._chain else -1
+
+    patch.setattr(RecordedArray, "_write", dropped)
+
+
+def keep_stale_views(patch: Patch) -> None:
+    """Let a view keep the node that it had before a write."""
+    current = RecordedArray._current
+
+    def stale(self: Any) -> Any:
+        if self._storage is not None and self._chain:
+            self._version = self._storage.version
+        return current(self)
+
+    patch.setattr(RecordedArray, "_current", stale)
+
+
+# Derivatives
+
+
+def take_a_wrong_rule(patch: Patch) -> None:
+    """Let the derivative of the sine be the sine."""
+    change("sin", "partials", (lambda y, x: y,))
+
+
+def swap_partials(patch: Patch) -> None:
+    """Exchange the two partial derivatives of a product."""
+    change("multiply", "partials", (lambda z, x, y: x, lambda z, x, y: y))
+
+
+def lose_repeated_indices(patch: Patch) -> None:
+    """Add the gradient of an element that was read twice only once."""
+
+    def once(base: Any, value: Any, *indices: Any, chain: Any, key: Any) -> None:
+        from wengert.ops.index import decode, follow
+
+        follow(base, chain)[decode(key, indices)] += value
+
+    patch.setattr(modes, "add_in_place", once)
+
+
+def keep_gradients_of_overwritten(patch: Patch) -> None:
+    """Let the gradient of overwritten elements flow to what was there before."""
+
+    def unchanged(self: Any, index: int, g: Any, indices: Any, where: Any) -> Any:
+        return g
+
+    patch.setattr(modes.PlainMode, "clear_written", unchanged)
+
+
+# Replays
+
+
+def ignore_guards(patch: Patch) -> None:
+    """Let NumPy's replay go on where Python would have taken another branch."""
+    patch.setattr(interpret, "check_guard", lambda tape, index, value: None)
+
+
+def compile_without_guards(patch: Patch) -> None:
+    """Compile a path without its guards."""
+    patch.setattr(Lowering, "guard", lambda self, node, expected: None)
+
+
+def swallow_exceptions(patch: Patch) -> None:
+    """Replay natively where Python would raise."""
+    patch.setattr(implied, "require", lambda lowering, native, operands: None)
+
+
+def believe_at_once(patch: Patch) -> None:
+    """Take numbers that differ between two recordings for the same."""
+    patch.setattr(checked, "same", lambda one, other, around=(): True)
+
+
+def ignore_the_outside(patch: Patch) -> None:
+    """Replay although what the program reads from outside has changed."""
+    patch.setattr(Snapshot, "changed", lambda self: None)
+
+
+def ignore_contents(patch: Patch) -> None:
+    """Replay although arrays that plain code has read were refilled."""
+    patch.setattr(PlainArrays, "changed", lambda self: None)
+
+
+def keep_old_captures(patch: Patch) -> None:
+    """Read the contents that a captured array had when it was compiled."""
+    bind = paths.bind
+
+    def stale(kernels: Any, signature: Any, *rest: Any) -> Any:
+        copies = tuple(np.copy(array) for array in signature.captures)
+        return bind(kernels, replace(signature, captures=copies), *rest)
+
+    patch.setattr(paths, "bind", stale)
+
+
+def forget_a_term(patch: Patch) -> None:
+    """Write gradients over each other where they add up, natively."""
+    patch.setitem(SPECIAL, "index_add", lower_store)
+
+
+def lower_sine_as_cosine(patch: Patch) -> None:
+    """State a wrong native expression."""
+    change("sin", "native", "cos(x)")
+
+
+def lose_python_numbers(patch: Patch) -> None:
+    """Return NumPy's numbers where Python's belong."""
+    patch.setattr(replay, "as_returned", lambda tape, index: tape.play.outputs[index])
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, the way of running in which it shows, and what programs need for it."""
+
+    put: Callable[[Patch], None]
+    way: str
+    needs: str = ""
+
+
+FAULTS = (
+    Fault(round_products_to_single, "eager"),
+    Fault(widen_singles, "jit", r"np\.sin\([\s\S]*'float32'"),
+    Fault(drop_where, "eager", r"np\.sum\(.*where="),
+    Fault(write_to_the_caller, "eager"),
+    Fault(drop_stores, "eager"),
+    Fault(keep_stale_views, "eager"),
+    Fault(take_a_wrong_rule, "eager", r"np\.sin\("),
+    Fault(swap_partials, "eager"),
+    Fault(lose_repeated_indices, "forward", r"\[\[0, 0\]\]|\[0, -1, 0\]"),
+    Fault(keep_gradients_of_overwritten, "eager"),
+    Fault(ignore_guards, "replay", r"if .* > "),
+    Fault(compile_without_guards, "jit", r"if .* > "),
+    Fault(swallow_exceptions, "jit", r"math\.(sqrt|log|acos)\("),
+    Fault(believe_at_once, "jit", r"next\(numbers\)"),
+    Fault(ignore_the_outside, "jit", r"def change\(k\):\n    global"),
+    Fault(ignore_contents, "jit", r"np\.interp\(|TABLE\.sum"),
+    Fault(keep_old_captures, "jit", r"= v\d+ [*+] TABLE|TABLE \*"),
+    Fault(forget_a_term, "jit(grad)"),
+    Fault(lower_sine_as_cosine, "jit", r"np\.sin\("),
+    Fault(lose_python_numbers, "jit"),
+)
