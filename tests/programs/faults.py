@@ -12,7 +12,6 @@ import pytest
 
 from wengert.capture.array import RecordedArray
 from wengert.capture.reads.snapshot import PlainArrays, Snapshot
-from wengert.core import checked
 from wengert.core.operation import REGISTRY
 from wengert.derive import modes
 from wengert.derive.straight import known
@@ -164,11 +163,6 @@ def swallow_exceptions(patch: Patch) -> None:
     patch.setattr(implied, "require", lambda lowering, native, operands: None)
 
 
-def believe_at_once(patch: Patch) -> None:
-    """Take numbers that differ between two recordings for the same."""
-    patch.setattr(checked, "same", lambda one, other, around=(): True)
-
-
 def ignore_the_outside(patch: Patch) -> None:
     """Replay although what the program reads from outside has changed."""
     patch.setattr(Snapshot, "changed", lambda self: None)
@@ -228,7 +222,6 @@ FAULTS = (
     Fault(ignore_guards, "replay", r"if .* > "),
     Fault(compile_without_guards, "jit", r"if .* > "),
     Fault(swallow_exceptions, "jit", r"math\.(sqrt|log|acos)\("),
-    Fault(believe_at_once, "jit", r"next\(numbers\)"),
     Fault(ignore_the_outside, "jit", r"def change\(k\):\n    global"),
     Fault(ignore_contents, "jit", r"np\.interp\(|TABLE\.sum"),
     Fault(keep_old_captures, "jit", r"= v\d+ [*+] TABLE|TABLE \*"),

@@ -6,8 +6,9 @@ from __future__ import annotations
 LIMITS = (
     "Native results agree with NumPy to 1e-9 of the largest element (2e-4 in float32), "
     "eager ones to 4 units in the last place: `math.log1p` is NumPy's (compare.py).",
-    "Numbers beyond 1e6 in a native result are compared by kind, dtype and shape alone "
-    "(compare.py).",
+    "An array without axes may come back as NumPy's scalar of its dtype (compare.py).",
+    "Programs with single numbers agree to single precision in whatever they total "
+    "(judge.py).",
     "Where NumPy's own answer moves more than that when its inputs move by their last "
     "digit, a native result may too (judge.py: ill-conditioned).",
     "Gradients are compared where one-sided differences of two sizes agree: not at "
