@@ -295,3 +295,27 @@ def test_no_derivative_passes_through_whole_numbers() -> None:
 
     np.testing.assert_array_equal(gradient, np.ones(6))
     np.testing.assert_array_equal(tangent, np.ones(6))
+
+
+MATRIX = np.arange(6.0).reshape(2, 3)
+LAID_OUT = {
+    "C": MATRIX,
+    "Fortran": np.asfortranarray(MATRIX),
+    "broadcast rows": np.broadcast_to(np.arange(3.0), (2, 3)),
+    "broadcast columns": np.broadcast_to(np.arange(2.0)[:, None], (2, 3)),
+    "broadcast in the middle": np.broadcast_to(MATRIX.T[:, None], (3, 4, 2)),
+    "broadcast outside": np.broadcast_to(MATRIX.T, (4, 3, 2)),
+    "reversed": MATRIX[::-1, ::-1],
+    "three axes": np.arange(24.0).reshape(2, 3, 4).transpose(1, 2, 0),
+}
+
+
+@pytest.mark.parametrize("layout", LAID_OUT)
+def test_ravel_in_memory_order_is_numpys(layout: str) -> None:
+    x = LAID_OUT[layout]
+    expected = np.ravel(x, order="K")
+
+    found = wengert.jvp(lambda x: np.ravel(x, order="K"), (x,), (x,))
+
+    assert np.array_equal(found[0], expected)
+    assert np.array_equal(found[1], expected)

@@ -69,20 +69,18 @@ class Judge:
             block.features & STATEFUL for block in program.blocks
         ) or any("numbers = iter" in line for line in program.outside)
         self.is_single = any(name in program.source for name in FEW_BITS)
-        self.expected = self.plain(ROUNDS)
+        count = len(program.calls)
+        #: Every call once; and twice in a row, as a path is believed at its second use,
+        #: then once more.
+        self.once = list(range(count))
+        self.often = [k for k in self.once for _ in (1, 2)] + self.once
+        self.expected = self.plain(self.once)
         self.slopes: dict[int, Any] = {}
 
-    def plain(self, rounds: int) -> list[Outcome]:
-        """Return what plain NumPy gives in every call."""
+    def plain(self, order: list[int]) -> list[Outcome]:
+        """Return what plain NumPy gives in calls one after the other."""
         instance = self.program.load()
-        return [
-            outcome(instance.function, instance.arguments(k))
-            for k in self.order(rounds)
-        ]
-
-    def order(self, rounds: int) -> list[int]:
-        """Return the numbers of the arguments in the order of the calls."""
-        return list(range(len(self.program.calls))) * rounds
+        return [outcome(instance.function, instance.arguments(k)) for k in order]
 
     def ways(self) -> dict[str, Callable[[], None]]:
         """Return the ways that apply to the program."""
@@ -116,7 +114,7 @@ class Judge:
         """Check value and gradient, recorded afresh in every call."""
         instance = self.program.load()
         function = self.gradient_of(instance)
-        for k in self.order(1):
+        for k in self.once:
             args = instance.arguments(k)
             result = outcome(function, args)
             self.untouched("eager", instance, k, args)
@@ -130,7 +128,7 @@ class Judge:
 
     def check_slopes(self, k: int) -> None:
         """Compare the gradient of one call with differences."""
-        if k not in self.slopes or "shared" in self.program.calls[k]:
+        if k not in self.slopes or "shared" in self.program.calls[k] or self.is_single:
             return
         instance, argnums = self.program.load(), self.program.differentiated
         found = self.slopes[k]
@@ -198,27 +196,31 @@ class Judge:
         """Check the jitted program."""
         instance = self.program.load()
         function = wengert.jit(instance.function)
-        for n, k in enumerate(self.order(ROUNDS)):
+        plain = self.plain(self.often)
+        for n, k in enumerate(self.often):
             args = instance.arguments(k)
             result = outcome(function, args)
             self.untouched("jit", instance, k, args)
-            self.agree("jit", n, result, self.expected[n])
+            self.agree("jit", k, result, plain[n], where=f"call {n}")
         self.count_paths("jit", function)
 
     def jitted_gradient(self) -> None:
         """Check the jitted gradient against the eager one."""
         instance = self.program.load()
         function = wengert.jit(self.gradient_of(instance))
-        for n, k in enumerate(self.order(ROUNDS)):
+        plain = self.plain(self.often)
+        for n, k in enumerate(self.often):
+            where = f"call {n}"
             result = outcome(function, instance.arguments(k))
             slopes = None
             if result.error is None:
                 value, slopes = result.value
                 result = Outcome(value)
-            self.agree("jit(grad)", n, result, self.expected[n])
+            self.agree("jit(grad)", k, result, plain[n], where=where)
             if slopes is not None and k in self.slopes and not self.is_stateful:
                 found, expected = Outcome(slopes), Outcome(self.slopes[k])
-                self.agree("jit(grad)", n, found, expected, what="gradient ")
+                where = f"call {n}, gradient"
+                self.agree("jit(grad)", k, found, expected, where=where)
         self.count_paths("jit(grad)", function)
 
     def replayed(self) -> None:
@@ -233,19 +235,17 @@ class Judge:
             self.agree("replay", 0, made, self.expected[0])
             return
         tape = tapes[0].verify()
-        for k in self.order(1):
+        for k in self.once:
             result = outcome(tape, instance.arguments(k))
             self.agree("replay", k, result, self.expected[k])
 
     def mapped(self) -> None:
         """Check the program of all rows at once."""
         instance = self.program.load()
-        axes, args = rows.stacked([instance.arguments(k) for k in self.order(1)])
+        axes, args = rows.stacked([instance.arguments(k) for k in self.once])
         if 0 not in axes:
             return
-        every = [
-            outcome(instance.function, rows.row(args, axes, k)) for k in self.order(1)
-        ]
+        every = [outcome(instance.function, rows.row(args, axes, k)) for k in self.once]
         if any(row.error is not None for row in every):
             return
         expected = rows.stack_results([row.value for row in every])
@@ -254,7 +254,7 @@ class Judge:
         function = wengert.vmap(instance.function, in_axes=tuple(axes))
         for n in range(ROUNDS):
             result = outcome(function, copy.deepcopy(args))
-            self.agree("vmap", n, result, Outcome(expected))
+            self.agree("vmap", 0, result, Outcome(expected), where=f"call {n}")
 
     # Comparing
 
@@ -266,34 +266,36 @@ class Judge:
     def agree(
         self,
         way: str,
-        n: int,
+        k: int,
         found: Outcome,
         expected: Outcome,
         tolerance: Tolerance = TOLERANCE,
-        what: str = "",
+        where: str = "",
     ) -> None:
         """Raise unless a call gave what it should, or refused with a way out."""
         tolerance = SINGLE if tolerance and self.is_single else tolerance
+        where = where or f"call {k}"
         self.counts[f"call: {way}"] += 1
         error = found.error
         if isinstance(error, wengert.WengertError):
-            self.refused(way, n, error)
+            self.refused(way, error)
         elif error is not None:
             # NumPy's own classes of errors are private: one that they extend will do.
             if expected.error is None or not isinstance(expected.error, type(error)):
-                raise self.raised(way, n, found, expected)
+                raise self.raised(way, where, found, expected)
             self.counts[f"raised: {way}"] += 1
         elif expected.error is not None:
-            raise self.raised(way, n, found, expected)
+            raise self.raised(way, where, found, expected)
         else:
             text = difference(found.value, expected.value, tolerance)
-            if text is not None and not self.is_ill_conditioned(n, text, found):
+            if text is not None and not self.is_ill_conditioned(k, text, found):
                 kind = text.split(" (")[0] if text.startswith("type") else text
-                kind = what + (kind if kind != text else text.split(":")[0])
-                raise MismatchError(way, kind, f"call {n}: {what}{text}")
+                kind = kind if kind != text else text.split(":")[0]
+                kind = f"gradient {kind}" if "gradient" in where else kind
+                raise MismatchError(way, kind, f"{where}: {text}")
 
     def raised(
-        self, way: str, n: int, found: Outcome, expected: Outcome
+        self, way: str, where: str, found: Outcome, expected: Outcome
     ) -> MismatchError:
         """Return the mismatch of an exception that one side alone raised."""
         kinds = [
@@ -303,10 +305,10 @@ class Judge:
         kind = f"{kinds[0]}, plain {kinds[1]}"
         kind += "" if found.error is None else f": {shortened(str(found.error))}"
         ours, plain = (o.error or o.value for o in (found, expected))
-        text = f"call {n}: {ours!r}; plain {plain!r}"
+        text = f"{where}: {ours!r}; plain {plain!r}"
         return MismatchError(way, kind, text)
 
-    def refused(self, way: str, n: int, error: Exception) -> None:
+    def refused(self, way: str, error: Exception) -> None:
         """Count a refusal; one without a way out is a mismatch."""
         if isinstance(error, wengert.GuardError) and way == "replay":
             self.counts["replay: on another path"] += 1
@@ -323,13 +325,12 @@ class Judge:
         if text is not None:
             raise MismatchError(way, "argument written", f"call {k}: {text}")
 
-    def is_ill_conditioned(self, n: int, text: str, found: Outcome) -> bool:
+    def is_ill_conditioned(self, k: int, text: str, found: Outcome) -> bool:
         """Whether NumPy's own answer moves as much by the last digit of its inputs."""
         if not text.startswith("value") or self.is_stateful:
             return False
-        random = np.random.default_rng(n)
+        random = np.random.default_rng(k)
         instance = self.program.load()
-        k = n % len(self.program.calls)
         plain = outcome(instance.function, instance.arguments(k)).value
         for _ in range(4):
             args = instance.arguments(k)

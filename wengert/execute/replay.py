@@ -32,7 +32,7 @@ from wengert.capture.layout import (
     share_memory,
     writes_arguments,
 )
-from wengert.capture.record import active_tape, record_onto
+from wengert.capture.record import active_tape, own_array, record_onto
 from wengert.core import locks
 from wengert.core.checked import CheckedTape
 from wengert.core.guards import strides_of
@@ -157,10 +157,12 @@ class Jitted:
         if any(is_array(leaf) for leaf in leaves) and not share_memory(leaves):
             static = self.static(len(args))
             args = tuple(
-                arg if k in static else tree.map_leaves(own, arg)
+                arg if k in static else tree.map_leaves(own_array, arg)
                 for k, arg in enumerate(args)
             )
-            kwargs = {name: tree.map_leaves(own, arg) for name, arg in kwargs.items()}
+            kwargs = {
+                name: tree.map_leaves(own_array, arg) for name, arg in kwargs.items()
+            }
         return self.fun(*args, **kwargs)
 
     def learn(self, tape: Tape, key: Any, entry: Entry, leaves: list[Any]) -> Any:

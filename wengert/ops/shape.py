@@ -79,6 +79,24 @@ def memory_order(a: Any, order: str) -> str:
     return "F" if as_it_lies(a).flags.fnc else "C"
 
 
+def axes_in_memory(strides: tuple[int, ...]) -> list[int]:
+    """Return the axes from the longest stride to the shortest, as NumPy walks them.
+
+    An axis of stride 0 says nothing of the order: it stays where it is.
+    """
+    inner_first: list[int] = []
+    for axis in reversed(range(len(strides))):
+        place = len(inner_first)
+        for k in reversed(range(len(inner_first))):
+            inner, own = abs(strides[inner_first[k]]), abs(strides[axis])
+            if inner and own:
+                if inner <= own:
+                    break
+                place = k
+        inner_first.insert(place, axis)
+    return inner_first[::-1]
+
+
 def in_order(a: Any, order: Any) -> Any:
     """Return an array itself if it lies in memory in an order, else a copy that does.
 
@@ -111,8 +129,7 @@ def reshape(
 def ravel(a: Any, order: str = "C") -> Any:
     """Answer ``np.ravel``: a view of what lies in memory in that order, else a copy."""
     if order == "K":
-        strides = as_it_lies(a).strides
-        a = np.transpose(a, np.argsort([-abs(s) for s in strides], kind="stable"))
+        a = np.transpose(a, axes_in_memory(as_it_lies(a).strides))
         order = "C"
     order = memory_order(a, order)
     return np.reshape(in_order(a, order), -1, order=order)  # type: ignore[call-overload]
