@@ -202,3 +202,17 @@ def test_a_copy_lies_as_the_array_does() -> None:
         assert copy.strides == x.strides
         assert not np.shares_memory(copy, x)
         np.testing.assert_array_equal(copy, x)
+
+
+def test_a_layout_that_is_asked_in_every_step_is_guarded_once() -> None:
+    def function(x: Any) -> Any:
+        y = x * 1.0
+        for k in range(300):
+            y.reshape(-1)[k % y.size] += y.ravel("K")[0]
+        return y
+
+    x = np.arange(6.0).reshape(2, 3)
+    tape = wg.record(function, x)
+
+    assert [s["kind"] for s in tape.settings if "expected" in s] == ["strides"]
+    np.testing.assert_array_equal(tape(x), function(x))

@@ -37,9 +37,12 @@ def guard_layout(tape: Tape, nodes: list[int], line: Line | None) -> None:
 def arguments_of(tape: Tape, nodes: list[int]) -> list[int]:
     """Return the inputs of a tape that have a layout and that nodes are made of.
 
-    Those whose layout is guarded already are left out.
+    What was looked through before is left out: its layout is guarded already.
     """
-    todo, seen, found = list(nodes), set(nodes), []
+    seen = tape.laid_out
+    todo = [index for index in set(nodes) if index not in seen]
+    seen.update(todo)
+    found = []
     while todo:
         index = todo.pop()
         if tape.operations[index] is INPUT:
@@ -48,7 +51,7 @@ def arguments_of(tape: Tape, nodes: list[int]) -> list[int]:
             if operand not in seen and has_layout(tape.types[operand]):
                 seen.add(operand)
                 todo.append(operand)
-    return sorted(set(found) - asked_of_memory(tape)["strides"])
+    return sorted(found)
 
 
 def has_layout(like: Any) -> bool:

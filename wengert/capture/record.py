@@ -67,6 +67,7 @@ class Recording:
         RECORDING.reset(self.token)
         self.tape.thread = None
         self.tape.given.clear()
+        self.tape.laid_out.clear()
 
 
 class SetAside:
