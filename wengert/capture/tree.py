@@ -18,7 +18,7 @@ import numpy as np
 
 from wengert.capture.reads.frozen import freeze, has_contents, is_same
 from wengert.core.checked import same
-from wengert.core.types import Recorded, has_class
+from wengert.core.types import Recorded, by_class, has_class
 from wengert.errors import ArgumentError, explain
 
 NUMERIC: tuple[type[Any], ...] = (
@@ -224,7 +224,7 @@ def put_carried(made: Any, carried: Carried | None, parts: tuple[Any, ...]) -> A
 # Taking apart
 
 
-@lru_cache(maxsize=1024)
+@by_class
 def container_base(kind: Any) -> Any:
     """Return the built-in container that a class is made of; None for other classes."""
     bases: tuple[Any, ...] = (OrderedDict, defaultdict, dict, list, tuple)

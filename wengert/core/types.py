@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import weakref
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -33,6 +36,20 @@ def is_array(value: object) -> TypeIs[Array]:
 def is_whole_number(value: object) -> TypeIs[int]:
     """Whether a value is a plain whole number, Python's or NumPy's."""
     return issubclass(type(value), (int, np.integer))
+
+
+def by_class(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function of a class that keeps what it found while the class lives."""
+    known: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+    @functools.wraps(function)
+    def answer(kind: Any) -> Any:
+        found = known.get(kind, known)
+        if found is known:
+            found = known[kind] = function(kind)
+        return found
+
+    return answer
 
 
 class Type(NamedTuple):

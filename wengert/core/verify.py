@@ -78,13 +78,19 @@ def verify_node(tape: Tape, index: int) -> None:
             raise illegal(f"node {index} ({name}) reads node {operand!r}")
     if operation in (INPUT, CONSTANT) and operands:
         raise illegal(f"node {index} ({name}) has operands")
-    low, high = operand_counts(operation)
+    low, high = known(operand_counts, operation)
     if not low <= len(operands) <= high:
         needed = low if low == high else f"{low} or more"
         raise illegal(
             f"node {index} ({name}) has {len(operands)} operands, not {needed}"
         )
     verify_settings(tape, index)
+
+
+def known(question: Any, operation: Operation) -> Any:
+    """Return an answer about an operation; those of a user's calls are not kept."""
+    is_lasting = REGISTRY.get(operation.name) is operation
+    return (question if is_lasting else question.__wrapped__)(operation)
 
 
 @lru_cache(maxsize=4096)
@@ -139,7 +145,7 @@ def verify_settings(tape: Tape, index: int) -> None:
     name = operation.name
     if not has_class(settings, dict) or not all(type(k) is str for k in settings):
         raise illegal(f"the settings of node {index} ({name}) are no named values")
-    needs, takes = setting_names(operation)
+    needs, takes = known(setting_names, operation)
     if operation is CONSTANT and "value" not in settings:
         raise illegal(f"node {index} is a constant without a value")
     missing = needs - settings.keys()
@@ -288,7 +294,7 @@ def verify_chain(chain: Any, index: int) -> None:
             raise illegal(f"node {index} writes through no view: {part!r:.60}")
         pairs = [pair for pair in part[1] if type(pair) is tuple and len(pair) == 2]
         names = {name for name, _ in pairs if type(name) is str}
-        needs, takes = setting_names(operation)
+        needs, takes = known(setting_names, operation)
         if len(names) < len(part[1]) or not needs <= names <= (takes or names):
             raise illegal(f"node {index} writes through a view with {part[1]!r:.60}")
 

@@ -21,12 +21,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from wengert.core.types import by_class
+
 OWN = "wengert"
-
-
-def cached(function: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Return a function of a class that keeps what it found."""
-    return functools.lru_cache(maxsize=4096)(function)
 
 
 def folder_of(package: str) -> str:
@@ -155,7 +152,7 @@ SEEN_BASES = (
 )  # fmt: skip
 
 
-@cached
+@by_class
 def hides_state(kind: Any) -> bool:
     """Whether objects of a class keep something that no attribute shows."""
     return not all(
@@ -164,7 +161,7 @@ def hides_state(kind: Any) -> bool:
     )
 
 
-@cached
+@by_class
 def is_made_by_python(kind: Any) -> bool:
     """Whether a class was made by a class statement or a call of `type`.
 
@@ -260,7 +257,7 @@ def is_user_function(function: FunctionType) -> bool:
     return not is_library_file(function.__code__.co_filename)
 
 
-@cached
+@by_class
 def is_user_class(kind: Any) -> bool:
     """Whether a class is looked into."""
     if not is_made_by_python(kind):
