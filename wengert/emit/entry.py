@@ -17,6 +17,7 @@ import itertools
 import platform
 import sys
 import sysconfig
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -39,6 +40,7 @@ _CONTIGUOUS_ALIGNED = 0x101
 _NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions, frozen since 1.7
 
 _FASTCALL_KEYWORDS = 0x82
+_ROW = 24  # bytes of a row of the table of kernels
 _STACK_BYTES = 32768  # workspaces up to this lie on the stack
 # Calls for which a kernel whose zeros absorb nothing may fail in vain.
 _MOST_MISSES = 16
@@ -167,12 +169,36 @@ def bind(
     if releases_lock is None:
         work = max(kernel.nodes for kernel in kernels) * signature.rows
         releases_lock = work > _UNLOCK_NODES
-    text = _Entry(kernels, signature, releases_lock).text()
-    module = machine.compile_text(text, ("entry",), 0)
+    size = 1 << max(8, max(kernel.workspace for kernel in kernels) - 1).bit_length()
+    module = _entry(signature, releases_lock, size)
+    # A row for each kernel: its address, whether it gives way, how often it missed.
+    rows = [number for k in kernels for number in (k.address, int(k.gives_way), 0)]
+    table = np.array([*map(id, signature.captures), 0, 0, 0, *rows, 0, 0, 0], np.int64)
     # The builtin owns this object, and with it the machine code it runs.
-    holder = functools.partial(fallback)
-    holder.keep = (module, tuple(kernels), signature)  # type: ignore[attr-defined]
-    return _builtin(module.addresses["entry"], holder, name)
+    owner = fallback, table, (module, tuple(kernels), signature)
+    return _builtin(module.addresses["entry"], owner, name)
+
+
+#: Entries by what they take and return; the kernels that they run are in a table.
+_ENTRIES: weakref.WeakValueDictionary[Any, machine.Module] = (
+    weakref.WeakValueDictionary()
+)
+
+
+def _entry(signature: Signature, releases_lock: bool, size: int) -> machine.Module:
+    """The code of an entry, one for all functions that take and return the same."""
+    parameters = tuple(
+        replace(p, value=(type(p.value), id(p.value))) if p.kind == "static" else p
+        for p in signature.parameters
+    )
+    captures = tuple((str(array.dtype), array.shape) for array in signature.captures)
+    results = signature.results, signature.structure, signature.rows
+    key = parameters, captures, results, releases_lock, size
+    module = _ENTRIES.get(key)
+    if module is None:
+        text = _Entry(signature, releases_lock, size).text()
+        module = _ENTRIES[key] = machine.compile_text(text, ("entry",), 0)
+    return module
 
 
 def _indices(structure: Structure) -> list[int]:
@@ -249,9 +275,11 @@ def _array_holds() -> bool:
 
 
 def _scalars_hold() -> bool:
-    """Whether floats and NumPy's scalars have their value where it should be."""
+    """Whether floats, NumPy's scalars and tuples hold what is in them as expected."""
+    held = ("item",)
     return (
-        _at(ctypes.c_double, 1.25, _VALUE) == 1.25
+        _at(ctypes.c_void_p, held, tuple.__basicsize__) == id(held[0])
+        and _at(ctypes.c_double, 1.25, _VALUE) == 1.25
         and _at(ctypes.c_double, np.float64(1.25), _VALUE) == 1.25
         and _at(ctypes.c_float, np.float32(1.25), _VALUE) == 1.25
         and _at(ctypes.c_int64, np.int64(125), _VALUE) == 125
@@ -312,9 +340,9 @@ def _function(name: str) -> str:
 class _Entry:
     """The text of one entry."""
 
-    kernels: Sequence[Compiled]
     signature: Signature
     releases_lock: bool
+    size: int
     lines: list[str] = field(default_factory=list)
     tuples: list[tuple[Structure, ...]] = field(default_factory=list)
     counter: Iterator[int] = field(default_factory=itertools.count)
@@ -360,7 +388,7 @@ class _Entry:
                 self.check(item, next(given), parameter)
         for k, array in enumerate(self.signature.captures):
             # Its shape, its dtype and its memory may be others than they were.
-            item = _pointer(id(array))
+            item = self.load("ptr", "%table", 8 * k)
             like = Parameter("array", str(array.dtype), array.shape)
             self.check_array(item, self.load("ptr", item, _TYPE), like)
             data = self.load("ptr", item, _DATA)
@@ -390,9 +418,13 @@ class _Entry:
         for k in range(objects):
             at = self.element("%objects", k)
             self.line(f"store ptr null, ptr {at}")
-        size = max(kernel.workspace for kernel in self.kernels)
-        if size <= _STACK_BYTES:
-            self.line(f"%workspace = alloca i8, i64 {max(size, 8)}, align 64")
+        if self.size <= _STACK_BYTES:
+            self.line(f"%workspace = alloca i8, i64 {self.size}, align 64")
+        items = tuple.__basicsize__
+        self.line(f"%held = getelementptr i8, ptr %self, i64 {items + 8}")
+        self.line("%array = load ptr, ptr %held")
+        self.line(f"%memory = getelementptr i8, ptr %array, i64 {_DATA}")
+        self.line("%table = load ptr, ptr %memory")
 
     def collect_tuples(self, structure: Structure) -> None:
         """Every tuple of the structure, outermost first."""
@@ -515,64 +547,62 @@ class _Entry:
     def run(self) -> None:
         """The kernels, one after another until one's guards hold."""
         workspace, memory = self.take_workspace()
-        last = len(self.kernels) - 1
         state = ""
         if self.releases_lock:
             state = self.value(f"call ptr {_function('PyEval_SaveThread')}()")
-        statuses = []
-        for k, kernel in enumerate(self.kernels):
-            self.line(f"br label %kernel{k}")
-            self.lines.append(f"kernel{k}:\n")
-            if kernel.gives_way:
-                self.pass_over(k)
-            end = self.signature.rows
-            status = self.value(
-                f"call i64 {_pointer(kernel.address)}(ptr %given, ptr %taken,"
-                f" ptr {workspace}, i64 0, i64 {end})"
-            )
-            statuses.append((status, f"try{k}" if kernel.gives_way else f"kernel{k}"))
-            if k and self.kernels[k - 1].gives_way:
-                statuses[-1] = (status, f"counted{k}")
-                self.count_misses(k - 1, status)
-            held = self.value(f"icmp eq i64 {status}, 0")
-            self.line(f"br i1 {held}, label %after, label %other{k}")
-            self.lines.append(f"other{k}:\n")
-        self.line("br label %after")
+        before = 8 * len(self.signature.captures)
+        self.line("br label %ready")
+        self.lines.append("ready:\n")
+        self.line(f"%first = getelementptr i8, ptr %table, i64 {before + _ROW}")
+        self.line("br label %next")
+        self.lines.append("next:\n")
+        self.line(
+            "%place = phi ptr [%first, %ready], [%following, %row], [%following, %try]"
+        )
+        self.line(f"%following = getelementptr i8, ptr %place, i64 {_ROW}")
+        self.line("%kernel = load ptr, ptr %place")
+        self.line("%none = icmp eq ptr %kernel, null")
+        self.line("br i1 %none, label %after, label %row")
+        self.lines.append("row:\n")
+        # A kernel that has kept failing for the one that absorbs is passed over.
+        gives = self.load("i64", "%place", 8)
+        misses = self.load("i64", "%place", 16)
+        many = self.value(f"icmp sgt i64 {misses}, {_MOST_MISSES}")
+        gives_way = self.value(f"icmp ne i64 {gives}, 0")
+        passed = self.value(f"and i1 {gives_way}, {many}")
+        self.line(f"br i1 {passed}, label %next, label %try")
+        self.lines.append("try:\n")
+        self.line(
+            "%answer = call i64 %kernel(ptr %given, ptr %taken,"
+            f" ptr {workspace}, i64 0, i64 {self.signature.rows})"
+        )
+        self.line("%holds = icmp eq i64 %answer, 0")
+        self.count_misses()
+        self.line("br i1 %holds, label %after, label %next")
         self.lines.append("after:\n")
-        statuses.append((statuses[-1][0], f"other{last}"))
-        pairs = ", ".join(f"[{status}, %{label}]" for status, label in statuses)
-        self.line(f"%status = phi i64 {pairs}")
         if self.releases_lock:
             self.line(f"call void {_function('PyEval_RestoreThread')}(ptr {state})")
         if memory:
             self.line(f"call void {_function('PyMem_RawFree')}(ptr {memory})")
-        self.need(self.value("icmp eq i64 %status, 0"), "refused")
+        self.need(self.value("icmp ne ptr %kernel, null"), "refused")
 
-    def pass_over(self, k: int) -> None:
-        """Go on to the kernel that absorbs where this one has kept failing for it."""
-        self.lines.insert(0, f"@misses{k} = internal global i64 0\n")
-        misses = self.value(f"load i64, ptr @misses{k}")
-        many = self.value(f"icmp sgt i64 {misses}, {_MOST_MISSES}")
-        self.line(f"br i1 {many}, label %kernel{k + 1}, label %try{k}")
-        self.lines.append(f"try{k}:\n")
-
-    def count_misses(self, k: int, status: str) -> None:
+    def count_misses(self) -> None:
         """Count a call that the kernel which absorbs took up, and one that it did not.
 
         Where it leaves its path as well, nothing was absorbed: a guard failed.
         """
-        self.line(f"br label %counted{k + 1}")
-        self.lines.append(f"counted{k + 1}:\n")
-        before = self.value(f"load i64, ptr @misses{k}")
-        held = self.value(f"icmp eq i64 {status}, 0")
-        step = self.value(f"select i1 {held}, i64 1, i64 -1")
+        gave_way = self.load("i64", "%place", 8 - _ROW)
+        place = self.value(f"getelementptr i8, ptr %place, i64 {16 - _ROW}")
+        before = self.value(f"load i64, ptr {place}")
+        step = self.value("select i1 %holds, i64 1, i64 -1")
+        counted = self.value(f"mul i64 {step}, {gave_way}")
         self.line(
-            f"store i64 {self.value(f'add i64 {before}, {step}')}, ptr @misses{k}"
+            f"store i64 {self.value(f'add i64 {before}, {counted}')}, ptr {place}"
         )
 
     def take_workspace(self) -> tuple[str, str]:
         """The workspace, and the memory to give back after the call ("" if none)."""
-        size = max(kernel.workspace for kernel in self.kernels)
+        size = self.size
         if size <= _STACK_BYTES:
             return "%workspace", ""
         take = _function("PyMem_RawMalloc")
@@ -649,15 +679,16 @@ class _Entry:
         """The fallback, and errors: nothing made here survives either."""
         call = _function("PyObject_Vectorcall")
         self.lines.append("slow:\n")
+        fallback = self.load("ptr", "%self", tuple.__basicsize__)
         self.line(
-            f"%answer = call ptr {call}(ptr %self, ptr %args, i64 %n, ptr %names)"
+            f"%found = call ptr {call}(ptr {fallback}, ptr %args, i64 %n, ptr %names)"
         )
-        self.line("ret ptr %answer")
+        self.line("ret ptr %found")
         for label, then in (("refused", "br label %slow"), ("failed", "ret ptr null")):
             self.lines.append(f"{label}:\n")
             self.drop_objects()
             self.line(then)
-        if max(kernel.workspace for kernel in self.kernels) > _STACK_BYTES:
+        if self.size > _STACK_BYTES:
             self.lines.append("starved:\n")
             self.value(f"call ptr {_function('PyErr_NoMemory')}()")
             self.line("br label %failed")
