@@ -426,7 +426,10 @@ class Lookups(Values):
     def parent(self, cursor: Cursor, kind: type, name: str) -> None:
         """Follow ``super().name`` of an object, from a class on."""
         value = cursor.value
-        order = mro_of(value if issubclass(type(value), type) else type(value))
+        whole = value if issubclass(type(value), type) else type(value)
+        order = mro_of(whole)
+        bases = Cursor(f"{self.bind(whole)}.__mro__", f"the bases of {name}", order)
+        self.expect(bases)
         if kind not in order:
             self.deep(cursor)
             return

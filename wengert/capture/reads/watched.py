@@ -18,7 +18,7 @@ import os
 import re
 import types
 import uuid
-from random import Random
+from random import Random, SystemRandom
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -240,6 +240,8 @@ class Conditions:
             f"len(d := {name}.__dict__) == {len(held)} "
             f"and all(map(is_, d.values(), {self.bind(held)}))"
         )
+        order = Cursor(f"{name}.__mro__", f"the bases of {kind.__name__}", mro_of(kind))
+        self.expect(order)
         fetch = f"plain_members({name})"
         # The mark of what `Snapshot.describe` takes apart.
         self.guard(kind.__name__ + ".", test, f"{{**{fetch}}}", plain_members(kind))
@@ -339,7 +341,9 @@ class Values(Conditions):
         """Guard what a container, an object or a class holds."""
         value, path = cursor.value, cursor.path
         kind = type(value)
-        if issubclass(kind, GENERATORS):
+        if issubclass(kind, SystemRandom):
+            self.miss(path, "it draws from the system, and keeps no state")
+        elif issubclass(kind, GENERATORS):
             self.note_generator(path, value)
         elif issubclass(kind, decimal.Decimal):
             self.meets_decimals = True
