@@ -753,7 +753,9 @@ def jit(
     Parameters
     ----------
     fun : callable
-        Of arrays, numbers and nested containers of them.
+        Of arrays, numbers and nested containers of them.  Truth values, texts, None and
+        Python ints are constants of a recording, one for each value; an int becomes an
+        input once it has had eight.
     static_argnums : int or sequence of int
         Positional arguments that are hashable constants; each value is recorded apart.
     max_paths : int
