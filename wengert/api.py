@@ -43,6 +43,8 @@ from wengert.execute.replay import Jitted
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
 ONE = np.float64(1.0)
+#: Numbers that need no questions.
+SIMPLE = frozenset({float, float64})
 
 
 # Recording a function at its arguments
@@ -50,6 +52,8 @@ ONE = np.float64(1.0)
 
 def differentiated(segment: Segment, leaf: Any, keeps: bool) -> Any:
     """Return the recorded input for a leaf that is differentiated."""
+    if type(leaf) in SIMPLE:
+        return segment.input(leaf)
     dtype = check_number(leaf)
     if dtype.kind in "iub":
         leaf = leaf.astype(np.float64) if hasattr(leaf, "astype") else float(leaf)
@@ -188,7 +192,7 @@ def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
 
     An array of one element is a number in a shape.
     """
-    if type(value) is RecordedScalar and type(value._value) is float64:
+    if type(value) is RecordedScalar and type(value._value) in SIMPLE:
         return place(segment.tape, value)
     dtype = value.dtype if hasattr(value, "dtype") else None
     if isinstance(value, (tuple, list, dict)) or np.size(value) != 1:

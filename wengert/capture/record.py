@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import generic, ndarray
+from numpy import float64, generic, ndarray
 
 from wengert.capture import methods, operators, tree  # noqa: F401
 from wengert.capture.answers.install import install, remove
@@ -40,6 +40,8 @@ from wengert.core.types import builtin, has_class, is_array, type_of
 from wengert.errors import ArgumentError, WengertError, explain
 
 Function = Callable[..., Any]
+#: What needs no questions before it is an input.
+SIMPLE = frozenset({float, float64, ndarray})
 
 
 def active_tape() -> Tape | None:
@@ -129,7 +131,7 @@ class Segment:
         With `keeps` the caller may change an array afterwards: it is copied.
         """
         tape, given = self.tape, value
-        if type(value) is not ndarray:
+        if type(value) not in SIMPLE:
             check_class(value)
             if is_set_aside(value):
                 value = stand_in(value)
@@ -143,16 +145,16 @@ class Segment:
             index = tape.append(INPUT, (), settings, type_of(value), strong(value))
             tape.input_indices.append(index)
         self.inputs.append(index)
-        self.note(index, given if type(given) is ndarray else value)
+        if type(value) is ndarray:
+            self.note(index, given if type(given) is ndarray else value)
         return wrap(tape, index, value)
 
     def note(self, index: int, value: Any) -> None:
         """Note the caller's array, which may share memory with another argument."""
-        if type(value) is ndarray:
-            source = self.tape.operands[index][0] if self.nested else index
-            known = self.tape.given.get(source)
-            self.given[index] = value if known is None else known[source]
-            self.tape.given[index] = self.given
+        source = self.tape.operands[index][0] if self.nested else index
+        known = self.tape.given.get(source)
+        self.given[index] = value if known is None else known[source]
+        self.tape.given[index] = self.given
 
 
 def identity(tape: Tape, value: Any) -> tuple[int, Any]:
