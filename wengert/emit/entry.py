@@ -18,6 +18,7 @@ import platform
 import sys
 import sysconfig
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -183,6 +184,8 @@ def bind(
 _ENTRIES: weakref.WeakValueDictionary[Any, machine.Module] = (
     weakref.WeakValueDictionary()
 )
+#: The last ones that were made: a function drops its entry before it asks again.
+_RECENT: deque[machine.Module] = deque(maxlen=16)
 
 
 def _entry(signature: Signature, releases_lock: bool, size: int) -> machine.Module:
@@ -198,6 +201,7 @@ def _entry(signature: Signature, releases_lock: bool, size: int) -> machine.Modu
     if module is None:
         text = _Entry(signature, releases_lock, size).text()
         module = _ENTRIES[key] = machine.compile_text(text, ("entry",), 0)
+        _RECENT.append(module)
     return module
 
 
