@@ -72,6 +72,8 @@ OF_FLOATS: dict[str, Function] = {
     "dictionary": lambda x: {1.5: 1.0, -2.25: 2.0}.get(x, 0.0),
     "in": lambda x: x in (1.5, 4.0),
     "difference of truths": lambda x: -(x > 1) - (x > 2),
+    "comparison is True": lambda x: 1.0 if (x < 1) is True else x,
+    "truth is False": lambda x: [c is False for c in (x < 1, x > 2)],
     "isinstance of a comparison": lambda x: isinstance(x < 1, bool),
     "sum of truths": lambda x: sum([x > 1, x > 2, True]),
     "hypot": lambda x: math.hypot(x, 2, 3.0),

@@ -6,9 +6,14 @@ what `record_operation` does in general.
 
 from __future__ import annotations
 
+import dis
 import operator
+import sys
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise
 from threading import get_ident
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -75,6 +80,38 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
         return RecordedScalar(tape, index, value)
 
     return method
+
+
+def scalar_comparison(name: str, evaluate: BinaryFunction) -> Any:
+    """Return a comparison of recorded scalars.
+
+    That of Python's numbers is a recorded truth value, so that ``np.where`` keeps both
+    sides; in code that asks ``is True`` it is a plain one, guarded.
+    """
+    compare = scalar_binary(name, evaluate, False)
+
+    def method(self: RecordedScalar, other: Any) -> Any:
+        found = compare(self, other)
+        if (
+            type(found) is RecordedScalar
+            and type(found._value) is bool
+            and asks_identity(sys._getframe(1).f_code)
+        ):
+            return bool(found)
+        return found
+
+    return method
+
+
+@lru_cache(maxsize=4096)
+def asks_identity(code: CodeType) -> bool:
+    """Whether code, or code inside it, asks whether a value is True or False itself."""
+    inner = [part for part in code.co_consts if type(part) is CodeType]
+    return any(map(asks_identity, inner)) or any(
+        this.argval is True or this.argval is False
+        for this, then in pairwise(dis.get_instructions(code))
+        if then.opname == "IS_OP"
+    )
 
 
 def scalar_unary(name: str, evaluate: Callable[[Any], Any]) -> Any:
@@ -320,7 +357,7 @@ def _install_operators() -> None:
         setattr(RecordedArray, method_name, method)
     setattr(RecordedScalar, "__pow__", scalar_power(vars(RecordedScalar)["__pow__"]))  # noqa: B010
     for short, (name, evaluate) in COMPARISONS.items():
-        setattr(RecordedScalar, f"__{short}__", scalar_binary(name, evaluate, False))
+        setattr(RecordedScalar, f"__{short}__", scalar_comparison(name, evaluate))
         setattr(RecordedArray, f"__{short}__", array_binary(name, False))
     for short, (name, evaluate_one) in UNARY.items():
         setattr(RecordedScalar, f"__{short}__", scalar_unary(name, evaluate_one))
