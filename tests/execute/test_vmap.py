@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -405,3 +406,30 @@ def test_rules_of_ones_own_run_inside_vmap() -> None:
 
     assert_array_equal(vmap(odd)(Y), 2 * Y)
     assert_array_equal(vmap(grad(odd))(Y), np.full(37, 7.0))
+
+
+# Arguments that are more than their numbers
+
+
+@dataclasses.dataclass
+class Spring:
+    """An argument whose method reads what its class holds."""
+
+    stiffness: Any
+    tilt: ClassVar[float] = 1.0
+
+    def force(self, x: Any) -> Any:
+        return self.stiffness * x + self.tilt
+
+
+def test_what_methods_of_arguments_read_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mapped = vmap(lambda spring, x: spring.force(x))
+    springs, x = Spring(np.arange(1.0, 5.0)), np.arange(4.0)
+    before = [mapped(springs, x) for _ in range(2)]
+    monkeypatch.setattr(Spring, "tilt", 7.0)
+
+    for found in before:
+        assert_allclose(found, springs.stiffness * x + 1.0)
+    assert_allclose(mapped(springs, x), springs.stiffness * x + 7.0)

@@ -276,8 +276,16 @@ class Rows:
         self.options = options
         self.entries: dict[Any, Entry] = {}
         self.derived: dict[Any, Rows] = {}
+        #: Arguments that are no numbers, and the classes in which arguments nest: what
+        #: they hold, and what their methods read, is read from outside too.
+        self.given: dict[int | str, Any] = {}
+        self.kinds: tuple[type, ...] = ()
         #: What must live as long as this function.
         self.keep: Any = None
+
+    def reads(self) -> Snapshot:
+        """Return what the user's function reads from outside, as it is now."""
+        return Reads.of(self.source).snapshot(self.given, self.kinds)
 
     def summed(self, count: int) -> Sequence[bool]:
         """Return which of `count` results are added up."""
@@ -364,7 +372,7 @@ class Rows:
 
     def record(self, row: Sequence[Any], absorbs: bool = False) -> Recorded:
         """Record one row along its own path."""
-        snapshot = Reads.of(self.source).snapshot()
+        snapshot = self.reads()
         try:
             tape = self.write(Tape(), row, snapshot)
         except UnsupportedError as error:  # plain NumPy may do what a tape cannot
@@ -376,7 +384,7 @@ class Rows:
     def check(self, path: RowPath, row: Sequence[Any]) -> Recorded:
         """Record one row, compared with a path; it is that path where they agree."""
         assert path.tape is not None
-        snapshot = Reads.of(self.source).snapshot()
+        snapshot = self.reads()
         captured = {index for _, index in path.captured}
         expected = CheckedTape(Expected(path.tape, captured))
         tape = self.write(expected, row, snapshot)
@@ -444,6 +452,7 @@ class Rows:
         mapped = [self.mapped[k] for k in places] + list(self.mapped)
         name = f"{self.name}_jvp"
         made = Rows(name, body, mapped, self.sums, self.source, self.options)
+        made.given, made.kinds = self.given, self.kinds
         return self.derived.setdefault(key, made)
 
     def pulled(
@@ -468,6 +477,7 @@ class Rows:
         shared = [not self.mapped[k] for k in wanted]
         name = f"{self.name}_vjp"
         made = Rows(name, body, mapped, shared, self.source, self.options)
+        made.given, made.kinds = self.given, self.kinds
         return self.derived.setdefault(key, made)
 
     def of_chosen(

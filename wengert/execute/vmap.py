@@ -11,11 +11,13 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.array import check_class
 from wengert.capture.captures import CAPTURES, Captures
+from wengert.capture.reads import kinds_in
 from wengert.capture.record import active_tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import has_class
 from wengert.errors import ArgumentError, explain
 from wengert.execute.lanes import chosen_lanes, chosen_threads
+from wengert.execute.replay import kinds_of
 from wengert.execute.rows import (
     MOST_PATHS,
     RECORDS_ROW,
@@ -272,11 +274,15 @@ class Call:
         """Return a function of rows for this kind of call."""
         mapped = self.mapped + (False,) * captures
         batch = self.batch
-        return Rows(batch.name, body, mapped, None, batch.fun, batch.options)
+        made = Rows(batch.name, body, mapped, None, batch.fun, batch.options)
+        made.given = {f"leaf {k}": value for k, value in self.fixed.items()}
+        made.kinds = kinds_in(self.structure)
+        return made
 
     def known(self) -> Rows:
         """Return the function of rows, the same for every call of this kind."""
-        key = self.structure, self.mapped, tuple(self.fixed.items())
+        fixed = tuple(self.fixed.items())
+        key = self.structure, self.mapped, fixed, kinds_of(fixed)
         try:
             found = self.batch.known.get(key)
         except TypeError:  # an argument that is not hashable: it may change
