@@ -198,6 +198,16 @@ VECTOR |= {
         x > -1.0, where=mask(x)
     ),
     "sum where": lambda x: np.sum(x, where=mask(x)),
+    **{
+        f"{function.__name__} of plain numbers where": (
+            lambda x, function=function: function(np.arange(6.0), where=mask(x))
+        )
+        for function in (np.sum, np.prod, np.all, np.any, np.mean)
+    },
+    "max of plain numbers where": lambda x: np.max(
+        np.arange(6.0), where=mask(x), initial=-1.0
+    ),
+    "sum of plain numbers initial": lambda x: np.sum(np.arange(6.0), initial=x[0]),
     "sum where initial": lambda x: np.sum(x, where=mask(x), initial=2.5),
     "sum where recorded initial": lambda x: np.sum(x, where=mask(x), initial=x[0]),
     "prod where": lambda x: np.prod(x, where=mask(x)),

@@ -19,6 +19,8 @@ from wengert.capture.ufuncs import check_out
 from wengert.core.operation import DISPATCH, Operation, apply
 from wengert.core.types import is_whole_number
 from wengert.errors import RecordingError, UnsupportedError, explain
+from wengert.ops import cumulative
+from wengert.ops import reduce as reductions
 from wengert.ops.cumulative import ACCUMULATED_EXTREMES, along
 from wengert.ops.index import INDEX_ADD
 from wengert.ops.methods import ACCUMULATE, ADD_REDUCEAT, REDUCE, REDUCEAT, segments
@@ -36,16 +38,17 @@ from wengert.ops.reduce import (
 Settings = dict[str, Any]
 normalize = np.lib.array_utils.normalize_axis_index
 
-#: Ufuncs whose reduction is a NumPy function with a rule of its own.
+#: Ufuncs whose reduction is a NumPy function with a rule of its own.  The answers
+#: themselves: NumPy's would come back here where the mask alone is recorded.
 REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.logical_and: np.all,
-    np.logical_or: np.any,
+    np.add: reductions.sum,
+    np.multiply: reductions.prod,
+    np.logical_and: reductions.all_,
+    np.logical_or: reductions.any_,
 }
 ACCUMULATIONS: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: np.cumsum,
-    np.multiply: np.cumprod,
+    np.add: cumulative.cumsum,
+    np.multiply: cumulative.cumprod,
 }
 #: Ufuncs that NumPy reduces over several axes: the order does not matter.
 REORDERABLE = (np.logaddexp, np.logaddexp2, np.hypot, np.gcd, np.lcm)
