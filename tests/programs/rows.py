@@ -19,7 +19,7 @@ def stacked(rows: list[tuple[Any, ...]]) -> tuple[list[int | None], tuple[Any, .
             args.append(np.stack([np.asarray(a) for a in column]))
         else:
             axes.append(None)
-            args.append(column[0])
+            args.append(in_rows(column[0]))
     return axes, tuple(args)
 
 
@@ -60,3 +60,8 @@ def stack_results(rows: list[Any]) -> Any:
         likes = {(np.asarray(row).dtype, np.shape(row)) for row in rows}
         return np.stack([np.asarray(row) for row in rows]) if len(likes) == 1 else None
     return None
+
+
+def in_rows(value: Any) -> Any:
+    """Return a shared argument, an array in C order: a documented limit."""
+    return np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value
