@@ -16,10 +16,10 @@ from tests.programs.generate import generate
 from tests.programs.program import Program
 from tests.programs.shrink import mismatch, shrink
 
-#: Programs of a run: the number that hypothesis has, halved, so that a test run takes
-#: minutes.  They are shared out, so that several processes can take a part each.
+#: Programs of a run: 1,000 in `make test`, 50,000 in `make test-all`.  They are shared
+#: out, so that several processes can take a part each.
 EXAMPLES = int(os.environ.get("WENGERT_EXAMPLES", "200"))
-PROGRAMS = max(EXAMPLES // 2, 40)
+PROGRAMS = max(EXAMPLES // 2, 40) if EXAMPLES <= 2000 else EXAMPLES * 5 // 2
 PARTS = 8
 #: Shares of the programs that have a feature, at least.
 LEAST = {
