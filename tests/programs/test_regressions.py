@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
+import wengert
 from tests.programs.analytic import Program
 from tests.programs.complex_step import judge
 
@@ -70,3 +74,25 @@ def test_regression(claim: str, number: int) -> None:
     judge(program, number, second_order=True)
 
     assert "return" in program.source
+
+
+TYPES = {
+    "truth values squared are bytes": (lambda a: a**2, np.array([True, False])),
+    "truth values cubed are not": (lambda a: a**3, np.array([True, False])),
+    "a product keeps NumPy's type": (lambda a: math.prod([a, a]), np.float32(-0.22)),
+    "a product of Python's numbers": (lambda a: math.prod([a, a, 2]), 0.25),
+    "dtype= makes a number NumPy's": (lambda a: np.add(a, a, dtype="f8"), 0.22),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_types_of_results_are_numpys(name: str) -> None:
+    function, value = TYPES[name]
+    expected = function(value)
+    jitted = wengert.jit(function)
+    found = [jitted(value) for _ in range(3)]
+    found.append(wengert.record(function, value)(value))
+    for one in found:
+        assert type(one) is type(expected)
+        assert np.asarray(one).dtype == np.asarray(expected).dtype
+        np.testing.assert_array_equal(one, expected)

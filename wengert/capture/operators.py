@@ -240,10 +240,13 @@ SIMPLE_POWERS = {
 
 def array_power(self: RecordedArray, exponent: Any) -> Any:
     """Record ``x**n`` as NumPy evaluates it."""
-    if type(exponent) in (int, float) and self._value.dtype.kind in "fc":
+    kind = self._value.dtype.kind
+    if type(exponent) in (int, float) and kind in "fc":
         operation = SIMPLE_POWERS.get(exponent)
         if operation is not None:
             return record_unary(operation, self, NO_SETTINGS)
+    if kind == "b" and type(exponent) is int and exponent == 2:
+        return record_unary(SIMPLE_POWERS[2], self, NO_SETTINGS)  # int8, not int64
     return general_binary(REGISTRY["power"], self, exponent, False)
 
 

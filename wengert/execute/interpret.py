@@ -39,7 +39,8 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
     if operation is RAISES:
         types = [tape.types[operand] for operand in tape.operands[index]]
         values = [as_weak(*pair) for pair in zip(types, values, strict=True)]
-    if len(values) == 2 and all(type(v) in (int, float) for v in values):
+    is_by_hand = tape.structure is None
+    if is_by_hand and len(values) == 2 and all(type(v) in (int, float) for v in values):
         by_python = PYTHON_OPERATORS.get(operation.name)
         if by_python is not None:  # ints stay ints by hand
             return by_python(*values)

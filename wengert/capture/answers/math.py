@@ -247,8 +247,11 @@ def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> 
 math_isclose = math.isclose
 
 
-def over_numbers(name: str, function: Function) -> None:
-    """Answer a `math` function of iterables of numbers."""
+def over_numbers(name: str, function: Function, is_python: bool = True) -> None:
+    """Answer a `math` function of iterables of numbers.
+
+    Its result is Python's, unless it is what the numbers' own operators give.
+    """
     original = getattr(math, name, None)
     if original is None:
         return
@@ -259,10 +262,15 @@ def over_numbers(name: str, function: Function) -> None:
         if not any(holds(arg) for arg in (*args, *settings.values())):
             return original(*args, **settings)
         found = function(*args, **settings)
-        if type(found) is RecordedScalar and type(found._value) not in WEAK:
+        if is_python and type(found) is RecordedScalar and is_numpys(found):
             plain = [[number(part) for part in arg] for arg in args]
             return as_python(found, original(*plain, **settings))
         return found
+
+
+def is_numpys(value: RecordedScalar) -> bool:
+    """Whether a recorded number is NumPy's, and not Python's."""
+    return type(value._value) not in WEAK
 
 
 def listed(values: Any) -> Any:
@@ -300,6 +308,6 @@ def exact_sum(values: Any) -> Any:
 
 math_fsum = math.fsum
 over_numbers("fsum", exact_sum)
-over_numbers("prod", product)
+over_numbers("prod", product, is_python=False)
 over_numbers("dist", distance)
 over_numbers("sumprod", sum_of_products)
