@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,3 +98,20 @@ def test_types_of_results_are_numpys(name: str) -> None:
         assert type(one) is type(expected)
         assert np.asarray(one).dtype == np.asarray(expected).dtype
         np.testing.assert_array_equal(one, expected)
+
+
+@pytest.mark.parametrize("value", [np.float64(2.0), np.float32(-1.0), 2.0])
+@pytest.mark.parametrize(
+    "key", ["v > 0", "v > 5", "None", "0", ":", "[True]", "0, ..."]
+)
+def test_numbers_are_indexed_as_numpys_and_pythons_are(value: Any, key: str) -> None:
+    def function(v: Any) -> Any:
+        return np.sum(eval(f"v[{key}]", {"v": v}))
+
+    try:
+        expected = function(value)
+    except (TypeError, IndexError) as error:
+        with pytest.raises(type(error), match=re.escape(str(error))):
+            wengert.value_and_grad(function)(value)
+    else:
+        assert wengert.value_and_grad(function)(value)[0] == expected

@@ -45,6 +45,7 @@ from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, PYTHON_NUMBERS, Tape, strong
 from wengert.core.types import (
     FLOAT64,
+    WEAK,
     Recorded,
     array_type,
     builtin,
@@ -359,8 +360,14 @@ class RecordedScalar(RecordedValue):
         return type(self._value)()
 
     def __getitem__(self, key: Any) -> Any:
-        if key == () or key is Ellipsis:
+        if key is Ellipsis or (type(key) is tuple and not key):
             return self
+        if type(self._value) in WEAK:
+            kind = type(self._value).__name__
+            raise TypeError(f"{kind!r} object is not subscriptable")
+        parts = key if type(key) is tuple else (key,)
+        if any(type(part) in (slice, list) or keys.is_integer(part) for part in parts):
+            raise IndexError("invalid index to scalar variable.")
         return np.reshape(self, ())[key]
 
     def __hash__(self) -> int:  # type: ignore[override]
