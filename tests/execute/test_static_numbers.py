@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
+import random
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -87,6 +90,55 @@ def test_after_eight_values_python_still_asks() -> None:
     compiled = wg.jit(function)
     for n in [*range(12), 5, 2**65 % 7]:
         assert compiled(0.5, n) == function(0.5, n)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, n: x * float(n),
+        lambda x, n: x * complex(n).real,
+        lambda x, n: x * float(Decimal(n)),
+        lambda x, n: x * float(Fraction(n, 3)),
+        lambda x, n: (np.linalg.matrix_power(np.eye(2) * 2.0, n) * x).sum(),
+        lambda x, n: x * (n if n < 9 else float(n)),
+        lambda x, n: x * np.random.default_rng(n).normal(),
+        lambda x, n: x * random.Random(n).random(),
+    ],
+)
+def test_an_int_that_cannot_be_recorded_is_answered_after_eight_values(
+    function: Any,
+) -> None:
+    compiled = wg.jit(function)
+    for n in [*range(14), 12, 12, 3]:
+        assert compiled(0.5, n) == function(0.5, n)
+        assert compiled(0.25, n) == function(0.25, n)
+
+
+def test_ints_go_on_as_recorded_where_something_else_is_refused() -> None:
+    compiled = wg.jit(lambda x, n: x * n if n != 20 else float(x))
+    for n in range(40):
+        if n == 20:
+            with pytest.raises(wg.RecordingError, match="float"):
+                compiled(0.5, n)
+        else:
+            assert compiled(0.5, n) == 0.5 * n
+    assert len(compiled.paths()) <= 3
+
+
+def test_an_exception_after_eight_values_is_the_functions_own() -> None:
+    def function(x: float, n: int) -> float:
+        if n % 10 == 9:
+            raise LookupError(f"no {n}")
+        return x * n
+
+    compiled = wg.jit(function)
+    for n in range(40):
+        if n % 10 == 9:
+            with pytest.raises(LookupError, match=f"no {n}"):
+                compiled(0.5, n)
+        else:
+            assert compiled(0.5, n) == 0.5 * n
+    assert len(compiled.paths()) <= 10
 
 
 def test_ints_beyond_64_bits_after_eight_values() -> None:

@@ -115,6 +115,8 @@ class Jitted:
         #: The values that ints had, and the places that have had too many to be static.
         self.integers: dict[Any, set[int]] = {}
         self.varying: set[Any] = set()
+        #: Places whose ints cannot be recorded (`float(n)`): static all the same.
+        self.settled: set[Any] = set()
         self._counter = 0
         self._positional = self.dispatch_positional
 
@@ -145,7 +147,32 @@ class Jitted:
                 found = self.replay(entry, leaves)
             if found is not MISS:
                 return deliver(found, out)
-        return deliver(self.record(key, leaves, structure, args), out)
+        try:
+            return deliver(self.record(key, leaves, structure, args), out)
+        except Exception:  # also a TypeError of code that takes no recorded int
+            places = {place for place in self.varying if place[0] == structure}
+            if not places:
+                raise
+        return self.with_settled(places, args, kwargs, out)
+
+    def with_settled(
+        self, places: set[Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
+    ) -> Any:
+        """Answer a call whose ints could not be recorded: they are static again.
+
+        Where the function raises all the same, they go on as they were.
+        """
+        with self.lock:
+            self.settled, self.varying = self.settled | places, self.varying - places
+        try:
+            return self.dispatch(
+                args, kwargs if out is None else {**kwargs, "out": out}
+            )
+        except Exception:
+            with self.lock:
+                self.settled -= places
+                self.varying |= places
+            raise
 
     def call_itself(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], leaves: list[Any]
@@ -249,6 +276,8 @@ class Jitted:
             for k, leaf in others:
                 kind = type(leaf)
                 if not issubclass(kind, int) or issubclass(kind, (bool, Enum)):
+                    continue
+                if (structure, k) in self.settled:
                     continue
                 values = self.integers.setdefault((structure, k), set())
                 values.add(leaf)
