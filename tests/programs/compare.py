@@ -66,9 +66,6 @@ def array_difference(found: Any, expected: Any, tolerance: Tolerance) -> str | N
 def is_close(found: Any, expected: Any, tolerance: Tolerance) -> bool:
     """Whether two arrays of floats agree up to rounding, NaN with NaN."""
     if tolerance is None:
-        if found.dtype.kind == "c":
-            parts = np.real, np.imag
-            return all(is_close(part(found), part(expected), None) for part in parts)
         units = 4 * np.finfo(found.dtype).eps
         return bool(np.allclose(found, expected, units, 0.0, equal_nan=True))
     finite = np.isfinite(expected)

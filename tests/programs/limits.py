@@ -22,4 +22,11 @@ LIMITS = (
 
 #: Mismatches that are known and not mended yet: their kind, and what the program's text
 #: has; a run counts and prints them.
-OPEN: tuple[tuple[str, str], ...] = ()
+OPEN: tuple[tuple[str, str], ...] = (
+    # Recorded arguments are copies: a write into one that is read-only is answered.
+    (r".*plain raises ValueError.*", r"broadcast_to\("),
+    # A tape does not ask whether the arguments of a replay share memory.
+    (r"\[replay\] value", r"\(shared := "),
+    # x**y of a negative x has no derivative by y, also where y does not depend on it.
+    (r".*gradient", r"\*\*=? [av]\d"),
+)

@@ -115,3 +115,16 @@ def test_numbers_are_indexed_as_numpys_and_pythons_are(value: Any, key: str) -> 
             wengert.value_and_grad(function)(value)
     else:
         assert wengert.value_and_grad(function)(value)[0] == expected
+
+
+def test_numpy_is_asked_with_one_array_where_one_was_given_twice() -> None:
+    """Two arrays without axes, of which one is ``out=``, end NumPy's process."""
+
+    def function(x: Any) -> Any:
+        v = np.empty_like(0)
+        v[...] = 2
+        np.cumprod(v, axis=-1, out=v)
+        return x
+
+    with pytest.raises(ValueError, match="not a valid axis"):
+        wengert.grad(function)(1.0)

@@ -58,11 +58,11 @@ def as_numpy(
     """
     if isinstance(error, WengertError) or any(map(callable, args)):
         return error
+    plain = keys.plain(tuple(args)), {k: keys.plain(v) for k, v in settings.items()}
     try:
-        function(
-            *deepcopy(keys.plain(tuple(args))),
-            **{name: deepcopy(keys.plain(value)) for name, value in settings.items()},
-        )
+        # Copied at once: what is given twice stays one array, as the function may ask.
+        given, named = deepcopy(plain)
+        function(*given, **named)
     except RecursionError:  # lists that nest too deep to be copied
         return error
     except Exception as of_numpy:

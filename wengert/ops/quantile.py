@@ -34,7 +34,7 @@ def at_last(x: Any, place: Any) -> Any:
 def keep(result: Any, a: Any, axis: Any, keepdims: Any, lead: int = 0) -> Any:
     """Return a result with the reduced axes kept as 1 where asked for."""
     if not flag(keepdims):
-        return result
+        return result if np.ndim(result) else result[()]  # a number, as NumPy's
     shape = np.shape(a)
     kept = tuple(1 if axis is None or k in axis else n for k, n in enumerate(shape))
     return np.reshape(result, (*np.shape(result)[:lead], *kept))

@@ -12,6 +12,7 @@ import numpy as np
 from wengert.core.operation import answers, apply, elementwise, general
 from wengert.core.types import has_class
 from wengert.ops.reduce import as_array, cast, into
+from wengert.ops.shape import as_numpys
 
 UNSET = np._NoValue
 
@@ -301,7 +302,7 @@ def nan_to_num(
     """Answer ``np.nan_to_num``; what was replaced has no derivative."""
     x = as_array(x)
     if x.dtype.kind not in "fc":
-        return x
+        return as_numpys(x)[()] if x.ndim == 0 else x
     if x.dtype.kind == "c":
         parts = [finite(part, nan, posinf, neginf) for part in (np.real(x), np.imag(x))]
         result = np.add(parts[0], np.multiply(parts[1], x.dtype.type(1j)))

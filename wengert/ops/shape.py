@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from wengert.core.operation import answers, apply, constant_of, linear
-from wengert.core.types import Recorded, exact_value, is_array, plain_example
+from wengert.core.types import WEAK, Recorded, exact_value, is_array, plain_example
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder, Slice
 
@@ -135,12 +135,18 @@ def ravel(a: Any, order: str = "C") -> Any:
     return np.reshape(in_order(a, order), -1, order=order)  # type: ignore[call-overload]
 
 
+def as_numpys(number: Any) -> Any:
+    """Return NumPy's number as it is, and Python's as an array without axes."""
+    is_python = type(plain_example(number)) in WEAK
+    return np.reshape(number, ()) if is_python else number
+
+
 @answers(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Any:
     """Answer ``np.squeeze``."""
     shape = np.shape(a)
     if is_number(a):
-        return a
+        return as_numpys(a)
     if axis is None:
         return np.reshape(a, tuple(n for n in shape if n != 1))
     axes = normalize_axis_tuple(axis, len(shape))
@@ -209,7 +215,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
     """Answer ``np.transpose``."""
     ndim = np.ndim(a)
     if is_number(a):
-        return a
+        return as_numpys(a)
     if axes is None:
         return apply(TRANSPOSE, a, axes=tuple(range(ndim))[::-1])
     axes = normalize_axis_tuple(integers(axes), ndim)
@@ -358,6 +364,8 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 def flip(m: Any, axis: Any = None) -> Any:
     """Answer ``np.flip``."""
     ndim = np.ndim(m)
+    if is_number(m):
+        return as_numpys(m)[()]
     axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
     back = slice(None, None, -1)
     return m[tuple(back if k in axes else WHOLE for k in range(ndim))]
