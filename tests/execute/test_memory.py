@@ -216,3 +216,17 @@ def test_a_layout_that_is_asked_in_every_step_is_guarded_once() -> None:
 
     assert [s["kind"] for s in tape.settings if "expected" in s] == ["strides"]
     np.testing.assert_array_equal(tape(x), function(x))
+
+
+def test_a_tape_that_writes_refuses_arguments_that_share_memory() -> None:
+    def function(a: Any, b: Any) -> Any:
+        a[0] = 5.0
+        return np.sum(a * b)
+
+    tape = wg.record(function, np.ones(3), np.ones(3))
+    x = np.arange(3.0)
+    with pytest.raises(TypeError, match=r"share memory.*\n.*\n.*tape\(x.copy\(\), x\)"):
+        tape(x, x)
+
+    assert tape(x.copy(), x) == function(x.copy(), x)
+    assert wg.record(lambda a, b: a @ b, x, x)(x, x) == 5.0

@@ -25,8 +25,6 @@ LIMITS = (
 OPEN: tuple[tuple[str, str], ...] = (
     # Recorded arguments are copies: a write into one that is read-only is answered.
     (r".*plain raises ValueError.*", r"broadcast_to\("),
-    # A tape does not ask whether the arguments of a replay share memory.
-    (r"\[replay\] value", r"\(shared := "),
     # x**y of a negative x has no derivative by y, also where y does not depend on it.
     (r".*gradient", r"\*\*=? [av]\d"),
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import RecordedValue
+from wengert.capture.layout import share_memory, writes_arguments
 from wengert.capture.record import active_tape
 from wengert.core.guards import answer
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
@@ -284,6 +285,15 @@ def replay(tape: Tape, args: Sequence[Any]) -> Any:
         result = tape_function(tape, tape.inputs, tape.outputs)(*args)
         return result[0] if len(tape.outputs) == 1 else result
     leaves = tree.leaves_like(tape.structure[0], args, "the arguments of the tape")
+    if share_memory(leaves) and writes_arguments(tape):
+        raise ArgumentError(
+            explain(
+                "arguments that share memory, and a tape that writes into one of them",
+                "recorded arguments are arrays of their own: the other one would not "
+                "see what is written",
+                "pass a copy: tape(x.copy(), x)",
+            )
+        )
     if any(isinstance(leaf, RecordedValue) for leaf in leaves):
         found = inline(tape, leaves)
     else:
