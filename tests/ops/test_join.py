@@ -101,3 +101,17 @@ def test_wrong_arguments_raise_as_numpy_does(call: Any) -> None:
         call(V)
     with pytest.raises(type(plain.value)):
         wengert.grad(lambda x: np.sum(call(x)))(V)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 1, 1), (4,), (1, 1)])
+@pytest.mark.parametrize("name", ["stack", "concatenate"])
+def test_out_of_another_shape_is_refused_as_by_numpy(name: str, shape: Any) -> None:
+    def join(x: Any) -> Any:
+        out = np.zeros(shape)
+        getattr(np, name)([x, x], out=out)
+        return np.sum(out)
+
+    with pytest.raises(ValueError, match="Output array") as plain:
+        join(np.ones(1))
+    with pytest.raises(ValueError, match=str(plain.value)):
+        wengert.grad(join)(np.ones(1))

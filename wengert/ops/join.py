@@ -138,6 +138,10 @@ def deliver(result: Any, out: Any, dtype: Any = None) -> Any:
         result = result.astype(dtype)
     if out is None:
         return result
+    if np.ndim(out) != np.ndim(result):
+        raise ValueError("Output array has wrong dimensionality")
+    if np.shape(out) != np.shape(result):
+        raise ValueError("Output array is the wrong shape")
     out[...] = result
     return out
 
