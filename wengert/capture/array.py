@@ -350,6 +350,12 @@ class RecordedScalar(RecordedValue):
         self._index = index
         self._value = value
 
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
     def _place(self, tape: Tape) -> int:
         if self._tape is not tape:
             raise mixed_tapes()

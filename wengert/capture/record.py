@@ -33,6 +33,7 @@ from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
 from wengert.capture.kinds import warn_of_types
 from wengert.capture.layout import copy_as_it_lies
 from wengert.capture.reads.randomness import DrawsRefused
+from wengert.capture.results import check_results
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
@@ -330,6 +331,7 @@ def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tap
         segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
     leaves, structure = tree.flatten(segment.result)
     leaves, structure = tree.with_fixed(structure, leaves)
+    check_results(structure, segment.tape)
     tape.chosen_outputs = []
     for leaf in leaves:
         if type(leaf) in (str, bytes):  # a text is no array of one

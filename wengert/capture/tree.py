@@ -429,8 +429,8 @@ class Fixed:
         return Fixed, (self.value,)
 
 
-#: Arrays of these kinds (texts, dates, records) are no numbers.
-NOT_NUMBERS = frozenset("SUMmV")
+#: Arrays of these kinds (texts, dates, records, objects) are no numbers.
+NOT_NUMBERS = frozenset("SUMmVO")
 
 
 def is_fixed(leaf: Any) -> bool:

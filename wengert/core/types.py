@@ -6,9 +6,11 @@ import functools
 import weakref
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
+
+from wengert.errors import RecordingError, explain
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -109,8 +111,20 @@ def type_of(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(type_of(part) for part in value)
     if not hasattr(value, "dtype"):
-        return WEAK[type(builtin(value))]
+        number = builtin(value)
+        return WEAK[type(number)] if type(number) in WEAK else no_number(value)
     return array_type(value.shape, value.dtype)
+
+
+def no_number(value: Any) -> NoReturn:
+    """Refuse what is neither a number nor an array."""
+    raise RecordingError(
+        explain(
+            f"a {type(value).__name__} stands among recorded numbers",
+            "a tape holds numbers and arrays of numbers",
+            "numbers alone in an array; a list, tuple or dictionary takes anything",
+        )
+    )
 
 
 class Recorded:

@@ -18,6 +18,7 @@ from wengert.capture.answers.table import (
 )
 from wengert.core.operation import answers
 from wengert.core.types import Recorded, is_array
+from wengert.errors import UnsupportedError, explain
 from wengert.ops.join import gather
 from wengert.ops.shape import in_order, is_number
 
@@ -52,6 +53,8 @@ def answer_maker(name: str) -> None:
         except TypeError:
             keys.check_whole(*args, *settings.values())
             raise
+        if make is not original and result.dtype.hasobject:
+            result = original(*args, **settings)  # None is no chance
         return passive(tape, result)
 
 
@@ -227,9 +230,19 @@ def converted(value: Any, dtype: Any = None) -> Any:
     """Return a recorded value, or a list of them, as a recorded array of a dtype."""
     from wengert.capture.array import RecordedArray
 
+    if dtype is not None and np.dtype(dtype).kind == "V":
+        raise UnsupportedError(
+            explain(
+                "an array of records was to hold a recorded value",
+                "a tape holds numbers and arrays of numbers",
+                "an array, or an entry of a dictionary, for each field",
+            )
+        )
     result = gather(value)
     if not isinstance(result, RecordedArray):
         result = np.reshape(result, ())
+    if result.dtype.kind == "O":
+        return object_array(value)
     return result if dtype is None else np.astype(result, dtype, copy=False)
 
 
@@ -250,21 +263,38 @@ def laid_out(result: Any, given: Any, order: Any, copy: bool | None) -> Any:
     return found
 
 
+class Kept:
+    """A recorded number that NumPy is to take for an object."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def kept(value: Any) -> Any:
+    """Return lists and recorded arrays as lists of objects of no length."""
+    if isinstance(value, Recorded):
+        if is_number(value) or value.ndim == 0:  # type: ignore[attr-defined]
+            return Kept(value)
+        return [kept(value[k]) for k in range(len(value))]  # type: ignore[arg-type,index]
+    return [kept(part) for part in value] if type(value) in (list, tuple) else value
+
+
+def released(value: Any) -> Any:
+    """Return what was kept."""
+    if type(value) is list:
+        return [released(part) for part in value]
+    return value.value if type(value) is Kept else value
+
+
 def object_array(value: Any) -> Any:
     """Return a plain array of Python objects that holds recorded numbers."""
-    if isinstance(value, Recorded) and is_number(value):
-        parts, shape = [value], ()
-    else:
-        shape = np.shape(gather(value))
-        gathered = gather(value)
-        parts = [gathered[k] for k in np.ndindex(shape)]
-    result = np_empty(len(parts), dtype=np_object)
-    for k, part in enumerate(parts):
-        result[k] = part
-    return result.reshape(shape)
-
-
-np_empty = np.empty
+    result = np_array(kept(value), dtype=np_object)
+    objects = result.reshape(-1)
+    for k in range(objects.size):
+        objects[k] = released(objects[k])
+    return result
 
 
 def answer_converter(name: str, fixed: str | None = None) -> None:
