@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import wengert as wg
 from wengert import grad, record, value_and_grad
 from wengert.errors import RecordingError, UnsupportedError
 
@@ -198,3 +199,28 @@ def test_a_shuffle_of_numbers_is_numpys(name: str) -> None:
 
     assert value == f(x)
     np.testing.assert_array_equal(gradient, [f(row) for row in np.eye(5)])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda seed: np.random.default_rng(seed).normal(),
+        lambda seed: np.random.default_rng([seed, 1]).normal(),
+        lambda seed: np.random.default_rng(seed=seed).normal(),
+        lambda seed: np.random.RandomState(seed).normal(),
+        lambda seed: random.Random(seed).random(),
+    ],
+)
+def test_a_seed_that_is_recorded_draws_what_it_draws(draw: Any) -> None:
+    points = np.array([0.5, 1.5])
+
+    def scaled(x: Any, seed: int) -> Any:
+        return x * draw(seed)
+
+    compiled, rows = wg.jit(scaled), wg.vmap(scaled, in_axes=(0, None))
+    for seed in (3, 3, 3, *range(12), 2**31):
+        expected = points * draw(seed)
+        np.testing.assert_array_equal(compiled(points, seed), expected)
+        np.testing.assert_array_equal(rows(points, seed), expected)
+        tape = wg.record(scaled, points, seed)
+        np.testing.assert_array_equal(tape(points, seed), expected)

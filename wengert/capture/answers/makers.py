@@ -79,6 +79,14 @@ def answer_places(name: str) -> None:
         return original(*whole(args), **whole(settings))
 
 
+@answered("default_rng", np.random)
+def default_rng(seed: Any = None) -> Any:
+    """Answer ``np.random.default_rng``: a seed that is recorded is guarded."""
+    return np_default_rng(whole(seed))
+
+
+np_default_rng = default_rng.__wrapped__  # type: ignore[attr-defined]
+
 for _name in MAKERS.split():
     answer_maker(_name)
 for _name in PLACES.split():

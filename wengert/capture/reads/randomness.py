@@ -7,6 +7,7 @@ gives the same numbers on every call: they are constants.
 
 from __future__ import annotations
 
+import operator
 import random
 import sys
 from collections.abc import Callable, Iterable
@@ -20,7 +21,7 @@ from wengert.capture.reads.libraries import is_library_file
 from wengert.capture.reads.walk import Walk
 from wengert.capture.reads.watched import GENERATORS, ReadGenerator
 from wengert.core.locks import Switch
-from wengert.core.types import is_array
+from wengert.core.types import Recorded, is_array
 from wengert.errors import Line, RecordingError, explain
 
 #: Whether draws are refused in this context.
@@ -147,7 +148,8 @@ class Seeded(type):
             raise unseeded()
         token = REFUSED.set(False)
         try:
-            return _RANDOM_STATE(seed)
+            is_recorded = isinstance(seed, Recorded)  # guarded, as a size is
+            return _RANDOM_STATE(operator.index(seed) if is_recorded else seed)
         finally:
             REFUSED.reset(token)
 
