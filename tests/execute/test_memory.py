@@ -230,3 +230,41 @@ def test_a_tape_that_writes_refuses_arguments_that_share_memory() -> None:
 
     assert tape(x.copy(), x) == function(x.copy(), x)
     assert wg.record(lambda a, b: a @ b, x, x)(x, x) == 5.0
+
+
+def writes(a: Any) -> Any:
+    b = a.reshape(-1)
+    if np.sum(b) < 100.0:
+        b[...] = 2.0
+    return np.sum(a)
+
+
+READ_ONLY = {
+    "an array": np.arange(3.0),
+    "nothing": np.zeros(0),
+    "a number for all": np.broadcast_to(np.array(1.0), (3,)),
+    "a number for nothing": np.broadcast_to(np.array(1.0), (0,)),
+    "integers": np.arange(3),
+}
+
+
+@pytest.mark.parametrize("name", READ_ONLY)
+@pytest.mark.parametrize("warm", [0, 4])
+def test_a_write_into_a_read_only_argument_is_refused(name: str, warm: int) -> None:
+    held = READ_ONLY[name].view()
+    held.flags.writeable = False
+    own = np.array(held)
+    jitted = wg.jit(writes)
+    for _ in range(warm):
+        assert jitted(own) == writes(own.copy())
+    for _ in range(3):
+        with pytest.raises(TypeError, match="read-only"):
+            jitted(held)
+    with pytest.raises(TypeError, match="read-only"):
+        wg.record(writes, held)
+
+    for _ in range(3):
+        assert jitted(own) == writes(own.copy())
+    large = np.full(3, 50.0)
+    large.flags.writeable = False
+    assert [jitted(large) for _ in range(3)] == [150.0] * 3

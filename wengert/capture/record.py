@@ -267,8 +267,15 @@ def plain_result(value: Any) -> Any:
 
 
 def own_array(leaf: Any) -> Any:
-    """Return a leaf that the caller cannot change any more: arrays are copied."""
-    return copy_as_it_lies(leaf) if is_array(leaf) else leaf
+    """Return a leaf that the caller cannot change any more: arrays are copied.
+
+    A copy of what is read-only is read-only: a write into it is an error all the same.
+    """
+    if not is_array(leaf):
+        return leaf
+    copy = copy_as_it_lies(leaf)
+    copy.flags.writeable = leaf.flags.writeable
+    return copy
 
 
 def check_number(leaf: Any) -> np.dtype[Any]:

@@ -37,7 +37,7 @@ _TYPE = 8
 _VALUE = 16  # of a float, and of NumPy's scalars
 _DATA, _RANK, _SHAPE, _DTYPE, _FLAGS = 16, 24, 32, 56, 64
 _ORDER, _NUMBER = 26, 28  # of a dtype: byte order, type number
-_CONTIGUOUS_ALIGNED = 0x101
+_CONTIGUOUS_ALIGNED, _WRITEABLE = 0x101, 0x400
 _NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions, frozen since 1.7
 
 _FASTCALL_KEYWORDS = 0x82
@@ -70,12 +70,15 @@ class Parameter:
     shape : tuple of int
     value : bool, int, str, None or member of an enumeration
         That a static argument is: exactly of this class, and the same or equal.
+    is_writeable : bool
+        Whether an array that is read-only is not accepted.
     """
 
     kind: str = "array"
     type: str = "float64"
     shape: tuple[int, ...] = ()
     value: object = None
+    is_writeable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,8 +514,9 @@ class _Entry:
         order = self.load("i8", dtype, _ORDER)
         self.need(self.value(f"icmp ne i8 {order}, {ord('>')}"))
         flags = self.load("i32", item, _FLAGS)
-        masked = self.value(f"and i32 {flags}, {_CONTIGUOUS_ALIGNED}")
-        self.need(self.value(f"icmp eq i32 {masked}, {_CONTIGUOUS_ALIGNED}"))
+        wanted_flags = _CONTIGUOUS_ALIGNED | _WRITEABLE * parameter.is_writeable
+        masked = self.value(f"and i32 {flags}, {wanted_flags}")
+        self.need(self.value(f"icmp eq i32 {masked}, {wanted_flags}"))
         if parameter.shape:
             shape = self.load("ptr", item, _SHAPE)
         for axis, length in enumerate(parameter.shape):
@@ -763,6 +767,7 @@ def _accepted(
             and item.shape == parameter.shape
             and item.flags.c_contiguous
             and item.flags.aligned
+            and (item.flags.writeable or not parameter.is_writeable)
         )
         if not fits:
             return None

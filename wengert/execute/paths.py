@@ -28,6 +28,8 @@ from wengert.execute.segments import mixed_plan
 ENGINE_VARIABLE = "WENGERT_ENGINE"
 FAST_SCALARS = {float: "float", np.float64: "float64", int: "int"}
 MISS = object()
+#: In place of an array's class, where arguments are written: it is not read-only.
+WRITEABLE = "writeable"
 
 
 def native_engine() -> bool:
@@ -317,7 +319,8 @@ def parameter(leaf_type: Any) -> Parameter:
     name = FAST_SCALARS.get(kind)
     if name is not None:
         return Parameter(name)
-    return Parameter("array", str(like.dtype), like.shape)
+    is_writeable = kind == WRITEABLE
+    return Parameter("array", str(like.dtype), like.shape, is_writeable=is_writeable)
 
 
 def prepare(leaf: Any) -> Any:

@@ -48,6 +48,7 @@ from wengert.execute.interpret import LEAVES_PATH, evaluate_node, own
 from wengert.execute.paths import (
     FAST_SCALARS,
     MISS,
+    WRITEABLE,
     Entry,
     Follower,
     Path,
@@ -535,7 +536,7 @@ class Jitted:
     ) -> Callable[..., Any] | None:
         """Return one entry's native call on the user's own arguments, if it can be."""
         parameters = None if self.static_argnums else direct_parameters(key)
-        arrays = sum(kind is np.ndarray for kind, _ in key[1])
+        arrays = sum(kind in (np.ndarray, WRITEABLE) for kind, _ in key[1])
         if "base" in self.asked or (WRITES in self.asked and arrays > 1):
             return None  # native code does not ask whose memory it is
         paths = entry.native
@@ -614,7 +615,7 @@ def direct_parameters(key: Any) -> tuple[Parameter, ...] | None:
             found.append(Parameter("static", kind.__qualname__, (), value))
         else:
             like = next(numeric)
-            if like[0] is not np.ndarray and like[0] not in FAST_SCALARS:
+            if like[0] not in (np.ndarray, WRITEABLE, *FAST_SCALARS):
                 return None
             found.append(parameter(like))
         leaf += 1
@@ -642,7 +643,8 @@ def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
     """Return what must be the same for a recording to be used again.
 
     That is the class, shape and dtype; in place of an array's class its strides and
-    whether it is a view, as far as that is asked and it is no plain array in C order.
+    whether it is a view, as far as that is asked and it is no plain array in C order;
+    where arguments are written, whether it may be.
     """
     if is_array(leaf) and type(leaf) is not np.ndarray:
         check_class(leaf)
@@ -653,9 +655,10 @@ def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
         like = Type(like.shape, like.dtype.newbyteorder("="))
     is_view = "base" in asked and leaf.base is not None
     lies = "strides" in asked and not leaf.flags.c_contiguous
+    kind = WRITEABLE if WRITES in asked and leaf.flags.writeable else np.ndarray
     if not (is_view or lies):
-        return np.ndarray, like
-    return (strides_of(leaf) if lies else None, is_view), like
+        return kind, like
+    return (kind, strides_of(leaf) if lies else None, is_view), like
 
 
 def has_keyword(function: Callable[..., Any], name: str) -> bool:
