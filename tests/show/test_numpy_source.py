@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def leaves(value: Any) -> list[Any]:
 def assert_agrees(tape: Tape, args: Any) -> None:
     """Assert that the written source gives what the tape gives, dtypes included."""
     found = leaves(run_source(tape.to_numpy(), args))
-    expected = leaves(tape(*args))
+    expected = leaves(tape(*[copy.deepcopy(arg) for arg in args]))  # share nothing
 
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
