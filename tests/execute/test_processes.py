@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.execute.paths import native_engine
 
 ROOT = Path(__file__).parents[2]
 METHODS = [
@@ -229,6 +230,7 @@ def test_daemon_threads_that_compile_do_not_disturb_the_exit(code: int):
         assert run(f"{BUSY}\n    sys.exit({code})\n", 20.0) == (code, "", "")
 
 
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 def test_better_code_in_the_making_does_not_hold_up_the_exit():
     """Code compiled in haste is optimised in the background for many seconds."""
     program = """

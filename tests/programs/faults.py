@@ -207,6 +207,8 @@ class Fault:
     put: Callable[[Patch], None]
     way: str
     needs: str = ""
+    #: Whether it lies in native code.
+    is_native: bool = False
 
 
 FAULTS = (
@@ -221,12 +223,12 @@ FAULTS = (
     Fault(lose_repeated_indices, "forward", r"\[\[0, 0\]\]|\[0, -1, 0\]"),
     Fault(keep_gradients_of_overwritten, "eager"),
     Fault(ignore_guards, "replay", r"if .* > "),
-    Fault(compile_without_guards, "jit", r"if .* > "),
-    Fault(swallow_exceptions, "jit", r"math\.(sqrt|log|acos)\("),
+    Fault(compile_without_guards, "jit", r"if .* > ", is_native=True),
+    Fault(swallow_exceptions, "jit", r"math\.(sqrt|log|acos)\(", is_native=True),
     Fault(ignore_the_outside, "jit", r"def change\(k\):\n    global"),
     Fault(ignore_contents, "jit", r"np\.interp\(|TABLE\.sum"),
-    Fault(keep_old_captures, "jit", r"= v\d+ [*+] TABLE|TABLE \*"),
-    Fault(forget_a_term, "jit(grad)"),
-    Fault(lower_sine_as_cosine, "jit", r"np\.sin\("),
+    Fault(keep_old_captures, "jit", r"= v\d+ [*+] TABLE|TABLE \*", is_native=True),
+    Fault(forget_a_term, "jit(grad)", is_native=True),
+    Fault(lower_sine_as_cosine, "jit", r"np\.sin\(", is_native=True),
     Fault(lose_python_numbers, "jit"),
 )

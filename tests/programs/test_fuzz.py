@@ -15,6 +15,7 @@ from tests.programs.fuzz import describe, judge
 from tests.programs.generate import generate
 from tests.programs.program import Program
 from tests.programs.shrink import mismatch, shrink
+from wengert.execute.paths import native_engine
 
 #: Programs of a run: 1,000 in `make test`, 50,000 in `make test-all`.  They are shared
 #: out, so that several processes can take a part each.
@@ -37,6 +38,8 @@ LEAST = {
 }
 #: The share of calls that may be refused, however good their advice is.
 MOST_REFUSED = 0.15
+#: Calls from which their share says something.
+FEWEST_CALLS = 2000
 #: Programs in which a seeded fault has to show.
 MOST_PROGRAMS = 60
 
@@ -53,7 +56,7 @@ def test_random_programs_answer_as_numpy_does(part: int) -> None:
 
     calls = sum(n for name, n in counts.items() if name.startswith("call: "))
     refused = sum(n for name, n in counts.items() if name.startswith("refused: "))
-    assert refused <= MOST_REFUSED * calls
+    assert refused <= MOST_REFUSED * calls or calls < FEWEST_CALLS
 
 
 def test_programs_have_features_of_every_kind() -> None:
@@ -74,6 +77,8 @@ def test_a_program_follows_from_its_number(seed: int) -> None:
 
 @pytest.mark.parametrize("seeded", FAULTS, ids=lambda f: f.put.__name__)
 def test_a_seeded_fault_is_found(seeded: Fault) -> None:
+    if seeded.is_native and not native_engine():
+        pytest.skip("the native engine is off")
     for program in programs_with(seeded.needs, MOST_PROGRAMS):
         with fault(seeded.put):
             found = mismatch(program, seeded.way)
