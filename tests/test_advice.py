@@ -429,6 +429,21 @@ row(
     6.0,
 )
 row(
+    "wengert.capture.results:check_results",
+    "result = jit(lambda x: {x * 2})(3.0)",
+    "list(result) or the numbers themselves",
+    "result = jit(lambda x: list([x * 2]))(3.0)",
+    [6.0],
+)
+row(
+    "wengert.capture.answers.makers:converted",
+    "result = grad(lambda x: np.array([(x, 1)], dtype=[('a', float), ('b', int)])"
+    "['a'][0])(3.0)",
+    "an array, or an entry of a dictionary, for each field",
+    "result = grad(lambda x: {'a': np.array([x]), 'b': np.array([1])}['a'][0])(3.0)",
+    1.0,
+)
+row(
     "wengert.ops.shape:check_target",
     "def f(x):\n    np.put(A, [0], x)\n    return A.sum()\nresult = grad(f)(1.0)",
     "np.zeros, np.empty or np.array",
@@ -525,7 +540,10 @@ def test_every_error_has_its_advice_followed() -> None:
 
 
 #: Errors of arguments, and of replays and sweeps, which no line of the user raises.
-OUTSIDE = ("wengert.api", "wengert.execute", "wengert.structure", "wengert.capture.rec")
+OUTSIDE = (
+    *("wengert.api", "wengert.execute", "wengert.structure"),
+    *("wengert.capture.rec", "wengert.capture.results"),
+)
 INSIDE = [n for n, (where, *_) in enumerate(ROWS) if not where.startswith(OUTSIDE)]
 
 

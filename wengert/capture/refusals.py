@@ -58,8 +58,8 @@ def as_numpy(
     """
     if isinstance(error, WengertError) or any(map(callable, args)):
         return error
-    plain = keys.plain(tuple(args)), {k: keys.plain(v) for k, v in settings.items()}
     try:
+        plain = keys.plain(tuple(args)), {k: keys.plain(v) for k, v in settings.items()}
         # Copied at once: what is given twice stays one array, as the function may ask.
         given, named = deepcopy(plain)
         function(*given, **named)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import asarray, float64
+from numpy import array_equal, asarray, float64, uint8, uint64
 
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
@@ -773,10 +773,21 @@ def strong(value: Any) -> Any:
     return asarray(value)[()] if kind in PYTHON_NUMBERS else value
 
 
+#: Bytes from which contents are compared as words, not as one run of bytes.
+LARGE = 1 << 16
+
+
 def same_contents(array: Any, copy: Any) -> bool:
     """Whether two arrays hold the same bytes."""
     if array.shape != copy.shape or array.dtype != copy.dtype:
         return False
-    if array.flags.c_contiguous and copy.flags.c_contiguous and array.size:
+    if not (array.flags.c_contiguous and copy.flags.c_contiguous and array.size):
+        return bool(array.tobytes() == copy.tobytes())
+    if array.nbytes < LARGE or array.dtype.hasobject:
         return memoryview(array).cast("B") == memoryview(copy).cast("B")
-    return bool(array.tobytes() == copy.tobytes())
+    word = uint64 if array.nbytes % 8 == 0 else uint8
+    now, before = (part.reshape(-1).view(word) for part in (array, copy))
+    return all(
+        array_equal(now[k : k + LARGE], before[k : k + LARGE])
+        for k in range(0, now.size, LARGE)
+    )
