@@ -34,13 +34,7 @@ def answer_math(name: str, function: Function) -> None:
     if original is None:  # a later Python's
         return
 
-    @answered(name, math)
-    def of_numbers(*args: Any) -> Any:
-        for arg in args:
-            if isinstance(arg, Recorded):
-                break
-        else:
-            return original(*args)
+    def of_nodes(*args: Any) -> Any:
         value = asked(name, original, args)
         doubles = [as_double(arg) for arg in args]
         if name in MAY_RAISE:
@@ -50,6 +44,8 @@ def answer_math(name: str, function: Function) -> None:
             return tuple(map(as_python, found, value))
         return as_python(found, value)
 
+    answer_nodes(name, original, of_nodes)
+
 
 def answer_by_operation(name: str, operation: Operation) -> None:
     """Answer a `math` function that is one operation."""
@@ -57,13 +53,7 @@ def answer_by_operation(name: str, operation: Operation) -> None:
     if original is None:
         return
 
-    @answered(name, math)
-    def of_numbers(*args: Any) -> Any:
-        for arg in args:
-            if isinstance(arg, Recorded):
-                break
-        else:
-            return original(*args)
+    def of_nodes(*args: Any) -> Any:
         value = asked(name, original, args)
         operands = tuple([as_double(arg) for arg in args])
         if name == "ldexp":
@@ -71,6 +61,19 @@ def answer_by_operation(name: str, operation: Operation) -> None:
         if any([isinstance(operand, Recorded) for operand in operands]):
             return record_python(operation, operands, value)
         return value
+
+    answer_nodes(name, original, of_nodes)
+
+
+def answer_nodes(name: str, original: Function, of_nodes: Function) -> None:
+    """Answer a `math` function where a node is among its arguments."""
+
+    @answered(name, math)
+    def of_numbers(*args: Any) -> Any:
+        for arg in args:
+            if isinstance(arg, Recorded):
+                return of_nodes(*args)
+        return original(*args)
 
 
 def asked(name: str, original: Function, args: tuple[Any, ...]) -> Any:
