@@ -1,8 +1,9 @@
 """Write plain NumPy.  Record it once.  Play it forward and backward.
 
 Transformations of functions (`grad`, `jacobian`, `hessian`, `jvp`, `vjp`, ...), tapes
-(`record`, `Tape`, and one node class an operation: `Multiply`, `Sin`, ...), rules of
-your own (`rule`, `custom_jvp`, `custom_vjp`), and checks (`check_grads`).
+(`record`, `Tape`), rules of your own (`rule`, `custom_jvp`, `custom_vjp`), and checks
+(`check_grads`).  The node class of every operation (`Multiply`, `Sin`, ...) is here
+too, and listed in `wengert.nodes`.
 """
 
 import typing
@@ -89,11 +90,18 @@ __all__ = [
     "vjp",
     "vmap",
 ]
-__all__ += [name for name in nodes.__all__ if name not in __all__]
 
 # One node class an operation; they are made from the registry, not written out.
 globals().update(nodes.node_classes())
 
-if typing.TYPE_CHECKING:
 
-    def __getattr__(name: str) -> typing.Any: ...
+def __dir__() -> list[str]:
+    """Return the names that users need; `dir(wengert.nodes)` has the node classes."""
+    modules = ["nodes", "__version__", "__doc__", "__name__", "__file__"]
+    return sorted([*__all__, *modules])
+
+
+if typing.TYPE_CHECKING:
+    from wengert.core.tape import OperationNode
+
+    def __getattr__(name: str) -> type[OperationNode]: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import get_ident
-from typing import Any
+from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -40,8 +40,13 @@ from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import unit_vectors
 from wengert.execute.replay import Jitted
 
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
+#: What pulls a gradient back: one gradient a primal.
+Pull = Callable[[Any], tuple[Any, ...]]
 ONE = np.float64(1.0)
 #: Numbers that need no questions.
 SIMPLE = frozenset({float, float64})
@@ -232,8 +237,8 @@ def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
 
 
 def grad(
-    fun: Function, argnums: Argnums = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, Any]:
     """Return the function that computes the gradient of `fun`.
 
     Parameters
@@ -257,6 +262,16 @@ def grad(
     DerivativeError
         If the value is not one real number.
 
+    See Also
+    --------
+    value_and_grad, jacobian, hvp, jit
+
+    Notes
+    -----
+    Cost: One recording of `fun` and one reverse sweep: two to four times the
+    arithmetic of `fun`, whatever the number of arguments, and memory for what the
+    sweep reads.
+
     Examples
     --------
     >>> import numpy as np
@@ -268,12 +283,20 @@ def grad(
 
 
 def value_and_grad(
-    fun: Function, argnums: Argnums = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its gradient in one go.
 
     Parameters and gradient as for `grad`; the result is ``(value, gradient)``, or
     ``((value, aux), gradient)`` with `has_aux`.
+
+    See Also
+    --------
+    grad, value_and_hessian
+
+    Notes
+    -----
+    Cost: That of `grad`: the value is a by-product.
 
     Examples
     --------
@@ -284,11 +307,14 @@ def value_and_grad(
     return made(Gradient, fun, argnums, has_aux, True)
 
 
-def made(kind: Callable[..., Transformed], fun: Function, *settings: Any) -> Function:
+def made(
+    kind: Callable[..., Transformed], fun: Callable[P, Any], *settings: Any
+) -> Callable[P, Any]:
     """Return a transformation of a function, jitted where the function is."""
     if isinstance(fun, Jitted):
         return fun.transformed(kind(fun.fun, *settings))
-    return kind(fun, *settings)
+    derived: Callable[P, Any] = kind(fun, *settings)
+    return derived
 
 
 class Gradient(Transformed):
@@ -349,9 +375,19 @@ def gradients_of(
 # Both modes at a point
 
 
+@overload
 def vjp(
-    fun: Function, *primals: Any, has_aux: bool = False
-) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    fun: Callable[..., R], *primals: Any, has_aux: Literal[False] = False
+) -> tuple[R, Pull]: ...
+
+
+@overload
+def vjp(
+    fun: Callable[..., tuple[R, T]], *primals: Any, has_aux: Literal[True]
+) -> tuple[R, Pull, T]: ...
+
+
+def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     """Return ``fun(*primals)`` and the function that pulls gradients back through it.
 
     Returns
@@ -361,6 +397,14 @@ def vjp(
         Takes a gradient in the structure of the value, returns a tuple of one gradient
         a primal.  It may be called any number of times.
     aux : only with `has_aux`
+
+    See Also
+    --------
+    grad, jvp, linearize, jacrev
+
+    Notes
+    -----
+    Cost: One recording; every call of `vjp_fun` is one reverse sweep over it.
 
     Examples
     --------
@@ -395,7 +439,7 @@ def vjp(
         return rebuild(found, structures, single=False)  # type: ignore[no-any-return]
 
     value = finish(segment, result)
-    return (value, vjp_fun, finish(segment, aux)) if has_aux else (value, vjp_fun)  # type: ignore[return-value]
+    return (value, vjp_fun, finish(segment, aux)) if has_aux else (value, vjp_fun)
 
 
 def fitting(g: Any, like: Any, what: str) -> Any:
@@ -423,11 +467,20 @@ def output_node(segment: Segment, leaf: Any) -> int | None:
     return place(segment.tape, leaf) if is_active(leaf) else None
 
 
-def linearize(fun: Function, *primals: Any) -> tuple[Any, Callable[..., Any]]:
+def linearize(fun: Callable[..., R], *primals: Any) -> tuple[R, Callable[..., R]]:
     """Return ``fun(*primals)`` and the linear function that pushes tangents through it.
 
     The function is recorded once; the second result may be called any number of times
     with tangents in the structure of the primals.
+
+    See Also
+    --------
+    jvp, vjp, jacfwd
+
+    Notes
+    -----
+    Cost: One recording; every call of the linear function is one forward sweep over
+    it.
 
     Examples
     --------
@@ -471,8 +524,8 @@ def linear_map(
 
 
 def jvp(
-    fun: Function, primals: Sequence[Any], tangents: Sequence[Any]
-) -> tuple[Any, Any]:
+    fun: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[R, R]:
     """Return ``fun(*primals)`` and its derivative along `tangents`.
 
     Parameters
@@ -483,6 +536,15 @@ def jvp(
     Returns
     -------
     value, tangent : both in the structure of the function's result
+
+    See Also
+    --------
+    linearize, vjp, hvp
+
+    Notes
+    -----
+    Cost: One recording and one forward sweep: two to three times the arithmetic of
+    `fun`.
 
     Examples
     --------
@@ -509,37 +571,53 @@ def jvp(
 
 
 def jacrev(
-    fun: Function,
+    fun: Callable[P, R],
     argnums: Argnums = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """Return the function that computes the Jacobian of `fun`, row by row in reverse.
 
     Parameters as for `jacobian`.
+
+    See Also
+    --------
+    jacobian, jacfwd, vjp
+
+    Notes
+    -----
+    Cost: One recording, and one reverse sweep for every element of the result.
     """
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "reverse", False)
 
 
 def jacfwd(
-    fun: Function,
+    fun: Callable[P, R],
     argnums: Argnums = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """Return the function that computes the Jacobian of `fun`, column by column.
 
     Parameters as for `jacobian`.
+
+    See Also
+    --------
+    jacobian, jacrev, jvp
+
+    Notes
+    -----
+    Cost: One recording, and one forward sweep for every element of the arguments.
     """
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "forward", False)
 
 
 def jacobian(
-    fun: Function,
+    fun: Callable[P, R],
     argnums: Argnums = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """Return the function that computes the Jacobian of `fun`.
 
     Forward mode where there are fewer inputs than outputs, reverse mode otherwise.
@@ -559,6 +637,15 @@ def jacobian(
         Gives an array of shape ``S + x.shape`` for every output and argument, outputs
         outermost.
 
+    See Also
+    --------
+    jacfwd, jacrev, value_and_jacobian, jvp, vjp
+
+    Notes
+    -----
+    Cost: One recording, and one sweep for every input or every output, whichever
+    are fewer.
+
     Examples
     --------
     >>> import numpy as np
@@ -571,15 +658,23 @@ def jacobian(
 
 
 def value_and_jacobian(
-    fun: Function,
+    fun: Callable[P, R],
     argnums: Argnums = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its Jacobian from one recording.
 
     Parameters as for `jacobian`; the result is ``(value, jacobian)``, or
     ``((value, aux), jacobian)`` with `has_aux`.
+
+    See Also
+    --------
+    jacobian, value_and_grad
+
+    Notes
+    -----
+    Cost: That of `jacobian`: the value is a by-product.
     """
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", True)
 
@@ -778,12 +873,21 @@ def stack(parts: list[Any], shape: tuple[int, ...], like: Any, axis: int) -> Any
 
 
 def hessian(
-    fun: Function, argnums: Argnums = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, Any]:
     """Return the function that computes the Hessian of `fun`, forward over reverse.
 
     Parameters as for `grad`.  The result has shape ``x.shape + x.shape`` for a single
     array, and nested blocks otherwise.
+
+    See Also
+    --------
+    hvp, grad, value_and_hessian
+
+    Notes
+    -----
+    Cost: One recording of the gradient, and one forward sweep over it for every
+    input.
 
     Examples
     --------
@@ -797,22 +901,38 @@ def hessian(
 
 
 def value_and_hessian(
-    fun: Function, argnums: Argnums = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its Hessian.
 
     Parameters as for `grad`; the result is ``(value, hessian)``, or
     ``((value, aux), hessian)`` with `has_aux`.
+
+    See Also
+    --------
+    hessian, value_grad_and_hessian
+
+    Notes
+    -----
+    Cost: That of `hessian`: the value is a by-product.
     """
     return ValueAndHessian(fun, argnums, has_aux, False)
 
 
 def value_grad_and_hessian(
-    fun: Function, argnums: Argnums = 0, has_aux: bool = False
-) -> Callable[..., Any]:
+    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+) -> Callable[P, tuple[R, Any, Any]]:
     """Return the function that computes `fun`, its gradient and its Hessian.
 
     Parameters as for `grad`; the result is ``(value, gradient, hessian)``.
+
+    See Also
+    --------
+    hessian, value_and_grad
+
+    Notes
+    -----
+    Cost: That of `hessian`: value and gradient are by-products.
     """
     return ValueAndHessian(fun, argnums, has_aux, True)
 
@@ -857,6 +977,15 @@ def hvp(fun: Function, primals: Any, tangents: Any) -> Any:
     -------
     The product, in the structure of `primals`.
 
+    See Also
+    --------
+    hessian, grad, jvp
+
+    Notes
+    -----
+    Cost: One recording of the gradient and one forward sweep over it, whatever the
+    number of arguments; the Hessian is never made.
+
     Examples
     --------
     >>> import numpy as np
@@ -875,12 +1004,20 @@ def hvp(fun: Function, primals: Any, tangents: Any) -> Any:
 # Leaving and shaping the tape
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: T) -> T:
     """Return `x` as a constant: nothing is differentiated through it.
 
     Works on nested containers; outside a recording it returns `x` itself.
+
+    See Also
+    --------
+    rule, grad
+
+    Notes
+    -----
+    Cost: Nothing in a gradient; one node on a tape that is kept.
     """
-    return tree.map_leaves(
+    return tree.map_leaves(  # type: ignore[no-any-return]
         lambda leaf: plain_copy(leaf) if isinstance(leaf, RecordedValue) else leaf, x
     )
 
@@ -915,6 +1052,14 @@ def record(fun: Function, *args: Any) -> Tape:
     -------
     Tape
         ``tape(*args)`` replays it; its own play holds the recorded run.
+
+    See Also
+    --------
+    Tape, jit, load
+
+    Notes
+    -----
+    Cost: One call of `fun`, and one to two microseconds for every operation.
 
     Examples
     --------

@@ -171,8 +171,15 @@ def check_grads(
         If a derivative differs from its numeric value by more than the tolerance, has
         another shape or dtype than its argument, or the numeric value cannot tell.
 
+    See Also
+    --------
+    taylor_test, grad, rule
+
     Notes
     -----
+    Cost: Some dozen evaluations of `f` for every argument at order 1, and as many of
+    its derivatives for every further order.
+
     Numeric derivatives are taken in float64, also of float32 arguments.  The complex
     step (Squire and Trapp, SIAM Review 40, 1998) is used where it agrees with the
     differences, so for analytic functions of real arguments.  At complex arguments the
@@ -668,6 +675,10 @@ def taylor_test(
         ``order`` near 2 with a right gradient, near 3 with a right second derivative;
         near 1, or 2, with a wrong one.  Nothing is raised: look at ``order`` or
         ``passed``.
+
+    See Also
+    --------
+    check_grads, hvp
 
     Notes
     -----

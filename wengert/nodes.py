@@ -6,6 +6,8 @@ has them too.
 
 from __future__ import annotations
 
+import typing
+
 from wengert import ops  # noqa: F401  (states the operations)
 from wengert.core.operation import REGISTRY
 from wengert.core.tape import CompNode, node_class
@@ -19,3 +21,14 @@ def node_classes() -> dict[str, type[CompNode]]:
 
 globals().update(node_classes())
 __all__ = [*sorted(node_classes())]
+
+
+def __dir__() -> list[str]:
+    """Return the node classes, and nothing of what makes them."""
+    return [*__all__, "__doc__", "__name__", "__file__"]
+
+
+if typing.TYPE_CHECKING:
+    from wengert.core.tape import OperationNode
+
+    def __getattr__(name: str) -> type[OperationNode]: ...

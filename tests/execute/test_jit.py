@@ -204,6 +204,37 @@ def test_static_arguments_are_recorded_apart() -> None:
     assert len(jitted.entries) == 3
 
 
+def test_a_cleared_function_records_anew() -> None:
+    """Also one that ran eagerly: what made it so may be gone."""
+    calls = []
+
+    def fun(x: float) -> Any:
+        if noisy:
+            calls.append(x)
+        return x * x
+
+    noisy = False
+    jitted = wg.jit(fun)
+    assert [jitted(x) for x in (2.0, 3.0, 4.0)] == [4.0, 9.0, 16.0]
+    assert len(jitted.paths()) == 1
+
+    jitted.clear()
+
+    assert len(jitted.paths()) == 0
+    assert [jitted(x) for x in (2.0, 3.0, 4.0)] == [4.0, 9.0, 16.0]
+    assert len(jitted.paths()) == 1
+    noisy = True
+    with pytest.warns(RuntimeWarning, match="eager"):
+        assert [jitted(x) for x in (2.0, 3.0, 4.0, 5.0)] == [4.0, 9.0, 16.0, 25.0]
+    assert len(jitted.paths()) == 0
+
+    noisy = False
+    jitted.clear()
+
+    assert [jitted(x) for x in (2.0, 3.0, 4.0)] == [4.0, 9.0, 16.0]
+    assert len(jitted.paths()) == 1
+
+
 class Pair(NamedTuple):
     first: Any
     second: Any

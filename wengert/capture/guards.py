@@ -24,6 +24,10 @@ def strict() -> Iterator[None]:
     GuardError
         Where Python asks a recorded value for a truth value or a whole number.
 
+    See Also
+    --------
+    jit, record
+
     Examples
     --------
     >>> import numpy as np

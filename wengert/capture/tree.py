@@ -72,6 +72,10 @@ def register_pytree_node(kind: type, flatten: Flatten, unflatten: Unflatten) -> 
     kind : type
     flatten : callable, ``flatten(object) -> (children, data)``, `data` hashable
     unflatten : callable, ``unflatten(data, children) -> object``
+
+    See Also
+    --------
+    grad, jit
     """
     _CLASSES[kind] = (flatten, unflatten)
 

@@ -52,8 +52,17 @@ class Transformed:
     def __reduce__(self) -> Any:
         return reduced(self, type(self), self.fun, *self.settings)
 
+    def __dir__(self) -> list[str]:
+        return shown(self, ())
+
     def __repr__(self) -> str:
         return f"<{self.__name__}>"
+
+
+def shown(made: Any, names: tuple[str, ...]) -> list[str]:
+    """Return what `dir` lists of a made function: what Python asks, and some names."""
+    pythons = [name for name in object.__dir__(made) if name.startswith("__")]
+    return sorted([*pythons, *names])
 
 
 def reduced(made: Any, make: Function, fun: Any, *settings: Any) -> Any:

@@ -27,7 +27,7 @@ class PathList(list[Path]):
 class Report:
     """What a jitted function compiled, and what it cost; prints as text."""
 
-    def __init__(self, jitted: Jitted) -> None:
+    def __init__(self, jitted: Jitted[..., Any]) -> None:
         self.name = jitted.name
         #: Why, for every kind of arguments that runs eagerly.
         self.eager = [
@@ -41,7 +41,7 @@ class Report:
             for path in entry.paths.values()
         ]
 
-    def row(self, jitted: Jitted, entry: Entry, path: Path) -> dict[str, Any]:
+    def row(self, jitted: Jitted[..., Any], entry: Entry, path: Path) -> dict[str, Any]:
         """Return the facts of one path."""
         kernel = path.kernels[0] if path.kernels else None
         seconds = {"record": path.record_seconds}
@@ -75,7 +75,7 @@ class Report:
         return "\n".join(lines)
 
 
-def seconds_a_call(jitted: Jitted, entry: Entry, path: Path) -> float:
+def seconds_a_call(jitted: Jitted[..., Any], entry: Entry, path: Path) -> float:
     """Return the least time of a few replays at the inputs that were recorded."""
     outputs = path.tape.play.outputs
     leaves = [

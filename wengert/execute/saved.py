@@ -96,6 +96,10 @@ def load(path: Any, known: Mapping[str, Any] | None = None) -> Tape:
     ------
     TapeError
         If the file is no legal tape, or needs what it was not given.
+
+    See Also
+    --------
+    record, Tape
     """
     try:
         with zipfile.ZipFile(path) as file:

@@ -81,6 +81,15 @@ def vmap(
         If axes do not fit the arguments, rows differ in number, or results differ in
         shape between rows.
 
+    See Also
+    --------
+    jit, jacobian, rule
+
+    Notes
+    -----
+    Cost: One recording for every path that rows take, then native code over all
+    rows.
+
     Examples
     --------
     >>> import numpy as np

@@ -8,7 +8,7 @@ place of those values when it runs again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -29,11 +29,13 @@ from wengert.structure.call import (
     value_type,
 )
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Function = Callable[..., Any]
 __all__ = ["checkpoint", "remat"]
 
 
-def checkpoint(fun: Function) -> Function:
+def checkpoint(fun: Callable[P, R]) -> Callable[P, R]:
     """Return `fun` with its intermediate values computed again for derivatives.
 
     A call is one node of the tape.  Memory is that of the arguments and the result; the
@@ -51,6 +53,15 @@ def checkpoint(fun: Function) -> Function:
     RecordingError
         If `fun` writes into an array from outside.
 
+    See Also
+    --------
+    grad, jit
+
+    Notes
+    -----
+    Cost: One more evaluation of `fun` for every derivative that passes through it;
+    in return none of its intermediate values is kept.
+
     Examples
     --------
     >>> import numpy as np
@@ -59,7 +70,8 @@ def checkpoint(fun: Function) -> Function:
     >>> grad(layer)(0.0)
     np.float64(1.0)
     """
-    return Checkpoint(fun)
+    made: Callable[P, R] = Checkpoint(fun)
+    return made
 
 
 class Checkpoint(Transformed):

@@ -11,13 +11,13 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
 from wengert.capture import tree
 from wengert.core.operation import Operation, apply
-from wengert.core.transformed import Transformed
+from wengert.core.transformed import Transformed, shown
 from wengert.core.types import Recorded, has_class
 from wengert.errors import DerivativeError, Line, RuleError, explain, is_library
 from wengert.structure.call import (
@@ -33,6 +33,8 @@ from wengert.structure.call import (
     value_type,
 )
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Function = Callable[..., Any]
 __all__ = ["custom_jvp", "custom_vjp", "rule"]
 
@@ -326,6 +328,26 @@ def name_of(function: Function) -> str:
 # The three decorators
 
 
+@overload
+def rule(
+    function: Callable[P, R],
+    *,
+    jvp: Function | None = None,
+    vjp: Function | None = None,
+    shape: Function | None = None,
+) -> Callable[P, R]: ...
+
+
+@overload
+def rule(
+    function: None = None,
+    *,
+    jvp: Function | None = None,
+    vjp: Function | None = None,
+    shape: Function | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
 def rule(
     function: Function | None = None,
     *,
@@ -356,6 +378,15 @@ def rule(
         If a rule's number of gradients, structure, shape or dtype does not fit.
     DerivativeError
         If the derivative of a function without a rule is needed.
+
+    See Also
+    --------
+    custom_jvp, custom_vjp, check_grads, stop_gradient
+
+    Notes
+    -----
+    Cost: One node for every call; a call runs the function on plain values, and a
+    derivative the rule.
 
     Examples
     --------
@@ -391,11 +422,14 @@ class WithRule(Transformed):
         return call_with(self.rules, args, keywords)
 
 
-class CustomRule(Transformed):
+class CustomRule(Transformed, Generic[P, R]):
     """Base of `custom_jvp` and `custom_vjp`: a function, and arguments set apart."""
 
+    #: What a user calls to state the rule.
+    verbs: tuple[str, ...] = ()
+
     def __init__(
-        self, fun: Function, nondiff_argnums: int | tuple[int, ...] = ()
+        self, fun: Callable[P, R], nondiff_argnums: int | tuple[int, ...] = ()
     ) -> None:
         super().__init__("", fun, nondiff_argnums)
         chosen = (
@@ -457,12 +491,15 @@ class CustomRule(Transformed):
         stated = "rule", "forward", "backward"
         return *by_name, {k: v for k, v in vars(self).items() if k in stated}
 
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
+    def __call__(self, *args: P.args, **keywords: P.kwargs) -> R:
         if not any_recorded(tree.flatten((args, keywords))[0]):
-            return self.fun(*args, **keywords)
-        args = self.resolve(args, keywords)
-        apart, others = self.split(args)
-        return call_with(self.rules(apart, len(args)), tuple(others), {})
+            return self.fun(*args, **keywords)  # type: ignore[no-any-return]
+        given = self.resolve(args, keywords)
+        apart, others = self.split(given)
+        return call_with(self.rules(apart, len(given)), tuple(others), {})  # type: ignore[no-any-return]
+
+    def __dir__(self) -> list[str]:
+        return shown(self, self.verbs)
 
     def part(self, apart: list[Any], count: int) -> Function:
         """Return the function of the arguments that are differentiated."""
@@ -474,7 +511,7 @@ class CustomRule(Transformed):
         return of_others
 
 
-class custom_jvp(CustomRule):  # noqa: N801 (a decorator)
+class custom_jvp(CustomRule[P, R]):  # noqa: N801 (a decorator)
     """Give a function a forward rule, as in JAX; reverse mode is its transpose.
 
     Parameters
@@ -482,6 +519,14 @@ class custom_jvp(CustomRule):  # noqa: N801 (a decorator)
     fun : callable
     nondiff_argnums : int or tuple of int
         Arguments that are plain values; they come first in the rule.
+
+    See Also
+    --------
+    rule, custom_vjp
+
+    Notes
+    -----
+    Cost: One node for every call, and one call of the rule for every derivative.
 
     Examples
     --------
@@ -498,6 +543,7 @@ class custom_jvp(CustomRule):  # noqa: N801 (a decorator)
     np.float64(0.5)
     """
 
+    verbs = "defjvp", "defjvps"
     rule: Function | None = None
 
     def defjvp(self, jvp: Function) -> Function:
@@ -508,8 +554,10 @@ class custom_jvp(CustomRule):  # noqa: N801 (a decorator)
     def defjvps(self, *jvps: Function | None) -> None:
         """State a rule an argument: ``jvp(tangent, result, *primals)``, or None."""
 
+        whole: Function = self
+
         def total(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
-            result = self(*primals)
+            result = whole(*primals)
             parts = [
                 jvp(tangent, result, *primals)
                 for jvp, tangent in zip(jvps, tangents, strict=True)
@@ -541,7 +589,7 @@ class custom_jvp(CustomRule):  # noqa: N801 (a decorator)
         return Rules(self.part(apart, count), name_of(self.fun), jvp=jvp)
 
 
-class custom_vjp(CustomRule):  # noqa: N801 (a decorator)
+class custom_vjp(CustomRule[P, R]):  # noqa: N801 (a decorator)
     """Give a function a reverse rule, as in JAX; forward mode is its transpose.
 
     Parameters
@@ -549,6 +597,14 @@ class custom_vjp(CustomRule):  # noqa: N801 (a decorator)
     fun : callable
     nondiff_argnums : int or tuple of int
         Arguments that are plain values; they come first in `bwd`.
+
+    See Also
+    --------
+    rule, custom_jvp
+
+    Notes
+    -----
+    Cost: One node for every call; a recorded call runs `fwd`, a derivative `bwd`.
 
     Examples
     --------
@@ -562,6 +618,7 @@ class custom_vjp(CustomRule):  # noqa: N801 (a decorator)
     np.float64(1.0)
     """
 
+    verbs = ("defvjp",)
     forward: Function | None = None
     backward: Function | None = None
 
