@@ -6,6 +6,7 @@ must be what it holds in plain NumPy.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 
 import wengert
+from tests.capture.test_numpy_sweep import ARGUMENTS, FUNCTIONS
 from wengert import vjp
+from wengert.capture.array import plain
 from wengert.capture.record import own_array
 from wengert.capture.tree import flatten
 
@@ -109,3 +112,82 @@ def test_a_result_is_a_view_where_numpy_has_one(text: str, into_result: bool) ->
         for value, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(value, other)
     assert judged
+
+
+# How results lie in memory decides which later reshapes are views of them
+
+CUBE = np.arange(24.0).reshape(2, 3, 4)
+CUBES = [(CUBE,), (CUBE, 1), (CUBE, CUBE), (CUBE, 0, 2), (CUBE, (2, 0, 1)), (CUBE, [1])]
+#: Their second argument is ``out``, whose layout no result follows.
+INTO_SECOND = {"np.modf", "np.frexp"}
+
+
+def laid_out(value: Any) -> list[Any]:
+    """Return an argument in the layouts that it may have; others as they are."""
+    if not isinstance(value, np.ndarray) or value.ndim < 2:
+        return [value]
+    back = (slice(None, None, -1),) * value.ndim
+    return [value, np.asfortranarray(value), np.ascontiguousarray(value[back])[back]]
+
+
+def lies(result: Any) -> list[Any]:
+    """Return the order and direction of the axes in memory of a call's results."""
+    found = []
+    for part in result if isinstance(result, (tuple, list)) else [result]:
+        array = np.asarray(plain(part))
+        steps = [s for s, n in zip(array.strides, array.shape, strict=True) if n > 1]
+        distinct = array.size and len({*map(abs, steps)}) == len(steps)
+        found.append([(s > 0, *[abs(s) > abs(t) for t in steps]) for s in steps])
+        if not distinct:
+            found[-1] = []
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_result_lies_in_memory_as_numpys(name: str) -> None:
+    function = FUNCTIONS[name]
+    wrong = []
+    for arguments in [*ARGUMENTS, *CUBES]:
+        if name in INTO_SECOND and len(arguments) > 1:
+            continue
+        for given in itertools.product(*map(laid_out, arguments)):
+            if not any(isinstance(a, np.ndarray) and a.ndim > 1 for a in given):
+                continue
+            found: list[Any] = []
+
+            def recorded(*args: Any, found: list[Any] = found) -> float:
+                found.append(lies(function(*args)))
+                return 0.0
+
+            try:
+                expected = lies(function(*[own_array(a) for a in given]))
+                wengert.record(recorded, *given)
+            except Exception:  # no case, or refused: the sweep judges which
+                continue
+            if found != [expected]:
+                wrong.append((given, found, expected))
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "np.tile(x, (3, 1))",
+        "np.take(x, 1, axis=1)",
+        "np.repeat(x, 1)",
+        "np.select([x > 0], [x])",
+    ],
+)
+def test_a_result_that_numpy_copies_may_be_written_into(made: str) -> None:
+    call = eval(f"lambda x: {made}", {"np": np})
+
+    def f(x: Any) -> Any:
+        y = call(x)
+        y.reshape(-1)[0] = 5.0
+        return np.sum(x**2) + np.sum(y)
+
+    x = np.asfortranarray([[0.5, 0.7], [1.5, 2.0]])
+
+    assert vjp(f, x)[0] == f(x)

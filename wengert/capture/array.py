@@ -24,7 +24,7 @@ import numpy as np
 
 # While recording, NumPy's attributes are slow to reach (`capture.answers`): what every
 # node asks for is imported by name.
-from numpy import float64, ndarray
+from numpy import empty_like, float64, ndarray
 
 from wengert.capture import keys
 from wengert.capture.advice import explain_leaving
@@ -64,6 +64,7 @@ from wengert.ops import join
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.index import GETITEM, STORE, Slice, follow
 from wengert.ops.rounding import PYTHON_ROUND
+from wengert.ops.shape import COPY
 
 PASSIVE = -1
 PLAIN_BOUNDS = frozenset({int, type(None)})
@@ -221,6 +222,15 @@ class RecordedValue(Recorded):
         if order in ("K", "A"):
             return bool(flags.c_contiguous or flags.f_contiguous)
         return bool(flags.f_contiguous if order == "F" else flags.c_contiguous)
+
+    def lying(self, order: str, like: Any = None) -> Any:
+        """Return this result laid out in memory as NumPy lays it out; no node.
+
+        Views of it are made of that memory.  A replay may lay it out otherwise: the
+        chains of its views say what they are, and the layouts of arguments that
+        decided it are guarded where it is asked for.
+        """
+        return self
 
     # Leaving the tape
 
@@ -504,6 +514,19 @@ class RecordedArray(RecordedValue):
         view._chain = (*self._chain, step)
         view._version = storage.version
         return view
+
+    def lying(self, order: str, like: Any = None) -> Any:
+        if self._storage is not None and self._chain:  # a view of what it is made of
+            return record_operation(COPY, (self,), NO_SETTINGS).lying(order, like)
+        value = self._value
+        model = value if like is None else plain(like)
+        laid = empty_like(model, value.dtype, order, shape=value.shape)
+        if laid.strides != value.strides:
+            laid[...] = value
+            self._value = laid
+            if self._storage is not None:
+                self._storage.value = laid
+        return self
 
     def decided(self, result: Any) -> Any:
         if not self.is_passive and has_class(result, RecordedArray):

@@ -11,7 +11,14 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from wengert.core.operation import answers, apply, general
 from wengert.core.types import Recorded
-from wengert.ops.shape import WHOLE, along, check_places, integers
+from wengert.ops.shape import (
+    WHOLE,
+    along,
+    check_places,
+    filled_order,
+    integers,
+    lying,
+)
 
 # The two operations: along a new axis, and along one that is there
 
@@ -221,7 +228,7 @@ def block(arrays: Any) -> Any:
     depth = list_depth(arrays)
     ndim = max(depth, largest_ndim(arrays))
     if depth == 0:
-        return np.copy(as_array(arrays))
+        return np.copy(as_array(arrays), "C")
     return join_blocks(arrays, ndim - depth, ndim)
 
 
@@ -373,7 +380,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     added = np.astype(np.broadcast_to(values, shape), arr.dtype)
     goes = np.concatenate((np.multiply(2, places), np.arange(1, 2 * n, 2)))
     order = np.argsort(goes, kind="stable")
-    return np.take(np.concatenate((added, arr), axis=axis), order, axis=axis)
+    result = np.take(np.concatenate((added, arr), axis=axis), order, axis=axis)
+    return lying(result, filled_order(arr))
 
 
 @answers(np.delete)
@@ -382,8 +390,10 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
-    n = np.shape(arr)[axis]
-    return np.take(arr, kept_places(obj, n), axis=axis)
+    kept = kept_places(obj, np.shape(arr)[axis])
+    if isinstance(obj, slice) or np.ndim(obj) == 0:
+        return lying(np.take(arr, kept, axis=axis), filled_order(arr))
+    return arr[(slice(None),) * axis + (kept,)]
 
 
 def kept_places(obj: Any, n: int) -> Any:

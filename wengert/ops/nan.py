@@ -23,6 +23,7 @@ from wengert.ops.reduce import (
     reduce_extreme,
     sum,
 )
+from wengert.ops.shape import lying
 
 
 def without_nan(a: Any, filler: float) -> tuple[Any, Any]:
@@ -81,7 +82,8 @@ def divide_by(total: Any, count: Any) -> Any:
     with np.errstate(invalid="ignore", divide="ignore"):
         quotient = np.divide(total, count)
     is_same = quotient.dtype == total.dtype
-    return quotient if is_same else np.astype(quotient, total.dtype)
+    result = quotient if is_same else np.astype(quotient, total.dtype)
+    return lying(result, like=total)
 
 
 def count_present(is_nan: Any, axis: Any, keepdims: Any, where: Any) -> Any:

@@ -16,7 +16,7 @@ from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import Recorded
 from wengert.ops.join import as_array
 from wengert.ops.reduce import cast
-from wengert.ops.shape import along, integers, take
+from wengert.ops.shape import along, integers, lying, take
 
 
 def second(x: Any, y: Any) -> Any:
@@ -115,6 +115,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         result = quotients(f, k, dx, edge_order)
         if are_recorded_steps(dx) and is_even(dx):
             result = apply(VALUED_AS, result, quotients(f, k, dx[0], edge_order))
+            result = lying(result, like=f)
         found.append(result)
     return found[0] if len(found) == 1 else tuple(found)
 
@@ -125,7 +126,8 @@ def quotients(f: Any, axis: int, dx: Any, edge_order: int) -> Any:
     edges = line.first_order if edge_order == 1 else line.second_order
     first, last = edges()
     parts = [first, line.interior(), last]
-    return np.astype(np.concatenate(parts, axis=axis), f.dtype, copy=False)
+    found = np.astype(np.concatenate(parts, axis=axis), f.dtype, copy=False)
+    return lying(found, like=f)
 
 
 def are_recorded_steps(dx: Any) -> bool:
@@ -416,7 +418,7 @@ def isreal(x: Any) -> Any:
 @answers(np.iscomplex)
 def iscomplex(x: Any) -> Any:
     """Answer ``np.iscomplex``."""
-    return np.not_equal(np.imag(x), 0)
+    return lying(np.not_equal(np.imag(x), 0), "K" if np.iscomplexobj(x) else "C")
 
 
 @answers(np.real_if_close)
@@ -472,10 +474,12 @@ def linspace(
         y = steps * step
     else:
         y = steps / max(div, 1) * delta
-    y = y + start
+    laid = y
+    y = lying(y + start, like=laid)
     if endpoint and num > 1:
         last = np.reshape(np.broadcast_to(stop, np.shape(delta)), (1, *np.shape(delta)))
         y = np.concatenate((y[:-1], np.astype(last, y.dtype, copy=False)))
+        y = lying(y, like=laid)
     y = np.moveaxis(y, 0, axis) if axis != 0 else y
     if dtype is not None:
         whole = np.issubdtype(dtype, np.integer)

@@ -12,7 +12,7 @@ import numpy as np
 from wengert.core.operation import answers, apply, elementwise, general
 from wengert.core.types import has_class
 from wengert.ops.reduce import as_array, cast, into
-from wengert.ops.shape import as_numpys
+from wengert.ops.shape import as_numpys, lying
 
 UNSET = np._NoValue
 
@@ -70,7 +70,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
             raise TypeError(f"invalid entry {k} in condlist: should be boolean ndarray")
     for condition, choice in zip(conditions[::-1], choices[::-1], strict=True):
         result = apply(WHERE, condition, choice, result)
-    return np.reshape(cast(result, dtype), np.shape(result))
+    return lying(np.reshape(cast(result, dtype), np.shape(result)), "C")
 
 
 def chosen_index(index: Any, count: int, mode: str) -> Any:

@@ -72,6 +72,20 @@ def lies_in(value: Any, order: str) -> bool:
     return True if asked is None else bool(asked(order))
 
 
+def lying(result: Any, order: str = "K", like: Any = None) -> Any:
+    """Return a result of its own laid out in an order, or in that of another array.
+
+    So that what is a view of it is one of the same elements as in NumPy.
+    """
+    lay = getattr(result, "lying", None)
+    return result if lay is None else lay(order, like)
+
+
+def filled_order(a: Any) -> str:
+    """Return the order in which NumPy makes a larger or smaller array of an array's."""
+    return "F" if lies_in(a, "F") and not lies_in(a, "C") else "C"
+
+
 def memory_order(a: Any, order: str) -> str:
     """Return order "A" as the "C" or "F" that it means for this array."""
     if order in "CF":
@@ -317,7 +331,7 @@ def meshgrid(
     )
     if not sparse:
         grids = np.broadcast_arrays(*grids)
-    return tuple(np.copy(grid) for grid in grids) if copy else tuple(grids)
+    return tuple(np.copy(grid, "C") for grid in grids) if copy else tuple(grids)
 
 
 # Copies and dtypes
@@ -425,7 +439,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
         if step:
             front, back = along(result, k, -step, None), along(result, k, None, -step)
             result = np.concatenate((front, back), axis=k)
-    return np.copy(result) if result is a else result
+    return np.copy(result) if result is a else lying(result, like=a)
 
 
 def along(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
@@ -452,12 +466,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
         raise ValueError("repeats may not contain negative values.")
     each = np.reshape(a, (*before, n, 1, *after))
     spread = np.broadcast_to(each, (*before, n, count, *after))
-    return own(np.reshape(spread, (*before, n * count, *after)), a)
-
-
-def own(result: Any, source: Any) -> Any:
-    """Return a result in memory of its own where it may be a view of its source."""
-    return np.copy(result) if np.size(result) == np.size(source) else result
+    return lying(np.reshape(spread, (*before, n * count, *after)), "C")
 
 
 @answers(np.tile)
@@ -467,11 +476,13 @@ def tile(A: Any, reps: Any) -> Any:
     ndim = max(len(reps), np.ndim(A))
     shape = (1,) * (ndim - np.ndim(A)) + np.shape(A)
     reps = (1,) * (ndim - len(reps)) + reps
+    if all(count == 1 for count in reps):
+        return np.reshape(np.copy(A), shape)
     apart = tuple(m for n in shape for m in (1, n))
     spread = tuple(m for pair in zip(reps, shape, strict=True) for m in pair)
     result = np.broadcast_to(np.reshape(A, apart), spread)
     whole = tuple(n * k for n, k in zip(shape, reps, strict=True))
-    return own(np.reshape(result, whole), A)
+    return lying(np.reshape(result, whole), "C")
 
 
 @answers(np.resize)
@@ -516,7 +527,7 @@ def take(
         result = np.zeros((*before, *np.shape(indices), *after), a.dtype)
     else:
         key = (Slice(None, None, None),) * axis + (Placeholder(0),)
-        result = apply(GETITEM, a, indices, key=key)
+        result = lying(apply(GETITEM, a, indices, key=key), "C")
     if out is None:
         return result
     out[...] = result
@@ -783,6 +794,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> 
         )
     if mode == "empty":
         mode, settings = "constant", {}
+    order = filled_order(array)
     for axis, width in enumerate(widths):
         if mode == "constant":
             array = pad_constant(array, axis, width, **settings)
@@ -791,7 +803,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> 
         else:
             places = np.pad(np.arange(array.shape[axis]), width, mode, **even(settings))
             array = np.take(array, places, axis=axis)
-    return array
+    return lying(array, order)
 
 
 def even(settings: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 from wengert.ops.reduce import as_array
+from wengert.ops.shape import lying
 
 normalize = np.lib.array_utils.normalize_axis_index
 
@@ -255,7 +256,7 @@ def argwhere(a: Any) -> Any:
     if np.ndim(a) == 0:
         return argwhere(np.reshape(a, (1,)))[:, :0]
     columns = [np.reshape(column, (-1, 1)) for column in nonzero(a)]
-    return np.concatenate(columns, axis=1)
+    return lying(np.concatenate(columns, axis=1), "F")
 
 
 # Distinct elements

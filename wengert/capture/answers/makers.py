@@ -20,7 +20,7 @@ from wengert.core.operation import answers
 from wengert.core.types import Recorded, is_array
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.join import gather
-from wengert.ops.shape import in_order, is_number
+from wengert.ops.shape import in_order, is_number, lying
 
 # Makers of arrays from sizes: passive until a recorded value is written into them
 
@@ -101,7 +101,7 @@ def answer_like(name: str) -> None:
     @answers(original)
     def like(prototype: Any, *args: Any, **settings: Any) -> Any:
         if not isinstance(prototype, Recorded):  # only the number to fill with is one
-            return filled_like(np.empty_like(prototype, **settings), *args)
+            return filled_like(np_empty_like(prototype, **settings), *args)
         if name == "full_like":
             fill_value, *args = args if args else (settings.pop("fill_value"),)  # type: ignore[assignment]
             if holds(fill_value):
@@ -114,7 +114,7 @@ def answer_like(name: str) -> None:
 
 def filled_like(like: Any, value: Any) -> Any:
     """Return one recorded value in the shape and dtype of an array."""
-    return filled(like.shape, gather(value), like.dtype)
+    return lying(filled(like.shape, gather(value), like.dtype), like=like)
 
 
 np_empty_like = np.empty_like
@@ -171,8 +171,7 @@ def full_like(a: Any, fill_value: Any, *args: Any, **settings: Any) -> Any:
         return np_full_like(a, fill_value, *args, **settings)
     fill_value = gather(fill_value)
     if isinstance(fill_value, Recorded):
-        like = np.empty_like(a, *args, **settings)
-        return filled(like.shape, fill_value, like.dtype)
+        return filled_like(np_empty_like(a, *args, **settings), fill_value)
     return passive(tape, np_full_like(a, fill_value, *args, **settings))
 
 
