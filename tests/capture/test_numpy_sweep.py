@@ -98,12 +98,14 @@ CASES = list(cases())
 
 
 def agree(got: Any, right: Any) -> bool:
-    """Whether two results have the same structure, shapes, kinds and numbers."""
+    """Whether two results have the same structure, classes, shapes and numbers."""
     if isinstance(right, (list, tuple)):
         return len(got) == len(right) and all(map(agree, got, right))
     if not isinstance(right, (np.ndarray, np.generic, float, int, complex)):
         return type(got) is type(right)
     kind = np.asarray(right).dtype.kind
+    if isinstance(got, np.ndarray) != isinstance(right, np.ndarray):
+        return False
     if np.shape(got) != np.shape(right) or np.asarray(got).dtype.kind != kind:
         return False
     if kind in "OUS":

@@ -16,8 +16,8 @@ import pytest
 import wengert
 from tests.programs.analytic import Program
 from tests.programs.complex_step import judge
-from wengert import grad, value_and_grad
-from wengert.errors import UnsupportedError
+from wengert import grad, value_and_grad, vjp
+from wengert.errors import RecordingError, UnsupportedError
 
 TABLE = {
     "a slice is a view": "v = x[1:]; v[0] = s * s; return np.sum(x * x)",
@@ -460,3 +460,53 @@ def test_a_memory_mapped_array_is_an_array(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         wengert.grad(lambda x: np.sum(x * x))(data), [2.0, 4.0, 6.0]
     )
+
+
+# Plain views of arrays that nothing recorded has met yet
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda v: np.lib.stride_tricks.sliding_window_view(v, 2),
+        lambda v: v.view(np.int64),
+        lambda v: np.lib.stride_tricks.as_strided(v, (2, 2), (8, 8))[0],
+    ],
+)
+def test_a_plain_view_never_misses_a_recorded_write(make: Callable[[Any], Any]) -> None:
+    def written(x: Any) -> Any:
+        v = np.zeros(5)
+        view = make(v)
+        v[1] = 2.0
+        total = np.sum(view)
+        v[:] = x
+        return total + np.sum(view)
+
+    def closed(x: Any) -> Any:
+        v = np.zeros(5)
+        view = make(v)
+        v[1] = 2.0
+        total = np.sum(view)
+        del view
+        v[:] = x
+        return total + np.sum(v)
+
+    with pytest.raises(RecordingError, match="plain view is in use"):
+        vjp(written, 0.75)
+    assert vjp(closed, 0.75)[0] == closed(0.75)
+
+
+def test_a_view_without_a_dtype_is_one() -> None:
+    def f(x: Any) -> Any:
+        v = x * 1.0
+        view = v.view()
+        view[0] = 3.0
+        counts = np.zeros(3, dtype=int)
+        same = counts.view(int)
+        same += 2
+        same *= same[::-1]
+        return np.sum(v) * counts[0]
+
+    x = np.array([0.5, 0.75, 2.0])
+
+    assert vjp(f, x)[0] == f(x)

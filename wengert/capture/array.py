@@ -19,6 +19,7 @@ from numbers import Rational
 from operator import attrgetter
 from threading import get_ident
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -34,6 +35,7 @@ from wengert.capture.layout import check_alone, copy_as_it_lies, guard_layout
 from wengert.capture.refusals import (
     RAW,
     as_numpy,
+    lent_out,
     mixed_tapes,
     read_only,
     shortly,
@@ -152,10 +154,11 @@ class RecordedValue(Recorded):
                     )
                 )
             )
-        value = np.asarray(self._present(), dtype=dtype)
+        own = self._present()
+        value = np.asarray(own, dtype=dtype)
         if copy:
             return value.copy()
-        value = value.view()
+        value = self.lend() if value is own and is_array(own) else value.view()
         value.flags.writeable = False
         return value
 
@@ -167,6 +170,10 @@ class RecordedValue(Recorded):
         contents = np.array(self.exact(), dtype=dtype)
         contents.flags.writeable = False
         return contents
+
+    def lend(self) -> Any:
+        """Return its memory as plain NumPy's, for a function that is not recorded."""
+        return self._present()
 
     # Facts, answered and not recorded
 
@@ -400,9 +407,10 @@ class Storage:
     `shared` says that something else (the caller, a constant, a rule's operand) still
     needs the present buffer, so that the next write copies it first.  `asked` are nodes
     whose layout decided what is a view of the buffer: a write makes that matter.
+    `lent` are plain arrays of the same memory, which would not see a recorded write.
     """
 
-    __slots__ = ("index", "value", "version", "shared", "asked")
+    __slots__ = ("index", "value", "version", "shared", "asked", "lent")
 
     def __init__(self, index: int, value: Any, shared: bool) -> None:
         self.index = index
@@ -410,6 +418,12 @@ class Storage:
         self.version = 0
         self.shared = shared
         self.asked: list[int] | None = None
+        self.lent: list[ref[Any]] | None = None
+
+    def is_lent(self) -> bool:
+        """Whether a plain array of the same memory is still in use."""
+        self.lent = [lent for lent in self.lent or () if lent() is not None]
+        return bool(self.lent)
 
     def place(self, tape: Tape) -> int:
         """Return the node with the buffer's present contents."""
@@ -473,6 +487,16 @@ class RecordedArray(RecordedValue):
             self._chain: tuple[Any, ...] = ()
             self._version = 0
         return self._storage
+
+    def lend(self) -> Any:
+        value = self._present()
+        if not self.is_passive or value.dtype.kind in "mMV":
+            return value.view()
+        # Views of NumPy's keep alive what they are views of: it is known who looks on.
+        lent = np.asarray(memoryview(value))
+        storage = self._own_storage()
+        storage.lent = [*(storage.lent or ()), ref(lent)]
+        return lent
 
     def _current(self) -> Any:
         storage = self._storage
@@ -570,6 +594,8 @@ class RecordedArray(RecordedValue):
         if target.dtype.kind not in "fc" and isinstance(value, RecordedValue):
             # What is rounded to an integer has no derivative.
             value = record_operation(REGISTRY["stop_gradient"], (value,), NO_SETTINGS)
+        if storage.lent and storage.is_lent():
+            raise lent_out()
         encoded, index_operands = keys.encode(key, target.shape)
         operands: tuple[int, ...] = (storage.place(tape), place(tape, value))
         if index_operands:
@@ -775,7 +801,10 @@ def handle(tape: Tape, index: int) -> Any:
 def wrap_passive(tape: Tape, value: Any) -> Any:
     """Return a passive recorded array; numbers stay plain."""
     if is_array(value):
-        return RecordedArray(tape, PASSIVE, value)
+        result = RecordedArray(tape, PASSIVE, value)
+        if type(value.base) is ndarray and type(value.base.base) is memoryview:
+            result._own_storage().lent = [ref(value.base)]
+        return result
     if isinstance(value, tuple):
         parts = [wrap_passive(tape, part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
@@ -786,8 +815,17 @@ def call_plain(function: Any, tape: Tape, args: Any, settings: Settings) -> Any:
     """Return what a function without a rule makes of passive arrays: plain NumPy."""
     if is_active(args) or is_active(tuple(settings.values())):
         raise unsupported(function)
-    settings = {name: plain(value) for name, value in settings.items()}
-    return wrap_passive(tape, function(*plain(args), **settings))
+    settings = {name: lent(value) for name, value in settings.items()}
+    return wrap_passive(tape, function(*lent(args), **settings))
+
+
+def lent(value: Any) -> Any:
+    """Return plain contents of passive values in which writes are seen."""
+    if isinstance(value, RecordedValue):
+        return value.lend()
+    if isinstance(value, (list, tuple)):
+        return type(value)(lent(part) for part in value)
+    return value
 
 
 def record_operation(

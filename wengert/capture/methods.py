@@ -14,6 +14,7 @@ from wengert.capture.array import (
     RecordedScalar,
     RecordedValue,
     is_active,
+    wrap_passive,
 )
 from wengert.capture.refusals import no_attribute
 from wengert.core.types import is_array, type_of
@@ -29,7 +30,6 @@ FUNCTIONS = (
 )
 #: Methods that would hand out plain memory, or change it in place beyond the tape.
 REFUSED = {
-    "view": "x.astype(dtype) converts, x[:] is a view",
     "resize": "np.resize(x, shape) returns a new array",
     "tobytes": "return x from the function and convert the result",
     "tofile": "return x from the function and save the result",
@@ -66,7 +66,9 @@ def refused_method(name: str, instead: str) -> Any:
 
     def method(self: RecordedValue, *args: Any, **settings: Any) -> Any:
         if name not in IN_PLACE and not is_active(self):
-            return getattr(self.__array__(), name)(*args, **settings)
+            return wrap_passive(
+                self._tape, getattr(self.lend(), name)(*args, **settings)
+            )
         raise UnsupportedError(
             explain(
                 f"x.{name}(...) of a recorded {self.dtype}{list(self.shape)}",
@@ -78,6 +80,19 @@ def refused_method(name: str, instead: str) -> Any:
     method.__name__ = name
     method.__doc__ = "Raise: the memory of a recorded array is not handed out."
     return method
+
+
+def view(self: RecordedValue, *args: Any, **settings: Any) -> Any:
+    """Return a view; of a recorded array only in its own dtype."""
+    for asked in (*args, *settings.values()):
+        if asked is not np.ndarray and np.dtype(asked) != self.dtype:
+            return reinterpreted(self, *args, **settings)
+    return self[...]
+
+
+reinterpreted = refused_method(
+    "view", "x.astype(dtype) converts, x[:] and x.view() are views"
+)
 
 
 def reshape(self: RecordedValue, *shape: Any, **settings: Any) -> Any:
@@ -276,7 +291,7 @@ def get_matrix_transposed(self: RecordedArray) -> Any:
     return np.matrix_transpose(self)
 
 
-def itself(self: RecordedScalar, *args: Any) -> Any:
+def itself(self: RecordedScalar, *args: Any, **settings: Any) -> Any:
     """Return the number: rearranging one changes nothing."""
     return self
 
@@ -355,6 +370,7 @@ VALUES: dict[str, Any] = {
     **{name: function_method(name) for name in FUNCTIONS.split()},
     **{name: refused_method(name, instead) for name, instead in REFUSED.items()},
     **{name: contents(name) for name in ("flags", "strides")},
+    "view": view,
     "reshape": reshape,
     "transpose": transpose,
     "astype": astype,
@@ -391,7 +407,7 @@ ARRAYS: dict[str, Any] = {
     "__delitem__": no_deletion,
 }
 SCALARS: dict[str, Any] = {
-    **dict.fromkeys(("squeeze", "transpose"), itself),
+    **dict.fromkeys(("copy", "squeeze", "transpose"), itself),
     "item": item_of_number,
     "T": property(itself),
     "real": property(get_part("real")),
@@ -421,7 +437,7 @@ def other_attribute(name: str) -> property:
             kind = type(plain).__name__
             raise AttributeError(f"{kind!r} object has no attribute {name!r}")
         if not is_active(self):
-            return getattr(self.__array__(), name)
+            return getattr(self.lend(), name)
         found = of_python.attribute(self, name)
         if found is None:
             raise no_attribute(name, type_of(plain))

@@ -108,6 +108,18 @@ def no_attribute(name: str, like: Any) -> MissingAttributeError:
     )
 
 
+def lent_out() -> RecordingError:
+    """Return the error of a write that a plain view of its memory would not see."""
+    return RecordingError(
+        explain(
+            "a recorded value is written into an array of which a plain view is in use",
+            "a function that is not recorded made the view, of memory that a tape does "
+            "not follow: it would keep the old numbers",
+            "make the view of a copy, np.copy(x), or after the array is written",
+        )
+    )
+
+
 def write_outside() -> WengertError:
     """Return the error of a write from a function that is run as one node."""
     return RecordingError(

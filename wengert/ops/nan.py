@@ -154,7 +154,7 @@ def nanvariance(
         message = "Degrees of freedom <= 0 for slice."
         warnings.warn(message, RuntimeWarning, stacklevel=4)
         result = np.where(freedom <= 0, result.dtype.type(np.nan), result)
-    return result
+    return result if np.ndim(result) else result[()]
 
 
 @answers(np.nanvar)

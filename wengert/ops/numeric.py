@@ -284,7 +284,8 @@ def interp(
     left = fp[0] if left is None else left
     right = fp[-1] if right is None else right
     inside = fp[0] + x * 0 if xp.size == 1 else between(x, xp, fp)
-    return np.where(x < xp[0], left, np.where(x > xp[-1], right, inside))
+    result = np.where(x < xp[0], left, np.where(x > xp[-1], right, inside))
+    return result if np.ndim(result) else result[()]
 
 
 def kind_of(value: Any) -> Any:
@@ -400,7 +401,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
         constants = np.repeat(constants, m)
     if len(constants) < m:
         raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
-    p = as_array(p)
+    p = np.asarray(p)
     for order in range(m):
         p = np.concatenate((p / np.arange(len(p), 0, -1), constants[order : order + 1]))
     return p
@@ -412,7 +413,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 @answers(np.isreal)
 def isreal(x: Any) -> Any:
     """Answer ``np.isreal``."""
-    return np.equal(np.imag(x), 0)
+    return np.imag(x) == 0
 
 
 @answers(np.iscomplex)
@@ -424,7 +425,7 @@ def iscomplex(x: Any) -> Any:
 @answers(np.real_if_close)
 def real_if_close(a: Any, tol: float = 100) -> Any:
     """Answer ``np.real_if_close``; how close it is is guarded."""
-    a = as_array(a)
+    a = np.asarray(a)
     if a.dtype.kind != "c":
         return a
     smallest = np.finfo(a.dtype).eps if tol > 1 else 1.0

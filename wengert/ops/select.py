@@ -31,8 +31,8 @@ def where_vjp(g: Any, result: Any, condition: Any, x: Any, y: Any) -> Any:
 
 
 def evaluate_where(condition: Any, x: Any, y: Any) -> Any:
-    """Return ``np.where``; a scalar for scalars."""
-    return np.where(condition, x, y)[()]
+    """Return ``np.where``."""
+    return np.where(condition, x, y)
 
 
 WHERE = general("where", evaluate_where, jvp=where_jvp, vjp=where_vjp)
@@ -308,7 +308,9 @@ def nan_to_num(
         result = np.add(parts[0], np.multiply(parts[1], x.dtype.type(1j)))
     else:
         result = finite(x, nan, posinf, neginf)
-    return result if copy or x.ndim == 0 else into(x, result)
+    if x.ndim == 0:
+        return result[()]
+    return result if copy else into(x, result)
 
 
 __all__ = ["CHOOSE", "CLIP", "WHERE"]

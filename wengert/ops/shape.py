@@ -198,7 +198,7 @@ def answer_at_least(function: Any, ndim: int) -> None:
 
     @answers(function)
     def answer(*arrays: Any) -> Any:
-        found = tuple(at_least(ndim, a) for a in arrays)
+        found = tuple(at_least(ndim, np.asanyarray(a)) for a in arrays)
         return found[0] if len(found) == 1 else found
 
 
@@ -310,6 +310,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
 @answers(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
     """Answer ``np.broadcast_arrays``."""
+    args = tuple(np.asarray(a) for a in args)
     shape = np.broadcast_shapes(*(np.shape(a) for a in args))
     return tuple(a if np.shape(a) == shape else np.broadcast_to(a, shape) for a in args)
 
@@ -339,7 +340,7 @@ def meshgrid(
 
 def evaluate_copy(x: Any, *, order: str = "K") -> Any:
     """Return ``np.copy``."""
-    return np.array(x, order=order)[()]  # type: ignore[call-overload]
+    return np.array(x, order=order)  # type: ignore[call-overload]
 
 
 COPY = linear("copy", evaluate_copy, lambda g, x, order="K": g, native="x")
@@ -783,6 +784,7 @@ def triu(m: Any, k: int = 0) -> Any:
 @answers(np.pad)
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **settings: Any) -> Any:
     """Answer ``np.pad``."""
+    array = np.asarray(array)
     widths = pad_widths(pad_width, np.ndim(array))
     if callable(mode):
         raise UnsupportedError(

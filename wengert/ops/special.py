@@ -65,7 +65,7 @@ def sinc(x: Any) -> Any:
 def evaluate_i0(x: Any, *, order: int) -> Any:
     """Return the derivative of ``np.i0`` of some order, by the trapezoid rule."""
     if order == 0:
-        return np.i0(x)[()]
+        return np.i0(x)
     x = np.asanyarray(x)
     largest = float(np.max(abs(x), initial=1.0))
     # The rule misses I_2n(x): nothing once n is well above sqrt(x) and the order.
