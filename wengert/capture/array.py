@@ -543,8 +543,8 @@ class RecordedArray(RecordedValue):
         if self._storage is not None and self._chain:  # a view of what it is made of
             return record_operation(COPY, (self,), NO_SETTINGS).lying(order, like)
         value = self._value
-        model = value if like is None else plain(like)
-        laid = empty_like(model, value.dtype, order, shape=value.shape)
+        model: Any = value if like is None else plain(like)
+        laid = empty_like(model, value.dtype, order, shape=value.shape)  # type: ignore[call-overload]
         if laid.strides != value.strides:
             laid[...] = value
             self._value = laid
@@ -802,8 +802,9 @@ def wrap_passive(tape: Tape, value: Any) -> Any:
     """Return a passive recorded array; numbers stay plain."""
     if is_array(value):
         result = RecordedArray(tape, PASSIVE, value)
-        if type(value.base) is ndarray and type(value.base.base) is memoryview:
-            result._own_storage().lent = [ref(value.base)]
+        owner: Any = value.base
+        if type(getattr(owner, "base", None)) is memoryview:
+            result._own_storage().lent = [ref(owner)]
         return result
     if isinstance(value, tuple):
         parts = [wrap_passive(tape, part) for part in value]

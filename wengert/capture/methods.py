@@ -82,7 +82,7 @@ def refused_method(name: str, instead: str) -> Any:
     return method
 
 
-def view(self: RecordedValue, *args: Any, **settings: Any) -> Any:
+def view(self: RecordedArray, *args: Any, **settings: Any) -> Any:
     """Return a view; of a recorded array only in its own dtype."""
     for asked in (*args, *settings.values()):
         if asked is not np.ndarray and np.dtype(asked) != self.dtype:
@@ -370,7 +370,6 @@ VALUES: dict[str, Any] = {
     **{name: function_method(name) for name in FUNCTIONS.split()},
     **{name: refused_method(name, instead) for name, instead in REFUSED.items()},
     **{name: contents(name) for name in ("flags", "strides")},
-    "view": view,
     "reshape": reshape,
     "transpose": transpose,
     "astype": astype,
@@ -390,6 +389,7 @@ VALUES: dict[str, Any] = {
     "__trunc__": whole(np.trunc),
 }
 ARRAYS: dict[str, Any] = {
+    "view": view,
     "fill": fill,
     "sort": sort,
     "partition": partition,
@@ -407,6 +407,7 @@ ARRAYS: dict[str, Any] = {
     "__delitem__": no_deletion,
 }
 SCALARS: dict[str, Any] = {
+    "view": reinterpreted,
     **dict.fromkeys(("copy", "squeeze", "transpose"), itself),
     "item": item_of_number,
     "T": property(itself),
