@@ -12,7 +12,7 @@ import pytest
 
 import wengert as wg
 from tests.programs.numbers import difference, outcome
-from wengert.execute import replay
+from wengert.execute import keys
 
 Function = Callable[..., Any]
 Calls = list[tuple[Any, ...]]
@@ -29,7 +29,7 @@ COUNTS: Calls = [(3,), (1,), (0,), (5,)]
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every test by both engines, with every int an input at once."""
     monkeypatch.setenv("WENGERT_ENGINE", request.param)
-    monkeypatch.setattr(replay, "MOST_INTEGERS", 0)
+    monkeypatch.setattr(keys, "MOST_INTEGERS", 0)
 
 
 def check(function: Function, calls: Calls) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import wengert as wg
 from wengert.emit.entry import Parameter, is_fast
-from wengert.execute.replay import MOST_INTEGERS, direct_parameters
+from wengert.execute.keys import MOST_INTEGERS, direct_parameters
 
 
 class Mode(enum.Enum):
@@ -174,7 +174,7 @@ def test_native_code_tells_static_arguments_apart_by_itself() -> None:
 def test_kinds_of_parameters_of_a_native_call() -> None:
     compiled = wg.jit(lambda *args: args[0])
     args = (1.0, 3, True, None, "a", Mode.FAST, np.ones(2))
-    key = compiled.describe(args, {})[2]
+    key = compiled.keys.describe(args, {})[2]
     parameters = direct_parameters(key)
 
     assert parameters is not None

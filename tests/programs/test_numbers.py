@@ -11,7 +11,7 @@ import pytest
 
 import wengert as wg
 from tests.programs.numbers import Writer, compiled, difference, inputs, outcome
-from wengert.execute import replay
+from wengert.execute import keys
 
 SOME, MANY = 60, 3000
 
@@ -76,7 +76,7 @@ def is_real(found: Any) -> bool:
 @pytest.fixture
 def recorded_integers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every int an input at once, and not after its eighth value."""
-    monkeypatch.setattr(replay, "MOST_INTEGERS", 0)
+    monkeypatch.setattr(keys, "MOST_INTEGERS", 0)
 
 
 WAYS = {"jit": check_jit, "recorded": check_recorded, "vmap": check_vmap}

@@ -13,12 +13,12 @@ import numpy as np
 from wengert.capture import reads
 from wengert.core.checked import Difference, Expected, Node, same
 from wengert.core.tape import GUARD, Tape
-from wengert.core.types import Type
 from wengert.emit import machine
 from wengert.emit.compile import Compiled, compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind
 from wengert.emit.kernels import Lowered, has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
+from wengert.execute.arrays import native, parameter, returned
 from wengert.execute.belief import Belief
 from wengert.execute.interpret import left
 from wengert.execute.plan import Plan
@@ -26,10 +26,7 @@ from wengert.execute.segments import mixed_plan
 
 #: Set to switch the native engine off (the suite passes without it).
 ENGINE_VARIABLE = "WENGERT_ENGINE"
-FAST_SCALARS = {float: "float", np.float64: "float64", int: "int"}
 MISS = object()
-#: In place of an array's class, where arguments are written: it is not read-only.
-WRITEABLE = "writeable"
 
 
 def native_engine() -> bool:
@@ -92,7 +89,7 @@ class Path:
     def read_natively(self) -> list[np.ndarray]:
         """The captures as native code reads them: copies of those in pieces."""
         if self.contiguous is None:
-            self.contiguous = [prepare(array) for array, _ in self.captured]
+            self.contiguous = [native(array) for array, _ in self.captured]
         return self.contiguous
 
     @property
@@ -137,16 +134,8 @@ class Path:
     def returned(self) -> tuple[Returned, ...]:
         """Return what the native code hands out."""
         return tuple(
-            result_kind(self.tape.types[index]) for index in self.tape.output_indices
+            returned(self.tape.types[index]) for index in self.tape.output_indices
         )
-
-
-def result_kind(like: Type) -> Returned:
-    """Return how one output is handed out."""
-    if like.weak:
-        return Returned("python", str(like.dtype))
-    kind = "array" if like.shape else "scalar"
-    return Returned(kind, str(like.dtype), like.shape)
 
 
 def compile_path(path: Path, level: int | None = None) -> None:
@@ -311,31 +300,3 @@ class Follower:
 def miss(*_: Any) -> Any:
     """Say that no native path fits."""
     return MISS
-
-
-def parameter(leaf_type: Any) -> Parameter:
-    """Return how native code takes a leaf of one type."""
-    kind, like = leaf_type
-    name = FAST_SCALARS.get(kind)
-    if name is not None:
-        return Parameter(name)
-    is_writeable = kind == WRITEABLE
-    return Parameter("array", str(like.dtype), like.shape, is_writeable=is_writeable)
-
-
-def prepare(leaf: Any) -> Any:
-    """Return a leaf in the form that native code reads."""
-    if type(leaf) in FAST_SCALARS:
-        return leaf
-    if type(leaf) is np.ndarray and is_ready(leaf):
-        return leaf
-    array = np.asarray(leaf)
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).reshape(
-        array.shape
-    )
-
-
-def is_ready(array: Any) -> bool:
-    """Whether native code can read an array where it lies."""
-    flags = array.flags
-    return bool(flags.c_contiguous and flags.aligned and array.dtype.isnative)

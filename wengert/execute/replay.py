@@ -10,15 +10,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import inspect
 import itertools
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from decimal import Decimal
-from enum import Enum
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -26,7 +23,7 @@ import numpy as np
 
 from wengert.capture import reads, tree
 from wengert.capture.answers.table import RECORDING
-from wengert.capture.array import RecordedArray, RecordedValue, check_class
+from wengert.capture.array import RecordedValue
 from wengert.capture.layout import (
     asked_of_memory,
     share_memory,
@@ -35,39 +32,36 @@ from wengert.capture.layout import (
 from wengert.capture.record import active_tape, own_array, record_onto
 from wengert.core import locks
 from wengert.core.checked import CheckedTape
-from wengert.core.guards import strides_of
 from wengert.core.tape import Tape
 from wengert.core.transformed import reduced, shown
-from wengert.core.types import Type, has_class, is_array, type_of
+from wengert.core.types import has_class, is_array
 from wengert.emit.compile import compile_program
-from wengert.emit.entry import Parameter
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, explain
+from wengert.execute.arrays import WRITEABLE, argument
 from wengert.execute.belief import MOST_TRIES, warn_eager
 from wengert.execute.interpret import LEAVES_PATH, evaluate_node, own
+from wengert.execute.keys import (
+    WRITES,
+    Keys,
+    as_tuples,
+    direct_parameters,
+    static_values,
+)
+from wengert.execute.out import deliver, has_keyword
 from wengert.execute.paths import (
-    FAST_SCALARS,
     MISS,
-    WRITEABLE,
     Entry,
     Follower,
     Path,
     add_absorbing_kernel,
     compile_path,
-    parameter,
-    prepare,
 )
 from wengert.execute.report import PathList, Report
 
 P = ParamSpec("P")
 R = TypeVar("R")
 MOST_PATHS = 64
-#: Values of a Python int at one place that are recorded apart; then it is an input.
-MOST_INTEGERS = 8
-NONE = tree.flatten(None)[1]
-NO_LEAVES = range(0)
-#: Beside the questions about an array's memory: a write into an argument.
-WRITES = "writes"
 #: Signatures that native code tells apart by itself; further ones are looked up.
 MOST_DIRECT = 8
 #: Signatures that one function keeps; the one recorded longest ago goes.
@@ -111,15 +105,9 @@ class Jitted(Generic[P, R]):
         self.wait = wait
         self.name = getattr(fun, "__name__", type(fun).__name__)
         self.owns_out = not has_keyword(fun, "out")
-        #: What is asked of the arguments' memory: part of their types from then on.
-        self.asked: frozenset[str] = frozenset()
+        self.keys = Keys(fun, self.name, self.static_argnums)
         self.entries: dict[Any, Entry] = {}
         self.lock = locks.make()
-        #: The values that ints had, and the places that have had too many to be static.
-        self.integers: dict[Any, set[int]] = {}
-        self.varying: set[Any] = set()
-        #: Places whose ints cannot be recorded (`float(n)`): static all the same.
-        self.settled: set[Any] = set()
         self._counter = 0
         self._positional = self.dispatch_positional
 
@@ -133,27 +121,28 @@ class Jitted(Generic[P, R]):
         out = kwargs.pop("out", None) if self.owns_out else None
         if sys.is_finalizing():  # a frozen thread may hold a lock for ever
             return deliver(self.fun(*args, **kwargs), out)
-        leaves, structure, key = self.describe(args, kwargs)
+        keys = self.keys
+        leaves, structure, key = keys.describe(args, kwargs)
         if RECORDING.get() is not None and active_tape() is not None:
             return deliver(self.fun(*args, **kwargs), out)
         if any(isinstance(leaf, RecordedValue) for leaf in leaves):
             return deliver(self.fun(*args, **kwargs), out)
         entry = self.entries.get(key)
-        if entry is None and self.varies(structure, key[3]):
-            leaves, structure, key = self.describe(args, kwargs)
+        if entry is None and self.varies(key):
+            leaves, structure, key = keys.describe(args, kwargs)
             entry = self.entries.get(key)
         if entry is not None:
             if entry.is_eager:
                 return deliver(self.call_itself(args, kwargs, leaves), out)
             found = MISS
-            if WRITES not in self.asked or not share_memory(leaves):
+            if WRITES not in keys.asked or not share_memory(leaves):
                 found = self.replay(entry, leaves)
             if found is not MISS:
                 return deliver(found, out)
         try:
             return deliver(self.record(key, leaves, structure, args), out)
         except Exception:  # also a TypeError of code that takes no recorded int
-            places = {place for place in self.varying if place[0] == structure}
+            places = {place for place in keys.varying if place[0] == structure}
             if not places:
                 raise
         return self.with_settled(places, args, kwargs, out)
@@ -165,16 +154,13 @@ class Jitted(Generic[P, R]):
 
         Where the function raises all the same, they go on as they were.
         """
-        with self.lock:
-            self.settled, self.varying = self.settled | places, self.varying - places
+        self.keys.settle(places)
         try:
             return self.dispatch(
                 args, kwargs if out is None else {**kwargs, "out": out}
             )
         except Exception:
-            with self.lock:
-                self.settled -= places
-                self.varying |= places
+            self.keys.unsettle(places)
             raise
 
     def call_itself(
@@ -185,7 +171,7 @@ class Jitted(Generic[P, R]):
         Arguments that share memory are given as they are: copies would not share it.
         """
         if any(is_array(leaf) for leaf in leaves) and not share_memory(leaves):
-            static = self.static(len(args))
+            static = self.keys.static(len(args))
             args = tuple(
                 arg if k in static else tree.map_leaves(own_array, arg)
                 for k, arg in enumerate(args)
@@ -195,15 +181,23 @@ class Jitted(Generic[P, R]):
             }
         return self.fun(*args, **kwargs)
 
+    def varies(self, key: Any) -> bool:
+        """Note the ints of a new key; whether they are inputs from now on."""
+        with self.lock:
+            found = self.keys.varies(key, self.entries)
+            for other in found or ():
+                del self.entries[other]
+        return found is not None
+
     def learn(self, tape: Tape, key: Any, entry: Entry, leaves: list[Any]) -> Any:
         """Note what a tape asks of its arguments' memory; return the key with it."""
         asked = {kind for kind, inputs in asked_of_memory(tape).items() if inputs}
         if writes_arguments(tape):
             asked.add(WRITES)
-        if asked <= self.asked:
+        if asked <= self.keys.asked:
             return key
-        self.asked |= asked
-        types = tuple([leaf_type(leaf, self.asked) for leaf in leaves])
+        self.keys.asked |= asked
+        types = self.keys.types(leaves)
         self.entries.pop(key, None)
         key = (key[0], types, *key[2:])
         self.entries[key], entry.leaf_types = entry, types
@@ -211,90 +205,6 @@ class Jitted(Generic[P, R]):
             other.rebuild()
         self.reinstall()
         return key
-
-    def describe(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[list[Any], Any, Any]:
-        """Return the numeric leaves, how the arguments nest, and the key of both."""
-        count = len(args)
-        static = self.static(count)
-        moving = tuple(arg for k, arg in enumerate(args) if k not in static)
-        fixed = tuple(tree.same_nan(arg) for k, arg in enumerate(args) if k in static)
-        leaves, structure = tree.flatten((moving, kwargs))
-        numeric, others = [], []
-        for k, leaf in enumerate(leaves):
-            if has_class(leaf, tree.NUMERIC) and not (
-                has_class(leaf, int) and self.is_static(leaf, structure, k, count)
-            ):
-                numeric.append(leaf)
-            else:
-                others.append((k, leaf))
-        types = tuple([leaf_type(leaf, self.asked) for leaf in numeric])
-        kinds = kinds_of(fixed), kinds_of(tuple(others)), kinds_of(structure)
-        key = (structure, types, fixed, tuple(others), count, kinds)
-        try:
-            hash(key)
-        except TypeError as error:
-            raise ArgumentError(
-                explain(
-                    f"an argument of {self.name} is neither numbers nor hashable",
-                    "jit keeps one recording for every static value, and looks it up",
-                    "pass arrays, numbers or nested containers of them; make other "
-                    "arguments hashable",
-                )
-            ) from error
-        return numeric, structure, key
-
-    def is_static(self, leaf: int, structure: Any, place: int, count: int) -> bool:
-        """Whether a truth value, or an int, is a constant of its recordings.
-
-        Python asks ints for more than numbers (``range(n)``, ``isinstance(n, int)``):
-        each value is recorded apart, until there are too many of them.
-        """
-        if issubclass(type(self.fun), Tape) or place in self.wanted(structure, count):
-            return False
-        is_one_of_few = issubclass(type(leaf), (bool, Enum))
-        return is_one_of_few or (structure, place) not in self.varying
-
-    def wanted(self, structure: Any, count: int) -> range | set[int]:
-        """Return the leaves that a derivative is taken by."""
-        argnums = getattr(self.fun, "argnums", None)
-        if argnums is None:
-            return NO_LEAVES
-        chosen = {argnums} if has_class(argnums, int) else set(argnums)
-        chosen = {k if k >= 0 else k + count for k in chosen}
-        static, found, at = self.static(count), set[int](), 0
-        places = [k for k in range(count) if k not in static]
-        for k, part in zip(places, structure.children[0].children, strict=True):
-            size = len(tree.paths(part, ""))
-            if k in chosen:
-                found.update(range(at, at + size))
-            at += size
-        return found
-
-    def varies(self, structure: Any, others: tuple[tuple[int, Any], ...]) -> bool:
-        """Note the ints of a new signature; whether one has had too many values."""
-        found = False
-        with self.lock:
-            for k, leaf in others:
-                kind = type(leaf)
-                if not issubclass(kind, int) or issubclass(kind, (bool, Enum)):
-                    continue
-                if (structure, k) in self.settled:
-                    continue
-                values = self.integers.setdefault((structure, k), set())
-                values.add(leaf)
-                if len(values) > MOST_INTEGERS:
-                    found = True
-                    self.varying.add((structure, k))
-                    for key in [key for key in self.entries if key[0] == structure]:
-                        if k in dict(key[3]):
-                            del self.entries[key]
-        return found
-
-    def static(self, count: int) -> set[int]:
-        """Return which of so many positional arguments are static."""
-        return {k if k >= 0 else k + count for k in self.static_argnums}
 
     def replay(self, entry: Entry, leaves: list[Any]) -> Any:
         """Return the result of the path that fits, or MISS."""
@@ -306,7 +216,7 @@ class Jitted(Generic[P, R]):
                     entry.rebuild()
         if not entry.believed:
             return MISS
-        given = [prepare(leaf) for leaf in leaves]
+        given = [argument(leaf) for leaf in leaves]
         groups = entry.groups
         if groups is None:
             with self.lock:
@@ -434,7 +344,7 @@ class Jitted(Generic[P, R]):
     def snapshot(self, key: Any, structure: Any) -> reads.Snapshot:
         """Return what the function reads from outside, as it is now."""
         fixed, others, count = key[2], dict(key[3]), key[4]
-        static = self.static(count)
+        static = self.keys.static(count)
         given = static_values(structure, others, fixed, static, count)
         return reads.Reads.of(self.fun).snapshot(given, reads.kinds_in(structure))
 
@@ -448,7 +358,7 @@ class Jitted(Generic[P, R]):
     ) -> None:
         """Record one call on a tape whose inputs are the numeric leaves."""
         fixed, others, count = key[2], dict(key[3]), key[4]
-        static = self.static(count)
+        static = self.keys.static(count)
 
         def flat(*numbers: Any) -> Any:
             moving_numbers = iter(numbers)
@@ -539,7 +449,8 @@ class Jitted(Generic[P, R]):
         """Return one entry's native call on the user's own arguments, if it can be."""
         parameters = None if self.static_argnums else direct_parameters(key)
         arrays = sum(kind in (np.ndarray, WRITEABLE) for kind, _ in key[1])
-        if "base" in self.asked or (WRITES in self.asked and arrays > 1):
+        asked = self.keys.asked
+        if "base" in asked or (WRITES in asked and arrays > 1):
             return None  # native code does not ask whose memory it is
         paths = entry.native
         if parameters is None or not paths:
@@ -571,9 +482,8 @@ class Jitted(Generic[P, R]):
     def clear(self) -> None:
         """Forget every recording: the next calls are recorded and compiled anew."""
         with self.lock:
-            for known in (self.entries, self.integers, self.varying, self.settled):
-                known.clear()
-            self.asked = frozenset()
+            self.entries.clear()
+            self.keys = Keys(self.fun, self.name, self.static_argnums)
             self.reinstall()
 
     def report(self) -> Report:
@@ -613,178 +523,11 @@ class Jitted(Generic[P, R]):
         return self
 
 
-def direct_parameters(key: Any) -> tuple[Parameter, ...] | None:
-    """Return how native code takes a call's own arguments; None where it cannot."""
-    structure, types, _, others, *_ = key
-    moving, kwargs = structure.children
-    static, numeric, leaf = dict(others), iter(types), 0
-    found: list[Parameter] = []
-    if kwargs.keys:
-        return None
-    for part in moving.children:
-        if part == NONE:
-            found.append(Parameter("static", "NoneType"))
-            continue
-        if part != tree.LEAF:
-            return None
-        if leaf in static:
-            kind, value = type(static[leaf]), static[leaf]
-            if kind not in (bool, int, str) and not issubclass(kind, Enum):
-                return None
-            found.append(Parameter("static", kind.__qualname__, (), value))
-        else:
-            like = next(numeric)
-            if like[0] not in (np.ndarray, WRITEABLE, *FAST_SCALARS):
-                return None
-            found.append(parameter(like))
-        leaf += 1
-    return tuple(found)
-
-
-def as_tuples(structure: Any) -> Any:
-    """Return a structure of tuples as nested indices; None where it has others."""
-    counter = iter(range(1 << 30))
-
-    def build(part: Any) -> Any:
-        if part == tree.LEAF:
-            return next(counter)
-        if part.kind is not tuple:
-            raise LookupError
-        return tuple(build(child) for child in part.children)
-
-    try:
-        return build(structure)
-    except LookupError:
-        return None
-
-
-def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
-    """Return what must be the same for a recording to be used again.
-
-    That is the class, shape and dtype; in place of an array's class its strides and
-    whether it is a view, as far as that is asked and it is no plain array in C order;
-    where arguments are written, whether it may be.
-    """
-    if is_array(leaf) and type(leaf) is not np.ndarray:
-        check_class(leaf)
-    like = type_of(leaf)
-    if not is_array(leaf):
-        return type(leaf), like
-    if not like.dtype.isnative:
-        like = Type(like.shape, like.dtype.newbyteorder("="))
-    is_view = "base" in asked and leaf.base is not None
-    lies = "strides" in asked and not leaf.flags.c_contiguous
-    kind = WRITEABLE if WRITES in asked and leaf.flags.writeable else np.ndarray
-    if not (is_view or lies):
-        return kind, like
-    return (kind, strides_of(leaf) if lies else None, is_view), like
-
-
-def has_keyword(function: Callable[..., Any], name: str) -> bool:
-    """Whether a function takes a keyword of a name, as far as its signature says."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # it has none
-        return False
-    kinds = {parameter.kind for parameter in parameters.values()}
-    return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds
-
-
-def kinds_of(value: Any) -> Any:
-    """Return what tells static values apart that Python holds equal: 1, 1.0, True.
-
-    An object of a class with an ``__eq__`` of its own, or with attributes that its base
-    does not compare, is only equal to itself.
-    """
-    kind = type(value)
-    if issubclass(kind, (tuple, frozenset)):
-        return kind, tuple([kinds_of(part) for part in value])
-    if not reads.is_user_class(kind):
-        if issubclass(kind, (float, complex, np.inexact)):
-            return kind, str(value)  # -0.0 == 0.0
-        return (kind, value.as_tuple()) if kind is Decimal else kind
-    compares = reads.raw_attribute(kind, "__eq__")
-    if compares is object.__eq__:
-        return kind
-    fields = getattr(kind, "__dataclass_fields__", None)
-    code = getattr(compares, "__code__", None)
-    if fields and code is not None and code.co_filename == "<string>":
-        parts = [getattr(value, name) for name in fields]
-        return kind, tuple([(kinds_of(part), by_value(part)) for part in parts])
-    return kind, id(value)
-
-
-def by_value(value: Any) -> Any:
-    """Return a value that can be looked up, another by its identity."""
-    try:
-        hash(value)
-    except TypeError:
-        return id(value)
-    return value
-
-
-def static_values(
-    structure: Any,
-    others: dict[int, Any],
-    fixed: tuple[Any, ...],
-    static: set[int],
-    count: int,
-) -> dict[int | str, Any]:
-    """Return the arguments that are no numbers, by position or name."""
-    moving, kwargs = structure.children
-    constants, parts = iter(fixed), iter(moving.children)
-    found: dict[int | str, Any] = {}
-    at = 0
-    for name in (*range(count), *kwargs.keys):
-        if name in static:
-            found[name] = next(constants)
-            continue
-        part = next(parts) if has_class(name, int) else None
-        if part is None:
-            part = kwargs.children[kwargs.keys.index(name)]
-        size = len(tree.paths(part, ""))
-        inside = [others[k] for k in range(at, at + size) if k in others]
-        if inside:
-            found[name] = inside[0] if part == tree.LEAF else inside
-        at += size
-    return found
-
-
 def as_returned(tape: Tape, index: int) -> Any:
     """Return an output of the recorded run; Python's numbers stay Python's."""
     output = tape.play.outputs[index]
     is_weak = tape.types[index].weak and has_class(output, np.generic)
     return output.item() if is_weak else output
-
-
-def deliver(found: Any, out: Any) -> Any:
-    """Write a result into ``out=``, or return it."""
-    if out is None:
-        return found
-    results, structure = tree.flatten(found)
-    targets = tree.leaves_like(structure, out, "out")
-    for target, result in zip(targets, results, strict=True):
-        is_array = has_class(target, (np.ndarray, RecordedArray))
-        if not is_array or target.shape != np.shape(result):
-            raise ArgumentError(
-                explain(
-                    f"out has {describe_out(target)} for a result of {type_of(result)}",
-                    "results are written into arrays of their own shape",
-                    "pass np.empty(...) of the result's shape",
-                )
-            )
-        if isinstance(target, RecordedValue) or isinstance(result, RecordedValue):
-            target[...] = result
-        else:
-            np.copyto(target, result, casting="same_kind")
-    return out
-
-
-def describe_out(target: Any) -> str:
-    """Return what a user passed as ``out``."""
-    if is_array(target):
-        return str(type_of(target))
-    return f"a {type(target).__name__}"
 
 
 def jit(

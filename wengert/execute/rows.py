@@ -41,6 +41,7 @@ from wengert.errors import (
     UnsupportedError,
     explain,
 )
+from wengert.execute.arrays import native
 from wengert.execute.belief import MOST_TRIES, Belief, warn_eager
 from wengert.execute.interpret import LEAVES_PATH, last_uses, play_nodes
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
@@ -314,7 +315,7 @@ class Rows:
     def play(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:
         """Replay all rows along the paths they take."""
         operands = [
-            ready(operand) if has_rows else operand
+            native(operand) if has_rows else operand
             for operand, has_rows in zip(operands, self.mapped, strict=True)
         ]
         count = next(
@@ -498,14 +499,6 @@ class Rows:
         return function
 
 
-def ready(operand: Any) -> Array:
-    """Return an operand as native code reads it."""
-    array = np.asarray(operand)
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(
-        array.shape
-    )
-
-
 class Turn:
     """One replay of all rows of some operands."""
 
@@ -660,7 +653,7 @@ class Turn:
         assert path.kernel is not None
         mapped = self.rows.mapped
         given = [
-            ready(np.asarray(operand, dtype))
+            native(np.asarray(operand, dtype))
             if not has_rows
             else operand
             if places is None
@@ -669,7 +662,7 @@ class Turn:
                 self.operands, mapped, path.shared_dtypes, strict=True
             )
         ]
-        given += [ready(array) for array, _ in path.captured]
+        given += [native(array) for array, _ in path.captured]
         flags = [*mapped, *[False] * len(path.captured)]
         count = self.count if places is None else len(places)
         sums = self.rows.summed(len(path.types))

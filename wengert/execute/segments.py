@@ -14,9 +14,10 @@ import numpy as np
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type, has_class
 from wengert.emit.compile import compile_program
-from wengert.emit.entry import Parameter, Returned, Signature, bind
+from wengert.emit.entry import Parameter, Signature, bind
 from wengert.emit.kernels import is_lowerable, lower
 from wengert.emit.refusal import NotLoweredError
+from wengert.execute.arrays import native, returned
 from wengert.execute.plan import Group, Plan, Step, step_of
 from wengert.ops.index import GETITEM, IN_PLACE
 
@@ -198,21 +199,6 @@ def parameter(like: Type) -> Parameter:
     return Parameter("array", str(like.dtype), like.shape)
 
 
-def returned(like: Type) -> Returned:
-    """Return how native code hands out a node's output."""
-    if like.weak:
-        return Returned("python", str(like.dtype))
-    kind = "array" if like.shape else "scalar"
-    return Returned(kind, str(like.dtype), like.shape)
-
-
 def ready(value: Any) -> Any:
     """Return an output in the form that native code reads."""
-    if type(value) is float or type(value) is np.float64:
-        return value
-    array = np.asarray(value)
-    if array.flags.c_contiguous and array.flags.aligned and array.dtype.isnative:
-        return array
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(
-        array.shape
-    )
+    return value if type(value) in (float, np.float64) else native(value)

@@ -15,6 +15,7 @@ from wengert.core.types import Array, Type
 from wengert.emit.kernels import MOVERS, has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.emit.special import SPECIAL
+from wengert.execute.arrays import native
 from wengert.execute.interpret import evaluate_or_record, needed_nodes
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
 from wengert.execute.paths import native_engine
@@ -195,7 +196,7 @@ def run_basis(
     mapped = [True] + [False] * len(values)
     types = [recorded.types[index] for index in recorded.output_indices]
     sums = [False] * len(types)
-    operands = [seeds, *[np.ascontiguousarray(value) for value in values]]
+    operands = [seeds, *[native(value) for value in values]]
     for absorbs in (False, True) if has_chain_products(recorded) else (True,):
         try:
             program = lower(recorded, absorbs, (), mapped, sums).program

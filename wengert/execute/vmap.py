@@ -16,8 +16,8 @@ from wengert.capture.record import active_tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import has_class
 from wengert.errors import ArgumentError, explain
+from wengert.execute.keys import kinds_of
 from wengert.execute.lanes import chosen_lanes, chosen_threads
-from wengert.execute.replay import kinds_of
 from wengert.execute.rows import (
     MOST_PATHS,
     RECORDS_ROW,

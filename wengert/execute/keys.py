@@ -1,0 +1,290 @@
+"""The key of a call: its numbers, how they nest, and everything that is no number.
+
+Calls of one key are recorded, believed and compiled together; see `paths`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import reads, tree
+from wengert.capture.array import check_class
+from wengert.core import locks
+from wengert.core.guards import strides_of
+from wengert.core.tape import Tape
+from wengert.core.types import Type, has_class, is_array, type_of
+from wengert.emit.entry import Parameter
+from wengert.errors import ArgumentError, explain
+from wengert.execute.arrays import FAST_SCALARS, WRITEABLE, parameter
+
+#: Values of a Python int at one place that are recorded apart; then it is an input.
+MOST_INTEGERS = 8
+NONE = tree.flatten(None)[1]
+NO_LEAVES = range(0)
+#: Beside the questions about an array's memory: a write into an argument.
+WRITES = "writes"
+
+
+class Keys:
+    """How the calls of one function are told apart.
+
+    Parameters
+    ----------
+    fun : callable
+    name : str
+    static_argnums : sequence of int
+        Positional arguments that are hashable constants.
+    """
+
+    def __init__(
+        self, fun: Callable[..., Any], name: str, static_argnums: Sequence[int]
+    ) -> None:
+        self.fun, self.name = fun, name
+        self.static_argnums = tuple(static_argnums)
+        #: What is asked of the arguments' memory: part of their types from then on.
+        self.asked: frozenset[str] = frozenset()
+        self.lock = locks.make()
+        #: The values that ints had, and the places that have had too many to be static.
+        self.integers: dict[Any, set[int]] = {}
+        self.varying: set[Any] = set()
+        #: Places whose ints cannot be recorded (`float(n)`): static all the same.
+        self.settled: set[Any] = set()
+
+    def describe(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[list[Any], Any, Any]:
+        """Return the numeric leaves, how the arguments nest, and the key of both."""
+        count = len(args)
+        static = self.static(count)
+        moving = tuple(arg for k, arg in enumerate(args) if k not in static)
+        fixed = tuple(tree.same_nan(arg) for k, arg in enumerate(args) if k in static)
+        leaves, structure = tree.flatten((moving, kwargs))
+        numeric, others = [], []
+        for k, leaf in enumerate(leaves):
+            if has_class(leaf, tree.NUMERIC) and not (
+                has_class(leaf, int) and self.is_static(leaf, structure, k, count)
+            ):
+                numeric.append(leaf)
+            else:
+                others.append((k, leaf))
+        types = self.types(numeric)
+        kinds = kinds_of(fixed), kinds_of(tuple(others)), kinds_of(structure)
+        key = (structure, types, fixed, tuple(others), count, kinds)
+        try:
+            hash(key)
+        except TypeError as error:
+            raise ArgumentError(
+                explain(
+                    f"an argument of {self.name} is neither numbers nor hashable",
+                    "jit keeps one recording for every static value, and looks it up",
+                    "pass arrays, numbers or nested containers of them; make other "
+                    "arguments hashable",
+                )
+            ) from error
+        return numeric, structure, key
+
+    def types(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the types of numeric leaves, as far as they are told apart."""
+        return tuple([leaf_type(leaf, self.asked) for leaf in leaves])
+
+    def static(self, count: int) -> set[int]:
+        """Return which of so many positional arguments are static."""
+        return {k if k >= 0 else k + count for k in self.static_argnums}
+
+    def is_static(self, leaf: int, structure: Any, place: int, count: int) -> bool:
+        """Whether a truth value, or an int, is a constant of its recordings.
+
+        Python asks ints for more than numbers (``range(n)``, ``isinstance(n, int)``):
+        each value is recorded apart, until there are too many of them.
+        """
+        if issubclass(type(self.fun), Tape) or place in self.wanted(structure, count):
+            return False
+        is_one_of_few = issubclass(type(leaf), (bool, Enum))
+        return is_one_of_few or (structure, place) not in self.varying
+
+    def wanted(self, structure: Any, count: int) -> range | set[int]:
+        """Return the leaves that a derivative is taken by."""
+        argnums = getattr(self.fun, "argnums", None)
+        if argnums is None:
+            return NO_LEAVES
+        chosen = {argnums} if has_class(argnums, int) else set(argnums)
+        chosen = {k if k >= 0 else k + count for k in chosen}
+        static, found, at = self.static(count), set[int](), 0
+        places = [k for k in range(count) if k not in static]
+        for k, part in zip(places, structure.children[0].children, strict=True):
+            size = len(tree.paths(part, ""))
+            if k in chosen:
+                found.update(range(at, at + size))
+            at += size
+        return found
+
+    def varies(self, key: Any, known: Iterable[Any]) -> list[Any] | None:
+        """Note the ints of a new key; where one has had too many values, they vary.
+
+        Returns
+        -------
+        list of keys or None
+            Those of the `known` ones that hold an int which varies now; None where none
+            of the new key's does.
+        """
+        structure, others, found = key[0], key[3], None
+        with self.lock:
+            for k, leaf in others:
+                kind = type(leaf)
+                if not issubclass(kind, int) or issubclass(kind, (bool, Enum)):
+                    continue
+                if (structure, k) in self.settled:
+                    continue
+                values = self.integers.setdefault((structure, k), set())
+                values.add(leaf)
+                if len(values) > MOST_INTEGERS:
+                    self.varying.add((structure, k))
+                    found = [] if found is None else found
+                    found += [
+                        other
+                        for other in known
+                        if other[0] == structure and k in dict(other[3])
+                    ]
+        return found
+
+    def settle(self, places: set[Any]) -> None:
+        """Take ints as static again: they could not be recorded."""
+        with self.lock:
+            self.settled, self.varying = self.settled | places, self.varying - places
+
+    def unsettle(self, places: set[Any]) -> None:
+        """Take back what `settle` did."""
+        with self.lock:
+            self.settled, self.varying = self.settled - places, self.varying | places
+
+
+def direct_parameters(key: Any) -> tuple[Parameter, ...] | None:
+    """Return how native code takes a call's own arguments; None where it cannot."""
+    structure, types, _, others, *_ = key
+    moving, kwargs = structure.children
+    static, numeric, leaf = dict(others), iter(types), 0
+    found: list[Parameter] = []
+    if kwargs.keys:
+        return None
+    for part in moving.children:
+        if part == NONE:
+            found.append(Parameter("static", "NoneType"))
+            continue
+        if part != tree.LEAF:
+            return None
+        if leaf in static:
+            kind, value = type(static[leaf]), static[leaf]
+            if kind not in (bool, int, str) and not issubclass(kind, Enum):
+                return None
+            found.append(Parameter("static", kind.__qualname__, (), value))
+        else:
+            like = next(numeric)
+            if like[0] not in (np.ndarray, WRITEABLE, *FAST_SCALARS):
+                return None
+            found.append(parameter(like))
+        leaf += 1
+    return tuple(found)
+
+
+def as_tuples(structure: Any) -> Any:
+    """Return a structure of tuples as nested indices; None where it has others."""
+    counter = iter(range(1 << 30))
+
+    def build(part: Any) -> Any:
+        if part == tree.LEAF:
+            return next(counter)
+        if part.kind is not tuple:
+            raise LookupError
+        return tuple(build(child) for child in part.children)
+
+    try:
+        return build(structure)
+    except LookupError:
+        return None
+
+
+def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
+    """Return what must be the same for a recording to be used again.
+
+    That is the class, shape and dtype; in place of an array's class its strides and
+    whether it is a view, as far as that is asked and it is no plain array in C order;
+    where arguments are written, whether it may be.
+    """
+    if is_array(leaf) and type(leaf) is not np.ndarray:
+        check_class(leaf)
+    like = type_of(leaf)
+    if not is_array(leaf):
+        return type(leaf), like
+    if not like.dtype.isnative:
+        like = Type(like.shape, like.dtype.newbyteorder("="))
+    is_view = "base" in asked and leaf.base is not None
+    lies = "strides" in asked and not leaf.flags.c_contiguous
+    kind = WRITEABLE if WRITES in asked and leaf.flags.writeable else np.ndarray
+    if not (is_view or lies):
+        return kind, like
+    return (kind, strides_of(leaf) if lies else None, is_view), like
+
+
+def kinds_of(value: Any) -> Any:
+    """Return what tells static values apart that Python holds equal: 1, 1.0, True.
+
+    An object of a class with an ``__eq__`` of its own, or with attributes that its base
+    does not compare, is only equal to itself.
+    """
+    kind = type(value)
+    if issubclass(kind, (tuple, frozenset)):
+        return kind, tuple([kinds_of(part) for part in value])
+    if not reads.is_user_class(kind):
+        if issubclass(kind, (float, complex, np.inexact)):
+            return kind, str(value)  # -0.0 == 0.0
+        return (kind, value.as_tuple()) if kind is Decimal else kind
+    compares = reads.raw_attribute(kind, "__eq__")
+    if compares is object.__eq__:
+        return kind
+    fields = getattr(kind, "__dataclass_fields__", None)
+    code = getattr(compares, "__code__", None)
+    if fields and code is not None and code.co_filename == "<string>":
+        parts = [getattr(value, name) for name in fields]
+        return kind, tuple([(kinds_of(part), by_value(part)) for part in parts])
+    return kind, id(value)
+
+
+def by_value(value: Any) -> Any:
+    """Return a value that can be looked up, another by its identity."""
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return value
+
+
+def static_values(
+    structure: Any,
+    others: dict[int, Any],
+    fixed: tuple[Any, ...],
+    static: set[int],
+    count: int,
+) -> dict[int | str, Any]:
+    """Return the arguments that are no numbers, by position or name."""
+    moving, kwargs = structure.children
+    constants, parts = iter(fixed), iter(moving.children)
+    found: dict[int | str, Any] = {}
+    at = 0
+    for name in (*range(count), *kwargs.keys):
+        if name in static:
+            found[name] = next(constants)
+            continue
+        part = next(parts) if has_class(name, int) else None
+        if part is None:
+            part = kwargs.children[kwargs.keys.index(name)]
+        size = len(tree.paths(part, ""))
+        inside = [others[k] for k in range(at, at + size) if k in others]
+        if inside:
+            found[name] = inside[0] if part == tree.LEAF else inside
+        at += size
+    return found
