@@ -38,6 +38,38 @@ def row(where: str, fails: str, advice: str, works: str, value: Any) -> None:
 
 # Leaving the tape, and writing into plain arrays
 
+row(
+    "wengert.capture.refusals:lent_out",
+    "def f(s):\n"
+    "    v = np.zeros(3)\n"
+    "    pairs = np.lib.stride_tricks.sliding_window_view(v, 2)\n"
+    "    v[:] = s\n"
+    "    return np.sum(pairs)\n"
+    "result = grad(f)(2.0)",
+    "or after the array is written",
+    "def f(s):\n"
+    "    v = np.zeros(3)\n"
+    "    v[:] = s\n"
+    "    return np.sum(v[:-1]) + np.sum(v[1:])\n"
+    "result = grad(f)(2.0)",
+    4.0,
+)
+row(
+    "wengert.capture.refusals:check_mask",
+    "def f(x):\n"
+    "    low = x < 2.5\n"
+    "    low[::-1][low] = False\n"
+    "    return np.sum(x[low])\n"
+    "result = grad(f)(x)",
+    "x[np.copy(mask)] = ...",
+    "def f(x):\n"
+    "    low = x < 2.5\n"
+    "    low[::-1][np.copy(low)] = False\n"
+    "    return np.sum(x[low])\n"
+    "result = grad(f)(x)",
+    [0.0, 0.0, 1.0],
+)
+
 LEAVING = "wengert.capture.array:RecordedValue._leave"
 TO_ARRAY = "wengert.capture.array:RecordedValue.__array__"
 SLOPES = [4.0, 6.0]

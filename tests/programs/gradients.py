@@ -106,3 +106,14 @@ def ones_like(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(ones_like(inner) for inner in value)
     return np.ones_like(value) if isinstance(value, np.ndarray) else type(value)(1)
+
+
+def is_steep(function: Callable[..., Any], values: list[Any], place: int) -> bool:
+    """Whether differences of a function by one of its operands grow without bound."""
+    slopes = []
+    for step in (1e-6, 1e-12):
+        nearby = list(values)
+        nearby[place] = values[place] + step
+        nearer = np.asarray(function(*nearby)) - np.asarray(function(*values))
+        slopes.append(np.abs(nearer[np.isfinite(nearer)] / step))
+    return bool(slopes[0].size and slopes[1].max(initial=0) > 100 * slopes[0].max())

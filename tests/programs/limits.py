@@ -11,6 +11,10 @@ LIMITS = (
     "(judge.py).",
     "Where NumPy's own answer moves more than that when its inputs move by their last "
     "digit, a native result may too (judge.py: ill-conditioned).",
+    "So do they where they differ by less than 1e-9 of the largest number that a "
+    "variable of the program held: native code contracts a*b + c (judge.py: is_small).",
+    "A gradient that is not finite is one where the operation that made it so has, by "
+    "differences, an infinite slope (judge.py: is_steep).",
     "Gradients are compared where one-sided differences of two sizes agree: not at "
     "kinks, jumps, or numbers that are not finite (gradients.py).",
     "The caller's arrays are never written; a program that writes into its arguments "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -48,3 +51,35 @@ def flat(value: Any) -> Any:
         if np.asarray(leaf).dtype.kind in "biufc"
     ]
     return np.concatenate(parts) if parts else np.zeros(0, complex)
+
+
+def differ_by(found: Any, expected: Any) -> float:
+    """Return how far apart the finite numbers of two results are."""
+    ours, plain = flat(found), flat(expected)
+    finite = np.isfinite(plain)
+    if ours.shape != plain.shape or not np.array_equal(finite, np.isfinite(ours)):
+        return np.inf
+    return float(np.max(np.abs(ours[finite] - plain[finite]), initial=0.0))
+
+
+def largest(function: Callable[..., Any], args: tuple[Any, ...]) -> float:
+    """Return the largest finite number that a variable of a call has held."""
+    found = 0.0
+
+    def watch(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal found
+        if frame.f_code.co_filename != function.__code__.co_filename:
+            return None
+        for value in (*frame.f_locals.values(), arg):
+            numbers = np.abs(flat(value))
+            found = max(found, float(np.max(numbers[np.isfinite(numbers)], initial=0)))
+        return watch
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        with np.errstate(all="ignore"):
+            function(*args)
+    finally:
+        sys.settrace(before)
+    return found

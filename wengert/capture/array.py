@@ -35,6 +35,7 @@ from wengert.capture.layout import check_alone, copy_as_it_lies, guard_layout
 from wengert.capture.refusals import (
     RAW,
     as_numpy,
+    check_mask,
     lent_out,
     mixed_tapes,
     read_only,
@@ -596,6 +597,8 @@ class RecordedArray(RecordedValue):
             value = record_operation(REGISTRY["stop_gradient"], (value,), NO_SETTINGS)
         if storage.lent and storage.is_lent():
             raise lent_out()
+        if type(key) is RecordedArray and key._storage is storage:
+            check_mask(key._current(), target)
         encoded, index_operands = keys.encode(key, target.shape)
         operands: tuple[int, ...] = (storage.place(tape), place(tape, value))
         if index_operands:

@@ -108,6 +108,27 @@ def no_attribute(name: str, like: Any) -> MissingAttributeError:
     )
 
 
+def check_mask(mask: Any, target: Any) -> None:
+    """Raise if a mask lies in the memory that is written by it, and not just there.
+
+    NumPy reads such a mask while it writes.
+    """
+    same = (
+        mask.__array_interface__["data"] == target.__array_interface__["data"]
+        and mask.strides == target.strides
+    )
+    if mask.dtype != bool or mask.ndim != target.ndim or same:
+        return
+    raise RecordingError(
+        explain(
+            "x[mask] = ... where the mask is another view of x",
+            "NumPy reads such a mask while it changes it: what comes of it depends on "
+            "the order in which it goes",
+            "x[np.copy(mask)] = ...",
+        )
+    )
+
+
 def lent_out() -> RecordingError:
     """Return the error of a write that a plain view of its memory would not see."""
     return RecordingError(
