@@ -19,7 +19,9 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import warnings
 from types import CodeType
+from typing import Any
 
 __all__ = [
     "WengertError",
@@ -201,6 +203,31 @@ def describe_line(line: Line | None) -> str:
     if line is None:
         return ""
     return f"{os.path.basename(line[0].co_filename)}:{line_number(line)}"
+
+
+#: Warnings given at lines whose frames are gone, by file; see `warnings`.
+REGISTRIES: dict[str, dict[Any, Any]] = {}
+
+
+def warn(
+    text: str, category: type[Warning] = RuntimeWarning, line: Line | None = None
+) -> None:
+    """Warn at a recorded line, by default at the one that the user's code has reached.
+
+    As with every warning, Python's filters say whether it is shown again.
+    """
+    frame: Any = sys._getframe(1)
+    while frame.f_back is not None and is_library(frame.f_code.co_filename):
+        frame = frame.f_back
+    if line is None:
+        name, number = frame.f_code.co_filename, frame.f_lineno
+        module = frame.f_globals.get("__name__", "<unknown>")
+        registry = frame.f_globals.setdefault("__warningregistry__", {})
+    else:
+        name, number = line[0].co_filename, line_number(line)
+        module = name.removesuffix(".py")
+        registry = REGISTRIES.setdefault(name, {})
+    warnings.warn_explicit(text, category, name, number, module, registry)
 
 
 def explain(what: str, why: str, instead: str, line: Line | None = None) -> str:

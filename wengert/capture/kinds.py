@@ -10,7 +10,6 @@ from __future__ import annotations
 import builtins
 import dis
 import inspect
-import warnings
 from collections.abc import Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.reads.bytecode import CELL, GLOBAL, LOCAL, SKIPPED
 from wengert.core.types import Recorded
-from wengert.errors import Line, explain, is_library
+from wengert.errors import Line, explain, is_library, warn
 
 COMPARISONS = "IS_OP", "COMPARE_OP", "CONTAINS_OP"
 #: Instructions that fetch the value whose type is asked, or make up a set of classes.
@@ -76,7 +75,7 @@ def warn_of_types(function: Any, args: Any) -> None:
                 f"isinstance({question.root}, {question.kind}), which holds",
                 question.line,
             )
-            warnings.warn(text, UserWarning, stacklevel=5)
+            warn(text, UserWarning)
 
 
 def may_be_recorded(question: Question, code: CodeType, args: Any) -> bool:

@@ -30,6 +30,7 @@ from wengert.capture.array import (
     wrap,
 )
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
+from wengert.capture.floating_point import Told
 from wengert.capture.kinds import warn_of_types
 from wengert.capture.layout import copy_as_it_lies
 from wengert.capture.reads.randomness import DrawsRefused
@@ -54,19 +55,21 @@ def active_tape() -> Tape | None:
 class Recording:
     """While entered, this context records on a tape and NumPy's makers are answered."""
 
-    __slots__ = ("tape", "token")
+    __slots__ = ("tape", "token", "told")
 
     def __init__(self, tape: Tape) -> None:
-        self.tape = tape
+        self.tape, self.told = tape, Told()
 
     def __enter__(self) -> Tape:
         self.tape.thread = get_ident()
         self.token = RECORDING.set(self.tape)
+        self.told.__enter__()
         install()
         return self.tape
 
     def __exit__(self, *_: object) -> None:
         remove()
+        self.told.__exit__()
         RECORDING.reset(self.token)
         self.tape.thread = None
         self.tape.given.clear()

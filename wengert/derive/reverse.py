@@ -337,9 +337,13 @@ def pull(
 
 
 @errstate(all="ignore")
-def run_quietly(sweep: Sweep, tape: Tape, gradient: Any) -> list[Any]:
-    """Run a written sweep; what NumPy would warn of, the gradient itself tells."""
-    return sweep(tape.play.outputs, tape.types, tape.settings, gradient)
+def run_quietly(sweep: Sweep, tape: Tape, gradient: Any) -> list[Any] | None:
+    """Run a written sweep; what NumPy would warn of, the gradient itself tells.
+
+    None where a NaN reached a wanted gradient.
+    """
+    found = sweep(tape.play.outputs, tape.types, tape.settings, gradient)
+    return None if any(map(has_nan, found)) else found
 
 
 def sweep_straight(
@@ -353,8 +357,7 @@ def sweep_straight(
     sweep = find_sweep(tape, output, wanted)
     if sweep is None:
         return None
-    found = run_quietly(sweep, tape, gradient)
-    return None if any(map(has_nan, found)) else found
+    return run_quietly(sweep, tape, gradient)
 
 
 #: Elements up to which a dot product is the quickest look at all of them (beyond,

@@ -6,13 +6,12 @@ each time, or writes outside itself whenever it runs, is called itself instead.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 from wengert.capture.reads import Written
 from wengert.core.checked import Difference
 from wengert.core.tape import CONSTANT
-from wengert.errors import describe_line, explain
+from wengert.errors import describe_line, explain, warn
 
 #: Recordings in a row that may differ, and that may write outside the function, until
 #: it runs eagerly: caches that are filled at first are done by then.
@@ -84,12 +83,10 @@ def warn_eager(name: str, belief: Belief) -> None:
     if belief.is_told:
         return
     belief.is_told = True
-    warnings.warn(
+    warn(
         explain(
             f"{name} runs eagerly from now on: {belief.reason}",
             "a replay does what was recorded, and nothing else",
             "pass what changes as an argument, and return what is to be kept",
-        ),
-        RuntimeWarning,
-        stacklevel=7,
+        )
     )

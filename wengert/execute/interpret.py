@@ -9,6 +9,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import RecordedValue
+from wengert.capture.floating_point import Told, plays
 from wengert.capture.layout import share_memory, writes_arguments
 from wengert.capture.record import active_tape
 from wengert.core.guards import answer
@@ -26,6 +27,7 @@ from wengert.ops.python import PYTHON, PYTHON_KINDS, RAISES, as_python, is_weak
 from wengert.ops.python import evaluate as evaluate_python
 
 
+@plays
 def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
     """Return the output of one node, given the outputs before it."""
     operation, settings = tape.operations[index], tape.settings[index]
@@ -147,7 +149,8 @@ def run(
         outputs[index] = value
     for index, value in zip(tape.input_indices, values, strict=True):
         outputs[index] = value
-    play_nodes(tape, outputs, last_uses(tape))
+    with Told():
+        play_nodes(tape, outputs, last_uses(tape))
     return outputs
 
 
@@ -237,7 +240,8 @@ def forward(tape: Tape) -> None:
                 )
             )
     last = last_uses(tape, by_rules=True)
-    play_nodes(tape, outputs, last)
+    with Told():
+        play_nodes(tape, outputs, last)
     is_recorded = tape.structure is not None  # its types are those of the recording
     for index, output in enumerate(outputs):
         if output is not None and not (is_recorded and tape.types[index] is not None):
@@ -265,7 +269,8 @@ def recompute(tape: Tape, index: int) -> Any:
 def forward_node(node: CompNode) -> None:
     """Run one node (a person stepping by hand)."""
     node.tape.resolve()
-    node.output = evaluate_node(node.tape, node.index, node.tape.play.outputs)
+    with Told():
+        node.output = evaluate_node(node.tape, node.index, node.tape.play.outputs)
     node.tape.types[node.index] = type_of(node.output)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from wengert.core.operation import answers, apply, elementwise
 from wengert.core.types import has_class
+from wengert.errors import warn
 from wengert.ops.reduce import (
     UNSET,
     Axis,
@@ -71,7 +71,7 @@ def mean(
     axis, keepdims = axes_of(axis, a.ndim), flag(keepdims)
     count = elements(a, axis, keepdims, where)
     if is_anywhere(count == 0):
-        warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=3)
+        warn("Mean of empty slice")
     summed = dtype_of_mean(a, dtype, out)
     is_half = summed is None and a.dtype == np.float16
     summed = np.dtype(np.float32) if is_half else summed
@@ -118,7 +118,7 @@ def variance(
     axis, keepdims = axes_of(axis, a.ndim), flag(keepdims)
     count = elements(a, axis, keepdims, where)
     if is_anywhere(ddof >= count):
-        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=4)
+        warn("Degrees of freedom <= 0 for slice")
     dtype = dtype_of_mean(a, dtype, None)
     if not is_set(mean):
         total = sum(a, axis=axis, dtype=dtype, keepdims=True, where=where)

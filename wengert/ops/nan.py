@@ -5,12 +5,12 @@ NaNs are replaced by selection, as NumPy does, never by multiplication.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from wengert.core.operation import answers, apply
+from wengert.errors import warn
 from wengert.ops.cumulative import cumprod, cumsum
 from wengert.ops.mean import ROOT_OF_VARIANCE, degrees_of_freedom, squared_size, var
 from wengert.ops.reduce import (
@@ -116,7 +116,7 @@ def nanmean(
     count = count_present(is_nan, axis, keepdims, where)
     total = sum(filled, axis, dtype_of(dtype, out, a), None, keepdims, where=where)
     if np.any(count == 0):
-        warnings.warn("Mean of empty slice", RuntimeWarning, stacklevel=3)
+        warn("Mean of empty slice")
     return into(out, divide_by(total, count))
 
 
@@ -152,7 +152,7 @@ def nanvariance(
     result = divide_by(total, freedom)
     if np.any(freedom <= 0):
         message = "Degrees of freedom <= 0 for slice."
-        warnings.warn(message, RuntimeWarning, stacklevel=4)
+        warn(message)
         result = np.where(freedom <= 0, result.dtype.type(np.nan), result)
     return result if np.ndim(result) else result[()]
 
@@ -208,7 +208,7 @@ def answer_extreme(function: Any, ufunc: np.ufunc) -> None:
     ) -> Any:
         result = reduce_extreme(ufunc, a, axis, None, keepdims, initial, where)
         if np.any(np.isnan(result)):
-            warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)
+            warn("All-NaN slice encountered")
         return into(out, result)
 
 

@@ -6,7 +6,6 @@ Each computes as NumPy's own code does, so that values are the same to the last 
 from __future__ import annotations
 
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import Recorded
+from wengert.errors import warn
 from wengert.ops.join import as_array
 from wengert.ops.reduce import cast
 from wengert.ops.shape import along, integers, lying, take
@@ -596,7 +596,7 @@ def cov(
         factor = total - ddof * np.sum(np.multiply(w, aweights)) / total
     if factor <= 0:  # NumPy's own answer, and its warning
         message = "Degrees of freedom <= 0 for slice"
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        warn(message)
         factor = 0.0
     X = X - mean[:, None]
     transposed = np.transpose(X if w is None else X * w)

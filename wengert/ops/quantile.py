@@ -5,14 +5,13 @@ At ties the derivative follows the permutation of the sort.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from wengert.core.operation import answers
 from wengert.core.types import Recorded, has_class
-from wengert.errors import UnsupportedError, explain
+from wengert.errors import UnsupportedError, explain, warn
 from wengert.ops.reduce import as_array, axes_of, flag, into, join_axes
 from wengert.ops.sort import take_along
 
@@ -85,7 +84,7 @@ def nanmedian(
     ordered = np.sort(joined, axis=-1)
     count = np.sum(np.logical_not(np.isnan(joined)), axis=-1, keepdims=True)
     if np.any(count == 0):
-        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=3)
+        warn("All-NaN slice encountered")
     last, size = ordered.ndim - 1, joined.shape[-1]
     low = take_along(ordered, np.maximum((count - 1) // 2, 0), last)
     high = take_along(ordered, np.minimum(count // 2, size - 1), last)
@@ -195,7 +194,7 @@ def nanquantiles(
     ordered = np.sort(joined, axis=-1)
     count = np.sum(np.logical_not(np.isnan(joined)), axis=-1, keepdims=True)
     if np.any(count == 0):
-        warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=4)
+        warn("All-NaN slice encountered")
     place = np.maximum(np.multiply(count - 1, np.reshape(q, (-1,))), 0)
     low = np.astype(np.floor(place), np.intp)
     high = np.minimum(low + 1, np.maximum(count - 1, 0))

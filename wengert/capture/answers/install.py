@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.answers import lists, loops, makers, math  # noqa: F401
+from wengert.capture.answers import lists, loops, makers, math, modes  # noqa: F401
 from wengert.capture.answers.table import ANSWERS, Function
 from wengert.capture.array import RecordedArray
 from wengert.core.locks import Switch

@@ -13,9 +13,9 @@ import importlib
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-import numpy as np
 from numpy._core.printoptions import format_options
 
+from wengert.capture.floating_point import ERROR_STATE
 from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse, imports
 from wengert.capture.reads.libraries import (
     is_installed_file,
@@ -31,8 +31,6 @@ from wengert.core.types import Recorded, has_class
 MOST_FUNCTIONS = 2000
 #: Functions of installed packages among them.
 MOST_INSTALLED = 200
-#: Holds what `np.errstate` says in this context.
-ERROR_STATE: Any = np._core.umath._extobj_contextvar  # type: ignore[attr-defined]
 #: Names of code that notices when NumPy raises instead of warning.
 HANDLERS = frozenset("FloatingPointError ArithmeticError Exception".split())
 #: Names of code that writes numbers as text.

@@ -1,0 +1,73 @@
+"""NumPy's floating-point warnings while recording and playing, at the user's line.
+
+NumPy warns at the line that calls it, which here is a line of wengert's.  So where it
+would warn it is made to hand the text over, and the warning is given anew: at the line
+that the user's code has reached, or, where a tape is played, at the line of the node.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from types import CodeType
+from typing import Any, TypeVar
+
+import numpy as np
+
+# As they are outside a recording.
+from numpy import geterr, geterrcall
+
+from wengert.errors import is_library, warn
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: Holds what `np.errstate` says in this context.
+ERROR_STATE: Any = np._core.umath._extobj_contextvar  # type: ignore[attr-defined]
+#: Functions that evaluate the node ``index`` of a tape ``tape``: their own variables.
+PLAYERS: set[CodeType] = set()
+
+
+def plays(function: F) -> F:
+    """Decorate a function that evaluates ``tape``'s node ``index``."""
+    PLAYERS.add(function.__code__)
+    return function
+
+
+class Teller:
+    """What NumPy hands its texts to."""
+
+    def write(self, text: str) -> None:
+        """Give a warning at the line that it belongs to."""
+        frame: Any = sys._getframe(1)
+        line = None
+        while frame is not None and is_library(frame.f_code.co_filename):
+            if frame.f_code in PLAYERS:
+                line = frame.f_locals["tape"].lines[frame.f_locals["index"]]
+                break
+            frame = frame.f_back
+        warn(text.removeprefix("Warning: ").strip(), RuntimeWarning, line)
+
+
+TELLER = Teller()
+
+
+@lru_cache(maxsize=16)
+def telling(state: Any) -> Any:
+    """Return an error state as it is, except that the teller gives its warnings."""
+    if geterrcall() is not None:  # somebody else is told
+        return state
+    told: Any = {kind: "log" for kind, how in geterr().items() if how == "warn"}
+    with np.errstate(call=TELLER, **told):
+        return ERROR_STATE.get(None)
+
+
+class Told:
+    """While entered, warnings are given at the user's lines."""
+
+    __slots__ = ("token",)
+
+    def __enter__(self) -> None:
+        self.token = ERROR_STATE.set(telling(ERROR_STATE.get(None)))
+
+    def __exit__(self, *_: object) -> None:
+        ERROR_STATE.reset(self.token)
