@@ -109,11 +109,15 @@ def ones_like(value: Any) -> Any:
 
 
 def is_steep(function: Callable[..., Any], values: list[Any], place: int) -> bool:
-    """Whether differences of a function by one of its operands grow without bound."""
+    """Whether a function has no slope by one of its operands.
+
+    Differences grow without bound, or there is nothing beside it: ``(-2.0)**y``.
+    """
     slopes = []
     for step in (1e-6, 1e-12):
         nearby = list(values)
         nearby[place] = values[place] + step
-        nearer = np.asarray(function(*nearby)) - np.asarray(function(*values))
-        slopes.append(np.abs(nearer[np.isfinite(nearer)] / step))
-    return bool(slopes[0].size and slopes[1].max(initial=0) > 100 * slopes[0].max())
+        here = np.asarray(function(*values))
+        slopes.append(np.abs(function(*nearby) - here)[np.isfinite(here)] / step)
+    far, near = (np.max(found, initial=0.0) for found in slopes)
+    return not near <= 100 * far
