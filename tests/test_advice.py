@@ -70,6 +70,20 @@ row(
     [0.0, 0.0, 1.0],
 )
 
+row(
+    "wengert.capture.record:check_states",
+    "def f(x):\n"
+    "    with np.errstate(divide='raise'):\n"
+    "        return 6.0 / x\n"
+    "result = record(f, 3.0)(2.0)",
+    "wengert.jit, which runs",
+    "def f(x):\n"
+    "    with np.errstate(divide='raise'):\n"
+    "        return 6.0 / x\n"
+    "result = jit(f)(2.0)",
+    3.0,
+)
+
 LEAVING = "wengert.capture.array:RecordedValue._leave"
 TO_ARRAY = "wengert.capture.array:RecordedValue.__array__"
 SLOPES = [4.0, 6.0]

@@ -23,6 +23,7 @@ from wengert.capture.array import (
 from wengert.capture.record import (
     Segment,
     check_number,
+    check_states,
     leave,
     plain_result,
     protect,
@@ -1069,4 +1070,6 @@ def record(fun: Function, *args: Any) -> Tape:
     >>> tape(3.0) == np.sin(3.0) * 3.0
     np.True_
     """
-    return record_onto(Tape(), fun, args)
+    tape = record_onto(Tape(), fun, args)
+    check_states(tape)
+    return tape

@@ -11,6 +11,7 @@ TOLERANCE = {"d": 1e-9, "D": 1e-9, "f": 2e-4, "F": 2e-4, "e": 1e-2, "g": 1e-9}
 #: Doubles that were computed from single numbers, or from those of few bits.
 SINGLE = TOLERANCE | {"d": 2e-4, "D": 2e-4}
 FEW_BITS = "float32 float16 int8 bool".split()
+HALF_AND_SINGLE = frozenset("feF")
 Tolerance = dict[str, float] | None
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import wengert
 from tests.programs import gradients, noise, rows
 from tests.programs.compare import (
     FEW_BITS,
+    HALF_AND_SINGLE,
     SINGLE,
     TOLERANCE,
     Tolerance,
@@ -69,7 +71,6 @@ class Judge:
         self.is_stateful = any(
             block.features & STATEFUL for block in program.blocks
         ) or any("numbers = iter" in line for line in program.outside)
-        self.is_single = any(name in program.source for name in FEW_BITS)
         count = len(program.calls)
         #: Every call once; and twice in a row, as a path is believed at its second use,
         #: then once more.
@@ -77,6 +78,18 @@ class Judge:
         self.often = [k for k in self.once for _ in (1, 2)] + self.once
         self.expected = self.plain(self.once)
         self.slopes: dict[int, Any] = {}
+
+    @cached_property
+    def is_single(self) -> bool:
+        """Whether the program computes with single numbers, or those of few bits."""
+        if any(name in self.program.source for name in FEW_BITS):
+            return True
+        instance = self.program.load()
+        return any(
+            noise.variables(instance.function, instance.arguments(k)).dtypes
+            & HALF_AND_SINGLE
+            for k in self.once
+        )
 
     def plain(self, order: list[int]) -> list[Outcome]:
         """Return what plain NumPy gives in calls one after the other."""
@@ -360,7 +373,7 @@ class Judge:
         if not text.startswith("value") or self.is_stateful:
             return False
         instance = self.program.load()
-        scale = noise.largest(instance.function, instance.arguments(k))
+        scale = noise.variables(instance.function, instance.arguments(k)).largest
         if noise.differ_by(found.value, expected.value) > TOLERANCE["d"] * scale:
             return False
         self.counts["rounding of a larger variable"] += 1

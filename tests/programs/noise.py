@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -62,24 +64,37 @@ def differ_by(found: Any, expected: Any) -> float:
     return float(np.max(np.abs(ours[finite] - plain[finite]), initial=0.0))
 
 
-def largest(function: Callable[..., Any], args: tuple[Any, ...]) -> float:
-    """Return the largest finite number that a variable of a call has held."""
-    found = 0.0
+@dataclass
+class Variables:
+    """What the variables of a call have held: the largest number, the dtypes."""
+
+    largest: float = 0.0
+    dtypes: set[str] = field(default_factory=set)
+
+
+def variables(function: Callable[..., Any], args: tuple[Any, ...]) -> Variables:
+    """Run a program, and return what its variables have held."""
+    held = Variables()
 
     def watch(frame: FrameType, event: str, arg: Any) -> Any:
-        nonlocal found
         if frame.f_code.co_filename != function.__code__.co_filename:
             return None
         for value in (*frame.f_locals.values(), arg):
+            for _, leaf in gradients.leaves(value):
+                held.dtypes.add(getattr(getattr(leaf, "dtype", None), "char", ""))
             numbers = np.abs(flat(value))
-            found = max(found, float(np.max(numbers[np.isfinite(numbers)], initial=0)))
+            finite = numbers[np.isfinite(numbers)]
+            held.largest = max(held.largest, float(np.max(finite, initial=0.0)))
         return watch
 
     before = sys.gettrace()
     sys.settrace(watch)
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             function(*args)
+    except Exception:  # what it raises is judged elsewhere
+        held.dtypes.discard("")
     finally:
         sys.settrace(before)
-    return found
+    return held

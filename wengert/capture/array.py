@@ -592,6 +592,8 @@ class RecordedArray(RecordedValue):
         tape = self._tape
         if tape.thread != get_ident():
             tape.check_thread()
+        if target.dtype.kind in "iu":
+            guard_range(value, target.dtype)
         if target.dtype.kind not in "fc" and isinstance(value, RecordedValue):
             # What is rounded to an integer has no derivative.
             value = record_operation(REGISTRY["stop_gradient"], (value,), NO_SETTINGS)
@@ -667,6 +669,14 @@ class RecordedArray(RecordedValue):
 
 
 # From values to nodes
+
+
+def guard_range(value: Any, dtype: np.dtype[Any]) -> None:
+    """Guard whether a number fits an integer dtype: NumPy raises where it does not."""
+    if type(value) is RecordedScalar and value.dtype.kind in "fiu":
+        limits = np.iinfo(dtype)
+        if not float(limits.min) <= value < float(limits.max) + 1.0:
+            value.exact()
 
 
 def note_raise(

@@ -34,12 +34,13 @@ from wengert.capture.floating_point import Told
 from wengert.capture.kinds import warn_of_types
 from wengert.capture.layout import copy_as_it_lies
 from wengert.capture.reads.randomness import DrawsRefused
+from wengert.capture.reads.walk import RAISES_ERRORS, makes_numpy_raise
 from wengert.capture.results import check_results
 from wengert.capture.statement import taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import builtin, has_class, is_array, type_of
-from wengert.errors import ArgumentError, WengertError, explain
+from wengert.errors import ArgumentError, UnsupportedError, WengertError, explain
 
 Function = Callable[..., Any]
 #: What needs no questions before it is an input.
@@ -315,6 +316,20 @@ def parameter_names(fun: Function) -> list[str]:
 def tuple_structure(structures: Sequence[Any]) -> Any:
     """Return the structure of a tuple of parts."""
     return tree.Branch(tuple, None, tuple(structures))
+
+
+def check_states(tape: Tape) -> None:
+    """Raise if a tape is of code that makes NumPy raise, which a replay would not."""
+    for line in dict.fromkeys(tape.lines):
+        if line is not None and makes_numpy_raise(line[0]):
+            raise UnsupportedError(
+                explain(
+                    "np.errstate(...='raise') in a function of which a tape is kept",
+                    RAISES_ERRORS,
+                    "wengert.jit, which runs such a function as it stands, or "
+                    "np.isfinite(x) where it matters",
+                )
+            )
 
 
 def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tape:

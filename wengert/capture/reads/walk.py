@@ -40,9 +40,11 @@ STATES = frozenset({"errstate", "seterr"})
 RAISES_ERRORS = "NumPy raises, at numbers that a replay computes without a word"
 
 
-def names_raise(code: CodeType) -> bool:
-    """Whether code has the text that makes NumPy raise."""
-    return any(part in ("raise", "call") for part in code.co_consts)
+def makes_numpy_raise(code: CodeType) -> bool:
+    """Whether code has what makes NumPy raise instead of warning."""
+    return bool(STATES & set(code.co_names)) and any(
+        part in ("raise", "call") for part in code.co_consts
+    )
 
 
 class Walk(Lookups):
@@ -202,7 +204,7 @@ class Walk(Lookups):
         mentioned = set(code.co_names)
         self.handles_errors |= bool(HANDLERS & mentioned)
         self.writes_text |= bool(WRITERS & mentioned) or analysis.writes_text
-        if STATES & mentioned and names_raise(code):
+        if makes_numpy_raise(code):
             self.line = code, code.co_firstlineno
             self.miss("np.errstate", RAISES_ERRORS)
         names = {**names, **self.imported(function, code)}
