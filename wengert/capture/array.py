@@ -673,10 +673,12 @@ class RecordedArray(RecordedValue):
 
 def guard_range(value: Any, dtype: np.dtype[Any]) -> None:
     """Guard whether a number fits an integer dtype: NumPy raises where it does not."""
-    if type(value) is RecordedScalar and value.dtype.kind in "fiu":
-        limits = np.iinfo(dtype)
-        if not float(limits.min) <= value < float(limits.max) + 1.0:
-            value.exact()
+    if type(value) is not RecordedScalar or value.dtype.kind not in "fiu":
+        return
+    number: Any = value
+    limits = np.iinfo(dtype)
+    if not float(limits.min) <= number < float(limits.max) + 1.0:
+        number.exact()
 
 
 def note_raise(
