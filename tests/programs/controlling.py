@@ -32,6 +32,7 @@ def change(w: Writer, indent: str = "    ") -> list[str]:
     name = w.variable("F")
     if name is None:
         return [f"{indent}pass"]
+    w.bounded.discard(name)
     if form < 0.7:
         return [f"{indent}{name} = {name} * {w.random.choice(('0.5', '2', '1.5'))}"]
     return [f"{indent}{name} = {w.fitting(name)}"]
@@ -68,6 +69,7 @@ def repeat(w: Writer) -> bool:
         lines = [f"{name} = 0", "while True:", f"    if {name} > 2 or {w.condition()}:"]
         lines += ["        break"]
     lines += [*change(w), f"    {name} += 1"]
+    w.bounded.add(name)
     return w.add(lines, "while", names=(name,))
 
 
@@ -78,7 +80,7 @@ def loop(w: Writer) -> bool:
     head = w.fill(
         w.random.choice(
             (
-                f"for {name} in range({{I}}):",
+                f"for {name} in range({{K}}):",
                 f"for {name} in {{V}}:",
                 f"for {name} in {{A}}:",
                 f"for {name}, other in enumerate({{V}}):",

@@ -46,6 +46,9 @@ def generate(seed: int) -> Program:
     w.scope.run(f"{', '.join(parameters)}, = {texts[0]}")
     w.names += parameters
     w.moving.update(parameters)
+    w.bounded.update(
+        p for p, kind in zip(parameters, kinds, strict=True) if kind.name == "int"
+    )
     chosen = outside.prepare(w)
     statements(w, chosen)
     return Program(

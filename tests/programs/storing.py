@@ -66,7 +66,7 @@ def fresh_array(w: Writer) -> bool:
             "np.array({A})",
             "np.zeros(4, dtype=int)",
             "np.asfortranarray({M})",
-            "np.zeros({I})",
+            "np.zeros({K})",
             "np.array({A}, dtype='float64')",
             "np.zeros((3, 2)).T",
         )

@@ -12,16 +12,19 @@ import pytest
 
 from tests.programs.faults import FAULTS, Fault, fault
 from tests.programs.fuzz import describe, judge
-from tests.programs.generate import generate
+from tests.programs.generate import INPUTS, generate
+from tests.programs.judge import outcome
 from tests.programs.program import Program
 from tests.programs.shrink import mismatch, shrink
+from tests.programs.writer import EXPRESSIONS
 from wengert.execute.paths import native_engine
 
 #: Programs of a run: 1,000 in `make test`, 50,000 in `make test-all`.  They are shared
-#: out, so that several processes can take a part each.
+#: out, so that several processes can take some each.
 EXAMPLES = int(os.environ.get("WENGERT_EXAMPLES", "200"))
 PROGRAMS = max(EXAMPLES // 2, 40) if EXAMPLES <= 2000 else EXAMPLES * 5 // 2
-PARTS = 8
+PART = min(PROGRAMS // 8, 500)
+PARTS = [range(k, min(k + PART, PROGRAMS)) for k in range(0, PROGRAMS, PART)]
 #: Shares of the programs that have a feature, at least.
 LEAST = {
     "branch": 0.3,
@@ -44,10 +47,10 @@ FEWEST_CALLS = 2000
 MOST_PROGRAMS = 60
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_random_programs_answer_as_numpy_does(part: int) -> None:
+@pytest.mark.parametrize("seeds", PARTS, ids=lambda s: f"{s.start}-{s.stop - 1}")
+def test_random_programs_answer_as_numpy_does(seeds: range) -> None:
     counts: Counter[str] = Counter()
-    for seed in range(part, PROGRAMS, PARTS):
+    for seed in seeds:
         program, found = judge(seed, counts)
         if found:
             small = shrink(program, found[0])
@@ -73,6 +76,26 @@ def test_programs_have_features_of_every_kind() -> None:
 @pytest.mark.parametrize("seed", [0, 7, 100])
 def test_a_program_follows_from_its_number(seed: int) -> None:
     assert generate(seed).source == generate(seed).source
+
+
+@pytest.mark.parametrize("seed", [0, 400042])
+def test_a_program_ends_at_numbers_of_any_size(seed: int) -> None:
+    """Seed 400042 repeats something as often as the whole part of 2e100 says."""
+    instance = generate(seed).load()
+
+    for k in range(INPUTS):
+        outcome(instance.function, instance.arguments(k))
+
+
+def test_what_repeats_is_bounded() -> None:
+    """No template repeats, or takes a power, as often as some int says."""
+    repeats = re.compile(
+        r"(range|ones|zeros|arange|factorial)\({I}|(\]|'|{T}) \* {I}|\*\* {I}"
+    )
+
+    found = [t for texts in EXPRESSIONS.values() for t in texts if repeats.search(t)]
+
+    assert found == []
 
 
 @pytest.mark.parametrize("seeded", FAULTS, ids=lambda f: f.put.__name__)

@@ -8,7 +8,8 @@ A hole of a template is a letter in braces that a variable of its kind fills: ``
 any number or array, ``{A}`` an array, ``{V}`` one axis, ``{M}`` two, ``{S}`` a real
 number, ``{I}`` a Python int, ``{N}`` an array of integers, ``{B}`` one of bools,
 ``{T}`` a text, ``{D}`` a dictionary, ``{L}`` a list or tuple; ``{c}`` is a constant,
-``{x}`` an axis.  A hole with a digit is filled with one variable throughout.
+``{x}`` an axis, ``{K}`` a count: an int that is small at all arguments, so that every
+program ends.  A hole with a digit is filled with one variable throughout.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import numpy as np
 from tests.programs.program import HEADER
 from tests.programs.templates import sections
 
-HOLE = re.compile(r"\{([FAVMSINBTDLcx])(\d?)\}")
+HOLE = re.compile(r"\{([FAVMSINBTDLKcx])(\d?)\}")
 WORD = re.compile(r"[A-Za-z_]\w*")
 EXPRESSIONS = sections("expressions.txt")
 #: Topics of expressions, with the weights that they have in a program.
@@ -41,7 +42,7 @@ TOPICS = {
 }
 CONSTANTS = ("0.17", "0.5", "-0.23", "1.0", "2", "0.6", "1.5")
 #: Larger arrays and numbers say nothing more, and cost.
-MOST_ELEMENTS, MOST_AXES, LARGEST = 60, 3, 1e5
+MOST_ELEMENTS, MOST_AXES, LARGEST, MOST_TIMES = 60, 3, 1e5, 9
 TRIES = 12
 
 
@@ -128,6 +129,8 @@ class Writer:
         self.names: list[str] = []
         #: Names whose values follow from the arguments, or from outside.
         self.moving: set[str] = set()
+        #: Names of ints that are small at all arguments.
+        self.bounded: set[str] = set()
         self.blocks: list[tuple[tuple[str, ...], frozenset[str]]] = []
         self.features: set[str] = set()
         self.count = 0
@@ -167,6 +170,8 @@ class Writer:
                 found: str | None = self.random.choice(CONSTANTS)
             elif kind == "x":
                 found = self.random.choice(("0", "-1", "1", "0"))
+            elif kind == "K":
+                found = self.times()
             else:
                 found = self.variable(kind)
             if found is None:
@@ -178,6 +183,13 @@ class Writer:
             return HOLE.sub(name, template)
         except LookupError:
             return None
+
+    def times(self) -> str | None:
+        """Return how often something may be repeated; None without an int."""
+        name = self.variable("I")
+        if name is None or name in self.bounded:
+            return name
+        return f"min({name}, {MOST_TIMES})"
 
     def expression(self, *topics: str) -> tuple[str, str]:
         """Return an expression whose value is small, and its topic."""
