@@ -20,6 +20,6 @@ LIMITS = (
     "The caller's arrays are never written; a program that writes into its arguments "
     "answers as if it had (judge.py: untouched).  Arguments that share memory are "
     "written where the program runs eagerly.",
-    "The order in memory of an argument that `vmap` shares among rows (rows.py).",
+    "`vmap` hands a function its rows, and what they share, in C order (rows.py).",
     "A refusal that names a way out is an answer; its share is bounded (fuzz.py).",
 )

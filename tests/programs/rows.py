@@ -16,7 +16,7 @@ def stacked(rows: list[tuple[Any, ...]]) -> tuple[list[int | None], tuple[Any, .
         likes = {(np.asarray(a).dtype.str, np.shape(a)) for a in column if is_row(a)}
         if len(likes) == 1 and all(is_row(a) for a in column):
             axes.append(0)
-            args.append(np.stack([np.asarray(a) for a in column]))
+            args.append(in_rows(np.stack([np.asarray(a) for a in column])))
         else:
             axes.append(None)
             args.append(in_rows(column[0]))
@@ -63,5 +63,5 @@ def stack_results(rows: list[Any]) -> Any:
 
 
 def in_rows(value: Any) -> Any:
-    """Return a shared argument, an array in C order: a documented limit."""
+    """Return an argument, an array in C order, as `vmap` hands rows on: a limit."""
     return np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value

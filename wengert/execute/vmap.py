@@ -48,7 +48,7 @@ def vmap(
     One row is recorded and compiled; the rows then run natively side by side, over
     threads.  Rows that take other branches are grouped by the branch, and each group
     runs along a recorded path of its own.  What is read from outside is watched as by
-    `jit`.
+    `jit`.  A row is an array in C order, whatever the order of the array of rows.
 
     Parameters
     ----------
