@@ -80,6 +80,11 @@ def register_pytree_node(kind: type, flatten: Flatten, unflatten: Unflatten) -> 
     _CLASSES[kind] = (flatten, unflatten)
 
 
+def is_registered(kind: type) -> bool:
+    """Whether `register_pytree_node` was told how to look into a class."""
+    return kind in _CLASSES
+
+
 # What an object has besides its items
 
 

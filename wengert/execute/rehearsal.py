@@ -3,6 +3,7 @@
 Each operation is evaluated on stand-ins: arrays of its operands' types, or the tape's
 own constants.  What it gives must have the node's type.  So a play, a derivative, the
 compiler and the printers meet no setting, shape or type that its operation refuses.
+Containers of arguments and results are put together once, too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture import tree
 from wengert.core.guards import answer
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
@@ -57,7 +59,9 @@ class Rehearsal:
         self.room = MOST_TRIED
 
     def run(self) -> None:
-        """Try every node."""
+        """Try every node, and the containers of arguments and results."""
+        for structure in self.tape.structure or ():
+            try_structure(structure)
         for index, operation in enumerate(self.tape.operations):
             if operation is INPUT:
                 if type(self.tape.types[index]) is not Type:
@@ -149,6 +153,28 @@ class Rehearsal:
                 f"node {index} ({operation.name}) cannot be evaluated",
                 f"NumPy refuses its operands or its settings ({text:.200})",
             ) from None
+
+
+def try_structure(structure: Any) -> None:
+    """Put the containers of a structure together, each with numbers for its parts."""
+    if isinstance(structure, tree.Leaf):
+        return
+    for child in structure.children:
+        try_structure(child)
+    try_container(structure)
+
+
+def try_container(structure: tree.Branch) -> None:
+    """Put one container together, as far as that runs no code of a user."""
+    flat = structure._replace(children=(tree.LEAF,) * len(structure.children))
+    tree.paths(flat, "")
+    tree.describe(flat)
+    kind, kept = structure.kind, structure.carried
+    if tree.is_registered(kind) or (kept is not None and kept.setters):
+        return
+    made = tree.put_together(flat, (0.0,) * len(flat.children))
+    if kind is not tree.Fixed and tree.children_of(made) is None:
+        raise illegal(f"a structure is of {kind.__name__}, which is no container")
 
 
 def elements(like: Any) -> int:

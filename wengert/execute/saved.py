@@ -24,7 +24,7 @@ from wengert.core.tape import CompNode, Tape
 from wengert.core.types import Type, array_type, has_class, is_array
 from wengert.core.user_node import user_operation
 from wengert.errors import TapeError, explain
-from wengert.execute.rehearsal import admit
+from wengert.execute.rehearsal import admit, try_container
 from wengert.ops.index import Placeholder, Slice
 from wengert.structure.call import Setting
 from wengert.structure.custom_rules import Call, CustomRule, WithRule
@@ -463,7 +463,9 @@ class Reader:
         setters = tuple(part["setters"])
         carried = tree.Carried({}, (), setters) if setters else None
         children = tuple(self.structure(child) for child in part["children"])
-        return tree.Branch(kind, self.value(part["keys"]), children, carried)
+        found = tree.Branch(kind, self.value(part["keys"]), children, carried)
+        try_container(found)
+        return found
 
 
 def dtype_of(_: Reader, text: Any) -> Any:
