@@ -128,3 +128,161 @@ def test_numpy_is_asked_with_one_array_where_one_was_given_twice() -> None:
 
     with pytest.raises(ValueError, match="not a valid axis"):
         wengert.grad(function)(1.0)
+
+
+# What raises, raises as in NumPy and Python, and in their order
+
+
+def raised(function: Any, *args: Any) -> Exception | None:
+    """Return what a call raises."""
+    try:
+        with np.errstate(all="ignore"):
+            function(*args)
+    except Exception as error:
+        return error
+    return None
+
+
+def check_raised(found: Exception | None, expected: Exception | None) -> None:
+    """Compare what two calls raised: by Python's class, as NumPy's own are private."""
+    if expected is None or found is None:
+        assert found is expected
+        return
+    kinds = [k for k in type(expected).__mro__ if k.__module__ == "builtins"]
+    assert isinstance(found, kinds[0])
+
+
+def diagonal(x: Any) -> Any:
+    return np.diagonal(np.outer(x, x))
+
+
+def spread(x: Any) -> Any:
+    return np.broadcast_to(x, (2, *x.shape))
+
+
+@pytest.mark.parametrize("view", [diagonal, spread, lambda x: x.copy()])
+@pytest.mark.parametrize(
+    "write",
+    [
+        "v //= s",  # to a float: a cast that NumPy refuses
+        "v += np.ones(7)",
+        "v **= 1j",
+        "v @= np.ones(5)",
+        "v *= 2",
+        "np.add(v, np.ones(7), out=v)",
+        "np.divide(v, s, out=v)",
+        "np.cumsum(v, axis=-1, dtype=complex, out=v)",
+        "np.cumsum(v, axis=7, out=v)",
+        "np.sum(v, out=v)",
+        "np.clip(v, 0.5, 1.5, out=v)",
+        "np.copyto(v, s)",
+        "np.matmul(v, v, out=v)",
+        "v.sort(axis=7)",
+    ],
+)
+def test_an_array_is_asked_in_numpys_order_before_it_is_written(
+    view: Any, write: str
+) -> None:
+    def function(x: Any, s: Any) -> Any:
+        names = {"np": np, "v": view(x), "s": s}
+        exec(write, names)
+        return names["v"]
+
+    expected = raised(function, np.arange(4), 1.5)
+    check_raised(raised(wengert.record, function, np.arange(4), 1.5), expected)
+
+
+#: Kinds of numbers, and arrays that Python may take for one.
+KINDS = (
+    *(0.6, 2, True, 0.3 + 0.1j, math.inf),
+    *(np.float64(0.6), np.float32(0.6), np.float16(0.6), np.int32(3), np.uint8(7)),
+    *(np.bool_(True), np.complex64(0.25), np.float32(-1.7), np.float32(math.nan)),
+    *(np.array(0.6, np.float32), np.array(2), np.ones(1), np.ones(2, np.float32)),
+)
+#: `math`'s functions whose rule is SciPy's, of which none stands here.
+SPECIAL = {"erf", "erfc", "gamma", "lgamma"}
+MATH = sorted({n for n, f in vars(math).items() if callable(f) and n[0] != "_"})
+NUMBERS = {"fsum": "[a, 0.6]", "prod": "[a, a, 0.6]", "dist": "[a, 1], (0.6, a)"}
+ARGUMENTS = ("a", "a, 2", "0.7, a", "a, a", "3, a")
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.parametrize("name", sorted(set(MATH) - SPECIAL))
+def test_math_of_any_kind_of_number_is_pythons(name: str) -> None:
+    """`math` computes in Python's floats, and says itself what it takes."""
+    for given in (NUMBERS[name],) if name in NUMBERS else ARGUMENTS:
+        call = compile(f"math.{name}({given})", "<math>", "eval")
+
+        def function(a: Any, call: Any = call) -> Any:
+            return eval(call, {"math": math, "a": a})
+
+        for value in KINDS:
+            check_call(function, value)
+
+
+def check_call(function: Any, value: Any) -> None:
+    """Compare a call, recorded and replayed, with the plain one."""
+    expected = raised(function, value)
+    if expected is not None:
+        check_raised(raised(wengert.record, function, value), expected)
+        return
+    with np.errstate(all="ignore"):
+        found, plain = wengert.record(function, value)(value), function(value)
+    assert type(found) is type(plain)
+    np.testing.assert_allclose(found, plain, rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "call", ["round(a)", "round(a, 1)", "math.trunc(a)", "[1, 2, 3][a]", "range(a)"]
+)
+def test_methods_that_a_kind_of_value_lacks_are_lacking(call: str) -> None:
+    def function(a: Any) -> Any:
+        return eval(call, {"math": math, "a": a})
+
+    for value in KINDS:
+        check_raised(raised(wengert.record, function, value), raised(function, value))
+
+
+#: NumPy itself reads outside of an array of no elements by the first.
+FLAT_KEYS = (
+    *(True, (), 0, -1, 6, -7, False, np.True_, np.int64(1), np.array(1), None, ...),
+    *(slice(None), slice(1, 4), slice(None, None, -2), [0, 0], [], [7], [True] * 6),
+    *(np.array([[1, 2], [3, 4]]), np.array([True, False] * 3), np.ones((2, 3), bool)),
+    *((0,), (0, 0), (...,), (slice(1, 3),), ([0, 1],), 1.0, "a", [0.5], (1, None)),
+)
+FLAT_VALUES: tuple[Any, ...] = (
+    *(9.0, [7.0, 8.0], [], np.array([[7.0]]), "q", math.nan),
+    *(lambda x: x.ravel()[:2] * 2, lambda x: [x.sum(), 1.0], lambda x: x.sum() * 1.5),
+)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "x", [np.arange(6.0).reshape(2, 3), np.arange(6).reshape(3, 2).T, np.zeros((0, 2))]
+)
+def test_every_key_of_flat_is_numpys(x: Any) -> None:
+    def read(x: Any, key: Any, value: Any) -> Any:
+        return x.flat[key]
+
+    def write(x: Any, key: Any, value: Any) -> Any:
+        y = x.copy()
+        y.flat[key] = value(x) if callable(value) else value
+        return y
+
+    for key in FLAT_KEYS[x.size == 0 :]:
+        for function, value in ((read, None), *((write, v) for v in FLAT_VALUES)):
+
+            def once(x: Any, function: Any = function, k: Any = key, v: Any = value):  # type: ignore[no-untyped-def]
+                return function(x, k, v)
+
+            expected = raised(once, x)
+            if expected is not None:
+                with pytest.raises(type(expected), match=re.escape(str(expected))):
+                    wengert.record(once, x)
+            else:
+                np.testing.assert_array_equal(wengert.record(once, x)(x), once(x))
+
+
+def test_nditer_of_nothing_raises_as_in_numpy() -> None:
+    with pytest.raises(ValueError, match="zero-sized"):
+        wengert.record(lambda x: list(np.nditer(x)), np.zeros((2, 0)))

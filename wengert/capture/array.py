@@ -279,17 +279,28 @@ class RecordedValue(Recorded):
             if self._index == PASSIVE:
                 return operator.index(self._present())
             raise keys.not_whole(self)
+        if self.dtype.kind == "b" or self.shape:
+            operator.index(self.example())  # raises what NumPy raises
         return int(self._ask("int"))
 
     def __int__(self) -> int:
         return int(self._ask("int"))
 
     def __round__(self, digits: int | None = None) -> Any:
+        self.check_defined("__round__")
         if digits is None:
             return self._ask("round")
         if type(self._value) in PYTHON_NUMBERS:
             return apply(PYTHON_ROUND, self, decimals=operator.index(digits))
         return np.round(self, digits)
+
+    def check_defined(self, name: str) -> None:
+        """Raise as Python does where the plain value has no such method."""
+        kind = type(self._value)
+        if not hasattr(kind, name):
+            module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+            text = f"type {module}{kind.__name__} doesn't define {name} method"
+            raise TypeError(text)
 
     def __float__(self) -> float:
         return float(self._leave("float(x)", "leave float() out: x is a number"))
@@ -574,6 +585,11 @@ class RecordedArray(RecordedValue):
         index = self._index if self._storage is None else self._storage.index
         return index == PASSIVE or self._tape.operations[index].name == "constant"
 
+    def check_writeable(self) -> None:
+        """Raise if NumPy would not write into it."""
+        if not self._current().flags.writeable:
+            raise read_only(self._current())
+
     def _write(self, key: Any, value: Any, operation: Operation = STORE) -> None:
         """Write through this array (``self[key] = value``) as a `store` node."""
         if self._tape.thread is None and CAPTURES.get() is not None:
@@ -582,10 +598,9 @@ class RecordedArray(RecordedValue):
             value = stand_in(value)
         elif type(value) in (list, tuple) or is_object_array(value):
             value = gather(value)
+        self.check_writeable()
         storage = self._own_storage()
         target = self._current()
-        if not target.flags.writeable:
-            raise read_only(target)
         if storage.index == PASSIVE and not (is_active(value) or is_active(key)):
             operation_on_plain(operation, target, keys.plain(key), plain(value))
             return

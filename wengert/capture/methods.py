@@ -17,9 +17,10 @@ from wengert.capture.array import (
     wrap_passive,
 )
 from wengert.capture.refusals import no_attribute
-from wengert.core.types import is_array, type_of
+from wengert.core.types import is_array, plain_example, type_of
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather_recorded as gather
+from wengert.ops.join import holds_recorded, is_list
 from wengert.ops.shape import in_order
 
 #: Methods that are the function of the same name with the array in front.
@@ -217,23 +218,41 @@ class Flat:
         return (self.base[place] for place in np.ndindex(self.base.shape))
 
     def _key(self, key: Any) -> Any:
-        places = np.arange(self.base.size)[key]
+        """Return the key of the array that stands for one of its elements in a row.
+
+        NumPy's own iterator says which elements they are.
+        """
+        shape = self.base.shape
+        places = np.arange(self.base.size).reshape(shape).flat[key]
         if np.ndim(places) == 0:
-            return tuple(int(k) for k in np.unravel_index(places, self.base.shape))
-        return np.unravel_index(places, self.base.shape)
+            return tuple(int(k) for k in np.unravel_index(places, shape))
+        return np.unravel_index(places, shape)
 
     def __getitem__(self, key: Any) -> Any:
         return self.base[self._key(key)]
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        plain = plain_example(self.base).copy()
+        plain.flat[key] = examples(value)  # what NumPy refuses, it refuses here
+        if np.size(gather(value)) == 0:
+            return
         place = self._key(key)
-        if is_array(place[0]) and np.ndim(value):
-            value = np.resize(value, place[0].shape)
+        if not holds_recorded([value]):
+            value = plain.flat[key]
+        elif is_array(place[0]) and np.ndim(value):
+            value = np.resize(gather(value), place[0].shape)
         self.base[place] = value
 
     def copy(self) -> Any:
         """Return the elements as a one-dimensional array."""
         return flatten(self.base)
+
+
+def examples(value: Any) -> Any:
+    """Return a value, or a list of them, with plain ones in place of recorded ones."""
+    if is_list(value):
+        return [examples(part) for part in value]
+    return plain_example(value)
 
 
 def get_flat(self: RecordedArray) -> Flat:
@@ -366,6 +385,12 @@ def whole(rounding: Any) -> Any:
     return method
 
 
+def cut_off(self: RecordedValue) -> int:
+    """Return ``math.trunc``, which few of NumPy's numbers have."""
+    self.check_defined("__trunc__")
+    return int(np.trunc(self))
+
+
 VALUES: dict[str, Any] = {
     **{name: function_method(name) for name in FUNCTIONS.split()},
     **{name: refused_method(name, instead) for name, instead in REFUSED.items()},
@@ -386,7 +411,7 @@ VALUES: dict[str, Any] = {
     "__rdivmod__": divided_with_remainder,
     "__floor__": whole(np.floor),
     "__ceil__": whole(np.ceil),
-    "__trunc__": whole(np.trunc),
+    "__trunc__": cut_off,
 }
 ARRAYS: dict[str, Any] = {
     "view": view,

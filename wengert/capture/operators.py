@@ -32,6 +32,7 @@ from wengert.capture.array import (
     save,
 )
 from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
+from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import NO_SETTINGS, strong
 from wengert.core.types import FLOAT64, array_type, builtin, has_class, type_of
@@ -251,14 +252,23 @@ def array_power(self: RecordedArray, exponent: Any) -> Any:
 
 
 def in_place(name: str) -> Any:
-    """Return an in-place operator method of recorded arrays, with NumPy's casting."""
+    """Return an in-place operator method of recorded arrays, with NumPy's casting.
+
+    NumPy asks first whether the array may be written, then for a loop of its type, and
+    for fitting shapes at last.
+    """
     operation = REGISTRY[name]
+    ufunc = getattr(np, name)
 
     def method(self: RecordedArray, other: Any) -> Any:
-        result = general_binary(operation, self, other, False)
-        if result is not NotImplemented:
-            write_whole(self, result, operation.name)
-            return self
+        self.check_writeable()
+        try:
+            result = general_binary(operation, self, other, False)
+            if result is not NotImplemented:
+                write_whole(self, result, operation.name)
+                return self
+        except RAW as error:
+            raise as_numpy(ufunc, (self, other, self), {}, error) from error.__cause__
         return result
 
     return method

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import keys
-from wengert.core.types import type_of
+from wengert.core.types import is_array, type_of
 from wengert.errors import RecordingError, UnsupportedError, WengertError, explain
 
 
@@ -61,7 +61,8 @@ def as_numpy(
     try:
         plain = keys.plain(tuple(args)), {k: keys.plain(v) for k, v in settings.items()}
         # Copied at once: what is given twice stays one array, as the function may ask.
-        given, named = deepcopy(plain)
+        given, named = copied = deepcopy(plain)
+        keep_read_only(plain, copied)
         function(*given, **named)
     except RecursionError:  # lists that nest too deep to be copied
         return error
@@ -76,6 +77,17 @@ def as_numpy(
             "wengert.stop_gradient(x) for arguments to leave the tape",
         )
     )
+
+
+def keep_read_only(given: Any, copied: Any) -> None:
+    """Make copies of read-only arrays read-only: NumPy asks before it does the rest."""
+    if is_array(given):
+        copied.flags.writeable = given.flags.writeable
+    elif isinstance(given, dict):
+        keep_read_only(list(given.values()), list(copied.values()))
+    elif isinstance(given, (tuple, list)):
+        for part, copy in zip(given, copied, strict=True):
+            keep_read_only(part, copy)
 
 
 def module_of(function: Any, name: str) -> str:
@@ -153,9 +165,13 @@ def write_outside() -> WengertError:
     )
 
 
+class ReadOnlyError(RecordingError, ValueError):
+    """A write into a read-only array, for which NumPy raises a `ValueError`."""
+
+
 def read_only(target: Any) -> WengertError:
     """Return the error of a write into a read-only array."""
-    return RecordingError(
+    return ReadOnlyError(
         explain(
             f"a write into a read-only {type_of(target)}",
             "assignment destination is read-only: NumPy made it a view of shared "

@@ -31,6 +31,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
     """Answer a ufunc call that `RecordedValue.__array_ufunc__` got."""
     out = settings.pop("out", None)
     if out is not None:
+        for target in out:
+            if isinstance(target, RecordedArray):
+                target.check_writeable()
         out = out[0] if len(out) == 1 else out
     if method != "__call__":
         return call_method(ufunc, method, inputs, out, settings)

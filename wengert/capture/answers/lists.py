@@ -20,7 +20,7 @@ from wengert.capture.answers.table import (
 from wengert.capture.array import RecordedArray
 from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import DISPATCH, Operation
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, plain_example
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.join import gather, holds_recorded
 from wengert.ops.shape import is_number
@@ -43,6 +43,8 @@ def nditer(op: Any, *args: Any, **settings: Any) -> Any:
     """Answer ``np.nditer``: recorded arrays have no memory to walk through."""
     if not holds(op):
         return np_nditer(op, *args, **settings)
+    listed = op if type(op) in (list, tuple) else (op,)
+    np_nditer([plain_example(part) for part in listed], *args, **settings)
     raise UnsupportedError(
         explain(
             "np.nditer of a recorded array",

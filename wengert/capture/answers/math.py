@@ -10,14 +10,14 @@ import numpy as np
 
 from wengert.capture.answers.table import Function, answered, holds, number
 from wengert.capture.array import (
-    RecordedScalar,
     RecordedValue,
     is_active,
+    plain,
     record_operation,
 )
 from wengert.capture.python import as_float, note_raise, record_python
 from wengert.core.operation import REGISTRY, Operation, apply
-from wengert.core.types import WEAK, Recorded
+from wengert.core.types import WEAK, Recorded, plain_example
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.join import gather
 from wengert.ops.python import RAISES
@@ -79,7 +79,7 @@ def answer_nodes(name: str, original: Function, of_nodes: Function) -> None:
 def asked(name: str, original: Function, args: tuple[Any, ...]) -> Any:
     """Return what `math` computes of plain numbers; that it raises is guarded."""
     try:
-        return original(*[number(arg) for arg in args])
+        return original(*map(plain, args))
     except Exception as error:
         note_raise(error, f"math.{name}", args)
         raise
@@ -237,8 +237,11 @@ for _name, _function in {
 @answered("isclose", math)
 def isclose(a: Any, b: Any, *, rel_tol: float = 1e-09, abs_tol: float = 0.0) -> bool:
     """Answer ``math.isclose``."""
-    if not (isinstance(a, Recorded) or isinstance(b, Recorded)):
+    if not any(isinstance(part, Recorded) for part in (a, b, rel_tol, abs_tol)):
         return math_isclose(a, b, rel_tol=rel_tol, abs_tol=abs_tol)
+    given = a, b, rel_tol, abs_tol
+    asked("isclose", lambda a, b, r, t: math_isclose(a, b, rel_tol=r, abs_tol=t), given)
+    a, b, rel_tol, abs_tol = map(as_double, given)
     if a == b:
         return True
     if math.isinf(a) or math.isinf(b):
@@ -264,16 +267,10 @@ def over_numbers(name: str, function: Function, is_python: bool = True) -> None:
         args = tuple(listed(arg) for arg in args)
         if not any(holds(arg) for arg in (*args, *settings.values())):
             return original(*args, **settings)
-        found = function(*args, **settings)
-        if is_python and type(found) is RecordedScalar and is_numpys(found):
-            plain = [[number(part) for part in arg] for arg in args]
-            return as_python(found, original(*plain, **settings))
-        return found
-
-
-def is_numpys(value: RecordedScalar) -> bool:
-    """Whether a recorded number is NumPy's, and not Python's."""
-    return type(value._value) not in WEAK
+        if not is_python:
+            return function(*args, **settings)
+        value = asked(name, original, args)
+        return as_python(function(*args), value)
 
 
 def listed(values: Any) -> Any:
@@ -292,19 +289,20 @@ def product(values: Any, *, start: Any = 1) -> Any:
 
 def distance(p: Any, q: Any) -> Any:
     """Return ``math.dist``."""
-    if len(p) != len(q):
-        raise ValueError("both points must have the same number of dimensions")
+    p, q = ([as_double(x) for x in point] for point in (p, q))
     return hypotenuse(*(x - y for x, y in zip(p, q, strict=True)))
 
 
 def sum_of_products(p: Any, q: Any) -> Any:
-    """Return ``math.sumprod``."""
-    return np.dot(gather(p), gather(q))
+    """Return ``math.sumprod``: that of NumPy's values is what their operators give."""
+    if all(type(plain_example(x)) in WEAK for x in (*p, *q)):
+        return np.dot(gather(p), gather(q))
+    return sum(x * y for x, y in zip(p, q, strict=True))
 
 
 def exact_sum(values: Any) -> Any:
     """Return ``math.fsum``: the exact sum, rounded once."""
-    value = asked("fsum", math_fsum, ([number(part) for part in values],))
+    value = asked("fsum", math_fsum, (values,))
     doubles = tuple(as_double(part) for part in values)
     return record_python(FSUM, doubles, value) if is_active(doubles) else value
 

@@ -95,6 +95,6 @@ def number(value: Any) -> Any:
     if not isinstance(value, Recorded):
         return value
     plain = value._current()  # type: ignore[attr-defined]
-    if is_array(plain) and plain.size != 1:
+    if is_array(plain) and plain.ndim:
         raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
     return plain.item() if hasattr(plain, "item") else plain
