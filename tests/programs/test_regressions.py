@@ -286,3 +286,41 @@ def test_every_key_of_flat_is_numpys(x: Any) -> None:
 def test_nditer_of_nothing_raises_as_in_numpy() -> None:
     with pytest.raises(ValueError, match="zero-sized"):
         wengert.record(lambda x: list(np.nditer(x)), np.zeros((2, 0)))
+
+
+#: What makes elements of numbers, of an array `y` of whole numbers or of its dtype `d`.
+ELEMENTS = (
+    *("y[0] = a", "y[:2] = a", "y[:2] = [a, 1.0]", "y[[0, 1]] = a", "y[0] += a"),
+    *("y[y == 0] = a", "y.fill(a)", "y.flat[0] = a", "y.flat[:] = a"),
+    *("y.flat[:] = [a, 1]", "np.place(y, y == 0, [1.0, 1.0, 1.0, a])"),
+    *("np.place(y, y == 1, [a, 1])", "np.place(y, y == 0, a)", "y.put([0], [1, a])"),
+    *("np.put(y, [0], a)", "np.put(y, [], [a])", "np.putmask(y, y == 0, [1, a])"),
+    *("np.putmask(y, y == 0, a)", "np.place(y, y == 0, np.array([a]))"),
+    *("np.copyto(y, a, casting='unsafe')", "np.fill_diagonal(y[:, None], [a])"),
+    *("np.put_along_axis(y, np.array([0]), a, 0)", "y = np.insert(y, 0, a)"),
+    *("y = np.insert(y, 0, [a, 1.0])", "y = np.array([a, 1.0], dtype=d)"),
+    *("y = np.array(a, dtype=d)", "y = np.asarray([[a]], dtype=d)"),
+    *("y = np.full(3, a, d)", "y = np.full_like(y, a)", "y = np.fromiter([a], d)"),
+    *("np.place(y, [True], a)", "np.place(y, y == 0, [])"),
+)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8])
+@pytest.mark.parametrize("kind", [float, np.float32])
+@pytest.mark.parametrize("line", ELEMENTS)
+def test_numbers_that_do_not_fit_among_elements_are_refused_as_numpys(
+    line: str, kind: Any, dtype: Any
+) -> None:
+    code = f"def function(a):\n    y = np.zeros(3, d)\n    {line}\n    return y"
+    names: dict[str, Any] = {"np": np, "d": dtype}
+    exec(code, names)
+    function = names["function"]
+    jitted = wengert.jit(function)
+    for number in (0.5, 0.5, 3.0, 0.5, -1.5, -math.inf, 0.5, math.nan):
+        value = kind(number)
+        expected = raised(function, value)
+        for call in (jitted, lambda v: wengert.record(function, v)(v)):
+            check_raised(raised(call, value), expected)
+            if expected is None:
+                np.testing.assert_array_equal(call(value), function(value))

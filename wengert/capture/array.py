@@ -65,6 +65,7 @@ from wengert.errors import (
 )
 from wengert.ops import join
 from wengert.ops.constants import STOP_GRADIENT
+from wengert.ops.elements import check_elements
 from wengert.ops.index import GETITEM, STORE, Slice, follow
 from wengert.ops.rounding import PYTHON_ROUND
 from wengert.ops.shape import COPY
@@ -596,7 +597,9 @@ class RecordedArray(RecordedValue):
             raise write_outside()
         if isinstance(value, RecordedValue) and value._tape is not self._tape:
             value = stand_in(value)
-        elif type(value) in (list, tuple) or is_object_array(value):
+        if self.dtype.kind in "iu":
+            check_elements(value, self.dtype, keys.has_arrays(key))
+        if type(value) in (list, tuple) or is_object_array(value):
             value = gather(value)
         self.check_writeable()
         storage = self._own_storage()
@@ -604,7 +607,7 @@ class RecordedArray(RecordedValue):
         if storage.index == PASSIVE and not (is_active(value) or is_active(key)):
             operation_on_plain(operation, target, keys.plain(key), plain(value))
             return
-        tape = self._tape
+        tape, written = self._tape, plain(value)
         if tape.thread != get_ident():
             tape.check_thread()
         if target.dtype.kind in "iu":
@@ -627,7 +630,7 @@ class RecordedArray(RecordedValue):
             check_alone(tape, storage.index)
             storage.value, storage.shared = copy_as_it_lies(storage.value), False
             target = follow(storage.value, self._chain)
-        operation_on_plain(operation, target, keys.plain(key), plain(value))
+        operation_on_plain(operation, target, keys.plain(key), written)
         settings = {"chain": self._chain, "key": encoded}
         line = line_of(tape) if tape.keeps_lines else None
         storage.index = tape.append(

@@ -57,6 +57,12 @@ def encode(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], list[Any]
     return tuple(encoded), operands
 
 
+def has_arrays(key: Any) -> bool:
+    """Whether index arrays, masks or lists are in a key."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(isinstance(part, list) or np.ndim(part) for part in parts)
+
+
 def is_integer(part: Any) -> bool:
     """Whether a part of a key is one integer (not a bool), or counts as one."""
     if isinstance(part, Recorded):

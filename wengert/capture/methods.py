@@ -17,8 +17,9 @@ from wengert.capture.array import (
     wrap_passive,
 )
 from wengert.capture.refusals import no_attribute
-from wengert.core.types import is_array, plain_example, type_of
+from wengert.core.types import has_class, is_array, plain_example, type_of
 from wengert.errors import RecordingError, UnsupportedError, explain
+from wengert.ops.elements import check_elements
 from wengert.ops.join import gather_recorded as gather
 from wengert.ops.join import holds_recorded, is_list
 from wengert.ops.shape import in_order
@@ -156,7 +157,7 @@ def clip(self: RecordedValue, min: Any = None, max: Any = None, **settings: Any)
 
 def put(self: RecordedArray, indices: Any, values: Any, mode: Any = "raise") -> None:
     """Do ``np.put``, which calls its arguments otherwise."""
-    np.put(self, gather(indices), gather(values), mode)  # type: ignore[arg-type]
+    np.put(self, indices, values, mode)  # type: ignore[arg-type]
 
 
 def fill(self: RecordedArray, value: Any) -> None:
@@ -239,13 +240,25 @@ class Flat:
         place = self._key(key)
         if not holds_recorded([value]):
             value = plain.flat[key]
-        elif is_array(place[0]) and np.ndim(value):
-            value = np.resize(gather(value), place[0].shape)
+        elif is_array(place[0]):
+            check_elements(value, self.base.dtype, alone=True)
+            value = np.reshape(gather(value), np.shape(value))
+            value = np.resize(value, place[0].shape) if np.ndim(value) else value
+        elif not has_class(key, (bool, np.ndarray)):
+            check_single(value, self.base.dtype)
         self.base[place] = value
 
     def copy(self) -> Any:
         """Return the elements as a one-dimensional array."""
         return flatten(self.base)
+
+
+def check_single(value: Any, dtype: np.dtype[Any]) -> None:
+    """Raise what `flat` raises where a number does not fit at one place."""
+    try:
+        check_elements(value, dtype)
+    except (OverflowError, ValueError):
+        raise ValueError("Error setting single item of array.") from None
 
 
 def examples(value: Any) -> Any:

@@ -22,4 +22,5 @@ from wengert.ops import (  # noqa: F401
     shape,
     sort,
     special,
+    write,
 )

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from wengert.core.operation import answers, apply, general
 from wengert.core.types import Recorded
+from wengert.ops.elements import check_elements
 from wengert.ops.shape import (
     WHOLE,
     along,
@@ -366,7 +367,9 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
     The new elements and the old ones are sorted by where they go.
     """
-    arr, values = as_array(arr), as_array(values)
+    arr = as_array(arr)
+    check_elements(values, arr.dtype, alone=True)
+    values = as_array(values)
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))

@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from wengert.core.operation import answers, apply, constant_of, linear
 from wengert.core.types import WEAK, Recorded, exact_value, is_array, plain_example
-from wengert.errors import RecordingError, UnsupportedError, explain
+from wengert.errors import UnsupportedError, explain
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder, Slice
 
 Shape = tuple[int, ...]
@@ -545,16 +545,6 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return apply(GETITEM, arr, *places, key=key)
 
 
-@answers(np.put_along_axis)
-def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
-    """Answer ``np.put_along_axis``."""
-    check_target(arr, "np.put_along_axis")
-    if axis is None:
-        arr[np.unravel_index(indices, arr.shape)] = values
-    else:
-        arr[along_axis_key(arr, indices, axis)] = values
-
-
 def along_axis_key(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
     """Return the key that takes one element a line along an axis."""
     if indices.dtype.kind not in "iu":
@@ -603,88 +593,10 @@ def ravel_multi_index(
     return flat
 
 
-# Writing elements: the array must be a recorded one
-
-
-def check_target(a: Any, name: str) -> None:
-    """Raise unless the array written to is recorded."""
-    if isinstance(a, Recorded):
-        return
-    raise RecordingError(
-        explain(
-            f"{name} was to write a recorded value into a plain array",
-            "the array was made outside the recording; the derivative would be lost",
-            "make the array inside the function with np.zeros, np.empty or np.array",
-        )
-    )
-
-
 def check_places(places: Any, low: int, stop: int, message: str) -> None:
     """Raise `IndexError` unless places lie between bounds; of recorded ones a guard."""
     if np.any(np.greater_equal(places, stop)) or np.any(np.less(places, low)):
         raise IndexError(message)
-
-
-@answers(np.put)
-def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    """Answer ``np.put``."""
-    check_target(a, "np.put")
-    ind = np.ravel(ind)
-    if np.size(v) == 0 or ind.size == 0:
-        return
-    size = np.size(a)
-    if mode == "raise":
-        message = f"index out of bounds for axis 0 with size {size}"
-        check_places(ind, -size, size, message)
-    ind = np.clip(ind, 0, size - 1) if mode == "clip" else np.remainder(ind, size)
-    values = np.resize(v, ind.shape) if np.size(v) > 1 else np.reshape(v, ())
-    a[np.unravel_index(ind, a.shape)] = values
-
-
-@answers(np.putmask)
-def putmask(a: Any, mask: Any, values: Any) -> None:
-    """Answer ``np.putmask``."""
-    check_target(a, "np.putmask")
-    mask = np.not_equal(mask, 0)
-    if np.size(values) > 1:
-        values = np.resize(values, a.shape)[mask]
-    a[mask] = np.reshape(values, ()) if np.size(values) == 1 else values
-
-
-@answers(np.place)
-def place(arr: Any, mask: Any, vals: Any) -> None:
-    """Answer ``np.place``."""
-    check_target(arr, "np.place")
-    chosen = np.flatnonzero(mask)
-    if chosen.size == 0:
-        return
-    if np.size(vals) == 0:
-        raise ValueError("Cannot insert from an empty array!")
-    values = np.resize(vals, chosen.shape)
-    arr[np.unravel_index(chosen, arr.shape)] = values
-
-
-@answers(np.copyto)
-def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
-    """Answer ``np.copyto``."""
-    check_target(dst, "np.copyto")
-    source = np.result_type(plain_example(src))
-    if not np.can_cast(source, dst.dtype, casting):
-        raise TypeError(
-            f"Cannot cast array data from {source!r} to {dst.dtype!r} according to "
-            f"the rule {casting!r}"
-        )
-    dst[...] = src if where is True else np.where(where, src, dst)
-
-
-@answers(np.fill_diagonal)
-def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    """Answer ``np.fill_diagonal``."""
-    check_target(a, "np.fill_diagonal")
-    places = np.zeros(np.shape(a), dtype=bool)
-    np.fill_diagonal(places, True, wrap=wrap)
-    if places.any():
-        np.put(a, np.flatnonzero(places), np.ravel(val))
 
 
 # Diagonals and triangles

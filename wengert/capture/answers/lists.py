@@ -126,10 +126,11 @@ ANSWERS[np]["c_"] = Concatenator("c_")
 
 # Functions of arrays, given lists of recorded values: lists do not dispatch
 
-#: Functions of a sequence of arrays, whose shapes may differ.
+#: Functions that take lists as they are: of arrays, whose shapes may differ, or of
+#: numbers that become elements.
 SEQUENCES = (
     "concatenate concat stack vstack hstack dstack column_stack block append select "
-    "choose lexsort"
+    "choose lexsort put place putmask insert fill_diagonal"
 )
 #: Functions whose fresh results are often written into: of plain arrays they are
 #: passive recorded ones.

@@ -17,8 +17,9 @@ from wengert.capture.answers.table import (
     tape_here,
 )
 from wengert.core.operation import answers
-from wengert.core.types import Recorded, is_array
+from wengert.core.types import Recorded, is_array, plain_example
 from wengert.errors import UnsupportedError, explain
+from wengert.ops.elements import check_elements
 from wengert.ops.join import gather
 from wengert.ops.shape import in_order, is_number, lying
 
@@ -179,7 +180,9 @@ np_full_like = np.full_like
 
 
 def filled(shape: Any, value: Any, dtype: Any) -> Any:
-    """Return an array of one recorded value."""
+    """Return an array of one recorded value; floats are cast."""
+    if dtype is not None and type(plain_example(value)) is int:
+        check_elements(value, np.dtype(dtype))
     result = np.copy(np.broadcast_to(value, shape))
     return result if dtype is None else np.astype(result, dtype, copy=False)
 
@@ -245,6 +248,8 @@ def converted(value: Any, dtype: Any = None) -> Any:
                 "an array, or an entry of a dictionary, for each field",
             )
         )
+    if dtype is not None:
+        check_elements(value, np.dtype(dtype), alone=True)
     result = gather(value)
     if not isinstance(result, RecordedArray):
         result = np.reshape(result, ())

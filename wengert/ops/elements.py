@@ -1,0 +1,47 @@
+"""Numbers that become elements: NumPy refuses those that do not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.types import exact_value, plain_example
+from wengert.ops.shape import is_number
+
+
+def check_elements(values: Any, dtype: np.dtype[Any], alone: bool = False) -> None:
+    """Raise as NumPy does where a number does not fit among elements.
+
+    NumPy makes whole numbers of Python's numbers by `int`, as it does of its own floats
+    that become signed; arrays are cast.  Whether a recorded number fits is guarded.
+
+    Parameters
+    ----------
+    values : number, array or list of them
+    dtype : dtype of the array to be written
+    alone : bool
+        Whether a single number is made an array first: NumPy's own is cast then.
+    """
+    if dtype.kind not in "iu":
+        return
+    if isinstance(values, (list, tuple)):
+        for part in values:
+            check_elements(part, dtype)
+    elif is_number(values):
+        kind = type(plain_example(values))
+        is_cut_off = issubclass(kind, np.floating) and dtype.kind == "i" and not alone
+        if (kind in (float, int) or is_cut_off) and not fits(values, dtype):
+            np.ndarray((), dtype)[()] = exact_value(values)
+
+
+def fits(number: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether a number, cut off, lies between the bounds of a type; guarded.
+
+    False where it is doubtful: beside the bounds of 64 bits.
+    """
+    bounds = np.iinfo(dtype)
+    if type(plain_example(number)) is int and bounds.min == np.iinfo(np.int64).min:
+        return True
+    low, high = np.float64(bounds.min - 1), np.float64(bounds.max + 1)
+    return bool(number > low) and bool(number < high)
