@@ -119,8 +119,8 @@ row(
 row(
     TO_ARRAY,
     "result = grad(lambda x: np.float32(x) ** 2)(3.0)",
-    "x.astype(np.float32)",
-    "result = grad(lambda x: x.astype(np.float32) ** 2)(3.0)",
+    "np.asarray(x, np.float32)",
+    "result = grad(lambda x: np.asarray(x, np.float32) ** 2)(3.0)",
     6.0,
 )
 row(
@@ -490,7 +490,7 @@ row(
     1.0,
 )
 row(
-    "wengert.ops.shape:check_target",
+    "wengert.ops.write:check_target",
     "def f(x):\n    np.put(A, [0], x)\n    return A.sum()\nresult = grad(f)(1.0)",
     "np.zeros, np.empty or np.array",
     "def f(x):\n    B = np.array(A)\n    np.put(B, [0], x)\n    return B.sum()\n"

@@ -324,3 +324,44 @@ def test_numbers_that_do_not_fit_among_elements_are_refused_as_numpys(
             check_raised(raised(call, value), expected)
             if expected is None:
                 np.testing.assert_array_equal(call(value), function(value))
+
+
+#: What NumPy's numbers have and recorded ones refuse: it is of no use, or of memory.
+REFUSED = {
+    "ctypes",
+    "data",
+    "fill",
+    "flat",
+    "put",
+    "sort",
+    "to_device",
+    "fromhex",
+    "from_bytes",
+}
+SAMPLES = (*(0.5, 2, True, 1j), *(np.dtype(c).type(1) for c in "fdgbBlLFD?"))
+
+
+@pytest.mark.parametrize("value", [*SAMPLES, np.ones((2, 2))], ids=repr)
+def test_a_recorded_value_has_the_attributes_of_its_plain_one(value: Any) -> None:
+    names = {name for kind in map(type, (*SAMPLES, np.ones(1))) for name in dir(kind)}
+    names = {name for name in names - REFUSED if not name.startswith("_")}
+    found = {}
+
+    def function(x: Any) -> Any:
+        found.update({name: hasattr(x, name) for name in names})
+        found["dir"] = dir(x)
+        return x
+
+    wengert.record(function, value)
+
+    assert found.pop("dir") == dir(value)
+    assert found == {name: hasattr(value, name) for name in names}
+
+
+def test_an_attribute_that_floats_lack_is_missed_in_pythons_words() -> None:
+    with pytest.raises(
+        AttributeError, match=r"^'float' object has no attribute 'conj'"
+    ):
+        wengert.grad(lambda x: x.conj())(0.5)
+    with pytest.raises(AttributeError, match=r"^'numpy.float64' .* no attribute 'dot'"):
+        wengert.grad(lambda x: x.dot(x))(np.float64(0.5))

@@ -145,7 +145,7 @@ def explain_type(statement: Statement, function: Any, shown: str) -> Parts | Non
     return (
         f"{statement.source} of a recorded {shown}",
         "NumPy's types make plain numbers, which carry no derivative",
-        f"x.astype(np.{function.__name__}), which is recorded, or x alone",
+        f"np.asarray(x, np.{function.__name__}), which is recorded, or x alone",
     )
 
 

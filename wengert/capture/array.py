@@ -36,6 +36,7 @@ from wengert.capture.refusals import (
     RAW,
     as_numpy,
     check_mask,
+    full_name,
     lent_out,
     mixed_tapes,
     read_only,
@@ -295,13 +296,15 @@ class RecordedValue(Recorded):
             return apply(PYTHON_ROUND, self, decimals=operator.index(digits))
         return np.round(self, digits)
 
+    def __dir__(self) -> list[str]:
+        """Return what the plain value has."""
+        return dir(type(self._value))
+
     def check_defined(self, name: str) -> None:
         """Raise as Python does where the plain value has no such method."""
         kind = type(self._value)
         if not hasattr(kind, name):
-            module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-            text = f"type {module}{kind.__name__} doesn't define {name} method"
-            raise TypeError(text)
+            raise TypeError(f"type {full_name(kind)} doesn't define {name} method")
 
     def __float__(self) -> float:
         return float(self._leave("float(x)", "leave float() out: x is a number"))
@@ -597,7 +600,7 @@ class RecordedArray(RecordedValue):
             raise write_outside()
         if isinstance(value, RecordedValue) and value._tape is not self._tape:
             value = stand_in(value)
-        if self.dtype.kind in "iu":
+        if operation is STORE and self.dtype.kind in "iu":
             check_elements(value, self.dtype, keys.has_arrays(key))
         if type(value) in (list, tuple) or is_object_array(value):
             value = gather(value)
@@ -610,8 +613,6 @@ class RecordedArray(RecordedValue):
         tape, written = self._tape, plain(value)
         if tape.thread != get_ident():
             tape.check_thread()
-        if target.dtype.kind in "iu":
-            guard_range(value, target.dtype)
         if target.dtype.kind not in "fc" and isinstance(value, RecordedValue):
             # What is rounded to an integer has no derivative.
             value = record_operation(REGISTRY["stop_gradient"], (value,), NO_SETTINGS)
@@ -687,16 +688,6 @@ class RecordedArray(RecordedValue):
 
 
 # From values to nodes
-
-
-def guard_range(value: Any, dtype: np.dtype[Any]) -> None:
-    """Guard whether a number fits an integer dtype: NumPy raises where it does not."""
-    if type(value) is not RecordedScalar or value.dtype.kind not in "fiu":
-        return
-    number: Any = value
-    limits = np.iinfo(dtype)
-    if not float(limits.min) <= number < float(limits.max) + 1.0:
-        number.exact()
 
 
 def note_raise(

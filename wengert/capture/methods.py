@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,9 +18,9 @@ from wengert.capture.array import (
     is_active,
     wrap_passive,
 )
-from wengert.capture.refusals import no_attribute
+from wengert.capture.refusals import full_name, no_attribute
 from wengert.core.types import has_class, is_array, plain_example, type_of
-from wengert.errors import RecordingError, UnsupportedError, explain
+from wengert.errors import RecordingError, UnsupportedError, explain, is_library
 from wengert.ops.elements import check_elements
 from wengert.ops.join import gather_recorded as gather
 from wengert.ops.join import holds_recorded, is_list
@@ -26,9 +28,8 @@ from wengert.ops.shape import in_order
 
 #: Methods that are the function of the same name with the array in front.
 FUNCTIONS = (
-    "all any argmax argmin argpartition argsort choose "
-    "cumprod cumsum diagonal dot max mean min nonzero prod ptp ravel repeat round "
-    "searchsorted squeeze std sum swapaxes take trace var"
+    "all any argmax argmin argsort choose cumprod cumsum diagonal max mean min nonzero "
+    "prod ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
 )
 #: Methods that would hand out plain memory, or change it in place beyond the tape.
 REFUSED = {
@@ -427,6 +428,7 @@ VALUES: dict[str, Any] = {
     "__trunc__": cut_off,
 }
 ARRAYS: dict[str, Any] = {
+    **{name: function_method(name) for name in ("argpartition", "dot")},
     "view": view,
     "fill": fill,
     "sort": sort,
@@ -473,8 +475,7 @@ def other_attribute(name: str) -> property:
     def getter(self: RecordedValue) -> Any:
         plain = self._current()
         if not hasattr(type(plain), name):
-            kind = type(plain).__name__
-            raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+            raise lacks(type(plain), name)
         if not is_active(self):
             return getattr(self.lend(), name)
         found = of_python.attribute(self, name)
@@ -485,10 +486,34 @@ def other_attribute(name: str) -> property:
     return property(getter)
 
 
-for _class, _kinds in (
-    (RecordedArray, (np.ndarray,)),
-    (RecordedScalar, (np.float64, np.int64, np.complex128, np.bool_, float, int)),
-):
-    for _name in {name for kind in _kinds for name in dir(kind)} - set(dir(_class)):
-        if not _name.startswith("_"):
-            setattr(_class, _name, other_attribute(_name))
+def lacks(kind: type, name: str) -> AttributeError:
+    """Return the error of an attribute that a kind of plain values has not."""
+    return AttributeError(f"{full_name(kind)!r} object has no attribute {name!r}")
+
+
+def attribute_of(name: str, kinds: Any, attribute: Any) -> property:
+    """Return an attribute of recorded numbers that only some kinds of plain ones have.
+
+    Ours and NumPy's own code finds it at all of them.
+    """
+
+    def getter(self: RecordedScalar) -> Any:
+        kind = type(self._value)
+        if kind not in kinds and not is_library(sys._getframe(1).f_code.co_filename):
+            raise lacks(kind, name)
+        return attribute.__get__(self) if hasattr(attribute, "__get__") else attribute
+
+    return property(getter)
+
+
+NUMBERS = (bool, int, float, complex, *np.sctypeDict.values())
+for _class, _kinds in ((RecordedArray, (np.ndarray,)), (RecordedScalar, NUMBERS)):
+    _names = {name for kind in (*_kinds, np.ndarray) for name in dir(kind)}
+    for _name in {name for name in _names if not name.startswith("_")}:
+        _attribute = inspect.getattr_static(_class, _name, None)
+        if not hasattr(_class, _name):
+            _attribute = other_attribute(_name)
+            setattr(_class, _name, _attribute)
+        _having = frozenset(kind for kind in _kinds if hasattr(kind, _name))
+        if len(_having) < len({*_kinds}):
+            setattr(_class, _name, attribute_of(_name, _having, _attribute))

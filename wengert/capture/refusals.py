@@ -20,6 +20,12 @@ def shortly(value: Any) -> str:
     return str(like) if like.shape else "number"
 
 
+def full_name(kind: type) -> str:
+    """Return a class's name as Python's own errors have it."""
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__name__}"
+
+
 def mixed_tapes() -> WengertError:
     """Return the error of two tapes that meet in one operation."""
     return RecordingError(
