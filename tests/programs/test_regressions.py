@@ -365,3 +365,19 @@ def test_an_attribute_that_floats_lack_is_missed_in_pythons_words() -> None:
         wengert.grad(lambda x: x.conj())(0.5)
     with pytest.raises(AttributeError, match=r"^'numpy.float64' .* no attribute 'dot'"):
         wengert.grad(lambda x: x.dot(x))(np.float64(0.5))
+
+
+def test_a_replay_that_raises_leaves_the_path_where_the_function_may_catch() -> None:
+    def bare(x: Any, k: Any) -> Any:
+        return x[k] * 2
+
+    def careful(x: Any, k: Any) -> Any:
+        try:
+            return x[k] * 2
+        except IndexError:
+            return x[0]
+
+    with pytest.raises(IndexError):
+        wengert.record(bare, np.ones(3), 1)(np.ones(3), 5)
+    with pytest.raises(wengert.GuardError, match="raises IndexError"):
+        wengert.record(careful, np.ones(3), 1)(np.ones(3), 5)

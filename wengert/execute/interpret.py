@@ -20,6 +20,7 @@ from wengert.errors import (
     GuardError,
     RecordingError,
     TapeError,
+    WengertError,
     explain,
 )
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
@@ -159,10 +160,21 @@ def play_nodes(tape: Tape, outputs: list[Any], last: list[int]) -> None:
     for index, operation in enumerate(tape.operations):
         if operation is INPUT or (operation is CONSTANT and outputs[index] is not None):
             continue
-        if operation in IN_PLACE:
-            outputs[index] = evaluate_write(tape, index, outputs, last)
-        else:
-            outputs[index] = evaluate_node(tape, index, outputs)
+        try:
+            if operation in IN_PLACE:
+                outputs[index] = evaluate_write(tape, index, outputs, last)
+            else:
+                outputs[index] = evaluate_node(tape, index, outputs)
+        except LEAVES_PATH as error:
+            if isinstance(error, WengertError) or not may_catch(tape):
+                raise
+            what = f"{operation.name} raises {error!r}"
+            raise left_path(tape, index, what) from None
+
+
+def may_catch(tape: Tape) -> bool:
+    """Whether the recorded code has a place where an exception may be caught."""
+    return any(line is not None and line[0].co_exceptiontable for line in tape.lines)
 
 
 def last_uses(
