@@ -13,7 +13,7 @@ from tests.capture.ways.families import PLACES, THINGS, product
 from tests.capture.ways.page import PAGE, every_way, written
 from tests.capture.ways.way import StaleError, Way, is_jit_eager, jitted, observe
 from wengert.capture.reads import Snapshot
-from wengert.execute.paths import ENGINE_VARIABLE, native_engine
+from wengert.execute.engine import ENGINE_VARIABLE, native_engine
 
 WAYS = every_way()
 #: One way of every kind and outcome, and a few more of each.

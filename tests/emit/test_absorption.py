@@ -16,7 +16,7 @@ import wengert as wg
 from tests.ops.examples import Example, examples
 from wengert.core.operation import REGISTRY
 from wengert.emit.absorption import hidden
-from wengert.execute.paths import native_engine
+from wengert.execute.engine import native_engine
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.execute.paths import native_engine
+from wengert.execute.engine import native_engine
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the engine is off")
 

@@ -329,3 +329,40 @@ def test_random_arguments_never_crash(count):
         hits += f(*[array] * rng.choice([1, 1, 1, 0, 2])) is not None
 
     assert 0 < hits < count
+
+
+def interval(low, high, answer):
+    """A path that holds where low < x < high; its first guard asks for `low`."""
+    b = Builder()
+    x = b.input(0)
+    b.guard(b.add("x > y", x, b.constant(low)), True)
+    b.guard(b.add("x < y", x, b.constant(high)), True)
+    return compile_program(b.program(outputs=[(b.constant(answer), 0, 0)]))
+
+
+@pytest.mark.parametrize(("x", "answer"), [(0.5, 10.0), (2.5, 12.0), (-1.5, 13.0)])
+def test_a_failing_guard_chooses_the_next_kernel(way, x, answer):
+    """A kernel that would hold but that nothing leads to is not tried."""
+    kernels = [
+        interval(0.0, 1.0, 10.0),
+        interval(-9.0, 9.0, 11.0),
+        interval(1.0, 9.0, 12.0),
+        interval(-9.0, 0.0, 13.0),
+    ]
+    signature = Signature((Parameter("float"),), (Returned("scalar"),))
+    exits = [{2: 2, 1: 3}, {}, {}, {}]
+
+    f = bind(kernels, signature, echo, exits=exits)
+
+    assert f(x) == answer
+
+
+def test_other_guards_lead_to_the_kernel_under_zero(way):
+    kernels = [interval(0.0, 1.0, 10.0), interval(0.0, 2.0, 11.0)]
+    kernels += [interval(-9.0, 9.0, 12.0)]
+    signature = Signature((Parameter("float"),), (Returned("scalar"),))
+
+    f = bind(kernels, signature, echo, exits=[{2: 1, 0: 2}, {0: 2}, {}])
+
+    assert [f(x) for x in (0.5, 1.5, 2.5, -1.0)] == [10.0, 11.0, 12.0, 12.0]
+    assert f(10.0) == ("fallback", (10.0,), {})

@@ -17,7 +17,7 @@ import wengert as wg
 from wengert.capture.reads import walk
 from wengert.derive import forward, reverse
 from wengert.errors import GuardError
-from wengert.execute.paths import native_engine
+from wengert.execute.engine import native_engine
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def test_paths_share_the_nodes_before_they_part() -> None:
     jitted(1.0)
     jitted(-1.0)
     first, second = (path.tape for path in jitted.paths())
-    shared = min(path for path in jitted.paths()[1].shared.values())
+    shared = jitted.paths()[1].at
 
     assert first.operations[shared].name == second.operations[shared].name == "guard"
     assert shared > 1

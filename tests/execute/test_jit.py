@@ -14,7 +14,7 @@ import pytest
 
 import wengert as wg
 from wengert.errors import GuardError, UnsupportedError
-from wengert.execute.paths import native_engine
+from wengert.execute.engine import native_engine
 
 
 def rosenbrock(x: Any) -> Any:

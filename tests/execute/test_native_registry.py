@@ -14,7 +14,7 @@ import pytest
 
 import wengert as wg
 from tests.ops.examples import Example, examples
-from wengert.execute.paths import native_engine
+from wengert.execute.engine import native_engine
 
 EXAMPLES = examples()
 #: Terms of the longest sum among the examples, times a few ulp a term.

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.execute.paths import native_engine
+from wengert.execute.engine import native_engine
 
 ROOT = Path(__file__).parents[2]
 METHODS = [

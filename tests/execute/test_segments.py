@@ -18,8 +18,8 @@ from tests.programs.analytic import Program, programs
 from tests.programs.test_programs import EXAMPLES, options
 from wengert.emit import special
 from wengert.emit.refusal import NotLoweredError
-from wengert.execute import paths, segments
-from wengert.execute.paths import native_engine
+from wengert.execute import engine, segments
+from wengert.execute.engine import native_engine
 from wengert.execute.plan import Plan
 
 needs_engine = pytest.mark.skipif(
@@ -46,7 +46,7 @@ def refuse_whole_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> Any:
         raise NotLoweredError("a test")
 
-    monkeypatch.setattr(paths, "lower", refuse)
+    monkeypatch.setattr(engine, "lower", refuse)
 
 
 @needs_engine

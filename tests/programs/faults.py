@@ -19,7 +19,7 @@ from wengert.derive.straight import known
 from wengert.emit import implied
 from wengert.emit.lowering import Lowering
 from wengert.emit.special import SPECIAL, lower_store
-from wengert.execute import interpret, paths, replay
+from wengert.execute import entries, interpret, replay
 
 Patch = pytest.MonkeyPatch
 #: What the fields of operations were that faults have changed.
@@ -176,13 +176,13 @@ def ignore_contents(patch: Patch) -> None:
 
 def keep_old_captures(patch: Patch) -> None:
     """Read the contents that a captured array had when it was compiled."""
-    bind = paths.bind
+    bind = entries.bind
 
-    def stale(kernels: Any, signature: Any, *rest: Any) -> Any:
+    def stale(kernels: Any, signature: Any, *rest: Any, **keywords: Any) -> Any:
         copies = tuple(np.copy(array) for array in signature.captures)
-        return bind(kernels, replace(signature, captures=copies), *rest)
+        return bind(kernels, replace(signature, captures=copies), *rest, **keywords)
 
-    patch.setattr(paths, "bind", stale)
+    patch.setattr(entries, "bind", stale)
 
 
 def forget_a_term(patch: Patch) -> None:

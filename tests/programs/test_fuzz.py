@@ -17,7 +17,7 @@ from tests.programs.judge import outcome
 from tests.programs.program import Program
 from tests.programs.shrink import mismatch, shrink
 from tests.programs.writer import EXPRESSIONS
-from wengert.execute.paths import native_engine
+from wengert.execute.engine import native_engine
 
 #: Programs of a run: 1,000 in `make test`, 50,000 in `make test-all`.  They are shared
 #: out, so that several processes can take some each.

@@ -18,8 +18,8 @@ from tests.programs.test_programs import EXAMPLES, options
 from wengert.core.operation import REGISTRY
 from wengert.emit.lowering import Lowering, lower_native
 from wengert.emit.special import SPECIAL, lower_store
-from wengert.execute import paths
-from wengert.execute.paths import native_engine
+from wengert.execute import entries
+from wengert.execute.engine import native_engine
 
 #: A jitted program costs some 100 ms, most of it compiling: one of so many is jitted.
 NATIVE_EVERY = 10
@@ -92,13 +92,13 @@ def lower_sine_as_cosine(patch: pytest.MonkeyPatch) -> None:
 
 def keep_old_captures(patch: pytest.MonkeyPatch) -> None:
     """Read the contents that a captured array had when it was compiled."""
-    bind = paths.bind
+    bind = entries.bind
 
-    def stale(kernels: Any, signature: Any, *rest: Any) -> Any:
+    def stale(kernels: Any, signature: Any, *rest: Any, **keywords: Any) -> Any:
         copies = tuple(np.copy(array) for array in signature.captures)
-        return bind(kernels, replace(signature, captures=copies), *rest)
+        return bind(kernels, replace(signature, captures=copies), *rest, **keywords)
 
-    patch.setattr(paths, "bind", stale)
+    patch.setattr(entries, "bind", stale)
 
 
 FAULTS = [

@@ -19,7 +19,7 @@ import sys
 import sysconfig
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ _CONTIGUOUS_ALIGNED, _WRITEABLE = 0x101, 0x400
 _NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions, frozen since 1.7
 
 _FASTCALL_KEYWORDS = 0x82
-_ROW = 24  # bytes of a row of the table of kernels
+_ROW = 32  # bytes of a row of the table of kernels
 _STACK_BYTES = 32768  # workspaces up to this lie on the stack
 # Calls for which a kernel whose zeros absorb nothing may fail in vain.
 _MOST_MISSES = 16
@@ -141,13 +141,14 @@ def bind(
     fallback: Callable[..., object],
     name: str = "replay",
     releases_lock: bool | None = None,
+    exits: Sequence[Mapping[int, int]] | None = None,
 ) -> Callable[..., object]:
-    """A function that runs the first kernel whose guards hold.
+    """A function that runs kernels until one's guards hold.
 
     Parameters
     ----------
     kernels : sequence of Compiled
-        Paths, tried in order; all have the signature's arguments and results.
+        Paths; all have the signature's arguments and results.
     signature : Signature
     fallback : callable
         Called with the same arguments where the signature does not fit or every
@@ -157,6 +158,9 @@ def bind(
     releases_lock : bool, optional
         Whether the interpreter lock is let go while kernels run; by the kernels'
         length if not given.
+    exits : sequence of mapping of int to int, optional
+        For each kernel, which one is tried where its guard of a number fails, under 0
+        where any other one fails; the next one if not given.  They come to an end.
 
     Returns
     -------
@@ -168,19 +172,42 @@ def bind(
     for array in signature.captures:
         assert array.flags.c_contiguous, "a capture is read as it lies"
         assert array.flags.aligned, "a capture is read as it lies"
+    if exits is None:
+        exits = [{0: k} for k in range(1, len(kernels))] + [{}]
     if not is_fast():
-        return _slow_entry(tuple(kernels), signature, fallback)
+        return _slow_entry(tuple(kernels), signature, fallback, exits)
     if releases_lock is None:
         work = max(kernel.nodes for kernel in kernels) * signature.rows
         releases_lock = work > _UNLOCK_NODES
     size = 1 << max(8, max(kernel.workspace for kernel in kernels) - 1).bit_length()
     module = _entry(signature, releases_lock, size)
-    # A row for each kernel: its address, whether it gives way, how often it missed.
-    rows = [number for k in kernels for number in (k.address, int(k.gives_way), 0)]
-    table = np.array([*map(id, signature.captures), 0, 0, 0, *rows, 0, 0, 0], np.int64)
+    table = _table(kernels, signature, exits)
     # The builtin owns this object, and with it the machine code it runs.
     owner = fallback, table, (module, tuple(kernels), signature)
     return _builtin(module.addresses["entry"], owner, name)
+
+
+def _table(
+    kernels: Sequence[Compiled],
+    signature: Signature,
+    exits: Sequence[Mapping[int, int]],
+) -> np.ndarray:
+    """What an entry reads: its captures, a row for each kernel, and their exits.
+
+    A row is the kernel's address, whether it gives way, how often it missed, and where
+    its exits are: pairs of a guard's number and a row, the last one for any number.
+    Places are in bytes from the table's beginning; 0 is none.
+    """
+    numbers = [*map(id, signature.captures), 0, 0, 0, 0]
+    first, lists = 8 * len(numbers), list[int]()
+    start = first + _ROW * len(kernels)
+    for kernel, ways in zip(kernels, exits, strict=True):
+        numbers += [kernel.address, int(kernel.gives_way), 0, start + 8 * len(lists)]
+        for guard, to in sorted(ways.items(), reverse=True):
+            lists += [guard, first + _ROW * to]
+        if 0 not in ways:
+            lists += [0, 0]
+    return np.array([*numbers, *lists], np.int64)
 
 
 #: Entries by what they take and return; the kernels that they run are in a table.
@@ -553,7 +580,7 @@ class _Entry:
         self.need(self.value(f"icmp ne ptr {made}, null"), "failed")
 
     def run(self) -> None:
-        """The kernels, one after another until one's guards hold."""
+        """The kernels, from one to another until one's guards hold."""
         workspace, memory = self.take_workspace()
         state = ""
         if self.releases_lock:
@@ -564,14 +591,9 @@ class _Entry:
         self.line(f"%first = getelementptr i8, ptr %table, i64 {before + _ROW}")
         self.line("br label %next")
         self.lines.append("next:\n")
-        self.line(
-            "%place = phi ptr [%first, %ready], [%following, %row], [%following, %try]"
-        )
-        self.line(f"%following = getelementptr i8, ptr %place, i64 {_ROW}")
+        self.line("%place = phi ptr [%first, %ready], [%behind, %next], [%to, %jump]")
+        self.line(f"%behind = getelementptr i8, ptr %place, i64 {_ROW}")
         self.line("%kernel = load ptr, ptr %place")
-        self.line("%none = icmp eq ptr %kernel, null")
-        self.line("br i1 %none, label %after, label %row")
-        self.lines.append("row:\n")
         # A kernel that has kept failing for the one that absorbs is passed over.
         gives = self.load("i64", "%place", 8)
         misses = self.load("i64", "%place", 16)
@@ -586,13 +608,37 @@ class _Entry:
         )
         self.line("%holds = icmp eq i64 %answer, 0")
         self.count_misses()
-        self.line("br i1 %holds, label %after, label %next")
+        self.line("br i1 %holds, label %after, label %left")
+        self.choose_next()
         self.lines.append("after:\n")
+        self.line("%kept = phi i1 [true, %try], [false, %chosen]")
         if self.releases_lock:
             self.line(f"call void {_function('PyEval_RestoreThread')}(ptr {state})")
         if memory:
             self.line(f"call void {_function('PyMem_RawFree')}(ptr {memory})")
-        self.need(self.value("icmp ne ptr %kernel, null"), "refused")
+        self.need("%kept", "refused")
+
+    def choose_next(self) -> None:
+        """The kernel that the failing guard's number leads to, or the way out."""
+        self.lines.append("left:\n")
+        start = self.load("i64", "%place", 24)
+        self.line(f"%exits = getelementptr i8, ptr %table, i64 {start}")
+        self.line("br label %search")
+        self.lines.append("search:\n")
+        self.line("%pair = phi ptr [%exits, %left], [%later, %search]")
+        self.line("%later = getelementptr i8, ptr %pair, i64 16")
+        self.line("%guard = load i64, ptr %pair")
+        hit = self.value("icmp eq i64 %guard, %answer")
+        last = self.value("icmp eq i64 %guard, 0")
+        stop = self.value(f"or i1 {hit}, {last}")
+        self.line(f"br i1 {stop}, label %chosen, label %search")
+        self.lines.append("chosen:\n")
+        row = self.load("i64", "%pair", 8)
+        self.line(f"%to = getelementptr i8, ptr %table, i64 {row}")
+        none = self.value(f"icmp eq i64 {row}, 0")
+        self.line(f"br i1 {none}, label %after, label %jump")
+        self.lines.append("jump:\n")
+        self.line("br label %next")
 
     def count_misses(self) -> None:
         """Count a call that the kernel which absorbs took up, and one that it did not.
@@ -717,6 +763,7 @@ def _slow_entry(
     kernels: tuple[Compiled, ...],
     signature: Signature,
     fallback: Callable[..., object],
+    exits: Sequence[Mapping[int, int]],
 ) -> Callable[..., object]:
     """What `bind` returns where no builtin can be made."""
 
@@ -729,9 +776,12 @@ def _slow_entry(
         taken = [np.empty(r.shape, r.type) for r in signature.results]
         sources = [a.ctypes.data for a in given]
         targets = [a.ctypes.data for a in taken]
-        for kernel in kernels:
-            if not kernel.call(sources, targets, 0, signature.rows):
-                return _handed_out(signature.structure, signature.results, taken)
+        place: int | None = 0
+        while place is not None:
+            guard = kernels[place].call(sources, targets, 0, signature.rows)
+            if not guard:
+                return handed_out(signature.structure, signature.results, taken)
+            place = exits[place].get(guard, exits[place].get(0))
         return fallback(*arguments)
 
     return replay
@@ -775,12 +825,12 @@ def _accepted(
     return tuple(given)
 
 
-def _handed_out(
+def handed_out(
     structure: Structure, results: tuple[Returned, ...], taken: list[np.ndarray]
 ) -> object:
     """The results in their structure."""
     if isinstance(structure, tuple):
-        return tuple(_handed_out(item, results, taken) for item in structure)
+        return tuple(handed_out(item, results, taken) for item in structure)
     kind = results[structure].kind
     if kind == "array":
         return taken[structure]

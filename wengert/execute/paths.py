@@ -1,89 +1,132 @@
-"""What `jit` keeps: recorded paths, and the native calls that find the right one."""
+"""The recorded paths of a function: a tree, for `jit` and for rows alike.
+
+A path is one sequence of outcomes of the guards.  Another path leaves it at a node; in
+native code it leaves a kernel at a guard, whose number chooses what is tried next.
+"""
 
 from __future__ import annotations
 
-import os
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from wengert.capture import reads
-from wengert.core.checked import Difference, Expected, Node, same
+from wengert.core import locks
+from wengert.core.checked import Expected, Node, agree, same
 from wengert.core.tape import GUARD, Tape
-from wengert.emit import machine
-from wengert.emit.compile import Compiled, compile_program
-from wengert.emit.entry import Parameter, Returned, Signature, bind
-from wengert.emit.kernels import Lowered, has_chain_products, lower
-from wengert.emit.refusal import NotLoweredError
-from wengert.execute.arrays import native, parameter, returned
+from wengert.core.types import Type
+from wengert.emit.compile import Compiled
+from wengert.emit.entry import Returned
+from wengert.emit.kernels import Lowered
+from wengert.execute.arrays import native, returned
 from wengert.execute.belief import Belief
 from wengert.execute.interpret import left
-from wengert.execute.plan import Plan
-from wengert.execute.segments import mixed_plan
-
-#: Set to switch the native engine off (the suite passes without it).
-ENGINE_VARIABLE = "WENGERT_ENGINE"
-MISS = object()
-
-
-def native_engine() -> bool:
-    """Whether native code is made: llvmlite is there and nobody switched it off."""
-    return os.environ.get(ENGINE_VARIABLE, "native") != "interpreter" and (
-        machine.available()
-    )
+from wengert.execute.plan import Left, Plan
 
 
 @dataclass(slots=True, eq=False)
 class Path:
-    """One recorded path of a function for one kind of arguments."""
+    """One recorded path of a function for one kind of arguments.
 
-    tape: Tape
+    Attributes
+    ----------
+    tape : Tape or None
+        None where there are rows, once they have a kernel.
+    inputs : list of Type
+    types, structure : of the results, and how they nest
+    answers : list of (kind, expected), one a guard
+    captured : list of (array, node)
+        Constants whose present contents are read at replay.
+    kernels : list of Compiled
+        None where the tape is not lowered, for the `reason` given.  Where there are
+        two, zeros absorb what is not finite in the second one.
+    exits : dict of (kernel, guard) to Path
+        By number: where a replay goes on whose guard fails; `entered_from` is the
+        path that leads here.
+    nan_guards : frozenset of int
+        Guards of the first kernel that refuse where the NaN of a product matters.
+    parent, at, left : Path or None, int, dict of int to Path
+        The path that it left, the node at which, and the paths that left it.
+    is_believed : bool
+        Whether two recordings agreed, so that it may be replayed; `order` is when.
+    is_optimistic : bool
+        Whether the first kernel multiplies zeros by what is not finite, and refuses
+        where that NaN matters; a second one then absorbs, as the interpreter does.
+    absorbs : bool
+        Whether the one kernel of rows absorbs.
+    """
+
+    tape: Tape | None
+    inputs: list[Type]
+    types: list[Type]
+    structure: Any
+    answers: list[tuple[str, Any]]
     captured: list[tuple[Any, int]]
     snapshot: Any
     plain_arrays: Any
     lowered: Lowered | None = None
     kernels: list[Compiled] = field(default_factory=list)
+    exits: dict[tuple[int, int], Path] = field(default_factory=dict)
+    entered_from: Path | None = None
+    nan_guards: frozenset[int] = frozenset()
     reason: str = ""
     record_seconds: float = 0.0
     number: int = 0
-    #: Whether two recordings agreed, so that it may be replayed; when, as a number.
     is_believed: bool = False
     order: int = 0
-    #: How many nodes it has in common with the path it left, by that path's number.
-    shared: dict[int, int] = field(default_factory=dict)
-    #: Whether the first kernel multiplies zeros by what is not finite, and refuses
-    #: where that NaN matters; a second one then absorbs, as the interpreter does.
+    parent: Path | None = None
+    at: int = 0
+    left: dict[int, Path] = field(default_factory=dict)
     is_optimistic: bool = False
+    absorbs: bool = False
+    #: Rows that failed a guard before there was a path that goes on there.
+    seen: dict[int, int] = field(default_factory=dict)
     #: How NumPy plays the tape, made when it first has to.
     plan: Plan | None = None
+    handed_out: tuple[Returned, ...] | None = None
     #: The captures as native code reads them; see `read_natively`.
     contiguous: list[np.ndarray] | None = None
 
-    def play(self, values: Sequence[Any]) -> list[Any]:
+    @property
+    def recording(self) -> Tape:
+        """The tape of a path that keeps it."""
+        assert self.tape is not None
+        return self.tape
+
+    @classmethod
+    def of(cls, tape: Tape, *read: Any) -> Path:
+        """Return the path that a tape recorded, and what it read from outside."""
+        assert tape.structure is not None
+        inputs = [tape.types[index] for index in tape.input_indices]
+        types = [tape.types[index] for index in tape.output_indices]
+        return cls(tape, inputs, types, tape.structure[1], answers(tape), *read)
+
+    def play(self, values: Sequence[Any]) -> list[Any] | Left:
         """Return the outputs by NumPy, native in parts where the whole is not."""
         if self.plan is None:
-            captured = [index for _, index in self.captured]
-            if self.kernels or not native_engine():
-                self.plan = Plan(self.tape, captured)
-            else:
-                self.plan = mixed_plan(self.tape, captured)
-                if self.plan.groups:
-                    self.reason += f" ({self.plan.groups} native parts)"
+            self.plan = Plan(self.recording, [index for _, index in self.captured])
         return self.plan.run(values, [array for array, _ in self.captured])
+
+    def next_of(self, way: Left) -> Path | None:
+        """Return the path that goes on where a play left this one, if it is known."""
+        found = (self.left.get(node) for node in way.nodes)
+        return next((path for path in found if path is not None), None)
 
     @property
     def expected(self) -> Expected:
         """What another recording of this path is compared with."""
-        return Expected(self.tape, {index for _, index in self.captured})
+        return Expected(self.recording, {index for _, index in self.captured})
 
-    def leaves(self, other: Path, difference: Difference) -> None:
-        """Note that it left another path where Python decided otherwise."""
-        at = difference.node
-        self.shared = {number: min(k, at) for number, k in other.shared.items()}
-        self.shared[other.number] = at
+    def has(self, index: int, node: Node) -> bool:
+        """Whether a node of the path is this one."""
+        tape = self.recording
+        return (
+            index < len(tape)
+            and agree(tape.operations[index], node.operation)
+            and tape.operands[index] == node.operands
+            and same(tape.settings[index], node.settings)
+        )
 
     @property
     def read_natively(self) -> list[np.ndarray]:
@@ -104,7 +147,7 @@ class Path:
         True if one has another shape or dtype now: the path holds no longer.
         """
         for array, index in self.captured:
-            like = self.tape.types[index]
+            like = self.recording.types[index]
             if array.shape != like.shape or array.dtype != like.dtype:
                 return True
         for (array, _), copy in zip(self.captured, self.contiguous or (), strict=False):
@@ -117,186 +160,167 @@ class Path:
         """Line, kind and expected value of every guard, in order."""
         return [
             (
-                self.tape.line(index),
-                self.tape.settings[index]["kind"],
-                self.tape.settings[index]["expected"],
+                self.recording.line(index),
+                self.recording.settings[index]["kind"],
+                self.recording.settings[index]["expected"],
             )
-            for index, operation in enumerate(self.tape.operations)
+            for index, operation in enumerate(self.recording.operations)
             if operation is GUARD
         ]
 
     @property
-    def result_structure(self) -> Any:
-        """How the results nest."""
-        assert self.tape.structure is not None
-        return self.tape.structure[1]
-
     def returned(self) -> tuple[Returned, ...]:
-        """Return what the native code hands out."""
-        return tuple(
-            returned(self.tape.types[index]) for index in self.tape.output_indices
-        )
+        """What the native code hands out."""
+        if self.handed_out is None:
+            self.handed_out = tuple(map(returned, self.types))
+        return self.handed_out
 
 
-def compile_path(path: Path, level: int | None = None) -> None:
-    """Make native code of a path; `reason` says why where there is none."""
-    if not native_engine():
-        path.reason = "the native engine is off"
-        return
-    captured = [index for _, index in path.captured]
-    path.is_optimistic = has_chain_products(path.tape)
-    try:
-        path.lowered = lower(path.tape, not path.is_optimistic, captured)
-        path.kernels = [compile_program(path.lowered.program, level=level)]
-    except NotLoweredError as error:
-        path.reason = str(error)
-
-
-def add_absorbing_kernel(path: Path) -> None:
-    """Add the kernel in which zeros absorb what is not finite, where it is needed."""
-    captured = [index for _, index in path.captured]
-    try:
-        lowered = lower(path.tape, True, captured)
-        first, second = path.kernels[0], compile_program(lowered.program)
-        path.kernels[:] = [replace(first, gives_way=True), second]
-    except NotLoweredError as error:
-        path.reason = f"where zeros absorb: {error}"
-        path.is_optimistic = False  # NumPy plays such calls
+def answers(tape: Tape) -> list[tuple[str, Any]]:
+    """Return what the guards of a tape ask and expect."""
+    return [
+        (settings["kind"], settings["expected"])
+        for operation, settings in zip(tape.operations, tape.settings, strict=True)
+        if operation is GUARD
+    ]
 
 
 @dataclass(slots=True, eq=False)
-class Entry:
-    """What is known for one structure and one set of types of the arguments."""
+class Tree:
+    """The paths that are known for one structure and types of the arguments."""
 
-    name: str
-    leaf_types: tuple[Any, ...]
-    paths: OrderedDict[int, Path] = field(default_factory=OrderedDict)
-    #: Native calls by kind of result; None until they are asked for.
-    groups: list[tuple[Callable[..., Any], Any]] | None = None
-    #: The native call on the user's own arguments, with the fallback that it has.
-    direct: tuple[Any, Any] | None = None
-    recordings: int = 0
+    root: Path | None = None
+    #: By number, in the order in which they were recorded.
+    paths: dict[int, Path] = field(default_factory=dict)
     belief: Belief = field(default_factory=Belief)
+    lock: Any = field(default_factory=locks.make)
+    #: Of the paths that were kept so far.
+    count: int = 0
 
     @property
     def is_eager(self) -> bool:
         """Whether the function itself is called."""
         return bool(self.belief.reason)
 
-    def rebuild(self) -> None:
-        """Forget the native calls: the paths are others now."""
-        self.groups = self.direct = None
-
     @property
     def believed(self) -> list[Path]:
         """The paths that may be replayed."""
         return [path for path in self.paths.values() if path.is_believed]
 
-    @property
-    def native(self) -> list[Path]:
-        """The paths that have native code."""
-        return [path for path in self.paths.values() if path.kernels]
+    def add(self, path: Path) -> None:
+        """Keep a path, that exits alone lead to."""
+        self.count += 1
+        path.number = self.count
+        self.paths[path.number] = path
 
-    def bound(self) -> list[tuple[Callable[..., Any], Any]]:
-        """Bind the kernels of all paths: one native call for every kind of result."""
-        groups = []
-        kinds: dict[Any, list[Path]] = {}
-        for path in self.native:
-            kinds.setdefault(path.result_structure, []).append(path)
-        for structure, paths in kinds.items():
-            count = len(paths[0].tape.output_indices)
-            call = self.chain(paths, tuple(range(count)), miss)
-            groups.append((call, structure))
-        return groups
+    def insert(self, path: Path, beside: Path | None = None, node: int = 0) -> None:
+        """Keep a path, which has the nodes before one in common with another path."""
+        self.add(path)
+        if self.root is None:
+            self.root = path
+            return
+        beside = beside or self.root
+        node = common(beside, path, node)
+        while (other := beside.left.get(node)) is not None:
+            beside, node = other, common(other, path, node)
+        beside.left[node], path.parent, path.at = path, beside, node
 
-    def chain(
-        self,
-        paths: list[Path],
-        nested: Any,
-        fallback: Callable[..., Any],
-        parameters: tuple[Parameter, ...] | None = None,
-    ) -> Callable[..., Any]:
-        """Return a native call that takes the first path whose guards hold.
+    def remove(self, path: Path) -> None:
+        """Forget a path; one that left it latest takes its place."""
+        self.paths.pop(path.number, None)
+        heir = path.left.pop(max(path.left)) if path.left else None
+        if heir is not None:
+            for node, child in path.left.items():  # what the heir has in common too
+                heir.left[node], child.parent = child, heir
+            heir.parent, heir.at = path.parent, path.at
+        if path is self.root:
+            self.root = heir
+        if path.parent is not None:
+            del path.parent.left[path.at]
+            if heir is not None:
+                path.parent.left[path.at] = heir
+        for other in path.exits.values():
+            other.entered_from = None
+        before = path.entered_from
+        if before is not None:
+            before.exits = {k: to for k, to in before.exits.items() if to is not path}
 
-        Its arguments are the numeric leaves, unless other `parameters` are given.
+    def clear(self) -> None:
+        """Forget all paths."""
+        self.root = None
+        self.paths.clear()
+
+    def drop_changed(self) -> bool:
+        """Forget the paths that what the function reads has made stale; whether any.
+
+        Every path that is there was recorded with the same numbers outside, so that the
+        last one stands for all; contents of arrays belong to each.
         """
-        if parameters is None:
-            parameters = tuple([parameter(like) for like in self.leaf_types])
-        groups: list[tuple[Signature, list[Compiled]]] = []
-        for path in paths:
-            signature = self.signature(path, nested, parameters)
-            if groups and groups[-1][0].is_same(signature):
-                groups[-1][1].extend(path.kernels)
-            else:
-                groups.append((signature, list(path.kernels)))
-        call = fallback
-        for signature, kernels in reversed(groups):
-            call = bind(kernels, signature, call, self.name)
-        return call
+        if self.root is None:
+            return False
+        newest = next(reversed(self.paths.values()))
+        if newest.snapshot.changed() is not None:
+            self.clear()
+            return True
+        stale = [
+            path
+            for path in self.paths.values()
+            if (path.plain_arrays.pairs and path.plain_arrays.changed() is not None)
+            or (path.captured and path.tape is not None and path.refresh())
+        ]
+        for path in stale:
+            self.remove(path)
+        return bool(stale)
 
-    def signature(
-        self, path: Path, nested: Any, parameters: tuple[Parameter, ...]
-    ) -> Signature:
-        """Return what native code takes and returns."""
-        return Signature(
-            parameters=parameters,
-            results=path.returned(),
-            structure=nested,
-            captures=tuple(path.read_natively),
-        )
+    def link(self, path: Path, ways: list[tuple[int, int]], to: Path) -> None:
+        """Note where a replay goes on whose guard fails.
 
-    def guarded(
-        self, call: Callable[..., Any], fallback: Callable[..., Any]
-    ) -> Callable[..., Any]:
-        """Return a call that is made while what the function read still holds.
-
-        Paths whose reads have changed are dropped, so those of the last one stand for
-        all; contents that plain code read are watched path by path.
+        Only one path leads to another, and none back: a replay comes to an end.
         """
-        paths = self.native
-        last = paths[-1].snapshot
-        plain = [path.plain_arrays for path in paths if path.plain_arrays.pairs]
-        looks = [path.refresh for path in paths if path.has_copies]
-        if last.is_empty and not (plain or looks):
-            return call
-        return reads.guarded(last, plain, looks, call, fallback)
+        before: Path | None = path
+        while before is not None and before is not to:
+            before = before.entered_from
+        if before is to or (to.entered_from or path) is not path:
+            return
+        for way in ways:
+            if path.exits.setdefault(way, to) is to:
+                to.entered_from = path
+
+
+def common(one: Path, other: Path, start: int) -> int:
+    """Return how many nodes two paths have in common, given that some are."""
+    tape, like = one.recording, other.recording
+    for index in range(start, min(len(tape.operations), len(like.operations))):
+        node = like.operations[index], like.operands[index], like.settings[index]
+        if not one.has(index, Node(*node)):
+            return index
+    return min(len(tape.operations), len(like.operations))
 
 
 class Follower:
-    """Which known path of an entry a recording goes along.
+    """Which known path of a tree a recording goes along.
 
     Parameters
     ----------
-    entry : Entry
+    tree : Tree
         With at least one path.
     is_strict : bool
         Whether leaving the path at a guard is an error.
     """
 
-    def __init__(self, entry: Entry, is_strict: bool) -> None:
-        self.entry, self.is_strict = entry, is_strict
-        self.path = next(iter(entry.paths.values()))
+    def __init__(self, tree: Tree, is_strict: bool) -> None:
+        assert tree.root is not None
+        self.path, self.is_strict = tree.root, is_strict
 
     def branch(self, index: int, node: Node) -> Expected | None:
         """Return the path that left this one with the same node, if one is known."""
-        for path in self.entry.paths.values():
-            if path.shared.get(self.path.number) != index:
-                continue
-            tape = path.tape
-            if (
-                tape.operations[index] is node.operation
-                and tape.operands[index] == node.operands
-                and same(tape.settings[index], node.settings)
-            ):
+        path: Path | None = self.path
+        while path is not None and (path := path.left.get(index)) is not None:
+            if path.has(index, node):
                 self.path = path
                 return path.expected
-        if self.is_strict and node.operation is GUARD:
-            tape = self.path.tape
-            if index < len(tape) and tape.operations[index] is GUARD:
-                raise left(tape, index, node.settings["expected"])
+        tape = self.path.recording
+        is_guard = node.operation is GUARD and index < len(tape)
+        if self.is_strict and is_guard and tape.operations[index] is GUARD:
+            raise left(tape, index, node.settings["expected"])
         return None
-
-
-def miss(*_: Any) -> Any:
-    """Say that no native path fits."""
-    return MISS

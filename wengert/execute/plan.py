@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import length_hint
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.execute.interpret import (
+    LEAVES_PATH,
     check_guard,
     evaluate_node,
     last_uses,
@@ -35,6 +37,12 @@ class Group:
 
     nodes: tuple[int, ...]
     step: Step
+
+
+class Left(NamedTuple):
+    """Where a play left the recorded path: Python decides otherwise at one of these."""
+
+    nodes: tuple[int, ...]
 
 
 class Plan:
@@ -69,29 +77,39 @@ class Plan:
         last = last_uses(tape, when=when)
         dead = released(tape, when, last)
         self.steps: list[Step] = []
+        #: What each step computes.
+        self.nodes: list[tuple[int, ...]] = []
         for place, item in enumerate(items):
             if isinstance(item, Group):
-                self.steps.append(item.step)
+                self.add(item.step, item.nodes)
             else:
-                self.steps.append(step_of(tape, item, when, last))
+                self.add(step_of(tape, item, when, last), (item,))
             if place in dead:
-                self.steps.append(release(dead[place]))
+                self.add(release(dead[place]), self.nodes[-1])
 
-    def run(self, values: Sequence[Any], captures: Sequence[Any] = ()) -> list[Any]:
+    def add(self, step: Step, nodes: tuple[int, ...]) -> None:
+        """Append a step."""
+        self.steps.append(step)
+        self.nodes.append(nodes)
+
+    def run(
+        self, values: Sequence[Any], captures: Sequence[Any] = ()
+    ) -> list[Any] | Left:
         """Return the tape's outputs for given inputs and contents of captures.
 
-        Raises
-        ------
-        GuardError
-            Where the play leaves the recorded path.
+        Where the play leaves the recorded path, that says where.
         """
         outputs = self.blank.copy()
         for index, value in zip(self.inputs, values, strict=True):
             outputs[index] = value
         for index, value in zip(self.captured, captures, strict=True):
             outputs[index] = value
-        for step in self.steps:
-            step(outputs)
+        steps = iter(self.steps)
+        try:
+            for step in steps:
+                step(outputs)
+        except LEAVES_PATH:
+            return Left(self.nodes[len(self.nodes) - length_hint(steps) - 1])
         return [outputs[index] for index in self.outputs]
 
 

@@ -40,7 +40,9 @@ from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import WRITEABLE, argument
 from wengert.execute.belief import MOST_TRIES, warn_eager
-from wengert.execute.interpret import LEAVES_PATH, evaluate_node, own
+from wengert.execute.engine import add_absorbing_kernel, compile_path
+from wengert.execute.entries import MISS, Entry, run
+from wengert.execute.interpret import evaluate_node, own
 from wengert.execute.keys import (
     WRITES,
     Keys,
@@ -49,14 +51,8 @@ from wengert.execute.keys import (
     static_values,
 )
 from wengert.execute.out import deliver, has_keyword
-from wengert.execute.paths import (
-    MISS,
-    Entry,
-    Follower,
-    Path,
-    add_absorbing_kernel,
-    compile_path,
-)
+from wengert.execute.paths import Follower, Path
+from wengert.execute.plan import Left
 from wengert.execute.report import PathList, Report
 
 P = ParamSpec("P")
@@ -84,6 +80,10 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+#: Where a replay ended that no known path takes up: the path, and the ways out of it.
+Exit = tuple[Path, list[tuple[int, int]]]
 
 
 class Jitted(Generic[P, R]):
@@ -116,8 +116,10 @@ class Jitted(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.dispatch(args, kwargs)  # type: ignore[no-any-return]
 
-    def dispatch(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Answer a call that no native entry took."""
+    def dispatch(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], is_tried: bool = False
+    ) -> Any:
+        """Answer a call that no native entry took, though they may be tried."""
         out = kwargs.pop("out", None) if self.owns_out else None
         if sys.is_finalizing():  # a frozen thread may hold a lock for ever
             return deliver(self.fun(*args, **kwargs), out)
@@ -131,16 +133,17 @@ class Jitted(Generic[P, R]):
         if entry is None and self.varies(key):
             leaves, structure, key = keys.describe(args, kwargs)
             entry = self.entries.get(key)
+        end: Exit | None = None
         if entry is not None:
             if entry.is_eager:
                 return deliver(self.call_itself(args, kwargs, leaves), out)
             found = MISS
             if WRITES not in keys.asked or not share_memory(leaves):
-                found = self.replay(entry, leaves)
+                found, end = self.replay(entry, leaves, is_tried)
             if found is not MISS:
                 return deliver(found, out)
         try:
-            return deliver(self.record(key, leaves, structure, args), out)
+            return deliver(self.record(key, leaves, structure, end), out)
         except Exception:  # also a TypeError of code that takes no recorded int
             places = {place for place in keys.varying if place[0] == structure}
             if not places:
@@ -206,39 +209,53 @@ class Jitted(Generic[P, R]):
         self.reinstall()
         return key
 
-    def replay(self, entry: Entry, leaves: list[Any]) -> Any:
-        """Return the result of the path that fits, or MISS."""
-        for number, path in list(entry.paths.items()):
-            is_stale = path.snapshot.changed() is not None
-            if is_stale or path.plain_arrays.changed() or path.refresh():
-                with self.lock:
-                    entry.paths.pop(number, None)
-                    entry.rebuild()
-        if not entry.believed:
-            return MISS
+    def replay(
+        self, entry: Entry, leaves: list[Any], is_tried: bool = False
+    ) -> tuple[Any, Exit | None]:
+        """Return the result of the path that fits, or MISS and where it ended."""
+        with self.lock:
+            if entry.tree.drop_changed():
+                entry.rebuild()
+        root = entry.tree.root
+        if root is None:
+            return MISS, None
         given = [argument(leaf) for leaf in leaves]
-        groups = entry.groups
-        if groups is None:
-            with self.lock:
-                groups = entry.groups = entry.bound()
-        for call, result_structure in groups:
-            found = call(*given)
-            if found is not MISS:
-                return tree.unflatten(result_structure, list(found))
-        return self.replay_slowly(entry, leaves, given)
+        if not (is_tried and entry.direct is not None and entry.direct[0]):
+            groups = entry.groups
+            if groups is None:
+                with self.lock:
+                    groups = entry.groups = entry.bound()
+            for call, structure in groups:
+                found = call(*given)
+                if found is not MISS:
+                    return tree.unflatten(structure, list(found)), None
+        return self.descend(entry, root, leaves, given)
 
-    def replay_slowly(self, entry: Entry, leaves: list[Any], given: list[Any]) -> Any:
-        """Try the paths that native code could not decide, with NumPy."""
-        for path in entry.believed:
-            try:
+    def descend(
+        self, entry: Entry, root: Path, leaves: list[Any], given: list[Any]
+    ) -> tuple[Any, Exit | None]:
+        """Go from path to path where native calls did not arrive, or do not go."""
+        path: Path | None = root
+        end: Exit | None = None
+        while path is not None and (path.is_believed or path.left):
+            found: Any = MISS
+            if path.kernels:
+                found, ways = run(path, given)
+                end = path, ways
+                to = (path.exits.get(way) for way in ways)
+                following = next((other for other in to if other is not None), None)
+            if found is MISS and (not path.kernels or not ways):
                 with np.errstate(all="ignore"):  # as native code, it does not warn
-                    found = path.play(leaves)
-            except LEAVES_PATH:
-                continue
-            if path.is_optimistic and len(path.kernels) == 1:
-                self.add_absorbing_kernel(entry, path)
-            return tree.unflatten(path.result_structure, [own(x) for x in found])
-        return MISS
+                    played = path.play(leaves)
+                following = path.next_of(played) if isinstance(played, Left) else None
+                if not isinstance(played, Left) and path.is_believed:
+                    found = [own(part) for part in played]
+                    if path.kernels:
+                        self.add_absorbing_kernel(entry, path)
+            if found is not MISS:
+                return tree.unflatten(path.structure, list(found)), None
+            path = following
+        return MISS, end
 
     def add_absorbing_kernel(self, entry: Entry, path: Path) -> None:
         """Make the kernel that a NaN of the optimistic one asks for."""
@@ -248,10 +265,13 @@ class Jitted(Generic[P, R]):
                 entry.rebuild()
                 self.reinstall()
 
-    def record(self, key: Any, leaves: list[Any], structure: Any, args: Any) -> Any:
+    def record(
+        self, key: Any, leaves: list[Any], structure: Any, end: Exit | None
+    ) -> Any:
         """Record the call along its own path, keep the path, return its values.
 
-        The path is compiled when a second recording agrees; see `judge`.
+        The path is compiled when a second recording agrees; see `judge`.  A replay that
+        ended where `end` says goes on along this path the next time.
         """
         with self.lock:
             entry = self.entries.get(key)
@@ -260,36 +280,42 @@ class Jitted(Generic[P, R]):
                 self.entries[key] = entry
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
-            path, tape = self.record_once(entry, key, leaves, structure, args)
-            key = self.learn(path.tape, key, entry, leaves)
+            path, tape = self.record_once(entry, key, leaves, structure)
+            key = self.learn(path.recording, key, entry, leaves)
             found = [own(as_returned(tape, k)) for k in tape.output_indices]
             for _ in range(MOST_TRIES if self.wait else 0):
                 if path.is_believed or entry.is_eager:
                     break
-                path, _ = self.record_once(entry, key, leaves, structure, args)
+                path, _ = self.record_once(entry, key, leaves, structure)
+            if end is not None and entry.tree.paths.get(path.number) is path:
+                entry.tree.link(*end, path)
+                if path.kernels:
+                    entry.rebuild()
+                    self.reinstall()
         assert tape.structure is not None
         return tree.unflatten(tape.structure[1], found)
 
     def record_once(
-        self, entry: Entry, key: Any, leaves: list[Any], structure: Any, args: Any
+        self, entry: Entry, key: Any, leaves: list[Any], structure: Any
     ) -> tuple[Path, Tape]:
         """Record one call, compared with the paths that are known."""
-        follower = Follower(entry, self.is_strict) if entry.paths else None
+        known = entry.tree
+        follower = Follower(known, self.is_strict) if known.paths else None
         with collector_paused():
             started = time.perf_counter()
             snapshot = self.snapshot(key, structure)
             tape = Tape()
             if follower is not None:
-                known = follower.path.expected
-                tape = CheckedTape(known, follower.branch, evaluate_node)
+                expected = follower.path.expected
+                tape = CheckedTape(expected, follower.branch, evaluate_node)
             with snapshot.noticing():
                 self.record_call(tape, key, leaves, structure)
             wrote = snapshot.written()
-            entry.belief.watch(snapshot.eager_reason())
+            entry.tree.belief.watch(snapshot.eager_reason())
             if follower is not None and isinstance(tape, CheckedTape):
                 path = follower.path
             else:
-                path = Path(tape, *self.split(snapshot, tape))
+                path = Path.of(tape, *self.split(snapshot, tape))
                 path.record_seconds = time.perf_counter() - started
             self.judge(entry, path, follower, wrote)
         return path, tape
@@ -308,38 +334,39 @@ class Jitted(Generic[P, R]):
         """
         difference = getattr(path.tape, "difference", None)
         agrees = follower is not None and follower.path is path
-        entry.belief.note(wrote, None if agrees else difference)
-        if entry.belief.reason:
+        entry.tree.belief.note(wrote, None if agrees else difference)
+        if entry.tree.belief.reason:
             self.run_eagerly(entry)
         elif agrees and not wrote:
-            entry.belief.agree()
+            entry.tree.belief.agree()
             if not path.is_believed:
                 self.believe(entry, path)
         elif not agrees:
+            beside, node = None, 0
             if follower is not None and difference is not None:
                 if difference.is_branch:
-                    path.leaves(follower.path, difference)
+                    beside, node = follower.path, difference.node
                 else:  # in place of the one that it should have been
-                    entry.paths.pop(follower.path.number, None)
-            self.keep(entry, path)
+                    self.forget(entry, follower.path)
+            self.keep(entry, path, beside, node)
 
     def believe(self, entry: Entry, path: Path) -> None:
         """Compile a path; the one believed longest goes when there are too many."""
         self._counter += 1
         path.is_believed, path.order = True, self._counter
         compile_path(path)
-        believed = entry.believed
+        believed = entry.tree.believed
         if len(believed) > self.max_paths:
             oldest = min(believed, key=lambda p: p.order)
-            del entry.paths[oldest.number]
+            entry.tree.remove(oldest)
         self.install(entry, path)
 
     def run_eagerly(self, entry: Entry) -> None:
         """Give up recording for an entry, with one warning."""
-        entry.paths.clear()
+        entry.tree.clear()
         entry.rebuild()
         self.reinstall()
-        warn_eager(self.name, entry.belief)
+        warn_eager(self.name, entry.tree.belief)
 
     def snapshot(self, key: Any, structure: Any) -> reads.Snapshot:
         """Return what the function reads from outside, as it is now."""
@@ -373,24 +400,26 @@ class Jitted(Generic[P, R]):
 
         record_onto(tape, flat, leaves)
 
-    def keep(self, entry: Entry, path: Path) -> None:
+    def keep(self, entry: Entry, path: Path, beside: Path | None, node: int) -> None:
         """Keep a path that was recorded once; of too many the oldest goes."""
         entry.recordings += 1
-        self._counter += 1
-        path.number = self._counter
-        entry.paths[path.number] = path
-        unsure = [p.number for p in entry.paths.values() if not p.is_believed]
+        entry.tree.insert(path, beside, node)
+        unsure = [p for p in entry.tree.paths.values() if not p.is_believed]
         if len(unsure) > self.max_paths:
-            del entry.paths[unsure[0]]
+            entry.tree.remove(unsure[0])
         if entry.recordings > 4 * self.max_paths:
-            entry.belief.reason = (
+            entry.tree.belief.reason = (
                 f"it took more than {4 * self.max_paths} different paths "
                 "(jit(f, max_paths=...) raises the limit)"
             )
             self.run_eagerly(entry)
-            return
-        entry.rebuild()
-        self.reinstall()
+
+    def forget(self, entry: Entry, path: Path) -> None:
+        """Forget a path, and its native code if it has any."""
+        entry.tree.remove(path)
+        if path.kernels:
+            entry.rebuild()
+            self.reinstall()
 
     def install(self, entry: Entry, path: Path) -> None:
         """Bind the native code of a path; optimise it later where that pays."""
@@ -441,7 +470,7 @@ class Jitted(Generic[P, R]):
 
     def dispatch_positional(self, *args: Any, **kwargs: Any) -> Any:
         """Answer a call that the native entry handed back."""
-        return self.dispatch(args, kwargs)
+        return self.dispatch(args, kwargs, True)
 
     def direct_call(
         self, key: Any, entry: Entry, fallback: Callable[..., Any]
@@ -455,7 +484,7 @@ class Jitted(Generic[P, R]):
         paths = entry.native
         if parameters is None or not paths:
             return None
-        structures = {path.result_structure for path in paths}
+        structures = {path.structure for path in paths}
         nested = as_tuples(structures.pop())
         if structures or nested is None:
             return None
@@ -472,7 +501,11 @@ class Jitted(Generic[P, R]):
     def paths(self) -> PathList:
         """Return the paths that are kept, with the lines that split them."""
         return PathList(
-            [path for entry in self.entries.values() for path in entry.paths.values()]
+            [
+                path
+                for entry in self.entries.values()
+                for path in entry.tree.paths.values()
+            ]
         )
 
     def strict(self) -> Jitted[P, R]:

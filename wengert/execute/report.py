@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from wengert.execute.paths import Entry, Path
+from wengert.execute.entries import Entry
+from wengert.execute.paths import Path
 
 if TYPE_CHECKING:
     from wengert.execute.replay import Jitted
@@ -31,14 +32,17 @@ class Report:
         self.name = jitted.name
         #: Why, for every kind of arguments that runs eagerly.
         self.eager = [
-            (", ".join(str(like) for _, like in entry.leaf_types), entry.belief.reason)
+            (
+                ", ".join(str(like) for _, like in entry.leaf_types),
+                entry.tree.belief.reason,
+            )
             for entry in jitted.entries.values()
             if entry.is_eager
         ]
         self.rows = [
             self.row(jitted, entry, path)
             for entry in jitted.entries.values()
-            for path in entry.paths.values()
+            for path in entry.tree.paths.values()
         ]
 
     def row(self, jitted: Jitted[..., Any], entry: Entry, path: Path) -> dict[str, Any]:
@@ -49,8 +53,8 @@ class Report:
             seconds |= kernel.seconds
         seconds["call"] = seconds_a_call(jitted, entry, path)
         return {
-            "types": ", ".join(str(like) for _, like in entry.leaf_types),
-            "nodes": len(path.tape),
+            "types": described(entry),
+            "nodes": len(path.recording),
             "scalar_nodes": kernel.nodes if kernel else 0,
             "written_nodes": kernel.written if kernel else 0,
             "chunks": kernel.chunks if kernel else 0,
@@ -77,11 +81,11 @@ class Report:
 
 def seconds_a_call(jitted: Jitted[..., Any], entry: Entry, path: Path) -> float:
     """Return the least time of a few replays at the inputs that were recorded."""
-    outputs = path.tape.play.outputs
+    outputs = path.recording.play.outputs
     leaves = [
         float(outputs[index]) if kind is float else outputs[index]
         for (kind, _), index in zip(
-            entry.leaf_types, path.tape.input_indices, strict=True
+            entry.leaf_types, path.recording.input_indices, strict=True
         )
     ]
     best = float("inf")
@@ -90,3 +94,8 @@ def seconds_a_call(jitted: Jitted[..., Any], entry: Entry, path: Path) -> float:
         jitted.replay(entry, leaves)
         best = min(best, time.perf_counter() - started)
     return best
+
+
+def described(entry: Entry) -> str:
+    """Return the types of the arguments."""
+    return ", ".join(str(like) for _, like in entry.leaf_types)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,13 +26,11 @@ from wengert.capture.layout import share_memory
 from wengert.capture.reads import PlainArrays, Reads, Snapshot, Written, split
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.record import SetAside, active_tape, record_onto
-from wengert.core import locks
 from wengert.core.checked import CheckedTape, Expected
 from wengert.core.guards import strides_of
 from wengert.core.operation import Operation, apply
-from wengert.core.tape import GUARD, Play, Tape
+from wengert.core.tape import Play, Tape
 from wengert.core.types import Array, Type, array_type, has_class, is_array, type_of
-from wengert.emit.compile import Compiled
 from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import (
@@ -42,10 +40,11 @@ from wengert.errors import (
     explain,
 )
 from wengert.execute.arrays import native
-from wengert.execute.belief import MOST_TRIES, Belief, warn_eager
-from wengert.execute.interpret import LEAVES_PATH, last_uses, play_nodes
+from wengert.execute.belief import MOST_TRIES, warn_eager
+from wengert.execute.engine import native_engine
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
-from wengert.execute.paths import native_engine
+from wengert.execute.paths import Path, Tree
+from wengert.execute.plan import Left
 
 Function = Callable[..., Any]
 #: Paths kept for one function and types of operands; rows beyond are played one by one.
@@ -66,63 +65,9 @@ class Options:
     max_paths: int = MOST_PATHS
 
 
-@dataclass(slots=True, eq=False)
-class RowPath:
-    """One recorded path of one row, its kernel, and the paths beside it.
-
-    Attributes
-    ----------
-    types, structure, first : of the results: types, how they nest, the recorded ones
-    answers : list of (kind, expected), one a guard
-    kernel : Compiled or None
-        None where the tape is not lowered, for the `reason` given.
-    tape : Tape or None
-        Kept where there is no kernel; None where the row cannot be recorded.
-    is_believed : bool
-        Whether two recordings agreed, so that other rows may be replayed along it.
-    absorbs : bool
-        Whether zeros absorb what is not finite in its kernel.
-    nan_guards : frozenset of int
-        Numbers of the guards of a kernel whose zeros absorb nothing that refuse where
-        the NaN of a product matters.
-    children : dict of int to RowPath
-        By the guard that fails: the path that rows take there.
-    seen : dict of int to int
-        Number of rows that failed at a guard before there was such a path.
-    """
-
-    types: list[Type]
-    structure: Any | None
-    first: list[Any]
-    answers: list[tuple[str, Any]]
-    captured: list[tuple[Array, int]]
-    snapshot: Snapshot
-    plain_arrays: PlainArrays
-    shared_dtypes: list[Any]
-    absorbs: bool = False
-    is_believed: bool = False
-    kernel: Compiled | None = None
-    tape: Tape | None = None
-    reason: str = ""
-    nan_guards: frozenset[int] = frozenset()
-    children: dict[int, RowPath] = field(default_factory=dict)
-    seen: dict[int, int] = field(default_factory=dict)
-    last: list[int] = field(default_factory=list)
-
-
-def answers(tape: Tape) -> list[tuple[str, Any]]:
-    """Return what the guards of a tape ask and expect."""
-    return [
-        (settings["kind"], settings["expected"])
-        for operation, settings in zip(tape.operations, tape.settings, strict=True)
-        if operation is GUARD
-    ]
-
-
-def lower_path(path: RowPath, rows: Rows) -> None:
+def lower_path(path: Path, rows: Rows) -> None:
     """Make the kernel of a path; `reason` says why where there is none."""
-    tape = path.tape
-    assert tape is not None
+    tape = path.recording
     absorbs = path.absorbs or not has_chain_products(tape)
     captured = [index for _, index in path.captured]
     sums = rows.summed(len(path.types))
@@ -130,33 +75,12 @@ def lower_path(path: RowPath, rows: Rows) -> None:
         if not native_engine():
             raise NotLoweredError("the native engine is off")
         lowered = lower(tape, absorbs, captured, rows.mapped, sums)
-        path.kernel = KERNELS.get(lowered.program, chosen_lanes(rows.options.lanes))
+        lanes = chosen_lanes(rows.options.lanes)
+        path.kernels = [KERNELS.get(lowered.program, lanes)]
         path.nan_guards = lowered.nan_guards
         path.tape = None
     except NotLoweredError as error:
-        path.reason, path.last = str(error), last_uses(tape)
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """What is known for one set of types of the operands."""
-
-    root: RowPath | None = None
-    paths: list[RowPath] = field(default_factory=list)
-    belief: Belief = field(default_factory=Belief)
-    lock: Any = field(default_factory=locks.make)
-
-    def drop_changed(self) -> None:
-        """Forget all paths where something that the function read has changed."""
-        if self.root is None:
-            return
-        changed = self.root.snapshot.changed() is not None or any(
-            path.plain_arrays.pairs and path.plain_arrays.changed() is not None
-            for path in self.paths
-        )
-        if changed:
-            self.root = None
-            self.paths.clear()
+        path.reason = str(error)
 
 
 class Recorded(NamedTuple):
@@ -165,7 +89,7 @@ class Recorded(NamedTuple):
     `unwatched` is what it came to that cannot be watched.
     """
 
-    path: RowPath
+    path: Path
     structure: Any
     results: list[Any]
     wrote: Written | None
@@ -275,7 +199,7 @@ class Rows:
         self.name, self.body, self.source = name, body, source
         self.mapped, self.sums = tuple(mapped), sums
         self.options = options
-        self.entries: dict[Any, Entry] = {}
+        self.entries: dict[Any, Tree] = {}
         self.derived: dict[Any, Rows] = {}
         #: Arguments that are no numbers, and the classes in which arguments nest: what
         #: they hold, and what their methods read, is read from outside too.
@@ -328,7 +252,7 @@ class Rows:
             return self.no_rows(entry, operands)
         return Turn(self, entry, operands, count).play()
 
-    def entry(self, operands: Sequence[Any]) -> Entry:
+    def entry(self, operands: Sequence[Any]) -> Tree:
         """Return what is known for operands of these types."""
         types = tuple(
             (operand.shape[1:], operand.dtype)
@@ -347,12 +271,13 @@ class Rows:
         )
         entry = self.entries.get(key)
         if entry is None:
-            entry = self.entries.setdefault(key, Entry())
+            entry = self.entries.setdefault(key, Tree())
         with entry.lock:
-            entry.drop_changed()
+            if entry.drop_changed():
+                entry.clear()
         return entry
 
-    def no_rows(self, entry: Entry, operands: Sequence[Any]) -> tuple[list[Any], Any]:
+    def no_rows(self, entry: Tree, operands: Sequence[Any]) -> tuple[list[Any], Any]:
         """Return empty results; their types come from a row of ones."""
         with entry.lock:
             path = entry.root
@@ -377,12 +302,12 @@ class Rows:
         try:
             tape = self.write(Tape(), row, snapshot)
         except UnsupportedError as error:  # plain NumPy may do what a tape cannot
-            reads = PlainArrays([], {})
-            path = RowPath([], None, [], [], [], snapshot, reads, [], reason=str(error))
+            plain = PlainArrays([], {})
+            path = Path(None, [], [], None, [], [], snapshot, plain, reason=str(error))
             return Recorded(path, None, [], None)
         return self.recorded(tape, snapshot, absorbs)
 
-    def check(self, path: RowPath, row: Sequence[Any]) -> Recorded:
+    def check(self, path: Path, row: Sequence[Any]) -> Recorded:
         """Record one row, compared with a path; it is that path where they agree."""
         assert path.tape is not None
         snapshot = self.reads()
@@ -410,7 +335,7 @@ class Rows:
         tape: Tape,
         snapshot: Snapshot,
         absorbs: bool,
-        known: RowPath | None = None,
+        known: Path | None = None,
     ) -> Recorded:
         """Return what came of a recording: its path, and the results of its row."""
         assert tape.structure is not None
@@ -420,18 +345,9 @@ class Rows:
         results = [tape.play.outputs[index] for index in tape.output_indices]
         if known is None:
             on_tape, plain_arrays = split(snapshot, tape)
-            known = RowPath(
-                [tape.types[index] for index in tape.output_indices],
-                structure,
-                results,
-                answers(tape),
-                on_tape,
-                snapshot,
-                plain_arrays,
-                [tape.types[index].dtype for index in tape.input_indices],
-                absorbs,
-            )
-            known.tape, tape.play = tape, Play(len(tape))
+            known = Path.of(tape, on_tape, snapshot, plain_arrays)
+            known.absorbs = absorbs
+            tape.play = Play(len(tape))
         return Recorded(known, structure, results, wrote, snapshot.eager_reason())
 
     # Derivatives
@@ -503,7 +419,7 @@ class Turn:
     """One replay of all rows of some operands."""
 
     def __init__(
-        self, rows: Rows, entry: Entry, operands: Sequence[Any], count: int
+        self, rows: Rows, entry: Tree, operands: Sequence[Any], count: int
     ) -> None:
         self.rows, self.entry = rows, entry
         self.operands, self.count = operands, count
@@ -537,40 +453,41 @@ class Turn:
         ]
         return results, self.collected.structure
 
-    def play_along(self, root: RowPath) -> None:
+    def play_along(self, root: Path) -> None:
         """Replay all rows along a path, and those that leave it along others."""
-        todo: deque[tuple[RowPath, Array | None]] = deque([(root, None)])
+        todo: deque[tuple[Path, Array | None]] = deque([(root, None)])
         while todo:
             path, places = todo.popleft()
-            if path.kernel is None:
+            if not path.kernels:
                 self.interpret(path, places)
             else:
                 todo.extend(self.replay(path, places))
 
-    def root(self) -> RowPath | None:
+    def root(self) -> Path | None:
         """Return the path that is tried first; None where no recording is believed."""
         entry = self.entry
         with entry.lock:
             if entry.belief.reason:
                 return None
             if entry.root is None:
-                entry.root = self.record(0)
-                entry.paths.append(entry.root)
+                entry.insert(self.record(0))
+            assert entry.root is not None
             if entry.root.structure is None:
                 return entry.root
             found = self.believed(entry.root, range(self.count))
             if found is not None and found is not entry.root:
-                entry.paths[entry.paths.index(entry.root)] = entry.root = found
+                entry.clear()
+                entry.insert(found)
             return found
 
-    def record(self, number: int, absorbs: bool = False) -> RowPath:
+    def record(self, number: int, absorbs: bool = False) -> Path:
         """Record a row along its own path."""
         found = self.recorded[number] = self.rows.record(self.row(number), absorbs)
         self.entry.belief.watch(found.unwatched)
         self.entry.belief.note(found.wrote, None)
         return found.path
 
-    def believed(self, path: RowPath, numbers: Sequence[int]) -> RowPath | None:
+    def believed(self, path: Path, numbers: Sequence[int]) -> Path | None:
         """Return a path that a recording of another row agrees with, ready to replay.
 
         None where there is none: every row goes along a path of its own, or the
@@ -612,9 +529,7 @@ class Turn:
 
     # Natively
 
-    def replay(
-        self, path: RowPath, places: Array | None
-    ) -> list[tuple[RowPath, Array]]:
+    def replay(self, path: Path, places: Array | None) -> list[tuple[Path, Array]]:
         """Run a path's kernel on some rows; return what must be done for the others."""
         parts, failed = self.run(path, places)
         if failed is None or not failed.any():
@@ -624,14 +539,14 @@ class Turn:
         held = np.flatnonzero(failed == 0)
         if held.size:
             self.put_held(path, places, everything[held], held, parts)
-        todo: list[tuple[RowPath, Array]] = []
+        todo: list[tuple[Path, Array]] = []
         for mark in np.unique(failed[failed != 0]).tolist():
             todo.extend(self.branch(path, mark, everything[failed == mark]))
         return todo
 
     def put_held(
         self,
-        path: RowPath,
+        path: Path,
         places: Array | None,
         group: Array,
         held: Array,
@@ -648,18 +563,17 @@ class Turn:
             parts = [part[held] for part in parts]
         self.collected.put(path.structure, path.types, group, parts)
 
-    def run(self, path: RowPath, places: Array | None) -> tuple[list[Array], Any]:
+    def run(self, path: Path, places: Array | None) -> tuple[list[Array], Any]:
         """Return the results of a path's kernel, and the guard each row failed."""
-        assert path.kernel is not None
         mapped = self.rows.mapped
         given = [
-            native(np.asarray(operand, dtype))
+            native(np.asarray(operand, like.dtype))
             if not has_rows
             else operand
             if places is None
             else operand[places]
-            for operand, has_rows, dtype in zip(
-                self.operands, mapped, path.shared_dtypes, strict=True
+            for operand, has_rows, like in zip(
+                self.operands, mapped, path.inputs, strict=True
             )
         ]
         given += [native(array) for array, _ in path.captured]
@@ -667,11 +581,10 @@ class Turn:
         count = self.count if places is None else len(places)
         sums = self.rows.summed(len(path.types))
         threads = chosen_threads(self.rows.options.threads)
-        return run_kernel(path.kernel, given, flags, path.types, sums, count, threads)
+        kernel, types = path.kernels[0], path.types
+        return run_kernel(kernel, given, flags, types, sums, count, threads)
 
-    def branch(
-        self, path: RowPath, mark: int, group: Array
-    ) -> list[tuple[RowPath, Array]]:
+    def branch(self, path: Path, mark: int, group: Array) -> list[tuple[Path, Array]]:
         """Return the path that rows take which failed a guard, or play them here."""
         known = [number for number in group.tolist() if number in self.recorded]
         for number in known:
@@ -680,7 +593,7 @@ class Turn:
             group = np.setdiff1d(group, known)
         if not group.size:
             return []
-        child = path.children.get(mark)
+        child = path.exits.get((0, mark))
         if child is None:
             child = self.grow(path, mark, group)
         if child is not None:
@@ -688,14 +601,14 @@ class Turn:
         self.play_each(group.tolist())
         return []
 
-    def grow(self, path: RowPath, mark: int, group: Array) -> RowPath | None:
+    def grow(self, path: Path, mark: int, group: Array) -> Path | None:
         """Add the path of rows that failed a guard; None where that is not worth it."""
         with self.entry.lock:
-            if mark in path.children:
-                return path.children[mark]
+            if (0, mark) in path.exits:
+                return path.exits[0, mark]
             seen = path.seen[mark] = path.seen.get(mark, 0) + len(group)
-            paths = self.entry.paths
-            if seen < FEWEST_ROWS or len(paths) >= self.rows.options.max_paths:
+            known = self.entry.paths
+            if seen < FEWEST_ROWS or len(known) >= self.rows.options.max_paths:
                 return None
             number, is_nan = int(group[0]), mark in path.nan_guards
             child = self.record(number, absorbs=is_nan)
@@ -706,8 +619,8 @@ class Turn:
                 if believed is None:
                     return None
                 child = believed
-            paths.append(child)
-            path.children[mark] = child
+            self.entry.add(child)
+            self.entry.link(path, [(0, mark)], child)
             return child
 
     def put_recorded(self, number: int) -> None:
@@ -730,26 +643,18 @@ class Turn:
 
     # Row by row
 
-    def interpret(self, path: RowPath, places: Array | None) -> None:
+    def interpret(self, path: Path, places: Array | None) -> None:
         """Play rows one by one on the path's tape, or along their own."""
-        tape = path.tape
         for number in range(self.count) if places is None else places.tolist():
-            if tape is None or number in self.recorded:
+            if path.tape is None or number in self.recorded:
                 self.play_each([number])
                 continue
-            outputs: list[Any] = [None] * len(tape)
-            for array, index in path.captured:
-                outputs[index] = array
-            for index, value in zip(tape.input_indices, self.row(number), strict=True):
-                outputs[index] = value
-            try:
-                with np.errstate(all="ignore"):  # native code warns of nothing
-                    play_nodes(tape, outputs, path.last)
-            except LEAVES_PATH:
+            with np.errstate(all="ignore"):  # native code warns of nothing
+                found = path.play(self.row(number))
+            if isinstance(found, Left):
                 self.play_eagerly(number)
-                continue
-            found = [outputs[index] for index in tape.output_indices]
-            self.put_row(number, path.structure, found)
+            else:
+                self.put_row(number, path.structure, found)
 
     def play_eagerly(self, number: int) -> None:
         """Call the function itself on one row, which it may write into."""

@@ -16,9 +16,9 @@ from wengert.emit.kernels import MOVERS, has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.emit.special import SPECIAL
 from wengert.execute.arrays import native
+from wengert.execute.engine import native_engine
 from wengert.execute.interpret import evaluate_or_record, needed_nodes
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
-from wengert.execute.paths import native_engine
 
 # Seconds, measured: a node of a plain sweep; a scalar node recorded and lowered, which
 # every call does again; a scalar node compiled, which is done once.

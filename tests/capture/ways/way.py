@@ -183,5 +183,5 @@ def is_jit_eager(function: Any) -> bool:
     """Whether a jitted function runs eagerly; if not, a path of it was replayed."""
     entries = list(function.entries.values())
     eager = any(entry.is_eager for entry in entries)
-    assert eager or any(entry.believed for entry in entries), "nothing was replayed"
+    assert eager or any(entry.tree.believed for entry in entries), "no replay"
     return eager
