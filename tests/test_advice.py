@@ -224,7 +224,7 @@ row(
     1.0 / 12.0,
 )
 row(
-    "wengert.capture.statement:taught",
+    "wengert.capture.statement:of_scipy",
     "result = grad(lambda a: scipy.optimize.fsolve(lambda t: t**3 - a, 1.0)[0])(8.0)",
     "one step of Newton's",
     "def root(a):\n"
@@ -234,6 +234,15 @@ row(
     "    return t - (t**3 - a) / (3.0 * t**2)\n"
     "result = grad(root)(8.0)",
     1.0 / 12.0,
+)
+row(
+    "wengert.capture.statement:taught",
+    "from json import dumps\nresult = grad(lambda x: len(dumps(x)) * np.sum(x))(x)",
+    "wengert.stop_gradient(x) to leave the tape",
+    "from json import dumps\n"
+    "length = lambda x: len(dumps(wengert.stop_gradient(x).tolist()))\n"
+    "result = grad(lambda x: length(x) * np.sum(x))(x)",
+    [15.0, 15.0, 15.0],
 )
 row(
     TO_ARRAY,
@@ -281,7 +290,7 @@ row(
     TO_ARRAY,
     "from scipy.signal import lfilter\n"
     "result = grad(lambda x: np.sum(lfilter([0.5], [1.0], x)))(x)",
-    "wengert.rule around this one",
+    "where it is linear in x, wengert.rule(f, jvp=lambda t, y, x: f(t[0])",
     "from scipy.signal import lfilter\n"
     "smooth = wengert.rule(jvp=lambda t, y, x: lfilter([0.5], [1.0], t[0]))(\n"
     "    lambda x: lfilter([0.5], [1.0], x))\n"

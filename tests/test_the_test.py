@@ -225,6 +225,55 @@ def test_a_kink_is_reported_as_uncertain() -> None:
         check_grads(lambda x: np.abs(x), (3e-5,), order=1)
 
 
+def test_the_error_names_the_operation_and_the_line_that_are_wrong() -> None:
+    """Among others that are right, in either mode and at either order."""
+    wrong, right = wrong_cube(WRONG), wrong_cube_vjp(1.0)
+
+    def energy(x: Any) -> Any:
+        y = np.sin(right(x)) * x
+        z = wrong(y) + y  # here
+        return np.sum(z * z)
+
+    line = energy.__code__.co_firstlineno + 2
+    with pytest.raises(CheckError) as caught:
+        check_grads(energy, (np.array([0.5, -1.5]),))
+
+    suspect = (
+        f"; suspect: cube, recorded at test_the_test.py:{line}, whose own is wrong"
+    )
+    assert suspect in str(caught.value)
+
+
+def test_an_operation_of_ours_that_is_wrong_is_named() -> None:
+    operation = REGISTRY["tanh"]
+    right = operation.partials
+    object.__setattr__(operation, "partials", (lambda y, x: 1.01 * right[0](y, x),))
+    try:
+        with pytest.raises(
+            CheckError, match=r"suspect: tanh, recorded at test_the_test"
+        ):
+            check_grads(lambda x: np.exp(np.tanh(np.sin(x))), (0.4,), modes=("rev",))
+    finally:
+        object.__setattr__(operation, "partials", right)
+
+
+def test_a_kink_is_found_where_it_is() -> None:
+    with pytest.raises(
+        CheckError, match=r"suspect: absolute, recorded at test_the_test"
+    ):
+        check_grads(lambda x: np.exp(np.abs(np.sin(x))), (3e-5,), order=1)
+
+
+def test_no_operation_is_suspected_of_what_the_function_does() -> None:
+    """It draws other numbers on every call."""
+    random = np.random.default_rng(0)
+
+    with pytest.raises(CheckError) as caught:
+        check_grads(lambda x: x * float(random.random()), (1.0,))
+
+    assert "suspect" not in str(caught.value)
+
+
 def test_tolerances_and_step_can_be_given() -> None:
     cube = wrong_cube(WRONG)
 

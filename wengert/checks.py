@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,10 @@ import numpy as np
 from wengert.api import jvp, record, vjp
 from wengert.capture import tree
 from wengert.core.checked import agree, same
+from wengert.core.operation import apply
 from wengert.core.tape import CONSTANT, GUARD, CompNode, Tape
 from wengert.core.types import has_class, is_array
-from wengert.errors import ArgumentError, CheckError, explain
+from wengert.errors import ArgumentError, CheckError, WengertError, explain
 
 Array = np.ndarray[Any, Any]
 Function = Callable[..., Any]
@@ -129,6 +130,8 @@ class Settings:
     eps: float
     dtype_eps: float
     random: np.random.Generator
+    #: Whether a failure looks for the operation whose derivative is wrong.
+    looks_inside: bool = True
 
 
 def check_grads(
@@ -324,7 +327,11 @@ def check_level(
     directions = [random_like(leaf, random) for leaf in leaves]
     weights = [random_like(value, random) for value in values]
     for k in range(len(leaves)):
-        numeric = directional(function, leaves, k, directions[k], settings.eps)
+        try:
+            numeric = directional(function, leaves, k, directions[k], settings.eps)
+        except UncertainError as error:
+            found_in = suspect(function, leaves, settings)
+            raise uncertain(error, found_in) from None
         for mode in settings.modes:
             compare = compare_forward if mode == "fwd" else compare_reverse
             for comparison in compare(
@@ -332,7 +339,8 @@ def check_level(
             ):
                 found.append(comparison)
                 if not comparison.passed:
-                    raise failure(settings.name, comparison)
+                    found_in = suspect(function, leaves, settings)
+                    raise failure(settings.name, comparison, found_in)
     if order > 1:
         for mode in settings.modes:
             derivative = derivative_function(function, mode, directions, weights)
@@ -472,7 +480,59 @@ def check_type(what: str, value: Any, like: Any, settings: Settings, k: int) -> 
     )
 
 
-def failure(name: str, comparison: Comparison) -> CheckError:
+def suspect(function: Function, leaves: list[Any], settings: Settings) -> str:
+    """Return the first operation, with its line, whose own derivative is wrong.
+
+    Empty where every operation of the function is right on its own.  Only a failure
+    asks.
+    """
+    if not settings.looks_inside:
+        return ""
+    try:
+        tape = record(function, *leaves)
+    except WengertError:  # it cannot be kept: it draws random numbers
+        return ""
+    with np.errstate(all="ignore"):
+        tape.forward()
+        return first_wrong(tape, settings)
+
+
+def first_wrong(tape: Tape, settings: Settings) -> str:
+    """Return the first operation of a played tape whose own derivative is wrong."""
+    alone = replace(settings, looks_inside=False, atol=None, rtol=None)
+    for node in tape.computations[len(tape.inputs) :]:
+        values = [operand.output for operand in node.inputs]
+        places = [k for k, value in enumerate(values) if is_float(value)]
+        if not (node.operation.is_differentiable and places):
+            continue
+        given = [np.asarray(values[k])[()] for k in places]
+        names = tuple(f"operand {k}" for k in places)
+        try:
+            by_itself = operation_alone(tape, node.index, values, places)
+            check_level(by_itself, given, "", 1, replace(alone, arguments=names), [])
+        except CheckError:
+            return f"{node.operation.name}, recorded at {node.line}"
+    return ""
+
+
+def operation_alone(
+    tape: Tape, index: int, values: list[Any], places: list[int]
+) -> Function:
+    """Return one node's operation as a flat function of some of its operands."""
+    operation, settings = tape.operations[index], tape.settings[index]
+
+    def function(*moved: Any) -> list[Any]:
+        given = list(values)
+        for place, value in zip(places, moved, strict=True):
+            given[place] = value
+        found = apply(operation, *given, **settings)
+        results = found if isinstance(found, tuple) else (found,)
+        return [result for result in results if is_float(result)]
+
+    return function
+
+
+def failure(name: str, comparison: Comparison, found_in: str = "") -> CheckError:
     """Return the error of one wrong derivative, at its worst element."""
     analytic = np.asarray(comparison.analytic)
     numeric = np.asarray(comparison.numeric)
@@ -487,7 +547,8 @@ def failure(name: str, comparison: Comparison) -> CheckError:
             f"{comparison.argument} is wrong{at}: analytic {analytic!s}, numeric "
             f"{numeric!s}",
             f"they differ by {comparison.error:.2g}, and {comparison.method} allows "
-            f"{comparison.tolerance:.2g}",
+            f"{comparison.tolerance:.2g}"
+            + (f"; suspect: {found_in}, whose own is wrong" if found_in else ""),
             "correct the rule of the operation; at a kink move the argument, or set "
             "atol, rtol or eps",
         )
@@ -574,13 +635,23 @@ def differences(
 
 def check_reliable(error: float, scale: float) -> None:
     """Raise where a numeric derivative is too uncertain to judge by."""
-    if not error > WORST * max(scale, 1e-12):
-        return
-    raise CheckError(
+    if error > WORST * max(scale, 1e-12):
+        raise UncertainError(error, scale)
+
+
+class UncertainError(Exception):
+    """A numeric derivative that decides nothing: its error, and the size of it."""
+
+
+def uncertain(raised: UncertainError, found_in: str) -> CheckError:
+    """Return the error of a numeric derivative that decides nothing."""
+    error, scale = raised.args
+    return CheckError(
         explain(
             f"the numeric derivative is uncertain by {error:.2g} at size {scale:.2g}",
             "differences at three steps do not agree: a kink, a jump or a pole is "
-            "near, or the function is not the same on every call",
+            "near, or the function is not the same on every call"
+            + (f"; suspect: {found_in}" if found_in else ""),
             "move the argument, choose eps, and fix seeds inside the function",
         )
     )

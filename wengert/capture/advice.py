@@ -7,16 +7,19 @@ with the user's own names.
 from __future__ import annotations
 
 import ast
+import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
 from numpy import vectorize  # the class itself, also while recording
 
+from wengert.capture.scipy_ways import explained, is_scipys
 from wengert.capture.statement import (
     MISSING,
-    SOLVER,
     Statement,
     parsed,
+    scipys_name,
     users_statement,
 )
 from wengert.ops.join import holds_recorded
@@ -134,7 +137,6 @@ def explain_call(statement: Statement, shown: str) -> Parts | None:
         or explain_list(statement, tree)
         or explain_method(statement, tree, shown)
         or explain_vectorized(statement, tree)
-        or explain_solver(statement, function, shown)
     )
 
 
@@ -149,18 +151,26 @@ def explain_type(statement: Statement, function: Any, shown: str) -> Parts | Non
     )
 
 
+#: NumPy's names of the functions of `math` that it calls otherwise; empty where its
+#: function of that name computes something else.
+NUMPYS = {"pow": "power", "fabs": "abs", "fsum": "sum", "atan2": "arctan2"}
+NUMPYS |= {f"a{of}": f"arc{of}" for of in ("sin", "cos", "tan", "sinh", "cosh", "tanh")}
+NUMPYS |= {"remainder": "", "isclose": ""}
+
+
 def explain_math(statement: Statement, function: Any, shown: str) -> Parts | None:
     """Return the three parts for a function of `math` that was imported by name."""
     if getattr(function, "__module__", None) != "math":
         return None
     name = function.__name__
-    numpys = {"pow": "power", "fabs": "abs", "asin": "arcsin", "acos": "arccos"}
-    numpys |= {"atan": "arctan", "atan2": "arctan2", "fsum": "sum", "dist": "hypot"}
+    numpys = NUMPYS.get(name, name)
+    ways = [f"np.{numpys}(...)"] if hasattr(np, numpys) else []
+    ways += [f"import math and math.{name}(...)"] if statement.is_answered(name) else []
     return (
         f"{statement.source} of a recorded {shown}: math's {name}, imported by name",
-        "it takes plain Python numbers, which carry no derivative; only math's "
-        "attributes are answered while recording",
-        f"np.{numpys.get(name, name)}(...), or import math and math.{name}(...)",
+        "it takes plain Python numbers, which carry no derivative; while recording it "
+        "is math's attribute that is answered",
+        ", or ".join(ways) or "wengert.stop_gradient(x) around the argument",
     )
 
 
@@ -211,12 +221,19 @@ def explain_method(statement: Statement, call: ast.Call, shown: str) -> Parts | 
     return what, why, instead
 
 
-def explain_solver(statement: Statement, function: Any, shown: str) -> Parts | None:
-    """Return the three parts for a solver of SciPy's that calls a recorded function."""
-    module = getattr(function, "__module__", None) or ""
-    if not module.startswith(("scipy.optimize", "scipy.integrate")):
-        return None
-    return (f"scipy's {function.__name__} met a recorded {shown}", *SOLVER)
+def explain_scipy(statement: Statement, shown: str) -> Parts | None:
+    """Return the three parts for a function of SciPy's, which may call the user's.
+
+    Code in C that calls the user's function goes on after an error: what is raised then
+    says nothing of where it arose.
+    """
+    inside: list[FrameType] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame is not statement.frame:
+        inside = [frame, *inside] if is_scipys(frame) else inside
+        frame = frame.f_back
+    name = scipys_name(statement, inside)
+    return explained(name, f"a {shown} was to become a plain one") if name else None
 
 
 def explain_vectorized(statement: Statement, call: ast.Call) -> Parts | None:
@@ -239,8 +256,12 @@ def explain_leaving(shown: str) -> Parts | None:
         return None
     if statement.is_store:
         return explain_store(statement, shown)
-    explained = explain_index(statement, shown) or explain_text(statement, shown)
-    return explained or explain_call(statement, shown)
+    return (
+        explain_index(statement, shown)
+        or explain_text(statement, shown)
+        or explain_call(statement, shown)
+        or explain_scipy(statement, shown)
+    )
 
 
 def explain_out() -> tuple[str, str]:

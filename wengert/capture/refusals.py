@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import keys
+from wengert.capture.scipy_ways import nearest_way
 from wengert.core.types import is_array, type_of
 from wengert.errors import RecordingError, UnsupportedError, WengertError, explain
 
@@ -40,14 +41,18 @@ def mixed_tapes() -> WengertError:
 def unsupported(function: Any) -> WengertError:
     """Return the error of a function without an operation."""
     name = getattr(function, "__name__", str(function))
+    full = f"{module_of(function, name)}.{name}"
     return UnsupportedError(
         explain(
-            f"{module_of(function, name)}.{name} cannot be recorded",
+            f"{full} cannot be recorded",
             "it has no rule in wengert",
-            "another NumPy function, a rule of your own (wengert.rule), or "
-            "wengert.stop_gradient(x) for its arguments to leave the tape",
+            f"{nearest_way(full) or GENERAL_WAY}, or wengert.stop_gradient(x) for its "
+            "arguments to leave the tape",
         )
     )
+
+
+GENERAL_WAY = "another NumPy function, a rule of your own (wengert.rule)"
 
 
 #: What code that was not written for its arguments raises.

@@ -10,6 +10,7 @@ import ast
 import builtins
 import dis
 import linecache
+import math
 import re
 import sys
 import sysconfig
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture.scipy_ways import called_from, explained, is_scipys, name_of
 from wengert.core.types import Recorded
 from wengert.errors import Line, RecordingError, WengertError, explain, is_library
 
@@ -106,6 +108,12 @@ class Statement:
         root = name.partition("[")[0]
         return root in (*code.co_varnames, *code.co_cellvars)
 
+    def is_answered(self, name: str) -> bool:
+        """Whether a function of `math` is answered, called as its attribute."""
+        from wengert.capture.answers.install import ORIGINALS
+
+        return name in ORIGINALS[math]
+
     def imported_makers(self) -> list[str]:
         """Return NumPy's makers of arrays that the user's module imported by name."""
         from wengert.capture.answers.install import ORIGINALS
@@ -152,9 +160,12 @@ def users_frame() -> FrameType | None:
 def users_statement() -> Statement | None:
     """Return what the innermost frame of the user is doing."""
     frame = users_frame()
-    if frame is None:
-        return None
-    code, at = frame.f_code, frame.f_lasti
+    return None if frame is None else statement_at(frame, frame.f_lasti)
+
+
+def statement_at(frame: FrameType, at: int) -> Statement:
+    """Return what a frame is doing at an instruction."""
+    code = frame.f_code
     position = next(islice(code.co_positions(), at // 2, None), None)
     source = segment(code.co_filename, position, frame) if position else ""
     return Statement(frame, dis.opname[code.co_code[at]], source)
@@ -186,10 +197,7 @@ def taught(error: Exception) -> WengertError | None:
     refuses a recorded value names its class.
     """
     if "not a proper array of floats" in str(error):  # what MINPACK makes of ours
-        where = users_line(error.__traceback__)
-        return RecordingError(
-            explain("a solver of SciPy's met a recorded value", *SOLVER, where)
-        )
+        return of_scipy(error, "scipy.optimize.root")
     if not isinstance(error, (TypeError, ValueError, SystemError)):
         return None
     if isinstance(error.__cause__, WengertError):
@@ -209,14 +217,39 @@ def taught(error: Exception) -> WengertError | None:
     )
 
 
-#: Why SciPy's solvers take no recorded values, and what to write instead.
-SOLVER = (
-    "it is compiled code that takes plain numbers, also from a function that it calls; "
-    "their derivatives would be lost",
-    "a function with @wengert.rule(jvp=...) that calls it on plain numbers; for a "
-    "root, x = the root for wengert.stop_gradient values and then x - f(x) / slope, "
-    "one step of Newton's, which is recorded",
-)
+def of_scipy(error: Exception, default: str | None = None) -> WengertError | None:
+    """Return our error for one that a function of SciPy's made of a recorded value.
+
+    None where it was not SciPy's, unless there is a `default` name, or it has one.
+    """
+    users, inside = None, list[FrameType]()
+    trace = error.__traceback__
+    while trace is not None:
+        if is_scipys(trace.tb_frame):
+            inside.append(trace.tb_frame)
+        elif is_users(trace.tb_frame.f_code.co_filename):
+            users, inside = trace, []
+        trace = trace.tb_next
+    if users is None:
+        return None
+    statement = statement_at(users.tb_frame, users.tb_lasti)
+    name = scipys_name(statement, inside) or default
+    what = str(error).partition("\n")[0]
+    if name is None or name in what:
+        return None
+    found = re.sub(r"^\S+:\d+: ", "", what)
+    line = users.tb_frame.f_code, users.tb_lasti
+    return RecordingError(explain(*explained(name, found), line))
+
+
+def scipys_name(statement: Statement, inside: list[FrameType]) -> str | None:
+    """Return the name of SciPy's function that the user's line calls.
+
+    Where the line does not say it, the frames inside of SciPy's, outermost first, do.
+    """
+    return name_of(statement.called()) or called_from(inside)
+
+
 STANDARD = sysconfig.get_path("stdlib")
 PLAIN = {"RecordedArray": "arrays", "RecordedScalar": "numbers"}
 

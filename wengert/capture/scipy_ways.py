@@ -1,0 +1,349 @@
+"""SciPy's functions that cannot be recorded, and the nearest way that works.
+
+`WAYS` has expressions in the parameters' names, which the tests evaluate: what they
+compute, and its derivative, is that of the function.  Other functions have the way of
+their module.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import FrameType
+from typing import Any
+
+#: What happened, why it cannot work, and what to write instead.
+Parts = tuple[str, str, str]
+
+
+def rule(call: str, jvp: str) -> str:
+    """Return a call of a function with a forward rule."""
+    function, _, given = call.partition("(")
+    names = given.removesuffix(")")
+    return f"wengert.rule({function}, jvp=lambda t, y, {names}: {jvp})({names})"
+
+
+def by_first(call: str, gradient: str) -> str:
+    """Return a call of a function with a reverse rule."""
+    function, _, given = call.partition("(")
+    names = given.removesuffix(")")
+    return f"wengert.rule({function}, vjp=lambda g, y, {names}: {gradient})({names})"
+
+
+def by_last(call: str, slope: str) -> str:
+    """Return a function of its last parameter alone, with a forward rule."""
+    last = call.rstrip(")").rpartition(", ")[2]
+    jvp = f"lambda t, y, {last}: t[0] * {slope}"
+    return f"wengert.rule(lambda {last}: {call}, jvp={jvp})({last})"
+
+
+def slope(call: str, slope: str) -> tuple[str, str]:
+    """Return the way of a function of one number by its derivative."""
+    return call, rule(call, f"t[0] * {slope}")
+
+
+#: What to write in place of a call, by the call as its documentation writes it.
+CALLS: dict[str, str] = dict(
+    [
+        # Special functions that are formulas
+        ("special.expit(x)", "1 / (1 + np.exp(-x))"),
+        ("special.log_expit(x)", "-np.logaddexp(0, -x)"),
+        ("special.logit(x)", "np.log(x / (1 - x))"),
+        ("special.logsumexp(x)", "np.logaddexp.reduce(x)"),
+        ("special.softmax(x)", "np.exp(x - np.logaddexp.reduce(x))"),
+        ("special.log_softmax(x)", "x - np.logaddexp.reduce(x)"),
+        ("special.xlogy(x, y)", "x * np.log(y)"),
+        ("special.xlog1py(x, y)", "x * np.log1p(y)"),
+        ("special.entr(x)", "-x * np.log(x)"),
+        ("special.rel_entr(x, y)", "x * np.log(x / y)"),
+        ("special.kl_div(x, y)", "x * np.log(x / y) - x + y"),
+        ("special.boxcox(x, y)", "(x**y - 1) / y"),
+        ("special.exp10(x)", "10.0**x"),
+        ("special.exp2(x)", "np.exp2(x)"),
+        ("special.expm1(x)", "np.expm1(x)"),
+        ("special.log1p(x)", "np.log1p(x)"),
+        ("special.cbrt(x)", "np.cbrt(x)"),
+        ("special.cosm1(x)", "-2 * np.sin(x / 2) ** 2"),
+        ("special.exprel(x)", "np.expm1(x) / x"),
+        ("special.sindg(x)", "np.sin(np.radians(x))"),
+        ("special.cosdg(x)", "np.cos(np.radians(x))"),
+        ("special.tandg(x)", "np.tan(np.radians(x))"),
+        (
+            "special.pseudo_huber(x, y)",
+            "x**2 * (np.sqrt(1 + (y / x) ** 2) - 1)",
+        ),
+        (
+            "special.huber(x, y)",
+            "np.where(abs(y) <= x, y**2 / 2, x * (abs(y) - x / 2))",
+        ),
+        # Special functions by their derivatives
+        slope("special.erf(x)", "2 / np.sqrt(np.pi) * np.exp(-(x**2))"),
+        slope("special.erfc(x)", "-2 / np.sqrt(np.pi) * np.exp(-(x**2))"),
+        slope("special.erfcx(x)", "(2 * x * y - 2 / np.sqrt(np.pi))"),
+        slope("special.erfi(x)", "2 / np.sqrt(np.pi) * np.exp(x**2)"),
+        slope("special.erfinv(x)", "np.sqrt(np.pi) / 2 * np.exp(y**2)"),
+        slope("special.erfcinv(x)", "-np.sqrt(np.pi) / 2 * np.exp(y**2)"),
+        slope("special.ndtr(x)", "np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)"),
+        slope("special.ndtri(x)", "np.sqrt(2 * np.pi) * np.exp(y**2 / 2)"),
+        slope("special.log_ndtr(x)", "np.exp(-(x**2) / 2 - y) / np.sqrt(2 * np.pi)"),
+        slope("special.dawsn(x)", "(1 - 2 * x * y)"),
+        slope("special.gamma(x)", "y * special.psi(x)"),
+        slope("special.gammaln(x)", "special.psi(x)"),
+        slope("special.loggamma(x)", "special.psi(x)"),
+        slope("special.rgamma(x)", "-y * special.psi(x)"),
+        slope("special.psi(x)", "special.polygamma(1, x)"),
+        slope("special.digamma(x)", "special.polygamma(1, x)"),
+        slope("special.expi(x)", "np.exp(x) / x"),
+        slope("special.exp1(x)", "-np.exp(-x) / x"),
+        slope("special.spence(x)", "np.log(x) / (1 - x)"),
+        slope("special.j0(x)", "-special.j1(x)"),
+        slope("special.j1(x)", "(special.j0(x) - y / x)"),
+        slope("special.y0(x)", "-special.y1(x)"),
+        slope("special.y1(x)", "(special.y0(x) - y / x)"),
+        slope("special.i0(x)", "special.i1(x)"),
+        slope("special.i0e(x)", "(special.i1e(x) - np.sign(x) * y)"),
+        slope("special.i1(x)", "(special.i0(x) - y / x)"),
+        slope("special.k0(x)", "-special.k1(x)"),
+        slope("special.k1(x)", "-(special.k0(x) + y / x)"),
+        slope("special.ellipk(x)", "(special.ellipe(x) / (1 - x) - y) / (2 * x)"),
+        slope("special.ellipe(x)", "(y - special.ellipk(x)) / (2 * x)"),
+        (
+            "special.gammainc(a, x)",
+            by_last(
+                "special.gammainc(a, x)",
+                "np.exp((a - 1) * np.log(x) - x - special.gammaln(a))",
+            ),
+        ),
+        (
+            "special.gammaincc(a, x)",
+            by_last(
+                "special.gammaincc(a, x)",
+                "-np.exp((a - 1) * np.log(x) - x - special.gammaln(a))",
+            ),
+        ),
+        (
+            "special.betainc(a, b, x)",
+            by_last(
+                "special.betainc(a, b, x)",
+                "x ** (a - 1) * (1 - x) ** (b - 1) / special.beta(a, b)",
+            ),
+        ),
+        *(
+            (
+                f"special.{name}(n, x)",
+                by_last(f"special.{name}(n, x)", f"special.{name}(n, x, True)"),
+            )
+            for name in ("spherical_jn", "spherical_yn", "spherical_in", "spherical_kn")
+        ),
+        *(
+            (
+                f"special.{name}(n, x)",
+                by_last(f"special.{name}(n, x)", f"special.{name}p(n, x)"),
+            )
+            for name in ("jv", "yv", "iv", "kv")
+        ),
+        (
+            "special.polygamma(n, x)",
+            by_last("special.polygamma(n, x)", "special.polygamma(n + 1, x)"),
+        ),
+        (
+            "special.expn(n, x)",
+            by_last("special.expn(n, x)", "-special.expn(n - 1, x)"),
+        ),
+        (
+            "special.beta(x, y)",
+            "np.exp(gammaln(x) + gammaln(y) - gammaln(x + y)), where gammaln is "
+            + rule("special.gammaln(x)", "t[0] * special.psi(x)").removesuffix("(x)"),
+        ),
+        # Linear algebra
+        (
+            "linalg.solve(A, b)",
+            by_first(
+                "linalg.solve(A, b)",
+                "(-np.outer(linalg.solve(A.T, g), y), linalg.solve(A.T, g))",
+            ),
+        ),
+        ("linalg.inv(A)", by_first("linalg.inv(A)", "-y.T @ g @ y.T")),
+        ("linalg.det(A)", by_first("linalg.det(A)", "g * y * linalg.inv(A).T")),
+        (
+            "linalg.expm(A)",
+            by_first("linalg.expm(A)", "linalg.expm_frechet(A.T, g, 'SPS', False)"),
+        ),
+        (
+            "linalg.eigvalsh(A)",
+            by_first(
+                "linalg.eigvalsh(A)",
+                "linalg.eigh(A)[1] * g @ linalg.eigh(A)[1].T",
+            ),
+        ),
+        ("linalg.norm(x)", "np.sqrt(np.sum(x**2))"),
+        # Integrals
+        ("integrate.trapezoid(y, x)", "np.trapezoid(y, x)"),
+        (
+            "integrate.simpson(y)",
+            by_first(
+                "integrate.simpson(y)",
+                "g * integrate.simpson(np.eye(len(y)))",
+            ).replace("lambda g, y, y", "lambda g, s, y"),
+        ),
+        (
+            "integrate.quad(f, a, b)",
+            "(b - a) / 2 * np.sum(w * f((a + b) / 2 + (b - a) / 2 * u)), where u, w "
+            "is np.polynomial.legendre.leggauss(32)",
+        ),
+        # Tables
+        ("interpolate.interp1d(x, y)", "lambda z: np.interp(z, x, y)"),
+        # Signals: what is linear in its argument
+        ("signal.convolve(a, v)", "np.convolve(a, v)"),
+        ("signal.fftconvolve(a, v)", "np.convolve(a, v)"),
+        ("fft.fft(x)", by_first("fft.fft(x)", "fft.fft(g).real")),
+        (
+            "fft.rfft(x)",
+            by_first(
+                "fft.rfft(x)",
+                "fft.fft(np.append(g, np.zeros(len(x) - len(g)))).real",
+            ),
+        ),
+        # Distances
+        (
+            "spatial.distance.cdist(x, y)",
+            "np.sqrt(np.sum((x[:, None] - y) ** 2, axis=-1))",
+        ),
+        # Distributions
+        ("stats.norm.pdf(x)", "np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)"),
+        ("stats.norm.logpdf(x)", "-(x**2) / 2 - np.log(2 * np.pi) / 2"),
+        (
+            "stats.norm.cdf(x)",
+            rule(
+                "stats.norm.cdf(x)", "t[0] * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)"
+            ),
+        ),
+        ("stats.expon.pdf(x)", "np.exp(-x)"),
+        ("stats.expon.logpdf(x)", "-x"),
+        ("stats.zscore(x)", "(x - np.mean(x)) / np.std(x)"),
+    ]
+)
+#: The same by the name of the function: the call, and what to write in its place.
+WAYS = {call.partition("(")[0]: (call, way) for call, way in CALLS.items()}
+
+SOLVER = (
+    "a function with @wengert.rule(jvp=...) that calls it on plain numbers; for a "
+    "root, x = the root for wengert.stop_gradient values and then x - f(x) / slope, "
+    "one step of Newton's, which is recorded"
+)
+LINEAR = (
+    "where it is linear in x, wengert.rule(f, jvp=lambda t, y, x: f(t[0]), "
+    "vjp=lambda g, y, x: the transpose of f at g)(x)"
+)
+RULE = "a function with @wengert.rule(vjp=...) that calls it on plain numbers"
+#: By module: what to write instead of any other function.
+MODULES = {
+    "scipy.optimize": SOLVER,
+    "scipy.integrate": (
+        "a loop of fixed steps (y = y + h * f(t, y)), which is recorded; or " + RULE
+    ),
+    "scipy.interpolate": (
+        "np.interp(x, xs, ys), which is recorded; for a spline made outside the "
+        "function, wengert.rule(spline, jvp=lambda t, y, x: t[0] * spline(x, 1))(x)"
+    ),
+    "scipy.fft": LINEAR,
+    "scipy.signal": LINEAR,
+    "scipy.ndimage": LINEAR,
+    "scipy.sparse": (
+        "wengert.rule(lambda x: S @ x, vjp=lambda g, y, x: S.T @ g)(x) for a sparse S "
+        "made outside the function, or a dense array"
+    ),
+    "scipy.sparse.linalg": (
+        "wengert.rule(lambda b: spsolve(S, b), vjp=lambda g, y, b: spsolve(S.T, g))(b)"
+        " for a sparse S made outside the function"
+    ),
+    "scipy.stats": "the formula of the density in NumPy, which is recorded; or " + RULE,
+    "scipy.linalg": RULE + ", with SciPy's functions in the rule too",
+    "scipy.special": (
+        "a function with @wengert.rule(jvp=lambda t, y, x: t[0] * the derivative at x)"
+    ),
+}
+
+
+def explained(name: str, found: str) -> Parts:
+    """Return the three parts for a recorded value that met a function of SciPy's."""
+    return (
+        f"{name} met a recorded value: {found}",
+        "SciPy computes with plain numbers, and so does what it calls: their "
+        "derivatives would be lost",
+        f"{nearest_way(name)}; or wengert.stop_gradient(x) to leave the tape on "
+        "purpose",
+    )
+
+
+def nearest_way(name: str) -> str | None:
+    """Return what to write instead of a function of SciPy's, or of NumPy's of the name.
+
+    None where nothing is known of its module.
+    """
+    library, _, function = name.partition(".")
+    if function in WAYS:
+        call, way = WAYS[function]
+        if library == "numpy":
+            call, way = (re.sub(r"\b(linalg|fft)\.", r"np.\1.", t) for t in (call, way))
+        return f"in place of {call}: {way}"
+    module = name
+    while module and module not in MODULES:
+        module = module.rpartition(".")[0]
+    return MODULES.get(module, RULE if library == "scipy" else None)
+
+
+# Which function it was
+
+
+def is_scipys(frame: FrameType) -> bool:
+    """Whether a frame runs a function of SciPy's."""
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "scipy"
+
+
+def called_from(frames: list[FrameType]) -> str | None:
+    """Return the public name of SciPy's function among frames, outermost first.
+
+    Wrappers that SciPy puts around its functions are passed over.
+    """
+    for frame in frames:
+        module, code = frame.f_globals["__name__"], frame.f_code
+        name = getattr(code, "co_qualname", code.co_name)
+        is_wrapper = "._lib." in module or "<" in name
+        found = None if is_wrapper else public(module, called_as(frame, name))
+        if found is not None:
+            return found
+    return None
+
+
+def called_as(frame: FrameType, name: str) -> str:
+    """Return what a user calls a method by: ``norm.pdf``, ``CubicSpline``."""
+    kind, _, method = name.rpartition(".")
+    if not kind:
+        return name
+    kind = kind.rpartition(".")[2]  # Cython's names have the module
+    this = frame.f_locals.get("self")
+    this = getattr(this, "dist", this)  # of a distribution with its parameters
+    named = getattr(this, "name", None)
+    if not isinstance(named, str):
+        named = kind if this is None else type(this).__name__.removesuffix("_gen")
+    return named if method.startswith("_") else f"{named}.{method}"
+
+
+def public(module: str, name: str) -> str | None:
+    """Return a function's name in the first public module that has it, if one does."""
+    parts = module.split(".")
+    homes = [".".join(parts[:count]) for count in range(2, len(parts) + 1)]
+    first = name.partition(".")[0]
+    for home in homes:
+        if "._" not in home and hasattr(sys.modules.get(home), first):
+            return f"{home}.{name}"
+    return None
+
+
+def name_of(function: Any) -> str | None:
+    """Return the public name of one of SciPy's functions; None of any other."""
+    module = getattr(function, "__module__", None) or ""
+    name = getattr(function, "__qualname__", getattr(function, "__name__", ""))
+    is_function = module.startswith("scipy.") and re.fullmatch(r"[A-Za-z]\w*", name)
+    return public(module, name) if is_function else None
