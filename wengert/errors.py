@@ -17,9 +17,11 @@ cannot work, and what to write instead.
 from __future__ import annotations
 
 import functools
+import linecache
 import os
 import sys
 import warnings
+from itertools import islice
 from types import CodeType
 from typing import Any
 
@@ -196,6 +198,25 @@ def line_number(line: Line) -> int:
         if start <= instruction < end and candidate is not None:
             return candidate
     return number
+
+
+def source_span(line: Line) -> tuple[int, int, str]:
+    """Return the columns of an instruction's expression in its line, and its text.
+
+    The columns count characters of the line that `line_number` gives; an expression
+    of several lines ends with the first.  Both are -1 where there is no source.
+    """
+    code, instruction = line
+    positions = next(islice(code.co_positions(), instruction // 2, None), None)
+    number = line_number(line)
+    text = linecache.getline(code.co_filename, number).rstrip("\n")
+    if positions is None or positions[0] != number or None in positions or not text:
+        return -1, -1, ""
+    _, last, start, end = positions
+    raw = text.encode()
+    stop = len(raw) if last != number else end
+    before, inside = raw[:start].decode(), raw[start:stop].decode()
+    return len(before), len(before) + len(inside), inside
 
 
 def describe_line(line: Line | None) -> str:

@@ -334,6 +334,14 @@ def check_states(tape: Tape) -> None:
             )
 
 
+def title_of(fun: Function) -> str:
+    """Return what a function is called; of a partial one, the function inside."""
+    while not hasattr(fun, "__name__") and callable(getattr(fun, "func", None)):
+        fun = fun.func  # type: ignore[attr-defined]
+    name = str(getattr(fun, "__name__", type(fun).__name__))
+    return "lambda" if name == "<lambda>" else name
+
+
 def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tape:
     """Record one call ``fun(*args)`` on a tape that is kept; see `wengert.record`.
 
@@ -341,6 +349,7 @@ def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tap
     """
     tape.keeps_guards = True
     tape.keeps_lines = type(tape) is Tape
+    tape.title = title_of(fun)
     structures: list[Any] = []
     names = parameter_names(fun)
 

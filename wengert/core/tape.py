@@ -117,6 +117,8 @@ class Tape:
         self.laid_out: set[int] = set()
         #: The thread that may append while a recording is under way; None otherwise.
         self.thread: int | None = None
+        #: What was recorded, for people: the name of a function.
+        self.title = ""
         #: How arguments and results nest, when `record` made the tape.
         self.structure: tuple[Any, Any] | None = None
         #: Names of nodes where the tape was derived from another; None: ask the lines.
@@ -462,7 +464,8 @@ class Tape:
 
 #: What a tape is in another process; its lines besides, as text.
 STATE = (
-    "operations operands settings types input_indices chosen_outputs structure names"
+    "operations operands settings types input_indices chosen_outputs structure names "
+    "title"
 ).split()
 
 

@@ -45,6 +45,7 @@ def grad_tape(tape: Tape) -> Tape:
             for index in new.input_indices
         ]
         new.chosen_outputs = [place(new, g) for g in found]
+    new.title = f"gradient of {tape.title}".removesuffix(" of ")
     name_derivatives(tape, new, gradients, "d_{}")
     if tape.structure is not None:
         arguments = tape.structure[0]
@@ -84,6 +85,7 @@ def tangent_tape(tape: Tape) -> Tape:
         ]
         new.chosen_outputs = [place(new, t) for t in found]
     reached = {index: t for index, t in tangents.items() if index not in given}
+    new.title = f"tangent of {tape.title}".removesuffix(" of ")
     name_derivatives(tape, new, reached, "{}_dot")
     if tape.structure is not None:
         arguments, results = tape.structure
@@ -109,7 +111,9 @@ def jacobian_tape(tape: Tape) -> Tape:
     else:
         args = tree.unflatten(tape.structure[0], inputs)
     argnums = 0 if len(args) == 1 else tuple(range(len(args)))
-    return record(jacobian(tape, argnums), *args)
+    new = record(jacobian(tape, argnums), *args)
+    new.title = f"jacobian of {tape.title}".removesuffix(" of ")
+    return new
 
 
 def gradient(tape: Tape, wrt: CompNode | Sequence[CompNode] | None = None) -> Any:
@@ -202,6 +206,7 @@ def continued(tape: Tape) -> Tape:
         if new.operations[index] is not INPUT:
             new.operations[index] = INPUT
             new.settings[index] = NO_SETTINGS
+    new.title = tape.title
     new.keeps_lines = new.keeps_guards = True
     return new
 
@@ -244,7 +249,7 @@ def without_unused(tape: Tape) -> Tape:
     new.play.outputs = [tape.play.outputs[index] for index in places]
     new.input_indices = [at[index] for index in tape.input_indices]
     new.chosen_outputs = [at[index] for index in tape.output_indices]
-    new.structure = tape.structure
+    new.structure, new.title = tape.structure, tape.title
     known = tape.names or {}
     new.names = {at[k]: name for k, name in known.items() if k in at}
     return new

@@ -174,6 +174,7 @@ class Writer:
             if tape.structure is None
             else [self.structure(part) for part in tape.structure],
             "names": {str(index): name for index, name in state["names"].items()},
+            "title": tape.title,
         }
 
     def operation(self, operation: Operation, index: int) -> Any:
@@ -333,6 +334,7 @@ class Reader:
             "structure": state["structure"]
             and tuple(self.structure(part) for part in state["structure"]),
             "names": {int(index): name for index, name in state["names"].items()},
+            "title": str(state.get("title", "")),
         }
         made = Tape()
         made.fill(read)

@@ -20,14 +20,15 @@ from typing import Any
 import numpy as np
 
 from wengert.core.names import variable_names
-from wengert.core.tape import INPUT, Tape
+from wengert.core.tape import GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.modes import PlainMode
 from wengert.derive.reverse import sweep
-from wengert.errors import Line, line_number
+from wengert.errors import Line, line_number, source_span
 from wengert.ops.index import GETITEM, IN_PLACE, ITEM
 from wengert.show.listing import describe_settings, describe_type
 from wengert.show.nonfinite import NonFinite, first_nonfinite, is_finite
+from wengert.show.questions import Questions
 from wengert.show.watch import gradients_of, outputs_of
 
 #: Elements of arrays that a page holds in all, and at most for one array.
@@ -35,7 +36,16 @@ ALL_ELEMENTS = 200_000
 MOST_ELEMENTS = 256
 #: Significant digits of the numbers on a page.
 DIGITS = 7
-NOTEBOOK_HEIGHT = 640
+NOTEBOOK_HEIGHT = 720
+#: Nodes of a tape that is printed where no script runs.
+MOST_PRINTED = 200
+#: Rows and columns of the sample that stands for a large array.
+HEAT_ROWS, HEAT_COLUMNS = 12, 48
+HEAT_DIGITS = 3
+#: Elements from which on an array's mean and deviation are given.
+LEAST_MEAN = 3
+#: Numbers that are shorter as whole ones.
+SMALL = frozenset(map(float, range(1, 10)))
 
 
 def page(tape: Tape, title: str = "") -> str:
@@ -47,18 +57,83 @@ def page(tape: Tape, title: str = "") -> str:
         Shown at the numbers of its own play.
     title : str, default the name of the user's function
     """
-    data = json.dumps(page_data(tape, title), separators=(",", ":"), allow_nan=False)
-    folder = files("wengert.show")
-    text = folder.joinpath("microscope.html").read_text("utf-8")
-    for mark, content in (
-        ("/*STYLE*/", folder.joinpath("microscope.css").read_text("utf-8")),
-        ("/*SCRIPT*/", folder.joinpath("microscope.js").read_text("utf-8")),
-        # "<" is written so that no content can end the script element.
-        ("/*DATA*/", data.replace("<", "\\u003c")),
-    ):
-        before, after = text.split(mark)
-        text = before + content + after
-    return text
+    data = page_data(tape, title)
+    head = f"{data['title']}: tape of {len(tape):,} nodes"
+    return PAGE.format(title=html.escape(head), body=element(tape, data, " data-page"))
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>:root {{ color-scheme: light dark; }}
+body {{ margin: 0; background: light-dark(#fbfaf7, #14171b); }}</style>
+</head><body>
+{body}
+</body></html>
+"""
+
+
+def fragment(tape: Tape, title: str = "") -> str:
+    """Return the microscope of a tape as an element for any HTML page.
+
+    Everything that it needs is inside: style, script and numbers.  It lives in a shadow
+    tree, so it neither takes nor gives styles and names, and a page may hold several.
+    It is light or dark as the CSS property ``color-scheme`` of the page around it says,
+    stacks its panels where it is given less than 1,000 pixels, and listens to keys only
+    while it has the focus.  Where no script runs, the printed tape is seen.
+
+    Parameters
+    ----------
+    tape : Tape
+        Shown at the numbers of its own play.
+    title : str, default the name of the user's function
+
+    Returns
+    -------
+    str
+        A ``div`` of the class ``wengert-microscope`` and a script.
+
+    Examples
+    --------
+    >>> import wengert as wg
+    >>> from wengert.show.html import fragment
+    >>> fragment(wg.record(lambda x: x * x, 3.0))[:32]
+    '<div class="wengert-microscope">'
+    """
+    return element(tape, page_data(tape, title))
+
+
+def element(tape: Tape, data: dict[str, Any], attributes: str = "") -> str:
+    """Return the element that holds a microscope, and the script that fills it."""
+    texts = {kind: asset(f"microscope.{kind}") for kind in ("css", "html", "js")}
+    # "<" is written so that no content can end the script element.
+    numbers = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return (
+        f'<div class="wengert-microscope"{attributes}>'
+        f"<pre>{html.escape(printed(tape))}</pre>"
+        f"<template><style>{texts['css']}</style>{texts['html']}</template>"
+        f'<script type="application/json">{numbers.replace("<", LESS)}</script></div>\n'
+        f"<script>(() => {{ {texts['js']}\n"
+        "microscope(document.currentScript.previousElementSibling); })();</script>"
+    )
+
+
+#: How "<" is written in JSON inside of HTML.
+LESS = "\\u003c"
+
+
+@cache
+def asset(name: str) -> str:
+    """Return one of the files that a microscope is made of."""
+    return files("wengert.show").joinpath(name).read_text("utf-8")
+
+
+def printed(tape: Tape) -> str:
+    """Return what is seen where no script runs: the printed tape, if it is short."""
+    if len(tape) > MOST_PRINTED:
+        return f"A tape of {len(tape):,} nodes; the microscope needs JavaScript."
+    return str(tape)
 
 
 def notebook_frame(tape: Tape) -> str:
@@ -123,6 +198,7 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
     tape.resolve()
     operations, types, places, sources = Table(), Table(), Table(), Sources()
     place_of = cache(lambda line: places.place(sources.place(line)))
+    function = title or tape.title or "tape"
     settings = {}
     for index, setting in enumerate(tape.settings):
         is_input = tape.operations[index] is INPUT
@@ -143,12 +219,13 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
         "outputs": tape.output_indices,
     }
     data |= sweep_data(tape)
+    sources.merge(places.values)
     data |= {
         "operations": operations.values,
         "types": types.values,
         "lines": places.values,
-        "sources": sources.files,
-        "title": title or sources.title(tape),
+        "sources": [file | {"path": ""} for file in sources.files],
+        "title": function,
     }
     return data
 
@@ -175,13 +252,13 @@ class Sources:
         self.files: list[dict[str, Any]] = []
         self.known: dict[Any, int] = {}
 
-    def place(self, line: Line) -> tuple[int, int]:
-        """Return the stretch that a line is in, and its number."""
+    def place(self, line: Line) -> tuple[int, int, int, int]:
+        """Return the stretch that a line is in, its number, and its columns."""
         code = line[0]
         found = self.known.get(code)
         if found is None:
             found = self.known[code] = self.enter(code)
-        return found, line_number(line)
+        return found, line_number(line), *source_span(line)[:2]
 
     def enter(self, code: Any) -> int:
         """Enter the source of one function."""
@@ -193,6 +270,7 @@ class Sources:
             block = inspect.getblock(lines[first - 1 :])
         self.files.append(
             {
+                "path": code.co_filename,
                 "file": os.path.basename(code.co_filename),
                 "function": code.co_name,
                 "first": first,
@@ -201,10 +279,26 @@ class Sources:
         )
         return len(self.files) - 1
 
-    def title(self, tape: Tape) -> str:
-        """Return the name of the function that was recorded, as far as it is known."""
-        names = [file["function"] for file in self.files]
-        return names[0] if names and not names[0].startswith("<") else "tape"
+    def merge(self, places: list[Any]) -> None:
+        """Let a function that stands inside another one be shown there alone."""
+        homes = [self.home(k) for k in range(len(self.files))]
+        kept = sorted(set(homes))
+        at = {old: new for new, old in enumerate(kept)}
+        places[:] = [(at[homes[place[0]]], *place[1:]) for place in places]
+        self.files = [self.files[k] for k in kept]
+
+    def home(self, k: int) -> int:
+        """Return the longest stretch of the same file that holds stretch k."""
+        inner = self.files[k]
+        first, last = inner["first"], inner["first"] + len(inner["text"])
+        holders = [
+            j
+            for j, outer in enumerate(self.files)
+            if outer["path"] == inner["path"]
+            and outer["first"] <= first
+            and last <= outer["first"] + len(outer["text"])
+        ]
+        return max(holders, key=lambda j: (len(self.files[j]["text"]), -j))
 
 
 def sweep_data(tape: Tape) -> dict[str, Any]:
@@ -214,8 +308,11 @@ def sweep_data(tape: Tape) -> dict[str, Any]:
     elements = max(3, min(MOST_ELEMENTS, ALL_ELEMENTS // (2 * max(arrays, 1))))
     shown: list[Any] = [None] * count
     outputs: list[Any] = []
+    questions, guards = Questions(tape), {}
     for index, outputs in outputs_of(tape, keep=True):
         shown[index] = entry(outputs[index], elements)
+        if tape.operations[index] is GUARD:
+            guards[index] = questions.ask(index, outputs)._asdict()
     gradients: list[Any] = [None] * count
     partials: list[Any] = [0] * count
     every = bytearray(b"\1" * count)
@@ -233,6 +330,7 @@ def sweep_data(tape: Tape) -> dict[str, Any]:
         "output": shown,
         "gradient": gradients,
         "partial": partials,
+        "guards": guards,
         "nonfinite": None if bad is None else nonfinite_entry(bad),
     }
 
@@ -276,32 +374,75 @@ def entry(value: Any, elements: int) -> Any:
     array = np.asarray(value)
     if array.ndim == 0:
         return number(array[()])
-    flat = array.reshape(-1)
-    data: dict[str, Any] = {
-        "first": [number(part) for part in flat[:elements].tolist()],
+    data = {
+        "first": [number(part) for part in array.reshape(-1)[:elements].tolist()],
         "size": array.size,
+        "shape": list(array.shape),
     }
     if array.size > elements:
-        data["shape"] = list(array.shape)
-    if array.dtype.kind in "fiu" and array.size:
-        finite = flat if is_finite(array) else flat[np.isfinite(flat)]
-        if finite.size:
-            data["low"], data["high"] = number(finite.min()), number(finite.max())
-        if finite.size < flat.size:
-            data["bad"] = int(flat.size - finite.size)
-    return data
+        data["heat"] = heat(array, elements)
+    return data | statistics(array)
 
 
-def number(value: Any) -> Any:
-    """Return a number with few digits; what JSON does not have as text."""
+def heat(array: Any, elements: int) -> dict[str, Any]:
+    """Return a sample of an array's elements, in the order in which they lie."""
+    table = array.reshape(-1, array.shape[-1])
+    rows = min(len(table), HEAT_ROWS)
+    columns = max(1, min(table.shape[1], HEAT_COLUMNS, elements // rows))
+    if len(table) == 1 or columns < 2:
+        table, rows, columns = array.reshape(1, -1), 1, min(HEAT_COLUMNS, elements)
+    places = (spread(len(table), rows), spread(table.shape[1], columns))
+    sample = table[np.ix_(*places)].reshape(-1)
+    numbers = [number(part, HEAT_DIGITS) for part in sample.tolist()]
+    return {"rows": rows, "columns": columns, "numbers": numbers}
+
+
+def spread(count: int, wanted: int) -> Any:
+    """Return whole numbers below a count, evenly spread."""
+    return np.arange(wanted) * count // wanted
+
+
+def statistics(array: Any) -> dict[str, Any]:
+    """Return range, mean and deviation of an array; of moduli if it is complex."""
+    kind = array.dtype.kind
+    if kind == "b":
+        return {"true": int(np.count_nonzero(array))}
+    if kind not in "fiuc" or not array.size:
+        return {}
+    data: dict[str, Any] = {"complex": True} if kind == "c" else {}
+    finite = array if is_finite(array) else array[np.isfinite(array)]
+    if finite.size < array.size:
+        data["bad"] = int(array.size - finite.size)
+    if not finite.size:
+        return data
+    sizes = np.abs(finite) if kind == "c" else finite
+    data["low"], data["high"] = number(sizes.min()), number(sizes.max())
+    if array.size >= LEAST_MEAN:
+        with np.errstate(all="ignore"):
+            mean, deviation = finite.mean(), finite.std()
+        if np.isfinite(mean) and np.isfinite(deviation):
+            data["mean"], data["deviation"] = number(mean), number(deviation)
+    zeros = int(array.size - np.count_nonzero(array))
+    return data | ({"zeros": zeros} if zeros else {})
+
+
+def number(value: Any, digits: int = DIGITS) -> Any:
+    """Return a number with few digits; a pair if it is complex.
+
+    What JSON does not have is a text.
+    """
     if isinstance(value, float):  # np.float64 is one: the common case
-        return float(f"{value:.{DIGITS}g}") if isfinite(value) else str(float(value))
+        found = float(f"{value:.{digits}g}") if isfinite(value) else str(float(value))
+        return int(found) if found in SMALL else found
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (complex, np.complexfloating)):
-        return f"{complex(value):.4g}"
+        value = complex(value)
+        return [number(value.real, digits), number(value.imag, digits)]
     if isinstance(value, (int, np.integer)):
         return int(value) if abs(int(value)) < 2**53 else str(value)
+    if isinstance(value, (str, bytes)):
+        return {"text": str(value)}
     return number(float(value))
 
 
@@ -309,6 +450,8 @@ def is_bad(shown: Any) -> bool:
     """Whether an entry has a number that is not finite."""
     if isinstance(shown, dict):
         return "bad" in shown or any(map(is_bad, shown.get("parts", ())))
+    if isinstance(shown, list):
+        return any(map(is_bad, shown))
     return isinstance(shown, str)
 
 

@@ -1,21 +1,31 @@
 "use strict";
-// One page, one tape.  `time` counts steps of both sweeps: 0 is before the first node,
+// One element, one tape.  `time` counts steps of both sweeps: 0 is before the first node,
 // n after the forward sweep, 2n after the reverse sweep.  `chosen` is the node in the
 // panel on the right.  `kept` lists the nodes of the list: all of them, or a group.
+// Everything lies in a shadow tree: no style and no name of the page around it is met.
 
-const tape = JSON.parse(document.getElementById("data").textContent);
+function microscope(host) {
+const tape = JSON.parse(host.querySelector("script").textContent);
+const root = host.attachShadow({ mode: "open" });
+root.append(host.querySelector("template").content);
 const n = tape.count;
-const ROW = 22;
-const PLAY_MS = 350;
-const $ = (id) => document.getElementById(id);
+const $ = (id) => root.getElementById(id);
 
-let time = 2 * n;
-let chosen = tape.outputs.length ? tape.outputs[0] : n - 1;
+let time = 0;
+let chosen = 0;
 let kept = null;
 let keptName = "";
 let view = "source";
 let sortBy = 1;
 let timer = 0;
+
+// Speeds: milliseconds a step, and the longest that both sweeps may take in all.
+const SPEEDS = [
+  ["slow", 2500, Infinity],
+  ["readable", 1200, Infinity],
+  ["fast", 250, Infinity],
+  ["one minute", 250, 60000],
+];
 
 // Small helpers
 
@@ -26,26 +36,54 @@ function make(tag, className, text) {
   return element;
 }
 
+// A complex number is a pair, an array has `first`, several results have `parts`.
+const isNothing = (value) => value === null || value === undefined;
+const isPair = Array.isArray;
+
 function isBad(value) {
-  if (value === null || value === undefined) return false;
+  if (isNothing(value)) return false;
   if (typeof value === "string") return value === "nan" || value.endsWith("inf");
+  if (isPair(value)) return value.some(isBad);
   if (value.parts) return value.parts.some(isBad);
   return value.bad > 0;
 }
 
-function short(value) {
-  if (value === null || value === undefined) return "";
-  if (typeof value === "number") return String(+value.toPrecision(6));
+function short(value, digits = 6) {
+  if (isNothing(value)) return "";
+  if (typeof value === "number") return numberText(value, digits);
+  if (isPair(value)) return complexText(value, Math.min(digits, 4));
+  if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value !== "object") return String(value);
-  if (value.parts) return "(" + value.parts.map(short).join(", ") + ")";
-  const shown = value.first.slice(0, 3).map((x) => short(typeof x === "number" ? +x.toPrecision(4) : x));
+  if (value.text !== undefined) return `'${value.text}'`;
+  if (value.parts) return "(" + value.parts.map((part) => short(part, digits)).join(", ") + ")";
+  const shown = value.first.slice(0, 3).map((x) => short(x, 4));
   return "[" + shown.join(" ") + (value.size > 3 ? " \u2026" : "") + "]";
 }
 
+function numberText(x, digits) {
+  const rounded = +x.toPrecision(digits);
+  return x !== 0 && Math.abs(x) < 1e-4 ? rounded.toExponential() : String(rounded);
+}
+
+function complexText([real, imag], digits) {
+  const tail = short(imag, digits);
+  return short(real, digits) + (tail.startsWith("-") ? "" : "+") + tail + "j";
+}
+
+// The size of one number of a value: what a strip shows.
+function sizeOf(x) {
+  if (typeof x === "number") return x;
+  if (typeof x === "boolean") return x ? 1 : 0;
+  if (isPair(x) && x.every((part) => typeof part === "number")) return Math.hypot(...x);
+  return null;
+}
+
 function largest(value) {
-  if (typeof value === "number") return Math.abs(value);
-  if (value && value.low !== undefined) return Math.max(Math.abs(value.low), Math.abs(value.high));
-  if (value && value.first) return Math.max(0, ...value.first.filter((x) => typeof x === "number").map(Math.abs));
+  const one = sizeOf(value);
+  if (one !== null) return Math.abs(one);
+  if (value && typeof value.low === "number") return Math.max(Math.abs(value.low), Math.abs(value.high));
+  if (value && value.parts) return Math.max(0, ...value.parts.map(largest));
+  if (value && value.first) return Math.max(0, ...value.first.map((x) => Math.abs(sizeOf(x) || 0)));
   return 0;
 }
 
@@ -56,24 +94,40 @@ function bytes(count) {
   return (k ? count.toFixed(1) : count) + " " + units[k];
 }
 
-const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+const counted = (count) => count.toLocaleString("en");
+const plural = (count, word) => `${counted(count)} ${word}${count === 1 ? "" : "s"}`;
 const operationName = (k) => tape.operations[tape.operation[k]][0];
 const typeOf = (k) => tape.types[tape.type[k]];
-const lineOf = (k) => (tape.line[k] < 0 ? null : tape.lines[tape.line[k]]);
+const placeOf = (k) => (tape.line[k] < 0 ? null : tape.lines[tape.line[k]]);
+const lineOf = (k) => lineKeys[tape.line[k]];
+const lineKeys = tape.lines.map((place) => `${place[0]}:${place[1]}`);
 const isInput = new Set(tape.inputs);
 const isOutput = new Set(tape.outputs);
+const nameOf = (k) => tape.names[k] || `%${k}`;
+
+const KINDS = {
+  input: "input", constant: "constant", elementwise: "element by element",
+  linear: "linear, or a product", general: "other operation",
+  flat: "without derivative", guard: "a question (guard)",
+};
+function kindOf(k) {
+  const [name, kind] = tape.operations[tape.operation[k]];
+  if (name === "input" || name === "constant" || name === "guard") return name;
+  if (kind === "constant") return "flat";
+  if (kind === "multilinear") return "linear";
+  return KINDS[kind] ? kind : "general";
+}
 
 function lineText(place) {
   if (!place) return "";
-  const source = tape.sources[place[0]];
-  return `${source.file}:${place[1]}`;
+  return `${tape.sources[place[0]].file}:${place[1]}`;
 }
 
-function sourceText(place) {
-  if (!place) return "";
+function sourceLine(place) {
   const source = tape.sources[place[0]];
-  return (source.text[place[1] - source.first] || "").trim();
+  return source.text[place[1] - source.first] || "";
 }
+const sourceText = (place) => (place ? sourceLine(place).trim() : "");
 
 // Who reads a node: built once, when first asked for
 
@@ -153,7 +207,7 @@ function choose(index) {
 
 function moveTo(step) {
   time = Math.max(0, Math.min(2 * n, step));
-  if (current() >= 0 && current() < n) chosen = current();
+  chosen = Math.max(0, Math.min(n - 1, current()));
   draw(true);
 }
 
@@ -170,15 +224,23 @@ function stepBy(direction) {
   moveTo(next);
 }
 
+// A step takes its time; where both sweeps would take longer than the longest, several
+// nodes go by at once.
 function play(on) {
   clearInterval(timer);
   timer = 0;
   if (on) {
-    if (time === 2 * n) time = 0;
-    timer = setInterval(() => { if (time >= 2 * n) play(false); else stepBy(1); }, PLAY_MS);
+    if (time === 2 * n) moveTo(0);
+    const [, pause, longest] = SPEEDS[$("speed").selectedIndex];
+    const stride = kept ? 1 : Math.max(1, Math.ceil((2 * n * pause) / longest));
+    timer = setInterval(() => {
+      stepBy(stride);
+      if (time >= 2 * n) play(false);
+    }, pause);
   }
-  $("play").textContent = on ? "\u275a\u275a" : "\u25b6\u25b6";
-  draw(false);
+  const path = on ? "M3 3h4v10H3zM9 3h4v10H9z" : "M4 2v12l10-6z";
+  $("play").innerHTML = `<svg viewBox="0 0 16 16"><path d="${path}"/></svg> ${on ? "Pause" : "Play"}`;
+  $("play").setAttribute("aria-pressed", on);
 }
 
 function nextBad() {
@@ -188,17 +250,158 @@ function nextBad() {
   }
 }
 
-// The strip: the whole tape, kinds of operations above, sizes of gradients below
-
-const HUES = new Map();
-function colour(name) {
-  if (!HUES.has(name)) {
-    let hash = 7;
-    for (const letter of name) hash = (hash * 31 + letter.charCodeAt(0)) % 360;
-    HUES.set(name, hash);
-  }
-  return HUES.get(name);
+// The step at which the first number that is not finite appears.
+function stepOf(bad) {
+  return bad.sweep === "forward" ? bad.node + 1 : 2 * n - bad.receiver;
 }
+
+// The story: what the present step does, in words
+
+function tellStory() {
+  const box = $("story");
+  const said = make("p");
+  if (time === 0) begin(said);
+  else if (time <= n) tellForward(said, current());
+  else tellReverse(said, current());
+  box.replaceChildren(said);
+  if (time === n) box.append(make("p", "", "The forward sweep is done. Next the gradient of the output is set to 1, and the tape is read backwards."));
+  if (time === 2 * n) box.append(finish());
+}
+
+function chip(sweep, text) {
+  return make("span", `sweep ${sweep}`, text);
+}
+
+const codeText = (text, className) => make("code", className || "", text);
+
+function begin(said) {
+  said.append(chip("", "ready"), `${plural(n, "node")} wait in the order in which `, codeText(tape.title), " made them. ",
+    "Each step forward computes one output; then each step in reverse finds one gradient. The first step computes ",
+    codeText(tape.operands[0].length ? statement(0) : nameOf(0)), ".");
+}
+
+// Operations that Python writes with a sign, and the way it writes the others.
+
+const SIGNS = {
+  add: "+", subtract: "-", multiply: "*", divide: "/", power: "**", matmul: "@",
+  remainder: "%", floor_divide: "//", less: "<", less_equal: "<=", greater: ">",
+  greater_equal: ">=", equal: "==", not_equal: "!=",
+};
+const keyText = (k) => ((tape.settings[k] || "").match(/^\(key=(\[.*\])\)$/) || ["", ""])[1];
+
+function expression(k, parts) {
+  const name = operationName(k);
+  const key = keyText(k);
+  if (SIGNS[name] && parts.length === 2) return `${parts[0]} ${SIGNS[name]} ${parts[1]}`;
+  if (name === "negative") return `-${parts[0]}`;
+  if (name === "getitem" && key && parts.length === 1) return parts[0] + key;
+  if (name === "store" && key && parts.length === 2) return `${parts[0]} with ${key} = ${parts[1]}`;
+  return `${name}(${parts.join(", ")})`;
+}
+
+const isNumber = (k) => sizeOf(tape.output[k]) !== null;
+const isLiteral = (k) => kindOf(k) === "constant" && isNumber(k);
+const operandText = (k) => (isLiteral(k) && !tape.names[k] ? short(tape.output[k]) : nameOf(k));
+
+// ``z = x * y``, and with the numbers of its operands ``2 * 3``; "" where they are not
+// all numbers.
+const statement = (k) => `${nameOf(k)} = ${expression(k, tape.operands[k].map(operandText))}`;
+function inNumbers(k) {
+  const operands = tape.operands[k];
+  if (!operands.length || !operands.every(isNumber) || operands.every(isLiteral)) return "";
+  const text = (operand) => (tape.output[operand] < 0 ? `(${short(tape.output[operand])})` : short(tape.output[operand]));
+  return expression(k, operands.map(text));
+}
+
+function valueText(value) {
+  if (value && value.first) return `${plural(value.size, "number")} ${short(value)}`;
+  return short(value);
+}
+
+function tellForward(said, k) {
+  said.append(chip("forward", `forward ${counted(time)} of ${counted(n)}`));
+  const value = codeText(valueText(tape.output[k]), "forward");
+  const kind = kindOf(k);
+  if (kind === "guard") {
+    const guard = tape.guards[k];
+    said.append(guard.question, " ", codeText(guard.answer, "forward"), `. ${guard.change}`);
+  } else if (kind === "input") said.append("The input ", codeText(nameOf(k)), " is ", value, ".");
+  else if (kind === "constant") said.append("The constant ", codeText(nameOf(k)), " is ", value, ".");
+  else {
+    const numbers = inNumbers(k);
+    said.append(codeText(`${statement(k)} =${numbers && ` ${numbers} =`} `), value);
+  }
+}
+
+function tellReverse(said, k) {
+  said.append(chip("reverse", `reverse ${counted(time - n)} of ${counted(n)}`));
+  const gradient = tape.gradient[k];
+  const name = codeText(nameOf(k));
+  if (isNothing(gradient)) {
+    said.append(name, " has no gradient: no derivative of the output passes through it.");
+    return;
+  }
+  const value = codeText(valueText(gradient), "reverse");
+  if (isOutput.has(k) && !readersOf(k).length) said.append("The output ", name, " starts with the gradient ", value, ".");
+  else if (isInput.has(k)) said.append("The gradient of the input ", name, " is complete: ", value, ".");
+  else said.append(name, " has been given ", value, ` in all.`);
+  const given = tape.operands[k].map((operand, j) => givenTo(k, j)).filter(Boolean);
+  if (given.length) said.append(" It gives ", ...joined(given), ".");
+}
+
+// What the node passes on to one operand, as words.
+function givenTo(k, j) {
+  const operand = tape.operands[k][j];
+  if (isNothing(tape.gradient[operand])) return null;
+  const part = make("span", "", "");
+  part.append(codeText(nameOf(operand)));
+  const partial = tape.partial[k] ? tape.partial[k][j] : null;
+  const product = productOf(tape.gradient[k], partial, typeOf(k)[1], typeOf(operand)[1]);
+  if (typeof product === "number") {
+    part.append(" ", codeText(`${short(tape.gradient[k])} \u00d7 ${short(partial)} = ${short(product)}`, "reverse"));
+  } else part.append(" its share");
+  return part;
+}
+
+function joined(parts) {
+  return parts.flatMap((part, k) => (k === 0 ? [part] : [k === parts.length - 1 ? " and " : ", ", part]));
+}
+
+function finish() {
+  const said = make("p", "", "Both sweeps are done");
+  const known = tape.inputs.filter((k) => !isNothing(tape.gradient[k])).slice(0, 3);
+  known.forEach((k, j) => said.append(j ? ", " : ": ", "the gradient by ", codeText(nameOf(k)), " is ", codeText(valueText(tape.gradient[k]), "reverse")));
+  said.append(tape.inputs.length > known.length && known.length === 3 ? ", and so on." : ".");
+  return said;
+}
+
+// Colours that a canvas needs as numbers
+
+const inks = new Map();
+function ink(name) {
+  if (!inks.has(name)) {
+    $("probe").style.color = `var(--${name})`;
+    inks.set(name, getComputedStyle($("probe")).color);
+  }
+  return inks.get(name);
+}
+
+// A page of its own is as wide as its window, whether or not that shows a scroll bar.
+function arrange() {
+  const width = host.dataset.page === undefined ? host.clientWidth : innerWidth;
+  $("scope").classList.toggle("stacked", width < 1000);
+  $("scope").classList.toggle("narrow", width < 600);
+}
+
+function repaint() {
+  arrange();
+  inks.clear();
+  if (!n) return;
+  paintStrip();
+  draw(false);
+}
+
+// The strip: the whole tape, kinds of operations above, sizes of gradients below
 
 let stripImage = null;
 function paintStrip() {
@@ -209,7 +412,6 @@ function paintStrip() {
   canvas.width = width;
   canvas.height = height;
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const dark = document.documentElement.classList.contains("dark");
   const upper = Math.round(height * 0.45);
   let most = 1e-300;
   let least = 1e300;
@@ -220,9 +422,11 @@ function paintStrip() {
   }
   // The range of gradients fills the height: at least one decade, at most sixteen.
   const decades = Math.min(16, Math.max(1, Math.log10(most / least)));
+  const gap = width / n > 12 * ratio ? ratio : 0;
   for (let x = 0; x < width; x++) {
     const from = Math.floor((x * n) / width);
     const to = Math.max(from + 1, Math.floor(((x + 1) * n) / width));
+    if (gap && Math.floor(((x + gap) * n) / width) > from) continue;
     let size = 0;
     let badOutput = false;
     let badGradient = false;
@@ -231,17 +435,15 @@ function paintStrip() {
       badOutput = badOutput || isBad(tape.output[k]);
       badGradient = badGradient || isBad(tape.gradient[k]);
     }
-    const name = operationName(from);
-    const plain = name === "constant" || name === "input";
-    pen.fillStyle = `hsl(${colour(name)} ${plain ? 8 : 46}% ${dark ? 42 : 72}%)`;
+    pen.fillStyle = ink(kindOf(from));
     pen.fillRect(x, 0, 1, upper);
     if (size > 0) {
       const share = Math.max(0.06, 1 + Math.log10(Math.min(size, most) / most) / (decades * 1.07));
       const tall = share * (height - upper - 4 * ratio);
-      pen.fillStyle = dark ? "#f0976c" : "#b3471d";
+      pen.fillStyle = ink("reverse");
       pen.fillRect(x, height - tall, 1, tall);
     }
-    pen.fillStyle = dark ? "#ff7088" : "#c21f3a";
+    pen.fillStyle = ink("bad");
     if (badOutput) pen.fillRect(x, 0, Math.max(1, ratio), 5 * ratio);
     if (badGradient) pen.fillRect(x, height - 5 * ratio, Math.max(1, ratio), 5 * ratio);
   }
@@ -254,32 +456,62 @@ function drawStrip() {
   pen.putImageData(stripImage, 0, 0);
   const width = canvas.width;
   const at = (k) => (k * width) / n;
-  const style = getComputedStyle(document.documentElement);
-  pen.fillStyle = style.getPropertyValue("--paper");
-  pen.globalAlpha = 0.72;
-  if (time < n) pen.fillRect(at(time), 0, width, canvas.height);
-  if (time < 2 * n) {
-    const end = time <= n ? n : 2 * n - time;
-    pen.fillRect(0, canvas.height * 0.45, at(end), canvas.height);
-  }
+  pen.fillStyle = ink("panel");
+  pen.globalAlpha = 0.78;
+  const upper = canvas.height * 0.45;
+  if (time < n) pen.fillRect(at(time), 0, width, upper);
+  const end = time <= n ? n : 2 * n - time;
+  pen.globalAlpha = 0.88;
+  pen.fillRect(0, upper, at(end), canvas.height);
   pen.globalAlpha = 1;
-  pen.strokeStyle = pen.fillStyle = style.getPropertyValue("--accent");
+  pen.strokeStyle = pen.fillStyle = ink("accent");
   pen.lineWidth = 2;
   if (width / n > 6) pen.strokeRect(at(chosen) + 1, 1, width / n - 2, canvas.height - 2);
   else pen.fillRect(at(chosen) - 1, 0, 3, canvas.height);
 }
 
+// The legend: only the colours that this tape shows
+
+function drawLegend() {
+  const legend = $("legend");
+  const entry = (text, style, className) => {
+    const item = make("span");
+    const swatch = make("i", className);
+    swatch.style.background = style;
+    item.append(swatch, text);
+    legend.append(item);
+  };
+  const kinds = new Set(tape.operation.map((_, k) => kindOf(k)));
+  for (const [kind, words] of Object.entries(KINDS)) if (kinds.has(kind)) entry(words, `var(--${kind})`);
+  entry("size of the gradient, in decades", "var(--reverse)");
+  entry("the node looked at", "var(--chosen)");
+  entry("it reads these", "var(--forward)", "bar");
+  entry("these read it", "var(--reverse)", "bar");
+  entry("its line", "var(--mark)");
+  entry("its expression", "var(--exact)");
+  if (tape.output.some((value) => value && value.first)) {
+    entry("negative numbers", "var(--reverse)");
+    entry("positive numbers", "var(--accent)");
+  }
+  if (tape.nonfinite) entry("not finite", "var(--bad)");
+}
+
 // Groups: by line, shape, operation
 
 const groupTables = {};
+function keyOf(by, k) {
+  if (by === "line") return tape.line[k] < 0 ? "" : lineOf(k);
+  return by === "shape" ? typeOf(k)[0] : operationName(k);
+}
+
 function groups(by) {
   if (groupTables[by]) return groupTables[by];
   const found = new Map();
   for (let k = 0; k < n; k++) {
-    const key = by === "line" ? tape.line[k] : by === "shape" ? typeOf(k)[0] : operationName(k);
+    const key = keyOf(by, k);
     let group = found.get(key);
     if (!group) {
-      group = { key, count: 0, bytes: 0, gradient: 0, bad: 0 };
+      group = { key, place: placeOf(k), count: 0, bytes: 0, gradient: 0, bad: 0 };
       found.set(key, group);
     }
     group.count += 1;
@@ -291,16 +523,12 @@ function groups(by) {
   return groupTables[by];
 }
 
-function groupName(by, key) {
-  if (by === "line") return key < 0 ? "(no line)" : lineText(tape.lines[key]);
-  return key || "(several)";
+function groupName(by, group) {
+  if (by === "line") return group.key ? lineText(group.place) : "(no line)";
+  return group.key || "(several)";
 }
 
-function inGroup(by, key) {
-  if (by === "line") return (k) => tape.line[k] === key;
-  if (by === "shape") return (k) => typeOf(k)[0] === key;
-  return (k) => operationName(k) === key;
-}
+const inGroup = (by, key) => (k) => keyOf(by, k) === key;
 
 function drawGroups(by) {
   const body = $("whole-body");
@@ -315,24 +543,24 @@ function drawGroups(by) {
   });
   const value = (g) => [0, g.count, g.bytes, g.gradient, g.bad][sortBy];
   const sorted = [...groups(by)];
-  if (sortBy === 0) sorted.sort((a, b) => groupName(by, a.key).localeCompare(groupName(by, b.key), "en", { numeric: true }));
+  if (sortBy === 0) sorted.sort((a, b) => groupName(by, a).localeCompare(groupName(by, b), "en", { numeric: true }));
   else sorted.sort((a, b) => value(b) - value(a));
   const rows = table.createTBody();
   for (const group of sorted.slice(0, 2000)) {
     const row = rows.insertRow();
     const inside = inGroup(by, group.key);
     row.className = "live" + (inside(chosen) ? " here" : "");
-    const name = make("td", "", groupName(by, group.key));
+    const name = make("td", "", groupName(by, group));
     if (by === "line") {
-      name.title = sourceText(tape.lines[group.key]);
+      name.title = sourceText(group.place);
       name.append(make("i", "", `  ${name.title}`));
     }
     row.append(name);
-    row.append(make("td", "", group.count.toLocaleString("en")));
+    row.append(make("td", "", counted(group.count)));
     row.append(make("td", "", bytes(group.bytes)));
     row.append(make("td", "", group.gradient ? short(group.gradient) : ""));
     row.append(make("td", group.bad ? "bad" : "", group.bad || ""));
-    row.onclick = () => keep(inside, groupName(by, group.key));
+    row.onclick = () => keep(inside, groupName(by, group));
   }
   body.append(table);
   body.scrollTop = scroll;
@@ -343,41 +571,63 @@ function drawGroups(by) {
 let sourceRows = null;
 function drawSource() {
   const body = $("whole-body");
-  if (!sourceRows) {
-    sourceRows = [];
-    body.replaceChildren();
-    const stats = new Map(groups("line").map((g) => [g.key, g]));
-    const most = Math.max(1, ...[...stats.values()].filter((g) => g.key >= 0).map((g) => g.count));
-    const placeOf = new Map(tape.lines.map((place, k) => [place.join(":"), k]));
-    if (!tape.sources.length) body.append(make("p", "file", "This tape was built by hand, or loaded: it has no lines of source."));
-    tape.sources.forEach((source, s) => {
-      body.append(make("div", "file", `${source.file}, ${source.function}`));
-      source.text.forEach((text, k) => {
-        const number = source.first + k;
-        const place = placeOf.get(`${s}:${number}`);
-        const group = place === undefined ? null : stats.get(place);
-        const row = make("div", "code" + (group ? " live" : "") + (group && group.bad ? " broken" : ""));
-        row.append(make("span", "at", number));
-        const many = make("span", "many", group ? group.count.toLocaleString("en") : "");
-        if (group) {
-          const bar = make("i");
-          bar.style.width = `${(100 * group.count) / most}%`;
-          many.append(bar);
-          many.title = `${plural(group.count, "node")}, ${bytes(group.bytes)}`;
-          row.onclick = () => keep(inGroup("line", place), groupName("line", place));
-        }
-        row.append(many, make("span", "text", text || " "));
-        body.append(row);
-        sourceRows.push([row, place]);
-      });
+  if (!sourceRows) writeSource(body);
+  const place = placeOf(chosen);
+  const key = lineOf(chosen);
+  for (const row of sourceRows) {
+    const here = row.key === key;
+    row.element.classList.toggle("here", here);
+    row.element.classList.toggle("kept", Boolean(row.group) && keptName === groupName("line", row.group));
+    const from = here && place ? place[2] : -1;
+    if (row.from !== from || row.to !== (place && place[3])) {
+      row.from = from;
+      row.to = place && place[3];
+      row.words.replaceChildren(...(from < 0 ? [row.text || " "] : [
+        row.text.slice(0, from), make("mark", "", row.text.slice(from, row.to)), row.text.slice(row.to),
+      ]));
+    }
+    if (here) reveal(body, row.element);
+  }
+}
+
+function writeSource(body) {
+  sourceRows = [];
+  body.replaceChildren();
+  const stats = new Map(groups("line").map((g) => [g.key, g]));
+  const most = Math.max(1, ...[...stats.values()].filter((g) => g.key).map((g) => g.count));
+  if (!tape.sources.length) body.append(make("p", "file", "This tape was built by hand, or loaded: it has no lines of source."));
+  // The function that was asked for first, then those that it calls.
+  const order = tape.sources.map((_, s) => s).sort((a, b) => isAsked(b) - isAsked(a));
+  for (const s of order) {
+    const source = tape.sources[s];
+    body.append(make("div", "file", `${source.file}, ${source.function}`));
+    source.text.forEach((text, k) => {
+      const key = `${s}:${source.first + k}`;
+      body.append(sourceRow(source.first + k, text, key, stats.get(key), most));
     });
   }
-  for (const [row, place] of sourceRows) {
-    const here = place !== undefined && place === tape.line[chosen];
-    row.classList.toggle("here", here);
-    row.classList.toggle("kept", place !== undefined && keptName === groupName("line", place));
-    if (here) reveal(body, row);
+}
+
+const isAsked = (s) => Number(tape.sources[s].function === tape.title);
+
+function sourceRow(number, text, key, group, most) {
+  const element = make("div", "code" + (group ? " live" : "") + (group && group.bad ? " broken" : ""));
+  element.append(make("span", "at", number));
+  const many = make("span", "many", group ? counted(group.count) : "");
+  if (group) {
+    const bar = make("i");
+    bar.style.width = `${(100 * group.count) / most}%`;
+    many.append(bar);
+    many.title = `${plural(group.count, "node")}, ${bytes(group.bytes)}`;
+    element.onclick = () => keep(inGroup("line", key), groupName("line", group));
   }
+  const words = make("span", "text", text || " ");
+  // A line that wraps goes on under its first word.
+  const indent = text.length - text.trimStart().length + 4;
+  words.style.cssText = `padding-left:${indent}ch;text-indent:-${indent}ch`;
+  element.append(many, words);
+  sourceRows.push({ element, words, text, key, group, from: -1, to: null });
+  return element;
 }
 
 function reveal(box, element) {
@@ -388,7 +638,7 @@ function reveal(box, element) {
 }
 
 function drawWhole() {
-  for (const button of document.querySelectorAll("#whole nav button")) {
+  for (const button of root.querySelectorAll("#whole nav button")) {
     button.classList.toggle("on", button.dataset.view === view);
   }
   if (view !== "source") sourceRows = null;
@@ -397,95 +647,194 @@ function drawWhole() {
 
 // The list: only the rows in sight exist
 
+const rowHeight = () => ($("scope").classList.contains("narrow") ? 44 : 25);
+
 function describe(index) {
   const cell = make("span");
+  const dot = make("span", "dot");
+  dot.style.background = `var(--${kindOf(index)})`;
+  cell.append(dot);
   const name = tape.names[index];
   if (name) cell.append(make("span", "name", name), " = ");
-  cell.append(operationName(index));
-  const settings = tape.settings[index];
-  if (settings) cell.append(make("i", "", settings));
-  cell.title = `${typeOf(index)[0]}  ${lineText(lineOf(index))}  ${sourceText(lineOf(index))}`;
+  cell.append(kindOf(index) === "guard" ? tape.guards[index].short : operationName(index));
+  const settings = keyText(index) || tape.settings[index];
+  if (settings && kindOf(index) !== "guard") cell.append(make("i", "", settings));
+  cell.title = [typeOf(index)[0], lineText(placeOf(index)), sourceText(placeOf(index))].join("  ");
   return cell;
+}
+
+// A cell of a number; of an array with its elements as a line of colours below.
+function cellOf(value, isFresh, waits) {
+  if (waits) return make("span", "later", "\u00b7");
+  const cell = make("span", isBad(value) ? "bad" : "", short(value));
+  if (isFresh) cell.classList.add("fresh");
+  if (value && value.first && value.first.length > 1) {
+    cell.classList.add("heat");
+    const numbers = spread(value.first, 16);
+    const shades = shadesOf(numbers);
+    const stops = shades.map((shade, k) => `${shade} ${(100 * k) / shades.length}% ${(100 * (k + 1)) / shades.length}%`);
+    cell.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
+  }
+  return cell;
+}
+
+function spread(list, most) {
+  if (list.length <= most) return list;
+  return Array.from({ length: most }, (_, k) => list[Math.floor((k * list.length) / most)]);
+}
+
+// Colours of numbers: positive and negative, the stronger the larger.
+function shadesOf(numbers) {
+  const sizes = numbers.map(sizeOf);
+  const peak = Math.max(1e-300, ...sizes.map((x) => Math.abs(x || 0)));
+  return sizes.map((x) => {
+    if (x === null) return "var(--bad)";
+    const side = x < 0 ? "var(--reverse)" : "var(--accent)";
+    return `color-mix(in srgb, ${side} ${Math.round(6 + (84 * Math.abs(x)) / peak)}%, var(--panel))`;
+  });
 }
 
 function drawRows(reach) {
   const box = $("rows");
-  // A browser's tallest element is about 16 million pixels: 700,000 rows.
-  $("spacer").style.height = `${shownCount() * ROW}px`;
+  const tall = rowHeight();
+  // A browser's tallest element is about 16 million pixels: 600,000 rows.
+  $("spacer").style.height = `${shownCount() * tall}px`;
   if (reach) {
-    const top = rowOf(chosen) * ROW;
-    if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - ROW) {
+    const top = rowOf(chosen) * tall;
+    if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - tall) {
       box.scrollTop = top - box.clientHeight / 2;
     }
   }
-  const first = Math.max(0, Math.floor(box.scrollTop / ROW) - 4);
-  const last = Math.min(shownCount(), first + Math.ceil(box.clientHeight / ROW) + 9);
+  const first = Math.max(0, Math.floor(box.scrollTop / tall) - 4);
+  const last = Math.min(shownCount(), first + Math.ceil(box.clientHeight / tall) + 9);
   const operands = new Set(tape.operands[chosen]);
   const reads = new Set(readersOf(chosen));
   const rows = [];
   for (let row = first; row < last; row++) {
     const index = shownAt(row);
     const element = make("div", "row");
-    element.style.top = `${row * ROW}px`;
+    element.style.top = `${row * tall}px`;
     element.dataset.index = index;
     element.classList.toggle("chosen", index === chosen);
     element.classList.toggle("operand", operands.has(index));
     element.classList.toggle("reader", reads.has(index));
-    element.classList.toggle("now", time < 2 * n && index === current());
-    element.classList.toggle("later", !hasOutput(index));
+    element.classList.toggle("now", time < 2 * n && index === Math.max(0, current()));
     element.append(make("span", "", `%${index}`), describe(index));
     element.append(make("span", "", tape.operands[index].map((k) => `%${k}`).join(" ")));
-    const out = hasOutput(index) ? tape.output[index] : null;
-    const gradient = hasGradient(index) ? tape.gradient[index] : null;
-    element.append(make("span", isBad(out) ? "bad" : "", short(out)));
-    element.append(make("span", isBad(gradient) ? "bad" : "", short(gradient)));
-    element.onclick = () => { choose(index); box.focus(); };
+    const isNow = index === current();
+    element.append(cellOf(tape.output[index], isNow && time <= n, !hasOutput(index)));
+    element.append(cellOf(tape.gradient[index], isNow && time > n, !hasGradient(index)));
+    element.onclick = () => { choose(index); box.focus({ preventScroll: true }); };
     rows.push(element);
   }
   $("window").replaceChildren(...rows);
   const clear = $("clear");
   clear.hidden = !kept;
   clear.textContent = `${keptName} \u2715`;
-  $("shown").textContent = kept ? `${plural(shownCount(), "node")} of ${n.toLocaleString("en")}` : plural(n, "node");
+  $("shown").textContent = kept ? `${plural(shownCount(), "node")} of ${counted(n)}` : plural(n, "node");
 }
 
 // One node
 
+const MOST_ROWS = 8;
+const MOST_COLUMNS = 5;
+
+// The first elements, as a table with the array's own rows.
 function gridOf(value, shape) {
-  shape = value.shape || shape;
   const box = make("div", "grid");
   const table = make("table");
-  const columns = Math.max(1, shape && shape.length ? shape[shape.length - 1] : value.first.length);
-  const peak = Math.max(1e-300, ...value.first.filter((x) => typeof x === "number").map(Math.abs));
-  for (let k = 0; k < value.first.length; k += columns) {
+  const columns = Math.max(1, shape.length ? shape[shape.length - 1] : value.first.length);
+  const shades = shadesOf(value.first);
+  const isLong = shape.length < 2;
+  const most = value.complex ? 3 : MOST_COLUMNS;
+  const wrap = isLong ? most : columns;
+  let rows = 0;
+  for (let k = 0; k < value.first.length && rows < MOST_ROWS; k += wrap, rows += 1) {
     const row = table.insertRow();
-    value.first.slice(k, k + columns).forEach((x) => {
-      const cell = make("td", isBad(x) ? "bad" : "", short(typeof x === "number" ? +x.toPrecision(4) : x));
-      if (typeof x === "number") {
-        const side = x < 0 ? "var(--reverse)" : "var(--accent)";
-        cell.style.background = `color-mix(in srgb, ${side} ${Math.round((30 * Math.abs(x)) / peak)}%, transparent)`;
-      }
+    value.first.slice(k, k + Math.min(wrap, most)).forEach((x, j) => {
+      const cell = make("td", isBad(x) ? "bad" : "", short(x, 4));
+      if (!isBad(x)) cell.style.background = `color-mix(in srgb, ${shades[k + j]} 45%, transparent)`;
       row.append(cell);
     });
+    if (!isLong && columns > most) row.append(make("td", "", "\u2026"));
   }
+  const shown = rows * Math.min(wrap, most);
+  if (shown < value.size) table.insertRow().append(make("td", "", "\u2026"));
   box.append(table);
   return box;
 }
 
+// The whole array as colours: a pixel an element, or a sample of them.
+function stripOf(value, shape) {
+  const heat = value.heat || { rows: 1, columns: value.first.length, numbers: value.first };
+  let { rows, columns } = heat;
+  if (!value.heat && shape.length > 1 && shape[shape.length - 1]) {
+    columns = shape[shape.length - 1];
+    rows = Math.ceil(value.first.length / columns);
+  }
+  const canvas = make("canvas", "strip");
+  canvas.width = columns;
+  canvas.height = rows;
+  canvas.style.height = `${Math.max(14, Math.min(110, rows * 9))}px`;
+  canvas.title = value.heat ? "a sample of the elements" : "every element";
+  const pen = canvas.getContext("2d");
+  const sizes = heat.numbers.map(sizeOf);
+  const peak = Math.max(1e-300, ...sizes.map((x) => Math.abs(x || 0)));
+  sizes.forEach((x, k) => {
+    pen.globalAlpha = x === null ? 1 : 0.06 + (0.9 * Math.abs(x)) / peak;
+    pen.fillStyle = ink(x === null ? "bad" : x < 0 ? "reverse" : "accent");
+    pen.fillRect(k % columns, Math.floor(k / columns), 1, 1);
+  });
+  return canvas;
+}
+
+function statisticsOf(value) {
+  const list = make("dl", "facts");
+  const add = (term, text, className) => {
+    const pair = make("div", className || "");
+    pair.append(make("dt", "", term), make("dd", "", text));
+    list.append(pair);
+  };
+  const modulus = value.complex ? "|smallest|" : "min";
+  if (value.low !== undefined) add(modulus, short(value.low, 5));
+  if (value.mean !== undefined) add("mean", short(value.mean, 5));
+  if (value.high !== undefined) add(value.complex ? "|largest|" : "max", short(value.high, 5));
+  if (value.deviation !== undefined) add("standard deviation", short(value.deviation, 5));
+  if (value.true !== undefined) add("True", `${counted(value.true)} of ${counted(value.size)}`);
+  if (value.zeros) add("zeros", counted(value.zeros));
+  if (value.bad) add("not finite", counted(value.bad), "bad");
+  return list;
+}
+
 function valueOf(value, shape, missing) {
-  if (value === null || value === undefined) return make("div", "none", missing);
-  if (typeof value !== "object") return make("div", "value" + (isBad(value) ? " bad" : ""), short(value));
+  if (isNothing(value)) return make("div", "none", missing);
+  if (isPair(value)) return complexOf(value);
+  if (typeof value !== "object" || value.text !== undefined) {
+    return make("div", "value" + (isBad(value) ? " bad" : ""), short(value));
+  }
   const box = make("div");
   if (value.parts) {
-    value.parts.forEach((part) => box.append(valueOf(part, null, "none")));
+    value.parts.forEach((part) => box.append(valueOf(part, part && part.shape ? part.shape : [], "none")));
     return box;
   }
-  box.append(gridOf(value, shape));
-  const facts = [];
-  if (value.first.length < value.size) facts.push(`the first ${value.first.length} of ${value.size.toLocaleString("en")}`);
-  if (value.low !== undefined) facts.push(`between ${short(value.low)} and ${short(value.high)}`);
-  if (value.bad) facts.push(`${value.bad} not finite`);
-  if (facts.length) box.append(make("p", value.bad ? "bad" : "", facts.join(", ")));
+  if (!value.size) return make("div", "none", "no elements");
+  shape = value.shape || shape;
+  box.append(stripOf(value, shape), statisticsOf(value), gridOf(value, shape));
+  return box;
+}
+
+function complexOf(value) {
+  const box = make("div");
+  box.append(make("div", "value" + (isBad(value) ? " bad" : ""), short(value)));
+  if (isBad(value)) return box;
+  const angle = Math.atan2(value[1], value[0]);
+  const list = make("dl", "facts");
+  for (const [term, text] of [["modulus", short(Math.hypot(...value), 5)], ["angle", `${short(angle, 5)} rad`]]) {
+    const pair = make("div");
+    pair.append(make("dt", "", term), make("dd", "", text));
+    list.append(pair);
+  }
+  box.append(list);
   return box;
 }
 
@@ -497,9 +846,9 @@ function link(index) {
 }
 
 // Gradient times partial, where both are known number by number.
-function product(gradient, partial, shape, other) {
+function productOf(gradient, partial, shape, other) {
   if (typeof gradient === "number" && typeof partial === "number") return gradient * partial;
-  if (!gradient || !gradient.first || gradient.shape || shape.join() !== other.join()) return null;
+  if (!gradient || !gradient.first || gradient.heat || shape.join() !== other.join()) return null;
   const factors = typeof partial === "number" ? gradient.first.map(() => partial) : partial && partial.first;
   if (!factors || factors.length !== gradient.size) return null;
   const all = [...gradient.first, ...factors];
@@ -507,10 +856,11 @@ function product(gradient, partial, shape, other) {
   return { first: gradient.first.map((g, k) => g * factors[k]), size: gradient.size };
 }
 
-function operandTable(index) {
+function operandTable(index, headings) {
+  const box = make("div", "wide");
   const table = make("table");
   const head = table.createTHead().insertRow();
-  for (const text of ["operand", "output", "local partial", "gradient it is given"]) head.append(make("th", "", text));
+  for (const text of headings) head.append(make("th", "", text));
   const rows = table.createTBody();
   const partials = tape.partial[index];
   const gradient = tape.gradient[index];
@@ -521,14 +871,22 @@ function operandTable(index) {
     const out = hasOutput(operand) ? tape.output[operand] : null;
     const partial = partials ? partials[k] : null;
     const shapes = [typeOf(index)[1], typeOf(operand)[1]];
-    const given = hasGradient(index) ? product(gradient, partial, ...shapes) : null;
-    row.append(first, make("td", isBad(out) ? "bad" : "", short(out)));
-    row.append(make("td", isBad(partial) ? "bad" : "", hasOutput(index) ? short(partial) : ""));
+    const given = hasGradient(index) ? productOf(gradient, partial, ...shapes) : null;
+    row.append(first, wordsCell(out));
+    if (headings.length === 2) return;
+    row.append(wordsCell(hasOutput(index) ? partial : null));
     const cell = make("td", "", given === null ? "" : short(given));
     if (given !== null) cell.title = `gradient ${short(gradient)} \u00d7 partial ${short(partial)}`;
     row.append(cell);
   });
-  return table;
+  box.append(table);
+  return box;
+}
+
+function wordsCell(value) {
+  const cell = make("td", isBad(value) ? "bad" : "", short(value));
+  cell.title = cell.textContent;
+  return cell;
 }
 
 function nodePart(box, title, ...parts) {
@@ -538,40 +896,51 @@ function nodePart(box, title, ...parts) {
 function drawNode() {
   const box = $("node");
   const k = chosen;
-  const place = lineOf(k);
+  const place = placeOf(k);
   const type = typeOf(k);
   box.replaceChildren();
   const name = tape.names[k] ? `${tape.names[k]} = ` : "";
-  box.append(make("h2", "", `%${k}  ${name}${operationName(k)}${tape.settings[k] || ""}`));
+  const isGuard = kindOf(k) === "guard";
+  box.append(make("h2", "", `%${k}  ${name}${operationName(k)}${isGuard ? "" : tape.settings[k] || ""}`));
   const roles = [isInput.has(k) && "input", isOutput.has(k) && "output"].filter(Boolean);
-  const kind = tape.operations[tape.operation[k]][1];
-  const stated = tape.operands[k].length ? `${kind} operation` : "";
+  const stated = tape.operands[k].length && !isGuard ? KINDS[kindOf(k)] : "";
   box.append(make("p", "", [type[0], bytes(type[2]), ...roles, stated].filter(Boolean).join(" \u00b7 ")));
   if (place) {
     box.append(make("p", "", `${lineText(place)}, in ${tape.sources[place[0]].function}`));
     if (sourceText(place)) box.append(make("pre", "", sourceText(place)));
   }
-  nodePart(box, "OUTPUT", valueOf(hasOutput(k) ? tape.output[k] : null, type[1], "not computed yet"));
-  const waiting = !hasGradient(k);
-  const none = waiting ? "not computed yet" : "none: nothing that is differentiated passes here";
-  nodePart(box, "GRADIENT", valueOf(waiting ? null : tape.gradient[k], type[1], none));
-  if (tape.operands[k].length) nodePart(box, "OPERANDS", operandTable(k));
-  const partials = tape.partial[k];
-  if (partials && hasOutput(k)) {
-    partials.forEach((partial, j) => {
-      if (partial && typeof partial === "object") {
-        const operand = typeOf(tape.operands[k][j])[1];
-        nodePart(box, `LOCAL PARTIAL BY %${tape.operands[k][j]}`, valueOf(partial, type[1].length ? type[1] : operand, ""));
-      }
-    });
+  if (isGuard) {
+    const guard = tape.guards[k];
+    nodePart(box, "Question", make("p", "say", guard.question), make("p", "say", `Recorded answer: ${guard.answer}`));
+    nodePart(box, "What would change it", make("p", "say", guard.change));
+    nodePart(box, "Then", make("p", "say", "another call would take another path: grad records it afresh, jit keeps a path for each answer, and a recorded tape raises GuardError."));
+  } else {
+    nodePart(box, "Output", valueOf(hasOutput(k) ? tape.output[k] : null, type[1], "not computed yet"));
+    const waiting = !hasGradient(k);
+    const none = waiting ? "not computed yet" : "none: nothing that is differentiated passes here";
+    nodePart(box, "Gradient", valueOf(waiting ? null : tape.gradient[k], type[1], none));
   }
+  const headings = ["operand", "output", "local partial", "gradient it is given"];
+  if (isGuard) nodePart(box, "Asked of", operandTable(k, headings.slice(0, 2)));
+  else if (tape.operands[k].length) nodePart(box, "Operands", operandTable(k, headings));
+  drawPartials(box, k, type[1]);
   const reads = readersOf(k);
   if (reads.length) {
     const list = make("div");
     reads.slice(0, 60).forEach((reader) => list.append(link(reader)));
     if (reads.length > 60) list.append(`and ${reads.length - 60} more`);
-    nodePart(box, "READ BY", list);
+    nodePart(box, "Read by", list);
   }
+}
+
+function drawPartials(box, k, shape) {
+  const partials = tape.partial[k];
+  if (!partials || !hasOutput(k)) return;
+  partials.forEach((partial, j) => {
+    if (!partial || typeof partial !== "object" || isPair(partial)) return;
+    const operand = typeOf(tape.operands[k][j])[1];
+    nodePart(box, `Local partial by %${tape.operands[k][j]}`, valueOf(partial, shape.length ? shape : operand, ""));
+  });
 }
 
 // Everything
@@ -582,38 +951,40 @@ function drawClock() {
   if (time === 0) clock.textContent = "before the first node";
   else if (time === 2 * n) clock.textContent = "both sweeps are done";
   else {
-    const forward = time <= n;
-    clock.append(make("b", forward ? "forward" : "reverse", forward ? "forward" : "reverse"));
-    clock.append(` ${(forward ? time : time - n).toLocaleString("en")} of ${n.toLocaleString("en")}`);
+    const sweep = time <= n ? "forward" : "reverse";
+    clock.append(make("b", sweep, sweep), ` ${counted(time <= n ? time : time - n)} of ${counted(n)}`);
   }
   $("time").value = time;
+  $("transport").classList.toggle("ready", time === 0);
 }
 
 function draw(reach) {
+  tellStory();
   drawClock();
   drawStrip();
   drawWhole();
   drawRows(reach);
   drawNode();
-  document.body.dataset.time = time;
-  document.body.dataset.chosen = chosen;
+  host.dataset.time = time;
+  host.dataset.chosen = chosen;
 }
 
 function start() {
   $("title").textContent = tape.title;
-  document.title = `${tape.title}: tape of ${plural(n, "node")}`;
   const held = tape.type.reduce((sum, t) => sum + tape.types[t][2], 0);
   $("facts").textContent = [
     plural(n, "node"), plural(tape.inputs.length, "input"), plural(tape.outputs.length, "output"), `${bytes(held)} of outputs`,
   ].join(" \u00b7 ");
-  if (matchMedia("(prefers-color-scheme: dark)").matches) document.documentElement.classList.add("dark");
+  $("scope").style.setProperty("--nodes", Math.max(1, n));
+  $("scope").style.setProperty("--tall", `${Math.max(300, Math.min(460, 25 * n + 100))}px`);
   if (tape.nonfinite) {
-    const alarm = $("alarm");
-    alarm.hidden = false;
-    alarm.textContent = tape.nonfinite.story;
-    alarm.onclick = () => choose(tape.nonfinite.node);
-    chosen = tape.nonfinite.node;
+    $("alarm").hidden = false;
+    $("alarm").textContent = tape.nonfinite.story;
+    $("alarm").onclick = () => { moveTo(stepOf(tape.nonfinite)); choose(tape.nonfinite.node); };
   }
+  for (const [name] of SPEEDS) $("speed").append(make("option", "", name));
+  $("speed").selectedIndex = n <= 30 ? 1 : n <= 120 ? 2 : 3;
+  $("speed").onchange = () => play(Boolean(timer));
   $("time").max = 2 * n;
   $("time").oninput = () => moveTo(+$("time").value);
   $("to-start").onclick = () => moveTo(0);
@@ -626,25 +997,36 @@ function start() {
   $("rows").onscroll = () => drawRows(false);
   $("strip").onclick = (event) => choose(Math.floor((event.offsetX / $("strip").clientWidth) * n));
   $("theme").onclick = () => {
-    document.documentElement.classList.toggle("dark");
-    paintStrip();
-    draw(false);
+    const isDark = getComputedStyle(host).colorScheme === "dark" || (getComputedStyle(host).colorScheme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+    host.style.colorScheme = isDark ? "light" : "dark";
+    repaint();
   };
-  for (const button of document.querySelectorAll("#whole nav button")) {
+  for (const button of root.querySelectorAll("#whole nav button")) {
     button.onclick = () => { view = button.dataset.view; drawWhole(); };
   }
-  window.onresize = () => { paintStrip(); draw(false); };
-  document.addEventListener("keydown", onKey);
+  play(false);
   if (!n) return;
-  paintStrip();
-  draw(true);
+  drawLegend();
+  // Drawn anew when it is given another width, and when the page changes its colours.
+  let width = 0;
+  new ResizeObserver(() => {
+    if (host.clientWidth !== width) repaint();
+    width = host.clientWidth;
+  }).observe(host);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  new MutationObserver(repaint).observe(document.documentElement, { attributes: true });
+  new MutationObserver(repaint).observe(document.body, { attributes: true });
+  (host.dataset.page === undefined ? root : document).addEventListener("keydown", onKey);
+  repaint();
 }
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.type === "search" && event.key !== "Escape") return;
+  const target = event.composedPath()[0];
+  if (target.type === "search" && event.key !== "Escape") return;
+  if (["SELECT", "BUTTON"].includes(target.tagName) && [" ", "ArrowUp", "ArrowDown"].includes(event.key)) return;
   const row = rowOf(chosen);
-  const page = Math.floor($("rows").clientHeight / ROW) - 1;
+  const page = Math.floor($("rows").clientHeight / rowHeight()) - 1;
   const pick = (wanted) => choose(shownAt(Math.max(0, Math.min(shownCount() - 1, wanted))));
   const actions = {
     ArrowRight: () => stepBy(1),
@@ -666,3 +1048,4 @@ function onKey(event) {
 }
 
 start();
+}
