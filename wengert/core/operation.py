@@ -15,12 +15,16 @@ from itertools import pairwise
 from types import CodeType
 from typing import Any
 
+from wengert.core.forms import Form, Map, Routine
 from wengert.core.types import Recorded
 from wengert.errors import TapeError, explain
 
 Function = Callable[..., Any]
 #: A partial derivative: +1 or -1, or a function (result, *operands) -> array.
 Partial = int | Function
+
+#: The form of an operation that is made at run time.
+CALLED_BACK = Routine()
 
 #: Attributes that a rule may ask of an operand whose numbers were not kept.
 TYPE_ATTRIBUTES = frozenset({"shape", "dtype", "ndim", "size"})
@@ -58,8 +62,10 @@ class Operation:
     moves : bool
         Whether it only moves, adds and multiplies elements, so that NumPy does it on
         elements of any kind (native code is made by doing it on symbols).
+    form : Form
+        How elements of the result depend on those of the operands.
     native : str or None
-        The result in our small vocabulary of native expressions.
+        The text of its form, where native code is made of that.
     domain : tuple of (low, high), one an operand
         Where the tests may evaluate it.
     of_powers : tuple of callables, one an operand
@@ -80,6 +86,7 @@ class Operation:
     writes: bool = False
     results: int = 1
     moves: bool = False
+    form: Form = CALLED_BACK
     native: str | None = None
     domain: tuple[tuple[float, float], ...] = ()
     of_powers: tuple[Function, ...] = ()
@@ -179,7 +186,7 @@ def elementwise(
     function: Function,
     partials: tuple[Partial, ...],
     *,
-    native: str | None = None,
+    form: Map,
     domain: tuple[tuple[float, float], ...] = ((-3.0, 3.0),),
     of_powers: tuple[Function, ...] = (),
     numpy: tuple[Any, ...] | None = None,
@@ -200,7 +207,8 @@ def elementwise(
         partials=partials,
         reads=tuple(reads),
         reads_result=any(use[0] for use in used),
-        native=native,
+        form=form,
+        native=form.text,
         domain=domain * arity if len(domain) == 1 else domain,
         of_powers=of_powers,
     )
@@ -212,9 +220,9 @@ def linear(
     function: Function,
     transpose: Function,
     *,
+    form: Form,
     view: bool = False,
     numpy: tuple[Any, ...] = (),
-    native: str | None = None,
 ) -> Operation:
     """State an operation that is linear in its one operand by its transpose.
 
@@ -228,7 +236,8 @@ def linear(
         reads=(False,),
         reads_result=False,
         view=view,
-        native=native,
+        form=form,
+        native=text_of(form),
     )
     return register(operation, numpy)
 
@@ -238,6 +247,7 @@ def multilinear(
     function: Function,
     transposes: tuple[Function, ...],
     *,
+    form: Form,
     numpy: tuple[Any, ...] = (),
 ) -> Operation:
     """State an operation that is linear in each operand by one transpose an operand.
@@ -253,6 +263,7 @@ def multilinear(
         transposes=transposes,
         reads=(True,) * arity,
         reads_result=False,
+        form=form,
     )
     return register(operation, numpy)
 
@@ -261,6 +272,7 @@ def general(
     name: str,
     function: Function,
     *,
+    form: Form,
     jvp: Function | None = None,
     vjp: Function | None = None,
     writes: bool = False,
@@ -290,6 +302,7 @@ def general(
         view=view,
         results=results,
         moves=moves,
+        form=form,
     )
     return register(operation, numpy)
 
@@ -298,7 +311,7 @@ def constant_of(
     name: str,
     function: Function,
     *,
-    native: str | None = None,
+    form: Form,
     domain: tuple[tuple[float, float], ...] = (),
     results: int = 1,
     numpy: tuple[Any, ...] | None = None,
@@ -310,11 +323,17 @@ def constant_of(
         "constant",
         reads=(),
         reads_result=False,
-        native=native,
+        form=form,
+        native=text_of(form),
         domain=domain,
         results=results,
     )
     return register(operation, (function,) if numpy is None else numpy)
+
+
+def text_of(form: Form) -> str | None:
+    """Return the text of a form that is a map; None for others."""
+    return form.text if isinstance(form, Map) else None
 
 
 # Which numbers a rule reads.  A rule is a few lines of plain NumPy: its bytecode names

@@ -16,6 +16,7 @@ import numpy as np
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import array_equal, asarray, float64, uint8, uint64
 
+from wengert.core.forms import Map, Routine
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
 from wengert.core.types import Recorded, builtin, has_class, is_array, type_of
@@ -29,15 +30,15 @@ def _no_value(**settings: Any) -> Any:
     raise AssertionError("inputs and constants are not evaluated")
 
 
-INPUT = constant_of("input", _no_value, numpy=())
-CONSTANT = constant_of("constant", _no_value, numpy=())
+INPUT = constant_of("input", _no_value, form=Routine(), numpy=())
+CONSTANT = constant_of("constant", _no_value, form=Routine(), numpy=())
 
 
 def _same(x: Any) -> Any:
     return x
 
 
-IDENTITY = linear("identity", _same, transpose=lambda g, x: g, native="x")
+IDENTITY = linear("identity", _same, transpose=lambda g, x: g, form=Map("x"))
 
 
 def _check_guard(value: Any, *, kind: str, expected: Any) -> Any:
@@ -45,7 +46,7 @@ def _check_guard(value: Any, *, kind: str, expected: Any) -> Any:
 
 
 #: A recorded fact that must hold at replay; its operand is the value Python asked for.
-GUARD = constant_of("guard", _check_guard, numpy=())
+GUARD = constant_of("guard", _check_guard, form=Map(), numpy=())
 
 
 class Play:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.operation import elementwise
 
 
@@ -31,6 +32,6 @@ CHAIN_PRODUCT = elementwise(
     "chain_product",
     chain_product,
     (lambda z, g, p: p, lambda z, g, p: g),
-    native="select(x == 0 or y == 0, 0, x * y)",
+    form=Map("select(x == 0 or y == 0, 0, x * y)"),
     numpy=(),
 )

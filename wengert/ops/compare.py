@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, constant_of
 
 PAIR = ((-3.0, 3.0), (-3.0, 3.0))
@@ -13,7 +14,7 @@ SINGLE = ((-3.0, 3.0),)
 
 _ufunc: np.ufunc
 
-for _ufunc, _native in (
+for _ufunc, _text in (
     (np.less, "x < y"),
     (np.less_equal, "x <= y"),
     (np.greater, "x > y"),
@@ -24,18 +25,18 @@ for _ufunc, _native in (
     (np.logical_or, "x or y"),
     (np.logical_xor, "x ^ y"),
 ):
-    constant_of(_ufunc.__name__, _ufunc, native=_native, domain=PAIR)
+    constant_of(_ufunc.__name__, _ufunc, form=Map(_text), domain=PAIR)
 
-for _ufunc, _native in (
+for _ufunc, _text in (
     (np.logical_not, "not x"),
     (np.isnan, "isnan(x)"),
     (np.isinf, "isinf(x)"),
     (np.isfinite, "isfinite(x)"),
     (np.signbit, "copysign(1, x) < 0"),
 ):
-    constant_of(_ufunc.__name__, _ufunc, native=_native, domain=SINGLE)
+    constant_of(_ufunc.__name__, _ufunc, form=Map(_text), domain=SINGLE)
 
-for _ufunc, _native in (
+for _ufunc, _text in (
     (np.bitwise_and, "x & y"),
     (np.bitwise_or, "x | y"),
     (np.bitwise_xor, "x ^ y"),
@@ -43,9 +44,9 @@ for _ufunc, _native in (
     (np.left_shift, "x << y"),
     (np.right_shift, "x >> y"),
 ):
-    constant_of(_ufunc.__name__, _ufunc, native=_native)
+    constant_of(_ufunc.__name__, _ufunc, form=Map(_text))
 for _ufunc in (np.gcd, np.lcm, np.bitwise_count):
-    constant_of(_ufunc.__name__, _ufunc)
+    constant_of(_ufunc.__name__, _ufunc, form=Map())
 
 # Whole arrays
 
@@ -55,7 +56,7 @@ def evaluate_isclose(a: Any, b: Any, rtol: Any, atol: Any, *, equal_nan: bool) -
     return np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
-ISCLOSE = constant_of("isclose", evaluate_isclose, numpy=())
+ISCLOSE = constant_of("isclose", evaluate_isclose, form=Map(), numpy=())
 
 
 @answers(np.isclose)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wengert.core.forms import Map
 from wengert.core.operation import constant_of
 
 
@@ -12,4 +13,4 @@ def stop(x: Any) -> Any:
     return x
 
 
-STOP_GRADIENT = constant_of("stop_gradient", stop, native="x", numpy=())
+STOP_GRADIENT = constant_of("stop_gradient", stop, form=Map("x"), numpy=())

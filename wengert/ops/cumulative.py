@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Scan
 from wengert.core.operation import Operation, answers, apply, general, linear
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.reduce import (
@@ -51,7 +52,7 @@ def cumsum_transpose(g: Any, x: Any, *, axis: int, dtype: Any) -> Any:
     return reversed_along(np.cumsum(reversed_along(g, axis), axis=axis), axis)
 
 
-CUMSUM = linear("cumsum", evaluate_cumsum, cumsum_transpose)
+CUMSUM = linear("cumsum", evaluate_cumsum, cumsum_transpose, form=Scan("x + y"))
 
 
 # The linear recurrence: cumulative products and extremes have their derivatives by it
@@ -93,7 +94,11 @@ def recurrence_vjp(g: Any, h: Any, a: Any, b: Any, *, axis: int) -> Any:
 
 
 RECURRENCE = general(
-    "recurrence", evaluate_recurrence, jvp=recurrence_jvp, vjp=recurrence_vjp
+    "recurrence",
+    evaluate_recurrence,
+    form=Scan("y * x + z", start=0),
+    jvp=recurrence_jvp,
+    vjp=recurrence_vjp,
 )
 
 
@@ -118,7 +123,9 @@ def cumprod_vjp(g: Any, y: Any, x: Any, *, axis: int, dtype: Any) -> Any:
     return reversed_along(back, axis) * delayed(y, axis, 1)
 
 
-CUMPROD = general("cumprod", evaluate_cumprod, jvp=cumprod_jvp, vjp=cumprod_vjp)
+CUMPROD = general(
+    "cumprod", evaluate_cumprod, form=Scan("x * y"), jvp=cumprod_jvp, vjp=cumprod_vjp
+)
 
 
 # Extremes: the elements that have reached the extreme share the gradient evenly
@@ -164,7 +171,11 @@ def cumulative_extreme(name: str, ufunc: np.ufunc) -> Operation:
         return ufunc.accumulate(x, axis=axis)
 
     return general(
-        name, evaluate, jvp=cumulative_extreme_jvp, vjp=cumulative_extreme_vjp
+        name,
+        evaluate,
+        form=Scan(f"{ufunc.__name__}(x, y)"),
+        jvp=cumulative_extreme_jvp,
+        vjp=cumulative_extreme_vjp,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.operation import (
     answers,
     apply,
@@ -31,31 +32,37 @@ UNIT = ((-0.9, 0.9),)
 
 # Arithmetic
 
-elementwise("add", np.add, (1, 1), native="x + y")
-elementwise("subtract", np.subtract, (1, -1), native="x - y")
+elementwise("add", np.add, (1, 1), form=Map("x + y"))
+elementwise("subtract", np.subtract, (1, -1), form=Map("x - y"))
 elementwise(
-    "multiply", np.multiply, (lambda z, x, y: y, lambda z, x, y: x), native="x * y"
+    "multiply", np.multiply, (lambda z, x, y: y, lambda z, x, y: x), form=Map("x * y")
 )
 elementwise(
     "divide",
     np.divide,
     (lambda z, x, y: 1 / y, lambda z, x, y: -z / y),
-    native="x / y",
+    form=Map("x / y"),
     domain=((-3.0, 3.0), (0.5, 3.0)),
 )
-elementwise("negative", np.negative, (-1,), native="-x")
-elementwise("positive", np.positive, (1,), native="x")
+elementwise("negative", np.negative, (-1,), form=Map("-x"))
+elementwise("positive", np.positive, (1,), form=Map("x"))
 elementwise(
     "reciprocal",
     np.reciprocal,
     (lambda y, x: -y * y,),
-    native="1 / x",
+    form=Map("1 / x"),
     domain=((0.5, 3.0),),
 )
-elementwise("square", np.square, (lambda y, x: 2 * x,), native="x * x")
-elementwise("sqrt", np.sqrt, (lambda y, x: 0.5 / y,), native="sqrt(x)", domain=POSITIVE)
+elementwise("square", np.square, (lambda y, x: 2 * x,), form=Map("x * x"))
 elementwise(
-    "cbrt", np.cbrt, (lambda y, x: 1 / (3 * y * y),), native="cbrt(x)", domain=POSITIVE
+    "sqrt", np.sqrt, (lambda y, x: 0.5 / y,), form=Map("sqrt(x)"), domain=POSITIVE
+)
+elementwise(
+    "cbrt",
+    np.cbrt,
+    (lambda y, x: 1 / (3 * y * y),),
+    form=Map("cbrt(x)"),
+    domain=POSITIVE,
 )
 
 
@@ -102,7 +109,7 @@ LIMIT_POWER = elementwise(
     "limit_power",
     np.power,
     (power_by_base, limit_by_exponent),
-    native="x ** y",
+    form=Map("x ** y"),
     domain=((0.3, 3.0), (-2.0, 2.0)),
     numpy=(),
 )
@@ -111,14 +118,14 @@ elementwise(
     "power",
     np.power,
     (power_by_base, power_by_exponent),
-    native="x ** y",
+    form=Map("x ** y"),
     domain=POWER_DOMAIN,
 )
 elementwise(
     "float_power",
     np.float_power,
     (power_by_base, power_by_exponent),
-    native="x ** y",
+    form=Map("x ** y"),
     domain=POWER_DOMAIN,
 )
 
@@ -132,7 +139,7 @@ elementwise(
     "hypot",
     np.hypot,
     (lambda z, x, y: share_of(x, z), lambda z, x, y: share_of(y, z)),
-    native="hypot(x, y)",
+    form=Map("hypot(x, y)"),
     of_powers=(
         lambda p, z, x, y: power_by_real(p, z, x),
         lambda p, z, x, y: power_by_real(p, z, y),
@@ -144,25 +151,29 @@ elementwise(
 LOG2 = float(np.log(2.0))
 LOG10 = float(np.log(10.0))
 
-elementwise("exp", np.exp, (lambda y, x: y,), native="exp(x)")
-elementwise("exp2", np.exp2, (lambda y, x: y * LOG2,), native="exp2(x)")
-elementwise("expm1", np.expm1, (lambda y, x: np.exp(x),), native="expm1(x)")
-elementwise("log", np.log, (lambda y, x: 1 / x,), native="log(x)", domain=POSITIVE)
+elementwise("exp", np.exp, (lambda y, x: y,), form=Map("exp(x)"))
+elementwise("exp2", np.exp2, (lambda y, x: y * LOG2,), form=Map("exp2(x)"))
+elementwise("expm1", np.expm1, (lambda y, x: np.exp(x),), form=Map("expm1(x)"))
+elementwise("log", np.log, (lambda y, x: 1 / x,), form=Map("log(x)"), domain=POSITIVE)
 elementwise(
-    "log2", np.log2, (lambda y, x: 1 / (LOG2 * x),), native="log2(x)", domain=POSITIVE
+    "log2",
+    np.log2,
+    (lambda y, x: 1 / (LOG2 * x),),
+    form=Map("log2(x)"),
+    domain=POSITIVE,
 )
 elementwise(
     "log10",
     np.log10,
     (lambda y, x: 1 / (LOG10 * x),),
-    native="log10(x)",
+    form=Map("log10(x)"),
     domain=POSITIVE,
 )
 elementwise(
     "log1p",
     np.log1p,
     (lambda y, x: 1 / (1 + x),),
-    native="log1p(x)",
+    form=Map("log1p(x)"),
     domain=((-0.7, 3.0),),
 )
 
@@ -182,39 +193,43 @@ elementwise(
     "logaddexp",
     np.logaddexp,
     (lambda z, x, y: share(np.exp, z, x, y), lambda z, x, y: share(np.exp, z, y, x)),
-    native="select(x == y, x + 0.6931471805599453,"
-    " maximum(x, y) + log1p(exp(-fabs(x - y))))",
+    form=Map(
+        "select(x == y, x + 0.6931471805599453,"
+        " maximum(x, y) + log1p(exp(-fabs(x - y))))"
+    ),
 )
 elementwise(
     "logaddexp2",
     np.logaddexp2,
     (lambda z, x, y: share(np.exp2, z, x, y), lambda z, x, y: share(np.exp2, z, y, x)),
-    native="select(x == y, x + 1,"
-    " maximum(x, y) + 1.4426950408889634 * log1p(exp2(-fabs(x - y))))",
+    form=Map(
+        "select(x == y, x + 1,"
+        " maximum(x, y) + 1.4426950408889634 * log1p(exp2(-fabs(x - y))))"
+    ),
 )
 
 # Trigonometry (angles in radians unless the name says degrees)
 
-elementwise("sin", np.sin, (lambda y, x: np.cos(x),), native="sin(x)")
-elementwise("cos", np.cos, (lambda y, x: -np.sin(x),), native="cos(x)")
+elementwise("sin", np.sin, (lambda y, x: np.cos(x),), form=Map("sin(x)"))
+elementwise("cos", np.cos, (lambda y, x: -np.sin(x),), form=Map("cos(x)"))
 elementwise(
-    "tan", np.tan, (lambda y, x: 1 + y * y,), native="tan(x)", domain=((-1.2, 1.2),)
+    "tan", np.tan, (lambda y, x: 1 + y * y,), form=Map("tan(x)"), domain=((-1.2, 1.2),)
 )
 elementwise(
     "arcsin",
     np.arcsin,
     (lambda y, x: 1 / np.sqrt((1 - x) * (1 + x)),),
-    native="asin(x)",
+    form=Map("asin(x)"),
     domain=UNIT,
 )
 elementwise(
     "arccos",
     np.arccos,
     (lambda y, x: -1 / np.sqrt((1 - x) * (1 + x)),),
-    native="acos(x)",
+    form=Map("acos(x)"),
     domain=UNIT,
 )
-elementwise("arctan", np.arctan, (lambda y, x: 1 / (1 + x * x),), native="atan(x)")
+elementwise("arctan", np.arctan, (lambda y, x: 1 / (1 + x * x),), form=Map("atan(x)"))
 
 
 def square_of_radius(z: Any, x: Any, y: Any) -> Any:
@@ -230,37 +245,39 @@ elementwise(
         lambda z, x, y: share_of(as_real(y, z), square_of_radius(z, x, y)),
         lambda z, x, y: share_of(-as_real(x, z), square_of_radius(z, x, y)),
     ),
-    native="atan2(x, y)",
+    form=Map("atan2(x, y)"),
     domain=((0.3, 3.0), (0.3, 3.0)),
 )
 
 
-elementwise("sinh", np.sinh, (lambda y, x: np.cosh(x),), native="sinh(x)")
-elementwise("cosh", np.cosh, (lambda y, x: np.sinh(x),), native="cosh(x)")
-elementwise("tanh", np.tanh, (lambda y, x: 1 - y * y,), native="tanh(x)")
+elementwise("sinh", np.sinh, (lambda y, x: np.cosh(x),), form=Map("sinh(x)"))
+elementwise("cosh", np.cosh, (lambda y, x: np.sinh(x),), form=Map("cosh(x)"))
+elementwise("tanh", np.tanh, (lambda y, x: 1 - y * y,), form=Map("tanh(x)"))
 elementwise(
-    "arcsinh", np.arcsinh, (lambda y, x: 1 / np.sqrt(1 + x * x),), native="asinh(x)"
+    "arcsinh", np.arcsinh, (lambda y, x: 1 / np.sqrt(1 + x * x),), form=Map("asinh(x)")
 )
 elementwise(
     "arccosh",
     np.arccosh,
     (lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),),
-    native="acosh(x)",
+    form=Map("acosh(x)"),
     domain=((1.2, 4.0),),
 )
 elementwise(
     "arctanh",
     np.arctanh,
     (lambda y, x: 1 / ((1 - x) * (1 + x)),),
-    native="atanh(x)",
+    form=Map("atanh(x)"),
     domain=UNIT,
 )
 
 DEGREE = float(np.pi / 180)
 for _name, _function in (("deg2rad", np.deg2rad), ("radians", np.radians)):
-    elementwise(_name, _function, (lambda y, x: DEGREE,), native="x * (pi / 180)")
+    elementwise(_name, _function, (lambda y, x: DEGREE,), form=Map("x * (pi / 180)"))
 for _name, _function in (("rad2deg", np.rad2deg), ("degrees", np.degrees)):
-    elementwise(_name, _function, (lambda y, x: 1 / DEGREE,), native="x * (180 / pi)")
+    elementwise(
+        _name, _function, (lambda y, x: 1 / DEGREE,), form=Map("x * (180 / pi)")
+    )
 
 # Sign, absolute value, selection
 
@@ -276,14 +293,14 @@ elementwise(
     "absolute",
     np.absolute,
     (absolute_partial,),
-    native="fabs(x)",
+    form=Map("fabs(x)"),
     of_powers=(power_by_real,),
 )
 elementwise(
     "fabs",
     np.fabs,
     (lambda y, x: np.sign(x),),
-    native="fabs(x)",
+    form=Map("fabs(x)"),
     of_powers=(power_by_real,),
 )
 elementwise(
@@ -293,7 +310,7 @@ elementwise(
         lambda z, x, y: np.sign(x) * np.copysign(1.0, y),
         lambda z, x, y: 0.0,
     ),
-    native="copysign(x, y)",
+    form=Map("copysign(x, y)"),
     of_powers=(
         lambda p, z, x, y: power_by_real(p, z, x),
         lambda p, z, x, y: 0.0,
@@ -332,7 +349,7 @@ for _name, _function, _rule in (
         _name,
         _function,
         (_rule, lambda z, x, y, _rule=_rule: _rule(z, y, x)),
-        native=f"{_name}(x, y)",
+        form=Map(f"{_name}(x, y)"),
     )
 
 # Remainders: the quotient is locally constant
@@ -341,21 +358,21 @@ elementwise(
     "remainder",
     np.remainder,
     (1, lambda z, x, y: -np.floor_divide(x, y)),
-    native="x % y",
+    form=Map("x % y"),
     domain=((-3.0, 3.0), (0.5, 2.0)),
 )
 elementwise(
     "fmod",
     np.fmod,
     (1, lambda z, x, y: -np.trunc(x / y)),
-    native="fmod(x, y)",
+    form=Map("fmod(x, y)"),
     domain=((-3.0, 3.0), (0.5, 2.0)),
 )
 elementwise(
     "ldexp",
     np.ldexp,
     (lambda z, x, k: np.ldexp(z.dtype.type(1), k), lambda z, x, k: 0.0),
-    native="ldexp(x, y)",
+    form=Map("ldexp(x, y)"),
 )
 
 
@@ -369,7 +386,15 @@ def modf_vjp(gradients: Any, results: Any, x: Any) -> Any:
     return (gradients[0],)
 
 
-general("modf", np.modf, jvp=modf_jvp, vjp=modf_vjp, results=2, numpy=(np.modf,))
+general(
+    "modf",
+    np.modf,
+    form=Map(),
+    jvp=modf_jvp,
+    vjp=modf_vjp,
+    results=2,
+    numpy=(np.modf,),
+)
 
 
 @answers(np.divmod)
@@ -380,18 +405,20 @@ def divmod(x: Any, y: Any) -> tuple[Any, Any]:
 
 # Steps: flat wherever they have a derivative
 
-SIGN = constant_of("sign", np.sign, native="sign(x)", domain=((-3.0, 3.0),), numpy=())
-for _name, _function, _native in (
+SIGN = constant_of(
+    "sign", np.sign, form=Map("sign(x)"), domain=((-3.0, 3.0),), numpy=()
+)
+for _name, _function, _text in (
     ("floor", np.floor, "floor(x)"),
     ("ceil", np.ceil, "ceil(x)"),
     ("trunc", np.trunc, "trunc(x)"),
     ("rint", np.rint, "rint(x)"),
 ):
-    constant_of(_name, _function, native=_native, domain=((-3.0, 3.0),))
+    constant_of(_name, _function, form=Map(_text), domain=((-3.0, 3.0),))
 constant_of(
     "floor_divide",
     np.floor_divide,
-    native="x // y",
+    form=Map("x // y"),
     domain=((-3.0, 3.0), (0.5, 2.0)),
 )
 elementwise(
@@ -401,16 +428,16 @@ elementwise(
         lambda z, x, y: 0.0,
         lambda z, x, y: np.where(x == 0, z.dtype.type(1), z.dtype.type(0)),
     ),
-    native="select(x != x, x, select(x == 0, y, select(x < 0, 0, 1)))",
+    form=Map("select(x != x, x, select(x == 0, y, select(x < 0, 0, 1)))"),
 )
 constant_of(
     "spacing",
     np.spacing,
-    native="nextafter(x, select(x < 0, -inf, inf)) - x",
+    form=Map("nextafter(x, select(x < 0, -inf, inf)) - x"),
     domain=((-3.0, 3.0),),
 )
 elementwise(
-    "nextafter", np.nextafter, (1, lambda z, x, y: 0.0), native="nextafter(x, y)"
+    "nextafter", np.nextafter, (1, lambda z, x, y: 0.0), form=Map("nextafter(x, y)")
 )
 
 # Complex numbers.  A gradient is du/dx - i du/dy, so it pairs with dz by Re(g dz).
@@ -420,9 +447,9 @@ linear(
     np.conjugate,
     lambda g, x: np.conjugate(g),
     numpy=(np.conjugate,),
-    native="x",
+    form=Map("x"),
 )
-linear("real", np.real, lambda g, x: g, view=True, numpy=(np.real,), native="x")
+linear("real", np.real, lambda g, x: g, view=True, numpy=(np.real,), form=Map("x"))
 
 
 def imag_transpose(g: Any, x: Any) -> Any:
@@ -430,7 +457,7 @@ def imag_transpose(g: Any, x: Any) -> Any:
     return -1j * g if x.dtype.kind == "c" else np.zeros(x.shape, x.dtype)
 
 
-linear("imag", np.imag, imag_transpose, view=True, numpy=(np.imag,))
+linear("imag", np.imag, imag_transpose, form=Map(), view=True, numpy=(np.imag,))
 
 
 @answers(np.angle)
@@ -459,7 +486,7 @@ def across(part: Any, x: Any) -> Any:
 
 
 COMPLEX_SIGN = general(
-    "complex_sign", np.sign, jvp=complex_sign_jvp, vjp=complex_sign_vjp
+    "complex_sign", np.sign, form=Map(), jvp=complex_sign_jvp, vjp=complex_sign_vjp
 )
 
 

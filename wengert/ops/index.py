@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.core.forms import Move
 from wengert.core.operation import REGISTRY, apply, general
 from wengert.core.types import Recorded, is_array
 
@@ -100,6 +101,7 @@ def getitem_vjp(g: Any, result: Any, x: Any, *indices: Any, key: Key) -> Any:
 GETITEM = general(
     "getitem",
     getitem,
+    form=Move(moved=1),
     jvp=getitem_jvp,
     vjp=getitem_vjp,
     reads=(False, True),
@@ -187,6 +189,7 @@ def store_vjp(
 STORE = general(
     "store",
     store,
+    form=Move(moved=2),
     jvp=store_jvp,
     vjp=store_vjp,
     reads=(False, False, True),
@@ -238,6 +241,7 @@ def index_add_vjp(
 INDEX_ADD = general(
     "index_add",
     index_add,
+    form=Move(moved=2, adds=True),
     jvp=index_add_jvp,
     vjp=index_add_vjp,
     reads=(False, False, True),
@@ -258,4 +262,4 @@ def item_jvp(tangents: Any, _: Any, results: Any, *, result: int) -> Any:
 
 
 #: The reverse sweep collects its gradients into a list, one entry a result.
-ITEM = general("item", item, jvp=item_jvp, reads=(False,))
+ITEM = general("item", item, form=Move(), jvp=item_jvp, reads=(False,))

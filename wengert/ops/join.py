@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from wengert.core.forms import Move
 from wengert.core.operation import answers, apply, general
 from wengert.core.types import Recorded
 from wengert.ops.elements import check_elements
@@ -51,7 +52,13 @@ def filled(tangents: Any, parts: Any, dtype: Any) -> list[Any]:
 
 
 STACK = general(
-    "stack", evaluate_stack, jvp=stack_jvp, vjp=stack_vjp, reads=(False,), moves=True
+    "stack",
+    evaluate_stack,
+    form=Move(),
+    jvp=stack_jvp,
+    vjp=stack_vjp,
+    reads=(False,),
+    moves=True,
 )
 
 
@@ -78,6 +85,7 @@ def concatenate_vjp(g: Any, result: Any, *parts: Any, axis: int) -> Any:
 CONCATENATE = general(
     "concatenate",
     evaluate_concatenate,
+    form=Move(),
     jvp=concatenate_jvp,
     vjp=concatenate_vjp,
     reads=(False,),

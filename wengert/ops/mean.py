@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise
 from wengert.core.types import has_class
 from wengert.errors import warn
@@ -167,7 +168,7 @@ ROOT_OF_VARIANCE = elementwise(
     "root_of_variance",
     np.sqrt,
     (lambda y, x: np.where(y == 0, 0.0, 0.5 / np.where(y == 0, 1.0, y)),),
-    native="sqrt(x)",
+    form=Map("sqrt(x)"),
     domain=((0.2, 3.0),),
     of_powers=(of_root,),
     numpy=(),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Reduce, Scan
 from wengert.core.operation import apply, constant_of, linear
 from wengert.ops.cumulative import along
 from wengert.ops.index import INDEX_ADD, Placeholder, Slice
@@ -42,7 +43,12 @@ def add_reduceat_transpose(
     )
 
 
-ADD_REDUCEAT = linear("add_reduceat", evaluate_add_reduceat, add_reduceat_transpose)
+ADD_REDUCEAT = linear(
+    "add_reduceat",
+    evaluate_add_reduceat,
+    add_reduceat_transpose,
+    form=Reduce("x + y", start=0),
+)
 
 
 # Ufuncs that are not differentiable, by name
@@ -66,6 +72,6 @@ def evaluate_reduceat(x: Any, *, ufunc: str, indices: Any, axis: int) -> Any:
     return getattr(np, ufunc).reduceat(x, indices, axis=axis)
 
 
-REDUCE = constant_of("reduce", evaluate_reduce, numpy=())
-ACCUMULATE = constant_of("accumulate", evaluate_accumulate, numpy=())
-REDUCEAT = constant_of("reduceat", evaluate_reduceat, numpy=())
+REDUCE = constant_of("reduce", evaluate_reduce, form=Reduce(None), numpy=())
+ACCUMULATE = constant_of("accumulate", evaluate_accumulate, form=Scan(None), numpy=())
+REDUCEAT = constant_of("reduceat", evaluate_reduceat, form=Reduce(None), numpy=())

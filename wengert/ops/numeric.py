@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from wengert.core.forms import Map, Routine
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import Recorded
 from wengert.errors import warn
@@ -37,7 +38,14 @@ def valued_vjp(g: Any, result: Any, x: Any, y: Any) -> Any:
 #: Where NumPy takes a shorter way for some numbers (evenly spaced, leading zeros), the
 #: value `y` is that of the shorter way and the derivative that of the general one, `x`,
 #: as the neighbours of these numbers have it.
-VALUED_AS = general("valued_as", second, jvp=valued_jvp, vjp=valued_vjp, moves=True)
+VALUED_AS = general(
+    "valued_as",
+    second,
+    form=Map("y"),
+    jvp=valued_jvp,
+    vjp=valued_vjp,
+    moves=True,
+)
 
 # Differences
 
@@ -263,7 +271,7 @@ def evaluate_interval(x: Any, xp: Any) -> Any:
     return np.clip(places, 0, max(len(xp) - 2, 0))
 
 
-INTERVAL = constant_of("interval", evaluate_interval, numpy=())
+INTERVAL = constant_of("interval", evaluate_interval, form=Routine(each=0), numpy=())
 
 
 @answers(np.interp)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Contract
 from wengert.core.operation import answers, apply, general, multilinear
 from wengert.ops.index import INDEX_ADD, Placeholder
 from wengert.ops.join import as_array, deliver
@@ -39,8 +40,19 @@ def matmul_by_right(g: Any, x: Any, y: Any) -> Any:
     return np.matmul(swap(x), g)
 
 
+def matmul_subscripts(x: int, y: int) -> str:
+    """Return the subscripts of a matrix product of operands with so many axes."""
+    left, right = "j" if x == 1 else "...ij", "j" if y == 1 else "...jk"
+    rows, columns = "" if x == 1 else "i", "" if y == 1 else "k"
+    return f"{left},{right}->...{rows}{columns}"
+
+
 MATMUL = multilinear(
-    "matmul", np.matmul, (matmul_by_left, matmul_by_right), numpy=(np.matmul,)
+    "matmul",
+    np.matmul,
+    (matmul_by_left, matmul_by_right),
+    form=Contract(matmul_subscripts),
+    numpy=(np.matmul,),
 )
 
 
@@ -67,7 +79,20 @@ def dot_by_right(g: Any, x: Any, y: Any) -> Any:
     return np.moveaxis(result, 0, -2) if y.ndim > 1 else result
 
 
-DOT = multilinear("dot", np.dot, (dot_by_left, dot_by_right))
+def dot_subscripts(x: int, y: int) -> str:
+    """Return the subscripts of ``np.dot`` of operands with so many axes."""
+    left, right = string.ascii_lowercase[:x], string.ascii_uppercase[:y]
+    if x == 0 or y == 0:
+        return f"{left},{right}->{left}{right}"
+    shared = max(y - 2, 0)
+    rest = right[:shared] + right[shared + 1 :]
+    right = right[:shared] + left[-1] + right[shared + 1 :]
+    return f"{left},{right}->{left[:-1]}{rest}"
+
+
+DOT = multilinear(
+    "dot", np.dot, (dot_by_left, dot_by_right), form=Contract(dot_subscripts)
+)
 
 
 @answers(np.dot)
@@ -111,7 +136,13 @@ def vecdot_vjp(g: Any, result: Any, x: Any, y: Any) -> Any:
     return np.conjugate(np.multiply(g, y)), np.multiply(g, np.conjugate(x))
 
 
-VECDOT = general("vecdot", np.vecdot, jvp=vecdot_jvp, vjp=vecdot_vjp)
+VECDOT = general(
+    "vecdot",
+    np.vecdot,
+    form=Contract("...i,...i->...", conjugated=0),
+    jvp=vecdot_jvp,
+    vjp=vecdot_vjp,
+)
 
 
 @answers(np.vecdot)
@@ -134,7 +165,11 @@ def matvec_by_vector(g: Any, x: Any, y: Any) -> Any:
 
 
 MATVEC = multilinear(
-    "matvec", np.matvec, (matvec_by_matrix, matvec_by_vector), numpy=(np.matvec,)
+    "matvec",
+    np.matvec,
+    (matvec_by_matrix, matvec_by_vector),
+    form=Contract("...ij,...j->...i"),
+    numpy=(np.matvec,),
 )
 
 
@@ -153,7 +188,12 @@ def vecmat_vjp(g: Any, result: Any, x: Any, y: Any) -> Any:
 
 
 VECMAT = general(
-    "vecmat", np.vecmat, jvp=vecmat_jvp, vjp=vecmat_vjp, numpy=(np.vecmat,)
+    "vecmat",
+    np.vecmat,
+    form=Contract("...i,...ij->...j", conjugated=0),
+    jvp=vecmat_jvp,
+    vjp=vecmat_vjp,
+    numpy=(np.vecmat,),
 )
 
 
@@ -302,9 +342,15 @@ def split_subscripts(subscripts: str) -> tuple[list[str], str]:
     return inputs.split(","), output
 
 
+def own_subscripts(*_: int, subscripts: str, optimize: Any) -> str:
+    """Return the subscripts that are a setting."""
+    return subscripts
+
+
 EINSUM = general(
     "einsum",
     evaluate_einsum,
+    form=Contract(own_subscripts),
     jvp=einsum_jvp,
     vjp=einsum_vjp,
     reads=(True,),
@@ -408,7 +454,10 @@ def convolve_by_second(g: Any, a: Any, v: Any, *, mode: str) -> Any:
 
 
 CONVOLVE = multilinear(
-    "convolve", evaluate_convolve, (convolve_by_first, convolve_by_second)
+    "convolve",
+    evaluate_convolve,
+    (convolve_by_first, convolve_by_second),
+    form=Contract("i,j->i+j"),
 )
 MODES = ("full", "same", "valid")
 

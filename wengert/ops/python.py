@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Routine
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY, constant_of
 from wengert.core.types import WEAK, Type, has_class
@@ -238,4 +239,4 @@ MATH_ORIGINALS: dict[str, Function] = {
     name: function for name, function in vars(math).items() if callable(function)
 }
 #: Whether an operation raises: what a caught exception depends on.
-RAISES = constant_of("raises", evaluate_raises, numpy=())
+RAISES = constant_of("raises", evaluate_raises, form=Routine(), numpy=())

@@ -9,6 +9,7 @@ import numpy as np
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import add, asarray, generic, ndarray
 
+from wengert.core.forms import Reduce
 from wengert.core.operation import (
     Function,
     Operation,
@@ -139,7 +140,7 @@ def evaluate_sum(x: Any, *, axis: Axis, keepdims: bool, dtype: Any) -> Any:
     return add.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype)  # type: ignore[call-overload]
 
 
-SUM = linear("sum", evaluate_sum, sum_transpose)
+SUM = linear("sum", evaluate_sum, sum_transpose, form=Reduce("x + y", start=0))
 
 
 def evaluate_sum_where(
@@ -181,6 +182,7 @@ def sum_where_vjp(
 SUM_WHERE = general(
     "sum_where",
     evaluate_sum_where,
+    form=Reduce("x + y"),
     jvp=sum_where_jvp,
     vjp=sum_where_vjp,
     reads=(False, True, False),
@@ -273,7 +275,14 @@ def prod_vjp(
     return spread(g, x, axis, keepdims) * products_of_others(x, axis)
 
 
-PROD = general("prod", evaluate_prod, jvp=prod_jvp, vjp=prod_vjp, reads=(True,))
+PROD = general(
+    "prod",
+    evaluate_prod,
+    form=Reduce("x * y", start=1),
+    jvp=prod_jvp,
+    vjp=prod_vjp,
+    reads=(True,),
+)
 
 
 def evaluate_prod_from(
@@ -332,6 +341,7 @@ def prod_where_vjp(
 PROD_WHERE = general(
     "prod_where",
     evaluate_prod_from,
+    form=Reduce("x * y"),
     jvp=prod_where_jvp,
     vjp=prod_where_vjp,
     reads=(True, True, True),
@@ -400,7 +410,8 @@ def extreme(name: str, ufunc: np.ufunc, skips_nan: bool) -> Operation:
     def evaluate(x: Any, *, axis: Axis, keepdims: bool) -> Any:
         return ufunc.reduce(x, axis=axis, keepdims=keepdims)
 
-    return general(name, evaluate, jvp=jvp, vjp=vjp, reads=(True,))
+    form = Reduce(f"{ufunc.__name__}(x, y)")
+    return general(name, evaluate, form=form, jvp=jvp, vjp=vjp, reads=(True,))
 
 
 MAX = extreme("max", np.maximum, skips_nan=False)
@@ -524,11 +535,26 @@ def evaluate_count_nonzero(x: Any, *, axis: Axis, keepdims: bool) -> Any:
     return np.count_nonzero(x, axis=axis, keepdims=keepdims)
 
 
-ARGMAX = constant_of("argmax", evaluate_argmax, numpy=())
-ARGMIN = constant_of("argmin", evaluate_argmin, numpy=())
-ANY = constant_of("any", evaluate_any, numpy=())
-ALL = constant_of("all", evaluate_all, numpy=())
-COUNT_NONZERO = constant_of("count_nonzero", evaluate_count_nonzero, numpy=())
+ARGMAX = constant_of(
+    "argmax",
+    evaluate_argmax,
+    form=Reduce("y > x or (isnan(y) and not isnan(x))", place=True),
+    numpy=(),
+)
+ARGMIN = constant_of(
+    "argmin",
+    evaluate_argmin,
+    form=Reduce("y < x or (isnan(y) and not isnan(x))", place=True),
+    numpy=(),
+)
+ANY = constant_of("any", evaluate_any, form=Reduce("x or y", start=0), numpy=())
+ALL = constant_of("all", evaluate_all, form=Reduce("x and y", start=1), numpy=())
+COUNT_NONZERO = constant_of(
+    "count_nonzero",
+    evaluate_count_nonzero,
+    form=Reduce("x + y", start=0, of="x != 0"),
+    numpy=(),
+)
 
 
 @answers(np.argmax)

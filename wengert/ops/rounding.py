@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import has_class, is_array
 from wengert.ops.reduce import as_array, into
@@ -17,7 +18,7 @@ def evaluate_round(x: Any, *, decimals: int) -> Any:
     return np.round(x, decimals)
 
 
-ROUND = constant_of("round", evaluate_round, numpy=())
+ROUND = constant_of("round", evaluate_round, form=Map(), numpy=())
 
 
 def evaluate_python_round(x: Any, *, decimals: int) -> Any:
@@ -28,7 +29,7 @@ def evaluate_python_round(x: Any, *, decimals: int) -> Any:
     return type(x)(round(x.item() if has_class(x, np.generic) else x, decimals))
 
 
-PYTHON_ROUND = constant_of("python_round", evaluate_python_round, numpy=())
+PYTHON_ROUND = constant_of("python_round", evaluate_python_round, form=Map(), numpy=())
 
 
 @answers(np.round, np.around)
@@ -56,7 +57,9 @@ def fsum_vjp(g: Any, result: Any, *numbers: Any) -> Any:
     return (g,) * len(numbers)
 
 
-FSUM = general("fsum", evaluate_fsum, jvp=fsum_jvp, vjp=fsum_vjp, reads=(False,))
+FSUM = general(
+    "fsum", evaluate_fsum, form=Map(), jvp=fsum_jvp, vjp=fsum_vjp, reads=(False,)
+)
 
 
 @answers(np.fix)
@@ -81,6 +84,7 @@ def frexp_vjp(g: Any, result: Any, x: Any) -> Any:
 FREXP = general(
     "frexp",
     np.frexp,
+    form=Map(),
     jvp=frexp_jvp,
     vjp=frexp_vjp,
     results=2,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise, general
 from wengert.core.types import has_class
 from wengert.ops.reduce import as_array, cast, into
@@ -35,7 +36,13 @@ def evaluate_where(condition: Any, x: Any, y: Any) -> Any:
     return np.where(condition, x, y)
 
 
-WHERE = general("where", evaluate_where, jvp=where_jvp, vjp=where_vjp)
+WHERE = general(
+    "where",
+    evaluate_where,
+    form=Map("select(x, y, z)"),
+    jvp=where_jvp,
+    vjp=where_vjp,
+)
 
 
 @answers(np.where)
@@ -100,6 +107,7 @@ def choose_vjp(g: Any, result: Any, index: Any, *choices: Any, mode: str) -> Any
 CHOOSE = general(
     "choose",
     evaluate_choose,
+    form=Map(),
     jvp=choose_jvp,
     vjp=choose_vjp,
     reads=(True, False),
@@ -222,7 +230,7 @@ CLIP = elementwise(
     "clip",
     CLIP_UFUNC,
     (clip_by_element, clip_by_low, clip_by_high),
-    native="minimum(maximum(x, y), z)",
+    form=Map("minimum(maximum(x, y), z)"),
     domain=(),
 )
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from wengert.core.forms import Map, Move
 from wengert.core.operation import answers, apply, constant_of, linear
 from wengert.core.types import WEAK, Recorded, exact_value, is_array, plain_example
 from wengert.errors import UnsupportedError, explain
@@ -54,7 +55,7 @@ def reshape_transpose(g: Any, x: Any, *, shape: Shape, order: str = "C") -> Any:
     return g if x.shape else g[()]
 
 
-RESHAPE = linear("reshape", evaluate_reshape, reshape_transpose, view=True)
+RESHAPE = linear("reshape", evaluate_reshape, reshape_transpose, form=Move(), view=True)
 
 
 def as_it_lies(value: Any) -> Any:
@@ -221,7 +222,9 @@ def transpose_transpose(g: Any, x: Any, *, axes: Shape) -> Any:
     return np.transpose(g, tuple(inverse))
 
 
-TRANSPOSE = linear("transpose", evaluate_transpose, transpose_transpose, view=True)
+TRANSPOSE = linear(
+    "transpose", evaluate_transpose, transpose_transpose, form=Move(), view=True
+)
 
 
 @answers(np.transpose, np.permute_dims)
@@ -297,7 +300,11 @@ def broadcast_to_transpose(g: Any, x: Any, *, shape: Shape) -> Any:
 
 
 BROADCAST_TO = linear(
-    "broadcast_to", evaluate_broadcast_to, broadcast_to_transpose, view=True
+    "broadcast_to",
+    evaluate_broadcast_to,
+    broadcast_to_transpose,
+    form=Move(),
+    view=True,
 )
 
 
@@ -343,7 +350,7 @@ def evaluate_copy(x: Any, *, order: str = "K") -> Any:
     return np.array(x, order=order)  # type: ignore[call-overload]
 
 
-COPY = linear("copy", evaluate_copy, lambda g, x, order="K": g, native="x")
+COPY = linear("copy", evaluate_copy, lambda g, x, order="K": g, form=Map("x"))
 
 
 @answers(np.copy)
@@ -358,9 +365,9 @@ def evaluate_astype(x: Any, *, dtype: Any) -> Any:
     return result if is_array(x) else result[()]
 
 
-ASTYPE = linear("astype", evaluate_astype, lambda g, x, dtype: g, native="x")
+ASTYPE = linear("astype", evaluate_astype, lambda g, x, dtype: g, form=Map("x"))
 #: No derivative passes through whole numbers.
-ASTYPE_EXACT = constant_of("astype_exact", evaluate_astype, native="x", numpy=())
+ASTYPE_EXACT = constant_of("astype_exact", evaluate_astype, form=Map("x"), numpy=())
 
 
 @answers(np.astype)
@@ -623,7 +630,9 @@ def diagonal_transpose(g: Any, x: Any, *, offset: int, axes: Shape) -> Any:
     return apply(INDEX_ADD, zeros, g, *places, chain=chain, key=key)
 
 
-DIAGONAL = linear("diagonal", evaluate_diagonal, diagonal_transpose, view=True)
+DIAGONAL = linear(
+    "diagonal", evaluate_diagonal, diagonal_transpose, form=Move(), view=True
+)
 
 
 @answers(np.diagonal)

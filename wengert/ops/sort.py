@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
@@ -77,8 +78,15 @@ def evaluate_argsort(x: Any, *, axis: int, kind: str) -> Any:
     return np.argsort(x, axis=axis, kind=kind)  # type: ignore[arg-type]
 
 
-SORT = general("sort", evaluate_sort, jvp=sort_jvp, vjp=sort_vjp, reads=(True,))
-ARGSORT = constant_of("argsort", evaluate_argsort, numpy=())
+SORT = general(
+    "sort",
+    evaluate_sort,
+    form=Routine(along=True),
+    jvp=sort_jvp,
+    vjp=sort_vjp,
+    reads=(True,),
+)
+ARGSORT = constant_of("argsort", evaluate_argsort, form=Routine(along=True), numpy=())
 
 
 def prepare(a: Any, axis: Any) -> tuple[Any, int]:
@@ -154,11 +162,14 @@ def evaluate_argpartition(x: Any, *, kth: Any, axis: int) -> Any:
 PARTITION = general(
     "partition",
     evaluate_partition,
+    form=Routine(along=True),
     jvp=partition_jvp,
     vjp=partition_vjp,
     reads=(True,),
 )
-ARGPARTITION = constant_of("argpartition", evaluate_argpartition, numpy=())
+ARGPARTITION = constant_of(
+    "argpartition", evaluate_argpartition, form=Routine(along=True), numpy=()
+)
 
 
 def places_of(kth: Any) -> Any:
@@ -211,10 +222,12 @@ def evaluate_nonzero(x: Any) -> Any:
     return tuple(np.nonzero(x))
 
 
-LEXSORT = constant_of("lexsort", evaluate_lexsort, numpy=())
-SEARCHSORTED = constant_of("searchsorted", evaluate_searchsorted, numpy=())
-DIGITIZE = constant_of("digitize", evaluate_digitize, numpy=())
-NONZERO = constant_of("nonzero", evaluate_nonzero, numpy=())
+LEXSORT = constant_of("lexsort", evaluate_lexsort, form=Routine(along=True), numpy=())
+SEARCHSORTED = constant_of(
+    "searchsorted", evaluate_searchsorted, form=Routine(each=1), numpy=()
+)
+DIGITIZE = constant_of("digitize", evaluate_digitize, form=Routine(each=0), numpy=())
+NONZERO = constant_of("nonzero", evaluate_nonzero, form=Routine(), numpy=())
 
 
 @answers(np.lexsort)
@@ -280,8 +293,10 @@ def evaluate_count_unique(x: Any, *, axis: int | None, equal_nan: bool) -> Any:
     return np.intp(evaluate_unique(x, axis=axis, equal_nan=equal_nan)[0].size)
 
 
-UNIQUE = constant_of("unique", evaluate_unique, results=3, numpy=())
-COUNT_UNIQUE = constant_of("count_unique", evaluate_count_unique, numpy=())
+UNIQUE = constant_of("unique", evaluate_unique, form=Routine(), results=3, numpy=())
+COUNT_UNIQUE = constant_of(
+    "count_unique", evaluate_count_unique, form=Routine(), numpy=()
+)
 
 
 def find_unique(a: Any, axis: int | None, equal_nan: bool) -> tuple[Any, Any, Any, Any]:
@@ -352,11 +367,12 @@ def evaluate_tally(x: Any, *, minlength: int) -> Any:
 BINCOUNT = general(
     "bincount",
     evaluate_bincount,
+    form=Routine(),
     jvp=bincount_jvp,
     vjp=bincount_vjp,
     reads=(True, False),
 )
-TALLY = constant_of("tally", evaluate_tally, numpy=())
+TALLY = constant_of("tally", evaluate_tally, form=Routine(), numpy=())
 
 
 @answers(np.bincount)
@@ -375,7 +391,9 @@ def evaluate_histogram(x: Any, *bins: Any, count: Any, range: Any) -> Any:
     return tuple(np.histogram(x, bins[0] if bins else count, range=range))
 
 
-HISTOGRAM = constant_of("histogram", evaluate_histogram, results=2, numpy=())
+HISTOGRAM = constant_of(
+    "histogram", evaluate_histogram, form=Routine(), results=2, numpy=()
+)
 
 
 @answers(np.histogram)

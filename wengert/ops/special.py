@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, general
 from wengert.ops.chain import CHAIN_PRODUCT
 
@@ -50,7 +51,7 @@ def sinc_vjp(g: Any, y: Any, x: Any, *, order: int) -> Any:
     return (apply(CHAIN_PRODUCT, g, apply(SINC, x, order=order + 1)),)
 
 
-SINC = general("sinc", evaluate_sinc, jvp=sinc_jvp, vjp=sinc_vjp)
+SINC = general("sinc", evaluate_sinc, form=Map(), jvp=sinc_jvp, vjp=sinc_vjp)
 
 
 @answers(np.sinc)
@@ -86,7 +87,7 @@ def i0_vjp(g: Any, y: Any, x: Any, *, order: int) -> Any:
     return (apply(CHAIN_PRODUCT, g, apply(I0, x, order=order + 1)),)
 
 
-I0 = general("i0", evaluate_i0, jvp=i0_jvp, vjp=i0_vjp)
+I0 = general("i0", evaluate_i0, form=Map(), jvp=i0_jvp, vjp=i0_vjp)
 
 
 @answers(np.i0)

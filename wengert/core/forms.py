@@ -1,0 +1,135 @@
+"""Forms: how the elements of an operation's result depend on those of its operands.
+
+An operation states its form beside its rule, as data.  Batching over leading axes
+follows from it (`execute.batched`), and what is compiled will.  A text is an expression
+of real numbers in our small vocabulary; complex ones are left to the operation's own
+function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """An element of the result from the elements at the same place.
+
+    Operands broadcast.
+
+    Parameters
+    ----------
+    text : str, optional
+        The result in terms of the operands `x`, `y`, `z`, `w`; without it the
+        operation's function is asked.
+    """
+
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """An axis, or several, folded: those that the setting `axis` names, None for all.
+
+    A second operand is a mask of the elements that count, a third one what the fold
+    starts from; the setting `indices` has the starts of stretches that are folded each.
+
+    Parameters
+    ----------
+    text : str or None
+        What the total `x` and the next element `y` become; None for the operation
+        that the setting `ufunc` names.
+    start : number, optional
+        What nothing is folded to; without it there must be an element.
+    of : str
+        What is folded of an element `x`.
+    place : bool
+        Whether an element folds with its place, which is the result; `text` then says
+        whether the next element is better.
+    """
+
+    text: str | None
+    start: float | None = None
+    of: str = "x"
+    place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """An axis folded, the one that the setting `axis` names, and every step kept.
+
+    Parameters
+    ----------
+    text : str or None
+        What the step before, `x`, and the next element, `y`, become; with two operands
+        their elements are `y` and `z`.  None for the operation that the setting
+        `ufunc` names.
+    start : number, optional
+        The step before the first; without it the first element is the first step.
+    """
+
+    text: str | None
+    start: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Elements that go elsewhere, or are read at places.
+
+    Parameters
+    ----------
+    moved : int, optional
+        How many of the first operands have elements that move, all by default; the
+        others are places.
+    adds : bool
+        Whether the second operand's elements are added to what is at their places.
+    """
+
+    moved: int | None = None
+    adds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A sum of products over shared axes.
+
+    Parameters
+    ----------
+    subscripts : str, or a function of the operands' ranks and the settings
+        Those of ``np.einsum``; an axis ``i+j`` of the result is indexed by a sum, and
+        the setting `mode` says as in ``np.convolve`` which of it is kept.
+    conjugated : int, optional
+        The operand of which the conjugate is taken.
+    """
+
+    subscripts: str | Callable[..., str]
+    conjugated: int | None = None
+
+    def of(self, ranks: tuple[int, ...], settings: dict[str, object]) -> str:
+        """Return the subscripts for operands of these ranks."""
+        if isinstance(self.subscripts, str):
+            return self.subscripts
+        return self.subscripts(*ranks, **settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """A call on whole buffers.
+
+    Parameters
+    ----------
+    along : bool
+        Whether it works along the axis that the setting `axis` names, all others alike.
+    each : int, optional
+        The operand of which it treats every element alike, the others being whole.
+    stacks : bool
+        Whether the function takes stacks of operands, along leading axes.
+    """
+
+    along: bool = False
+    each: int | None = None
+    stacks: bool = False
+
+
+Form = Map | Reduce | Scan | Move | Contract | Routine
