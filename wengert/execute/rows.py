@@ -38,6 +38,7 @@ from wengert.errors import (
     RecordingError,
     UnsupportedError,
     explain,
+    warn,
 )
 from wengert.execute.arrays import native
 from wengert.execute.belief import MOST_TRIES, warn_eager
@@ -45,6 +46,8 @@ from wengert.execute.engine import native_engine
 from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
 from wengert.execute.paths import Path, Tree
 from wengert.execute.plan import Left
+from wengert.execute.together import Together, Value, pays
+from wengert.structure.custom_rules import Call as RuleCall
 
 Function = Callable[..., Any]
 #: Paths kept for one function and types of operands; rows beyond are played one by one.
@@ -52,6 +55,8 @@ MOST_PATHS = 512
 #: Rows that must have left a path at one guard before the path they take is compiled:
 #: recording and compiling cost as much as playing some rows one by one.
 FEWEST_ROWS = 4
+#: Rows from which on a call of Python's for each is worth a warning: some 40 ms.
+MANY_ROWS = 1000
 #: Whether a row is being recorded in this context.
 RECORDS_ROW: ContextVar[bool] = ContextVar("wengert_records_row", default=False)
 
@@ -207,6 +212,8 @@ class Rows:
         self.kinds: tuple[type, ...] = ()
         #: What must live as long as this function.
         self.keep: Any = None
+        #: Whether it was said that it is slow.
+        self.is_told = False
 
     def reads(self) -> Snapshot:
         """Return what the user's function reads from outside, as it is now."""
@@ -644,8 +651,12 @@ class Turn:
     # Row by row
 
     def interpret(self, path: Path, places: Array | None) -> None:
-        """Play rows one by one on the path's tape, or along their own."""
-        for number in range(self.count) if places is None else places.tolist():
+        """Play rows on the path's tape, together or one by one, or along their own."""
+        numbers = range(self.count) if places is None else places.tolist()
+        if path.tape is not None and pays(path.tape):
+            numbers = self.play_together(path, numbers)
+        self.warn_slow(path, len(numbers))
+        for number in numbers:
             if path.tape is None or number in self.recorded:
                 self.play_each([number])
                 continue
@@ -655,6 +666,58 @@ class Turn:
                 self.play_eagerly(number)
             else:
                 self.put_row(number, path.structure, found)
+
+    def play_together(self, path: Path, numbers: Sequence[int]) -> list[int]:
+        """Play rows on a path's tape, a node at a time; return those that leave it."""
+        tape, alone = path.recording, [k for k in numbers if k in self.recorded]
+        places = np.array([k for k in numbers if k not in self.recorded], np.intp)
+        if not places.size:
+            return alone
+        given = {index: Value(array, False) for array, index in path.captured}
+        for index, operand, has_rows in zip(
+            tape.input_indices, self.operands, self.rows.mapped, strict=True
+        ):
+            given[index] = Value(operand[places] if has_rows else operand, has_rows)
+        together = Together(tape, len(places))
+        with np.errstate(all="ignore"):  # native code warns of nothing
+            found = together.play(given)
+        held = np.flatnonzero(~together.left)
+        parts = [self.part_of(value, held) for value in found]
+        sums = self.rows.summed(len(parts))
+        parts = [
+            np.add.reduce(part, axis=0) if is_sum else part
+            for part, is_sum in zip(parts, sums, strict=True)
+        ]
+        self.collected.put(path.structure, path.types, places[held], parts)
+        return [*alone, *places[together.left].tolist()]
+
+    @staticmethod
+    def part_of(value: Value | None, held: Array) -> Array:
+        """Return some rows of one result."""
+        assert value is not None
+        if value.has_rows:
+            return np.asarray(value.value)[held]
+        return np.broadcast_to(value.value, (len(held), *np.shape(value.value)))
+
+    def warn_slow(self, path: Path, count: int) -> None:
+        """Warn, once, of many rows for each of which Python calls a function."""
+        if count < MANY_ROWS or self.rows.is_told or path.tape is None:
+            return
+        for index, operation in enumerate(path.recording.operations):
+            call = getattr(operation.function, "__self__", None)
+            if isinstance(call, RuleCall):
+                self.rows.is_told = True
+                line = path.recording.lines[index]
+                text = explain(
+                    f"{self.rows.name} calls {operation.name} row by row, "
+                    f"{count} times",
+                    "its rule does not say that it takes many rows at once",
+                    "wengert.rule(..., elementwise=True), or vectorized=True where "
+                    "function and rules take leading axes",
+                    line,
+                )
+                warn(text, RuntimeWarning, line)
+                return
 
     def play_eagerly(self, number: int) -> None:
         """Call the function itself on one row, which it may write into."""

@@ -9,17 +9,27 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
 from wengert.capture import tree
+from wengert.core.forms import Map, Routine
 from wengert.core.operation import Operation, apply
 from wengert.core.transformed import Transformed, shown
-from wengert.core.types import Recorded, has_class
-from wengert.errors import DerivativeError, Line, RuleError, explain, is_library
+from wengert.core.types import Recorded, Type, has_class
+from wengert.derive.modes import unbroadcast
+from wengert.errors import (
+    DerivativeError,
+    Line,
+    RecordingError,
+    RuleError,
+    UnsupportedError,
+    explain,
+    is_library,
+)
 from wengert.structure.call import (
     Arguments,
     Setting,
@@ -53,6 +63,15 @@ class Rules:
     vjp: Function | None = None
     forward: Function | None = None
     shape: Function | None = None
+    #: Whether elements depend on elements at the same place, operands broadcasting.
+    elementwise: bool = False
+    #: Whether function and rules take arguments with more axes, in front of their own.
+    vectorized: bool = False
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether it is called once for many rows."""
+        return self.elementwise or self.vectorized
 
 
 class Results(tuple[Any, ...]):
@@ -77,6 +96,7 @@ class Call:
             jvp=None if rules.jvp is None else self.push,
             vjp=self.pull if rules.jvp is None or rules.vjp is not None else None,
             reads=(True,),
+            form=Map() if rules.elementwise else Routine(stacks=rules.vectorized),
             identity=("rule", rules.function.__module__, rules.function.__qualname__)
             if hasattr(rules.function, "__qualname__")
             else ("rule", rules.name, ""),
@@ -106,6 +126,49 @@ class Call:
         found = Results(leaves)
         found.residuals = residuals
         return found
+
+    def of_rows(
+        self, values: Sequence[Any], flags: Sequence[bool], count: int, like: Any
+    ) -> Any:
+        """Return the flat results of many rows, from one call of the function.
+
+        `flags` says which values have rows, along their first axis; `like` has the
+        types of one row's results.
+        """
+        rules = self.rules
+        if rules.elementwise:
+            given = aligned(values, flags, count)
+        else:
+            given = [
+                value if has_rows else np.broadcast_to(value, (count, *np.shape(value)))
+                for value, has_rows in zip(values, flags, strict=True)
+            ]
+        args = self.arguments.fill(given)
+        result = run_apart(rules.function, args, rules.name, **self.keywords)
+        leaves, _ = tree.flatten(result)
+        types = [like] if isinstance(like, Type) else list(like)
+        shapes = [(count, *part.shape) for part in types]
+        sizes = [np.size(leaf) for leaf in leaves]
+        if sizes != [int(np.prod(shape)) for shape in shapes]:
+            raise self.wrong_rows([np.shape(leaf) for leaf in leaves], shapes)
+        found = [
+            np.reshape(own_leaf(leaf, rules.name), shape)
+            for leaf, shape in zip(leaves, shapes, strict=True)
+        ]
+        return found[0] if isinstance(like, Type) else tuple(found)
+
+    def wrong_rows(self, found: Any, wanted: Any) -> Exception:
+        """Return the error of a function that does not take many rows."""
+        kind = "elementwise" if self.rules.elementwise else "vectorized"
+        return RuleError(
+            explain(
+                f"{self.rules.name} returned shapes {found} for rows of {wanted}",
+                f"its rule says {kind}=True: it is called once with all rows along a "
+                "leading axis",
+                f"take that axis along, or leave {kind}=True out",
+                line_of_rule(self.rules.function),
+            )
+        )
 
     def body(self, *operands: Any) -> Any:
         """Return the flat results, recorded as if the function had no rule."""
@@ -168,10 +231,15 @@ class Call:
         self, rule: Function, args: tuple[Any, ...], what: str, recorded: bool = False
     ) -> Any:
         """Call a rule; on plain values with any recording set aside."""
-        if recorded or any_recorded(tree.flatten(args)[0]):
-            return rule(*args, **self.keywords)
         name = f"the {what} of {self.rules.name}"
-        return run_apart(rule, args, name, **self.keywords)
+        if not (recorded or any_recorded(tree.flatten(args)[0])):
+            return run_apart(rule, args, name, **self.keywords)
+        try:
+            return rule(*args, **self.keywords)
+        except (RecordingError, UnsupportedError):  # it calls what cannot be recorded
+            rows = self.rules.elementwise, self.rules.vectorized
+            box = Rules(rule, name, elementwise=rows[0], vectorized=rows[1])
+            return call_with(box, args, self.keywords)
 
     def push(self, tangents: Any, result: Any, *operands: Any, **_: Any) -> Any:
         """Return the tangent of the results (the forward rule of the operation)."""
@@ -200,6 +268,8 @@ class Call:
             gradients = (gradients,) if len(args) == 1 else gradients
         if not isinstance(gradients, tuple) or len(gradients) != len(args):
             raise self.wrong_number(gradients, len(args))
+        if self.rules.elementwise:
+            gradients = tuple(map(summed, gradients, args))
         parts: list[Any] = []
         refusals: list[Any] = []
         for k, (part, structure) in enumerate(
@@ -266,6 +336,24 @@ class Call:
                 line_of_rule(self.rules.vjp),
             )
         )
+
+
+def summed(gradient: Any, arg: Any) -> Any:
+    """Return a gradient added up over the axes along which its argument broadcast."""
+    is_one = has_class(gradient, tree.NUMERIC) and has_class(arg, tree.NUMERIC)
+    if not is_one or np.shape(gradient) == np.shape(arg):
+        return gradient
+    return unbroadcast(gradient, np.shape(gradient), np.shape(arg))
+
+
+def aligned(values: Sequence[Any], flags: Sequence[bool], count: int) -> list[Any]:
+    """Return operands whose rows lie along one leading axis of all of them."""
+    ranks = [np.ndim(v) - has for v, has in zip(values, flags, strict=True)]
+    most = max(ranks)
+    return [
+        np.reshape(v, (count, *(1,) * (most - rank), *np.shape(v)[1:])) if has else v
+        for v, has, rank in zip(values, flags, ranks, strict=True)
+    ]
 
 
 def line_of_rule(rule: Function | None) -> Line | None:
@@ -335,6 +423,8 @@ def rule(
     jvp: Function | None = None,
     vjp: Function | None = None,
     shape: Function | None = None,
+    elementwise: bool = False,
+    vectorized: bool = False,
 ) -> Callable[P, R]: ...
 
 
@@ -345,6 +435,8 @@ def rule(
     jvp: Function | None = None,
     vjp: Function | None = None,
     shape: Function | None = None,
+    elementwise: bool = False,
+    vectorized: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
@@ -354,6 +446,8 @@ def rule(
     jvp: Function | None = None,
     vjp: Function | None = None,
     shape: Function | None = None,
+    elementwise: bool = False,
+    vectorized: bool = False,
 ) -> Any:
     """Give a function a derivative rule; without one it is a black box.
 
@@ -371,6 +465,13 @@ def rule(
         One gradient an argument, None for zero; a single one for a single argument.
     shape : callable, ``shape(*args) -> shape of the result``, optional
         Checked against every result; a list of shapes for several results.
+    elementwise : bool
+        Whether an element of the result depends on the elements at the same place
+        alone, the arguments broadcasting.  `vmap` then calls function and rules once
+        for all rows, and gradients are summed where an argument was broadcast.
+    vectorized : bool
+        Whether function and rules take all arguments with more axes in front of their
+        own, as most of NumPy's functions of matrices do: `vmap` calls them once.
 
     Raises
     ------
@@ -400,8 +501,71 @@ def rule(
     1.128379
     """
     if function is None:
-        return functools.partial(rule, jvp=jvp, vjp=vjp, shape=shape)
-    return WithRule(function, jvp, vjp, shape)
+        return functools.partial(
+            rule,
+            jvp=jvp,
+            vjp=vjp,
+            shape=shape,
+            elementwise=elementwise,
+            vectorized=vectorized,
+        )
+    check_given(function, {"function": (function, 0), "jvp": (jvp, 2), "vjp": (vjp, 2)})
+    check_given(function, {"shape": (shape, 0)})
+    return WithRule(function, jvp, vjp, shape, elementwise, vectorized)
+
+
+def check_given(function: Function, given: dict[str, tuple[Any, int]]) -> None:
+    """Raise unless rules are functions, and take what they will be called with.
+
+    That is as many arguments as the function, and so many more in front of them.
+    """
+    for name, (rule, more) in given.items():
+        if rule is None:
+            continue
+        if not callable(rule):
+            raise RuleError(
+                explain(
+                    f"{name}= of a rule for {name_of(function)} is a "
+                    f"{type(rule).__name__}",
+                    "a rule is a function",
+                    "vjp=lambda g, y, x: ..., or jvp=lambda t, y, x: ...",
+                )
+            )
+        counts = counts_of(function)
+        if counts and not any(takes(rule, count + more) for count in counts):
+            first = {"jvp": "tangents, result, ", "vjp": "g, result, "}.get(name, "")
+            names = ", ".join(inspect.signature(function).parameters)
+            raise RuleError(
+                explain(
+                    f"the {name} of {name_of(function)} takes "
+                    f"{inspect.signature(rule)}",
+                    f"it is called with the arguments of {name_of(function)}"
+                    + (f", after {first.rstrip(', ')}" if first else ""),
+                    f"{name}=lambda {first}{names}: ...",
+                    line_of_rule(rule),
+                )
+            )
+
+
+def counts_of(function: Function) -> range:
+    """Return with how many arguments by position a function may be called."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # a builtin or ufunc without a signature
+        return range(0)
+    if any(part.kind is part.VAR_POSITIONAL for part in parameters):
+        return range(0)
+    kinds = inspect.Parameter
+    placed = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
+    named = [part for part in parameters if part.kind in placed]
+    needed = sum(part.default is part.empty for part in named)
+    return range(needed, len(named) + 1)
+
+
+def takes(rule: Function, count: int) -> bool:
+    """Whether a rule may be called with so many arguments by position."""
+    counts = counts_of(rule)
+    return not counts or count in counts
 
 
 class WithRule(Transformed):
@@ -413,9 +577,19 @@ class WithRule(Transformed):
         jvp: Function | None,
         vjp: Function | None,
         shape: Function | None,
+        elementwise: bool = False,
+        vectorized: bool = False,
     ) -> None:
-        super().__init__("", fun, jvp, vjp, shape)
-        self.rules = Rules(fun, name_of(fun), jvp, vjp, shape=shape)
+        super().__init__("", fun, jvp, vjp, shape, elementwise, vectorized)
+        self.rules = Rules(
+            fun,
+            name_of(fun),
+            jvp,
+            vjp,
+            shape=shape,
+            elementwise=elementwise,
+            vectorized=vectorized,
+        )
         self.jvp, self.vjp, self.shape = jvp, vjp, shape
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
