@@ -1,18 +1,23 @@
 """A tape built by hand, node by node: f = 5 * (a * b)."""
 
-from wengert import ConstantNode, Multiply, Tape
+from wengert import CompNode, ConstantNode, Multiply, Tape
 
 Rows = list[tuple[str, str, str]]
 
 
-def main() -> Rows:
-    """Play the tape forward and backward; rows of (quantity, result, expected)."""
+def build() -> tuple[Tape, CompNode, CompNode, CompNode, CompNode]:
+    """The tape and its nodes a, b, o = a * b and f = 5 * o."""
     tape = Tape()
     a = ConstantNode(2, tape)
     b = ConstantNode(3, tape)
     o = Multiply(a, b, tape)
     f = Multiply(ConstantNode(5, tape), o, tape)
+    return tape, a, b, o, f
 
+
+def main() -> Rows:
+    """Play the tape forward and backward; rows of (quantity, result, expected)."""
+    tape, a, b, o, f = build()
     tape.forward()
     tape.backward()
     rows = [

@@ -42,6 +42,8 @@ Line = tuple[CodeType, int]
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 #: Frames of these libraries are never "the user's line".
 LIBRARIES = (PACKAGE, f"{os.sep}numpy{os.sep}", f"{os.sep}scipy{os.sep}")
+#: Where an installed package has the example programs, which are as a user's.
+EXAMPLES = os.path.join(PACKAGE, "examples", "")
 
 
 class WengertError(Exception):
@@ -179,6 +181,8 @@ class GuardError(WengertError, ValueError):
 @functools.lru_cache(maxsize=4096)
 def is_library(filename: str) -> bool:
     """Whether a file belongs to wengert, NumPy or SciPy rather than to the user."""
+    if filename.startswith(EXAMPLES):
+        return False
     return any(part in filename for part in LIBRARIES)
 
 

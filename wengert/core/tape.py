@@ -20,7 +20,14 @@ from wengert.core.forms import Map, Routine
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
 from wengert.core.types import Recorded, builtin, has_class, is_array, type_of
-from wengert.errors import Line, RecordingError, TapeError, describe_line, explain
+from wengert.errors import (
+    Line,
+    RecordingError,
+    TapeError,
+    describe_line,
+    explain,
+    user_line,
+)
 
 NO_SETTINGS: dict[str, Any] = {}
 PYTHON_NUMBERS = (bool, int, float, complex)
@@ -226,7 +233,8 @@ class Tape:
     def add(self, node: CompNode) -> None:
         """Add a node at the end; `CompNode.__init__` calls it."""
         operation, operands, settings = node._statement()
-        node.index = self.append(operation, operands, settings, None)
+        line = user_line()
+        node.index = self.append(operation, operands, settings, None, line=line)
         self._nodes[node.index] = node
 
     def node(self, index: int) -> CompNode:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.tape import Tape
+from wengert.show.watch import outputs_of
 
 COLUMNS = ("", "operation", "inputs", "type", "output", "gradient", "line")
 LONGEST_SETTING = 28
@@ -15,7 +16,8 @@ LONGEST_SETTING = 28
 def listing(tape: Tape) -> str:
     """Return the tape as text: index, operation, inputs, type, numbers, line."""
     tape.resolve()
-    rows = [COLUMNS, *(row(tape, index) for index in range(len(tape)))]
+    texts = output_texts(tape)
+    rows = [COLUMNS, *(row(tape, index, texts[index]) for index in range(len(tape)))]
     widths = [max(len(line[k]) for line in rows) for k in range(len(COLUMNS))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -27,18 +29,31 @@ def listing(tape: Tape) -> str:
     return "\n".join([head, *(line.rstrip() for line in lines)])
 
 
-def row(tape: Tape, index: int) -> tuple[str, ...]:
+def output_texts(tape: Tape) -> list[str]:
+    """Return the outputs of a tape's own play as text.
+
+    A play does not keep every array, for one that was written over later: where one is
+    missing the tape is played again, and every output is read when it is there.
+    """
+    outputs = tape.play.outputs
+    is_played = all(outputs[k] is not None for k in tape.output_indices)
+    is_closed = tape.thread is None
+    if is_closed and is_played and any(output is None for output in outputs):
+        return [describe_value(now[k]) for k, now in outputs_of(tape)]
+    return [describe_value(output) for output in outputs]
+
+
+def row(tape: Tape, index: int, output: str) -> tuple[str, ...]:
     """Return the cells of one node."""
     operation = tape.operations[index]
     play = tape.play
     gradient = play.gradients[index] if index < len(play.gradients) else None
-    output = play.outputs[index] if index < len(play.outputs) else None
     return (
         f"%{index}",
         operation.name + describe_settings(tape.settings[index]),
         ", ".join(f"%{k}" for k in tape.operands[index]),
         describe_type(tape.types[index]),
-        describe_value(output),
+        output,
         describe_value(gradient),
         tape.line(index),
     )
