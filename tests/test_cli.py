@@ -237,3 +237,18 @@ def test_the_module_is_the_command() -> None:
     )
 
     assert done.stdout.startswith("wengert, version")
+
+
+@pytest.mark.parametrize("option", ["--html", "--open"])
+def test_show_has_a_short_word_for_the_microscope(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    path = tmp_path / "loss.html"
+    result = run("show", f"{model}:loss", "--at", "START", option, "-o", str(path))
+
+    assert result.exit_code == 0
+    assert result.stdout.strip() == str(path)
+    assert "np.sin(x) * scale" in path.read_text()
+    assert opened == ([path.as_uri()] if option == "--open" else [])

@@ -232,6 +232,7 @@ def main() -> None:
     show_default=True,
     help="A listing, the microscope, or NumPy source that runs by itself.",
 )
+@click.option("--html", "as_html", is_flag=True, help="The microscope: --as html.")
 @click.option(
     "--of",
     "what",
@@ -247,21 +248,23 @@ def main() -> None:
     help="Write to a file, not to the screen.",
 )
 @click.option(
-    "--open/--no-open", "opens", default=None, help="Open HTML in the browser."
+    "--open/--no-open", "opens", default=False, help="Open the microscope in a browser."
 )
 def show(
     function: Function,
     at: tuple[str, ...],
     form: str,
+    as_html: bool,
     what: str,
     output: Path | None,
-    opens: bool | None,
+    opens: bool,
 ) -> None:
     """Record a function and show its tape.
 
     \b
     wengert show model.py:loss --at "np.ones(3)"
-    wengert show model.py:loss --at "np.ones(3)" --as html -o loss.html
+    wengert show model.py:loss --at "np.ones(3)" --open
+    wengert show model.py:loss --at "np.ones(3)" --html -o loss.html
     wengert show model.py:loss --at 2.0 --of gradient --as numpy
     """
     tape = recorded(function, at)
@@ -273,9 +276,9 @@ def show(
                 "jacobian": tape.jacobian_tape,
             }
             tape = makers[what]()
-        if form == "html":
+        if form == "html" or as_html or opens:
             with progress("writing the microscope"):
-                path = tape.show(output, open_browser=bool(opens))
+                path = tape.show(output, open_browser=opens)
             click.echo(str(path))
             return
         text = tape.to_numpy(name_of(function)) if form == "numpy" else listing(tape)
@@ -603,17 +606,19 @@ def timed(way: Function, args: tuple[Any, ...]) -> tuple[float, float]:
     "--open/--no-open", "opens", default=False, help="Open it in the browser."
 )
 def demo(output: Path, quick: bool, opens: bool) -> None:
-    """Run the example programs; write a report with plots and tapes."""
-    try:
-        from wengert.show import report
-    except ImportError as error:
-        text = f"the demo needs {error.name}: pip install 'wengert[demo]'"
-        raise click.ClickException(text) from error
+    """Run the example programs; write a report with their code, plots and tapes.
+
+    Without matplotlib the plots are left out, without scikit-learn the network.
+    """
+    from wengert.show import report
+
     with progress("running the examples", report.STEPS) as advance:
         rows = report.write(output, advance, quick=quick)
     headings = ["program", "quantity", "result", "expected"]
     title = "derivatives of plain NumPy programs"
     console().print(table(title, headings, rows, words=4))
+    for text in report.absent():
+        click.echo(text, err=True)
     click.echo(str(output))
     if opens:
         click.launch(str(output.resolve()))

@@ -467,6 +467,14 @@ def test_a_fragment_without_scripts_is_the_printed_tape() -> None:
     assert "<pre>tape of 5 nodes: inputs (%0, %1) -&gt; outputs (%4)" in text
 
 
+def test_a_tape_by_hand_that_was_never_played_is_shown() -> None:
+    """It raised: the nodes had no types yet."""
+    tape = Tape()
+    wg.Multiply(wg.ConstantNode(2, tape), wg.ConstantNode(3, tape), tape)
+
+    assert "wg.Multiply(wg.ConstantNode(2, tape)" in page(tape)
+
+
 def test_a_notebook_cell_frames_the_page(
     browser: Any, tape: Tape, tmp_path: Path
 ) -> None:

@@ -196,9 +196,10 @@ class Table:
 def page_data(tape: Tape, title: str) -> dict[str, Any]:
     """Return everything that a page shows, as plain data."""
     tape.resolve()
+    if any(type_ is None for type_ in tape.types):  # built by hand, never played
+        tape.forward()
     operations, types, places, sources = Table(), Table(), Table(), Sources()
     place_of = cache(lambda line: places.place(sources.place(line)))
-    function = title or tape.title or "tape"
     settings = {}
     for index, setting in enumerate(tape.settings):
         is_input = tape.operations[index] is INPUT
@@ -225,7 +226,7 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
         "types": types.values,
         "lines": places.values,
         "sources": [file | {"path": ""} for file in sources.files],
-        "title": function,
+        "title": title or tape.title or sources.function(),
     }
     return data
 
@@ -286,6 +287,11 @@ class Sources:
         at = {old: new for new, old in enumerate(kept)}
         places[:] = [(at[homes[place[0]]], *place[1:]) for place in places]
         self.files = [self.files[k] for k in kept]
+
+    def function(self) -> str:
+        """Return the name of the function that built a tape by hand."""
+        name = self.files[0]["function"] if self.files else "<module>"
+        return "tape" if name.startswith("<") else str(name)
 
     def home(self, k: int) -> int:
         """Return the longest stretch of the same file that holds stretch k."""

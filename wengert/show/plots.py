@@ -14,7 +14,10 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 Array = np.ndarray[Any, Any]
 
 BLUE, RED, GREY = "#1f5fbf", "#b3471d", "#69737d"
+#: What the page around a figure gives in light and dark colours of its own.
+INKS = {GREY: "currentColor", BLUE: "var(--blue)", RED: "var(--red)"}
 STYLE: Any = {
+    "text.color": GREY,
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 8.5,
@@ -33,7 +36,10 @@ def svg(figure: Figure) -> str:
     stream = StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
-    return text[text.index("<svg") :]
+    text = text[text.index("<svg") :]
+    for colour, name in INKS.items():
+        text = text.replace(colour, name)
+    return text
 
 
 def new_figure(width: float = 7.2, height: float = 3.4) -> tuple[Figure, Any]:
@@ -99,7 +105,7 @@ def likelihood_surface(
     levels = [-50, -20, -10, -5, -3, -2, -1, -0.5, -0.1]
     with mpl.rc_context(STYLE):
         figure, axes = new_figure(height=4.2)
-        shades = mpl.colormaps["Blues"](np.linspace(0.0, 0.5, len(levels) + 1))
+        shades = [(0.35, 0.55, 0.85, a) for a in np.linspace(0.0, 0.6, len(levels) + 1)]
         bands = [-np.finfo(float).max, *levels, 1.0]
         axes.contourf(x, y, surface, bands, colors=shades)
         lines = axes.contour(x, y, surface, levels, colors=GREY, linewidths=0.5)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import html
 import importlib.util
+import keyword
 import sys
 import time
-from collections.abc import Callable
+import tokenize
+from collections.abc import Callable, Sequence
 from functools import cache
+from importlib.resources import files
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from string import Template
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 
 import wengert as wg
-from wengert.show import plots
-from wengert.show.html import notebook_frame
+from wengert.core.tape import Tape
+from wengert.show.html import fragment
 
 #: Steps of the progress bar.
 STEPS = 8
@@ -31,32 +36,41 @@ TITLES = {
     "nile": "A Kalman filter fits the Nile",
     "newton": "Through Newton's while loop",
 }
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>wengert: the demo</title><style>
-body {{ max-width: 920px; margin: 32px auto 80px; padding: 0 18px; color: #1d2328;
-  background: #fbfaf7; font: 15px/1.55 system-ui, "Segoe UI", sans-serif; }}
-h1 {{ font-size: 24px; }} h2 {{ font-size: 18px; margin: 40px 0 6px; }}
-p {{ margin: 6px 0; }} svg {{ width: 100%; height: auto; }}
-table {{ border-collapse: collapse; margin: 12px 0; font-size: 13.5px; }}
-td, th {{ text-align: left; padding: 3px 18px 3px 0; vertical-align: top; }}
-th {{ color: #69737d; font-weight: 500; border-bottom: 1px solid #e2ded6; }}
-summary {{ cursor: pointer; color: #1f5fbf; margin: 10px 0; }}
-figure {{ margin: 14px 0; background: #fff; border: 1px solid #e2ded6;
-  border-radius: 7px; padding: 12px; }}
-figcaption {{ color: #69737d; font-size: 13px; }}
-</style></head><body>
-<h1>Derivatives of plain NumPy programs</h1>
-<p>Every program below is plain NumPy.  wengert recorded it and gave the exact gradient;
-all figures were computed when this page was written, in {seconds:.1f} seconds.</p>
-{body}
-</body></html>
-"""
+WORDS = {
+    "hand_built_tape": "Five nodes, made one by one: play them, or step.",
+    "digits": "The training loop is plain NumPy; the gradient of a batch is one call.",
+    "nile": "The filter is a loop over the years; SciPy fits it with exact gradients.",
+    "newton": "The loop runs until its step is small; its derivative goes through it.",
+}
+#: Packages that the demo can do without, and what is left out then.
+EXTRAS = {
+    "matplotlib": "draws the plots",
+    "sklearn": "brings 1,797 pictures of handwritten digits",
+}
+INSTALLED_AS = {"sklearn": "scikit-learn"}
+
+
+class Found(NamedTuple):
+    """What one program gave.
+
+    Attributes
+    ----------
+    rows : list of (quantity, result, expected)
+    figures : str, plots as HTML
+    tape : the tape to look at, or None
+    words : what the tape is
+    """
+
+    rows: Sequence[tuple[str, str, str]]
+    figures: str
+    tape: Tape | None
+    words: str
 
 
 def write(path: Path, advance: Callable[[], None], quick: bool = False) -> Rows:
     """Run the examples and write the report.
+
+    What needs a package that is not installed is left out, and the page says so.
 
     Parameters
     ----------
@@ -70,29 +84,126 @@ def write(path: Path, advance: Callable[[], None], quick: bool = False) -> Rows:
     """
     start = time.perf_counter()
     rows: Rows = []
-    parts = []
+    parts: list[str] = []
     for name, section in SECTIONS.items():
-        found, content = section(advance, quick)
+        found = attempt(section, advance, quick)
         label = TITLES[name]
-        for row in found:
+        for row in found.rows:
             rows.append((label, *row))
             label = ""
-        heading = f"<h2>{html.escape(TITLES[name])}</h2>"
-        parts.append(heading + result_table(found) + content)
+        parts.append(section_html(name, found, opens=not parts))
         advance()
     seconds = time.perf_counter() - start
-    path.write_text(PAGE.format(body="\n".join(parts), seconds=seconds), "utf-8")
+    folder = files("wengert.show")
+    template = Template(folder.joinpath("report.html").read_text("utf-8"))
+    page = template.substitute(body="\n".join(parts), seconds=f"{seconds:.1f}")
+    path.write_text(page, "utf-8")
     return rows
+
+
+def attempt(section: Any, advance: Callable[[], None], quick: bool) -> Found:
+    """Run one program; say in words which package it lacks."""
+    try:
+        return section(advance, quick)  # type: ignore[no-any-return]
+    except ImportError as error:
+        lacking = missing(error)
+        return Found([("left out", lacking, "")], note(lacking), None, "")
+
+
+def missing(error: ImportError) -> str:
+    """Return what a package would bring, and how to install it; or raise again."""
+    name = (error.name or "").partition(".")[0]
+    if name not in EXTRAS:
+        raise error
+    return describe_extra(name)
+
+
+def absent() -> list[str]:
+    """Return what the packages that are not installed would bring."""
+    return [
+        describe_extra(name)
+        for name in EXTRAS
+        if importlib.util.find_spec(name) is None
+    ]
+
+
+def describe_extra(name: str) -> str:
+    """Return what a package that is not installed would bring, and how to have it."""
+    package = INSTALLED_AS.get(name, name)
+    return f"{package} {EXTRAS[name]} and is not installed: pip install {package}"
+
+
+def note(text: str) -> str:
+    """Return a remark in the place of what is left out."""
+    return f'<p class="note">Left out here: {html.escape(text)}</p>'
+
+
+def section_html(name: str, found: Found, opens: bool) -> str:
+    """Return a program's title, its code beside what it found, and its tape."""
+    source = Path(example_path(name)).read_text("utf-8")
+    parts = [
+        f"<section><h2>{html.escape(TITLES[name])}</h2>",
+        f"<p>{html.escape(WORDS[name])}</p>",
+        f'<div class="pair"><div class="code"><h3>{name}.py</h3>',
+        f'<pre tabindex="0"><code>{highlighted(source)}</code></pre></div>',
+        f'<div class="found">{result_table(found.rows)}{found.figures}</div></div>',
+    ]
+    if found.tape is not None:
+        count = f"{len(found.tape):,} nodes"
+        parts += [
+            f"<details{' open' if opens else ''}>",
+            f"<summary>{html.escape(found.words)}: {count}, step by step</summary>",
+            fragment(found.tape),
+            "</details>",
+        ]
+    return "\n".join([*parts, "</section>"])
+
+
+#: How tokens of Python are shown, by their kind.
+CLASSES = {tokenize.STRING: "string", tokenize.COMMENT: "comment"}
+
+
+def highlighted(source: str) -> str:
+    """Return Python source as HTML: its words, texts and remarks in colours."""
+    lines = source.splitlines(keepends=True)
+    parts: list[str] = []
+    row, column = 1, 0
+
+    def copy(to: tuple[int, int]) -> None:
+        nonlocal row, column
+        while row < to[0]:
+            parts.append(html.escape(lines[row - 1][column:]))
+            row, column = row + 1, 0
+        parts.append(
+            html.escape(lines[row - 1][column : to[1]] if lines[row - 1 :] else "")
+        )
+        column = to[1]
+
+    for token in tokenize.generate_tokens(StringIO(source).readline):
+        is_word = token.type == tokenize.NAME and keyword.iskeyword(token.string)
+        kind = "word" if is_word else CLASSES.get(token.type)
+        if kind is None:
+            continue
+        copy(token.start)
+        parts.append(f'<span class="{kind}">')
+        copy(token.end)
+        parts.append("</span>")
+    copy((len(lines) + 1, 0))
+    return "".join(parts)
+
+
+def example_path(name: str) -> Path:
+    """Return where an example program lies: in the package, or beside it in a clone."""
+    package = Path(wg.__file__).parent
+    folders = (package / "examples", package.parent / "examples")
+    return next(path for f in folders if (path := f / f"{name}.py").exists())
 
 
 @cache
 def example(name: str) -> Any:
     """Return an example program as a module."""
-    package = Path(wg.__file__).parent
-    folders = (package / "examples", package.parent / "examples")
-    folder = next(folder for folder in folders if (folder / "nile.py").exists())
     full_name = f"wengert_examples_{name}"
-    spec = importlib.util.spec_from_file_location(full_name, folder / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(full_name, example_path(name))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -111,34 +222,25 @@ def result_table(rows: Any) -> str:
     return f"<table>{head}{cells}</table>"
 
 
-def figure(svg: str, caption: str) -> str:
-    """Return a plot with its caption."""
-    return f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
-
-
-def tape_frame(tape: Any, words: str) -> str:
-    """Return a tape's microscope, folded away."""
-    frame = notebook_frame(tape).replace("<iframe ", '<iframe loading="lazy" ')
-    count = f"{len(tape):,} nodes"
-    return (
-        f"<details><summary>{words}: {count}, step by step</summary>{frame}</details>"
-    )
+def figure(plot: Callable[[Any], str], caption: str) -> str:
+    """Return a plot with its caption; a remark where plots cannot be drawn."""
+    try:
+        from wengert.show import plots
+    except ImportError as error:
+        return note(missing(error))
+    return f"<figure>{plot(plots)}<figcaption>{caption}</figcaption></figure>"
 
 
 # One section a program
 
 
-def hand_built_section(advance: Any, quick: bool) -> tuple[Any, str]:
+def hand_built_section(advance: Any, quick: bool) -> Found:
     """Return the results and the tape of the program built by hand."""
-    tape = wg.Tape()
-    product = wg.Multiply(wg.ConstantNode(2, tape), wg.ConstantNode(3, tape), tape)
-    wg.Multiply(wg.ConstantNode(5, tape), product, tape)
-    tape.forward()
-    tape.backward()
-    return example("hand_built_tape").main(), tape_frame(tape, "The tape")
+    program = example("hand_built_tape")
+    return Found(program.main(), "", program.build()[0], "The tape")
 
 
-def digits_section(advance: Any, quick: bool) -> tuple[Any, str]:
+def digits_section(advance: Any, quick: bool) -> Found:
     """Return the results, the training curve and the tape of the network."""
     program = example("digits")
     images, labels = program.load_digits(return_X_y=True)
@@ -161,7 +263,6 @@ def digits_section(advance: Any, quick: bool) -> tuple[Any, str]:
     advance()
     batch = training[: program.BATCH]
     tape = wg.record(program.loss, layers, images[batch], labels[batch])
-    curve = plots.training_curve(losses, accuracies)
     rows = [
         ("training images, epochs", f"{len(training)}, {epochs}", ""),
         ("time, evaluation included", f"{seconds:.1f} s", ""),
@@ -172,10 +273,11 @@ def digits_section(advance: Any, quick: bool) -> tuple[Any, str]:
         ),
     ]
     caption = "Training by stochastic gradient descent; the gradient is one call."
-    return rows, figure(curve, caption) + tape_frame(tape, "The tape of one batch")
+    curve = figure(lambda plots: plots.training_curve(losses, accuracies), caption)
+    return Found(rows, curve, tape, "The tape of one batch")
 
 
-def nile_section(advance: Any, quick: bool) -> tuple[Any, str]:
+def nile_section(advance: Any, quick: bool) -> Found:
     """Return the results, the plots and the tape of the Nile."""
     program = example("nile")
     rows = program.main()
@@ -184,32 +286,28 @@ def nile_section(advance: Any, quick: bool) -> tuple[Any, str]:
     path = fit_path(objective, flows)
     level, deviation = smoothed(objective, path[-1], flows)
     years = np.arange(1871, 1871 + len(flows))
-    series = plots.smoothed_level(years, flows, level, deviation)
+    series = figure(
+        lambda plots: plots.smoothed_level(years, flows, level, deviation),
+        "The flow at Aswan and its smoothed level.  No smoother was written: the "
+        "level is the flow minus the observations' variance times the gradient of "
+        "minus the log-likelihood by the flows, its band comes from the Hessian.",
+    )
     advance()
-    surface = surface_plot(objective, flows, path)
+    surface = figure(
+        lambda plots: surface_plot(plots, objective, flows, path),
+        "The log-likelihood below its maximum, its gradient at some points, and "
+        "the path of the fit.",
+    )
     tape = wg.record(objective, path[-1], flows)
     advance()
-    return rows, (
-        figure(
-            series,
-            "The flow at Aswan and its smoothed level.  No smoother was written: the "
-            "level is the flow minus the observations' variance times the gradient of "
-            "minus the log-likelihood by the flows, its band comes from the Hessian.",
-        )
-        + figure(
-            surface,
-            "The log-likelihood below its maximum, its gradient at some points, and "
-            "the path of the fit.",
-        )
-        + tape_frame(tape, "The tape of the likelihood")
-    )
+    return Found(rows, series + surface, tape, "The tape of the likelihood")
 
 
-def newton_section(advance: Any, quick: bool) -> tuple[Any, str]:
+def newton_section(advance: Any, quick: bool) -> Found:
     """Return the results and the tape of the loop that finds a root."""
     program = example("newton")
     tape = wg.record(program.eccentric_anomaly, np.array([0.6, 1.0]))
-    return program.main(), tape_frame(tape, "The tape, its loop test as guards")
+    return Found(program.main(), "", tape, "The tape, its loop test as guards")
 
 
 SECTIONS = {
@@ -255,7 +353,7 @@ def smoothed(objective: Any, log_variances: Any, flows: Any) -> tuple[Any, Any]:
     return flows - s_eps * u, np.sqrt(s_eps - s_eps**2 * np.diag(h))
 
 
-def surface_plot(objective: Any, flows: Any, path: Any) -> str:
+def surface_plot(plots: Any, objective: Any, flows: Any, path: Any) -> str:
     """Return the plot of the likelihood surface around a fit."""
     best = path[-1]
     x = np.linspace(best[0] - 1.2, best[0] + 1.5, GRID)
@@ -268,6 +366,7 @@ def surface_plot(objective: Any, flows: Any, path: Any) -> str:
         for p in np.linspace(x[4], x[-5], ARROWS)
         for q in np.linspace(y[4], y[-5], ARROWS)
     ]
-    return plots.likelihood_surface(
+    plot: str = plots.likelihood_surface(
         np.exp(x), np.exp(y), surface, np.exp(path), np.array(arrows)
     )
+    return plot
