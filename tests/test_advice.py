@@ -84,6 +84,23 @@ row(
     3.0,
 )
 
+row(
+    "wengert.capture.statement:taught",
+    "table = np.zeros(3)\n"
+    "def f(s):\n"
+    "    table.flat[1] = s\n"
+    "    return np.sum(table)\n"
+    "result = grad(f)(2.0)",
+    "np.copy(x) inside the function",
+    "table = np.zeros(3)\n"
+    "def f(s):\n"
+    "    x = np.copy(table)\n"
+    "    x.flat[1] = s\n"
+    "    return np.sum(x)\n"
+    "result = grad(f)(2.0)",
+    1.0,
+)
+
 LEAVING = "wengert.capture.array:RecordedValue._leave"
 TO_ARRAY = "wengert.capture.array:RecordedValue.__array__"
 SLOPES = [4.0, 6.0]

@@ -165,3 +165,37 @@ def test_the_derivative_at_special_numbers_is_that_of_their_neighbours(
         found = jacobian(function)(x)
         np.testing.assert_allclose(found, np.stack(columns, axis=-1), atol=1e-2)
         np.testing.assert_array_equal(vjp(function, x)[0], function(x))
+
+
+ENDS = {
+    "a Python int": 1,
+    "a Python float": 1.5,
+    "a float64": np.float64(2.5),
+    "a float32": np.float32(3.0),
+    "a float16": np.float16(3.5),
+    "an array of float32": np.array([2.0, 4.0], "f4"),
+    "an array": np.array([2.0, 4.0]),
+    "an int64": np.int64(2),
+}
+
+
+@pytest.mark.parametrize("name", ["linspace", "logspace", "geomspace"])
+@pytest.mark.parametrize("start", ENDS)
+@pytest.mark.parametrize("stop", ENDS)
+def test_ends_give_the_dtype_that_they_give_in_numpy(
+    name: str, start: str, stop: str
+) -> None:
+    function = getattr(np, name)
+    ends = ENDS[start], ENDS[stop]
+    expected = function(*ends, 4)
+    for recorded in range(2):
+        if np.asarray(ends[recorded]).dtype.kind != "f":
+            continue
+
+        def call(end: Any, recorded: int = recorded) -> Any:
+            given = (end, ends[1]) if recorded == 0 else (ends[0], end)
+            return function(*given, 4)
+
+        found = wengert.record(call, ends[recorded])(ends[recorded])
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=2e-3)

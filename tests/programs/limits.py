@@ -17,6 +17,8 @@ LIMITS = (
     "differences, an infinite slope or none, as `(-2.0)**y` by y (judge.py: is_steep).",
     "Gradients are compared where one-sided differences of two sizes agree: not at "
     "kinks, jumps, or numbers that are not finite (gradients.py).",
+    "Nor where a variable of the program is farther from 1 than 1e12 or 1e-12, as what "
+    "`np.spacing` gives: sums of such products lose all digits (judge.py: FAR).",
     "The caller's arrays are never written; a program that writes into its arguments "
     "answers as if it had (judge.py: untouched).  Arguments that share memory are "
     "written where the program runs eagerly.",

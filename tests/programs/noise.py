@@ -66,9 +66,10 @@ def differ_by(found: Any, expected: Any) -> float:
 
 @dataclass
 class Variables:
-    """What the variables of a call have held: the largest number, the dtypes."""
+    """What the variables of a call have held: how large numbers are, the dtypes."""
 
     largest: float = 0.0
+    smallest: float = 1.0
     dtypes: set[str] = field(default_factory=set)
 
 
@@ -85,6 +86,8 @@ def variables(function: Callable[..., Any], args: tuple[Any, ...]) -> Variables:
             numbers = np.abs(flat(value))
             finite = numbers[np.isfinite(numbers)]
             held.largest = max(held.largest, float(np.max(finite, initial=0.0)))
+            nonzero = finite[finite > 0]
+            held.smallest = min(held.smallest, float(np.min(nonzero, initial=1.0)))
         return watch
 
     before = sys.gettrace()

@@ -381,3 +381,102 @@ def test_a_replay_that_raises_leaves_the_path_where_the_function_may_catch() -> 
         wengert.record(bare, np.ones(3), 1)(np.ones(3), 5)
     with pytest.raises(wengert.GuardError, match="raises IndexError"):
         wengert.record(careful, np.ones(3), 1)(np.ones(3), 5)
+
+
+def follows_numpy(function: Any, *calls: Any) -> None:
+    """Assert plain NumPy's answers, eager, jitted and replayed."""
+    jitted = wengert.jit(function)
+    for args in [call for call in calls for _ in (1, 2)] * 2:
+        copies = [tuple(map(np.copy, args)) for _ in (1, 2, 3)]
+        expected = function(*copies[0])
+        assert_same(jitted(*copies[1]), expected)
+        assert_same(wengert.record(function, *args)(*copies[2]), expected)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    assert np.asarray(found).dtype == np.asarray(expected).dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_whole_numbers_are_copied_where_numpy_copies_them() -> None:
+    def f(x: Any) -> Any:
+        y = np.nan_to_num(x)
+        x[0] = 7
+        return y
+
+    follows_numpy(f, (np.array([1, 2]),))
+
+
+def test_truth_values_have_no_gradient_as_in_numpy() -> None:
+    with pytest.raises(TypeError, match="boolean subtract"):
+        wengert.record(lambda x: np.gradient(x > 0.5), np.array([0.1, 0.7, 0.9]))
+
+
+def test_elements_by_a_recorded_mask_of_flat() -> None:
+    def f(x: Any) -> Any:
+        y = x * 2.0
+        y.flat[y > 1.0] = -1.0
+        return y
+
+    follows_numpy(f, (np.array([0.2, 0.7, 0.9]),), (np.array([0.9, 0.1, 0.3]),))
+
+
+def test_a_truth_value_of_a_difference_of_products_is_numpys() -> None:
+    def f(x: Any) -> Any:
+        return np.any(np.cross(x, x) > 0)
+
+    points = np.random.default_rng(0).uniform(-2.0, 2.0, (20, 3))
+    follows_numpy(f, *[(point,) for point in points])
+
+
+def test_a_recorded_bound_of_a_write_into_a_plain_array_is_guarded() -> None:
+    def f(k: Any) -> Any:
+        y = np.zeros(4)
+        y[:k] = 1.0
+        return y
+
+    tape = wengert.record(f, 3)
+    np.testing.assert_array_equal(tape(3), f(3))
+    with pytest.raises(wengert.GuardError):
+        tape(2)
+
+
+def test_a_power_that_leaves_the_reals_has_a_derivative() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return (x**y).imag
+
+    by_base, by_exponent = wengert.grad(f, (0, 1))(-0.75, 1.5)
+    step = 1e-6
+    slope = (f(-0.75 + step, 1.5) - f(-0.75 - step, 1.5)) / (2 * step)
+    other = (f(-0.75, 1.5 + step) - f(-0.75, 1.5 - step)) / (2 * step)
+    np.testing.assert_allclose([by_base, by_exponent], [slope, other], rtol=1e-8)
+
+
+@pytest.mark.parametrize("exponent", [-np.inf, np.inf])
+def test_an_infinite_exponent_has_the_same_gradient_compiled(exponent: float) -> None:
+    slope = wengert.grad(lambda x, y: np.sum(np.power(x, y)))
+    x = np.array([0.3, 0.96, 1.5])
+    jitted = wengert.jit(slope)
+    for _ in range(3):
+        np.testing.assert_array_equal(jitted(x, exponent), slope(x, exponent))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_gradient_by_a_number_has_one_dtype_however_it_is_played() -> None:
+    def f(a: Any, x: Any) -> Any:
+        y = x / (a * a)
+        y **= np.add(np.full(3, a), x, dtype="float64")
+        return np.sum(y)
+
+    jitted = wengert.jit(wengert.grad(f))
+    x = np.array([[-0.71, 1.67, 1.99], [-1.81, 0.13, -0.67]], "float32")
+    assert {type(jitted(1.01, x)) for _ in range(4)} == {np.float64}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("by", ["x.real", "x.conjugate()", "+x", "x % 1"])
+def test_rules_never_divide_pythons_numbers(by: str) -> None:
+    f = eval(f"lambda x: np.float64(2.0) / ({by})", {"np": np})
+
+    assert not np.isfinite(wengert.grad(f)(0.0))
+    assert not np.isfinite(wengert.jvp(f, (0.0,), (1.0,))[1])

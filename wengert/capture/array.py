@@ -715,6 +715,8 @@ def is_active(value: Any) -> bool:
         return True
     if isinstance(value, (tuple, list)):
         return any(is_active(part) for part in value)
+    if type(value) is slice:
+        return any(is_active(part) for part in (value.start, value.stop, value.step))
     return False
 
 
@@ -901,7 +903,7 @@ def record_operation(
                 value = value.copy()
     line = line_of(tape) if tape.keeps_lines else None
     gives_array = type(value) is ndarray
-    kept = value if operation.reads_result or not gives_array else None
+    kept = strong(value) if operation.reads_result or not gives_array else None
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
     if gives_array:
         if operation.view:
@@ -965,7 +967,8 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
             copy = RecordedArray(tape, index, value)
             return view_or_copy(operand, x, copy, operation, settings)
         return RecordedArray(tape, index, value)
-    index = tape.append(operation, (source,), settings, type_of(value), value, line)
+    number: Any = value if type(value) is float64 else strong(value)
+    index = tape.append(operation, (source,), settings, type_of(value), number, line)
     if isinstance(value, tuple):
         return tuple(project(tape, index, value))
     return wrap(tape, index, value)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture import keys
 from wengert.capture import python as of_python
 from wengert.capture.array import (
     RecordedArray,
@@ -224,7 +225,7 @@ class Flat:
 
         NumPy's own iterator says which elements they are.
         """
-        shape = self.base.shape
+        shape, key = self.base.shape, known(key)
         places = np.arange(self.base.size).reshape(shape).flat[key]
         if np.ndim(places) == 0:
             return tuple(int(k) for k in np.unravel_index(places, shape))
@@ -234,6 +235,7 @@ class Flat:
         return self.base[self._key(key)]
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        key = known(key)
         plain = plain_example(self.base).copy()
         plain.flat[key] = examples(value)  # what NumPy refuses, it refuses here
         if np.size(gather(value)) == 0:
@@ -252,6 +254,17 @@ class Flat:
     def copy(self) -> Any:
         """Return the elements as a one-dimensional array."""
         return flatten(self.base)
+
+
+def known(key: Any) -> Any:
+    """Return a key in plain numbers; those of a recorded one are guarded."""
+    if has_class(key, RecordedArray):
+        return np.asarray(key.exact())
+    if has_class(key, RecordedScalar):
+        return operator.index(key)
+    if type(key) is slice:
+        return slice(*(keys.bound(part) for part in (key.start, key.stop, key.step)))
+    return type(key)(map(known, key)) if type(key) in (tuple, list) else key
 
 
 def check_single(value: Any, dtype: np.dtype[Any]) -> None:

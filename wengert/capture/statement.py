@@ -203,6 +203,16 @@ def taught(error: Exception) -> WengertError | None:
     if isinstance(error.__cause__, WengertError):
         return error.__cause__
     text = str(error)
+    if text == HIDDEN and not is_library(innermost(error).f_code.co_filename):
+        return RecordingError(
+            explain(
+                "x.flat[...] = value, where x is a plain array",
+                "it holds plain numbers, and a recorded value is none; NumPy hides "
+                "what was wrong with the value",
+                "x = np.copy(x) inside the function, then x.flat[...] = value",
+                users_line(error.__traceback__),
+            )
+        )
     kind = named_kind(text) or refused_kind(error, text)
     if kind is None or text.startswith("unsupported operand"):
         return None
@@ -250,6 +260,19 @@ def scipys_name(statement: Statement, inside: list[FrameType]) -> str | None:
     return name_of(statement.called()) or called_from(inside)
 
 
+#: NumPy's error in place of what raised while it wrote one element of `flat`.
+HIDDEN = "Error setting single item of array."
+
+
+def innermost(error: BaseException) -> FrameType:
+    """Return the frame that raised."""
+    trace = error.__traceback__
+    assert trace is not None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame
+
+
 STANDARD = sysconfig.get_path("stdlib")
 PLAIN = {"RecordedArray": "arrays", "RecordedScalar": "numbers"}
 
@@ -265,12 +288,10 @@ def refused_kind(error: Exception, text: str) -> str | None:
 
     Its text names what the value stands for (``x.__class__``), as `json` does.
     """
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None or not trace.tb_frame.f_code.co_filename.startswith(STANDARD):
+    frame = innermost(error)
+    if not frame.f_code.co_filename.startswith(STANDARD):
         return None
-    for value in trace.tb_frame.f_locals.values():
+    for value in frame.f_locals.values():
         if isinstance(value, Recorded) and value.__class__.__name__ in text:
             return type(value).__name__
     return None

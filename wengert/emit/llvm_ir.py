@@ -109,9 +109,13 @@ def write(
 
 
 def strict_slice(program: Program) -> set[int]:
-    """Nodes that some guard depends on: compiled without contraction."""
-    operations, operands = program.operations, program.operands
+    """Nodes that decide something: compiled without contraction.
+
+    Some guard depends on them, or a result that is no float.
+    """
+    operations, operands, types = program.operations, program.operands, program.types
     strict = {operands[i][0] for i, name in enumerate(operations) if name == GUARD}
+    strict |= {i for i, *_ in program.outputs if not types[i].startswith("float")}
     if not strict:
         return strict
     for i in range(len(operations) - 1, -1, -1):

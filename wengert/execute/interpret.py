@@ -13,7 +13,7 @@ from wengert.capture.floating_point import Told, plays
 from wengert.capture.layout import share_memory, writes_arguments
 from wengert.capture.record import active_tape
 from wengert.core.guards import answer
-from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
+from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape, strong
 from wengert.core.types import WEAK, Type, has_class, is_array, type_of
 from wengert.errors import (
     ArgumentError,
@@ -54,10 +54,13 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
     expected = tape.types[index]
     is_one = type(expected) is Type and not expected.weak
     if is_one and getattr(found, "dtype", expected.dtype) != expected.dtype:
-        # A Python number came as NumPy's: it must not widen what it meets.
+        # A Python number must not widen what it meets, unless a rule met it: rules
+        # compute with NumPy's numbers.
         types = [tape.types[operand] for operand in tape.operands[index]]
         values = [as_weak(*pair) for pair in zip(types, values, strict=True)]
         found = operation.function(*values, **settings)
+        if getattr(found, "dtype", expected.dtype) != expected.dtype:
+            found = operation.function(*map(strong, values), **settings)
     return found
 
 

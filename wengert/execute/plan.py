@@ -169,12 +169,15 @@ def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
 
 
 def widens(tape: Tape, index: int) -> bool:
-    """Whether a Python number that came as NumPy's would widen the result."""
+    """Whether it matters if a Python number came as Python's or as NumPy's."""
     types = [tape.types[k] for k in tape.operands[index]]
-    weak = [is_weak(type_) for type_ in types]
-    like = tape.types[index]
-    is_wide = isinstance(like, Type) and like.dtype in (np.float64, np.complex128)
-    return any(weak) and not all(weak) and not is_wide
+    others = [type_ for type_ in types if not is_weak(type_)]
+    if not others or len(others) == len(types):
+        return False
+    return not all(
+        isinstance(like, Type) and like.dtype in (np.float64, np.complex128)
+        for like in (*others, tape.types[index])
+    )
 
 
 def write_step(tape: Tape, index: int) -> Step:

@@ -81,7 +81,8 @@ def power_by_base(z: Any, x: Any, y: Any) -> Any:
     The zero absorbs in the product alone, so that it is differentiated as it stands:
     by y it gives x^(y-1) (1 + y log x), which is 1/x at y = 0.
     """
-    if has_class(y, np.generic):  # a constant exponent
+    x = as_real(x, z)
+    if has_class(y, np.generic) and np.isfinite(y):  # a constant exponent
         exponent: Any = y
         return exponent * x ** (exponent - 1) if exponent else 0.0
     return apply(CHAIN_PRODUCT, y, apply(LIMIT_POWER, x, y - 1.0))
@@ -99,9 +100,14 @@ def limit_by_exponent(z: Any, x: Any, y: Any) -> Any:
 
 
 def as_real(x: Any, z: Any) -> Any:
-    """Return integers in the dtype of the result: in their own, products wrap."""
-    dtype = getattr(x, "dtype", None)
-    return x if dtype is None or dtype.kind not in "biu" else x.astype(z.dtype)
+    """Return a base in the dtype of the power, where its own has no such numbers.
+
+    Products of integers wrap, and Python's power of a negative number is complex.
+    """
+    if not hasattr(x, "dtype"):
+        return x
+    is_complex = z.dtype.kind == "c"
+    return x.astype(z.dtype) if x.dtype.kind in ("biuf" if is_complex else "biu") else x
 
 
 #: The power inside a derivative of a power: its derivatives are limits everywhere.

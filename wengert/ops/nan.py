@@ -32,7 +32,7 @@ def without_nan(a: Any, filler: float) -> tuple[Any, Any]:
     if a.dtype.kind not in "fc":
         return a, None
     is_nan = np.isnan(a)
-    return np.where(is_nan, a.dtype.type(filler), a), is_nan
+    return lying(np.where(is_nan, a.dtype.type(filler), a), like=a), is_nan
 
 
 @answers(np.nansum)

@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from wengert.core.forms import Map, Routine
 from wengert.core.operation import answers, apply, constant_of, general
-from wengert.core.types import Recorded
+from wengert.core.types import WEAK, Recorded, plain_example
 from wengert.errors import warn
 from wengert.ops.join import as_array
 from wengert.ops.reduce import cast
@@ -111,7 +111,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     axes = range(f.ndim) if axis is None else normalize_axis_tuple(axis, f.ndim)
     if edge_order > 2:
         raise ValueError("'edge_order' greater than 2 not supported")
-    if f.dtype.kind in "iub":
+    if f.dtype.kind in "iu":
         f = np.astype(f, np.float64)
     found = []
     for k, dx in zip(axes, spacings(f, axes, varargs), strict=True):
@@ -471,11 +471,9 @@ def linspace(
     device: Any = None,
 ) -> Any:
     """Answer ``np.linspace`` between recorded ends."""
+    kind = np.result_type(*map(example, (start, stop)), 1.0)
     start, stop = as_array(start), as_array(stop)
     parts = div = num - 1 if endpoint else num
-    kind = np.result_type(
-        start.dtype, stop.dtype, np.float32 if both32(start, stop) else float
-    )
     delta = np.astype(stop, kind, copy=False) - np.astype(start, kind, copy=False)
     steps = np.arange(num, dtype=kind).reshape((-1,) + (1,) * np.ndim(delta))
     step = delta / div if parts > 0 else np.nan
@@ -484,7 +482,7 @@ def linspace(
     else:
         y = steps / max(div, 1) * delta
     laid = y
-    y = lying(y + start, like=laid)
+    y = lying(np.astype(y + start, kind, copy=False), like=laid)
     if endpoint and num > 1:
         last = np.reshape(np.broadcast_to(stop, np.shape(delta)), (1, *np.shape(delta)))
         y = np.concatenate((y[:-1], np.astype(last, y.dtype, copy=False)))
@@ -496,9 +494,9 @@ def linspace(
     return (y, step) if retstep else y
 
 
-def both32(start: Any, stop: Any) -> bool:
-    """Whether neither end has more than single precision."""
-    return all(v.dtype in (np.float32, np.float16, np.complex64) for v in (start, stop))
+def example(end: Any) -> Any:
+    """Return a plain value of the dtype of an end; a Python number is a weak one."""
+    return plain_example(end if type(end) in WEAK else as_array(end))
 
 
 @answers(np.logspace)
@@ -512,13 +510,14 @@ def logspace(
     axis: int = 0,
 ) -> Any:
     """Answer ``np.logspace`` between recorded ends."""
-    ndim = np.broadcast(*(np.empty(np.shape(v)) for v in (start, stop, base))).ndim
-    start, stop = (
-        np.reshape(v, (1,) * (ndim - np.ndim(v)) + np.shape(v)) if ndim else v
-        for v in (as_array(start), as_array(stop))
-    )
+    if np.ndim(base):
+        ndim = max(map(np.ndim, (start, stop, base)))
+        start, stop = (
+            np.reshape(v, (1,) * (ndim - np.ndim(v)) + np.shape(v))
+            for v in (as_array(start), as_array(stop))
+        )
+        base = np.expand_dims(base, axis=axis)
     y = linspace(start, stop, num, endpoint, axis=axis)
-    base = np.expand_dims(base, axis=axis) if np.ndim(base) else base
     y = np.power(base, y)
     return y if dtype is None else np.astype(y, dtype, copy=False)
 

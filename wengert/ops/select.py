@@ -310,7 +310,9 @@ def nan_to_num(
     """Answer ``np.nan_to_num``; what was replaced has no derivative."""
     x = as_array(x)
     if x.dtype.kind not in "fc":
-        return as_numpys(x)[()] if x.ndim == 0 else x
+        if x.ndim == 0:
+            return as_numpys(x)[()]
+        return np.copy(x) if copy else x
     if x.dtype.kind == "c":
         parts = [finite(part, nan, posinf, neginf) for part in (np.real(x), np.imag(x))]
         result = np.add(parts[0], np.multiply(parts[1], x.dtype.type(1j)))
