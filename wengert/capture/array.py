@@ -601,7 +601,11 @@ class RecordedArray(RecordedValue):
         if isinstance(value, RecordedValue) and value._tape is not self._tape:
             value = stand_in(value)
         if operation is STORE and self.dtype.kind in "iu":
-            check_elements(value, self.dtype, keys.has_arrays(key))
+            try:
+                check_elements(value, self.dtype, keys.has_arrays(key))
+            except (TypeError, ValueError, OverflowError):
+                self._current()[keys.plain(key)]  # a wrong key is found first
+                raise
         if type(value) in (list, tuple) or is_object_array(value):
             value = gather(value)
         self.check_writeable()
