@@ -65,7 +65,7 @@ bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd, PyTorch, JAX, C
 	$(VENV_BENCH)/bin/python bench/calls.py --json bench/results/calls.json
 
 $(VENV)/.stamp-demo: EXTRAS := demo
-$(VENV)/.stamp-dev: EXTRAS := demo,test,dev
+$(VENV)/.stamp-dev: EXTRAS := demo,test,dev,docs
 $(VENV)/.stamp-docs: EXTRAS := docs
 $(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-docs: pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[$(EXTRAS)]'

@@ -5,12 +5,17 @@ MkDocs calls the functions whose names begin with ``on_``.
 
 from __future__ import annotations
 
+import importlib
 import json
+import linecache
+import math
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -21,8 +26,9 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the made pages to the site."""
     from mkdocs.structure.files import File
 
-    made = {"index.md": (ROOT / "README.md").read_text()}
+    made = {"index.md": readme()}
     made["reference/operations.md"] = operations_page()
+    made["recorded.md"] = recorded_page()
     for notebook in sorted(DOCS.glob("notebooks/*.ipynb")):
         made[f"notebooks/{notebook.stem}.md"] = notebook_page(notebook)
     for name, content in made.items():
@@ -43,6 +49,32 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return LINK.sub(inside, markdown)
 
 
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Put the microscope of the first example on the front page."""
+    if page.file.src_uri != "index.md":
+        return html
+    head, end, rest = html.partition("</p>")
+    return f"{head}{end}\n{front_microscope()}\n{rest}"
+
+
+def front_microscope() -> str:
+    """Return the live microscope of the README's three lines."""
+    import wengert as wg
+    from wengert.show.html import fragment
+
+    code = re.search(r'```python title="model.py"\n(.*?)\ntape = ', readme(), re.S)
+    assert code is not None
+    scope: dict[str, Any] = {}
+    linecache.cache["model.py"] = (0, None, code[1].splitlines(True), "model.py")
+    exec(compile(code[1], "model.py", "exec"), scope)
+    return fragment(wg.record(scope["f"], 2.0, 3.0))
+
+
+def readme() -> str:
+    """Return the text of the README."""
+    return (ROOT / "README.md").read_text()
+
+
 def is_page(target: Path) -> bool:
     """Whether a link leads to a page of the site."""
     return target.suffix == ".md" and (target.exists() or target in made_pages())
@@ -51,7 +83,8 @@ def is_page(target: Path) -> bool:
 def made_pages() -> set[Path]:
     """Return the paths of the pages that are made."""
     notebooks = {path.with_suffix(".md") for path in DOCS.glob("notebooks/*.ipynb")}
-    return notebooks | {DOCS / "index.md", DOCS / "reference" / "operations.md"}
+    names = ("index.md", "recorded.md", "reference/operations.md")
+    return notebooks | {DOCS / name for name in names}
 
 
 # The table of operations
@@ -100,6 +133,138 @@ def row(operation: Any) -> str:
         domain,
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+# What can be recorded
+
+#: What Python code does, and what becomes of it.
+PYTHON = {
+    "`+ - * / // % ** @`, comparisons, `abs`, `round`, `divmod`": "recorded, with "
+    "Python's or NumPy's types and errors",
+    "`if`, `while`, `for`, recursion, generators, closures, classes": "run as they "
+    "are; a branch on a value is a guard of the tape",
+    "`x[i]`, `x[a:b, mask]`, `x[i] = v`, `x += v`, unpacking": "recorded, with NumPy's "
+    "views and copies",
+    "lists, tuples, dictionaries, dataclasses of recorded values": "as they are",
+    "`len(x)`, `x.shape`, `isinstance(x, np.ndarray)`": "answered",
+    '`int(x)`, `bool(x)`, `str(x)`, `f"{x}"`': "answered, and guarded",
+    "`float(x)`, `x.tolist()`, a write into an array from outside": "an error that "
+    "says what to write",
+}
+
+
+def recorded_page() -> str:
+    """Return the page of what can be recorded, and what not, from the package."""
+    from wengert.capture.answers.table import ANSWERS
+    from wengert.capture.array import RecordedArray
+    from wengert.capture.scipy_ways import CALLS, MODULES
+
+    recorded, refused = numpy_functions()
+    answered = ANSWERS[math].keys()
+    methods = [n for n in dir(RecordedArray) if n[0] != "_" and hasattr(np.ndarray, n)]
+    others = [n for n in dir(math) if callable(getattr(math, n)) and n[0] != "_"]
+    of_scipy = scipy_functions()
+    ways = [
+        f"| `{call}` | `{way}` |"
+        for call, way in sorted(CALLS.items())
+        if call.partition("(")[0] not in of_scipy
+    ]
+    modules = [f"| `{name}` | {way} |" for name, way in sorted(MODULES.items())]
+    return "\n".join(
+        [
+            "# What can be recorded\n\nA function is run on recorded values, which "
+            "stand for NumPy's arrays and numbers.",
+            "What it does with them is written down, if it is one of these.",
+            "The lists are generated from the package.",
+            "\n## Python\n\n| code | while recording |\n|---|---|",
+            *[f"| {code} | {meaning} |" for code, meaning in PYTHON.items()],
+            "",
+            f"## NumPy\n\n{len(recorded)} functions are recorded:\n",
+            listed(recorded),
+            "\nand of ufuncs `reduce`, `accumulate`, `reduceat`, `outer` and `at`, "
+            "with `out=`, `where=` and `dtype=`.",
+            "\nMethods and attributes of arrays:\n",
+            listed(methods),
+            f"\nThese {len(refused)} have no rule, and say so with the ways out:\n",
+            listed(refused),
+            "\n## math\n\nAnswered, called as attributes (`math.sin(x)`):\n",
+            listed(answered),
+            "\nOf whole numbers alone, as ever:\n",
+            listed(set(others) - answered),
+            f"\n## SciPy\n\n{len(of_scipy)} functions are recorded:\n"
+            if of_scipy
+            else "\n## SciPy\n\nNo function of SciPy's is recorded by itself.",
+            listed(of_scipy),
+            "\nA function that meets a recorded value is named, with the nearest way.",
+            "These are tested to have the same value and derivative:\n",
+            "| in place of | write |",
+            "|---|---|",
+            *ways,
+            "\nOf other functions, by module:\n",
+            "| module | write |",
+            "|---|---|",
+            *modules,
+            "",
+        ]
+    )
+
+
+def listed(names: Any) -> str:
+    """Return names as code, in order."""
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def numpy_functions() -> tuple[list[str], list[str]]:
+    """Return the names of NumPy's functions of arrays that are recorded, and others."""
+    from wengert.capture.answers.table import ANSWERS
+    from wengert.core.operation import DISPATCH
+
+    recorded, refused = [], []
+    for prefix, module in (("", np), ("linalg.", np.linalg), ("fft.", np.fft)):
+        for name in module.__all__:
+            function = getattr(module, name)
+            if isinstance(function, type) or not callable(function):
+                continue
+            asks = isinstance(function, np.ufunc) or hasattr(
+                function, "_implementation"
+            )
+            if function in DISPATCH or name in ANSWERS.get(module, ()):
+                recorded.append(prefix + name)
+            elif asks and name not in UNNUMERIC:
+                refused.append(prefix + name)
+    return recorded, refused
+
+
+def scipy_functions() -> set[str]:
+    """Return SciPy's functions that are recorded: ``special.erf``."""
+    from wengert.capture.answers.table import ANSWERS
+    from wengert.core.operation import DISPATCH
+
+    found = set()
+    for name in ("special", "linalg", "fft", "integrate", "interpolate", "stats"):
+        module = importlib.import_module(f"scipy.{name}")
+        held = vars(module).items()
+        taken = {
+            key for key, value in held if callable(value) and known(value, DISPATCH)
+        }
+        found |= {f"{name}.{key}" for key in taken | ANSWERS.get(module, {}).keys()}
+    return found
+
+
+def known(function: Any, table: Any) -> bool:
+    """Whether a function is in a table; some of them have no hash."""
+    try:
+        return function in table
+    except TypeError:
+        return False
+
+
+#: NumPy's functions that write text, files and dates, or ask for none of the numbers.
+UNNUMERIC = frozenset(
+    "array2string array_repr array_str savetxt save savez savez_compressed loadtxt "
+    "genfromtxt fromregex datetime_as_string datetime_data busday_count busday_offset "
+    "is_busday can_cast isnat packbits unpackbits fromfile fromiter".split()
+)
 
 
 # Notebooks

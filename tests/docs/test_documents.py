@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import wengert
@@ -25,6 +26,7 @@ from tests.docs.blocks import (
     tidy,
 )
 from wengert import errors, nodes
+from wengert.capture.scipy_ways import CALLS
 from wengert.core.operation import REGISTRY
 
 README = ROOT / "README.md"
@@ -134,7 +136,7 @@ LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
 )
 def test_links_lead_somewhere(page: Path) -> None:
     targets = [match[1] for match in LINK.finditer(page.read_text())]
-    generated = {"operations.md", "kepler.md", "microscope.md"}
+    generated = {"operations.md", "recorded.md", "kepler.md", "microscope.md"}
 
     missing = [
         target
@@ -158,6 +160,24 @@ def test_the_table_of_operations_has_every_operation(hooks: Any) -> None:
 
     missing = [name for name in REGISTRY if f"| `{name}` |" not in page]
     assert missing == []
+
+
+def test_the_page_of_what_is_recorded_is_what_is_recorded(hooks: Any) -> None:
+    """What it lists is recorded; what it says is not, says so when it is called."""
+    page = hooks["recorded_page"]()
+    recorded, refused = hooks["numpy_functions"]()
+
+    assert {"sin", "einsum", "where", "zeros", "percentile"} <= set(recorded)
+    for name in (*recorded, *refused):
+        assert f"`{name}`" in page
+    for name in refused:
+        module, _, function = name.rpartition(".")
+        call = getattr(getattr(np, module) if module else np, function)
+        with pytest.raises((wengert.UnsupportedError, TypeError)):
+            wengert.record(lambda x, call=call: call(x), np.eye(3))
+    for call, way in CALLS.items():
+        assert f"`{call}`" in page
+        assert f"`{way}`" in page
 
 
 def test_a_notebook_becomes_a_page(hooks: Any) -> None:
