@@ -106,8 +106,9 @@ def as_real(x: Any, z: Any) -> Any:
     """
     if not hasattr(x, "dtype"):
         return x
-    is_complex = z.dtype.kind == "c"
-    return x.astype(z.dtype) if x.dtype.kind in ("biuf" if is_complex else "biu") else x
+    like = z.dtype if hasattr(z, "dtype") else np.result_type(z)  # by hand, Python's
+    kinds = "biuf" if like.kind == "c" else "biu"
+    return x.astype(like) if x.dtype.kind in kinds else x
 
 
 #: The power inside a derivative of a power: its derivatives are limits everywhere.
