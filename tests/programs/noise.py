@@ -70,6 +70,7 @@ class Variables:
 
     largest: float = 0.0
     smallest: float = 1.0
+    has_nan: bool = False
     dtypes: set[str] = field(default_factory=set)
 
 
@@ -85,6 +86,7 @@ def variables(function: Callable[..., Any], args: tuple[Any, ...]) -> Variables:
                 held.dtypes.add(getattr(getattr(leaf, "dtype", None), "char", ""))
             numbers = np.abs(flat(value))
             finite = numbers[np.isfinite(numbers)]
+            held.has_nan |= bool(np.isnan(numbers).any())
             held.largest = max(held.largest, float(np.max(finite, initial=0.0)))
             nonzero = finite[finite > 0]
             held.smallest = min(held.smallest, float(np.min(nonzero, initial=1.0)))
