@@ -81,6 +81,8 @@ def warm(function: Callable[..., Any], *args: Any) -> Thunk:
     """A jitted function at some arguments, after the calls that compile it."""
     for _ in range(4):
         function(*args)
+    if hasattr(function, "wait"):
+        function.wait()
     return partial(function, *args)
 
 
@@ -155,6 +157,7 @@ def bytes_a_path() -> float:
             before = resident_bytes()
         for _ in range(3):
             function(point)
+        function.wait()
     gc.collect()
     return (resident_bytes() - before) / (PATHS - PATHS // 4)
 
@@ -181,6 +184,7 @@ def first_calls(size: int) -> dict[str, float]:
         name: seconds_of(partial(function, x), 1)
         for name in ("first", "second", "third")
     }
+    function.wait()
     settled = best({"settled": partial(function, x), "numpy": partial(by_hand, x)})
     eager = best({"eager": partial(wg.value_and_grad(product), x)})
     return found | settled | eager

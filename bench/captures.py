@@ -40,6 +40,7 @@ def nanoseconds(function: Callable[[Any], Any], x: Any) -> float:
     jitted = wg.jit(function)
     for _ in range(3):  # recorded, checked and compiled, replayed
         jitted(x)
+    jitted.wait()
     batches = timeit.repeat(lambda: jitted(x), number=CALLS, repeat=REPEATS)
     return min(batches) / CALLS * 1e9
 

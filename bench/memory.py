@@ -34,6 +34,7 @@ def small_function(number: float) -> Callable[..., Any]:
     """Return a small function of its own, differentiated, compiled and warm."""
     function = wengert.jit(wengert.grad(lambda x: np.sum(np.sin(x) * x * number)))
     function(X), function(X)
+    function.wait()
     return function
 
 
@@ -71,6 +72,7 @@ def by_path(count: int) -> tuple[float, float, float]:
         x[0] = float(number)
         started = time.perf_counter()
         function(x), function(x)
+        function.wait()
         seconds.append(time.perf_counter() - started)
     used = resident() - before
     part = min(100, count // 2)

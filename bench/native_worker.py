@@ -38,7 +38,7 @@ def measure_rosenbrock(arguments: argparse.Namespace) -> Figures:
 
     x = numpy.linspace(-1.0, 1.5, 10)
     functions = {
-        "wengert": wengert.jit(wengert.value_and_grad(workloads.rosenbrock)),
+        "wengert": wengert.jit(wengert.value_and_grad(workloads.rosenbrock), wait=True),
         "casadi": workloads.casadi_call(workloads.casadi_rosenbrock, 10),
         "numba by hand": workloads.rosenbrock_by_hand(),
         "jax": workloads.jax_rosenbrock(),
@@ -58,7 +58,7 @@ def measure_loop(arguments: argparse.Namespace) -> Figures:
     import wengert
 
     p = workloads.PENDULUM
-    ours = wengert.jit(wengert.value_and_grad(workloads.pendulum))
+    ours = wengert.jit(wengert.value_and_grad(workloads.pendulum), wait=True)
     first = {"wengert": first_seconds(lambda: ours(p))}
     soon = [first_seconds(lambda: ours(p)) for _ in range(100)]
     time.sleep(5)
@@ -96,10 +96,10 @@ def measure_straight_line(arguments: argparse.Namespace) -> Figures:
 
     function = workloads.straight_line(arguments.size)
     x = numpy.random.default_rng(1).uniform(0.1, 0.9, 32)
-    wengert.jit(wengert.value_and_grad(workloads.straight_line(100)))(x)
+    wengert.jit(wengert.value_and_grad(workloads.straight_line(100)), wait=True)(x)
     start, before = time.perf_counter(), resident_bytes()
     plain = function(x)
-    ours = wengert.jit(wengert.value_and_grad(function))
+    ours = wengert.jit(wengert.value_and_grad(function), wait=True)
     value, slope = ours(x)
     first = time.perf_counter() - start
     row = ours.report().rows[0]
@@ -207,7 +207,7 @@ def measure_paths(arguments: argparse.Namespace) -> Figures:
     found: Figures = {}
     for name, (fun, inputs) in workloads.many_paths().items():
         eager = wengert.value_and_grad(fun)
-        jitted = wengert.jit(eager, max_paths=256)
+        jitted = wengert.jit(eager, max_paths=256, wait=True)
         batched = wengert.vmap(eager)
         stacked = numpy.array(inputs)
 

@@ -558,9 +558,9 @@ def bench(function: Function, at: tuple[str, ...]) -> None:
     both = wengert.value_and_grad(function, places)
     ways: dict[str, Function] = {
         "plain NumPy, value": function,
-        "jit, value": wengert.jit(function),
+        "jit, value": wengert.jit(function, wait=True),
         "eager, value and gradient": both,
-        "jit, value and gradient": wengert.jit(both),
+        "jit, value and gradient": wengert.jit(both, wait=True),
     }
     rows, base = [], 0.0
     with progress("timing", len(ways)) as advance:

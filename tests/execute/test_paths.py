@@ -141,3 +141,14 @@ def test_a_play_with_numpy_follows_the_tree(monkeypatch: pytest.MonkeyPatch) -> 
         played.clear()
         assert jitted(x) == by_signs(x)
         assert 1 <= len(played) <= 5
+
+
+@pytest.mark.parametrize("n", [2**63, -(2**63) - 1, 2**64, 10**30])
+def test_whole_numbers_beyond_64_bits_come_back_as_they_are(n: int) -> None:
+    """Where native calls do not arrive, neither does a number that wraps around."""
+    jitted = wg.jit(lambda x, n: (x * 2.0, n))
+    for k in range(20):  # more values than are static
+        assert jitted(0.5, k) == (1.0, k)
+
+    assert jitted(0.5, n) == (1.0, n)
+    assert jitted(0.5, 3) == (1.0, 3)

@@ -249,7 +249,7 @@ def test_better_code_in_the_making_does_not_hold_up_the_exit():
     compiled = wg.jit(straight)
     compiled(0.5), compiled(0.5)
     names = [thread.name.split()[0] for thread in threading.enumerate()]
-    print("optimise" in names, time.time(), flush=True)
+    print("wengert" in names, time.time(), flush=True)
     sys.exit(4)
     """
     code, printed, errors = run(program)

@@ -45,9 +45,9 @@ CASES: list[tuple[Callable[..., Any], Any]] = [
 def test_lanes_give_what_sweeps_give(
     transform: Any, fun: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unit_vectors, "_LEAST", 0.0)
-    monkeypatch.setattr(unit_vectors, "_RECORD", 0.0)
-    monkeypatch.setattr(unit_vectors, "_COMPILE", 0.0)
+    monkeypatch.setattr(unit_vectors, "LEAST_SWEEP", 0.0)
+    monkeypatch.setattr(unit_vectors, "RECORD", 0.0)
+    monkeypatch.setattr(unit_vectors, "COMPILE_SWEEP", 0.0)
     ran = []
     run_kernel = unit_vectors.run_kernel
 
@@ -60,7 +60,7 @@ def test_lanes_give_what_sweeps_give(
 
     found = derivative(X), derivative(X[::-1])
 
-    monkeypatch.setattr(unit_vectors, "_RECORD", 1e9)
+    monkeypatch.setattr(unit_vectors, "RECORD", 1e9)
     assert len(ran) == 2 or not unit_vectors.native_engine()
     assert_allclose(found[0], derivative(X), rtol=1e-12, atol=1e-14)
     assert_allclose(found[1], derivative(X[::-1]), rtol=1e-12, atol=1e-14)
@@ -76,7 +76,7 @@ def test_small_jacobians_are_swept_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_lanes_absorb_what_was_not_selected(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_LEAST", "_RECORD", "_COMPILE"):
+    for name in ("LEAST_SWEEP", "RECORD", "COMPILE_SWEEP"):
         monkeypatch.setattr(unit_vectors, name, 0.0)
     x = np.array([-1.0, 0.0, 4.0])
 

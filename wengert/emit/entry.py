@@ -142,6 +142,7 @@ def bind(
     name: str = "replay",
     releases_lock: bool | None = None,
     exits: Sequence[Mapping[int, int]] | None = None,
+    waits: bool = True,
 ) -> Callable[..., object]:
     """A function that runs kernels until one's guards hold.
 
@@ -161,11 +162,13 @@ def bind(
     exits : sequence of mapping of int to int, optional
         For each kernel, which one is tried where its guard of a number fails, under 0
         where any other one fails; the next one if not given.  They come to an end.
+    waits : bool
+        Whether to wait for a compilation that is under way.
 
     Returns
     -------
     callable
-        A builtin where `is_fast`, else a Python function.
+        A builtin where `is_fast` and nobody else compiles, else a Python function.
     """
     indices = sorted(_indices(signature.structure))
     assert indices == list(range(len(signature.results))), signature.structure
@@ -180,7 +183,10 @@ def bind(
         work = max(kernel.nodes for kernel in kernels) * signature.rows
         releases_lock = work > _UNLOCK_NODES
     size = 1 << max(8, max(kernel.workspace for kernel in kernels) - 1).bit_length()
-    module = _entry(signature, releases_lock, size)
+    try:
+        module = _entry(signature, releases_lock, size, waits)
+    except machine.BusyError:
+        return _slow_entry(tuple(kernels), signature, fallback, exits)
     table = _table(kernels, signature, exits)
     # The builtin owns this object, and with it the machine code it runs.
     owner = fallback, table, (module, tuple(kernels), signature)
@@ -218,7 +224,9 @@ _ENTRIES: weakref.WeakValueDictionary[Any, machine.Module] = (
 _RECENT: deque[machine.Module] = deque(maxlen=16)
 
 
-def _entry(signature: Signature, releases_lock: bool, size: int) -> machine.Module:
+def _entry(
+    signature: Signature, releases_lock: bool, size: int, waits: bool
+) -> machine.Module:
     """The code of an entry, one for all functions that take and return the same."""
     parameters = tuple(
         replace(p, value=(type(p.value), id(p.value))) if p.kind == "static" else p
@@ -230,7 +238,7 @@ def _entry(signature: Signature, releases_lock: bool, size: int) -> machine.Modu
     module = _ENTRIES.get(key)
     if module is None:
         text = _Entry(signature, releases_lock, size).text()
-        module = _ENTRIES[key] = machine.compile_text(text, ("entry",), 0)
+        module = _ENTRIES[key] = machine.compile_text(text, ("entry",), 0, waits)
         _RECENT.append(module)
     return module
 

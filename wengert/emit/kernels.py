@@ -5,6 +5,7 @@ What no output and no guard needs is dropped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,7 @@ from wengert.ops.python import RAISES
 
 #: What makes no scalar node of an element that it only hands on.
 MOVERS = frozenset({GETITEM, INDEX_ADD, STORE})
+FREE = frozenset({INPUT, IDENTITY, ITEM})
 
 NOTHING = "an array without elements"
 POWER = REGISTRY["power"]
@@ -159,13 +161,49 @@ def check_size(tape: Tape) -> None:
 
     It counts as it goes, and would find out after seconds.
     """
-    total = 0
-    for operation, like in zip(tape.operations, tape.types, strict=True):
-        if operation is not GUARD and type(like) is Type and like.shape:
-            moved = operation in MOVERS or operation is IDENTITY or operation is ITEM
-            total += 0 if moved else like.size
-    if total > MOST_UNROLLED:
+    if count_scalars(tape, 0) > MOST_UNROLLED:
         raise NotLoweredError(TOO_MANY)
+
+
+def count_scalars(tape: Tape, scalar: int = 1) -> int:
+    """Return about how many scalar nodes a tape becomes; a scalar counts as given.
+
+    The products in `matmul` and its kin count, and the terms of a sum; elements that
+    are only moved cost their place in a table, a sixteenth of a node.
+    """
+    total = 0
+    types, operands = tape.types, tape.operands
+    for index, operation in enumerate(tape.operations):
+        like = types[index]
+        if operation is GUARD or type(like) is not Type:
+            continue
+        if operation in FREE:
+            continue
+        if operation in MOVERS:
+            total += like.size // 16
+        elif operation.native is not None or operation is CONSTANT:
+            total += like.size if like.shape else scalar
+        else:
+            found = work(like.size, [size(types[k]) for k in operands[index]])
+            total += found if found > 1 else scalar
+    return total
+
+
+def size(like: Any) -> int:
+    """Return the number of elements of a type."""
+    return like.size if type(like) is Type else 1
+
+
+def work(result: int, operands: list[int]) -> int:
+    """Return about how many products or terms a result is made of.
+
+    A product of two operands sums over what both have and the result does not: of
+    ``m k`` and ``k n`` elements to ``m n``, that is ``k``.
+    """
+    if len(operands) == 2 and result:
+        shared = math.sqrt(operands[0] * operands[1] / result)
+        return max(result, round(result * shared))
+    return max([result, *operands])
 
 
 def has_chain_products(tape: Tape) -> bool:

@@ -185,7 +185,13 @@ def _engine(level: int) -> Engine:
     return engine
 
 
-def compile_text(text: str, names: tuple[str, ...], level: int = 0) -> Module:
+class BusyError(RuntimeError):
+    """Somebody else compiles, and the caller would not wait."""
+
+
+def compile_text(
+    text: str, names: tuple[str, ...], level: int = 0, waits: bool = True
+) -> Module:
     """Machine code of an IR module.
 
     Parameters
@@ -196,6 +202,8 @@ def compile_text(text: str, names: tuple[str, ...], level: int = 0) -> Module:
         Functions whose addresses are wanted.
     level : int
         Code generation level, 0 (fast to compile) to 3.
+    waits : bool
+        Whether to wait for a compilation that is under way.
 
     Returns
     -------
@@ -205,13 +213,19 @@ def compile_text(text: str, names: tuple[str, ...], level: int = 0) -> Module:
     ------
     EngineMissingError
         Where llvmlite cannot be used.
+    BusyError
+        Where it would have to wait, and shall not.
     """
     require()
     _library()
     started = time.perf_counter()
-    with _LOCK:
+    if not _LOCK.acquire(blocking=waits):
+        raise BusyError
+    try:
         engine = _engine(level)
         library = engine.link(text, names)
+    finally:
+        _LOCK.release()
     addresses = {name: library[name] for name in names}
     module = Module(addresses, {"generate": time.perf_counter() - started})
     weakref.finalize(module.token, _bury, engine, library).atexit = False

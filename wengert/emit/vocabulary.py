@@ -13,7 +13,7 @@ import ast
 import functools
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from wengert.emit import machine
@@ -214,6 +214,16 @@ def _whole_call(text: str, lanes: int) -> str:
     name, _, rest = text.partition("(")
     is_call = lanes == 1 and rest == "x)" and _LIBRARY.get(name) == 1
     return name if is_call else ""
+
+
+def parse_all(texts: Iterable[str]) -> None:
+    """Parse expressions, and what every one may use, in this thread.
+
+    CPython before 3.13 counts how deep syntax trees nest for all threads at once: one
+    thread must not parse while the cyclic collector interrupts another that does.
+    """
+    for text in (*texts, *_DEFINED.values()):
+        parse(text)
 
 
 @functools.lru_cache(maxsize=1024)

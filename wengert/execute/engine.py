@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from wengert.core.guards import QUESTIONS
 from wengert.emit import machine
-from wengert.emit.compile import compile_program
+from wengert.emit.cache import compile_once
 from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
+from wengert.emit.vocabulary import parse_all
+from wengert.execute.arrays import native
 from wengert.execute.segments import mixed_plan
 
 if TYPE_CHECKING:
@@ -17,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Set to switch the native engine off (the suite passes without it).
 ENGINE_VARIABLE = "WENGERT_ENGINE"
+#: Calls by which a kernel is measured, and seconds after which there are enough.
+ROUNDS, MOST_MEASURED = 5, 0.05
 
 
 def native_engine() -> bool:
@@ -36,7 +45,7 @@ def compile_path(path: Path, level: int | None = None) -> None:
     try:
         path.lowered = lower(path.recording, not path.is_optimistic, captured)
         path.nan_guards = path.lowered.nan_guards
-        path.kernels = [compile_program(path.lowered.program, level=level)]
+        path.kernels = [compile_once(path.lowered.program, level=level)]
     except NotLoweredError as error:
         path.reason = str(error)
         path.plan = mixed_plan(path.recording, captured)
@@ -49,8 +58,47 @@ def add_absorbing_kernel(path: Path) -> None:
     captured = [index for _, index in path.captured]
     try:
         lowered = lower(path.recording, True, captured)
-        first, second = path.kernels[0], compile_program(lowered.program)
+        first, second = path.kernels[0], compile_once(lowered.program)
         path.kernels[:] = [replace(first, gives_way=True), second]
     except NotLoweredError as error:
         path.reason = f"where zeros absorb: {error}"
         path.is_optimistic = False  # NumPy plays such calls
+
+
+def optimise(path: Path) -> None:
+    """Compile a path again, for speed."""
+    assert path.lowered is not None
+    try:
+        kernel = compile_once(path.lowered.program, level=2)
+    except NotLoweredError:
+        return  # what is there works
+    path.kernels[0] = replace(kernel, gives_way=path.kernels[0].gives_way)
+
+
+def kernel_seconds(path: Path) -> float | None:
+    """Return what a call of a path's first kernel takes where it was recorded.
+
+    None where its guards fail there: native code is an ulp away.
+    """
+    tape, kernel = path.recording, path.kernels[0]
+    inputs = [native(tape.play.outputs[index]) for index in tape.input_indices]
+    given = [array.ctypes.data for array in [*inputs, *path.read_natively]]
+    taken = [np.empty(kind.shape, kind.type) for kind in path.returned]
+    targets = [array.ctypes.data for array in taken]
+    best, started = math.inf, time.perf_counter()
+    for _ in range(ROUNDS):
+        before = time.perf_counter()
+        if kernel.call(given, targets):
+            return None
+        now = time.perf_counter()
+        best = min(best, now - before)
+        if now - started > MOST_MEASURED:
+            break
+    return best
+
+
+def parse_natives(path: Path) -> None:
+    """Parse in this thread what compiling a path will read in another one."""
+    questions = (text for each in QUESTIONS.values() for text in each.native.values())
+    operations = {operation.native for operation in path.recording.operations}
+    parse_all([*questions, *(text for text in operations if text is not None)])

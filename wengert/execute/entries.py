@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from wengert.capture import reads
 from wengert.emit.compile import Compiled
-from wengert.emit.entry import Parameter, Signature, bind, handed_out
+from wengert.emit.entry import Parameter, Signature, bind, handed_out, is_fast
 from wengert.execute.arrays import parameter
 from wengert.execute.paths import Path, Tree
 
@@ -35,6 +36,8 @@ class Entry:
     groups: list[tuple[Callable[..., Any], Any]] | None = None
     direct: tuple[Any, Any] | None = None
     recordings: int = 0
+    #: Whether a native call was bound in haste, while somebody else compiled.
+    is_slow: bool = False
 
     @property
     def is_eager(self) -> bool:
@@ -44,13 +47,14 @@ class Entry:
     def rebuild(self) -> None:
         """Forget the native calls: the paths are others now."""
         self.groups = self.direct = None
+        self.is_slow = False
 
     @property
     def native(self) -> list[Path]:
         """The paths that have native code."""
         return [path for path in self.tree.paths.values() if path.kernels]
 
-    def bound(self) -> list[tuple[Callable[..., Any], Any]]:
+    def bound(self, waits: bool) -> list[tuple[Callable[..., Any], Any]]:
         """Bind the kernels of all paths: one native call for every kind of result."""
         groups = []
         kinds: dict[Any, list[Path]] = {}
@@ -58,7 +62,7 @@ class Entry:
             kinds.setdefault(path.structure, []).append(path)
         for structure, paths in kinds.items():
             count = len(paths[0].types)
-            call = self.chain(paths, tuple(range(count)), miss)
+            call = self.chain(paths, tuple(range(count)), miss, waits)
             groups.append((call, structure))
         return groups
 
@@ -67,6 +71,7 @@ class Entry:
         paths: list[Path],
         nested: Any,
         fallback: Callable[..., Any],
+        waits: bool,
         parameters: tuple[Parameter, ...] | None = None,
     ) -> Callable[..., Any]:
         """Return a native call that takes the path whose guards hold.
@@ -83,7 +88,8 @@ class Entry:
         for members in reversed(groups.values()):
             signature = self.signature(members[0], nested, parameters)
             kernels, exits = table(members)
-            call = bind(kernels, signature, call, self.name, exits=exits)
+            call = bind(kernels, signature, call, self.name, exits=exits, waits=waits)
+            self.is_slow |= isinstance(call, FunctionType) and is_fast()
         return call
 
     def signature(
@@ -151,9 +157,11 @@ def run(path: Path, given: Sequence[Any]) -> tuple[Any, list[tuple[int, int]]]:
     Returns
     -------
     results : tuple, or MISS
-    ways : list of (kernel, guard), both by number
+    ways : list of (kernel, guard), both by number; none where NumPy has to decide
     """
     sources = [np.asarray(value) for value in [*given, *path.read_natively]]
+    if any(type(x) is int and not -(2**63) <= x < 2**63 for x in given):
+        return MISS, []  # no number of native code
     addresses = [array.ctypes.data for array in sources]
     kinds, ways = path.returned, []
     taken = [np.empty(kind.shape, kind.type) for kind in kinds]

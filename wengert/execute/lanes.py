@@ -7,12 +7,9 @@ block by block in order.  So a result does not depend on the number of threads.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import itertools
-import marshal
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,20 +18,14 @@ import numpy as np
 from wengert.core import locks
 from wengert.core.types import Array, Type
 from wengert.emit import machine
-from wengert.emit.compile import Compiled, compile_program
-from wengert.emit.program import Program
+from wengert.emit.compile import Compiled
 from wengert.errors import ArgumentError, explain
+from wengert.execute.costs import BLOCK_NODES, MOST_BLOCK_ROWS
 
 #: Rows computed side by side, and threads, where the caller does not say.
 LANES_VARIABLE = "WENGERT_LANES"
 THREADS_VARIABLE = "WENGERT_THREADS"
 LANES = (1, 2, 4, 8)
-# A node costs 0.05 to 0.3 ns a row: a block of so many is 100 to 600 microseconds, far
-# above the 5 that handing it to a thread costs.
-_BLOCK_NODES = 2**21
-_MOST_BLOCK_ROWS = 2**14
-#: Compiled programs kept for functions that are made anew for every call.
-_MOST_KEPT = 64
 
 
 def chosen_lanes(given: int | None = None) -> int:
@@ -88,50 +79,6 @@ def available_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-# Kernels
-
-
-class Kernels:
-    """Compiled programs by content, the least recently used thrown away first."""
-
-    def __init__(self) -> None:
-        self.kept: OrderedDict[tuple[bytes, int], Compiled] = OrderedDict()
-        self.lock = locks.make()
-
-    def get(self, program: Program, lanes: int) -> Compiled:
-        """Return a program compiled for so many lanes."""
-        key = fingerprint(program), lanes
-        with self.lock:
-            found = self.kept.get(key)
-            if found is not None:
-                self.kept.move_to_end(key)
-                return found
-        made = compile_program(program, lanes=lanes, has_rows=True)
-        with self.lock:
-            self.kept[key] = made
-            if len(self.kept) > _MOST_KEPT:
-                self.kept.popitem(last=False)
-        return made
-
-
-KERNELS = Kernels()
-
-
-def fingerprint(program: Program) -> bytes:
-    """Return a hash of everything that a program says."""
-    parts = (
-        list(program.operations),
-        list(program.operands),
-        list(program.types),
-        list(program.values.items()),
-        [(a.type, a.row_stride, a.element_stride) for a in program.arguments],
-        [(r.type, r.row_stride, r.element_stride, r.is_sum) for r in program.results],
-        list(program.outputs),
-    )
-    # Version 2 writes equal numbers equally; later ones refer back by identity.
-    return hashlib.blake2b(marshal.dumps(parts, 2), digest_size=16).digest()
 
 
 # Running
@@ -215,8 +162,8 @@ def add_blocks(parts: Array) -> Array:
 
 def block_rows(kernel: Compiled) -> int:
     """Return the number of rows of a block: a multiple of every number of lanes."""
-    rows = _BLOCK_NODES // max(1, kernel.nodes)
-    return min(_MOST_BLOCK_ROWS, max(64, rows // 64 * 64))
+    rows = BLOCK_NODES // max(1, kernel.nodes)
+    return min(MOST_BLOCK_ROWS, max(64, rows // 64 * 64))
 
 
 def pad(operands: Sequence[Array], mapped: Sequence[bool], room: int) -> list[Array]:

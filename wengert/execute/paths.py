@@ -20,9 +20,11 @@ from wengert.emit.compile import Compiled
 from wengert.emit.entry import Returned
 from wengert.emit.kernels import Lowered
 from wengert.execute.arrays import native, returned
+from wengert.execute.background import Job
 from wengert.execute.belief import Belief
 from wengert.execute.interpret import left
 from wengert.execute.plan import Left, Plan
+from wengert.execute.tier import Tier
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +84,9 @@ class Path:
     absorbs: bool = False
     #: Rows that failed a guard before there was a path that goes on there.
     seen: dict[int, int] = field(default_factory=dict)
+    #: What its calls took without native code, and the compilation that was asked for.
+    tier: Tier = field(default_factory=Tier)
+    job: Job | None = None
     #: How NumPy plays the tape, made when it first has to.
     plan: Plan | None = None
     handed_out: tuple[Returned, ...] | None = None
@@ -112,6 +117,17 @@ class Path:
         """Return the path that goes on where a play left this one, if it is known."""
         found = (self.left.get(node) for node in way.nodes)
         return next((path for path in found if path is not None), None)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether native code may still be made of it."""
+        return self.is_believed and not (self.kernels or self.reason)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a compilation was asked for that is not done."""
+        job = self.job
+        return job is not None and not (job.is_lost or job.done.is_set())
 
     @property
     def expected(self) -> Expected:

@@ -12,10 +12,9 @@ import functools
 import gc
 import itertools
 import sys
-import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -35,12 +34,19 @@ from wengert.core.checked import CheckedTape
 from wengert.core.tape import Tape
 from wengert.core.transformed import reduced, shown
 from wengert.core.types import has_class, is_array
-from wengert.emit.compile import compile_program
-from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import WRITEABLE, argument
+from wengert.execute.background import WORKER, Job, Progress, compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
-from wengert.execute.engine import add_absorbing_kernel, compile_path
+from wengert.execute.costs import MOST_OPTIMISED
+from wengert.execute.engine import (
+    add_absorbing_kernel,
+    compile_path,
+    kernel_seconds,
+    native_engine,
+    optimise,
+    parse_natives,
+)
 from wengert.execute.entries import MISS, Entry, run
 from wengert.execute.interpret import evaluate_node, own
 from wengert.execute.keys import (
@@ -54,6 +60,7 @@ from wengert.execute.out import deliver, has_keyword
 from wengert.execute.paths import Follower, Path
 from wengert.execute.plan import Left
 from wengert.execute.report import PathList, Report
+from wengert.execute.tier import CALL, PLAY
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,8 +69,6 @@ MOST_PATHS = 64
 MOST_DIRECT = 8
 #: Signatures that one function keeps; the one recorded longest ago goes.
 MOST_ENTRIES = 512
-#: Scalar nodes up to which code compiled in haste is optimised in the background.
-MOST_OPTIMISED = 400_000
 
 
 @contextlib.contextmanager
@@ -102,7 +107,7 @@ class Jitted(Generic[P, R]):
         self.static_argnums = tuple(static_argnums)
         self.max_paths = max_paths
         self.is_strict = is_strict
-        self.wait = wait
+        self.waits = wait
         self.name = getattr(fun, "__name__", type(fun).__name__)
         self.owns_out = not has_keyword(fun, "out")
         self.keys = Keys(fun, self.name, self.static_argnums)
@@ -139,7 +144,8 @@ class Jitted(Generic[P, R]):
                 return deliver(self.call_itself(args, kwargs, leaves), out)
             found = MISS
             if WRITES not in keys.asked or not share_memory(leaves):
-                found, end = self.replay(entry, leaves, is_tried)
+                call = functools.partial(self.call_itself, args, kwargs, leaves)
+                found, end = self.replay(entry, leaves, call, is_tried)
             if found is not MISS:
                 return deliver(found, out)
         try:
@@ -210,9 +216,16 @@ class Jitted(Generic[P, R]):
         return key
 
     def replay(
-        self, entry: Entry, leaves: list[Any], is_tried: bool = False
+        self,
+        entry: Entry,
+        leaves: list[Any],
+        call: Callable[[], Any] | None,
+        is_tried: bool = False,
     ) -> tuple[Any, Exit | None]:
-        """Return the result of the path that fits, or MISS and where it ended."""
+        """Return the result of the path that fits, or MISS and where it ended.
+
+        Without native code it may also be that of the call itself.
+        """
         with self.lock:
             if entry.tree.drop_changed():
                 entry.rebuild()
@@ -224,46 +237,102 @@ class Jitted(Generic[P, R]):
             groups = entry.groups
             if groups is None:
                 with self.lock:
-                    groups = entry.groups = entry.bound()
-            for call, structure in groups:
-                found = call(*given)
+                    groups = entry.groups = entry.bound(compiles_now())
+            for native, structure in groups:
+                found = native(*given)
                 if found is not MISS:
                     return tree.unflatten(structure, list(found)), None
-        return self.descend(entry, root, leaves, given)
+        return self.descend(entry, root, leaves, given, call)
 
     def descend(
-        self, entry: Entry, root: Path, leaves: list[Any], given: list[Any]
+        self,
+        entry: Entry,
+        root: Path,
+        leaves: list[Any],
+        given: list[Any],
+        call: Callable[[], Any] | None,
     ) -> tuple[Any, Exit | None]:
         """Go from path to path where native calls did not arrive, or do not go."""
         path: Path | None = root
         end: Exit | None = None
         while path is not None and (path.is_believed or path.left):
-            found: Any = MISS
+            ways: list[tuple[int, int]] = []
             if path.kernels:
                 found, ways = run(path, given)
+                if found is not MISS:
+                    return tree.unflatten(path.structure, list(found)), None
                 end = path, ways
+            if ways:
                 to = (path.exits.get(way) for way in ways)
-                following = next((other for other in to if other is not None), None)
-            if found is MISS and (not path.kernels or not ways):
-                with np.errstate(all="ignore"):  # as native code, it does not warn
-                    played = path.play(leaves)
-                following = path.next_of(played) if isinstance(played, Left) else None
-                if not isinstance(played, Left) and path.is_believed:
-                    found = [own(part) for part in played]
-                    if path.kernels:
-                        self.add_absorbing_kernel(entry, path)
-            if found is not MISS:
-                return tree.unflatten(path.structure, list(found)), None
-            path = following
+                path = next((other for other in to if other is not None), None)
+                continue
+            if call is not None and self.prefers_call(path):
+                found = self.timed(path, CALL, call)
+                self.ask(entry, path)
+                return tree.map_leaves(own, found), None
+            played = self.timed(path, PLAY, functools.partial(path.play, leaves))
+            if isinstance(played, Left):
+                path = path.next_of(played)
+            elif not path.is_believed:
+                path = None
+            else:
+                self.ask(entry, path)
+                return tree.unflatten(path.structure, [own(x) for x in played]), None
         return MISS, end
 
-    def add_absorbing_kernel(self, entry: Entry, path: Path) -> None:
-        """Make the kernel that a NaN of the optimistic one asks for."""
-        with self.lock:
-            if len(path.kernels) == 1:
-                add_absorbing_kernel(path)
-                entry.rebuild()
-                self.reinstall()
+    # Without native code
+
+    def prefers_call(self, path: Path) -> bool:
+        """Whether the function itself is called: it is faster, or to be measured."""
+        if not path.is_believed or path.kernels or self.is_strict or compiles_now():
+            return False
+        return path.tier.choose() == CALL
+
+    def timed(self, path: Path, kind: str, work: Callable[[], Any]) -> Any:
+        """Return what NumPy or the function itself gives, and note what it took."""
+        started = time.perf_counter()
+        with np.errstate(all="ignore"):  # as native code, it does not warn
+            found = work()
+        path.tier.note(kind, time.perf_counter() - started)
+        return found
+
+    def ask(self, entry: Entry, path: Path) -> None:
+        """Have native code made of a path, once its calls have taken as long."""
+        if path.kernels:
+            is_first = path.is_optimistic and len(path.kernels) == 1
+            if is_first and not path.is_asked:
+                self.submit(entry, path, add_absorbing_kernel)
+            return
+        if path.is_asked or not path.is_pending:
+            return
+        if path.tier.is_spent(path.recording):
+            path.reason = path.tier.why_not(path.recording)
+            if not path.reason:
+                self.submit(entry, path, compile_path)
+
+    def submit(self, entry: Entry, path: Path, work: Callable[[Path], None]) -> None:
+        """Have something compiled beside the calls, or within this one."""
+        beside = functools.partial(compile_beside, weakref.ref(self), entry, path, work)
+        path.job = Job(self.name, beside)
+        if compiles_now():
+            path.job.run()
+        else:
+            parse_natives(path)
+            WORKER.submit(path.job)
+
+    def wait(self) -> None:
+        """Wait until all that is believed has native code, or a reason for none.
+
+        What takes longer than a second is told on the standard error stream.
+        """
+        for entry in list(self.entries.values()):
+            for path in list(entry.tree.paths.values()):
+                if path.is_pending and not path.is_asked:
+                    self.submit(entry, path, compile_path)
+        for entry in list(self.entries.values()):
+            for path in list(entry.tree.paths.values()):
+                if path.job is not None:
+                    WORKER.finish(path.job)
 
     def record(
         self, key: Any, leaves: list[Any], structure: Any, end: Exit | None
@@ -283,7 +352,7 @@ class Jitted(Generic[P, R]):
             path, tape = self.record_once(entry, key, leaves, structure)
             key = self.learn(path.recording, key, entry, leaves)
             found = [own(as_returned(tape, k)) for k in tape.output_indices]
-            for _ in range(MOST_TRIES if self.wait else 0):
+            for _ in range(MOST_TRIES if self.waits else 0):
                 if path.is_believed or entry.is_eager:
                     break
                 path, _ = self.record_once(entry, key, leaves, structure)
@@ -292,6 +361,8 @@ class Jitted(Generic[P, R]):
                 if path.kernels:
                     entry.rebuild()
                     self.reinstall()
+        if self.waits:
+            self.wait()
         assert tape.structure is not None
         return tree.unflatten(tape.structure[1], found)
 
@@ -351,15 +422,17 @@ class Jitted(Generic[P, R]):
             self.keep(entry, path, beside, node)
 
     def believe(self, entry: Entry, path: Path) -> None:
-        """Compile a path; the one believed longest goes when there are too many."""
+        """Replay a path; the one believed longest goes when there are too many."""
         self._counter += 1
         path.is_believed, path.order = True, self._counter
-        compile_path(path)
         believed = entry.tree.believed
         if len(believed) > self.max_paths:
             oldest = min(believed, key=lambda p: p.order)
-            entry.tree.remove(oldest)
-        self.install(entry, path)
+            self.forget(entry, oldest)
+        if not native_engine():
+            path.reason = "the native engine is off"
+        elif compiles_now():
+            self.submit(entry, path, compile_path)
 
     def run_eagerly(self, entry: Entry) -> None:
         """Give up recording for an entry, with one warning."""
@@ -422,42 +495,48 @@ class Jitted(Generic[P, R]):
             self.reinstall()
 
     def install(self, entry: Entry, path: Path) -> None:
-        """Bind the native code of a path; optimise it later where that pays."""
-        entry.rebuild()
-        self.reinstall()
+        """Bind the native code of a path; have it optimised where that pays."""
+        if not compiles_now():
+            entry.bound(waits=True)  # what is compiled for it is kept, and found below
+        with self.lock:
+            entry.rebuild()
+            self.reinstall(waits=True)
         first = path.kernels[0] if path.kernels else None
         if first is not None and first.level < 2 and first.nodes <= MOST_OPTIMISED:
             self.optimise_later(entry, path)
 
     def optimise_later(self, entry: Entry, path: Path) -> None:
-        """Compile a path again, for speed, in a thread of its own."""
+        """Compile a path again, for speed, beside the calls."""
+        beside = functools.partial(
+            compile_beside, weakref.ref(self), entry, path, optimise
+        )
+        WORKER.submit(Job(self.name, beside))
 
-        def optimise() -> None:
-            assert path.lowered is not None
-            try:
-                kernel = compile_program(path.lowered.program, level=2)
-            except NotLoweredError:
-                return  # what is there works
-            with self.lock:
-                gives_way = path.kernels[0].gives_way
-                path.kernels[0] = replace(kernel, gives_way=gives_way)
-                entry.rebuild()
-                self.reinstall()
-
-        threading.Thread(
-            target=optimise, name=f"optimise {self.name}", daemon=True
-        ).start()
+    def bind_later(self) -> None:
+        """Bind anew what was bound in haste."""
+        with self.lock:
+            for entry in self.entries.values():
+                if entry.is_slow:
+                    entry.rebuild()
+            self.reinstall(waits=True)
 
     # The native entry as the object's own call
 
-    def reinstall(self) -> None:
-        """Chain the native calls of all entries that Python need not prepare."""
+    def reinstall(self, waits: bool | None = None) -> None:
+        """Chain the native calls of all entries that Python need not prepare.
+
+        A call does not wait for what compiles meanwhile: it binds in haste then.
+        """
+        waits = compiles_now() if waits is None else waits
         call: Callable[..., Any] | None = None
         for key, entry in itertools.islice(self.entries.items(), MOST_DIRECT):
             fallback = call or self._positional
             if entry.direct is None or entry.direct[1] is not fallback:
-                entry.direct = self.direct_call(key, entry, fallback), fallback
+                entry.direct = self.direct_call(key, entry, fallback, waits), fallback
             call = entry.direct[0] or call
+        if any(entry.is_slow for entry in self.entries.values()):
+            beside = functools.partial(bind_again, weakref.ref(self))
+            WORKER.submit(Job(self.name, beside))
         kind = type(self)
         if kind is not Jitted:
             # What is called has no `self`: a builtin does not bind by itself.
@@ -473,7 +552,7 @@ class Jitted(Generic[P, R]):
         return self.dispatch(args, kwargs, True)
 
     def direct_call(
-        self, key: Any, entry: Entry, fallback: Callable[..., Any]
+        self, key: Any, entry: Entry, fallback: Callable[..., Any], waits: bool
     ) -> Callable[..., Any] | None:
         """Return one entry's native call on the user's own arguments, if it can be."""
         parameters = None if self.static_argnums else direct_parameters(key)
@@ -488,12 +567,12 @@ class Jitted(Generic[P, R]):
         nested = as_tuples(structures.pop())
         if structures or nested is None:
             return None
-        call = entry.chain(paths, nested, fallback, parameters)
+        call = entry.chain(paths, nested, fallback, waits, parameters)
         return entry.guarded(call, fallback)
 
     def transformed(self, fun: Callable[..., Any]) -> Jitted[..., Any]:
         """Return a derivative of the function, jitted as it is."""
-        how = self.static_argnums, self.max_paths, self.is_strict, self.wait
+        how = self.static_argnums, self.max_paths, self.is_strict, self.waits
         return jit(fun, *how)
 
     # Looking at it
@@ -510,7 +589,7 @@ class Jitted(Generic[P, R]):
 
     def strict(self) -> Jitted[P, R]:
         """Return the same function, for which leaving the recorded path is an error."""
-        return jit(self.fun, self.static_argnums, self.max_paths, True, self.wait)
+        return jit(self.fun, self.static_argnums, self.max_paths, True, self.waits)
 
     def clear(self) -> None:
         """Forget every recording: the next calls are recorded and compiled anew."""
@@ -528,7 +607,7 @@ class Jitted(Generic[P, R]):
         missing = sorted({path.reason for path in paths if path.reason})
         state = f"{len(self.entries)} signatures, {len(paths)} paths"
         native = sum(bool(path.kernels) for path in paths)
-        tail = f"; played with NumPy: {', '.join(missing)}" if missing else ""
+        tail = f"; without native code: {', '.join(missing)}" if missing else ""
         return f"<jit {self.name}: {state}, {native} native{tail}>"
 
     @overload
@@ -546,7 +625,7 @@ class Jitted(Generic[P, R]):
         return shown(self, ("report", "paths", "clear", "strict", "wait"))
 
     def __reduce__(self) -> Any:
-        how = self.static_argnums, self.max_paths, self.is_strict, self.wait
+        how = self.static_argnums, self.max_paths, self.is_strict, self.waits
         return reduced(self, jit, self.fun, *how)
 
     def __copy__(self) -> Jitted[P, R]:
@@ -554,6 +633,37 @@ class Jitted(Generic[P, R]):
 
     def __deepcopy__(self, _: dict[int, Any]) -> Jitted[P, R]:
         return self
+
+
+def compile_beside(
+    reference: weakref.ref[Jitted[..., Any]],
+    entry: Entry,
+    path: Path,
+    work: Callable[[Path], None],
+    progress: Progress,
+) -> None:
+    """Compile a path, unless nobody needs it any more, and put the code in place."""
+    jitted = reference()
+    if jitted is None or entry.tree.paths.get(path.number) is not path:
+        return
+    try:
+        work(path)
+        if work is compile_path and path.kernels and path.tier.best:
+            seconds = kernel_seconds(path)
+            lost = "" if seconds is None else path.tier.loses(seconds, "took")
+            if lost:
+                path.reason, path.kernels = lost, []
+    except Exception as error:  # nobody is there to see it
+        path.kernels = []
+        path.reason = f"{type(error).__name__} of the compiler: {error}"
+    jitted.install(entry, path)
+
+
+def bind_again(reference: weakref.ref[Jitted[..., Any]], _: Progress) -> None:
+    """Bind anew what was bound in haste, unless nobody needs it any more."""
+    jitted = reference()
+    if jitted is not None:
+        jitted.bind_later()
 
 
 def as_returned(tape: Tape, index: int) -> Any:
@@ -574,8 +684,9 @@ def jit(
 
     The function keeps plain Python semantics: branches on values are guards, and a call
     that leaves the recorded paths is recorded along its own.  The first call along a
-    path is recorded; the second runs the function again, checks it against the first,
-    and compiles.  What differs each time, or writes outside itself, runs eagerly.
+    path is recorded; the second runs the function again and checks it against the
+    first.  What differs each time, or writes outside itself, runs eagerly.  No call
+    waits for the compiler: native code is made beside the calls, and swapped in.
 
     Parameters
     ----------
@@ -599,9 +710,10 @@ def jit(
 
     Notes
     -----
-    Cost: The first two calls along a path record, and the second compiles.  A later
-    call of small scalar code takes a fraction of a microsecond; ``f.report()`` has
-    the seconds of every path.
+    Cost: The first two calls along a path record.  The next ones play the tape with
+    NumPy, or call the function, until the native code is there; then a call of small
+    scalar code takes a fraction of a microsecond.  ``f.report()`` has the seconds of
+    every path.
 
     Examples
     --------

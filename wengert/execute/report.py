@@ -62,6 +62,7 @@ class Report:
             "captures": len(path.captured),
             "seconds": seconds,
             "reason": path.reason,
+            "waits": waits_for(path),
         }
 
     def __str__(self) -> str:
@@ -73,7 +74,8 @@ class Report:
                 f"{row['scalar_nodes']} scalar nodes, {row['written_nodes']} written, "
                 f"{row['chunks']} chunks, {row['guards']} guards, "
                 f"{row['captures']} captures; {seconds}"
-                + (f"; played with NumPy: {row['reason']}" if row["reason"] else "")
+                + (f"; without native code: {row['reason']}" if row["reason"] else "")
+                + (f"; {row['waits']}" if row["waits"] else "")
             )
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
@@ -91,7 +93,7 @@ def seconds_a_call(jitted: Jitted[..., Any], entry: Entry, path: Path) -> float:
     best = float("inf")
     for _ in range(5):
         started = time.perf_counter()
-        jitted.replay(entry, leaves)
+        jitted.replay(entry, leaves, None)
         best = min(best, time.perf_counter() - started)
     return best
 
@@ -99,3 +101,12 @@ def seconds_a_call(jitted: Jitted[..., Any], entry: Entry, path: Path) -> float:
 def described(entry: Entry) -> str:
     """Return the types of the arguments."""
     return ", ".join(str(like) for _, like in entry.leaf_types)
+
+
+def waits_for(path: Path) -> str:
+    """Return what the native code of a path waits for; nothing where it does not."""
+    if path.is_asked and path.job is not None:
+        return str(path.job.progress)
+    if not path.is_believed:
+        return "not believed yet: a second recording decides"
+    return str(path.tier) if path.is_pending else ""

@@ -11,6 +11,7 @@ its own path, and that path's kernel computes the others of the group.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -31,6 +32,7 @@ from wengert.core.guards import strides_of
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import Play, Tape
 from wengert.core.types import Array, Type, array_type, has_class, is_array, type_of
+from wengert.emit.cache import compile_once
 from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import (
@@ -41,20 +43,20 @@ from wengert.errors import (
     warn,
 )
 from wengert.execute.arrays import native
+from wengert.execute.background import compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
+from wengert.execute.costs import FEWEST_ROWS, play_seconds
 from wengert.execute.engine import native_engine
-from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
+from wengert.execute.lanes import chosen_lanes, chosen_threads, run_kernel
 from wengert.execute.paths import Path, Tree
 from wengert.execute.plan import Left
+from wengert.execute.tier import PLAY
 from wengert.execute.together import Together, Value, pays
 from wengert.structure.custom_rules import Call as RuleCall
 
 Function = Callable[..., Any]
 #: Paths kept for one function and types of operands; rows beyond are played one by one.
 MOST_PATHS = 512
-#: Rows that must have left a path at one guard before the path they take is compiled:
-#: recording and compiling cost as much as playing some rows one by one.
-FEWEST_ROWS = 4
 #: Rows from which on a call of Python's for each is worth a warning: some 40 ms.
 MANY_ROWS = 1000
 #: Whether a row is being recorded in this context.
@@ -81,7 +83,7 @@ def lower_path(path: Path, rows: Rows) -> None:
             raise NotLoweredError("the native engine is off")
         lowered = lower(tape, absorbs, captured, rows.mapped, sums)
         lanes = chosen_lanes(rows.options.lanes)
-        path.kernels = [KERNELS.get(lowered.program, lanes)]
+        path.kernels = [compile_once(lowered.program, lanes=lanes, has_rows=True)]
         path.nan_guards = lowered.nan_guards
         path.tape = None
     except NotLoweredError as error:
@@ -465,10 +467,20 @@ class Turn:
         todo: deque[tuple[Path, Array | None]] = deque([(root, None)])
         while todo:
             path, places = todo.popleft()
+            if self.pays(path, self.count if places is None else len(places)):
+                lower_path(path, self.rows)
             if not path.kernels:
                 self.interpret(path, places)
             else:
                 todo.extend(self.replay(path, places))
+
+    def pays(self, path: Path, count: int) -> bool:
+        """Whether so many rows take longer one by one than compiling their path."""
+        if path.tape is None or not path.is_pending:
+            return False
+        seconds = path.tier.best.get(PLAY, play_seconds(path.tape))
+        path.tier.spent += count * seconds
+        return path.tier.is_spent(path.tape)
 
     def root(self) -> Path | None:
         """Return the path that is tried first; None where no recording is believed."""
@@ -518,7 +530,8 @@ class Turn:
             if agrees and not (found.wrote or belief.reason):
                 belief.agree()
                 path.is_believed = True
-                lower_path(path, self.rows)
+                if compiles_now():
+                    lower_path(path, self.rows)
                 return path
             if not agrees and (difference is None or not difference.is_branch):
                 path = found.path
@@ -660,8 +673,10 @@ class Turn:
             if path.tape is None or number in self.recorded:
                 self.play_each([number])
                 continue
+            started = time.perf_counter()
             with np.errstate(all="ignore"):  # native code warns of nothing
                 found = path.play(self.row(number))
+            path.tier.best[PLAY] = time.perf_counter() - started
             if isinstance(found, Left):
                 self.play_eagerly(number)
             else:

@@ -13,26 +13,22 @@ import numpy as np
 
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type, has_class
-from wengert.emit.compile import compile_program
+from wengert.emit.cache import compile_once
 from wengert.emit.entry import Parameter, Signature, bind
 from wengert.emit.kernels import is_lowerable, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native, returned
+from wengert.execute.costs import (
+    FEWEST,
+    MOST_NODES,
+    MOST_SECONDS,
+    PART,
+    PART_NODE,
+    SMALL,
+)
 from wengert.execute.plan import Group, Plan, Step, step_of
 from wengert.ops.index import GETITEM, IN_PLACE
 
-#: Elements up to which an array's node may be native: each becomes a scalar node, which
-#: costs some 60 microseconds to compile.
-SMALL = 64
-#: Nodes from which a native call pays: it costs as much as two of NumPy's, and some
-#: 20 milliseconds to compile.
-FEWEST = 8
-#: Nodes up to which a tape is looked through for native parts.
-MOST_NODES = 20_000
-#: Seconds that the native parts of one tape may take to compile, and what they take:
-#: each call, and each element.
-MOST_SECONDS = 1.0
-CALL_SECONDS, NODE_SECONDS = 20e-3, 60e-6
 #: Nodes that cost nothing with NumPy either.
 FREE = (IDENTITY, GETITEM)
 MISS = object()
@@ -65,7 +61,7 @@ def affordable(tape: Tape, found: list[int | list[int]]) -> set[int]:
     for number in sorted(lengths, key=lengths.__getitem__, reverse=True):
         run = found[number]
         assert not has_class(run, int)
-        cost += CALL_SECONDS + NODE_SECONDS * sum(elements(tape, k) for k in run)
+        cost += PART + PART_NODE * sum(elements(tape, k) for k in run)
         if cost > MOST_SECONDS:
             break
         chosen.add(number)
@@ -129,7 +125,7 @@ def native_step(tape: Tape, captured: Sequence[int], run: list[int]) -> Step | N
     targets = [index for index in run if index in read_outside]
     part, sources = part_of(tape, captured, run, targets)
     try:
-        kernel = compile_program(lower(part, True).program)
+        kernel = compile_once(lower(part, True).program)
     except NotLoweredError:
         return None
     signature = Signature(

@@ -12,21 +12,16 @@ from wengert.core import locks
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.core.types import Array, Type
+from wengert.emit.cache import compile_once
 from wengert.emit.kernels import MOVERS, has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.emit.special import SPECIAL
 from wengert.execute.arrays import native
+from wengert.execute.costs import COMPILE_SWEEP, LEAST_SWEEP, RECORD, SWEEP
 from wengert.execute.engine import native_engine
 from wengert.execute.interpret import evaluate_or_record, needed_nodes
-from wengert.execute.lanes import KERNELS, chosen_lanes, chosen_threads, run_kernel
+from wengert.execute.lanes import chosen_lanes, chosen_threads, run_kernel
 
-# Seconds, measured: a node of a plain sweep; a scalar node recorded and lowered, which
-# every call does again; a scalar node compiled, which is done once.
-_SWEEP = 2e-6
-_RECORD = 30e-6
-_COMPILE = 50e-6
-#: Seconds that a plain sweep must take in all before anything is looked at.
-_LEAST = 5e-3
 _MOST_KNOWN = 1000
 Function = Callable[..., Any]
 
@@ -133,7 +128,7 @@ def pays(
     """
     tape, count = segment.tape, sum(like.size for like in seeded)
     length = stop - segment.start
-    if segment.nested or count * length * _SWEEP < _LEAST or not native_engine():
+    if segment.nested or count * length * SWEEP < LEAST_SWEEP or not native_engine():
         return False
     nodes = needed_nodes(tape, list(inputs), list(outputs))
     scalars = 0
@@ -144,11 +139,11 @@ def pays(
         if not is_lowered(operation) or not isinstance(like, Type):
             return False
         scalars += 1 + (like.size // 16 if operation in MOVERS else like.size)
-    saved = count * len(nodes) * _SWEEP - scalars * _RECORD
+    saved = count * len(nodes) * SWEEP - scalars * RECORD
     if saved <= 0:
         return False
     key = hash((count, *[tape.operations[index] for index in nodes]))
-    return SAVINGS.add(key, saved) > scalars * _COMPILE
+    return SAVINGS.add(key, saved) > scalars * COMPILE_SWEEP
 
 
 def is_lowered(operation: Operation) -> bool:
@@ -200,7 +195,7 @@ def run_basis(
     for absorbs in (False, True) if has_chain_products(recorded) else (True,):
         try:
             program = lower(recorded, absorbs, (), mapped, sums).program
-            kernel = KERNELS.get(program, chosen_lanes())
+            kernel = compile_once(program, lanes=chosen_lanes(), has_rows=True)
         except NotLoweredError:
             return None
         found, failed = run_kernel(

@@ -1,0 +1,67 @@
+"""When compiling pays: every measured constant of it, and what follows from them.
+
+Measured by ``bench/costs.py``, on one core of a machine of 2025; a machine of twice the
+speed has all of them halved, and what pays does not change.  Times are in seconds.
+"""
+
+from __future__ import annotations
+
+from wengert.core.tape import Tape
+from wengert.emit.kernels import count_scalars
+
+# Compiling a whole tape.
+
+#: What any program takes to compile, and a scalar node more: lowered, written, and
+#: generated, where most are repetitions that become loops.
+COMPILE, COMPILE_NODE = 12e-3, 14e-6
+#: A native call, and a scalar node in it.
+NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
+#: What finding the path of a call costs where Python has to.
+DISPATCH = 15e-6
+#: A node that NumPy plays on small arrays.
+PLAY_NODE = 1.0e-6
+#: Scalar nodes up to which code compiled in haste is compiled again, for speed.
+MOST_OPTIMISED = 400_000
+
+# Native parts of a tape that is not lowered as a whole (`segments`).
+
+#: Elements up to which an array's node may be native: each becomes a scalar node.
+SMALL = 64
+#: Nodes from which a native call pays: it costs as much as two of NumPy's.
+FEWEST = 8
+#: Nodes up to which a tape is looked through for native parts.
+MOST_NODES = 20_000
+#: What the parts of one tape may take to compile, and what a part and a node take.
+MOST_SECONDS, PART, PART_NODE = 1.0, 20e-3, 60e-6
+
+# Rows.
+
+#: Rows that must have left a path at one guard before the path they take is recorded:
+#: that costs as much as playing some rows one by one.
+FEWEST_ROWS = 4
+#: A node costs 0.05 to 0.3 ns a row: a block of so many is 100 to 600 microseconds, far
+#: above the 5 that handing it to a thread costs.
+BLOCK_NODES, MOST_BLOCK_ROWS = 2**21, 2**14
+
+# One sweep for all unit vectors (`unit_vectors`).
+
+#: A node of a plain sweep; a scalar node recorded and lowered, which every call does
+#: again; a scalar node compiled, which is done once.
+SWEEP, RECORD, COMPILE_SWEEP = 2e-6, 30e-6, 50e-6
+#: What a plain sweep must take in all before anything is looked at.
+LEAST_SWEEP = 5e-3
+
+
+def compile_seconds(tape: Tape) -> float:
+    """Return about what compiling a tape takes."""
+    return COMPILE + COMPILE_NODE * count_scalars(tape)
+
+
+def native_seconds(tape: Tape) -> float:
+    """Return about what one native call of a tape takes."""
+    return NATIVE_CALL + NATIVE_NODE * count_scalars(tape)
+
+
+def play_seconds(tape: Tape) -> float:
+    """Return about what one play of a tape on small arrays with NumPy takes."""
+    return PLAY_NODE * len(tape)

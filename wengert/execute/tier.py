@@ -1,0 +1,80 @@
+"""The first tier: how a path runs before it has native code, and where it has none.
+
+Either NumPy plays the tape, or the function itself is called, whichever was measured
+faster.  What is spent here says when compiling has become worth its time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from wengert.core.tape import Tape
+from wengert.execute.costs import DISPATCH, compile_seconds, native_seconds
+
+PLAY, CALL = "NumPy", "the function itself"
+#: Calls of each kind that are measured before one is chosen.
+TRIED = 2
+
+
+@dataclass(slots=True)
+class Tier:
+    """What the calls along one path took.
+
+    Attributes
+    ----------
+    best : dict of str to float
+        Least seconds of a call, by kind.
+    tried : dict of str to int
+        Calls that were measured, by kind.
+    spent : float
+        Seconds in all.
+    """
+
+    best: dict[str, float] = field(default_factory=dict)
+    tried: dict[str, int] = field(default_factory=dict)
+    spent: float = 0.0
+    estimate: float | None = None
+
+    def choose(self) -> str:
+        """Return which kind of call is next: one to be measured, or the faster one."""
+        for kind in (PLAY, CALL):
+            if self.tried.get(kind, 0) < TRIED:
+                return kind
+        return min(self.best, key=self.best.__getitem__, default=PLAY)
+
+    def note(self, kind: str, seconds: float) -> None:
+        """Take in what one call took."""
+        self.spent += seconds
+        self.tried[kind] = self.tried.get(kind, 0) + 1
+        self.best[kind] = min(seconds, self.best.get(kind, math.inf))
+
+    def is_spent(self, tape: Tape) -> bool:
+        """Whether the calls have taken as long as compiling takes."""
+        if self.estimate is None:
+            self.estimate = compile_seconds(tape)
+        return self.spent >= self.estimate
+
+    def loses(self, seconds: float, what: str) -> str:
+        """Return why native code of so many seconds a call does not pay, or nothing."""
+        if not self.best:
+            return ""
+        kind = min(self.best, key=self.best.__getitem__)
+        if seconds < self.best[kind] + DISPATCH:
+            return ""
+        return (
+            f"{kind} takes {self.best[kind]:.2g} s a call, and native code {what} "
+            f"{seconds:.2g} s"
+        )
+
+    def why_not(self, tape: Tape) -> str:
+        """Return why compiling a tape cannot pay; nothing where it may."""
+        return self.loses(native_seconds(tape), "would take")
+
+    def __str__(self) -> str:
+        if self.estimate is None:
+            return "not called since"
+        return (
+            f"compiled once calls have taken {self.estimate:.2g} s, "
+            f"{self.spent:.2g} s so far"
+        )
