@@ -62,3 +62,107 @@ def test_newton_gradient_is_that_of_the_implicit_function() -> None:
     gradient = wg.grad(newton.eccentric_anomaly)(orbit)
 
     np.testing.assert_allclose(gradient, newton.implicit_gradient(orbit), rtol=1e-12)
+
+
+# Four kinds of programs, as people of four professions write them
+
+
+def test_a_smile_is_calibrated_to_its_parameters() -> None:
+    import calibration
+
+    found = calibration.calibrate(
+        calibration.smile(calibration.TRUTH, calibration.STRIKES)
+    )
+
+    np.testing.assert_allclose(found, calibration.TRUTH, rtol=1e-8)
+
+
+def test_the_greeks_of_a_simulated_option_are_those_of_bumps() -> None:
+    import calibration
+
+    market = np.array([100.0, 0.25, 0.03])
+    slopes = calibration.greeks(market)[1].mean(axis=0)
+
+    for k, h in enumerate([1e-2, 1e-4, 1e-4]):
+        bump = h * np.eye(3)[k]
+        ends = [calibration.greeks(market + s * bump)[0].mean() for s in (1, -1)]
+        assert slopes[k] == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=2e-3)
+
+
+def test_a_free_move_has_the_known_least_effort() -> None:
+    """Torque 6 - 12 t, effort 12: the rule of trapezoids is off by its own order."""
+    import collocation
+
+    found = collocation.solve(0.0, 1.0)
+    middle = collocation.split(found.x)[2][1:-1]
+    times = np.linspace(0.0, 1.0, collocation.KNOTS)[1:-1]
+
+    assert found.fun == pytest.approx(12.0, rel=0.01)
+    np.testing.assert_allclose(middle, 6.0 - 12.0 * times, atol=0.3)
+
+
+def test_the_pendulum_is_swung_up() -> None:
+    import collocation
+
+    found = collocation.solve(5.0, np.pi)
+    angle, speed, _ = collocation.split(found.x)
+
+    assert found.success
+    assert np.max(np.abs(collocation.defects(found.x, 5.0, np.pi))) < 1e-8
+    np.testing.assert_allclose([angle[-1], speed[-1]], [np.pi, 0.0], atol=1e-8)
+
+
+def test_the_mode_of_a_poisson_regression_has_no_slope() -> None:
+    """Its equations are the features times the counts' residuals, written by hand."""
+    import counts
+
+    mode, covariance = counts.newton()
+    means = np.exp(counts.FEATURES @ mode)
+    slope = counts.FEATURES.T @ (means - counts.COUNTS) + mode / 100.0
+    curvature = counts.FEATURES.T @ (means[:, None] * counts.FEATURES)
+
+    np.testing.assert_allclose(slope, 0.0, atol=1e-9)
+    np.testing.assert_allclose(
+        np.linalg.inv(covariance), curvature + np.eye(3) / 100.0, rtol=1e-10
+    )
+
+
+def test_draws_agree_with_the_curvature_at_the_mode() -> None:
+    import counts
+
+    mode, covariance = counts.newton()
+    spread = np.sqrt(np.diag(covariance))
+    draws = counts.hmc(mode, spread)
+
+    assert np.max(np.abs(draws.mean(axis=0) - mode) / spread) < 0.3
+    np.testing.assert_allclose(draws.std(axis=0), spread, rtol=0.15)
+
+
+def test_rates_of_an_ode_are_found_again() -> None:
+    import dynamics
+
+    found = dynamics.fit(dynamics.trajectory(dynamics.TRUTH))
+
+    np.testing.assert_allclose(found, dynamics.TRUTH, rtol=1e-8)
+
+
+def test_a_pde_is_differentiated_through_its_loop() -> None:
+    """What is conserved: the influences of a cell on all others add up to one."""
+    import dynamics
+
+    u = 1.0 + 0.3 * np.cos(np.linspace(0.0, 6.0, dynamics.CELLS))
+    total = sum(dynamics.influence(u, k) for k in range(dynamics.CELLS))
+    h, e = 1e-6, np.eye(dynamics.CELLS)[7]
+    ends = [dynamics.burgers(u + s * h * e)[20] for s in (1, -1)]
+
+    np.testing.assert_allclose(total, 1.0, atol=1e-12)
+    numeric = (ends[0] - ends[1]) / (2 * h)
+    assert dynamics.influence(u, 20)[7] == pytest.approx(numeric, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["calibration", "collocation", "counts", "dynamics"])
+def test_a_program_prints_its_rows(name: str) -> None:
+    rows = __import__(name).main()
+
+    assert len(rows) == 3
+    assert all(len(row) == 3 for row in rows)
