@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 import wengert as wg
+from tests.ops.examples import Example, examples
 from tests.show.programs import PROGRAMS
 from wengert.core.names import variable_names
+from wengert.show.html import page_data
 from wengert.show.listing import output_texts
 
 
@@ -49,3 +53,16 @@ def test_a_tape_by_hand_names_its_lines_and_variables() -> None:
     assert square.output == 4
     assert "test_listing.py" in tape.line(1)
     assert variable_names(tape) == {0: "a", 1: "square"}
+
+
+@pytest.mark.parametrize("example", examples(), ids=str)
+def test_every_operation_is_printed_and_shown(example: Example) -> None:
+    """No node is blank, in the printed tape and in the microscope's data."""
+    operands = example.operands
+    with np.errstate(all="ignore"):
+        tape = wg.record(example.function, *operands)
+        data = page_data(tape, "")
+
+    json.dumps(data, allow_nan=False)
+    assert all(output_texts(tape))
+    assert all(shown is not None for shown in data["output"])

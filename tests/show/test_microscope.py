@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -280,6 +282,21 @@ def test_the_title_is_the_function_asked_for(shown: Open) -> None:
     assert scope.text("#title") == "asked"
     assert [e.text.split(", ")[1] for e in scope.all(".file")] == ["asked", "helper"]
     scope.close()
+
+
+def test_a_title_goes_along_with_the_tape(tmp_path: Path) -> None:
+    tape = wg.record(three_lines, 2.0, 3.0)
+    tape.save(tmp_path / "tape.wg")
+    copies = (pickle.loads(pickle.dumps(tape)), wg.load(tmp_path / "tape.wg"))
+    partial = wg.record(functools.partial(three_lines, y=2.0), 2.0)
+
+    assert [copy.title for copy in copies] == ["three_lines"] * 2
+    assert tape.grad_tape().title == "gradient of three_lines"
+    assert tape.tangent_tape().title == "tangent of three_lines"
+    assert tape.jacobian_tape().title == "jacobian of three_lines"
+    assert partial.title == "three_lines"
+    assert wg.record(wg.jit(three_lines), 2.0, 3.0).title == "three_lines"
+    assert "<title>mine: tape of 5 nodes</title>" in page(tape, "mine")
 
 
 def test_a_click_on_a_source_line_keeps_its_nodes(shown: Open, tape: Tape) -> None:

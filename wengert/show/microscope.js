@@ -329,7 +329,8 @@ function tellForward(said, k) {
   else if (kind === "constant") said.append("The constant ", codeText(nameOf(k)), " is ", value, ".");
   else {
     const numbers = inNumbers(k);
-    said.append(codeText(`${statement(k)} =${numbers && ` ${numbers} =`} `), value);
+    if (numbers) said.append(codeText(`${statement(k)} = ${numbers} = `), value);
+    else said.append(codeText(statement(k)), " gives ", value, ".");
   }
 }
 
@@ -746,7 +747,7 @@ function gridOf(value, shape) {
   const columns = Math.max(1, shape.length ? shape[shape.length - 1] : value.first.length);
   const shades = shadesOf(value.first);
   const isLong = shape.length < 2;
-  const most = value.complex ? 3 : MOST_COLUMNS;
+  const most = value.complex ? 2 : MOST_COLUMNS;
   const wrap = isLong ? most : columns;
   let rows = 0;
   for (let k = 0; k < value.first.length && rows < MOST_ROWS; k += wrap, rows += 1) {

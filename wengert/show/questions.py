@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ class Questions:
         setting = self.tape.settings[index]
         kind, expected = setting["kind"], setting["expected"]
         operand = self.tape.operands[index][0]
-        text = self.expression(index, operand)
+        text = self.expression(operand)
         question = f"Python asked for {QUESTIONS[kind].words}: {text}"
         if kind == "bool":
             question = f"Python took a branch: is {text} true?"
@@ -61,13 +62,15 @@ class Questions:
         change = self.change(kind, expected, operand, outputs)
         return Asked(f"{kind} {text}?", question, answer, change)
 
-    def expression(self, index: int, operand: int) -> str:
-        """Return what was asked about, as the user wrote it where that is known."""
-        line = self.tape.lines[index]
-        found = "" if line is None else source_span(line)[2]
-        if found and "\n" not in found and self.tape.settings[index]["kind"] == "bool":
-            return found
-        return self.compared(operand) or self.name(operand)
+    def expression(self, index: int) -> str:
+        """Return what a node computes, as the user wrote it where that is known."""
+        if index in self.names:
+            return self.name(index)
+        line, compared = self.tape.lines[index], self.compared(index)
+        text = "" if line is None else source_span(line)[2]
+        if compared:
+            return text if is_comparison(text) else compared
+        return text if parsed(text) is not None else self.name(index)
 
     def compared(self, index: int) -> str:
         """Return a comparison with its sign; empty for another operation."""
@@ -128,6 +131,20 @@ class Questions:
         numbers = f"{describe_value(a)} \u2212 {describe_value(b)}"
         shown = describe_value(np.reshape(margin, ())[()])
         return f"It would change when {names} {moves}; now {numbers} = {shown}."
+
+
+def parsed(text: str) -> ast.expr | None:
+    """Return an expression as a tree; None where a text is none."""
+    try:
+        return ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return None
+
+
+def is_comparison(text: str) -> bool:
+    """Whether a text is one comparison, not a chain or a call that makes one."""
+    found = parsed(text)
+    return isinstance(found, ast.Compare) and len(found.ops) == 1
 
 
 def interval(kind: str, expected: int) -> tuple[float, float]:
