@@ -1,19 +1,12 @@
-"""Has native code made within the call that believes a path; sums up random programs.
-
-What the tests assert of native code would hold for the first tier as well, which runs
-until the background has compiled: so nothing runs in the background here, but in the
-tests that ask for it.
-"""
+"""Sums up random programs."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import Any
 
 from tests.programs import distribution
 
-os.environ.setdefault("WENGERT_COMPILE", "now")
 #: Counts that the processes of pytest-xdist sent.
 RECEIVED: Counter[str] = Counter()
 
