@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.emit.builder import Builder, evaluate, run
+from wengert.emit import compile as compiling
 from wengert.emit import machine
 from wengert.emit.compile import compile_program
 from wengert.emit.llvm_ir import write
@@ -359,3 +360,35 @@ def test_an_oscillator_keeps_its_energy():
 
     # The semi-implicit step keeps the energy to first order in the step (0.01).
     assert math.isclose(got[0], 1e-4, rel_tol=0.25)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: random_program(3),
+        lambda: random_program(4, has_guards=True),
+        lambda: oscillator(60, varies=True),
+    ],
+    ids=["straight", "guards", "tables"],
+)
+def test_parts_give_the_bits_of_the_whole(make, level, monkeypatch):
+    """And tell how many are done, one after another."""
+    program, told = make(), []
+
+    def tell(*counts):
+        told.append(counts)
+
+    data = [np.linspace(0.3, 2.0, 4), np.linspace(-1, 1, 60)][: len(program.arguments)]
+    results = []
+    for fewest in (0, 10_000):
+        monkeypatch.setattr(compiling, "_FEWEST_PARTS", fewest)
+        compiled = compile_program(program, level=level, chunk_size=20, told=tell)
+        results.append(run(compiled, data, len(program.outputs)))
+    total = compiled.chunks + 1
+
+    assert total > 4
+    assert told == [(k, total) for k in range(total + 1)]
+    assert results[0][0] == results[1][0]
+    if results[0][0] == 0:
+        np.testing.assert_array_equal(results[0][1], results[1][1])

@@ -38,11 +38,11 @@ class Gate:
         self.begun, self.open = threading.Event(), threading.Event()
         self.compiled: list[Any] = []
 
-    def __call__(self, path: Any) -> None:
+    def __call__(self, path: Any, told: Any) -> None:
         self.begun.set()
         assert self.open.wait(60)
         self.compiled.append(path)
-        engine.compile_path(path)
+        engine.compile_path(path, told)
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_a_held_compiler_holds_nothing_up(kind: str) -> None:
 
     begun = threading.Event()
 
-    def held(path):
+    def held(path, told):
         begun.set()
         threading.Event().wait()
 

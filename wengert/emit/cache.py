@@ -9,6 +9,7 @@ from typing import Any
 
 from wengert.core import locks
 from wengert.emit.compile import Compiled, compile_program
+from wengert.emit.machine import Told
 from wengert.emit.program import Program
 
 #: Compiled programs that are kept for functions that are made anew.
@@ -22,7 +23,7 @@ class Kernels:
         self.kept: OrderedDict[Any, Compiled] = OrderedDict()
         self.lock = locks.make()
 
-    def get(self, program: Program, **how: Any) -> Compiled:
+    def get(self, program: Program, told: Told | None = None, **how: Any) -> Compiled:
         """Return a program compiled as `compile_program` is told."""
         key = fingerprint(program), *sorted(how.items())
         with self.lock:
@@ -30,7 +31,7 @@ class Kernels:
             if found is not None:
                 self.kept.move_to_end(key)
                 return found
-        made = compile_program(program, **how)
+        made = compile_program(program, told=told, **how)
         with self.lock:
             self.kept[key] = made
             if len(self.kept) > MOST_KEPT:

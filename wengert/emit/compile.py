@@ -27,6 +27,14 @@ _OPTIMISED_NODES = 1000
 _CHUNK = 512
 
 
+# A part more costs a tenth of a millisecond; some chunks take as many milliseconds.
+_FEWEST_PARTS = 4
+
+
+def _unheard(done: int, total: int) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """Native code of one program.
@@ -102,6 +110,7 @@ def compile_program(
     has_rows: bool = False,
     chunk_size: int | None = None,
     has_loops: bool = True,
+    told: machine.Told | None = None,
 ) -> Compiled:
     """Native code of a scalar program.
 
@@ -118,6 +127,8 @@ def compile_program(
         Nodes per chunk function.
     has_loops : bool
         Whether repetitions become loops; the results do not depend on it.
+    told : callable, optional
+        Called with the number of parts that are compiled, and of all.
 
     Returns
     -------
@@ -138,7 +149,11 @@ def compile_program(
         written = text.nodes + text.stores
         level = 2 if written <= _OPTIMISED_NODES else 0
     seconds = {"write": time.perf_counter() - started}
-    module = machine.compile_text(text.ir, (llvm_ir.KERNEL,), level)
+    names = (llvm_ir.KERNEL,)
+    if len(text.parts) > _FEWEST_PARTS:
+        module = machine.compile_parts(text.parts, names, level, told or _unheard)
+    else:
+        module = machine.compile_text(text.ir, names, level)
     address = module.addresses[llvm_ir.KERNEL]
     return Compiled(
         address=address,

@@ -60,6 +60,8 @@ class Text:
     ----------
     ir : str
         The module.
+    parts : list of str
+        The same as modules of one function each, the kernel's last; they are linked.
     workspace : int
         Bytes of workspace one call needs.
     chunks, loops, nodes, stores : int
@@ -68,6 +70,7 @@ class Text:
     """
 
     ir: str
+    parts: list[str]
     workspace: int
     chunks: int
     loops: int
@@ -139,6 +142,10 @@ class _Writer:
     has_guards: list[bool] = field(default_factory=list)  # of each chunk
     guards: int = 0
     tables: int = 0
+    #: How each function is declared to the kernel, its text, and the tables it reads.
+    functions: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    #: Tables of the function that is written.
+    own_tables: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Templates of every kind of node; guards have none."""
@@ -161,10 +168,12 @@ class _Writer:
             for node, result, element in late[start : start + chunk_size]:
                 chunk.store(node, result, element)
             self.close(chunk.block, False)
+        written = len(self.lines)
         (_rows_kernel if self.has_rows else _plain_kernel)(self)
         loops = [s for s in self.plan.segments if isinstance(s, Loop)]
         return Text(
             ir="".join(self.declarations) + "".join(self.lines),
+            parts=self.parts("".join(self.lines[written:])),
             workspace=self.slots.count * SLOT * self.lanes,
             chunks=len(self.has_guards),
             loops=len(loops),
@@ -172,16 +181,27 @@ class _Writer:
             stores=len(copies) + len(late) + sum(map(len, self.slots.stores.values())),
         )
 
+    def parts(self, kernel: str) -> list[str]:
+        """Modules of one function each."""
+        tables = {line for _, _, own in self.functions for line in own}
+        shared = "".join(line for line in self.declarations if line not in tables)
+        declared = "".join(declaration for declaration, _, _ in self.functions)
+        return [
+            *(shared + "".join(own) + text for _, text, own in self.functions),
+            shared + declared + kernel,
+        ]
+
     def close(self, block: Block, has_guards: bool) -> None:
         """Head and tail of a chunk function."""
         kind, end = ("i64", "ret i64 0") if has_guards else ("void", "ret void")
         row = _ROW if self.has_rows else ""
         name = f"@chunk{len(self.has_guards)}"
-        self.lines.append(f"define internal {kind} {name}({_SIGNATURE}{row})")
-        self.lines.append(" noinline nounwind {\nentry:\n")
-        self.lines.extend(block.head)
-        self.lines.extend(block.lines)
-        self.lines.append(f" {end}\n}}\n")
+        head = f"{kind} {name}({_SIGNATURE}{row}) noinline nounwind"
+        body = [" {\nentry:\n", *block.head, *block.lines, f" {end}\n}}\n"]
+        self.lines += [f"define internal {head}", *body]
+        part = f"declare {head}\n", "".join([f"define {head}", *body]), self.own_tables
+        self.functions.append(part)
+        self.own_tables = []
         self.has_guards.append(has_guards)
 
     def make(self, key: Key) -> Callable[..., str]:
@@ -200,6 +220,7 @@ class _Writer:
         text = ", ".join(f"{ir} {value}" for value in values)
         line = f"{name} = internal constant [{len(values)} x {ir}] [{text}]\n"
         self.declarations[line] = None
+        self.own_tables.append(line)
         return name
 
 

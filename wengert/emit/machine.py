@@ -16,6 +16,7 @@ import re
 import time
 import weakref
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import get_ident
 from typing import Any
@@ -95,7 +96,7 @@ def vector_bits() -> int:
     return 256 if known.get("avx2") else 128
 
 
-def _target_machine(level: int) -> llvm.TargetMachine:
+def _target_machine(level: int, **how: str) -> llvm.TargetMachine:
     """Code generator for the host, optimisation level 0 to 3."""
     wanted = ",".join(f"{'+' if on else '-'}{name}" for name, on in features().items())
     if vector_bits() == 512:
@@ -103,7 +104,7 @@ def _target_machine(level: int) -> llvm.TargetMachine:
         # lane loops, full registers are 1.3 to 1.8 times faster.
         wanted += ",-prefer-256-bit"
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=wanted, opt=level
+        cpu=llvm.get_host_cpu_name(), features=wanted, opt=level, **how
     )
 
 
@@ -185,6 +186,10 @@ def _engine(level: int) -> Engine:
     return engine
 
 
+#: Takes how many parts of a compilation are done, and how many there are.
+Told = Callable[[int, int], None]
+
+
 class BusyError(RuntimeError):
     """Somebody else compiles, and the caller would not wait."""
 
@@ -226,6 +231,50 @@ def compile_text(
         library = engine.link(text, names)
     finally:
         _LOCK.release()
+    return _module(engine, library, names, started)
+
+
+def compile_parts(
+    parts: Sequence[str], names: tuple[str, ...], level: int, told: Told
+) -> Module:
+    """Machine code of several IR modules that call each other.
+
+    Others may compile between one and the next, and an exit or a fork has to wait for
+    one alone.
+
+    Parameters
+    ----------
+    parts, names, level : as for `compile_text`, a text each
+    told : callable
+        Called with the number of parts that are done, and of all.
+    """
+    require()
+    _library()
+    started = time.perf_counter()
+    builder = llvm.JITLibraryBuilder()
+    for number, text in enumerate(parts):
+        told(number, len(parts))
+        with _LOCK:
+            parsed = llvm.parse_assembly(text, llvm.create_context())
+            target = _target_machine(level, reloc="pic", codemodel="small")
+            builder.add_object_img(target.emit_object(parsed))
+    wanted = {*LOWERED_TO, *_DECLARATION.findall("".join(parts))}
+    for name in wanted & _SYMBOLS.keys():
+        builder.import_symbol(name, _SYMBOLS[name])
+    for name in names:
+        builder.export_symbol(name)
+    with _LOCK:
+        engine = _engine(level)
+        engine.libraries += 1
+        library = builder.link(engine.linker, f"library {next(_NUMBERS)}")
+    told(len(parts), len(parts))
+    return _module(engine, library, names, started)
+
+
+def _module(
+    engine: Engine, library: Any, names: tuple[str, ...], started: float
+) -> Module:
+    """Own a library, as long as somebody refers to its code."""
     addresses = {name: library[name] for name in names}
     module = Module(addresses, {"generate": time.perf_counter() - started})
     weakref.finalize(module.token, _bury, engine, library).atexit = False

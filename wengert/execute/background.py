@@ -38,6 +38,10 @@ class Progress:
         self.started: float | None = None
         self.done = self.total = 0
 
+    def tell(self, done: int, total: int) -> None:
+        """Take in how many parts are done, and how many there are."""
+        self.done, self.total = done, total
+
     def __str__(self) -> str:
         if self.started is None:
             return f"compiling {self.name}: others are compiled first"

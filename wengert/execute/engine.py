@@ -14,6 +14,7 @@ from wengert.core.guards import QUESTIONS
 from wengert.emit import machine
 from wengert.emit.cache import compile_once
 from wengert.emit.kernels import has_chain_products, lower
+from wengert.emit.machine import Told
 from wengert.emit.refusal import NotLoweredError
 from wengert.emit.vocabulary import parse_all
 from wengert.execute.arrays import native
@@ -35,7 +36,7 @@ def native_engine() -> bool:
     )
 
 
-def compile_path(path: Path, level: int | None = None) -> None:
+def compile_path(path: Path, told: Told | None = None) -> None:
     """Make native code of a path; `reason` says why where there is none."""
     if not native_engine():
         path.reason = "the native engine is off"
@@ -45,7 +46,7 @@ def compile_path(path: Path, level: int | None = None) -> None:
     try:
         path.lowered = lower(path.recording, not path.is_optimistic, captured)
         path.nan_guards = path.lowered.nan_guards
-        path.kernels = [compile_once(path.lowered.program, level=level)]
+        path.kernels = [compile_once(path.lowered.program, told)]
     except NotLoweredError as error:
         path.reason = str(error)
         path.plan = mixed_plan(path.recording, captured)
@@ -53,23 +54,23 @@ def compile_path(path: Path, level: int | None = None) -> None:
             path.reason += f" ({path.plan.groups} native parts)"
 
 
-def add_absorbing_kernel(path: Path) -> None:
+def add_absorbing_kernel(path: Path, told: Told | None = None) -> None:
     """Add the kernel in which zeros absorb what is not finite, where it is needed."""
     captured = [index for _, index in path.captured]
     try:
         lowered = lower(path.recording, True, captured)
-        first, second = path.kernels[0], compile_once(lowered.program)
+        first, second = path.kernels[0], compile_once(lowered.program, told)
         path.kernels[:] = [replace(first, gives_way=True), second]
     except NotLoweredError as error:
         path.reason = f"where zeros absorb: {error}"
         path.is_optimistic = False  # NumPy plays such calls
 
 
-def optimise(path: Path) -> None:
+def optimise(path: Path, told: Told | None = None) -> None:
     """Compile a path again, for speed."""
     assert path.lowered is not None
     try:
-        kernel = compile_once(path.lowered.program, level=2)
+        kernel = compile_once(path.lowered.program, told, level=2)
     except NotLoweredError:
         return  # what is there works
     path.kernels[0] = replace(kernel, gives_way=path.kernels[0].gives_way)

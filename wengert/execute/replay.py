@@ -34,6 +34,7 @@ from wengert.core.checked import CheckedTape
 from wengert.core.tape import Tape
 from wengert.core.transformed import reduced, shown
 from wengert.core.types import has_class, is_array
+from wengert.emit.machine import Told
 from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import WRITEABLE, argument
 from wengert.execute.background import WORKER, Job, Progress, compiles_now
@@ -87,6 +88,8 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
+#: Makes native code of a path, and tells how far it is.
+Work = Callable[[Path, Told], None]
 #: Where a replay ended that no known path takes up: the path, and the ways out of it.
 Exit = tuple[Path, list[tuple[int, int]]]
 
@@ -310,7 +313,9 @@ class Jitted(Generic[P, R]):
             if not path.reason:
                 self.submit(entry, path, compile_path)
 
-    def submit(self, entry: Entry, path: Path, work: Callable[[Path], None]) -> None:
+    def submit(
+        self, entry: Entry, path: Path, work: Callable[[Path, Told], None]
+    ) -> None:
         """Have something compiled beside the calls, or within this one."""
         beside = functools.partial(compile_beside, weakref.ref(self), entry, path, work)
         path.job = Job(self.name, beside)
@@ -639,7 +644,7 @@ def compile_beside(
     reference: weakref.ref[Jitted[..., Any]],
     entry: Entry,
     path: Path,
-    work: Callable[[Path], None],
+    work: Work,
     progress: Progress,
 ) -> None:
     """Compile a path, unless nobody needs it any more, and put the code in place."""
@@ -647,7 +652,7 @@ def compile_beside(
     if jitted is None or entry.tree.paths.get(path.number) is not path:
         return
     try:
-        work(path)
+        work(path, progress.tell)
         if work is compile_path and path.kernels and path.tier.best:
             seconds = kernel_seconds(path)
             lost = "" if seconds is None else path.tier.loses(seconds, "took")
