@@ -18,8 +18,6 @@ COMPILE, COMPILE_NODE = 12e-3, 14e-6
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
 #: What finding the path of a call costs where Python has to.
 DISPATCH = 15e-6
-#: A node that NumPy plays on small arrays.
-PLAY_NODE = 1.0e-6
 #: Scalar nodes up to which code compiled in haste is compiled again, for speed.
 MOST_OPTIMISED = 400_000
 
@@ -43,6 +41,9 @@ FEWEST_ROWS = 4
 #: above the 5 that handing it to a thread costs.
 BLOCK_NODES, MOST_BLOCK_ROWS = 2**21, 2**14
 
+#: A node that NumPy plays for a block of rows, and an element of one row in it.
+ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
+
 # One sweep for all unit vectors (`unit_vectors`).
 
 #: A node of a plain sweep; a scalar node recorded and lowered, which every call does
@@ -60,8 +61,3 @@ def compile_seconds(tape: Tape) -> float:
 def native_seconds(tape: Tape) -> float:
     """Return about what one native call of a tape takes."""
     return NATIVE_CALL + NATIVE_NODE * count_scalars(tape)
-
-
-def play_seconds(tape: Tape) -> float:
-    """Return about what one play of a tape on small arrays with NumPy takes."""
-    return PLAY_NODE * len(tape)

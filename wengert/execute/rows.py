@@ -42,16 +42,15 @@ from wengert.errors import (
     explain,
     warn,
 )
+from wengert.execute.all_rows import play_all, rows_seconds
 from wengert.execute.arrays import native
 from wengert.execute.background import compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
-from wengert.execute.costs import FEWEST_ROWS, play_seconds
+from wengert.execute.costs import FEWEST_ROWS
 from wengert.execute.engine import native_engine
 from wengert.execute.lanes import chosen_lanes, chosen_threads, run_kernel
 from wengert.execute.paths import Path, Tree
-from wengert.execute.plan import Left
 from wengert.execute.tier import PLAY
-from wengert.execute.together import Together, Value, pays
 from wengert.structure.custom_rules import Call as RuleCall
 
 Function = Callable[..., Any]
@@ -470,16 +469,17 @@ class Turn:
             if self.pays(path, self.count if places is None else len(places)):
                 lower_path(path, self.rows)
             if not path.kernels:
-                self.interpret(path, places)
+                todo.extend(self.interpret(path, places))
             else:
                 todo.extend(self.replay(path, places))
 
     def pays(self, path: Path, count: int) -> bool:
-        """Whether so many rows take longer one by one than compiling their path."""
+        """Whether so many rows take longer with NumPy than compiling their path."""
         if path.tape is None or not path.is_pending:
             return False
-        seconds = path.tier.best.get(PLAY, play_seconds(path.tape))
-        path.tier.spent += count * seconds
+        known = path.tier.best.get(PLAY)
+        seconds = rows_seconds(path.tape, count) if known is None else count * known
+        path.tier.spent += seconds
         return path.tier.is_spent(path.tape)
 
     def root(self) -> Path | None:
@@ -661,66 +661,41 @@ class Turn:
         ]
         self.collected.put(structure, types, np.array([number]), parts)
 
-    # Row by row
+    # With NumPy
 
-    def interpret(self, path: Path, places: Array | None) -> None:
-        """Play rows on the path's tape, together or one by one, or along their own."""
-        numbers = range(self.count) if places is None else places.tolist()
-        if path.tape is not None and pays(path.tape):
-            numbers = self.play_together(path, numbers)
-        self.warn_slow(path, len(numbers))
-        for number in numbers:
-            if path.tape is None or number in self.recorded:
-                self.play_each([number])
-                continue
-            started = time.perf_counter()
-            with np.errstate(all="ignore"):  # native code warns of nothing
-                found = path.play(self.row(number))
-            path.tier.best[PLAY] = time.perf_counter() - started
-            if isinstance(found, Left):
-                self.play_eagerly(number)
-            else:
-                self.put_row(number, path.structure, found)
-
-    def play_together(self, path: Path, numbers: Sequence[int]) -> list[int]:
-        """Play rows on a path's tape, a node at a time; return those that leave it."""
-        tape, alone = path.recording, [k for k in numbers if k in self.recorded]
-        places = np.array([k for k in numbers if k not in self.recorded], np.intp)
-        if not places.size:
-            return alone
-        given = {index: Value(array, False) for array, index in path.captured}
-        for index, operand, has_rows in zip(
-            tape.input_indices, self.operands, self.rows.mapped, strict=True
-        ):
-            given[index] = Value(operand[places] if has_rows else operand, has_rows)
-        together = Together(tape, len(places))
-        with np.errstate(all="ignore"):  # native code warns of nothing
-            found = together.play(given)
-        held = np.flatnonzero(~together.left)
-        parts = [self.part_of(value, held) for value in found]
-        sums = self.rows.summed(len(parts))
-        parts = [
-            np.add.reduce(part, axis=0) if is_sum else part
-            for part, is_sum in zip(parts, sums, strict=True)
+    def interpret(self, path: Path, places: Array | None) -> list[tuple[Path, Array]]:
+        """Play the tape of a path once for some rows; return what others need."""
+        group = np.arange(self.count) if places is None else places
+        if path.tape is None:
+            self.play_each(group.tolist())
+            return []
+        self.warn_slow(path, len(group))
+        mapped, sums = self.rows.mapped, self.rows.summed(len(path.types))
+        operands = [
+            operand[group] if has_rows and places is not None else operand
+            for operand, has_rows in zip(self.operands, mapped, strict=True)
         ]
-        self.collected.put(path.structure, path.types, places[held], parts)
-        return [*alone, *places[together.left].tolist()]
-
-    @staticmethod
-    def part_of(value: Value | None, held: Array) -> Array:
-        """Return some rows of one result."""
-        assert value is not None
-        if value.has_rows:
-            return np.asarray(value.value)[held]
-        return np.broadcast_to(value.value, (len(held), *np.shape(value.value)))
+        started = time.perf_counter()
+        parts, failed = play_all(
+            path.tape, operands, mapped, path.captured, sums, len(group)
+        )
+        path.tier.best[PLAY] = (time.perf_counter() - started) / len(group)
+        held = group[failed == 0]
+        if held.size:
+            where = None if held.size == self.count else held
+            self.collected.put(path.structure, path.types, where, parts)
+        todo: list[tuple[Path, Array]] = []
+        for mark in np.unique(failed[failed != 0]).tolist():
+            todo.extend(self.branch(path, mark, group[failed == mark]))
+        return todo
 
     def warn_slow(self, path: Path, count: int) -> None:
         """Warn, once, of many rows for each of which Python calls a function."""
-        if count < MANY_ROWS or self.rows.is_told or path.tape is None:
+        if count < MANY_ROWS or self.rows.is_told:
             return
         for index, operation in enumerate(path.recording.operations):
             call = getattr(operation.function, "__self__", None)
-            if isinstance(call, RuleCall):
+            if isinstance(call, RuleCall) and not call.rules.takes_rows:
                 self.rows.is_told = True
                 line = path.recording.lines[index]
                 text = explain(

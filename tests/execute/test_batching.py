@@ -1,0 +1,255 @@
+"""Every operation for all rows at once is what NumPy computes row by row."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ops.examples import Example, examples
+from tests.ops.judge import is_float
+from tests.ops.test_forms import assert_same, nodes, same
+from tests.ops.test_registry import (
+    ELEMENTWISE,
+    complex_,
+    empty,
+    fortran,
+    numpy_takes,
+    operands_of,
+    shapes_of,
+    single,
+)
+from wengert import grad, hessian, record, vmap
+from wengert.core.operation import Operation
+from wengert.core.types import is_array
+from wengert.execute import all_rows
+from wengert.execute import rows as rows_
+from wengert.execute.batching import batch, stacked
+from wengert.ops.python import RAISES
+
+EVERY = examples()
+
+
+def varied(value: Any, number: int) -> Any:
+    """Return another operand of the same kind: a row of its own."""
+    if isinstance(value, tuple):
+        return tuple(varied(part, number) for part in value)
+    array = np.asarray(value)
+    if array.dtype.kind in "fc":
+        return (array * array.dtype.type(1 + 0.01 * number))[()]
+    return np.roll(array.ravel(), number).reshape(array.shape)[()]
+
+
+def assert_batched(
+    operation: Operation, operands: list[Any], settings: Any, count: int
+) -> None:
+    """All ways in which operands have rows, or are shared, agree with a loop."""
+    varying = [
+        k for k, x in enumerate(operands) if hasattr(x, "dtype") or type(x) is tuple
+    ]
+    for chosen in {tuple(varying), *((k,) for k in varying)} - {()}:
+        flags = [k in chosen for k in range(len(operands))]
+        rows = [
+            [
+                varied(x, number) if flag else x
+                for x, flag in zip(operands, flags, strict=True)
+            ]
+            for number in range(count)
+        ]
+        try:
+            with np.errstate(all="ignore"):
+                expected = stacked(
+                    [operation.function(*row, **settings) for row in rows]
+                )
+        except Exception:  # rows that NumPy does not take, or of several shapes
+            continue
+        values = [
+            stacked([row[k] for row in rows]) if flag else x
+            for k, (x, flag) in enumerate(zip(operands, flags, strict=True))
+        ]
+        before = [x.copy() if is_array(x) else x for x in values]
+        with np.errstate(all="ignore"):
+            found = batch(operation, values, flags, settings, count)
+
+        assert_same(found, expected)
+        for value, kept in zip(values, before, strict=True):
+            if is_array(value):
+                np.testing.assert_array_equal(value, kept)
+
+
+@pytest.mark.parametrize("cast", [same, single, complex_, fortran, empty])
+@pytest.mark.parametrize("example", EVERY, ids=str)
+def test_all_rows_at_once_are_a_loop_over_rows(example: Example, cast: Any) -> None:
+    operands = [cast(np.asarray(x)) if is_float(x) else x for x in example.operands]
+    if cast is not same and not numpy_takes(example, operands):
+        pytest.skip("not NumPy's case")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tape = record(example.function, *operands)
+        for index, values, _ in nodes(tape):
+            if tape.operations[index] is RAISES:
+                continue
+            for count in (1, 3):
+                assert_batched(
+                    tape.operations[index], values, tape.settings[index], count
+                )
+
+
+@pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)
+def test_maps_of_all_ranks(operation: Operation) -> None:
+    for shapes in shapes_of(operation):
+        assert_batched(operation, operands_of(operation, shapes), {}, 3)
+
+
+#: Every kind of key, of an array of shape (3, 4, 5).
+KEYS: dict[str, Any] = {
+    "array": lambda i, j: (i,),
+    "array behind a slice": lambda i, j: (slice(1, None), i),
+    "array at the end": lambda i, j: (..., i),
+    "two arrays": lambda i, j: (i, j),
+    "two arrays apart": lambda i, j: (i, slice(None), j),
+    "arrays that broadcast": lambda i, j: (i[:, None], slice(None, None, -1), j[:2]),
+    "array and number": lambda i, j: (1, i),
+    "array and number apart": lambda i, j: (1, slice(None), i),
+    "new axis between": lambda i, j: (i, None, j),
+    "new axis before": lambda i, j: (None, slice(None), i, j),
+    "mask": lambda i, j: (i > 0,),
+    "mask of two axes": lambda i, j: (np.arange(12).reshape(3, 4) % 3 == i[0],),
+    "mask behind a number": lambda i, j: (0, np.arange(4) % 2 == i[0] % 2),
+    "element": lambda i, j: (i[0], slice(None), j[1]),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("shared", ["nothing", "array", "places"])
+@pytest.mark.parametrize("verb", ["read", "write", "add"])
+def test_keys_of_all_kinds(name: str, shared: str, verb: str) -> None:
+    """Places may differ between rows, or be those of all."""
+    x = np.random.default_rng(3).standard_normal((6, 3, 4, 5))
+    i = np.array([[0, 1, 2], [2, 0, 1], [1, 1, 0], [2, 2, 0], [0, 2, 1], [1, 0, 2]])
+    j = i[:, ::-1] + (i == 2)
+    if shared == "array":
+        x = x[0]
+    if shared == "places":
+        i, j = i[0], j[0]
+
+    def function(x: Any, i: Any, j: Any) -> Any:
+        key = KEYS[name](i, j)
+        if verb == "read":
+            return x[key]
+        y = x * 1.0
+        if verb == "write":
+            y[key] = 2.0 * x[key]
+        else:
+            np.add.at(y, key, x[key])
+        return y
+
+    axes = (None if shared == "array" else 0, *(None if shared == "places" else 0,) * 2)
+
+    def row(k: int) -> Any:
+        given = zip((x, i, j), axes, strict=True)
+        return function(*(part if axis is None else part[k] for part, axis in given))
+
+    expected = [row(k) for k in range(6)]
+    if len({part.shape for part in expected}) > 1:
+        pytest.skip("rows of several shapes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_, "native_engine", lambda: False)
+        found = vmap(function, in_axes=axes)(x, i, j)
+
+    np.testing.assert_allclose(found, np.stack(expected), rtol=1e-14)
+
+
+# A tape for all rows
+
+
+@pytest.fixture
+def without_native_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are played with NumPy."""
+    monkeypatch.setattr(rows_, "native_engine", lambda: False)
+
+
+ROWS = np.random.default_rng(5).standard_normal((50, 4))
+
+
+def branching(x: Any) -> Any:
+    """A row takes a branch, a number of turns, and an element by its numbers."""
+    y = x * 1.0
+    for _ in range(int(abs(x[0])) + 1):
+        y[1:] += np.sin(y[:-1])
+    if y[0] > y[3]:
+        y = y[::-1]
+    return y[np.argmax(x)] + np.cumsum(y) * math.exp(x[1])
+
+
+@pytest.mark.usefixtures("without_native_code")
+def test_rows_that_branch_are_put_together_again() -> None:
+    found = vmap(branching)(ROWS)
+
+    np.testing.assert_allclose(found, [branching(x) for x in ROWS], rtol=1e-13)
+
+
+@pytest.mark.usefixtures("without_native_code")
+@pytest.mark.parametrize("transform", [grad, hessian])
+def test_derivatives_of_rows_that_branch(transform: Any) -> None:
+    derivative = transform(lambda x: np.sum(branching(x) ** 2))
+
+    found = vmap(derivative)(ROWS)
+
+    expected = [derivative(x) for x in ROWS]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.usefixtures("without_native_code")
+def test_what_is_shared_gets_the_sum_over_rows_that_branch() -> None:
+    def loss(w: Any) -> Any:
+        return np.sum(vmap(lambda x: branching(w * x))(ROWS) ** 2)
+
+    def one_by_one(w: Any) -> Any:
+        return sum(np.sum(branching(w * x) ** 2) for x in ROWS)
+
+    w = np.array([0.9, 1.1, 0.8, 1.2])
+
+    np.testing.assert_allclose(grad(loss)(w), grad(one_by_one)(w), rtol=1e-10)
+
+
+@pytest.mark.usefixtures("without_native_code")
+def test_a_node_is_one_call_for_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(*args: Any) -> Any:
+        calls.append(args[0].name)
+        return batch(*args)
+
+    monkeypatch.setattr(all_rows, "batch", counted)
+    vmap(lambda x: np.sum(np.sin(x) * x))(ROWS)
+
+    assert calls == ["sin", "multiply", "sum"]
+
+
+@pytest.mark.usefixtures("without_native_code")
+def test_blocks_of_rows_give_what_all_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = vmap(branching)(ROWS)
+    monkeypatch.setattr(all_rows, "BLOCK", 30)
+
+    np.testing.assert_array_equal(vmap(branching)(ROWS), expected)
+
+
+@pytest.mark.usefixtures("without_native_code")
+def test_a_row_that_raises_raises_as_in_a_loop() -> None:
+    with pytest.raises(ValueError, match="math domain error"):
+        vmap(lambda x: math.log(x))(np.array([1.0, 2.0, -1.0]))
+
+
+@pytest.mark.usefixtures("without_native_code")
+def test_a_python_number_does_not_widen_single_precision() -> None:
+    single = ROWS.astype(np.float32)
+
+    found = vmap(lambda x: x * math.exp(x[0]))(single)
+
+    assert found.dtype == np.float32
+    expected = np.stack([x * math.exp(x[0]) for x in single])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

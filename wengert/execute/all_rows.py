@@ -1,0 +1,326 @@
+"""A tape played once for all rows: one NumPy call a node.
+
+Rows whose guards answer otherwise leave the play there; the others go on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.core.forms import Map
+from wengert.core.guards import OF_MEMORY, answer
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.core.types import Array, Type, is_array
+from wengert.execute.batching import Operands, batch, row_of, stacked, write_rows
+from wengert.execute.costs import ROWS_ELEMENT, ROWS_NODE
+from wengert.execute.interpret import (
+    LEAVES_PATH,
+    as_weak,
+    evaluate_node,
+    evaluate_write,
+    last_uses,
+)
+from wengert.ops.index import IN_PLACE
+from wengert.ops.python import PYTHON, RAISES, is_weak
+from wengert.structure.custom_rules import Call
+
+#: Elements of the largest array of a block of rows: what stays in a processor's cache.
+BLOCK = 1 << 16
+
+
+class Outcome(NamedTuple):
+    """What a play of rows gave.
+
+    Attributes
+    ----------
+    parts : one array an output, of the rows that stayed, or their sum
+    failed : array of int, one a row
+        0 where it stayed; otherwise minus one more than the node at which it left, so
+        that it is no number of a guard in native code.
+    """
+
+    parts: list[Any]
+    failed: Array
+
+
+class RowsPlay:
+    """One play of a tape for some rows.
+
+    Parameters
+    ----------
+    tape : Tape
+    given : dict of int to value
+        The outputs that are known: inputs, and constants read anew.
+    with_rows : those of the given that have rows, along their first axis
+    count : int
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        given: dict[int, Any],
+        with_rows: Sequence[int],
+        count: int,
+        last: list[int],
+    ) -> None:
+        self.tape, self.last = tape, last
+        self.outputs: list[Any] = [None] * len(tape)
+        self.has_rows = bytearray(len(tape))
+        self.known = set(given)
+        for index, value in given.items():
+            self.outputs[index] = value
+        for index in with_rows:
+            self.has_rows[index] = 1
+        self.count = count
+        self.numbers = np.arange(count)
+        self.failed = np.zeros(count, np.intp)
+        #: By node after which nothing reads them: the outputs with rows to let go.
+        self.dead: dict[int, list[int]] = {}
+
+    def run(self, start: int = 0) -> None:
+        """Compute all nodes from one on."""
+        tape, outputs, has_rows = self.tape, self.outputs, self.has_rows
+        for index in range(start, len(tape)):
+            operation = tape.operations[index]
+            if index in self.known or operation is INPUT:
+                continue
+            if operation is CONSTANT:
+                outputs[index] = tape.settings[index]["value"]
+                continue
+            operands = tape.operands[index]
+            flags = [has_rows[k] for k in operands]
+            if not any(flags):
+                if operation in IN_PLACE:
+                    outputs[index] = evaluate_write(tape, index, outputs, self.last)
+                else:
+                    outputs[index] = evaluate_node(tape, index, outputs)
+                continue
+            if operation is GUARD:
+                self.check(index)
+                if not self.count:
+                    return
+                continue
+            has_rows[index] = 1
+            outputs[index] = self.node(index, flags)
+            if not self.count:
+                return
+            self.let_go(index)
+
+    def let_go(self, index: int) -> None:
+        """Drop the outputs with rows that nothing reads after a node."""
+        if self.has_rows[index] and self.last[index] < len(self.tape):
+            self.dead.setdefault(max(self.last[index], index), []).append(index)
+        for known in self.dead.pop(index, ()):
+            self.outputs[known] = None
+
+    def node(self, index: int, flags: list[int]) -> Any:
+        """Return the output of one node for all rows."""
+        tape, outputs = self.tape, self.outputs
+        operation, settings = tape.operations[index], tape.settings[index]
+        operands = tape.operands[index]
+        like = tape.types[index]
+        values = [outputs[k] for k in operands]
+        call = getattr(operation.function, "__self__", None)
+        if isinstance(call, Call) and call.rules.takes_rows:
+            return call.of_rows(values, flags, self.count, like)
+        try:
+            if is_weak(like):
+                return self.of_python(index, values, flags)
+            if operation is RAISES:
+                return self.one_by_one(index, flags)
+            base = operands[0]
+            if (
+                operation in IN_PLACE
+                and flags[0]
+                and tape.operations[base] in IN_PLACE
+                and self.last[base] == index
+            ):
+                given = Operands(values, flags, self.count)
+                write_rows(operation, values[0], given, settings)
+                outputs[base] = None
+                return values[0]
+            if isinstance(operation.form, Map):
+                values = self.narrowed(index, values, flags)
+            return batch(operation, values, flags, settings, self.count)
+        except LEAVES_PATH:
+            return self.one_by_one(index, flags)
+
+    def narrowed(self, index: int, values: list[Any], flags: list[int]) -> list[Any]:
+        """Return operands; Python's numbers take the type of what they meet."""
+        types = [self.tape.types[k] for k in self.tape.operands[index]]
+        weak = [flag and is_weak(like) for flag, like in zip(flags, types, strict=True)]
+        if not any(weak) or all(is_weak(like) for like in types):
+            return values
+        known = [like.dtype for like in types if not is_weak(like)]
+        numbers = [like.dtype.type(0).item() for like in types if is_weak(like)]
+        dtype = np.result_type(*known, *numbers)
+        return [
+            value.astype(dtype) if is_narrow and dtype.kind in "fc" else value
+            for value, is_narrow in zip(values, weak, strict=True)
+        ]
+
+    def of_python(self, index: int, values: list[Any], flags: list[int]) -> Any:
+        """Return what Python computes, by NumPy where that cannot differ."""
+        tape = self.tape
+        operation, like = tape.operations[index], tape.types[index]
+        types = [tape.types[k] for k in tape.operands[index]]
+        is_map = isinstance(operation.form, Map) and operation.name in PYTHON
+        floats = all(isinstance(t, Type) and t.dtype.kind == "f" for t in types)
+        if is_map and floats and operation.name != "round" and like.dtype.kind in "fb":
+            with np.errstate(all="ignore"):
+                found = batch(
+                    operation, values, flags, tape.settings[index], self.count
+                )
+            if found.dtype == like.dtype and np.isfinite(found).all():
+                return found
+        return self.one_by_one(index, flags)
+
+    def one_by_one(self, index: int, flags: list[int]) -> Any:
+        """Return the output of a node row by row; rows for which it raises leave."""
+        operands = self.tape.operands[index]
+        types = [self.tape.types[k] for k in operands]
+        rows, stays = [], np.ones(self.count, bool)
+        for number in range(self.count):
+            row = {
+                k: as_weak(like, row_of(self.outputs[k], number))
+                if flag
+                else self.outputs[k]
+                for k, flag, like in zip(operands, flags, types, strict=True)
+            }
+            try:
+                rows.append(evaluate_node(self.tape, index, row))  # type: ignore[arg-type]
+            except LEAVES_PATH:
+                stays[number] = False
+        self.keep(stays, index)
+        return stacked(rows) if rows else None
+
+    def check(self, index: int) -> None:
+        """Let the rows go whose guard answers otherwise."""
+        settings = self.tape.settings[index]
+        kind, expected = settings["kind"], settings["expected"]
+        if kind in OF_MEMORY:  # rows lie in C order, as the recorded one did
+            return
+        value = self.outputs[self.tape.operands[index][0]]
+        if value.ndim == 1 and kind == "bool":
+            stays = (value != 0) == expected
+        elif value.ndim == 1 and kind == "int":
+            stays = np.trunc(value) == expected
+        else:
+            stays = np.array(
+                [answers_as(settings, row, expected) for row in value], bool
+            )
+        self.keep(stays, index)
+
+    def keep(self, stays: Array, index: int) -> None:
+        """Go on with the rows that stay; the others left at a node."""
+        if stays.all():
+            return
+        self.failed[self.numbers[~stays]] = -index - 1
+        self.numbers = self.numbers[stays]
+        self.count = len(self.numbers)
+        for k, flag in enumerate(self.has_rows):
+            if flag and self.outputs[k] is not None:
+                self.outputs[k] = chosen(self.outputs[k], stays)
+
+    def results(self, outputs: Sequence[int], sums: Sequence[bool]) -> list[Any]:
+        """Return the results of the rows that stayed, or what they add up to."""
+        found = []
+        for index, is_sum in zip(outputs, sums, strict=True):
+            value = self.outputs[index]
+            dtype = self.tape.types[index].dtype
+            if self.has_rows[index]:
+                value = np.add.reduce(value, axis=0) if is_sum else value
+            elif is_sum:
+                value = np.multiply(value, self.count)
+            else:
+                value = np.broadcast_to(value, (self.count, *np.shape(value)))
+            found.append(np.asarray(value, dtype))
+        return found
+
+
+def answers_as(settings: Any, row: Any, expected: Any) -> bool:
+    """Whether a guard's question has the expected answer for one row."""
+    try:
+        return bool(answer(settings, row) == expected)
+    except LEAVES_PATH:
+        return False
+
+
+def chosen(value: Any, stays: Array) -> Any:
+    """Return the rows of a value that stay."""
+    if type(value) is tuple:
+        return tuple(part[stays] for part in value)
+    return value[stays]
+
+
+def rows_in_block(tape: Tape) -> int:
+    """Return how many rows are played together."""
+    sizes = [like.size for like in tape.types if isinstance(like, Type)]
+    return max(1, BLOCK // max(1, *sizes, 1))
+
+
+def rows_seconds(tape: Tape, count: int) -> float:
+    """Return about what playing so many rows takes."""
+    types = [like for like in tape.types if isinstance(like, Type)]
+    elements = sum(math.prod(like.shape) for like in types)
+    blocks = -(-count // rows_in_block(tape))
+    return blocks * len(tape) * ROWS_NODE + count * elements * ROWS_ELEMENT
+
+
+def play_all(
+    tape: Tape,
+    operands: Sequence[Any],
+    mapped: Sequence[bool],
+    captured: Sequence[tuple[Any, int]],
+    sums: Sequence[bool],
+    count: int,
+) -> Outcome:
+    """Return the outputs of a tape for all rows, block by block.
+
+    Parameters
+    ----------
+    tape : Tape
+    operands : one an input, those with rows along the first axis
+    mapped : which of them have rows
+    captured : constants with their present contents
+    sums : which outputs are added up over the rows
+    count : int
+        Number of rows, at least one.
+    """
+    size, last = rows_in_block(tape), last_uses(tape)
+    blocks: list[list[Any]] = []
+    failed = []
+    for start in range(0, count, size):
+        stop = min(start + size, count)
+        given = {index: array for array, index in captured}
+        with_rows = []
+        for index, value, has_rows in zip(
+            tape.input_indices, operands, mapped, strict=True
+        ):
+            given[index] = value[start:stop] if has_rows else value
+            if has_rows:
+                with_rows.append(index)
+        play = RowsPlay(tape, given, with_rows, stop - start, last)
+        with np.errstate(all="ignore"):
+            play.run()
+        failed.append(play.failed)
+        if play.count:
+            blocks.append(play.results(tape.output_indices, sums))
+    return Outcome(joined(blocks, sums), np.concatenate(failed))
+
+
+def joined(blocks: list[list[Any]], sums: Sequence[bool]) -> list[Any]:
+    """Return the results of all blocks: one behind the other, or added up in order."""
+    if len(blocks) == 1:
+        return [
+            part if is_array(part) and part.flags.owndata else np.array(part)
+            for part in blocks[0]
+        ]
+    found = []
+    for parts, is_sum in zip(zip(*blocks, strict=True), sums, strict=False):
+        found.append(sum(parts[1:], parts[0]) if is_sum else np.concatenate(parts))
+    return found

@@ -1,0 +1,504 @@
+"""One operation for all rows: batching over leading axes, as the form says.
+
+An operand has rows, along its first axis, or is shared by all of them.  What a form
+does not tell is done row by row.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
+from wengert.core.operation import REGISTRY, Operation
+from wengert.core.types import Array, is_array
+from wengert.ops.index import (
+    GETITEM,
+    INDEX_ADD,
+    ITEM,
+    STORE,
+    Key,
+    Placeholder,
+    Slice,
+    decode_basic,
+    decode_part,
+)
+
+WHOLE = slice(None)
+Settings = dict[str, Any]
+
+
+class Operands:
+    """The operands of one node: values, and which of them have rows."""
+
+    __slots__ = ("count", "has_rows", "values")
+
+    def __init__(
+        self, values: Sequence[Any], has_rows: Sequence[Any], count: int
+    ) -> None:
+        self.values, self.has_rows, self.count = values, has_rows, count
+
+    def rank(self, k: int) -> int:
+        """Return the number of axes of a row of operand k."""
+        return np.ndim(self.values[k]) - bool(self.has_rows[k])
+
+    def row(self, number: int) -> list[Any]:
+        """Return the operands of one row."""
+        return [
+            row_of(value, number) if has_rows else value
+            for value, has_rows in zip(self.values, self.has_rows, strict=True)
+        ]
+
+    def aligned(self, k: int, ndim: int) -> Any:
+        """Return operand k so that its rows broadcast against rows of `ndim` axes."""
+        value = self.values[k]
+        if not self.has_rows[k] or value.ndim == ndim + 1:
+            return value
+        missing = ndim + 1 - value.ndim
+        return value.reshape(value.shape[0], *(1,) * missing, *value.shape[1:])
+
+    def repeated(self, k: int) -> Any:
+        """Return operand k with rows: what is shared is repeated."""
+        value = self.values[k]
+        if self.has_rows[k]:
+            return value
+        return np.broadcast_to(value, (self.count, *np.shape(value)))
+
+
+def row_of(value: Any, number: int) -> Any:
+    """Return one row of a value, or of every part of a tuple of values."""
+    if type(value) is tuple:
+        return tuple(part[number] for part in value)
+    return value[number]
+
+
+def batch(
+    operation: Operation,
+    values: Sequence[Any],
+    has_rows: Sequence[Any],
+    settings: Settings,
+    count: int,
+) -> Any:
+    """Return the results of an operation for all rows, along a first axis.
+
+    Parameters
+    ----------
+    operation : Operation
+    values : its operands; one with rows is an array of shape ``(count,) + row``
+    has_rows : a flag an operand, of which one at least is set
+    settings : dict
+    count : int, at least 1
+    """
+    operands = Operands(values, has_rows, count)
+    rule = BATCHED.get(type(operation.form))
+    assert rule is not None
+    return rule(operation, operands, settings)
+
+
+def batch_by_rows(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return the results of rows computed one after another."""
+    function = operation.function
+    return stacked(
+        [function(*operands.row(k), **settings) for k in range(operands.count)]
+    )
+
+
+def stacked(rows: list[Any]) -> Any:
+    """Return the results of rows as one array, or as one for each of several."""
+    if type(rows[0]) is tuple:
+        return tuple(stacked(list(parts)) for parts in zip(*rows, strict=True))
+    return np.stack([np.asarray(row) for row in rows])
+
+
+def batch_map(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return the elements at every place: rows are one more axis to broadcast over."""
+    ndim = max(operands.rank(k) for k in range(len(operands.values)))
+    given = [operands.aligned(k, ndim) for k in range(len(operands.values))]
+    found = operation.function(*given, **settings)
+    if len(given) == 1 or type(found) is tuple:
+        return found
+    shape = np.broadcast_shapes(*(np.shape(value) for value in given))
+    return found if found.shape == shape else np.broadcast_to(found, shape)
+
+
+def behind_rows(axis: Any, ndim: int) -> Any:
+    """Return axes of a row as axes of all rows; None is all of them."""
+    if axis is None:
+        return tuple(range(1, ndim + 1))
+    if isinstance(axis, tuple):
+        return tuple(behind_rows(k, ndim) for k in axis)
+    return axis + 1 if axis >= 0 else axis
+
+
+def batch_reduce(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return the folds of all rows: their axes come after that of the rows."""
+    if any(operands.has_rows[2:]):
+        return batch_by_rows(operation, operands, settings)
+    ndim, axis = operands.rank(0), settings["axis"]
+    x = operands.repeated(0)
+    masks = [operands.aligned(k, ndim) for k in range(1, len(operands.values))]
+    form = operation.form
+    if isinstance(form, Reduce) and form.place and (axis is None or not ndim):
+        flat = x.reshape(x.shape[0], -1)
+        found = operation.function(flat, **settings | {"axis": 1, "keepdims": False})
+        return found.reshape(-1, *(1,) * ndim) if settings["keepdims"] else found
+    shifted = settings | {"axis": behind_rows(axis if ndim else None, ndim)}
+    return operation.function(x, *masks, **shifted)
+
+
+def batch_along(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return what an operation along an axis does in all rows."""
+    given = [operands.repeated(k) for k in range(len(operands.values))]
+    axis = behind_rows(settings["axis"], operands.rank(0))
+    return operation.function(*given, **settings | {"axis": axis})
+
+
+def batch_routine(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return what a routine gives for all rows."""
+    form = operation.form
+    assert isinstance(form, Routine)
+    if form.along:
+        return batch_along(operation, operands, settings)
+    if form.stacks:
+        given = [operands.repeated(k) for k in range(len(operands.values))]
+        return operation.function(*given, **settings)
+    alone = [bool(flag) == (k == form.each) for k, flag in enumerate(operands.has_rows)]
+    if all(alone):
+        return operation.function(*operands.values, **settings)
+    return batch_by_rows(operation, operands, settings)
+
+
+# Products
+
+
+def batch_contract(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return sums of products with one more axis."""
+    form = operation.form
+    assert isinstance(form, Contract)
+    ranks = tuple(operands.rank(k) for k in range(len(operands.values)))
+    subscripts = form.of(ranks, settings)
+    inputs, output = subscripts.split("->")
+    if "+" in output:
+        return batch_by_rows(operation, operands, settings)
+    values = [np.asarray(value) for value in operands.values]
+    if form.conjugated is not None:
+        values[form.conjugated] = np.conjugate(values[form.conjugated])
+    terms = without_dots(inputs.split(","), ranks, output)
+    *terms, output = terms
+    free = next(c for c in string.ascii_letters if c not in "".join([*terms, output]))
+    terms = [
+        free + term if flag else term
+        for term, flag in zip(terms, operands.has_rows, strict=True)
+    ]
+    return contract(terms, free + output, values)
+
+
+def without_dots(terms: list[str], ranks: Sequence[int], output: str) -> list[str]:
+    """Return subscripts, those of the result last, with letters for ellipses."""
+    used = set("".join([*terms, output]))
+    dots = [c for c in string.ascii_letters if c not in used]
+    extra = [
+        rank - len(term.replace("...", "")) if "..." in term else 0
+        for term, rank in zip(terms, ranks, strict=True)
+    ]
+    most = max(extra)
+    letters = "".join(dots[:most])
+    found = [
+        term.replace("...", letters[most - n :])
+        for term, n in zip(terms, extra, strict=True)
+    ]
+    return [*found, output.replace("...", letters)]
+
+
+def contract(terms: list[str], output: str, values: list[Array]) -> Array:
+    """Return a sum of products, two matrices by ``np.matmul``.
+
+    Axes of length 1 broadcast.
+    """
+    sizes: dict[str, int] = {}
+    for term, value in zip(terms, values, strict=True):
+        for c, n in zip(term, value.shape, strict=True):
+            sizes[c] = n if sizes.get(c, 1) == 1 else sizes[c]
+    is_plain = len(terms) == 2 and all(len(set(term)) == len(term) for term in terms)
+    if is_plain:
+        is_plain = all(
+            n == sizes[c]
+            for term, value in zip(terms, values, strict=True)
+            for c, n in zip(term, value.shape, strict=True)
+        )
+    summed = [c for c in sizes if c not in output]
+    if not (is_plain and summed and all(c in t for c in summed for t in terms)):
+        subscripts = f"{','.join(terms)}->{output}"
+        return np.einsum(subscripts, *values, optimize=len(terms) > 2)  # type: ignore[no-any-return]
+    left, right = terms
+    both = [c for c in output if c in left and c in right]
+    rows = [c for c in output if c in left and c not in right]
+    columns = [c for c in output if c in right and c not in left]
+    x = matrices(values[0], left, both, rows, summed, sizes)
+    y = matrices(values[1], right, both, summed, columns, sizes)
+    found = np.matmul(x, y).reshape([sizes[c] for c in (*both, *rows, *columns)])
+    order = "".join((*both, *rows, *columns))
+    result: Array = found.transpose([order.index(c) for c in output])
+    return result
+
+
+def matrices(
+    value: Array,
+    term: str,
+    both: list[str],
+    rows: list[str],
+    columns: list[str],
+    sizes: dict[str, int],
+) -> Array:
+    """Return an operand as matrices, with the axes of both operands in front."""
+    order = [term.index(c) for c in (*both, *rows, *columns)]
+    lengths = [[sizes[c] for c in part] for part in (rows, columns)]
+    shape = [int(np.prod(part, dtype=np.int64)) for part in lengths]
+    found: Array = value.transpose(order)
+    return found.reshape(*(sizes[c] for c in both), *shape)
+
+
+# Moves
+
+
+def batch_move(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return the elements of all rows where one row's elements go."""
+    if operation is ITEM:
+        return operands.values[0][settings["result"]]
+    if operation is GETITEM:
+        return batch_getitem(operation, operands, settings)
+    if operation in (STORE, INDEX_ADD):
+        return batch_write(operation, operands, settings)
+    if len(operands.values) > 1 or "axis" in settings:
+        return batch_along(operation, operands, settings)
+    x = operands.values[0]
+    found = views_of_rows(operation.function, x, settings)
+    return gathered(operation.function, x, settings) if found is None else found
+
+
+class Views:
+    """Views of the rows of an array as NumPy's array interface states them."""
+
+    __slots__ = ("__array_interface__", "owner")
+
+    def __init__(self, owner: Array, address: int, shape: Any, strides: Any) -> None:
+        self.owner = owner
+        self.__array_interface__ = {
+            "data": (address, not owner.flags.writeable),
+            "shape": shape,
+            "strides": strides,
+            "typestr": owner.dtype.str,
+            "version": 3,
+        }
+
+
+def views_of_rows(
+    function: Callable[..., Any], x: Array, settings: Settings
+) -> Array | None:
+    """Return for every row the view that a function gives of it; None for copies.
+
+    NumPy's view of the first row is the map of indices of all rows.
+    """
+    first = x[0, ...]
+    found = function(first, **settings)
+    if not is_array(found) or not x.size or not np.may_share_memory(found, first):
+        return None
+    address = found.__array_interface__["data"][0]
+    strides = (x.strides[0], *found.strides)
+    return np.asarray(Views(x, address, (x.shape[0], *found.shape), strides))
+
+
+def gathered(function: Callable[..., Any], x: Array, settings: Settings) -> Array:
+    """Return for every row the elements at the places where a function takes them."""
+    shape = x.shape[1:]
+    size = int(np.prod(shape, dtype=np.int64))
+    places = np.asarray(function(np.arange(size).reshape(shape), **settings))
+    return x.reshape(x.shape[0], size)[:, places]
+
+
+def batch_getitem(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return the elements at a key in all rows."""
+    x, *indices = operands.values
+    if not indices:
+        return x[(WHOLE, *decode_basic(settings["key"]))]
+    places = Places(operands, 1, settings["key"])
+    view = places.view(x, operands.has_rows[0])
+    return places.in_order(view[places.index(operands.has_rows[0])])
+
+
+def batch_write(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return copies of all rows, with elements replaced or added to."""
+    new = np.array(operands.repeated(0), order="C")
+    write_rows(operation, new, operands, settings)
+    return new
+
+
+def write_rows(
+    operation: Operation, new: Array, operands: Operands, settings: Settings
+) -> None:
+    """Do the write of every row in its row of an array."""
+    target, adds = new, operation is INDEX_ADD
+    for name, given in settings["chain"]:
+        step = REGISTRY[name]
+        if isinstance(step.form, Map):
+            target = step.function(target)
+            continue
+        found = views_of_rows(step.function, target, dict(given))
+        if found is None:  # a copy, or nothing to write to
+            copies = batch_by_rows(operation, operands, settings)
+            new[...] = copies
+            return
+        target = found
+    places = Places(operands, 2, settings["key"])
+    if places.is_basic:
+        key = (WHOLE, *decode_basic(settings["key"]))
+        value = fitting(operands, 1, np.ndim(target[key]) - 1)
+        if adds:
+            target[key] += value
+        else:
+            target[key] = value
+        return
+    view, index = places.view(target, True), places.index(True)
+    value = places.as_view(fitting(operands, 1, places.rank(view)), places.rank(view))
+    if adds:
+        np.add.at(view, index, value)
+    else:
+        view[index] = value
+
+
+def fitting(operands: Operands, k: int, ndim: int) -> Any:
+    """Return what is written, its rows broadcasting against regions of `ndim` axes."""
+    extra = operands.rank(k) - ndim
+    if extra <= 0:
+        return operands.aligned(k, ndim)
+    value = np.asarray(operands.values[k])  # NumPy drops leading axes of length 1
+    lead = value.shape[:1] if operands.has_rows[k] else ()
+    return value.reshape(*lead, *value.shape[len(lead) + extra :])
+
+
+class Places:
+    """A key with index arrays, for all rows.
+
+    Slices are taken first; the axes that are indexed by numbers then lie behind that
+    of the rows.
+    """
+
+    def __init__(self, operands: Operands, start: int, key: Key) -> None:
+        self.count = operands.count
+        self.is_basic = len(operands.values) == start
+        if self.is_basic:
+            return
+        self.key = key
+        #: Arrays of numbers, and whether they have rows, by axis that they index.
+        self.numbers: list[tuple[Any, Any]] = []
+        self.operands, self.start = operands, start
+
+    def view(self, x: Array, has_rows: Any) -> Array:
+        """Return what the slices take of an array, indexed axes in front."""
+        lead = 1 if has_rows else 0
+        parts = self.expanded(x.ndim - lead)
+        basic: list[Any] = [WHOLE] * lead
+        axes: list[int] = []
+        at, axis = [], lead
+        self.numbers = []
+        for position, part in enumerate(parts):
+            if type(part) is Placeholder or type(part) is int:
+                found = self.numbers_of(part)
+                self.numbers += found
+                axes += range(axis, axis + len(found))
+                basic += [WHOLE] * len(found)
+                axis += len(found)
+                at.append(position)
+            else:
+                basic.append(decode_part(part, ()))
+                axis += 1
+        adjacent = at[-1] - at[0] + 1 == len(at)
+        #: Axes before the indexed ones, where these stay at their place.
+        self.before = axes[0] - lead if adjacent else 0
+        self.broadcast = max(np.ndim(n) - bool(flag) for n, flag in self.numbers)
+        kept = [k for k in range(axis) if k not in axes and k >= lead]
+        view: Array = x[tuple(basic)]
+        return view.transpose([*range(lead), *axes, *kept])
+
+    def expanded(self, ndim: int) -> list[Any]:
+        """Return the key with a slice for every axis that it does not name."""
+        taken = sum(self.axes_of(part) for part in self.key)
+        whole = [Slice(None, None, None)] * (ndim - taken)
+        if Ellipsis in self.key:
+            k = self.key.index(Ellipsis)
+            return [*self.key[:k], *whole, *self.key[k + 1 :]]
+        return [*self.key, *whole]
+
+    def axes_of(self, part: Any) -> int:
+        """Return how many axes a part of the key takes."""
+        if part is None or part is Ellipsis:
+            return 0
+        if type(part) is not Placeholder:
+            return 1
+        k = self.start + part.position
+        is_mask = np.asarray(self.operands.values[k]).dtype == bool
+        return self.operands.rank(k) if is_mask else 1
+
+    def numbers_of(self, part: Any) -> list[tuple[Any, Any]]:
+        """Return the numbers that a part stands for: those of a mask are several."""
+        if type(part) is int:
+            return [(part, False)]
+        k = self.start + part.position
+        value, flag = self.operands.values[k], self.operands.has_rows[k]
+        if np.asarray(value).dtype != bool:
+            return [(value, flag)]
+        if not self.operands.rank(k):
+            raise IndexError("a key of truth values without axes")
+        found = np.nonzero(value)
+        if not flag:
+            return [(places, False) for places in found]
+        return [(places.reshape(self.count, -1), True) for places in found[1:]]
+
+    def index(self, has_rows: Any) -> tuple[Any, ...]:
+        """Return the index of the view, whose result has rows in front."""
+        if not any(flag for _, flag in self.numbers):
+            return (WHOLE, *(number for number, _ in self.numbers))
+        rank = self.broadcast
+        found = []
+        for number, flag in self.numbers:
+            missing = rank + 1 - np.ndim(number) if flag else 0
+            if missing:
+                number = number.reshape(self.count, *(1,) * missing, *number.shape[1:])
+            found.append(number)
+        if has_rows:
+            found.insert(0, np.arange(self.count).reshape(-1, *(1,) * rank))
+        return tuple(found)
+
+    def rank(self, view: Array) -> int:
+        """Return the number of axes of what is taken from one row of a view."""
+        return view.ndim - 1 - len(self.numbers) + self.broadcast
+
+    def in_order(self, found: Array) -> Array:
+        """Return what was taken with its axes in NumPy's order."""
+        own, before = range(1, 1 + self.broadcast), self.before
+        rest = range(1 + self.broadcast, found.ndim)
+        return found.transpose([0, *rest[:before], *own, *rest[before:]])
+
+    def as_view(self, value: Any, rank: int) -> Any:
+        """Return what is written with its axes in the view's order."""
+        if not np.ndim(value) or not self.before:
+            return value
+        value = np.asarray(value)
+        value = value.reshape(*(1,) * (rank + 1 - value.ndim), *value.shape)
+        start = 1 + self.before
+        own = range(start, start + self.broadcast)
+        rest = [k for k in range(1, value.ndim) if k not in own]
+        return value.transpose([0, *own, *rest])
+
+
+BATCHED: dict[type, Callable[[Operation, Operands, Settings], Any]] = {
+    Map: batch_map,
+    Reduce: batch_reduce,
+    Scan: batch_along,
+    Move: batch_move,
+    Contract: batch_contract,
+    Routine: batch_routine,
+}
