@@ -14,7 +14,7 @@ QUICK_TESTS := $(wildcard tests/test_tiny.py tests/test_layers.py tests/test_exp
 
 # What replays, for the engine switched off, and what runs in lanes.
 ENGINE_EXAMPLES ?= 200
-LANE_TESTS := tests/execute/test_vmap.py tests/execute/test_unit_vectors.py
+LANE_TESTS := tests/execute/test_vmap.py
 ENGINE_TESTS := tests/execute tests/emit tests/derive tests/ops/test_registry.py
 
 .DEFAULT_GOAL := help

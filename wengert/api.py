@@ -38,7 +38,7 @@ from wengert.core.types import FLOAT64, has_class, is_array, is_whole_number, ty
 from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
-from wengert.execute import unit_vectors
+from wengert.execute import directions
 from wengert.execute.replay import Jitted
 
 P = ParamSpec("P")
@@ -795,18 +795,16 @@ def reverse_blocks(
 ) -> list[list[Any]]:
     """Return the blocks, one reverse sweep a row."""
     tape = segment.tape
-    in_lanes = unit_vectors.reverse_rows(segment, stop, inputs, outputs, types)
-    if in_lanes is not None:
-        return [
-            [
-                part.reshape(like.shape + to.shape)
-                for part, to in zip(block, input_types, strict=True)
-            ]
-            for block, like in zip(in_lanes, types, strict=True)
-        ]
     active = reverse.depends_on(tape, inputs, segment.start, stop)
     blocks = []
     for index, like in zip(outputs, types, strict=True):
+        together = None
+        if index is not None:
+            together = directions.reverse_rows(segment, stop, inputs, index, like)
+        if together is not None:
+            pairs = zip(together, input_types, strict=True)
+            blocks.append([part.reshape(like.shape + to.shape) for part, to in pairs])
+            continue
         rows = []
         for seed in basis(like):
             seeds = [] if index is None else [(index, seed)]
@@ -830,16 +828,11 @@ def forward_blocks(
     """Return the blocks, one forward sweep a column."""
     tape = segment.tape
     columns: list[list[list[Any]]] = [[] for _ in inputs]
-    in_lanes = unit_vectors.forward_columns(segment, stop, inputs, input_types, outputs)
-    if in_lanes is not None:
-        return [
-            [
-                np.moveaxis(column[j], 0, -1).reshape(to.shape + like.shape)
-                for column, like in zip(in_lanes, input_types, strict=True)
-            ]
-            for j, to in enumerate(types)
-        ]
     for k, (index, like) in enumerate(zip(inputs, input_types, strict=True)):
+        together = directions.forward_columns(segment, stop, index, like, outputs)
+        if together is not None:
+            columns[k] = [list(parts) for parts in zip(*together, strict=True)]
+            continue
         for tangent in basis(like):
             tangents = {index: tangent}
             forward.push(tape, segment.start, stop, tangents, segment.nested, outputs)

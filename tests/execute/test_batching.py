@@ -239,6 +239,20 @@ def test_blocks_of_rows_give_what_all_give(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("without_native_code")
+def test_an_element_that_was_read_stays_when_its_place_is_written() -> None:
+    def rotated(x: Any) -> Any:
+        y = x * 1.0
+        first, rest = y[0], y[1:]
+        y[0] = y[3]
+        y[3] = first
+        return y + rest[0]
+
+    found = vmap(rotated)(ROWS)
+
+    np.testing.assert_allclose(found, [rotated(x) for x in ROWS])
+
+
+@pytest.mark.usefixtures("without_native_code")
 def test_a_row_that_raises_raises_as_in_a_loop() -> None:
     with pytest.raises(ValueError, match="math domain error"):
         vmap(lambda x: math.log(x))(np.array([1.0, 2.0, -1.0]))

@@ -13,6 +13,7 @@ import numpy as np
 
 from wengert.core.forms import Map
 from wengert.core.guards import OF_MEMORY, answer
+from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Array, Type, is_array
 from wengert.execute.batching import Operands, batch, row_of, stacked, write_rows
@@ -24,10 +25,12 @@ from wengert.execute.interpret import (
     evaluate_write,
     last_uses,
 )
+from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import IN_PLACE
 from wengert.ops.python import PYTHON, RAISES, is_weak
 from wengert.structure.custom_rules import Call
 
+MULTIPLY = REGISTRY["multiply"]
 #: Elements of the largest array of a block of rows: what stays in a processor's cache.
 BLOCK = 1 << 16
 
@@ -57,6 +60,9 @@ class RowsPlay:
         The outputs that are known: inputs, and constants read anew.
     with_rows : those of the given that have rows, along their first axis
     count : int
+    last : the last uses of the outputs (`last_uses`)
+    absorbs : bool
+        Whether a zero absorbs what is not finite in products of the chain rule.
     """
 
     def __init__(
@@ -66,8 +72,9 @@ class RowsPlay:
         with_rows: Sequence[int],
         count: int,
         last: list[int],
+        absorbs: bool = True,
     ) -> None:
-        self.tape, self.last = tape, last
+        self.tape, self.last, self.absorbs = tape, last, absorbs
         self.outputs: list[Any] = [None] * len(tape)
         self.has_rows = bytearray(len(tape))
         self.known = set(given)
@@ -94,7 +101,7 @@ class RowsPlay:
             operands = tape.operands[index]
             flags = [has_rows[k] for k in operands]
             if not any(flags):
-                if operation in IN_PLACE:
+                if operation in IN_PLACE and operands[0] not in self.known:
                     outputs[index] = evaluate_write(tape, index, outputs, self.last)
                 else:
                     outputs[index] = evaluate_node(tape, index, outputs)
@@ -126,7 +133,7 @@ class RowsPlay:
         values = [outputs[k] for k in operands]
         call = getattr(operation.function, "__self__", None)
         if isinstance(call, Call) and call.rules.takes_rows:
-            return call.of_rows(values, flags, self.count, like)
+            return call.of_rows(values, [*map(bool, flags)], self.count, like)
         try:
             if is_weak(like):
                 return self.of_python(index, values, flags)
@@ -144,6 +151,8 @@ class RowsPlay:
                 outputs[base] = None
                 return values[0]
             if isinstance(operation.form, Map):
+                if operation is CHAIN_PRODUCT and not self.absorbs:
+                    operation = MULTIPLY
                 values = self.narrowed(index, values, flags)
             return batch(operation, values, flags, settings, self.count)
         except LEAVES_PATH:
@@ -259,8 +268,18 @@ def chosen(value: Any, stays: Array) -> Any:
 
 def rows_in_block(tape: Tape) -> int:
     """Return how many rows are played together."""
-    sizes = [like.size for like in tape.types if isinstance(like, Type)]
-    return max(1, BLOCK // max(1, *sizes, 1))
+    return block_rows(largest(tape))
+
+
+def largest(tape: Tape) -> int:
+    """Return the size of the largest array on a tape."""
+    types = {id(like): like for like in tape.types}.values()
+    return max((like.size for like in types if isinstance(like, Type)), default=1)
+
+
+def block_rows(size: int) -> int:
+    """Return how many rows with arrays of this size are played together."""
+    return max(1, BLOCK // max(1, size))
 
 
 def rows_seconds(tape: Tape, count: int) -> float:

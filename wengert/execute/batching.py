@@ -323,7 +323,9 @@ def batch_getitem(operation: Operation, operands: Operands, settings: Settings) 
     """Return the elements at a key in all rows."""
     x, *indices = operands.values
     if not indices:
-        return x[(WHOLE, *decode_basic(settings["key"]))]
+        found = x[(WHOLE, *decode_basic(settings["key"]))]
+        # An element of one row is a number of its own, which no later write changes.
+        return found.copy() if found.ndim == 1 else found
     places = Places(operands, 1, settings["key"])
     view = places.view(x, operands.has_rows[0])
     return places.in_order(view[places.index(operands.has_rows[0])])

@@ -44,13 +44,10 @@ BLOCK_NODES, MOST_BLOCK_ROWS = 2**21, 2**14
 #: A node that NumPy plays for a block of rows, and an element of one row in it.
 ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 
-# One sweep for all unit vectors (`unit_vectors`).
+# Jacobians (`directions`).
 
-#: A node of a plain sweep; a scalar node recorded and lowered, which every call does
-#: again; a scalar node compiled, which is done once.
-SWEEP, RECORD, COMPILE_SWEEP = 2e-6, 30e-6, 50e-6
-#: What a plain sweep must take in all before anything is looked at.
-LEAST_SWEEP = 5e-3
+#: A node of a plain sweep; a node of a sweep recorded, to be played for all directions.
+SWEEP, RECORD_SWEEP = 2e-6, 12e-6
 
 
 def compile_seconds(tape: Tape) -> float:

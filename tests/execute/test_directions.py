@@ -1,0 +1,181 @@
+"""Jacobians of all directions at once: as one plain sweep each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from wengert import hessian, jacfwd, jacobian, jacrev, value_and_hessian
+from wengert.execute import directions
+
+X = np.linspace(0.1, 1.0, 40)
+MATRIX = np.random.default_rng(2).standard_normal((30, 40))
+
+
+def products(x: Any) -> Any:
+    """A number, from scalars: one that sorts itself into two branches."""
+    total = 0.0
+    for k in range(len(x)):
+        term = x[k] * x[k - 1] * np.sin(x[k - 2])
+        total = total + (term if term > 0.1 else term * term)
+    return total
+
+
+def recurrence(x: Any) -> Any:
+    """As many numbers as `x` has, each depending on those before."""
+    y, found = 0.0, []
+    for k in range(len(x)):
+        y = np.sin(y) + x[k] * x[k - 1]
+        found.append(y)
+    return np.stack(found)
+
+
+def written(x: Any) -> Any:
+    """An array that is written into, and sorted."""
+    y = np.zeros(len(x))
+    for k in range(1, len(x)):
+        y[k] = y[k - 1] * x[k] + x[k - 1]
+    y[::3] *= x[::-3][: len(y[::3])]
+    return np.sort(y)[np.argsort(-x)]
+
+
+def network(x: Any) -> Any:
+    """A matrix product, a reduction, a scan, and a selection."""
+    h = np.tanh(MATRIX @ x)
+    return np.cumsum(h * np.max(h)) / np.sqrt(np.sum(h * h)) + np.where(h > 0, h, 0.0)
+
+
+CASES: list[tuple[Callable[..., Any], Any]] = [
+    (hessian, products),
+    (hessian, lambda x: np.sum(network(x) ** 2)),
+    *((t, f) for t in (jacobian, jacfwd, jacrev) for f in (recurrence, written)),
+    *((t, network) for t in (jacobian, jacfwd, jacrev)),
+]
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All directions at once, also where sweeps are as fast."""
+    monkeypatch.setattr(directions, "pays", lambda *_: True)
+
+
+def by_sweeps(derivative: Callable[..., Any], *args: Any) -> Any:
+    """Return a derivative by one sweep a direction."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(directions, "pays", lambda *_: False)
+        return derivative(*args)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(("transform", "fun"), CASES)
+def test_all_directions_give_what_sweeps_give(
+    transform: Any, fun: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    derivative = transform(fun)
+    found = [derivative(x) for x in (X, X[::-1].copy())]
+    expected = [by_sweeps(derivative, x) for x in (X, X[::-1].copy())]
+
+    assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.usefixtures("always")
+def test_a_jacobian_agrees_with_differences() -> None:
+    found = jacobian(network)(X)
+
+    step = 1e-6
+    differences = [
+        (network(X + step * e) - network(X - step * e)) / (2 * step) for e in np.eye(40)
+    ]
+    assert_allclose(found, np.stack(differences, axis=1), atol=1e-8)
+
+
+@pytest.mark.usefixtures("always")
+def test_several_arguments_and_results_of_several_shapes() -> None:
+    def both(x: Any, y: Any) -> Any:
+        return {"a": np.outer(x, y) * x[0], "b": (np.sin(x @ x), 3.0)}
+
+    x, y = X[:5], X[5:8]
+    derivative = jacobian(both, argnums=(1, 0))
+
+    found, expected = derivative(x, y), by_sweeps(derivative, x, y)
+
+    for part, like in (
+        (found["a"], expected["a"]),
+        (found["b"][0], expected["b"][0]),
+        (found["b"][1], expected["b"][1]),
+    ):
+        for block, block_like in zip(part, like, strict=True):
+            assert block.shape == block_like.shape
+            assert_allclose(block, block_like)
+
+
+@pytest.mark.usefixtures("always")
+def test_single_precision_stays_single() -> None:
+    found = jacobian(network)(X.astype(np.float32))
+    like = by_sweeps(jacobian(network), X.astype(np.float32))
+
+    assert found.dtype == like.dtype
+
+
+@pytest.mark.usefixtures("always")
+def test_holomorphic_functions() -> None:
+    z = X[:6] * (1 + 0.3j)
+    derivative = jacobian(lambda z: np.cumprod(z) * np.exp(z[0]), holomorphic=True)
+
+    assert_allclose(derivative(z), by_sweeps(derivative, z), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("always")
+def test_value_and_hessian_share_the_recording() -> None:
+    value, matrix = value_and_hessian(products)(X)
+
+    assert value == products(X)
+    assert_allclose(matrix, by_sweeps(hessian(products), X), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.usefixtures("always")
+def test_what_was_not_selected_is_absorbed() -> None:
+    x = np.array([-1.0, 0.0, 4.0])
+
+    found = jacrev(lambda t: np.where(t > 0, np.sqrt(np.abs(t)), 0.0) + 0 * t[::-1])(x)
+
+    assert_allclose(found, np.diag([0.0, 0.0, 0.25]))
+
+
+@pytest.mark.usefixtures("always")
+def test_results_are_the_callers_own() -> None:
+    derivative = jacobian(lambda x: x[::-1] * 2.0)
+    first = derivative(X)
+    first[:] = 0.0
+
+    assert_allclose(derivative(X), 2.0 * np.eye(40)[::-1])
+
+
+def test_small_jacobians_are_swept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("a sweep was recorded")
+
+    monkeypatch.setattr(directions, "record_direction", refuse)
+
+    assert_allclose(jacobian(lambda x: x * x[0])(X[:3]).shape, (3, 3))
+
+
+def test_nodes_grow_with_the_function_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One tape of one direction, however many there are."""
+    lengths = []
+    known = directions.known_outputs
+
+    def watched(tape: Any, start: int) -> Any:
+        lengths.append(len(tape))
+        return known(tape, start)
+
+    monkeypatch.setattr(directions, "known_outputs", watched)
+    for count in (100, 200):
+        jacobian(recurrence)(np.linspace(0.1, 1.0, count))
+
+    assert len(lengths) == 2
+    assert lengths[1] <= 2 * lengths[0]
