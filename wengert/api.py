@@ -706,7 +706,7 @@ class Jacobian(Transformed):
         leaves, structure = tree.flatten(result)
         inputs = input_order(segment, structures, chosen)
         check_holomorphic(segment, inputs, leaves, self.holomorphic)
-        blocks = jacobian_blocks(segment, inputs, leaves, self.direction)
+        blocks = jacobian_blocks(segment, inputs, leaves, self.direction, self.fun)
         rows = [rebuild(row, structures, self.is_single) for row in blocks]
         matrix = tree.unflatten(structure, rows)
         if not self.has_value:
@@ -734,7 +734,11 @@ def check_holomorphic(
 
 
 def jacobian_blocks(
-    segment: Segment, inputs: list[int], leaves: list[Any], direction: str
+    segment: Segment,
+    inputs: list[int],
+    leaves: list[Any],
+    direction: str,
+    fun: Function,
 ) -> list[list[Any]]:
     """Return the block of every output leaf and input leaf."""
     outputs = [output_node(segment, leaf) for leaf in leaves]
@@ -749,7 +753,7 @@ def jacobian_blocks(
     ):
         return [[diagonal_block(segment, stop, *inputs, *outputs)]]
     blocks = forward_blocks if direction == "forward" else reverse_blocks
-    return blocks(segment, stop, inputs, input_types, outputs, types)
+    return blocks(segment, stop, inputs, input_types, outputs, types, fun)
 
 
 def is_diagonal(segment: Segment, stop: int, given: int, output: int | None) -> bool:
@@ -791,7 +795,13 @@ def basis(like: Any) -> list[Any]:
 
 
 def reverse_blocks(
-    segment: Segment, stop: int, inputs: Any, input_types: Any, outputs: Any, types: Any
+    segment: Segment,
+    stop: int,
+    inputs: Any,
+    input_types: Any,
+    outputs: Any,
+    types: Any,
+    fun: Function,
 ) -> list[list[Any]]:
     """Return the blocks, one reverse sweep a row."""
     tape = segment.tape
@@ -800,10 +810,13 @@ def reverse_blocks(
     for index, like in zip(outputs, types, strict=True):
         together = None
         if index is not None:
-            together = directions.reverse_rows(segment, stop, inputs, index, like)
+            how = segment, stop, inputs, index, like, fun
+            together = directions.reverse_rows(*how)
         if together is not None:
             pairs = zip(together, input_types, strict=True)
-            blocks.append([part.reshape(like.shape + to.shape) for part, to in pairs])
+            blocks.append(
+                [np.reshape(part, like.shape + to.shape) for part, to in pairs]
+            )
             continue
         rows = []
         for seed in basis(like):
@@ -823,20 +836,34 @@ def reverse_blocks(
 
 
 def forward_blocks(
-    segment: Segment, stop: int, inputs: Any, input_types: Any, outputs: Any, types: Any
+    segment: Segment,
+    stop: int,
+    inputs: Any,
+    input_types: Any,
+    outputs: Any,
+    types: Any,
+    fun: Function,
 ) -> list[list[Any]]:
     """Return the blocks, one forward sweep a column."""
     tape = segment.tape
-    columns: list[list[list[Any]]] = [[] for _ in inputs]
-    for k, (index, like) in enumerate(zip(inputs, input_types, strict=True)):
-        together = directions.forward_columns(segment, stop, index, like, outputs)
+    columns = []
+    for index, like in zip(inputs, input_types, strict=True):
+        how = segment, stop, index, like, outputs, fun
+        together = directions.forward_columns(*how)
         if together is not None:
-            columns[k] = [list(parts) for parts in zip(*together, strict=True)]
+            pairs = zip(together, types, strict=True)
+            columns.append(
+                [
+                    np.reshape(np.moveaxis(part, 0, -1), to.shape + like.shape)
+                    for part, to in pairs
+                ]
+            )
             continue
+        found = []
         for tangent in basis(like):
             tangents = {index: tangent}
             forward.push(tape, segment.start, stop, tangents, segment.nested, outputs)
-            columns[k].append(
+            found.append(
                 [
                     zeros_like_type(to)
                     if out is None or out not in tangents
@@ -844,18 +871,13 @@ def forward_blocks(
                     for out, to in zip(outputs, types, strict=True)
                 ]
             )
-    return [
-        [
-            stack(
-                [column[j] for column in columns[k]],
-                to.shape + input_types[k].shape,
-                to,
-                axis=-1,
-            )
-            for k in range(len(inputs))
-        ]
-        for j, to in enumerate(types)
-    ]
+        columns.append(
+            [
+                stack([part[j] for part in found], to.shape + like.shape, to, axis=-1)
+                for j, to in enumerate(types)
+            ]
+        )
+    return [[column[j] for column in columns] for j in range(len(types))]
 
 
 def stack(parts: list[Any], shape: tuple[int, ...], like: Any, axis: int) -> Any:

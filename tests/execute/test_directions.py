@@ -9,11 +9,20 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from wengert import hessian, jacfwd, jacobian, jacrev, value_and_hessian
+from wengert import (
+    grad,
+    hessian,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jit,
+    record,
+    value_and_hessian,
+)
 from wengert.execute import directions
 
 X = np.linspace(0.1, 1.0, 40)
-MATRIX = np.random.default_rng(2).standard_normal((30, 40))
+WEIGHTS = np.random.default_rng(2).standard_normal((30, 40))
 
 
 def products(x: Any) -> Any:
@@ -45,7 +54,7 @@ def written(x: Any) -> Any:
 
 def network(x: Any) -> Any:
     """A matrix product, a reduction, a scan, and a selection."""
-    h = np.tanh(MATRIX @ x)
+    h = np.tanh(WEIGHTS[:, : len(x)] @ x)
     return np.cumsum(h * np.max(h)) / np.sqrt(np.sum(h * h)) + np.where(h > 0, h, 0.0)
 
 
@@ -179,3 +188,68 @@ def test_nodes_grow_with_the_function_alone(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert len(lengths) == 2
     assert lengths[1] <= 2 * lengths[0]
+
+
+# Inside a recording
+
+
+@pytest.fixture
+def one_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jacobians inside a recording are one node, also small ones."""
+    monkeypatch.setattr(directions, "MOST_WRITTEN_OUT", 0)
+
+
+def written_out(derivative: Callable[..., Any], *args: Any) -> Any:
+    """Return a derivative whose Jacobians are written out inside recordings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(directions, "MOST_WRITTEN_OUT", 10**9)
+        return derivative(*args)
+
+
+@pytest.mark.usefixtures("one_node")
+@pytest.mark.parametrize(("transform", "fun"), CASES)
+def test_jitted_jacobians_of_one_node(transform: Any, fun: Any) -> None:
+    fast, points = jit(transform(fun)), [X[:6], X[::-1][:6].copy(), X[3:9]]
+
+    found = [fast(x) for x in points]
+
+    expected = [by_sweeps(transform(fun), x) for x in points]
+    assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.usefixtures("one_node")
+@pytest.mark.parametrize("transform", [jacobian, jacfwd, jacrev])
+def test_jacobians_of_one_node_are_differentiated(transform: Any) -> None:
+    """By the argument, and by what the function reads from around it."""
+
+    def loss(w: Any, x: Any) -> Any:
+        matrix = transform(lambda y: np.cumprod(np.sin(w[0] * y) + w[1] * y[0]))(x)
+        return np.sum(matrix**2)
+
+    w, x = np.array([0.7, 1.3]), X[10:14]
+    for derivative in (grad(loss, (0, 1)), hessian(loss, (0, 1))):
+        found, expected = derivative(w, x), written_out(derivative, w, x)
+        for part, like in zip(found, expected, strict=True):
+            for block, block_like in zip(part, like, strict=True):
+                assert_allclose(block, block_like, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.usefixtures("one_node")
+def test_a_captured_array_is_read_anew() -> None:
+    table = np.array([1.0, 2.0, 3.0])
+    fast = jit(jacobian(lambda x: np.cumsum(table * x * x[0])))
+    x = X[:3]
+    for _ in range(3):
+        fast(x)
+    table[:] = 5.0
+
+    assert_allclose(fast(x), jacobian(lambda x: np.cumsum(table * x * x[0]))(x))
+
+
+def test_a_recorded_jacobian_is_as_long_as_the_function() -> None:
+    lengths = [
+        len(record(jacobian(recurrence), np.linspace(0.1, 1.0, count)))
+        for count in (100, 200)
+    ]
+
+    assert lengths[1] <= 2.2 * lengths[0]

@@ -48,6 +48,9 @@ ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 
 #: A node of a plain sweep; a node of a sweep recorded, to be played for all directions.
 SWEEP, RECORD_SWEEP = 2e-6, 12e-6
+#: Nodes of a function times directions up to which a Jacobian inside a recording is
+#: written out: its native code is then quicker than a call for rows.
+MOST_WRITTEN_OUT = 4000
 
 
 def compile_seconds(tape: Tape) -> float:

@@ -78,7 +78,7 @@ def lower_path(path: Path, rows: Rows) -> None:
     captured = [index for _, index in path.captured]
     sums = rows.summed(len(path.types))
     try:
-        if not native_engine():
+        if not (rows.compiles and native_engine()):
             raise NotLoweredError("the native engine is off")
         lowered = lower(tape, absorbs, captured, rows.mapped, sums)
         lanes = chosen_lanes(rows.options.lanes)
@@ -215,6 +215,8 @@ class Rows:
         self.keep: Any = None
         #: Whether it was said that it is slow.
         self.is_told = False
+        #: Whether its paths are compiled where that is possible.
+        self.compiles = True
 
     def reads(self) -> Snapshot:
         """Return what the user's function reads from outside, as it is now."""
@@ -377,7 +379,7 @@ class Rows:
         mapped = [self.mapped[k] for k in places] + list(self.mapped)
         name = f"{self.name}_jvp"
         made = Rows(name, body, mapped, self.sums, self.source, self.options)
-        made.given, made.kinds = self.given, self.kinds
+        made.given, made.kinds, made.compiles = self.given, self.kinds, self.compiles
         return self.derived.setdefault(key, made)
 
     def pulled(
@@ -402,7 +404,7 @@ class Rows:
         shared = [not self.mapped[k] for k in wanted]
         name = f"{self.name}_vjp"
         made = Rows(name, body, mapped, shared, self.source, self.options)
-        made.given, made.kinds = self.given, self.kinds
+        made.given, made.kinds, made.compiles = self.given, self.kinds, self.compiles
         return self.derived.setdefault(key, made)
 
     def of_chosen(
