@@ -101,6 +101,16 @@ row(
     1.0,
 )
 
+row(
+    "wengert.capture.array:RecordedArray.check_related",
+    "f = lambda x, y: np.sum(x * y) if np.shares_memory(x, y) else np.sum(x)\n"
+    "result = jit(f)(x, x[::-1])",
+    "pass the answer on as a bool",
+    "f = lambda x, y, same: np.sum(x * y) if same else np.sum(x)\n"
+    "result = jit(f)(x, x[::-1], np.shares_memory(x, x[::-1]))",
+    13.0,
+)
+
 LEAVING = "wengert.capture.array:RecordedValue._leave"
 TO_ARRAY = "wengert.capture.array:RecordedValue.__array__"
 SLOPES = [4.0, 6.0]

@@ -211,7 +211,7 @@ def test_nodes_go_onto_a_tape_through_append_alone(path: Path) -> None:
 
 #: Who reads the plain contents of recorded values besides the door, and what for.
 READS_CONTENTS = {
-    "ops.questions.own_memory": "where a buffer lies",
+    "ops.questions.answer_of_memory": "where a buffer lies",
     "capture.answers.makers.answer_like": "shape, dtype and layout of a new array",
     "capture.answers.table.number": "whether `math` raises, which is guarded",
     "capture.captures.of": "what a function that is one node computes with",

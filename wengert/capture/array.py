@@ -233,6 +233,9 @@ class RecordedValue(Recorded):
             return bool(flags.c_contiguous or flags.f_contiguous)
         return bool(flags.f_contiguous if order == "F" else flags.c_contiguous)
 
+    def check_related(self, other: Any) -> None:
+        """Raise where no tape knows whether it shares memory with another value."""
+
     def lying(self, order: str, like: Any = None) -> Any:
         """Return this result laid out in memory as NumPy lays it out; no node.
 
@@ -554,6 +557,20 @@ class RecordedArray(RecordedValue):
         view._chain = (*self._chain, step)
         view._version = storage.version
         return view
+
+    def check_related(self, other: Any) -> None:
+        if not has_class(other, RecordedArray):
+            return
+        roots = {self._own_storage().index, other._own_storage().index}
+        if len(roots) == 2 and roots <= self._tape.given.keys():
+            raise RecordingError(
+                explain(
+                    "np.shares_memory of two arguments",
+                    "recorded arguments are arrays of their own, whatever the caller's "
+                    "arrays share",
+                    "ask before the call, and pass the answer on as a bool",
+                )
+            )
 
     def lying(self, order: str, like: Any = None) -> Any:
         if self._storage is not None and self._chain:  # a view of what it is made of

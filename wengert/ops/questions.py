@@ -32,11 +32,6 @@ def size(a: Any, axis: Any = None) -> int:
     return int(np.prod([a.shape[k] for k in axes], dtype=np.int64))
 
 
-def own_memory(value: Any) -> Any:
-    """Return the buffer of a value: where it lies is asked, not what it holds."""
-    return value._current() if isinstance(value, Recorded) else value  # type: ignore[attr-defined]
-
-
 def answer_of(function: Any, plain: Callable[[Any], Any]) -> None:
     """Answer a question by asking it of what `plain` makes of the arguments."""
 
@@ -48,11 +43,25 @@ def answer_of(function: Any, plain: Callable[[Any], Any]) -> None:
 
 for _plain, _names in {
     plain_example: "result_type can_cast common_type iscomplexobj isrealobj",
-    own_memory: "shares_memory may_share_memory",
     exact_value: "array_repr array_str array2string",
 }.items():
     for _name in _names.split():
         answer_of(getattr(np, _name), _plain)
+
+
+def answer_of_memory(function: Any) -> None:
+    """Answer whether values share memory: where they lie, not what they hold."""
+
+    @answers(function)
+    def answer(a: Any, b: Any, /, *args: Any, **settings: Any) -> Any:
+        if isinstance(a, Recorded) and isinstance(b, Recorded):
+            a.check_related(b)  # type: ignore[attr-defined]
+        a, b = (v._current() if isinstance(v, Recorded) else v for v in (a, b))  # type: ignore[attr-defined]
+        return function(a, b, *args, **settings)
+
+
+answer_of_memory(np.shares_memory)
+answer_of_memory(np.may_share_memory)
 
 
 @answers(np.min_scalar_type)
