@@ -112,7 +112,11 @@ MADE = {
 
 @pytest.mark.parametrize("name", MADE)
 def test_a_transformed_function_hides_its_workings(name: str) -> None:
-    verbs = {"custom_jvp": ["defjvp", "defjvps"], "custom_vjp": ["defvjp"]}
+    verbs = {
+        "custom_jvp": ["defjvp", "defjvps"],
+        "custom_vjp": ["defvjp"],
+        "vmap": ["report"],
+    }
 
     assert public(MADE[name](math.sin)) == verbs.get(name, [])
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from wengert.core.types import Type
 from wengert.execute.entries import Entry
 from wengert.execute.paths import Path
 
 if TYPE_CHECKING:
     from wengert.execute.replay import Jitted
+    from wengert.execute.rows import Rows
 
 
 class PathList(list[Path]):
@@ -79,6 +82,61 @@ class Report:
             )
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
+
+
+class RowsReport:
+    """What a function of rows compiled, and what it waits for; prints as text."""
+
+    def __init__(self, name: str, functions: Sequence[Rows]) -> None:
+        self.name = name
+        trees = [
+            (types, known)
+            for rows in functions
+            for (types, *_), known in rows.entries.items()
+        ]
+        #: Why, for every kind of arguments that runs eagerly.
+        self.eager = [
+            (types_of(types), known.belief.reason)
+            for types, known in trees
+            if known.is_eager
+        ]
+        self.rows = [
+            self.row(types, path)
+            for types, known in trees
+            for path in known.paths.values()
+        ]
+
+    def row(self, types: Any, path: Path) -> dict[str, Any]:
+        """Return the facts of one path."""
+        kernel = path.kernels[0] if path.kernels else None
+        return {
+            "types": types_of(types),
+            "scalar_nodes": kernel.nodes if kernel else 0,
+            "lanes": kernel.lanes if kernel else 0,
+            "guards": len(path.answers),
+            "seconds": dict(kernel.seconds) if kernel else {},
+            "reason": path.reason,
+            "waits": waits_for(path),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {len(self.rows)} paths"]
+        for row in self.rows:
+            seconds = "".join(f", {k} {v:.3g} s" for k, v in row["seconds"].items())
+            native = f"{row['scalar_nodes']} scalar nodes in {row['lanes']} lanes"
+            how = native + seconds if row["lanes"] else "row by row"
+            why = "".join(f"; {row[k]}" for k in ("reason", "waits") if row[k])
+            lines.append(f"  ({row['types']}): {row['guards']} guards; {how}{why}")
+        lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
+        return "\n".join(lines)
+
+
+def types_of(types: Any) -> str:
+    """Return the types of operands: shape and dtype of a row, or class and type."""
+    return ", ".join(
+        str(Type(*like)) if isinstance(like[0], tuple) else str(like[1])
+        for like in types
+    )
 
 
 def seconds_a_call(jitted: Jitted[..., Any], entry: Entry, path: Path) -> float:

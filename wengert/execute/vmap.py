@@ -13,11 +13,12 @@ from wengert.capture.array import check_class
 from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.reads import kinds_in
 from wengert.capture.record import active_tape
-from wengert.core.transformed import Transformed
+from wengert.core.transformed import Transformed, shown
 from wengert.core.types import has_class
 from wengert.errors import ArgumentError, explain
 from wengert.execute.keys import kinds_of
 from wengert.execute.lanes import chosen_lanes, chosen_threads
+from wengert.execute.report import RowsReport
 from wengert.execute.rows import (
     MOST_PATHS,
     RECORDS_ROW,
@@ -111,6 +112,13 @@ class Mapped(Transformed):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.batch(args, kwargs)
+
+    def report(self) -> RowsReport:
+        """Return which paths rows took, and what is compiled of them."""
+        return RowsReport(self.batch.name, list(self.batch.known.values()))
+
+    def __dir__(self) -> list[str]:
+        return shown(self, ("report",))
 
 
 class Batch:
