@@ -158,10 +158,21 @@ def test_the_faster_of_both_first_tiers_is_chosen() -> None:
         order.append(measured.choose())
         measured.note(order[-1], seconds)
 
-    assert order == [PLAY, PLAY, CALL, CALL, CALL]
-    measured.best[CALL] = 0.25
-    assert measured.choose() == PLAY
+    assert order == [CALL, CALL, PLAY, PLAY, PLAY]
+    measured.best[PLAY] = 0.25
+    assert measured.choose() == CALL
     assert measured.spent == pytest.approx(1.5)
+
+
+def test_the_play_of_a_very_long_tape_is_not_planned() -> None:
+    """Planning it would take longer than the first calls may."""
+    measured = Tier()
+    for _ in range(2):
+        assert measured.choose(10**6) == CALL
+        measured.note(CALL, 0.5)
+
+    assert measured.choose(10**6) == CALL
+    assert measured.choose(10**4) == PLAY
 
 
 def test_the_function_itself_answers_where_it_is_faster(
@@ -187,7 +198,7 @@ def test_results_of_the_first_tier_are_the_callers_own(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No result is an argument, or an array from outside; no argument is written."""
-    monkeypatch.setattr(Tier, "choose", lambda self: kind)
+    monkeypatch.setattr(Tier, "choose", lambda *_: kind)
     monkeypatch.setattr(tier, "compile_seconds", lambda tape: 1e9)
     table = np.arange(3.0)
 
@@ -222,7 +233,10 @@ def test_every_branch_is_right_before_and_after_the_swap(
 
 
 @needs_engine
-def test_wait_compiles_what_was_believed_and_nothing_else() -> None:
+def test_wait_compiles_what_was_believed_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Tier, "choose", lambda *_: PLAY)
     jitted = wg.jit(bend)
     jitted(1.0), jitted(1.0), jitted(-1.0)
     assert kernels(jitted) == [False, False]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from wengert.core.tape import Tape
 from wengert.emit.kernels import count_scalars
+from wengert.emit.lowering import MOST_UNROLLED
 
 # Compiling a whole tape.
 
@@ -18,6 +19,9 @@ COMPILE, COMPILE_NODE = 12e-3, 14e-6
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
 #: What finding the path of a call costs where Python has to.
 DISPATCH = 15e-6
+#: Planning the play of a node, and what planning a play may take: so many calls of the
+#: function itself, or seconds.
+PLAN_NODE, MOST_CALLS, MOST_PLANNED = 8e-6, 3, 0.1
 #: Scalar nodes up to which code compiled in haste is compiled again, for speed.
 MOST_OPTIMISED = 400_000
 
@@ -54,10 +58,14 @@ MOST_WRITTEN_OUT = 4000
 
 
 def compile_seconds(tape: Tape) -> float:
-    """Return about what compiling a tape takes."""
+    """Return about what compiling a tape takes; where it is refused, its parts."""
+    if count_scalars(tape, 0) > MOST_UNROLLED:
+        return min(MOST_SECONDS, PART + PART_NODE * len(tape))
     return COMPILE + COMPILE_NODE * count_scalars(tape)
 
 
 def native_seconds(tape: Tape) -> float:
-    """Return about what one native call of a tape takes."""
+    """Return about what one native call of a tape takes, if it can be made."""
+    if count_scalars(tape, 0) > MOST_UNROLLED:
+        return 0.0  # refused with a better reason, and played in native parts
     return NATIVE_CALL + NATIVE_NODE * count_scalars(tape)

@@ -289,7 +289,7 @@ class Jitted(Generic[P, R]):
         """Whether the function itself is called: it is faster, or to be measured."""
         if not path.is_believed or path.kernels or self.is_strict or compiles_now():
             return False
-        return path.tier.choose() == CALL
+        return path.tier.choose(len(path.recording)) == CALL
 
     def timed(self, path: Path, kind: str, work: Callable[[], Any]) -> Any:
         """Return what NumPy or the function itself gives, and note what it took."""

@@ -10,7 +10,14 @@ import math
 from dataclasses import dataclass, field
 
 from wengert.core.tape import Tape
-from wengert.execute.costs import DISPATCH, compile_seconds, native_seconds
+from wengert.execute.costs import (
+    DISPATCH,
+    MOST_CALLS,
+    MOST_PLANNED,
+    PLAN_NODE,
+    compile_seconds,
+    native_seconds,
+)
 
 PLAY, CALL = "NumPy", "the function itself"
 #: Calls of each kind that are measured before one is chosen.
@@ -36,11 +43,16 @@ class Tier:
     spent: float = 0.0
     estimate: float | None = None
 
-    def choose(self) -> str:
-        """Return which kind of call is next: one to be measured, or the faster one."""
-        for kind in (PLAY, CALL):
-            if self.tried.get(kind, 0) < TRIED:
-                return kind
+    def choose(self, nodes: int = 0) -> str:
+        """Return which kind of call is next: one to be measured, or the faster one.
+
+        Planning the play of a tape of very many nodes would itself take many calls.
+        """
+        if self.tried.get(CALL, 0) < TRIED:
+            return CALL
+        is_cheap = PLAN_NODE * nodes < max(MOST_CALLS * self.best[CALL], MOST_PLANNED)
+        if is_cheap and self.tried.get(PLAY, 0) < TRIED:
+            return PLAY
         return min(self.best, key=self.best.__getitem__, default=PLAY)
 
     def note(self, kind: str, seconds: float) -> None:
