@@ -803,32 +803,31 @@ def reverse_blocks(
     types: Any,
     fun: Function,
 ) -> list[list[Any]]:
-    """Return the blocks, one reverse sweep a row."""
+    """Return the blocks, by one reverse sweep a row where all at once is slower."""
     tape = segment.tape
+    rows = directions.reverse_rows(segment, stop, inputs, outputs, types, fun)
+    if rows is not None:
+        return [
+            [
+                np.reshape(part, like.shape + to.shape)
+                for part, to in zip(parts, input_types, strict=True)
+            ]
+            for parts, like in zip(rows, types, strict=True)
+        ]
     active = reverse.depends_on(tape, inputs, segment.start, stop)
     blocks = []
     for index, like in zip(outputs, types, strict=True):
-        together = None
-        if index is not None:
-            how = segment, stop, inputs, index, like, fun
-            together = directions.reverse_rows(*how)
-        if together is not None:
-            pairs = zip(together, input_types, strict=True)
-            blocks.append(
-                [np.reshape(part, like.shape + to.shape) for part, to in pairs]
-            )
-            continue
-        rows = []
+        found = []
         for seed in basis(like):
             seeds = [] if index is None else [(index, seed)]
-            rows.append(
+            found.append(
                 reverse.pull(
                     tape, segment.start, stop, seeds, inputs, segment.nested, active
                 )
             )
         blocks.append(
             [
-                stack([row[k] for row in rows], like.shape + to.shape, to, axis=0)
+                stack([row[k] for row in found], like.shape + to.shape, to, axis=0)
                 for k, to in enumerate(input_types)
             ]
         )
@@ -844,21 +843,23 @@ def forward_blocks(
     types: Any,
     fun: Function,
 ) -> list[list[Any]]:
-    """Return the blocks, one forward sweep a column."""
+    """Return the blocks, by one forward sweep a column where all at once is slower."""
     tape = segment.tape
+    how = segment, stop, inputs, input_types, outputs, fun
+    together = directions.forward_columns(*how)
+    if together is not None:
+        return [
+            [
+                np.reshape(
+                    np.copy(np.moveaxis(parts[j], 0, -1), order="C"),
+                    to.shape + like.shape,
+                )
+                for parts, like in zip(together, input_types, strict=True)
+            ]
+            for j, to in enumerate(types)
+        ]
     columns = []
     for index, like in zip(inputs, input_types, strict=True):
-        how = segment, stop, index, like, outputs, fun
-        together = directions.forward_columns(*how)
-        if together is not None:
-            pairs = zip(together, types, strict=True)
-            columns.append(
-                [
-                    np.reshape(np.moveaxis(part, 0, -1), to.shape + like.shape)
-                    for part, to in pairs
-                ]
-            )
-            continue
         found = []
         for tangent in basis(like):
             tangents = {index: tangent}

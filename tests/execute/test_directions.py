@@ -122,6 +122,39 @@ def test_several_arguments_and_results_of_several_shapes() -> None:
             assert_allclose(block, block_like)
 
 
+def of_many(values: Any) -> Any:
+    """Many numbers from a dictionary of many."""
+    x = list(values.values())
+    return {k: np.sin(a) * b for k, a, b in zip(values, x, x[1:] + x[:1], strict=True)}
+
+
+NUMBERS = {f"p{k}": float(k) / 7 for k in range(12)}
+
+
+@pytest.mark.parametrize("transform", [jacfwd, jacrev])
+def test_many_numbers_are_as_one_array(transform: Any) -> None:
+    """Directions of all arguments, or results, are played together."""
+    derivative = transform(of_many)
+    found, expected = derivative(NUMBERS), by_sweeps(derivative, NUMBERS)
+
+    for name in NUMBERS:
+        for other in NUMBERS:
+            assert_allclose(found[name][other], expected[name][other], rtol=1e-14)
+
+
+@pytest.mark.parametrize("transform", [jacfwd, jacrev])
+def test_a_recorded_jacobian_of_many_numbers_is_one_node(
+    transform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directions, "MOST_WRITTEN_OUT", 0)
+    tape = record(transform(of_many), NUMBERS)
+
+    names = [operation.name for operation in tape.operations]
+    assert names.count("directions_of_of_many") == 1
+    expected = by_sweeps(transform(of_many), NUMBERS)
+    assert_allclose(tape(NUMBERS)["p3"]["p4"], expected["p3"]["p4"])
+
+
 @pytest.mark.usefixtures("always")
 def test_single_precision_stays_single() -> None:
     found = jacobian(network)(X.astype(np.float32))
@@ -178,9 +211,9 @@ def test_nodes_grow_with_the_function_alone(monkeypatch: pytest.MonkeyPatch) -> 
     lengths = []
     known = directions.known_outputs
 
-    def watched(tape: Any, start: int) -> Any:
+    def watched(tape: Any, starts: Any) -> Any:
         lengths.append(len(tape))
-        return known(tape, start)
+        return known(tape, starts)
 
     monkeypatch.setattr(directions, "known_outputs", watched)
     for count in (100, 200):

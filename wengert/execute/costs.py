@@ -50,8 +50,9 @@ ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 
 # Jacobians (`directions`).
 
-#: A node of a plain sweep; a node of a sweep recorded, to be played for all directions.
-SWEEP, RECORD_SWEEP = 2e-6, 12e-6
+#: A node of a plain sweep; a sweep recorded, to be played for all directions, and a
+#: node of it (``bench/jacobians.py``).
+SWEEP, START_SWEEP, RECORD_SWEEP = 2e-6, 150e-6, 12e-6
 #: Nodes of a function times directions up to which a Jacobian inside a recording is
 #: written out: its native code is then quicker than a call for rows.
 MOST_WRITTEN_OUT = 4000

@@ -22,92 +22,100 @@ from wengert.execute.costs import (
     MOST_WRITTEN_OUT,
     RECORD_SWEEP,
     ROWS_NODE,
+    START_SWEEP,
     SWEEP,
 )
 from wengert.execute.interpret import evaluate_or_record, last_uses
 from wengert.execute.rows import Options, Rows
 
-Derive = Callable[[Any], list[Any]]
+Derive = Callable[[list[Any]], list[Any]]
+#: For each of several values the directions of its elements, and what they give.
+Blocks = list[list[Any]]
 
 
-def pays(count: int, size: int) -> bool:
+def pays(length: int, count: int, size: int) -> bool:
     """Whether all directions at once are faster than one sweep each.
 
-    `size` is that of the largest array on the tape.
+    `length` is that of the function's tape, `size` that of its largest array.
     """
     blocks = -(-count // block_rows(size))
-    return count * SWEEP > RECORD_SWEEP + blocks * ROWS_NODE
+    at_once = START_SWEEP + length * (RECORD_SWEEP + blocks * ROWS_NODE)
+    return length * count * SWEEP > at_once
 
 
 def reverse_rows(
     segment: Segment,
     stop: int,
     inputs: Sequence[int],
-    output: int,
-    like: Type,
-    fun: Any,
-) -> list[Any] | None:
-    """Return the gradients of every element of an output; None where sweeps do better.
-
-    One array an input, shape ``(elements of the output,) + shape``; recorded ones
-    inside a recording.
-    """
-    tape = segment.tape
-    if is_one_node(segment, stop, like):
-        return reverse_node(segment, inputs, output, like, fun)
-
-    def derive(seed: Any) -> list[Any]:
-        seeds = [(output, seed)]
-        return reverse.pull(tape, segment.start, stop, seeds, inputs, records=True)
-
-    return in_all_directions(segment, stop, derive, like)
-
-
-def forward_columns(
-    segment: Segment,
-    stop: int,
-    given: int,
-    like: Type,
     outputs: Sequence[int | None],
+    types: Sequence[Type],
     fun: Any,
-) -> list[Any] | None:
-    """Return the tangents along every element of an input; None where sweeps do better.
+) -> Blocks | None:
+    """Return the gradients of every element of every output.
 
-    One array an output, shape ``(elements of the input,) + shape``; recorded ones
-    inside a recording.
+    For each output one array an input, shape ``(elements of the output,) + shape``;
+    recorded ones inside a recording.  None where one sweep an element does better.
     """
     tape = segment.tape
     known = [k for k in outputs if k is not None]
     if len(known) < len(outputs):
         return None
-    if is_one_node(segment, stop, like):
-        return forward_node(segment, given, like, known, fun)
+    if is_one_node(segment, stop, types):
+        return reverse_node(segment, inputs, known, types, fun)
 
-    def derive(seed: Any) -> list[Any]:
-        tangents = {given: seed}
+    def derive(seeds: list[Any]) -> list[Any]:
+        pairs = list(zip(known, seeds, strict=True))
+        return reverse.pull(tape, segment.start, stop, pairs, inputs, records=True)
+
+    return in_all_directions(segment, stop, derive, types)
+
+
+def forward_columns(
+    segment: Segment,
+    stop: int,
+    inputs: Sequence[int],
+    input_types: Sequence[Type],
+    outputs: Sequence[int | None],
+    fun: Any,
+) -> Blocks | None:
+    """Return the tangents of the outputs along every element of every input.
+
+    For each input one array an output, shape ``(elements of the input,) + shape``;
+    recorded ones inside a recording.  None where one sweep an element does better.
+    """
+    tape = segment.tape
+    known = [k for k in outputs if k is not None]
+    if len(known) < len(outputs):
+        return None
+    if is_one_node(segment, stop, input_types):
+        return forward_node(segment, inputs, input_types, known, fun)
+
+    def derive(seeds: list[Any]) -> list[Any]:
+        tangents = dict(zip(inputs, seeds, strict=True))
         forward.push(tape, segment.start, stop, tangents, True, known)
         return [tangents.get(k, zeros_like_type(tape.types[k])) for k in known]
 
-    return in_all_directions(segment, stop, derive, like)
+    return in_all_directions(segment, stop, derive, input_types)
 
 
 def in_all_directions(
-    segment: Segment, stop: int, derive: Derive, like: Type
-) -> list[Array] | None:
-    """Return what is linear in a seed of some type for all of its unit vectors."""
-    tape, count = segment.tape, like.size
-    if segment.nested or like.dtype.kind not in "fc":
+    segment: Segment, stop: int, derive: Derive, likes: Sequence[Type]
+) -> Blocks | None:
+    """Return what is linear in seeds of some types for all of their unit vectors."""
+    tape, count = segment.tape, sum(like.size for like in likes)
+    if segment.nested or any(like.dtype.kind not in "fc" for like in likes):
         return None
-    if not pays(count, largest(tape)):
+    if not pays(stop - segment.start, count, largest(tape)):
         return None
-    start, results = record_direction(tape, derive, like)
-    given = known_outputs(tape, start)
+    starts, results = record_direction(tape, derive, likes)
+    given = known_outputs(tape, starts)
     size = block_rows(largest(tape))
     for absorbs in (False, True):
         blocks = []
         for first in range(0, count, size):
-            seeds = unit_vectors(like, first, min(first + size, count))
-            found = play_block(tape, start, given, seeds, results, absorbs)
+            seeds = unit_vectors(likes, first, min(first + size, count))
+            seeded = dict(zip(starts, seeds, strict=True))
+            found = play_block(tape, given, seeded, results, absorbs)
             if found is None:
                 return None
             if not absorbs and any(reverse.has_nan(part) for part in found):
@@ -116,38 +124,58 @@ def in_all_directions(
         else:
             break
     parts = zip(*blocks, strict=True)
-    return [np.concatenate(part) if len(part) > 1 else part[0] for part in parts]
+    whole = [np.concatenate(part) if len(part) > 1 else part[0] for part in parts]
+    return apart(whole, likes)
 
 
-def unit_vectors(like: Type, start: int, stop: int) -> Array:
-    """Return some of the unit vectors of a type, one a row."""
-    seeds = np.zeros((stop - start, like.size), like.dtype)
-    seeds[np.arange(stop - start), np.arange(start, stop)] = 1
-    return seeds.reshape(-1, *like.shape)
+def apart(found: list[Any], likes: Sequence[Type]) -> Blocks:
+    """Return the results for the directions of each of several values."""
+    stops = np.cumsum([like.size for like in likes]).tolist()
+    return [
+        [part[stop - like.size : stop] for part in found]
+        for like, stop in zip(likes, stops, strict=True)
+    ]
+
+
+def unit_vectors(likes: Sequence[Type], start: int, stop: int) -> list[Array]:
+    """Return some of the unit vectors of values of several types, one a row."""
+    seeds, offset = [], 0
+    for like in likes:
+        seed = np.zeros((stop - start, like.size), like.dtype)
+        own = np.arange(max(start, offset), min(stop, offset + like.size))
+        seed[own - start, own - offset] = 1
+        seeds.append(seed.reshape(-1, *like.shape))
+        offset += like.size
+    return seeds
 
 
 def record_direction(
-    tape: Tape, derive: Derive, like: Type
-) -> tuple[int, Sequence[int]]:
-    """Append what is derived along one direction; return its seed and the results."""
+    tape: Tape, derive: Derive, likes: Sequence[Type]
+) -> tuple[list[int], list[int]]:
+    """Append what is derived along one direction; return its seeds and the results."""
     keeps = tape.keeps_guards
-    seed = unit_vectors(like, 0, 1)[0]
-    start = tape.append(INPUT, (), NO_SETTINGS, like, seed)
+    seeds = [seed[0] for seed in unit_vectors(likes, 0, 1)]
+    starts = [
+        tape.append(INPUT, (), NO_SETTINGS, like, seed)
+        for like, seed in zip(likes, seeds, strict=True)
+    ]
     with Recording(tape), np.errstate(all="ignore"):
         tape.keeps_guards = True
         try:
-            found = derive(wrap(tape, start, seed))
+            pairs = zip(starts, seeds, strict=True)
+            found = derive([wrap(tape, index, seed) for index, seed in pairs])
             results = [place(tape, value) for value in found]
         finally:
             tape.keeps_guards = keeps
-    return start, results
+    return starts, results
 
 
-def known_outputs(tape: Tape, start: int) -> dict[int, Any]:
+def known_outputs(tape: Tape, starts: Sequence[int]) -> dict[int, Any]:
     """Return the outputs that are the same in all directions."""
     depends = bytearray(len(tape))
-    depends[start] = 1
-    for index in range(start + 1, len(tape)):
+    for index in starts:
+        depends[index] = 1
+    for index in range(starts[-1] + 1, len(tape)):
         depends[index] = any([depends[k] for k in tape.operands[index]])
     outputs = tape.play.outputs
     return {
@@ -159,9 +187,8 @@ def known_outputs(tape: Tape, start: int) -> dict[int, Any]:
 
 def play_block(
     tape: Tape,
-    start: int,
     given: dict[int, Any],
-    seeds: Array,
+    seeds: dict[int, Array],
     results: Sequence[int],
     absorbs: bool,
 ) -> list[Array] | None:
@@ -171,9 +198,10 @@ def play_block(
         last = last_uses(tape)
     finally:
         tape.chosen_outputs = chosen
-    play = RowsPlay(tape, {**given, start: seeds}, [start], len(seeds), last, absorbs)
+    count = len(next(iter(seeds.values())))
+    play = RowsPlay(tape, {**given, **seeds}, [*seeds], count, last, absorbs)
     with np.errstate(all="ignore"):
-        play.run(start)
+        play.run(min(seeds))
     if play.failed.any():
         return None
     return play.results(results, [False] * len(results))
@@ -231,53 +259,67 @@ class Stretch:
         return [known[index] for index in self.outputs]
 
 
-def is_one_node(segment: Segment, stop: int, like: Type) -> bool:
+def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
     """Whether a Jacobian inside a recording is one node instead of a sweep a row."""
-    written = like.size * (stop - segment.start)
-    return segment.nested and like.dtype.kind == "f" and written > MOST_WRITTEN_OUT
+    if not segment.nested or any(like.dtype.kind != "f" for like in likes):
+        return False
+    count = sum(like.size for like in likes)
+    return count * (stop - segment.start) > MOST_WRITTEN_OUT
 
 
 def of_unit_vectors(
     segment: Segment,
     body: Callable[..., Any],
     operands: list[Any],
-    like: Type,
+    likes: Sequence[Type],
     fun: Any,
-) -> list[Any]:
-    """Return a function's results for every unit vector of a type, as one node."""
-    mapped = [True] + [False] * len(operands)
+) -> Blocks:
+    """Return a function's results for all unit vectors of some types, as one node."""
+    seeds = unit_vectors(likes, 0, sum(like.size for like in likes))
+    mapped = [True] * len(seeds) + [False] * len(operands)
     name = f"directions_of_{getattr(fun, '__name__', type(fun).__name__)}"
     rows = Rows(name, body, mapped, None, fun, Options())
     # What is recorded afresh on every call is not worth a compiler's time.
     rows.compiles = segment.tape.keeps_guards
-    return rows([unit_vectors(like, 0, like.size), *operands])[0]
+    return apart(rows([*seeds, *operands])[0], likes)
 
 
 def reverse_node(
-    segment: Segment, inputs: Sequence[int], output: int, like: Type, fun: Any
-) -> list[Any]:
+    segment: Segment,
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    types: Sequence[Type],
+    fun: Any,
+) -> Blocks:
     """Return what `reverse_rows` does, recorded as one node."""
     from wengert.api import vjp
 
-    stretch = Stretch(segment, inputs, [output])
+    stretch = Stretch(segment, inputs, outputs)
 
-    def pulled(seed: Any, *values: Any) -> Any:
+    def pulled(*leaves: Any) -> Any:
+        seeds, values = leaves[: len(outputs)], leaves[len(outputs) :]
         given, around = values[: len(inputs)], values[len(inputs) :]
-        _, pull = vjp(lambda *chosen: stretch(*chosen, *around)[0], *given)
-        return pull(seed)
+        _, pull = vjp(lambda *chosen: tuple(stretch(*chosen, *around)), *given)
+        return pull(seeds)
 
-    return of_unit_vectors(segment, pulled, stretch.operands, like, fun)
+    return of_unit_vectors(segment, pulled, stretch.operands, types, fun)
 
 
 def forward_node(
-    segment: Segment, given: int, like: Type, outputs: Sequence[int], fun: Any
-) -> list[Any]:
+    segment: Segment,
+    inputs: Sequence[int],
+    input_types: Sequence[Type],
+    outputs: Sequence[int],
+    fun: Any,
+) -> Blocks:
     """Return what `forward_columns` does, recorded as one node."""
     from wengert.api import jvp
 
-    stretch = Stretch(segment, [given], outputs)
+    stretch = Stretch(segment, inputs, outputs)
 
-    def pushed(seed: Any, value: Any, *around: Any) -> Any:
-        return jvp(lambda x: stretch(x, *around), (value,), (seed,))[1]
+    def pushed(*leaves: Any) -> Any:
+        seeds, values = leaves[: len(inputs)], leaves[len(inputs) :]
+        given, around = values[: len(inputs)], values[len(inputs) :]
+        return jvp(lambda *chosen: stretch(*chosen, *around), given, seeds)[1]
 
-    return of_unit_vectors(segment, pushed, stretch.operands, like, fun)
+    return of_unit_vectors(segment, pushed, stretch.operands, input_types, fun)
