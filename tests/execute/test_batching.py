@@ -259,6 +259,20 @@ def test_a_row_that_raises_raises_as_in_a_loop() -> None:
 
 
 @pytest.mark.usefixtures("without_native_code")
+def test_rows_of_whole_numbers_that_decide() -> None:
+    """Large ones too, and such as are no whole numbers at all."""
+
+    def scaled(x: Any) -> Any:
+        return x * (int(x) % 7)
+
+    x = np.array([1e18, 1e18, 3.5, 1e300, 1e300, 3.2, -2.9, 1e18, 1e18])
+
+    np.testing.assert_array_equal(vmap(scaled)(x), [scaled(each) for each in x])
+    with pytest.raises(ValueError, match="NaN"):
+        vmap(scaled)(np.array([1.0, 1.5, 1.2, np.nan, 1.7]))
+
+
+@pytest.mark.usefixtures("without_native_code")
 def test_a_python_number_does_not_widen_single_precision() -> None:
     single = ROWS.astype(np.float32)
 

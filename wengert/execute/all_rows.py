@@ -27,7 +27,7 @@ from wengert.execute.interpret import (
 )
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import IN_PLACE
-from wengert.ops.python import PYTHON, RAISES, is_weak
+from wengert.ops.python import EXACT, PYTHON, RAISES, is_weak
 from wengert.structure.custom_rules import Call
 
 MULTIPLY = REGISTRY["multiply"]
@@ -216,7 +216,7 @@ class RowsPlay:
         value = self.outputs[self.tape.operands[index][0]]
         if value.ndim == 1 and kind == "bool":
             stays = (value != 0) == expected
-        elif value.ndim == 1 and kind == "int":
+        elif value.ndim == 1 and kind == "int" and abs(expected) < EXACT:
             stays = np.trunc(value) == expected
         else:
             stays = np.array(
