@@ -13,10 +13,10 @@ import ast
 import functools
 import math
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wengert.emit import machine
+from wengert.emit import expressions, machine
 from wengert.emit.refusal import NotLoweredError
 
 #: IR's name of each type, by NumPy's name.
@@ -216,21 +216,11 @@ def _whole_call(text: str, lanes: int) -> str:
     return name if is_call else ""
 
 
-def parse_all(texts: Iterable[str]) -> None:
-    """Parse expressions, and what every one may use, in this thread.
-
-    CPython before 3.13 counts how deep syntax trees nest for all threads at once: one
-    thread must not parse while the cyclic collector interrupts another that does.
-    """
-    for text in (*texts, *_DEFINED.values()):
-        parse(text)
-
-
 @functools.lru_cache(maxsize=1024)
 def parse(text: str) -> ast.expr:
     """Syntax tree of an expression."""
     try:
-        return ast.parse(text, mode="eval").body
+        return expressions.parse(text)
     except SyntaxError as error:
         raise VocabularyError(f"not a native expression: {text!r}") from error
 

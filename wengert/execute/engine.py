@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wengert.core.guards import QUESTIONS
 from wengert.emit import machine
 from wengert.emit.cache import compile_once
 from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.machine import Told
 from wengert.emit.refusal import NotLoweredError
-from wengert.emit.vocabulary import parse_all
 from wengert.execute.arrays import native
 from wengert.execute.segments import mixed_plan
 
@@ -96,10 +94,3 @@ def kernel_seconds(path: Path) -> float | None:
         if now - started > MOST_MEASURED:
             break
     return best
-
-
-def parse_natives(path: Path) -> None:
-    """Parse in this thread what compiling a path will read in another one."""
-    questions = (text for each in QUESTIONS.values() for text in each.native.values())
-    operations = {operation.native for operation in path.recording.operations}
-    parse_all([*questions, *(text for text in operations if text is not None)])

@@ -46,7 +46,6 @@ from wengert.execute.engine import (
     kernel_seconds,
     native_engine,
     optimise,
-    parse_natives,
 )
 from wengert.execute.entries import MISS, Entry, run
 from wengert.execute.interpret import evaluate_node, own
@@ -322,7 +321,6 @@ class Jitted(Generic[P, R]):
         if compiles_now():
             path.job.run()
         else:
-            parse_natives(path)
             WORKER.submit(path.job)
 
     def wait(self) -> None:
