@@ -15,10 +15,11 @@ import pytest
 
 import wengert
 from tests.capture.test_numpy_sweep import ARGUMENTS, FUNCTIONS
-from wengert import vjp
+from wengert import record, vjp
 from wengert.capture.array import plain
 from wengert.capture.record import own_array
 from wengert.capture.tree import flatten
+from wengert.errors import GuardError, RecordingError
 
 CALLS = """
 x.ravel() ; x.ravel("F") ; x.ravel("K") ; x.ravel("A") ; np.ravel(x) ; x.flatten()
@@ -191,3 +192,39 @@ def test_a_result_that_numpy_copies_may_be_written_into(made: str) -> None:
     x = np.asfortranarray([[0.5, 0.7], [1.5, 2.0]])
 
     assert vjp(f, x)[0] == f(x)
+
+
+def into_a_view(x: Any) -> Any:
+    """Return a view of an array of its own, which was written through it."""
+    y = x * 1.0
+    view = y[1:]
+    view[:] = 2.0 * x[1:]
+    return view
+
+
+@pytest.mark.parametrize(
+    "leave", [lambda v: v.tolist(), np.asarray, list], ids=["tolist", "asarray", "list"]
+)
+def test_a_view_that_was_written_is_not_taken_for_a_constant(leave: Any) -> None:
+    """Its numbers depend on the arguments: they do not leave the tape unseen."""
+    x = np.array([0.5, 1.5, 2.5])
+    try:
+        tape = record(lambda x: leave(into_a_view(x)), x)
+    except RecordingError:
+        return  # refused, with advice
+
+    np.testing.assert_array_equal(tape(x + 1.0), leave(into_a_view(x + 1.0)))
+
+
+def test_an_element_of_a_written_view_decides_anew() -> None:
+    """A branch on the only element of a view that was written has a guard."""
+
+    def branching(x: Any) -> Any:
+        y = np.atleast_1d(x)
+        y[...] = x - 1.0
+        return x if y > 0.0 and bool(y) else -x
+
+    tape = record(branching, 2.0)
+
+    with pytest.raises(GuardError):
+        tape(0.5)

@@ -108,6 +108,11 @@ class RecordedValue(Recorded):
         """Return the present plain contents."""
         return self._value
 
+    @property
+    def is_passive(self) -> bool:
+        """Whether it depends on no recorded value yet."""
+        return self._index == PASSIVE
+
     # NumPy's protocols
 
     def __array_ufunc__(
@@ -141,7 +146,7 @@ class RecordedValue(Recorded):
             raise as_numpy(function, args, settings, error) from error.__cause__
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if self._index != PASSIVE and self._tape.thread is not None:
+        if not self.is_passive and self._tape.thread is not None:
             shown = shortly(self._value)
             if self.dtype.kind in "biu":
                 return self._as_index(dtype)
@@ -218,7 +223,7 @@ class RecordedValue(Recorded):
     def as_it_lies(self) -> Any:
         """Return the present contents in memory; its layout is guarded."""
         tape = self._tape
-        if tape.thread is not None and self._index != PASSIVE:
+        if tape.thread is not None and not self.is_passive:
             guard_layout(tape, [self._place(tape)], line_of(tape))
         return np.asarray(self._present())
 
@@ -264,7 +269,7 @@ class RecordedValue(Recorded):
             note_raise(error, f"question.{kind}", (self,), NO_SETTINGS)
             raise
         tape = self._tape
-        if tape.thread is None or self._index == PASSIVE:
+        if tape.thread is None or self.is_passive:
             return answer
         if STRICT.get():
             raise refused(kind)
@@ -281,7 +286,7 @@ class RecordedValue(Recorded):
 
     def __index__(self) -> int:
         if self.dtype.kind in "fc":
-            if self._index == PASSIVE:
+            if self.is_passive:
                 return operator.index(self._present())
             raise keys.not_whole(self)
         if self.dtype.kind == "b" or self.shape:
@@ -320,7 +325,7 @@ class RecordedValue(Recorded):
         return self._leave("x.tolist()", "list(x) gives recorded numbers").tolist()
 
     def _leave(self, what: str, instead: str) -> Any:
-        if self._index == PASSIVE or self._tape.thread is None:
+        if self.is_passive or self._tape.thread is None:
             return self._present()
         shown = shortly(self._value)
         raise RecordingError(
