@@ -7,6 +7,7 @@ and the program that follows the advice, whose result is known.
 from __future__ import annotations
 
 import ast
+import gc
 import runpy
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 import wengert
 from wengert import errors
@@ -673,3 +675,16 @@ def test_a_traceback_ends_at_the_users_line_in_nested_calls(
     assert trace is not None
     assert trace.tb_frame.f_code.co_name == "f"
     assert error.__cause__ is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_compiled_code_swallows_is_told_all_the_same() -> None:
+    """SciPy's `brentq` goes on with an error pending; the collector meets it then."""
+    before = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        for _ in range(3):
+            with pytest.raises(wengert.RecordingError, match="brentq met a recorded"):
+                wengert.grad(lambda a: brentq(lambda t: t**3 - a, 0.0, 9.0))(8.0)
+    finally:
+        gc.set_threshold(*before)

@@ -328,7 +328,7 @@ class RecordedValue(Recorded):
         if self.is_passive or self._tape.thread is None:
             return self._present()
         shown = shortly(self._value)
-        raise RecordingError(
+        self._tape.refusal = RecordingError(
             explain(
                 *explain_leaving(shown)
                 or (
@@ -339,6 +339,7 @@ class RecordedValue(Recorded):
                 )
             )
         )
+        raise self._tape.refusal
 
     def _way_out(self) -> str:
         """Return how to leave the tape on purpose, for a message."""

@@ -36,7 +36,7 @@ from wengert.capture.layout import copy_as_it_lies
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.reads.walk import RAISES_ERRORS, makes_numpy_raise
 from wengert.capture.results import check_results
-from wengert.capture.statement import of_scipy, taught, users_part
+from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import builtin, has_class, is_array, type_of
@@ -74,6 +74,7 @@ class Recording:
         RECORDING.reset(self.token)
         self.tape.thread = None
         self.tape.given.clear()
+        self.tape.refusal = None
         self.tape.laid_out.clear()
 
 
@@ -214,7 +215,7 @@ def call(
         named = of_scipy(error) or error
         raise named.with_traceback(users_part(error.__traceback__)) from error.__cause__
     except Exception as error:
-        taken = taught(error)
+        taken = taught(error) or swallowed(error, segment.tape.refusal)
         if taken is None:
             raise
         named = of_scipy(taken.with_traceback(error.__traceback__)) or taken

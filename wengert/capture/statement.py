@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.scipy_ways import called_from, explained, is_scipys, name_of
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, has_class
 from wengert.errors import Line, RecordingError, WengertError, explain, is_library
 
 MISSING = object()
@@ -225,6 +225,19 @@ def taught(error: Exception) -> WengertError | None:
             users_line(error.__traceback__),
         )
     )
+
+
+def swallowed(error: Exception, refusal: Exception | None) -> WengertError | None:
+    """Return what a recorded value raised in code of SciPy's that went on regardless.
+
+    What Python then does, with an error pending, is anything.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        if is_scipys(trace.tb_frame) and has_class(refusal, WengertError):
+            return refusal
+        trace = trace.tb_next
+    return None
 
 
 def of_scipy(error: Exception, default: str | None = None) -> WengertError | None:

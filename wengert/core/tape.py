@@ -121,6 +121,8 @@ class Tape:
         self.line_here: Line | None = None
         #: While recording: by input the arguments of its call, as the caller gave them.
         self.given: dict[int, dict[int, Any]] = {}
+        #: While recording: the last error of a number that was to leave the tape.
+        self.refusal: Exception | None = None
         #: While recording: nodes that are made of arguments whose layout is guarded.
         self.laid_out: set[int] = set()
         #: The thread that may append while a recording is under way; None otherwise.
