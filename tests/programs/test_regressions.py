@@ -480,3 +480,10 @@ def test_rules_never_divide_pythons_numbers(by: str) -> None:
 
     assert not np.isfinite(wengert.grad(f)(0.0))
     assert not np.isfinite(wengert.jvp(f, (0.0,), (1.0,))[1])
+
+
+def test_single_precision_is_compared_in_single_precision() -> None:
+    def f(x: Any) -> Any:
+        return np.array([*(x > 0.17), x[0] > 0.17, np.max(x[:1]) >= 0.3, x[2] == 0.3])
+
+    follows_numpy(f, (np.array([0.17, 0.2, 0.3], "float32"),))

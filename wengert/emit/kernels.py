@@ -148,12 +148,33 @@ def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> N
         if operation is CHAIN_PRODUCT and not lowering.absorbs:
             native = PLAIN_PRODUCT
         parts = tuple([elements[operand] for operand in operands[index]])
+        if like.dtype == bool:
+            parts = tuple(as_met(lowering, tape, index, parts))
         check_arity(native, len(parts))
         elements[index] = node = emit(native, parts, type_name(like))
         if like.weak:
             imply(lowering, operation.name, parts, node)
         elif operation is POWER:
             refuse_negative_powers(lowering, parts[1], node)
+
+
+def as_met(
+    lowering: Lowering, tape: Tape, index: int, parts: Sequence[Any]
+) -> list[Any]:
+    """Return operands of a question, Python's numbers in the dtype of what they meet.
+
+    Single precision is asked in single precision: 0.17 is not below its float32.
+    """
+    types = [tape.types[k] for k in tape.operands[index]]
+    if not all(type(like) is Type for like in types):
+        return list(parts)
+    others = {like.dtype for like in types if not like.weak}
+    if others != {np.dtype(np.float32)}:
+        return list(parts)
+    return [
+        lowering.emit("x", (int(part),), "float32") if like.weak else part
+        for like, part in zip(types, parts, strict=True)
+    ]
 
 
 def check_size(tape: Tape) -> None:
@@ -282,6 +303,8 @@ def lower_node(
     if operation is CONSTANT:
         return lower_constant(lowering, settings["value"], like, name)
     parts = [elements[k] for k in tape.operands[index]]
+    if type(like) is Type and like.dtype == bool:
+        parts = as_met(lowering, tape, index, parts)
     if operation is IDENTITY:
         return parts[0]
     if operation is ITEM:
