@@ -487,3 +487,12 @@ def test_single_precision_is_compared_in_single_precision() -> None:
         return np.array([*(x > 0.17), x[0] > 0.17, np.max(x[:1]) >= 0.3, x[2] == 0.3])
 
     follows_numpy(f, (np.array([0.17, 0.2, 0.3], "float32"),))
+
+
+def test_floats_added_to_integers_are_rounded_one_by_one() -> None:
+    def f(x: Any, y: Any) -> Any:
+        x = x * 2
+        np.add.at(x, [0, 0], y * y)
+        return x
+
+    follows_numpy(f, (np.array([-8, 3]), np.array(2.87)))

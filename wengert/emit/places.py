@@ -218,7 +218,11 @@ def lower_index_add(
     """Return the elements after an addition to some of them.
 
     Only gradients are added up so: a term zero that was never written is dropped.
+    NumPy rounds after every addition of a float to an integer.
     """
+    added = {lowering.types[node] for node in parts[1].ravel().tolist()}
+    if not name.startswith("float") and any(t.startswith("float") for t in added):
+        raise NotLoweredError("np.add.at of floats on integers")
     new = parts[0].ravel().tolist()
     for place, node, test in writes(lowering, parts, settings, name):
         total = node
