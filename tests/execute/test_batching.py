@@ -10,19 +10,17 @@ import numpy as np
 import pytest
 
 from tests.ops.examples import Example, examples
-from tests.ops.judge import is_float
-from tests.ops.test_forms import assert_same, nodes, same
+from tests.ops.test_forms import assert_same, nodes, recorded, same
 from tests.ops.test_registry import (
     ELEMENTWISE,
     complex_,
     empty,
     fortran,
-    numpy_takes,
     operands_of,
     shapes_of,
     single,
 )
-from wengert import grad, hessian, record, vmap
+from wengert import grad, hessian, vmap
 from wengert.core.operation import Operation
 from wengert.core.types import is_array
 from wengert.execute import all_rows
@@ -83,12 +81,9 @@ def assert_batched(
 @pytest.mark.parametrize("cast", [same, single, complex_, fortran, empty])
 @pytest.mark.parametrize("example", EVERY, ids=str)
 def test_all_rows_at_once_are_a_loop_over_rows(example: Example, cast: Any) -> None:
-    operands = [cast(np.asarray(x)) if is_float(x) else x for x in example.operands]
-    if cast is not same and not numpy_takes(example, operands):
-        pytest.skip("not NumPy's case")
+    tape = recorded(example, cast)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tape = record(example.function, *operands)
         for index, values, _ in nodes(tape):
             if tape.operations[index] is RAISES:
                 continue

@@ -52,6 +52,16 @@ def nodes(tape: Tape) -> list[tuple[int, list[Any], Any]]:
     return found
 
 
+def recorded(example: Example, cast: Any) -> Tape:
+    """Return the tape of an example with its floats cast; skip what NumPy refuses."""
+    operands = [cast(np.asarray(x)) if is_float(x) else x for x in example.operands]
+    if cast is not same and not numpy_takes(example, operands):
+        pytest.skip("not NumPy's case")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return record(example.function, *operands)
+
+
 def assert_same(found: Any, expected: Any) -> None:
     """Numbers of one form agree with another's, types included."""
     if isinstance(expected, tuple):
@@ -72,12 +82,7 @@ def assert_same(found: Any, expected: Any) -> None:
 @pytest.mark.parametrize("cast", [same, single, complex_, fortran, empty])
 @pytest.mark.parametrize("example", EVERY, ids=str)
 def test_the_form_is_what_the_function_does(example: Example, cast: Any) -> None:
-    operands = [cast(np.asarray(x)) if is_float(x) else x for x in example.operands]
-    if cast is not same and not numpy_takes(example, operands):
-        pytest.skip("not NumPy's case")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tape = record(example.function, *operands)
+    tape = recorded(example, cast)
     for index, values, expected in nodes(tape):
         operation = tape.operations[index]
         likes = type_of(expected)
