@@ -36,6 +36,8 @@ ROUNDS = 3
 FAR = 1e12
 #: What asks for the sign also of a NaN, which is nobody's business.
 SIGNS = "signbit", "copysign"
+#: What NumPy does not say of an ``out=`` that shares memory with what it reads.
+OVERLAPPING = "wrong size for the accumulation"
 STATEFUL = {"write outside", "outside: state"}
 
 
@@ -351,6 +353,9 @@ class Judge:
             self.refused(way, error)
         elif error is not None:
             # NumPy's own classes of errors are private: one that they extend will do.
+            if OVERLAPPING in str(error) and expected.error is None:
+                self.counts["out= of a wrong shape, which overlaps"] += 1
+                return
             if expected.error is None or not isinstance(expected.error, type(error)):
                 raise self.raised(way, where, found, expected)
             self.counts[f"raised: {way}"] += 1

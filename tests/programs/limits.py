@@ -20,6 +20,8 @@ LIMITS = (
     "Nor where a variable of the program is farther from 1 than 1e12 or 1e-12, as what "
     "`np.spacing` gives: sums of such products lose all digits (judge.py: FAR).",
     "The sign of a NaN, where `signbit` or `copysign` asks for it (judge.py: SIGNS).",
+    "`np.cumsum(x, out=...)` into another shape is refused also where it shares memory "
+    "with `x`, in which case NumPy forgets to look (judge.py: OVERLAPPING).",
     "The caller's arrays are never written; a program that writes into its arguments "
     "answers as if it had (judge.py: untouched).  Arguments that share memory are "
     "written where the program runs eagerly.",

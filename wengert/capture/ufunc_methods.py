@@ -32,6 +32,7 @@ from wengert.ops.reduce import (
     cast,
     dtype_of,
     into,
+    mask_of,
     reduce_extreme,
 )
 
@@ -105,7 +106,8 @@ def reduce_data(
         raise refuse(
             ufunc, "reduce", "initial= is not recorded", "combine it afterwards"
         )
-    operands = (array, how["where"]) if "where" in how else (array,)
+    where = mask_of(how.get("where", True))
+    operands = (array,) if where is True else (array, where)
     return apply(
         REDUCE,
         *operands,
@@ -120,7 +122,7 @@ def reduce_in_order(
     ufunc: np.ufunc, array: Any, axis: Any, keepdims: bool, how: Settings
 ) -> Any:
     """Return a reduction as the elements' combination one after the other."""
-    if "where" in how:
+    if mask_of(how.get("where", True)) is not True:
         raise refuse(ufunc, "reduce", "where= is not recorded", "select before it")
     axes = axes_of(axis, array.ndim)
     axes = tuple(range(array.ndim)) if axes is None else axes

@@ -21,7 +21,7 @@ from wengert.core.operation import DISPATCH, Operation
 from wengert.core.tape import NO_SETTINGS
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather
-from wengert.ops.reduce import as_array, cast
+from wengert.ops.reduce import as_array, cast, mask_of
 
 #: Python's numbers take the dtype of what they meet.
 WEAK_NUMBERS = (int, float, complex)
@@ -40,7 +40,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
     operation = DISPATCH.get(ufunc)
     if operation is None:
         return deliver(without_rule(ufunc, inputs, settings), out, True, ufunc)
-    where = settings.pop("where", True)
+    where = mask_of(settings.pop("where", True))
     dtype = settings.pop("dtype", None)
     casting = settings.pop("casting", "same_kind")
     settings.pop("order", None), settings.pop("subok", None)

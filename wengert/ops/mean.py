@@ -20,7 +20,7 @@ from wengert.ops.reduce import (
     flag,
     into,
     is_set,
-    selects_all,
+    mask_of,
     sum,
 )
 
@@ -31,7 +31,7 @@ EXACT_SINGLE = 2**24
 
 def elements(a: Any, axis: Axis, keepdims: bool, where: Any) -> Any:
     """Return how many elements each mean is taken over."""
-    if selects_all(where):
+    if where is True:
         sizes = a.shape if axis is None else [a.shape[k] for k in axis]  # type: ignore[union-attr]
         return int(np.prod(sizes, dtype=np.int64))
     where = np.broadcast_to(where, a.shape)
@@ -68,7 +68,7 @@ def mean(
     where: Any = UNSET,
 ) -> Any:
     """Answer ``np.mean``."""
-    a = as_array(a)
+    a, where = as_array(a), mask_of(where)
     axis, keepdims = axes_of(axis, a.ndim), flag(keepdims)
     count = elements(a, axis, keepdims, where)
     if is_anywhere(count == 0):
@@ -114,7 +114,7 @@ def variance(
     correction: Any,
 ) -> Any:
     """Return what ``np.var`` returns or writes into ``out``."""
-    a = as_array(a)
+    a, where = as_array(a), mask_of(where)
     ddof = degrees_of_freedom(ddof, correction)
     axis, keepdims = axes_of(axis, a.ndim), flag(keepdims)
     count = elements(a, axis, keepdims, where)

@@ -19,7 +19,7 @@ from wengert.core.operation import (
     general,
     linear,
 )
-from wengert.core.types import Recorded, has_class
+from wengert.core.types import Recorded, has_class, plain_example
 from wengert.ops.constants import STOP_GRADIENT
 
 Axis = int | tuple[int, ...] | None
@@ -47,9 +47,22 @@ def flag(keepdims: Any) -> bool:
     return keepdims is not UNSET and bool(keepdims)
 
 
-def selects_all(where: Any) -> bool:
-    """Whether a ``where`` argument was left out."""
-    return where is True or where is UNSET or where is None
+def mask_of(where: Any) -> Any:
+    """Return the mask that NumPy makes of a ``where`` argument; True leaves none out.
+
+    Numbers and lists become bools; an array has to hold them.
+    """
+    if where is True or where is UNSET:
+        return True
+    if not issubclass(type(plain_example(where)), ndarray):
+        is_recorded = has_class(where, Recorded)
+        return np.not_equal(where, 0) if is_recorded else asarray(where, dtype=bool)
+    if where.dtype != np.bool_:
+        raise TypeError(
+            f"Cannot cast array data from {where.dtype!r} to dtype('bool') according "
+            "to the rule 'safe'"
+        )
+    return where
 
 
 def as_array(value: Any) -> Any:
@@ -211,9 +224,9 @@ def sum(
     }
     if not passes_gradient(dtype):
         a = apply(STOP_GRADIENT, as_array(a))
-    if selects_all(where) and not is_set(initial):
+    where = mask_of(where)
+    if where is True and not is_set(initial):
         return into(out, apply(SUM, a, **how))
-    where = True if selects_all(where) else where
     initial = initial if is_set(initial) else 0
     return into(out, apply(SUM_WHERE, a, where, initial, **how))
 
@@ -367,9 +380,9 @@ def prod(
     }
     if not passes_gradient(dtype):
         a = apply(STOP_GRADIENT, as_array(a))
-    if selects_all(where) and not is_set(initial):
+    where = mask_of(where)
+    if where is True and not is_set(initial):
         return into(out, apply(PROD, a, **how))
-    where = True if selects_all(where) else where
     initial = initial if is_set(initial) else 1
     return into(out, apply(PROD_WHERE, a, where, initial, **how))
 
@@ -439,7 +452,8 @@ def reduce_extreme(
     operation, filler = EXTREMES[ufunc]
     a = as_array(a)
     initial = as_initial(initial, a.dtype)
-    if not selects_all(where):
+    where = mask_of(where)
+    if where is not True:
         if not is_set(initial):
             raise ValueError(
                 f"reduction operation '{ufunc.__name__}' does not have an identity, "
@@ -574,7 +588,8 @@ def ask(
 ) -> Any:
     """Return ``np.any`` or ``np.all``."""
     how = {"axis": axes_of(axis, np.ndim(a)), "keepdims": flag(keepdims)}
-    if not selects_all(where):  # elements that are left out decide nothing
+    where = mask_of(where)
+    if where is not True:  # elements that are left out decide nothing
         where = np.broadcast_to(where, np.shape(a))
         if operation is ALL:
             a = np.logical_or(a, np.logical_not(where))

@@ -11,6 +11,7 @@ from wengert.core.types import Recorded, plain_example
 from wengert.errors import RecordingError, explain
 from wengert.ops.elements import check_elements
 from wengert.ops.join import as_array, is_list
+from wengert.ops.reduce import mask_of
 from wengert.ops.shape import along_axis_key, check_places, is_number
 
 
@@ -97,6 +98,7 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
         if type(plain_example(src)) is int:
             check_elements(src, dst.dtype)
         src = np.reshape(src, ())  # floats are cast
+    where = mask_of(where)
     dst[...] = src if where is True else np.where(where, src, dst)
 
 
