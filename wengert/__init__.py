@@ -41,7 +41,7 @@ from wengert.errors import (
     UnsupportedError,
     WengertError,
 )
-from wengert.execute.replay import jit
+from wengert.execute.jit import jit
 from wengert.execute.saved import load
 from wengert.execute.vmap import vmap
 from wengert.structure.checkpoint import checkpoint, remat

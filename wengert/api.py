@@ -39,7 +39,7 @@ from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
-from wengert.execute.replay import Jitted
+from wengert.execute.jit import Jitted
 
 P = ParamSpec("P")
 R = TypeVar("R")

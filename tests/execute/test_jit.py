@@ -553,7 +553,7 @@ def test_out_is_written_while_recording_too() -> None:
 
 
 def test_many_shapes_cost_the_same_each() -> None:
-    from wengert.execute.replay import MOST_DIRECT
+    from wengert.execute.jit import MOST_DIRECT
 
     jitted = wg.jit(lambda x: x[0] * 2.0)
     for size in [*range(1, 3 * MOST_DIRECT)] * 2:

@@ -333,7 +333,7 @@ class Tape:
 
     def compile(self) -> Any:
         """Return the tape as a native function of its arguments; see `jit`."""
-        from wengert.execute.replay import jit
+        from wengert.execute.jit import jit
 
         return jit(self, wait=True)
 

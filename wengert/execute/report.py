@@ -11,7 +11,7 @@ from wengert.execute.entries import Entry
 from wengert.execute.paths import Path
 
 if TYPE_CHECKING:
-    from wengert.execute.replay import Jitted
+    from wengert.execute.jit import Jitted
     from wengert.execute.rows import Rows
 
 
