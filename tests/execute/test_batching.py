@@ -23,8 +23,7 @@ from tests.ops.test_registry import (
 from wengert import grad, hessian, vmap
 from wengert.core.operation import Operation
 from wengert.core.types import is_array
-from wengert.execute import all_rows
-from wengert.execute import rows as rows_
+from wengert.execute import all_rows, turn
 from wengert.execute.batching import batch, stacked
 from wengert.ops.python import RAISES
 
@@ -152,7 +151,7 @@ def test_keys_of_all_kinds(name: str, shared: str, verb: str) -> None:
     if len({part.shape for part in expected}) > 1:
         pytest.skip("rows of several shapes")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows_, "native_engine", lambda: False)
+        patch.setattr(turn, "native_engine", lambda: False)
         found = vmap(function, in_axes=axes)(x, i, j)
 
     np.testing.assert_allclose(found, np.stack(expected), rtol=1e-14)
@@ -164,7 +163,7 @@ def test_keys_of_all_kinds(name: str, shared: str, verb: str) -> None:
 @pytest.fixture
 def without_native_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows are played with NumPy."""
-    monkeypatch.setattr(rows_, "native_engine", lambda: False)
+    monkeypatch.setattr(turn, "native_engine", lambda: False)
 
 
 ROWS = np.random.default_rng(5).standard_normal((50, 4))

@@ -1,0 +1,350 @@
+"""One replay of all rows: path by path, natively, with NumPy, or by calls.
+
+Rows whose guards fail are grouped by the guard: one row of a group is recorded along
+its own path, and that path's kernel computes the others of the group.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wengert.capture import tree
+from wengert.core.types import Array, is_array
+from wengert.emit.cache import compile_once
+from wengert.emit.kernels import has_chain_products, lower
+from wengert.emit.refusal import NotLoweredError
+from wengert.errors import explain, warn
+from wengert.execute.all_rows import play_all, rows_seconds
+from wengert.execute.arrays import native
+from wengert.execute.background import compiles_now
+from wengert.execute.belief import MOST_TRIES, warn_eager
+from wengert.execute.costs import FEWEST_ROWS
+from wengert.execute.engine import native_engine
+from wengert.execute.lanes import chosen_lanes, chosen_threads, run_kernel
+from wengert.execute.paths import Path, Tree
+from wengert.execute.row_results import Collected, Recorded, value_type
+from wengert.execute.tier import PLAY
+from wengert.structure.custom_rules import Call as RuleCall
+
+if TYPE_CHECKING:
+    from wengert.execute.rows import Rows
+
+#: Rows from which on a call of Python's for each is worth a warning: some 40 ms.
+MANY_ROWS = 1000
+
+
+def lower_path(path: Path, rows: Rows) -> None:
+    """Make the kernel of a path; `reason` says why where there is none."""
+    tape = path.recording
+    absorbs = path.absorbs or not has_chain_products(tape)
+    captured = [index for _, index in path.captured]
+    sums = rows.summed(len(path.types))
+    try:
+        if not (rows.compiles and native_engine()):
+            raise NotLoweredError("the native engine is off")
+        lowered = lower(tape, absorbs, captured, rows.mapped, sums)
+        lanes = chosen_lanes(rows.options.lanes)
+        path.kernels = [compile_once(lowered.program, lanes=lanes, has_rows=True)]
+        path.nan_guards = lowered.nan_guards
+        path.tape = None
+    except NotLoweredError as error:
+        path.reason = str(error)
+
+
+class Turn:
+    """One replay of all rows of some operands."""
+
+    def __init__(
+        self, rows: Rows, entry: Tree, operands: Sequence[Any], count: int
+    ) -> None:
+        self.rows, self.entry = rows, entry
+        self.operands, self.count = operands, count
+        self.collected = Collected(rows, count)
+        #: Rows recorded in this turn, whose results are the recorded ones where native
+        #: code, an ulp away, finds their guards failing.
+        self.recorded: dict[int, Recorded] = {}
+
+    def row(self, number: int) -> list[Any]:
+        """Return the operands of one row."""
+        return [
+            operand[number] if has_rows else operand
+            for operand, has_rows in zip(self.operands, self.rows.mapped, strict=True)
+        ]
+
+    def play(self) -> tuple[list[Any], Any]:
+        """Return the flat results of all rows, and how they nest."""
+        root = self.root()
+        if root is None:
+            self.play_each(range(self.count))
+        else:
+            self.play_along(root)
+        results = [
+            part if is_array(part) else np.asarray(part)
+            for part in self.collected.parts
+        ]
+        sums = self.rows.summed(len(results))
+        results = [
+            part[()] if is_sum else part
+            for part, is_sum in zip(results, sums, strict=True)
+        ]
+        return results, self.collected.structure
+
+    def play_along(self, root: Path) -> None:
+        """Replay all rows along a path, and those that leave it along others."""
+        todo: deque[tuple[Path, Array | None]] = deque([(root, None)])
+        while todo:
+            path, places = todo.popleft()
+            if self.pays(path, self.count if places is None else len(places)):
+                lower_path(path, self.rows)
+            if not path.kernels:
+                todo.extend(self.interpret(path, places))
+            else:
+                todo.extend(self.replay(path, places))
+
+    def pays(self, path: Path, count: int) -> bool:
+        """Whether so many rows take longer with NumPy than compiling their path."""
+        if path.tape is None or not path.is_pending:
+            return False
+        known = path.tier.best.get(PLAY)
+        seconds = rows_seconds(path.tape, count) if known is None else count * known
+        path.tier.spent += seconds
+        return path.tier.is_spent(path.tape)
+
+    def root(self) -> Path | None:
+        """Return the path that is tried first; None where no recording is believed."""
+        entry = self.entry
+        with entry.lock:
+            if entry.belief.reason:
+                return None
+            if entry.root is None:
+                entry.insert(self.record(0))
+            assert entry.root is not None
+            if entry.root.structure is None:
+                return entry.root
+            found = self.believed(entry.root, range(self.count))
+            if found is not None and found is not entry.root:
+                entry.clear()
+                entry.insert(found)
+            return found
+
+    def record(self, number: int, absorbs: bool = False) -> Path:
+        """Record a row along its own path."""
+        found = self.recorded[number] = self.rows.record(self.row(number), absorbs)
+        self.entry.belief.watch(found.unwatched)
+        self.entry.belief.note(found.wrote, None)
+        return found.path
+
+    def believed(self, path: Path, numbers: Sequence[int]) -> Path | None:
+        """Return a path that a recording of another row agrees with, ready to replay.
+
+        None where there is none: every row goes along a path of its own, or the
+        function does something else each time.  A row runs only once, unless all that
+        were tried branched.
+        """
+        belief = self.entry.belief
+        if path.is_believed:
+            return path
+        fresh = [k for k in numbers[: MOST_TRIES + 1] if k not in self.recorded]
+        repeated = [numbers[0]] if len(numbers) > 1 or not self.recorded else []
+        for number in [*fresh, *repeated]:
+            if belief.reason:
+                break
+            found = self.rows.check(path, self.row(number))
+            self.recorded[number] = found
+            belief.watch(found.unwatched)
+            difference = getattr(found.path.tape, "difference", None)
+            agrees = found.path is path
+            belief.note(found.wrote, None if agrees else difference)
+            if agrees and not (found.wrote or belief.reason):
+                belief.agree()
+                path.is_believed = True
+                if compiles_now():
+                    lower_path(path, self.rows)
+                return path
+            if not agrees and (difference is None or not difference.is_branch):
+                path = found.path
+        if belief.reason:
+            warn_eager(self.rows.name, belief)
+        return None
+
+    def play_each(self, numbers: Sequence[int]) -> None:
+        """Call the function itself on each row that was not recorded in this turn."""
+        for number in numbers:
+            if number in self.recorded:
+                self.put_recorded(number)
+            else:
+                self.play_eagerly(number)
+
+    # Natively
+
+    def replay(self, path: Path, places: Array | None) -> list[tuple[Path, Array]]:
+        """Run a path's kernel on some rows; return what must be done for the others."""
+        parts, failed = self.run(path, places)
+        if failed is None or not failed.any():
+            self.collected.put(path.structure, path.types, places, parts)
+            return []
+        everything = np.arange(self.count) if places is None else places
+        held = np.flatnonzero(failed == 0)
+        if held.size:
+            self.put_held(path, places, everything[held], held, parts)
+        todo: list[tuple[Path, Array]] = []
+        for mark in np.unique(failed[failed != 0]).tolist():
+            todo.extend(self.branch(path, mark, everything[failed == mark]))
+        return todo
+
+    def put_held(
+        self,
+        path: Path,
+        places: Array | None,
+        group: Array,
+        held: Array,
+        parts: list[Array],
+    ) -> None:
+        """Take the results of the rows that stayed on a path."""
+        if any(self.rows.summed(len(parts))):
+            # The kernel added up the rows whose guards failed as well.
+            parts, _ = self.run(path, group)
+        elif places is None:  # all at once: the other rows are written over
+            self.collected.put(path.structure, path.types, None, parts)
+            return
+        else:
+            parts = [part[held] for part in parts]
+        self.collected.put(path.structure, path.types, group, parts)
+
+    def run(self, path: Path, places: Array | None) -> tuple[list[Array], Any]:
+        """Return the results of a path's kernel, and the guard each row failed."""
+        mapped = self.rows.mapped
+        given = [
+            native(np.asarray(operand, like.dtype))
+            if not has_rows
+            else operand
+            if places is None
+            else operand[places]
+            for operand, has_rows, like in zip(
+                self.operands, mapped, path.inputs, strict=True
+            )
+        ]
+        given += [native(array) for array, _ in path.captured]
+        flags = [*mapped, *[False] * len(path.captured)]
+        count = self.count if places is None else len(places)
+        sums = self.rows.summed(len(path.types))
+        threads = chosen_threads(self.rows.options.threads)
+        kernel, types = path.kernels[0], path.types
+        return run_kernel(kernel, given, flags, types, sums, count, threads)
+
+    def branch(self, path: Path, mark: int, group: Array) -> list[tuple[Path, Array]]:
+        """Return the path that rows take which failed a guard, or play them here."""
+        known = [number for number in group.tolist() if number in self.recorded]
+        for number in known:
+            self.put_recorded(number)
+        if known:
+            group = np.setdiff1d(group, known)
+        if not group.size:
+            return []
+        child = path.exits.get((0, mark))
+        if child is None:
+            child = self.grow(path, mark, group)
+        if child is not None:
+            return [(child, group)]
+        self.play_each(group.tolist())
+        return []
+
+    def grow(self, path: Path, mark: int, group: Array) -> Path | None:
+        """Add the path of rows that failed a guard; None where that is not worth it."""
+        with self.entry.lock:
+            if (0, mark) in path.exits:
+                return path.exits[0, mark]
+            seen = path.seen[mark] = path.seen.get(mark, 0) + len(group)
+            known = self.entry.paths
+            if seen < FEWEST_ROWS or len(known) >= self.rows.options.max_paths:
+                return None
+            number, is_nan = int(group[0]), mark in path.nan_guards
+            child = self.record(number, absorbs=is_nan)
+            if child.answers == path.answers and not is_nan:
+                return None  # the path itself: native code is an ulp away
+            if child.structure is not None:
+                believed = self.believed(child, group.tolist())
+                if believed is None:
+                    return None
+                child = believed
+            self.entry.add(child)
+            self.entry.link(path, [(0, mark)], child)
+            return child
+
+    def put_recorded(self, number: int) -> None:
+        """Take the results of a row that was recorded."""
+        found = self.recorded[number]
+        if found.structure is None:
+            self.play_eagerly(number)
+        else:
+            self.put_row(number, found.structure, found.results)
+
+    def put_row(self, number: int, structure: Any, results: Sequence[Any]) -> None:
+        """Take the results of one row."""
+        types = [value_type(result) for result in results]
+        sums = self.rows.summed(len(types))
+        parts = [
+            np.asarray(result) if is_sum else np.asarray(result)[None]
+            for result, is_sum in zip(results, sums, strict=True)
+        ]
+        self.collected.put(structure, types, np.array([number]), parts)
+
+    # With NumPy
+
+    def interpret(self, path: Path, places: Array | None) -> list[tuple[Path, Array]]:
+        """Play the tape of a path once for some rows; return what others need."""
+        group = np.arange(self.count) if places is None else places
+        if path.tape is None:
+            self.play_each(group.tolist())
+            return []
+        self.warn_slow(path, len(group))
+        mapped, sums = self.rows.mapped, self.rows.summed(len(path.types))
+        operands = [
+            operand[group] if has_rows and places is not None else operand
+            for operand, has_rows in zip(self.operands, mapped, strict=True)
+        ]
+        started = time.perf_counter()
+        parts, failed = play_all(
+            path.tape, operands, mapped, path.captured, sums, len(group)
+        )
+        path.tier.best[PLAY] = (time.perf_counter() - started) / len(group)
+        held = group[failed == 0]
+        if held.size:
+            where = None if held.size == self.count else held
+            self.collected.put(path.structure, path.types, where, parts)
+        todo: list[tuple[Path, Array]] = []
+        for mark in np.unique(failed[failed != 0]).tolist():
+            todo.extend(self.branch(path, mark, group[failed == mark]))
+        return todo
+
+    def warn_slow(self, path: Path, count: int) -> None:
+        """Warn, once, of many rows for each of which Python calls a function."""
+        if count < MANY_ROWS or self.rows.is_told:
+            return
+        for index, operation in enumerate(path.recording.operations):
+            call = getattr(operation.function, "__self__", None)
+            if isinstance(call, RuleCall) and not call.rules.takes_rows:
+                self.rows.is_told = True
+                line = path.recording.lines[index]
+                text = explain(
+                    f"{self.rows.name} calls {operation.name} row by row, "
+                    f"{count} times",
+                    "its rule does not say that it takes many rows at once",
+                    "wengert.rule(..., elementwise=True), or vectorized=True where "
+                    "function and rules take leading axes",
+                    line,
+                )
+                warn(text, RuntimeWarning, line)
+                return
+
+    def play_eagerly(self, number: int) -> None:
+        """Call the function itself on one row, which it may write into."""
+        row = [part.copy() if is_array(part) else part for part in self.row(number)]
+        with np.errstate(all="ignore"):
+            results, structure = tree.flatten(self.rows.body(*row))
+        self.put_row(number, structure, results)
