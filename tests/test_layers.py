@@ -267,7 +267,7 @@ def readers(path: Path) -> Iterator[str]:
                 ast.unparse(node.func) == "keys.plain"
                 or (ast.unparse(node.func) == "plain" and "plain" in imported)
             )
-            if is_read or is_call:
+            if is_read or (is_call and node not in asked):
                 yield f"{module}.{name}"
 
 

@@ -9,8 +9,6 @@ from typing import Any, Literal, ParamSpec, TypeVar, overload
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import float64
-
 from wengert.capture import tree
 from wengert.capture.array import (
     RecordedScalar,
@@ -21,21 +19,21 @@ from wengert.capture.array import (
     wrap_passive,
 )
 from wengert.capture.record import (
+    SIMPLE,
     Segment,
-    check_number,
     check_states,
-    leave,
+    finish,
+    output_node,
     plain_result,
-    protect,
     record_onto,
-    record_segment,
-    tuple_structure,
+    trace,
 )
 from wengert.core.operation import apply
 from wengert.core.tape import GUARD, IDENTITY, Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import FLOAT64, has_class, is_array, is_whole_number, type_of
-from wengert.derive import forward, reverse
+from wengert.derive import forward, functions, reverse
+from wengert.derive.functions import as_arguments, own_gradients
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
@@ -49,21 +47,9 @@ Argnums = int | Sequence[int]
 #: What pulls a gradient back: one gradient a primal.
 Pull = Callable[[Any], tuple[Any, ...]]
 ONE = np.float64(1.0)
-#: Numbers that need no questions.
-SIMPLE = frozenset({float, float64})
 
 
 # Recording a function at its arguments
-
-
-def differentiated(segment: Segment, leaf: Any, keeps: bool) -> Any:
-    """Return the recorded input for a leaf that is differentiated."""
-    if type(leaf) in SIMPLE:
-        return segment.input(leaf)
-    dtype = check_number(leaf)
-    if dtype.kind in "iub":
-        leaf = leaf.astype(np.float64) if hasattr(leaf, "astype") else float(leaf)
-    return segment.input(leaf, keeps=keeps)
 
 
 def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
@@ -93,31 +79,6 @@ def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
             )
         )
     return found
-
-
-def trace(
-    function: Function,
-    args: Sequence[Any],
-    chosen: Sequence[int],
-    kwargs: Any,
-    keeps: bool = False,
-) -> tuple[Segment, list[Any]]:
-    """Record a call with the leaves of the chosen arguments as inputs.
-
-    Returns the segment and the structure of every chosen argument.  With `keeps` the
-    segment is read after the caller got its result, and may have changed the arrays.
-    """
-    structures: dict[int, Any] = {}
-
-    def prepare(segment: Segment, k: int, arg: Any) -> Any:
-        if k not in chosen:
-            return protect(segment, arg)
-        leaves, structures[k] = tree.flatten(arg)
-        made = [differentiated(segment, leaf, keeps) for leaf in leaves]
-        return tree.unflatten(structures[k], made)
-
-    segment = record_segment(function, args, prepare, kwargs)  # type: ignore[arg-type]
-    return segment, [structures[k] for k in chosen]
 
 
 def input_order(
@@ -154,43 +115,6 @@ def rebuild(values: list[Any], structures: Sequence[Any], single: bool) -> Any:
         parts.append(tree.unflatten(structure, values[at : at + count]))
         at += count
     return parts[0] if single else tuple(parts)
-
-
-def finish(segment: Segment, value: Any) -> Any:
-    """Return a result as the caller may keep it: plain unless a recording goes on."""
-    return value if segment.nested else leave(value)
-
-
-def as_arguments(tape: Tape, wanted: Sequence[int], found: list[Any]) -> list[Any]:
-    """Return gradients in the dtypes of their arguments: a Python float's is double.
-
-    On the way it may have met arrays of single precision.
-    """
-    double = FLOAT64.dtype
-    return [
-        g.astype(double) if g.dtype.kind == "f" and g.dtype != double and is_weak else g
-        for g, is_weak in zip(found, (tape.types[k].weak for k in wanted), strict=True)
-    ]
-
-
-def own_gradients(
-    segment: Segment, found: Sequence[Any], given: Sequence[Any] = ()
-) -> list[Any]:
-    """Return gradients, or tangents, each in memory of its own.
-
-    `given` are those that the caller handed in.
-    """
-    if segment.nested:
-        return list(found)
-    taken = {id(g) for g in given}
-    owned = []
-    for g in found:
-        if is_array(g):
-            is_shared = g.base is not None or not g.flags.writeable or id(g) in taken
-            g = g.copy() if is_shared else g
-            taken.add(id(g))
-        owned.append(g)
-    return owned
 
 
 def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
@@ -418,54 +342,9 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     chosen = tuple(range(len(primals)))
     segment, structures = trace(fun, primals, chosen, {}, keeps=True)
     result, aux = split_aux(segment.result, has_aux)
-    leaves, structure = tree.flatten(result)
-    outputs = [output_node(segment, leaf) for leaf in leaves]
-    types = [type_of(plain(leaf)) for leaf in leaves]
-    tape, stop = segment.tape, len(segment.tape)
-    active = reverse.depends_on(tape, segment.inputs, segment.start, stop)
-
-    def vjp_fun(gradient: Any) -> tuple[Any, ...]:
-        given = tree.leaves_like(structure, gradient, "the gradient")
-        seeds = [
-            (index, fitting(g, like, "a gradient"))
-            for index, g, like in zip(outputs, given, types, strict=True)
-            if index is not None
-        ]
-        records = segment.nested and tape.thread is not None
-        found = reverse.pull(
-            tape, segment.start, stop, seeds, segment.inputs, records, active
-        )
-        found = as_arguments(tape, segment.inputs, found)
-        found = own_gradients(segment, found, [seed for _, seed in seeds])
-        return rebuild(found, structures, single=False)  # type: ignore[no-any-return]
-
+    vjp_fun = functions.pullback(segment, structures, result)
     value = finish(segment, result)
     return (value, vjp_fun, finish(segment, aux)) if has_aux else (value, vjp_fun)
-
-
-def fitting(g: Any, like: Any, what: str) -> Any:
-    """Return a gradient or tangent that a user gave; raise where it does not fit."""
-    g = as_value(g)
-    if np.shape(g) == like.shape and (g.dtype.kind != "c" or like.dtype.kind == "c"):
-        return fit(g, like)
-    raise ArgumentError(
-        explain(
-            f"{what} of type {type_of(plain(g))} was given for a value of type {like}",
-            f"{what} has the shape of the value that it belongs to, and is real where "
-            "that is real",
-            f"pass {what} of shape {like.shape}",
-        )
-    )
-
-
-def as_value(g: Any) -> Any:
-    """Return a number given by a user as NumPy has it."""
-    return g if has_class(g, (np.ndarray, RecordedValue)) else np.asarray(g)[()]
-
-
-def output_node(segment: Segment, leaf: Any) -> int | None:
-    """Return the node of one leaf of a result; None where it is a plain constant."""
-    return place(segment.tape, leaf) if is_active(leaf) else None
 
 
 def linearize(fun: Callable[..., R], *primals: Any) -> tuple[R, Callable[..., R]]:
@@ -491,37 +370,7 @@ def linearize(fun: Callable[..., R], *primals: Any) -> tuple[R, Callable[..., R]
     >>> push(2.0)
     np.float64(2.0)
     """
-    return linear_map(fun, primals, keeps=True)
-
-
-def linear_map(
-    fun: Function, primals: Sequence[Any], keeps: bool
-) -> tuple[Any, Callable[..., Any]]:
-    """Do what `linearize` does; with `keeps` for tangents that come later."""
-    chosen = tuple(range(len(primals)))
-    segment, structures = trace(fun, primals, chosen, {}, keeps)
-    leaves, structure = tree.flatten(segment.result)
-    outputs = [output_node(segment, leaf) for leaf in leaves]
-    types = [type_of(plain(leaf)) for leaf in leaves]
-    tape, stop = segment.tape, len(segment.tape)
-    arguments = tuple_structure(structures)
-
-    def jvp_fun(*tangents: Any) -> Any:
-        given = tree.leaves_like(arguments, tangents, "the tangents")
-        pushed = {
-            index: fitting(t, tape.types[index], "a tangent")
-            for index, t in zip(segment.inputs, given, strict=True)
-        }
-        records = segment.nested and tape.thread is not None
-        of_inputs = list(pushed.values())
-        forward.push(tape, segment.start, stop, pushed, records, outputs)
-        found = []
-        for index, like in zip(outputs, types, strict=True):
-            t = None if index is None else pushed.get(index)
-            found.append(zeros_like_type(like) if t is None else t)
-        return tree.unflatten(structure, own_gradients(segment, found, of_inputs))
-
-    return finish(segment, segment.result), jvp_fun
+    return functions.linearize(fun, primals, keeps=True)
 
 
 def jvp(
@@ -564,8 +413,7 @@ def jvp(
                 "jvp(f, (x,), (v,))",
             )
         )
-    value, push = linear_map(fun, primals, keeps=False)
-    return value, push(*tangents)
+    return functions.jvp(fun, primals, tangents)
 
 
 # Jacobians and Hessians

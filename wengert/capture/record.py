@@ -25,6 +25,7 @@ from wengert.capture.array import (
     RecordedScalar,
     RecordedValue,
     check_class,
+    is_active,
     place,
     plain,
     wrap,
@@ -45,6 +46,8 @@ from wengert.errors import ArgumentError, UnsupportedError, WengertError, explai
 Function = Callable[..., Any]
 #: What needs no questions before it is an input.
 SIMPLE = frozenset({float, float64, ndarray})
+#: Numbers that need no questions.
+NUMBERS = frozenset({float, float64})
 
 
 def active_tape() -> Tape | None:
@@ -253,6 +256,57 @@ def segment_copy(segment: Segment, value: Any) -> Any:
         tape.input_indices.append(index)
     segment.note(index, value)
     return wrap(tape, index, value)
+
+
+# A function at its arguments
+
+
+def differentiated(segment: Segment, leaf: Any, keeps: bool) -> Any:
+    """Return the recorded input for a leaf that is differentiated."""
+    if type(leaf) in NUMBERS:
+        return segment.input(leaf)
+    dtype = check_number(leaf)
+    if dtype.kind in "iub":
+        leaf = leaf.astype(np.float64) if hasattr(leaf, "astype") else float(leaf)
+    return segment.input(leaf, keeps=keeps)
+
+
+def trace(
+    function: Function,
+    args: Sequence[Any],
+    chosen: Sequence[int],
+    kwargs: Any,
+    keeps: bool = False,
+) -> tuple[Segment, list[Any]]:
+    """Record a call with the leaves of the chosen arguments as inputs.
+
+    Returns the segment and the structure of every chosen argument.  With `keeps` the
+    segment is read after the caller got its result, and may have changed the arrays.
+    """
+    structures: dict[int, Any] = {}
+
+    def prepare(segment: Segment, k: int, arg: Any) -> Any:
+        if k not in chosen:
+            return protect(segment, arg)
+        leaves, structures[k] = tree.flatten(arg)
+        made = [differentiated(segment, leaf, keeps) for leaf in leaves]
+        return tree.unflatten(structures[k], made)
+
+    segment = record_segment(function, args, prepare, kwargs)  # type: ignore[arg-type]
+    return segment, [structures[k] for k in chosen]
+
+
+def output_node(segment: Segment, leaf: Any) -> int | None:
+    """Return the node of one leaf of a result; None where it is a plain constant."""
+    return place(segment.tape, leaf) if is_active(leaf) else None
+
+
+# Leaving
+
+
+def finish(segment: Segment, value: Any) -> Any:
+    """Return a result as the caller may keep it: plain unless a recording goes on."""
+    return value if segment.nested else leave(value)
 
 
 def leave(value: Any) -> Any:

@@ -137,8 +137,8 @@ def transpose_vjp(
 
     The reverse rule is linear in the gradient: its reverse sweep is the forward rule.
     """
-    from wengert.api import vjp
     from wengert.core.types import type_of
+    from wengert.derive.functions import vjp
     from wengert.derive.modes import zeros_like_type
     from wengert.derive.reverse import as_type
 

@@ -257,8 +257,8 @@ def transpose_jvp(
     The forward rule is linear in the tangents: it is recorded at zero tangents, and
     that recording swept in reverse.
     """
-    from wengert.api import vjp
     from wengert.core.types import type_of
+    from wengert.derive.functions import vjp
 
     places = [
         k

@@ -7,7 +7,7 @@ function; one NumPy call a node then does it for all unit vectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from wengert.capture.record import Recording, Segment
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Array, Type
 from wengert.derive import forward, reverse
+from wengert.derive.functions import jvp, vjp
 from wengert.derive.modes import zeros_like_type
 from wengert.execute.all_rows import RowsPlay, block_rows, largest
 from wengert.execute.costs import (
@@ -56,16 +57,16 @@ def reverse_rows(
     For each output one array an input, shape ``(elements of the output,) + shape``;
     recorded ones inside a recording.  None where one sweep an element does better.
     """
-    tape = segment.tape
-    known = [k for k in outputs if k is not None]
-    if len(known) < len(outputs):
+    if not are_recorded(outputs):
         return None
     if is_one_node(segment, stop, types):
-        return reverse_node(segment, inputs, known, types, fun)
+        return reverse_node(segment, inputs, outputs, types, fun)
 
     def derive(seeds: list[Any]) -> list[Any]:
-        pairs = list(zip(known, seeds, strict=True))
-        return reverse.pull(tape, segment.start, stop, pairs, inputs, records=True)
+        pairs = list(zip(outputs, seeds, strict=True))
+        return reverse.pull(
+            segment.tape, segment.start, stop, pairs, inputs, records=True
+        )
 
     return in_all_directions(segment, stop, derive, types)
 
@@ -83,19 +84,22 @@ def forward_columns(
     For each input one array an output, shape ``(elements of the input,) + shape``;
     recorded ones inside a recording.  None where one sweep an element does better.
     """
-    tape = segment.tape
-    known = [k for k in outputs if k is not None]
-    if len(known) < len(outputs):
+    if not are_recorded(outputs):
         return None
     if is_one_node(segment, stop, input_types):
-        return forward_node(segment, inputs, input_types, known, fun)
+        return forward_node(segment, inputs, input_types, outputs, fun)
 
     def derive(seeds: list[Any]) -> list[Any]:
-        tangents = dict(zip(inputs, seeds, strict=True))
-        forward.push(tape, segment.start, stop, tangents, True, known)
-        return [tangents.get(k, zeros_like_type(tape.types[k])) for k in known]
+        tape, tangents = segment.tape, dict(zip(inputs, seeds, strict=True))
+        forward.push(tape, segment.start, stop, tangents, True, outputs)
+        return [tangents.get(k, zeros_like_type(tape.types[k])) for k in outputs]
 
     return in_all_directions(segment, stop, derive, input_types)
+
+
+def are_recorded(outputs: Sequence[int | None]) -> TypeGuard[Sequence[int]]:
+    """Whether no output is a plain constant."""
+    return None not in outputs
 
 
 def in_all_directions(
@@ -292,8 +296,6 @@ def reverse_node(
     fun: Any,
 ) -> Blocks:
     """Return what `reverse_rows` does, recorded as one node."""
-    from wengert.api import vjp
-
     stretch = Stretch(segment, inputs, outputs)
 
     def pulled(*leaves: Any) -> Any:
@@ -313,8 +315,6 @@ def forward_node(
     fun: Any,
 ) -> Blocks:
     """Return what `forward_columns` does, recorded as one node."""
-    from wengert.api import jvp
-
     stretch = Stretch(segment, inputs, outputs)
 
     def pushed(*leaves: Any) -> Any:

@@ -51,21 +51,15 @@ class Report:
     def row(self, jitted: Jitted[..., Any], entry: Entry, path: Path) -> dict[str, Any]:
         """Return the facts of one path."""
         kernel = path.kernels[0] if path.kernels else None
-        seconds = {"record": path.record_seconds}
-        if kernel is not None:
-            seconds |= kernel.seconds
-        seconds["call"] = seconds_a_call(jitted, entry, path)
-        return {
+        facts = facts_of(path)
+        seconds = {"record": path.record_seconds, **facts["seconds"]}
+        return facts | {
             "types": described(entry),
             "nodes": len(path.recording),
-            "scalar_nodes": kernel.nodes if kernel else 0,
             "written_nodes": kernel.written if kernel else 0,
             "chunks": kernel.chunks if kernel else 0,
-            "guards": len(path.guards),
             "captures": len(path.captured),
-            "seconds": seconds,
-            "reason": path.reason,
-            "waits": waits_for(path),
+            "seconds": seconds | {"call": seconds_a_call(jitted, entry, path)},
         }
 
     def __str__(self) -> str:
@@ -109,15 +103,8 @@ class RowsReport:
     def row(self, types: Any, path: Path) -> dict[str, Any]:
         """Return the facts of one path."""
         kernel = path.kernels[0] if path.kernels else None
-        return {
-            "types": types_of(types),
-            "scalar_nodes": kernel.nodes if kernel else 0,
-            "lanes": kernel.lanes if kernel else 0,
-            "guards": len(path.answers),
-            "seconds": dict(kernel.seconds) if kernel else {},
-            "reason": path.reason,
-            "waits": waits_for(path),
-        }
+        lanes = kernel.lanes if kernel else 0
+        return facts_of(path) | {"types": types_of(types), "lanes": lanes}
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {len(self.rows)} paths"]
@@ -129,6 +116,18 @@ class RowsReport:
             lines.append(f"  ({row['types']}): {row['guards']} guards; {how}{why}")
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return what is told of a path, whoever takes it."""
+    kernel = path.kernels[0] if path.kernels else None
+    return {
+        "scalar_nodes": kernel.nodes if kernel else 0,
+        "guards": len(path.answers),
+        "seconds": dict(kernel.seconds) if kernel else {},
+        "reason": path.reason,
+        "waits": waits_for(path),
+    }
 
 
 def types_of(types: Any) -> str:

@@ -27,6 +27,7 @@ from wengert.core.guards import strides_of
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import Play, Tape
 from wengert.core.types import is_array, type_of
+from wengert.derive.functions import jvp, vjp
 from wengert.errors import (
     RecordingError,
     UnsupportedError,
@@ -266,8 +267,6 @@ class Rows:
             return found
 
         def body(*leaves: Any) -> Any:
-            from wengert.api import jvp
-
             dots, values = leaves[: len(places)], leaves[len(places) :]
             function = self.of_chosen(values, places)
             return jvp(function, tuple(values[k] for k in places), tuple(dots))[1]
@@ -288,8 +287,6 @@ class Rows:
             return found
 
         def body(*leaves: Any) -> Any:
-            from wengert.api import vjp
-
             seeds, values = leaves[: len(given)], leaves[len(given) :]
             function = self.of_chosen(values, wanted, given)
             _, pull = vjp(function, *[values[k] for k in wanted])

@@ -19,6 +19,7 @@ from wengert.capture.record import SetAside, active_tape
 from wengert.core.operation import Operation, apply
 from wengert.core.transformed import Transformed
 from wengert.core.types import type_of
+from wengert.derive.functions import jvp, vjp
 from wengert.derive.modes import zeros_like_type
 from wengert.errors import DerivativeError, explain
 from wengert.structure.call import (
@@ -199,8 +200,6 @@ class Rerun:
 
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the tangents of the results."""
-        from wengert.api import jvp
-
         places = [k for k, tangent in enumerate(tangents) if tangent is not None]
 
         def pushed(*given: Any) -> tuple[Any, ...]:
@@ -214,8 +213,6 @@ class Rerun:
 
     def pull(self, g: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the gradients of the operands."""
-        from wengert.api import vjp
-
         places = [
             k
             for k, operand in enumerate(operands)
