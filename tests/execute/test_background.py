@@ -16,7 +16,8 @@ import wengert as wg
 from tests.execute.test_processes import run
 from wengert.emit import entry as module_of_entries
 from wengert.emit import machine
-from wengert.execute import background, engine, replay, tier
+from wengert.execute import background, engine, tier
+from wengert.execute import jit as jit_
 from wengert.execute.background import COMPILE_VARIABLE, Job, Progress, Worker
 from wengert.execute.engine import native_engine
 from wengert.execute.paths import Path
@@ -49,7 +50,7 @@ class Gate:
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """Hold the compiler; nothing is left running after the test."""
     made = Gate()
-    monkeypatch.setattr(replay, "compile_path", made)
+    monkeypatch.setattr(jit_, "compile_path", made)
     yield made
     made.open.set()
     drain()
@@ -140,7 +141,7 @@ def test_what_cannot_pay_is_not_compiled(
 def test_native_code_that_turns_out_slower_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(replay, "kernel_seconds", lambda path: 1e3)
+    monkeypatch.setattr(jit_, "kernel_seconds", lambda path: 1e3)
     jitted, x = wg.jit(wave), np.ones(3)
     for _ in range(4):
         jitted(x)
@@ -341,7 +342,8 @@ def test_a_held_compiler_holds_nothing_up(kind: str) -> None:
     import os, signal, sys, threading
     import numpy as np
     import wengert as wg
-    from wengert.execute import engine, replay, tier
+    from wengert.execute import engine, tier
+    from wengert.execute import jit as jit_
 
     begun = threading.Event()
 
@@ -349,7 +351,7 @@ def test_a_held_compiler_holds_nothing_up(kind: str) -> None:
         begun.set()
         threading.Event().wait()
 
-    replay.compile_path = held
+    jit_.compile_path = held
     tier.compile_seconds = lambda tape: 0.0
     tier.Tier.loses = lambda *_: ""
     jitted = wg.jit(lambda x: np.sum(np.sin(x) * x))
@@ -358,7 +360,7 @@ def test_a_held_compiler_holds_nothing_up(kind: str) -> None:
         jitted(x)
     assert begun.wait(30)
     if {kind == "forks"}:
-        replay.compile_path = engine.compile_path
+        jit_.compile_path = engine.compile_path
         child = os.fork()
         if child == 0:
             signal.alarm(30)

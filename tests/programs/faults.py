@@ -19,7 +19,8 @@ from wengert.derive.straight import known
 from wengert.emit import implied
 from wengert.emit.lowering import Lowering
 from wengert.emit.special import SPECIAL, lower_store
-from wengert.execute import entries, interpret, replay
+from wengert.execute import entries, interpret
+from wengert.execute import jit as jit_
 
 Patch = pytest.MonkeyPatch
 #: What the fields of operations were that faults have changed.
@@ -197,7 +198,7 @@ def lower_sine_as_cosine(patch: Patch) -> None:
 
 def lose_python_numbers(patch: Patch) -> None:
     """Return NumPy's numbers where Python's belong."""
-    patch.setattr(replay, "as_returned", lambda tape, index: tape.play.outputs[index])
+    patch.setattr(jit_, "as_returned", lambda tape, index: tape.play.outputs[index])
 
 
 @dataclass(frozen=True)
