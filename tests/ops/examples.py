@@ -486,6 +486,7 @@ example("pad", lambda x: np.pad(x, 2, mode="reflect"), normal(4), label="reflect
 example("pad", lambda x: np.pad(x, 2, mode="wrap"), normal(4), label="wrap")
 example("pad", lambda x: np.pad(x, 1, mode="edge"), normal(2, 3), label="edge")
 example("ravel", lambda x: np.ravel(x), normal(2, 3))
+example("ravel", lambda x: np.ravel(x, order="K"), normal(2, 3), label="as_it_lies")
 example("repeat", lambda x: np.repeat(x, 2, axis=1), normal(2, 3))
 example("repeat", lambda x: np.repeat(x, [1, 0, 2]), normal(3), label="counts")
 example("resize", lambda x: np.resize(x, (2, 4)), normal(3))
@@ -643,3 +644,257 @@ example(
     lambda x: np.ravel(x)[np.ravel_multi_index(np.nonzero(x > 0), (2, 3))],
     distinct(2, 3),
 )
+
+# Linear algebra
+
+
+def definite(*shape: int) -> Function:
+    """Draw symmetric positive definite matrices, with eigenvalues from 1 on."""
+
+    def draw(random: np.random.Generator) -> Any:
+        x = random.standard_normal(shape)
+        return x @ np.swapaxes(x, -1, -2) + np.eye(shape[-1])
+
+    return draw
+
+
+def hermitian(*shape: int) -> Function:
+    """Draw Hermitian positive definite matrices."""
+
+    def draw(random: np.random.Generator) -> Any:
+        x = complex_normal(*shape)(random)
+        return x @ np.conj(np.swapaxes(x, -1, -2)) + np.eye(shape[-1])
+
+    return draw
+
+
+def regular(*shape: int) -> Function:
+    """Draw matrices that are well away from singular ones."""
+    return lambda random: random.standard_normal(shape) + 3.0 * np.eye(*shape[-2:])
+
+
+def complex_regular(*shape: int) -> Function:
+    """Draw complex matrices that are well away from singular ones."""
+    return lambda random: complex_normal(*shape)(random) + 3.0 * np.eye(*shape[-2:])
+
+
+def separated(*shape: int) -> Function:
+    """Draw matrices whose singular values are 1, 2, 3."""
+
+    def draw(random: np.random.Generator) -> Any:
+        k = min(shape[-2:])
+        left, right = (
+            np.linalg.qr(random.standard_normal((*shape[:-2], n, k)))[0]
+            for n in shape[-2:]
+        )
+        return left * np.arange(1.0, k + 1) @ np.swapaxes(right, -1, -2)
+
+    return draw
+
+
+def real_eigenvalues(*shape: int) -> Function:
+    """Draw matrices whose eigenvalues are 1, 2, 3, and not symmetric."""
+
+    def draw(random: np.random.Generator) -> Any:
+        v = random.standard_normal(shape) / 3 + np.eye(shape[-1])
+        return v * np.arange(1.0, shape[-1] + 1) @ np.linalg.inv(v)
+
+    return draw
+
+
+def without_phase(function: Function) -> Function:
+    """Return a decomposition's results where a factor of size 1 does not show."""
+
+    def invariant(x: Any) -> Any:
+        w, v = function(x)
+        first = v[..., :, :1]
+        return w, np.abs(v), first @ np.conj(np.swapaxes(first, -1, -2))
+
+    return invariant
+
+
+def singular_parts(x: Any) -> Any:
+    """Return what a singular value decomposition says, but phases."""
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    return s, np.abs(u), np.abs(vh), u[..., :, :1] @ vh[..., :1, :]
+
+
+def singular_spaces(x: Any) -> Any:
+    """Return what a full singular value decomposition says, but bases of spaces."""
+    u, s, vh = np.linalg.svd(x)
+    k = s.shape[-1]
+    left, right = u[..., :, k:], vh[..., k:, :]
+    return s, u[..., :, :k], vh[..., :k, :], left @ left.T, right.T @ right
+
+
+def complete_parts(x: Any) -> Any:
+    """Return what a complete QR decomposition says, but a basis of a space."""
+    q, r = np.linalg.qr(x, "complete")
+    rest = q[..., :, r.shape[-1] :]
+    return q[..., :, : r.shape[-1]], r, rest @ np.conj(rest.T)
+
+
+la = np.linalg
+example("solve", la.solve, regular(3, 3), normal(3, 2))
+example("solve", la.solve, regular(2, 3, 3), regular(3, 3), label="stack")
+example("solve", la.solve, complex_regular(2, 2), normal(2, 1), label="complex")
+example("solve", la.solve, normal(0, 3, 3), normal(0, 3, 1), label="none")
+example("solve", la.solve, normal(0, 0), normal(0, 2), label="of_nothing")
+example("solve_vector", la.solve, regular(3, 3), normal(3))
+example("solve_vector", la.solve, regular(2, 3, 3), normal(3), label="stack")
+example("solve_vector", la.solve, regular(1, 1), normal(1), label="number")
+example("tensorsolve", la.tensorsolve, regular(2, 3, 6), normal(2, 3))
+example(
+    "tensorsolve",
+    lambda a, b: la.tensorsolve(a, b, axes=(1,)),
+    regular(2, 6, 3),
+    normal(2, 3),
+    label="axes",
+)
+example("inv", la.inv, regular(3, 3))
+example("inv", la.inv, complex_regular(2, 2, 2), label="complex")
+example("inv", la.inv, normal(0, 0), label="of_nothing")
+example("tensorinv", lambda x: la.tensorinv(x, ind=1), regular(6, 2, 3))
+example("det", la.det, normal(3, 3))
+example("det", la.det, normal(2, 3, 3), label="stack")
+example("det", la.det, complex_normal(2, 2), label="complex")
+example("det", la.det, normal(1, 1), label="number")
+example("det", la.det, normal(0, 0), label="of_nothing")
+example("det", la.det, np.arange(9.0).reshape(3, 3), label="singular")
+example("cofactors", lambda x: apply(REGISTRY["cofactors"], x), normal(3, 3))
+example(
+    "cofactors_tangent",
+    lambda x, t: apply(REGISTRY["cofactors_tangent"], x, t),
+    regular(3, 3),
+    normal(3, 3),
+)
+example("slogdet", la.slogdet, normal(3, 3))
+example("slogdet", la.slogdet, complex_regular(2, 2, 2), label="complex")
+example(
+    "slogdet_gradient", lambda x: apply(REGISTRY["slogdet_gradient"], x), regular(3, 3)
+)
+example("cholesky", la.cholesky, definite(3, 3))
+example("cholesky", la.cholesky, hermitian(2, 2, 2), label="complex")
+example(
+    "cholesky", lambda x: la.cholesky(x, upper=True), hermitian(2, 2), label="upper"
+)
+example("cholesky", la.cholesky, definite(0, 0), label="of_nothing")
+example("eigh", la.eigh, definite(3, 3))
+example("eigh", lambda x: la.eigh(x, "U"), definite(2, 3, 3), label="upper")
+example("eigh", without_phase(la.eigh), hermitian(2, 3, 3), label="complex")
+example("eigh", la.eigh, definite(1, 1), label="number")
+example("eigvalsh", la.eigvalsh, definite(2, 3, 3))
+example("eigvalsh", lambda x: la.eigvalsh(x, "U"), hermitian(3, 3), label="complex")
+PAIR = np.array([[1.0, -2.0, 0.3], [2.0, 1.5, -0.2], [0.1, 0.4, 4.0]])
+example("eig", la.eig, PAIR)
+example("eig", la.eig, real_eigenvalues(3, 3), label="real")
+example("eig", la.eig, complex_normal(2, 2, 2), label="complex")
+example("eigvals", la.eigvals, np.stack([PAIR, PAIR.T + 1.0]))
+example("eigvals", la.eigvals, real_eigenvalues(3, 3), label="real")
+example(
+    "inverse_gaps",
+    lambda x: apply(REGISTRY["inverse_gaps"], x, squares=False),
+    distinct(3),
+)
+example(
+    "inverse_gaps",
+    lambda x: apply(REGISTRY["inverse_gaps"], x, squares=True),
+    np.array([[0.5, 1.0, 1.7], [2.0, 1.4, 0.3]]),
+    label="squares",
+)
+example("inverse_values", lambda x: apply(REGISTRY["inverse_values"], x), positive(3))
+example("svd", lambda x: la.svd(x, full_matrices=False), separated(4, 2))
+example(
+    "svd", lambda x: la.svd(x, full_matrices=False), separated(2, 2, 3), label="wide"
+)
+example("svd", la.svd, separated(3, 3), label="square")
+example("svd", singular_parts, complex_normal(3, 2), label="complex")
+example("svd", singular_parts, complex_normal(2, 3), label="complex_wide")
+example("svd_full", singular_spaces, separated(4, 2))
+example("svd_full", singular_spaces, separated(2, 3), label="wide")
+example("svdvals", la.svdvals, complex_normal(2, 3, 2))
+example("eigh", lambda x: la.svd(x, hermitian=True)[1], definite(3, 3), label="svd")
+example("pinv", la.pinv, normal(4, 2))
+example("pinv", la.pinv, complex_normal(2, 2, 3), label="complex")
+example(
+    "pinv", lambda x: la.pinv(np.outer(x, x[:2]), 1e-4), normal(3), label="rank_one"
+)
+example("pinv", la.pinv, normal(0, 2), label="of_nothing")
+example("pinv_hermitian", lambda x: la.pinv(x, hermitian=True), hermitian(3, 3))
+example("lstsq", la.lstsq, normal(4, 2), normal(4))
+example("lstsq", la.lstsq, normal(2, 3), normal(2, 2), label="wide")
+example("lstsq", la.lstsq, complex_normal(3, 2), complex_normal(3, 2), label="complex")
+example("cond", la.cond, regular(3, 3))
+for _p in (-2, 1, -1, np.inf, "fro", "nuc"):
+    example("cond", lambda x, p=_p: la.cond(x, p), regular(2, 3, 3), label=str(_p))
+example("inv_or_nan", lambda x: apply(REGISTRY["inv_or_nan"], x), regular(2, 2))
+example("matrix_rank", la.matrix_rank, normal(2, 3, 2))
+example("qr", la.qr, normal(4, 2))
+example("qr", la.qr, complex_regular(2, 2, 2), label="complex")
+example("qr", la.qr, complex_normal(2, 4), label="wide")
+example("qr", lambda x: la.qr(x, "r"), normal(3, 3), label="r")
+example("qr_complete", complete_parts, complex_normal(4, 2))
+example("matrix_power", lambda x: la.matrix_power(x, 5), normal(2, 3, 3))
+example(
+    "matrix_power", lambda x: la.matrix_power(x, -2), regular(2, 2), label="inverse"
+)
+example(
+    "matrix_power", lambda x: la.matrix_power(x, 0) * x, normal(2, 2), label="zeroth"
+)
+example(
+    "multi_dot",
+    lambda x, y, z: la.multi_dot([x, y, z, y]),
+    normal(3),
+    normal(3, 3),
+    complex_normal(3, 3),
+)
+example(
+    "multi_dot",
+    lambda x, y: la.multi_dot([x, y, x]),
+    normal(2, 2),
+    normal(2, 2),
+    label="three",
+)
+for _p in (None, 0, 0.5, 1, -1, 2, 3, np.inf, -np.inf):
+    example(
+        "norm",
+        lambda x, p=_p: la.norm(x, p, axis=1),
+        normal(2, 3),
+        label=f"vector_{_p}",
+    )
+for _p in (None, 1, -1, 2, -2, np.inf, -np.inf, "nuc"):
+    example(
+        "norm",
+        lambda x, p=_p: la.norm(x, p, axis=(2, 0), keepdims=True),
+        normal(3, 2, 2),
+        label=f"matrix_{_p}",
+    )
+example("norm", la.norm, complex_normal(2, 3, 2), label="whole")
+example("vector_norm", lambda x: la.vector_norm(x, axis=(0, 2)), normal(2, 3, 2))
+example(
+    "vector_norm",
+    lambda x: la.vector_norm(x, ord=3, keepdims=True),
+    normal(2, 3),
+    label="keepdims",
+)
+example("matrix_norm", lambda x: la.matrix_norm(x, ord=2), normal(2, 3, 2))
+example("trace", lambda x: la.trace(x, offset=1), normal(2, 3, 3), label="stack")
+example("diagonal", lambda x: la.diagonal(x, offset=1), normal(2, 3, 3), label="stack")
+example("cross", la.cross, normal(2, 3), normal(3), label="linalg")
+example("outer", la.outer, normal(2), normal(3), label="linalg")
+example("matmul", la.matmul, normal(2, 3), normal(3, 2), label="linalg")
+example(
+    "tensordot",
+    lambda x, y: la.tensordot(x, y, axes=1),
+    normal(2, 3),
+    normal(3, 2),
+    label="linalg",
+)
+example(
+    "vecdot",
+    lambda x, y: la.vecdot(x, y, axis=0),
+    complex_normal(3, 2),
+    complex_normal(3, 2),
+    label="linalg",
+)
+example("matrix_transpose", la.matrix_transpose, normal(2, 2, 3), label="linalg")

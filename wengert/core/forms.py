@@ -123,13 +123,17 @@ class Routine:
         Whether it works along the axis that the setting `axis` names, all others alike.
     each : int, optional
         The operand of which it treats every element alike, the others being whole.
+    core : tuple of int, one an operand, optional
+        How many last axes of an operand are one problem, where the function takes
+        stacks of problems, whose axes before those broadcast.
     stacks : bool
-        Whether the function takes stacks of operands, along leading axes.
+        Whether the function takes stacks along a first axis, which all operands have.
     """
 
     along: bool = False
     each: int | None = None
     stacks: bool = False
+    core: tuple[int, ...] | None = None
 
 
 Form = Map | Reduce | Scan | Move | Contract | Routine

@@ -162,6 +162,8 @@ def batch_routine(operation: Operation, operands: Operands, settings: Settings) 
     assert isinstance(form, Routine)
     if form.along:
         return batch_along(operation, operands, settings)
+    if form.core is not None:
+        return batch_stacks(operation, operands, settings, form.core)
     if form.stacks:
         given = [operands.repeated(k) for k in range(len(operands.values))]
         return operation.function(*given, **settings)
@@ -169,6 +171,18 @@ def batch_routine(operation: Operation, operands: Operands, settings: Settings) 
     if all(alone):
         return operation.function(*operands.values, **settings)
     return batch_by_rows(operation, operands, settings)
+
+
+def batch_stacks(
+    operation: Operation, operands: Operands, settings: Settings, core: tuple[int, ...]
+) -> Any:
+    """Return what a routine that takes stacks gives: rows are one more axis of them.
+
+    Where no operand has a stack's axes that broadcast, the results have rows in front.
+    """
+    lead = max(operands.rank(k) - n for k, n in enumerate(core))
+    given = [operands.aligned(k, lead + n) for k, n in enumerate(core)]
+    return operation.function(*given, **settings)
 
 
 # Products

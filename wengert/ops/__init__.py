@@ -8,6 +8,7 @@ from wengert.ops import (  # noqa: F401
     elementwise,
     index,
     join,
+    linalg,
     mean,
     methods,
     nan,

@@ -163,9 +163,9 @@ def of_root(p: Any, y: Any, x: Any) -> Any:
     return p / 2 * (y ** (p - 2) if p != 2 else 1.0)
 
 
-#: The square root of a variance: flat where the variance is 0.
-ROOT_OF_VARIANCE = elementwise(
-    "root_of_variance",
+#: The square root of a sum of squares, such as a variance: flat where that is 0.
+ROOT_OF_SQUARES = elementwise(
+    "root_of_squares",
     np.sqrt,
     (lambda y, x: np.where(y == 0, 0.0, 0.5 / np.where(y == 0, 1.0, y)),),
     form=Map("sqrt(x)"),
@@ -191,7 +191,7 @@ def std(
     """Answer ``np.std``; its derivative is 0 where all elements are equal."""
     how = (ddof, keepdims, where, mean, correction)
     squared = variance(a, axis, dtype, out, *how)
-    return into(out, apply(ROOT_OF_VARIANCE, squared))
+    return into(out, apply(ROOT_OF_SQUARES, squared))
 
 
 def weights_along(weights: Any, a: Any, axis: Axis) -> Any:

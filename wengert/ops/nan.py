@@ -12,7 +12,7 @@ import numpy as np
 from wengert.core.operation import answers, apply
 from wengert.errors import warn
 from wengert.ops.cumulative import cumprod, cumsum
-from wengert.ops.mean import ROOT_OF_VARIANCE, degrees_of_freedom, squared_size, var
+from wengert.ops.mean import ROOT_OF_SQUARES, degrees_of_freedom, squared_size, var
 from wengert.ops.reduce import (
     UNSET,
     as_array,
@@ -191,7 +191,7 @@ def nanstd(
     """Answer ``np.nanstd``."""
     how = (ddof, keepdims, where, mean, correction)
     squared = nanvariance(a, axis, dtype, out, *how)
-    return into(out, apply(ROOT_OF_VARIANCE, squared))
+    return into(out, apply(ROOT_OF_SQUARES, squared))
 
 
 def answer_extreme(function: Any, ufunc: np.ufunc) -> None:

@@ -144,7 +144,8 @@ def reshape(
 def ravel(a: Any, order: str = "C") -> Any:
     """Answer ``np.ravel``: a view of what lies in memory in that order, else a copy."""
     if order == "K":
-        a = np.transpose(a, axes_in_memory(as_it_lies(a).strides))
+        if np.size(a):  # nothing lies in no order
+            a = np.transpose(a, axes_in_memory(as_it_lies(a).strides))
         order = "C"
     order = memory_order(a, order)
     return np.reshape(in_order(a, order), -1, order=order)  # type: ignore[call-overload]

@@ -1,0 +1,67 @@
+"""Cholesky factors, of which NumPy reads one triangle: there the gradient lies.
+
+Murray, "Differentiation of the Cholesky decomposition" (2016), equations 8 and 10.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.forms import Routine
+from wengert.core.operation import answers, apply, general
+from wengert.ops.linalg.triangles import (
+    adjoint,
+    conjugate,
+    from_triangle,
+    onto_triangle,
+    square,
+    triangle,
+)
+
+
+def evaluate_cholesky(a: Any, *, upper: bool) -> Any:
+    """Return ``np.linalg.cholesky``."""
+    return np.linalg.cholesky(a, upper=upper)
+
+
+def lower_inverse(factor: Any) -> Any:
+    """Return the adjoint inverse of a lower factor: an upper triangle has no pivots."""
+    return np.linalg.inv(adjoint(factor))
+
+
+def cholesky_jvp(tangents: Any, factor: Any, a: Any, *, upper: bool) -> Any:
+    """Return l times the lower half of l^-1 a_dot l^-H."""
+    lower = adjoint(factor) if upper else factor
+    inverse = lower_inverse(lower)
+    moved = from_triangle(tangents[0], upper)
+    inner = np.matmul(np.matmul(adjoint(inverse), moved), inverse)
+    found = np.matmul(lower, triangle(inner, diagonal=0.5))
+    return adjoint(found) if upper else found
+
+
+def cholesky_vjp(g: Any, factor: Any, a: Any, *, upper: bool) -> Any:
+    """Return the gradient of the triangle that was read."""
+    lower, g = (adjoint(factor), adjoint(g)) if upper else (factor, g)
+    g = conjugate(g)
+    inverse = lower_inverse(lower)
+    inner = triangle(np.matmul(adjoint(lower), g), diagonal=0.5)
+    inner = np.matmul(np.matmul(inverse, inner), adjoint(inverse))
+    return (onto_triangle(conjugate(inner), upper),)
+
+
+CHOLESKY = general(
+    "cholesky",
+    evaluate_cholesky,
+    form=Routine(core=(2,)),
+    jvp=cholesky_jvp,
+    vjp=cholesky_vjp,
+    reads=(False,),
+)
+
+
+@answers(np.linalg.cholesky)
+def cholesky(a: Any, /, *, upper: bool = False) -> Any:
+    """Answer ``np.linalg.cholesky``."""
+    return apply(CHOLESKY, square(a), upper=bool(upper))
