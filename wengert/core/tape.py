@@ -138,6 +138,8 @@ class Tape:
         self._arrays: dict[int, tuple[Any, Any, int]] = {}
         #: Constants made of arrays that someone may refill before a replay.
         self.refillable: set[int] = set()
+        #: While recording: gives the input that a plain number is, if it is one.
+        self.lifted: Callable[[Any], int | None] | None = None
         #: What was derived while it was recorded, by the first node of the stretch.
         self.derived: dict[int, Derived] = {}
 
@@ -166,7 +168,12 @@ class Tape:
         return index
 
     def number(self, value: Any) -> int:
-        """Return the constant node of a Python or NumPy number, one node a number."""
+        """Return the constant node of a Python or NumPy number, one node a number.
+
+        What is known to be read from outside is an input.
+        """
+        if self.lifted is not None and (known := self.lifted(value)) is not None:
+            return known
         value = builtin(value)
         key = number_key(value)
         index = self._numbers.get(key)

@@ -52,7 +52,7 @@ class Entry:
     @property
     def native(self) -> list[Path]:
         """The paths that have native code."""
-        return [path for path in self.tree.paths.values() if path.kernels]
+        return [path for path in self.tree.believed if path.kernels]
 
     def bound(self, waits: bool) -> list[tuple[Callable[..., Any], Any]]:
         """Bind the kernels of all paths: one native call for every kind of result."""
@@ -76,10 +76,13 @@ class Entry:
     ) -> Callable[..., Any]:
         """Return a native call that takes the path whose guards hold.
 
-        Its arguments are the numeric leaves, unless other `parameters` are given.
+        Its arguments are the numeric leaves, unless other `parameters` are given, and
+        numbers from outside that are inputs.
         """
         if parameters is None:
             parameters = tuple([parameter(like) for like in self.leaf_types])
+        numbers = self.tree.lifting.types
+        parameters = (*parameters, *[parameter(like) for like in numbers])
         groups: dict[Any, list[Path]] = {}
         for path in paths:
             same = path.returned, tuple(map(id, path.read_natively))
@@ -117,7 +120,8 @@ class Entry:
         looks = [path.refresh for path in paths if path.has_copies]
         if last.is_empty and not (plain or looks):
             return call
-        return reads.guarded(last, plain, looks, call, fallback)
+        fixed = [pair for path in paths for pair in path.unvaried.items()]
+        return reads.guarded(last, plain, looks, call, fallback, fixed)
 
 
 def table(paths: list[Path]) -> tuple[list[Compiled], list[dict[int, int]]]:
@@ -173,6 +177,17 @@ def run(path: Path, given: Sequence[Any]) -> tuple[Any, list[tuple[int, int]]]:
         if number or guard not in path.nan_guards:
             ways.append((number, guard))
     return MISS, ways
+
+
+def without_numbers(call: Callable[..., Any], count: int) -> Callable[..., Any]:
+    """Return a call without the numbers from outside behind its arguments."""
+    if not count:
+        return call
+
+    def shorter(*args: Any, **kwargs: Any) -> Any:
+        return call(*args[:-count], **kwargs)
+
+    return shorter
 
 
 def miss(*_: Any) -> Any:

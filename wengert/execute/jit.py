@@ -47,7 +47,7 @@ from wengert.execute.engine import (
     native_engine,
     optimise,
 )
-from wengert.execute.entries import MISS, Entry, run
+from wengert.execute.entries import MISS, Entry, run, without_numbers
 from wengert.execute.interpret import evaluate_node, own
 from wengert.execute.keys import (
     WRITES,
@@ -229,11 +229,16 @@ class Jitted(Generic[P, R]):
         Without native code it may also be that of the call itself.
         """
         with self.lock:
-            if entry.tree.drop_changed():
+            numbers = entry.tree.lifting.values()
+            if entry.tree.drop_changed(numbers):
                 entry.rebuild()
+            elif numbers and entry.tree.doubt_untried(numbers):
+                entry.rebuild()
+                self.reinstall()
         root = entry.tree.root
-        if root is None:
+        if root is None or numbers is None:
             return MISS, None
+        leaves = [*leaves, *numbers]
         given = [argument(leaf) for leaf in leaves]
         if not (is_tried and entry.direct is not None and entry.direct[0]):
             groups = entry.groups
@@ -259,7 +264,7 @@ class Jitted(Generic[P, R]):
         end: Exit | None = None
         while path is not None and (path.is_believed or path.left):
             ways: list[tuple[int, int]] = []
-            if path.kernels:
+            if path.kernels and path.is_believed:
                 found, ways = run(path, given)
                 if found is not MISS:
                     return tree.unflatten(path.structure, list(found)), None
@@ -352,7 +357,7 @@ class Jitted(Generic[P, R]):
                 self.entries[key] = entry
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
-            path, tape = self.record_once(entry, key, leaves, structure)
+            path, tape = self.record_first(entry, key, leaves, structure)
             key = self.learn(path.recording, key, entry, leaves)
             found = [own(as_returned(tape, k)) for k in tape.output_indices]
             for _ in range(MOST_TRIES if self.waits else 0):
@@ -369,30 +374,96 @@ class Jitted(Generic[P, R]):
         assert tape.structure is not None
         return tree.unflatten(tape.structure[1], found)
 
+    def record_first(
+        self, entry: Entry, key: Any, leaves: list[Any], structure: Any
+    ) -> tuple[Path, Tape]:
+        """Record one call; where numbers from outside make it fail, without them.
+
+        Where the function raises all the same, they go on as they were.
+        """
+        lifting = entry.tree.lifting
+        try:
+            return self.record_once(entry, key, leaves, structure)
+        except Exception:
+            if not lifting.keys:
+                raise
+        self.record_call(Tape(), key, leaves, structure, reads.Evidence([], []))
+        lifting.settled |= lifting.keys
+        lifting.keys.clear()
+        return self.record_once(entry, key, leaves, structure)
+
     def record_once(
         self, entry: Entry, key: Any, leaves: list[Any], structure: Any
     ) -> tuple[Path, Tape]:
         """Record one call, compared with the paths that are known."""
         known = entry.tree
-        follower = Follower(known, self.is_strict) if known.paths else None
         with collector_paused():
             started = time.perf_counter()
             snapshot = self.snapshot(key, structure)
+            numbers = self.lift(entry, snapshot)
+            evidence = reads.Evidence(snapshot.inputs, numbers)
+            follower = Follower(known, self.is_strict) if known.paths else None
             tape = Tape()
             if follower is not None:
                 expected = follower.path.expected
                 tape = CheckedTape(expected, follower.branch, evaluate_node)
             with snapshot.noticing():
-                self.record_call(tape, key, leaves, structure)
+                self.record_call(tape, key, leaves, structure, evidence)
             wrote = snapshot.written()
             entry.tree.belief.watch(snapshot.eager_reason())
             if follower is not None and isinstance(tape, CheckedTape):
                 path = follower.path
+                path.agreed(numbers)
             else:
                 path = Path.of(tape, *self.split(snapshot, tape))
                 path.record_seconds = time.perf_counter() - started
-            self.judge(entry, path, follower, wrote)
+                path.unvaried = dict(enumerate(numbers))
+            if not self.takes_back(entry, tape, snapshot, evidence):
+                self.judge(entry, path, follower, wrote)
         return path, tape
+
+    def lift(self, entry: Entry, snapshot: reads.Snapshot) -> list[Any]:
+        """Return the numbers from outside that are inputs of a recording."""
+        lifting = entry.tree.lifting
+        before = lifting.inputs
+        numbers = lifting.lift(snapshot)
+        if lifting.inputs is not before:  # the paths so far have other inputs
+            self.start_over(entry)
+        return numbers
+
+    def takes_back(
+        self,
+        entry: Entry,
+        tape: Tape,
+        snapshot: reads.Snapshot,
+        evidence: reads.Evidence,
+    ) -> bool:
+        """Whether numbers from outside were inputs that Python code may have read.
+
+        They are constants again, and so is everything recorded with them.
+        """
+        if not snapshot.inputs:
+            return False
+        difference = getattr(tape, "difference", None)
+        unsure = evidence.missing()
+        if difference is not None and not difference.is_branch:
+            unsure = set(range(len(snapshot.inputs)))
+        if not unsure:
+            return False
+        keys = {
+            snapshot.numbers.key(fetch)
+            for number in unsure
+            for fetch in snapshot.inputs[number].numbers
+        }
+        entry.tree.lifting.settle(keys, snapshot.names)
+        self.start_over(entry)
+        return True
+
+    def start_over(self, entry: Entry) -> None:
+        """Forget the paths of an entry, and their native code."""
+        entry.tree.clear()
+        entry.rebuild()
+        self.reinstall()
 
     def judge(
         self,
@@ -439,9 +510,7 @@ class Jitted(Generic[P, R]):
 
     def run_eagerly(self, entry: Entry) -> None:
         """Give up recording for an entry, with one warning."""
-        entry.tree.clear()
-        entry.rebuild()
-        self.reinstall()
+        self.start_over(entry)
         warn_eager(self.name, entry.tree.belief)
 
     def snapshot(self, key: Any, structure: Any) -> reads.Snapshot:
@@ -457,24 +526,36 @@ class Jitted(Generic[P, R]):
         return on_tape, snapshot, plain_arrays
 
     def record_call(
-        self, tape: Tape, key: Any, leaves: list[Any], structure: Any
+        self,
+        tape: Tape,
+        key: Any,
+        leaves: list[Any],
+        structure: Any,
+        evidence: reads.Evidence,
     ) -> None:
-        """Record one call on a tape whose inputs are the numeric leaves."""
+        """Record one call on a tape whose inputs are the numeric leaves.
+
+        Behind them are the numbers from outside that are inputs.
+        """
         fixed, others, count = key[2], dict(key[3]), key[4]
         static = self.keys.static(count)
 
         def flat(*numbers: Any) -> Any:
             moving_numbers = iter(numbers)
-            total = len(numbers) + len(others)
+            total = len(leaves) + len(others)
             filled = [
                 others[k] if k in others else next(moving_numbers) for k in range(total)
             ]
             moving, kwargs = tree.unflatten(structure, filled)
             rest, constants = iter(moving), iter(fixed)
             given = [next(constants if k in static else rest) for k in range(count)]
-            return self.fun(*given, **kwargs)
+            outside = [number._index for number in numbers[len(leaves) :]]
+            if not outside:
+                return self.fun(*given, **kwargs)
+            with evidence.watching(tape, outside):
+                return self.fun(*given, **kwargs)
 
-        record_onto(tape, flat, leaves)
+        record_onto(tape, flat, [*leaves, *evidence.values])
 
     def keep(self, entry: Entry, path: Path, beside: Path | None, node: int) -> None:
         """Keep a path that was recorded once; of too many the oldest goes."""
@@ -570,7 +651,8 @@ class Jitted(Generic[P, R]):
         nested = as_tuples(structures.pop())
         if structures or nested is None:
             return None
-        call = entry.chain(paths, nested, fallback, waits, parameters)
+        plain = without_numbers(fallback, len(entry.tree.lifting.types))
+        call = entry.chain(paths, nested, plain, waits, parameters)
         return entry.guarded(call, fallback)
 
     def transformed(self, fun: Callable[..., Any]) -> Jitted[..., Any]:

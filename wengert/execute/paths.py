@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture.reads import same_number
 from wengert.core import locks
 from wengert.core.checked import Expected, Node, agree, same
 from wengert.core.tape import GUARD, Tape
@@ -23,6 +24,7 @@ from wengert.execute.arrays import native, returned
 from wengert.execute.background import Job
 from wengert.execute.belief import Belief
 from wengert.execute.interpret import left
+from wengert.execute.lifting import Lifting
 from wengert.execute.plan import Left, Plan
 from wengert.execute.tier import Tier
 
@@ -90,6 +92,9 @@ class Path:
     #: How NumPy plays the tape, made when it first has to.
     plan: Plan | None = None
     handed_out: tuple[Returned, ...] | None = None
+    #: Inputs behind the arguments whose values were the same at all recordings so far,
+    #: by number: numbers from outside that it was not recorded at others of.
+    unvaried: dict[int, Any] = field(default_factory=dict)
     #: The captures as native code reads them; see `read_natively`.
     contiguous: list[np.ndarray] | None = None
 
@@ -133,6 +138,23 @@ class Path:
     def expected(self) -> Expected:
         """What another recording of this path is compared with."""
         return Expected(self.recording, {index for _, index in self.captured})
+
+    def is_tried(self, numbers: Sequence[Any]) -> bool:
+        """Whether it may be replayed at these numbers from outside.
+
+        Two recordings at other numbers have agreed, or these are those it was made at.
+        """
+        return all(same_number(numbers[k], x) for k, x in self.unvaried.items())
+
+    def agreed(self, numbers: Sequence[Any]) -> None:
+        """Take in that a recording at these numbers from outside agrees."""
+        self.unvaried = {
+            k: x for k, x in self.unvaried.items() if same_number(numbers[k], x)
+        }
+
+    def doubt(self) -> None:
+        """Replay it no more until another recording agrees."""
+        self.is_believed, self.kernels = False, []
 
     def has(self, index: int, node: Node) -> bool:
         """Whether a node of the path is this one."""
@@ -212,6 +234,7 @@ class Tree:
     lock: Any = field(default_factory=locks.make)
     #: Of the paths that were kept so far.
     count: int = 0
+    lifting: Lifting = field(default_factory=Lifting)
 
     @property
     def is_eager(self) -> bool:
@@ -266,16 +289,22 @@ class Tree:
         self.root = None
         self.paths.clear()
 
-    def drop_changed(self) -> bool:
+    def drop_changed(self, numbers: Sequence[Any] | None = ()) -> bool:
         """Forget the paths that what the function reads has made stale; whether any.
 
         Every path that is there was recorded with the same numbers outside, so that the
-        last one stands for all; contents of arrays belong to each.
+        last one stands for all; contents of arrays belong to each.  `numbers` are those
+        that are inputs, None where one is of another class now.
         """
         if self.root is None:
             return False
         newest = next(reversed(self.paths.values()))
+        if numbers is None:
+            self.lifting.turn()
+            self.clear()
+            return True
         if newest.snapshot.changed() is not None:
+            self.lifting.note(newest.snapshot)
             self.clear()
             return True
         stale = [
@@ -287,6 +316,13 @@ class Tree:
         for path in stale:
             self.remove(path)
         return bool(stale)
+
+    def doubt_untried(self, numbers: Sequence[Any]) -> bool:
+        """Doubt the paths that were tried at other numbers alone; whether any."""
+        doubtful = [path for path in self.believed if not path.is_tried(numbers)]
+        for path in doubtful:
+            path.doubt()
+        return bool(doubtful)
 
     def link(self, path: Path, ways: list[tuple[int, int]], to: Path) -> None:
         """Note where a replay goes on whose guard fails.

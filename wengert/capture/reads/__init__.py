@@ -3,11 +3,13 @@
 `bytecode` finds the access paths of a code object, `walk` follows them through the
 user's functions (`lookups`: attributes and items; `watched`: whole values), `libraries`
 says which code is not entered and what it may do, `frozen` compares values with what
-they were, and `snapshot` is what the rest of the package asks.  Beside them stands
-`randomness`: draws that a recording refuses.
+they were, and `snapshot` is what the rest of the package asks.  `numbers` are those
+that may be inputs of a path, since operators alone take them (`expressions`).  Beside
+them stands `randomness`: draws that a recording refuses.
 """
 
 from wengert.capture.reads.libraries import is_user_class, raw_attribute
+from wengert.capture.reads.numbers import Evidence, Input, same_number
 from wengert.capture.reads.snapshot import (
     PlainArrays,
     Reads,
@@ -19,6 +21,8 @@ from wengert.capture.reads.snapshot import (
 from wengert.capture.reads.walk import kinds_in
 
 __all__ = [
+    "Evidence",
+    "Input",
     "PlainArrays",
     "Reads",
     "Snapshot",
@@ -27,5 +31,6 @@ __all__ = [
     "is_user_class",
     "kinds_in",
     "raw_attribute",
+    "same_number",
     "split",
 ]

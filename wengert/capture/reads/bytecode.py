@@ -11,11 +11,13 @@ import dis
 import inspect
 import itertools
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
+from wengert.capture.reads.expressions import Span, Uses, find_uses
 from wengert.core.types import has_class
 from wengert.errors import Line
 
@@ -63,13 +65,20 @@ class Access:
 
 
 class Analysis(NamedTuple):
-    """What a code object reads: its accesses, local names for paths, inner code."""
+    """What a code object reads: its accesses, local names for paths, inner code.
+
+    `spans` are the tokens of its access paths, `kept` the local names that are written
+    once, `loops` first and last offset of every loop.
+    """
 
     accesses: tuple[Access, ...]
     aliases: dict[str, Access]
     inner: tuple[CodeType, ...]
     stored: frozenset[str]
     writes_text: bool
+    spans: dict[int, Span]
+    kept: frozenset[str]
+    loops: tuple[tuple[int, int], ...]
 
 
 class Token(NamedTuple):
@@ -98,6 +107,7 @@ def analyse(code: CodeType) -> Analysis:
     is_body = not code.co_flags & inspect.CO_OPTIMIZED
     accesses: list[Access] = []
     aliases: dict[str, Access] = {}
+    spans: dict[int, Span] = {}
     at = 0
     while at < len(tokens):
         token = tokens[at]
@@ -112,7 +122,7 @@ def analyse(code: CodeType) -> Analysis:
             continue
         access, after = chain(code, tokens, at, loops)
         following = tokens[after] if after < len(tokens) else None
-        at = after
+        spans[at], at, start = Span(after), after, at
         if following is not None and following.kind == "store_attribute":
             step = ("attribute", following.value)
             steps = (*access.steps, step)
@@ -123,9 +133,34 @@ def analyse(code: CodeType) -> Analysis:
             if single and not access.is_called and not is_outside(code, following):
                 aliases[name] = access
                 continue
+        is_copied = any(part.kind == "copy" for part in tokens[start:after])
+        if not (access.is_called or access.is_store or is_copied):
+            spans[start] = Span(after, len(accesses))
         accesses.append(access)
+
+    closed = {*parameters, *code.co_cellvars}
+    kept = {name for name, count in stores.items() if count == 1} - closed
     writes_text = any(token.raw.opname.startswith("FORMAT_") for token in tokens)
-    return Analysis(tuple(accesses), aliases, inner, frozenset(stores), writes_text)
+    return Analysis(
+        tuple(accesses),
+        aliases,
+        inner,
+        frozenset(stores),
+        writes_text,
+        spans,
+        frozenset() if is_body else frozenset(kept),
+        tuple(loops),
+    )
+
+
+def uses(code: CodeType, reads: Collection[int]) -> Uses:
+    """Return the operators that take what is computed of some reads, by number."""
+    analysis = analyse(code)
+
+    def effect(token: Token) -> tuple[int, int] | None:
+        return stack_effect(token.raw)
+
+    return find_uses(tokenise(code), analysis.spans, reads, analysis.kept, effect)
 
 
 def is_outside(code: CodeType, token: Token) -> bool:
@@ -369,3 +404,21 @@ def imports(code: CodeType) -> tuple[Import, ...]:
             target = next(part for part in following if part.kind == "store")
             found.append(Import(target.value, level, module, None))
     return tuple(found)
+
+
+def repeated_codes(
+    calls: dict[CodeType, list[tuple[CodeType | None, bool]]],
+) -> set[CodeType]:
+    """Return the code that may run more than once in one call of the function."""
+    repeated = {
+        code
+        for code, callers in calls.items()
+        if len(callers) > 1 or any(again for _, again in callers)
+    }
+    size = -1
+    while size != len(repeated):
+        size = len(repeated)
+        for code, callers in calls.items():
+            if any(caller in repeated for caller, _ in callers):
+                repeated.add(code)
+    return repeated

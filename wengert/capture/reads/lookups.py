@@ -78,30 +78,36 @@ def is_data(held: Any) -> bool:
 class Lookups(Values):
     """Follows access paths, step by step."""
 
-    def follow(self, cursor: Cursor, steps: tuple[Step, ...], access: Access) -> None:
-        """Go along a path as far as its values are the user's to change."""
+    def follow(
+        self, cursor: Cursor, steps: tuple[Step, ...], access: Access
+    ) -> Cursor | None:
+        """Go along a path as far as its values are the user's to change.
+
+        Returns its end, where the value is read as it stands.
+        """
         for k, step in enumerate(steps):
             if is_pure_module(cursor.value):
                 self.library(cursor, steps[k:], access)
-                return
+                return None
             is_last = k == len(steps) - 1
             if access.is_store and is_last and step[0] == "attribute":
                 self.written(cursor, step[1])
-                return
+                return None
             following = self.step(cursor, step)
             if following is None:
                 self.unstepped(cursor, step, access, is_last)
-                return
+                return None
             cursor = following
         if is_pure_module(cursor.value):
-            return
+            return None
         self.expect(cursor)
         if access.is_store:
-            return
-        if not access.is_called:
-            self.deep(cursor, True, True)
-        else:
+            return None
+        if access.is_called:
             self.deep_function(cursor, access.is_repeated)
+            return None
+        self.deep(cursor, True, True)
+        return cursor
 
     def called(self, cursor: Cursor, is_repeated: bool) -> bool:
         """Follow the ``__call__`` of an object of the user's; False if it has none."""

@@ -10,7 +10,7 @@ whole: containers and objects are compared deeply.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType
@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.capture.reads.bytecode import repeated_codes
 from wengert.capture.reads.frozen import Contents, is_same
 from wengert.capture.reads.met import Met
+from wengert.capture.reads.numbers import Input, Numbers
 from wengert.capture.reads.walk import Walk
 from wengert.capture.reads.watched import (
     Guard,
@@ -72,6 +74,9 @@ class Snapshot:
     readers: dict[Any, set[CodeType | None]] = field(repr=False)
     #: Tests that alone are no reason to test anything.
     free: set[str] = field(repr=False)
+    #: The numbers that can be inputs of a path, and the inputs that were made of them.
+    numbers: Numbers = field(repr=False)
+    inputs: list[Input] = field(default_factory=list)
     _check: Callable[[], int] | None = field(default=None, repr=False)
 
     @property
@@ -88,7 +93,9 @@ class Snapshot:
         Conditions on the function's own code, on builtins and on NumPy's error state
         alone are no reason to.
         """
-        return not self.arrays and all(g.test in self.free for g in self.guards)
+        if self.arrays or self.inputs:
+            return False
+        return all(g.test in self.free for g in self.guards)
 
     @contextmanager
     def noticing(self) -> Iterator[None]:
@@ -151,13 +158,51 @@ class Snapshot:
         """Return the first path that leads nowhere any more."""
         for guard in self.guards:
             try:
-                if not eval(guard.test, self.names) and not is_same(
-                    eval(guard.fetch, self.names), guard.frozen
-                ):
+                if not self.holds(guard):
                     return self.describe(guard)
             except Exception:
                 return guard.path
         return "what the function reads"
+
+    def holds(self, guard: Guard) -> bool:
+        """Whether a condition holds; raises where its path leads nowhere."""
+        return bool(eval(guard.test, self.names)) or is_same(
+            eval(guard.fetch, self.names), guard.frozen
+        )
+
+    def changed_numbers(self) -> dict[str, tuple[Any, Any]] | None:
+        """Return numbers that can be inputs, by key, as they were and as they are.
+
+        None where anything else has changed too.
+        """
+        found: dict[str, tuple[Any, Any]] = {}
+        try:
+            for guard in self.guards:
+                if self.holds(guard):
+                    continue
+                key = self.numbers.liftable.get(guard.fetch)
+                before, now = guard.frozen.value, eval(guard.fetch, self.names)
+                if key is None or type(before) is not type(now):
+                    return None
+                found[key] = before, now
+        except Exception:
+            return None
+        return found
+
+    def lift(self, keys: Collection[str]) -> list[Any] | None:
+        """Make inputs of some numbers, told by their keys; return their values.
+
+        They are not compared any more.  None where one of them can be none.
+        """
+        inputs = self.numbers.lift(keys)
+        values = None if inputs is None else self.numbers.values(inputs)
+        if inputs is None or values is None:
+            return None
+        lifted = {f for f, key in self.numbers.liftable.items() if key in keys}
+        self.inputs = inputs
+        self.guards = [guard for guard in self.guards if guard.fetch not in lifted]
+        self._check = None
+        return values
 
     def describe(self, guard: Guard) -> str:
         """Return the path of what a failed guard watches, with the key if known."""
@@ -210,6 +255,20 @@ def guarded(*args, **kwargs):
         return fallback(*args, **kwargs)
     return call(*args, **kwargs)
 """
+#: The same where numbers that are read are inputs, behind the arguments.
+THUNK_OF_NUMBERS = """
+def guarded(*args, **kwargs):
+    try:
+        {values}
+        if not ({fixed}):
+            return fallback(*args, **kwargs)
+        fits = {tests}
+    except Exception:
+        return fallback(*args, **kwargs)
+    if not fits and (check() >= 0 or any(look() for look in looks)):
+        return fallback(*args, **kwargs)
+    return call(*(args + ({numbers})), **kwargs)
+"""
 
 
 def guarded(
@@ -218,14 +277,21 @@ def guarded(
     looks: list[Callable[[], Any]],
     call: Callable[..., Any],
     fallback: Callable[..., Any],
+    fixed: Sequence[tuple[int, Any]] = (),
 ) -> Callable[..., Any]:
     """Return a call that goes to the fallback where something that was read changed.
 
     `plain` are arrays whose contents are compared, `looks` further questions that are
     true where something changed.  Written out as one expression, two numbers cost less
-    than a call.
+    than a call.  Numbers that are inputs are read and handed on; `fixed` are those that
+    must be what they were, by number.
     """
     names = dict(snapshot.names)
+    numbers = [f"number{k}" for k in range(len(snapshot.inputs))]
+    same = []
+    for k, (number, value) in enumerate(fixed):
+        names[f"fixed{k}"] = value
+        same.append(f"{numbers[number]} is fixed{k}")
     tests = [f"({guard.test})" for guard in snapshot.guards]
     contents = {id(held): held for arrays in plain for held in arrays.pairs}
     for k, held in enumerate(contents.values()):
@@ -240,7 +306,17 @@ def guarded(
         "call": call,
         "fallback": fallback,
     }
-    exec(THUNK.format(tests=" and ".join(tests) or "True"), names)
+    text = THUNK_OF_NUMBERS if numbers else THUNK
+    parts = {
+        "tests": " and ".join(tests) or "True",
+        "numbers": "".join(f"{name}, " for name in numbers),
+        "values": "; ".join(
+            f"{name} = {part.text}"
+            for name, part in zip(numbers, snapshot.inputs, strict=True)
+        ),
+        "fixed": " and ".join(same) or "True",
+    }
+    exec(text.format_map(parts), names)
     made: Callable[..., Any] = names["guarded"]
     return made
 
@@ -288,6 +364,7 @@ class Reads:
         their methods read counts.
         """
         walk = Walk(self.function, given, kinds)
+        repeated = repeated_codes(walk.calls)
         return Snapshot(
             list(walk.arrays.values()),
             list(walk.generators.values()),
@@ -295,11 +372,12 @@ class Reads:
             list(walk.guards.values()),
             walk.names,
             walk.sites,
-            repeated_codes(walk.calls),
+            repeated,
             walk.contents,
             walk.lines,
             walk.readers,
             walk.free,
+            Numbers(walk, repeated),
         )
 
     def generators(self) -> list[ReadGenerator]:
@@ -328,24 +406,6 @@ def warn(found: Unresolved) -> None:
 
 #: What was warned of already: a warning is shown once.
 WARNED: set[tuple[str, str]] = set()
-
-
-def repeated_codes(
-    calls: dict[CodeType, list[tuple[CodeType | None, bool]]],
-) -> set[CodeType]:
-    """Return the code that may run more than once in one call of the function."""
-    repeated = {
-        code
-        for code, callers in calls.items()
-        if len(callers) > 1 or any(again for _, again in callers)
-    }
-    size = -1
-    while size != len(repeated):
-        size = len(repeated)
-        for code, callers in calls.items():
-            if any(caller in repeated for caller, _ in callers):
-                repeated.add(code)
-    return repeated
 
 
 # Arrays

@@ -24,6 +24,7 @@ from wengert.capture.reads.libraries import (
     raising,
 )
 from wengert.capture.reads.lookups import Lookups
+from wengert.capture.reads.numbers import LIFTED
 from wengert.capture.reads.watched import Cursor, Site
 from wengert.core.types import Recorded, has_class
 
@@ -71,6 +72,8 @@ class Walk(Lookups):
         self.calls: dict[CodeType, list[tuple[CodeType | None, bool]]] = {}
         self.free: set[str] = set()
         self.handles_errors = self.writes_text = False
+        #: The numbers that each run of code reads, by the place of the access.
+        self.read_numbers: list[tuple[CodeType, dict[int, Cursor]]] = []
         self._builtins: dict[int, tuple[dict[str, Any], set[str]]] = {}
         self._installed = 0
         self._visited: set[tuple[int | None, ...]] = set()
@@ -208,11 +211,14 @@ class Walk(Lookups):
             self.line = code, code.co_firstlineno
             self.miss("np.errstate", RAISES_ERRORS)
         names = {**names, **self.imported(function, code)}
-        for access in analysis.accesses:
+        numbers: dict[int, Cursor] = {}
+        self.read_numbers.append((code, numbers))
+        for number, access in enumerate(analysis.accesses):
             self.line, self.site = access.line, Site(code, access)
             found = self.resolve(access, function, analysis, names)
-            if found is not None:
-                self.follow(*found, access)
+            end = None if found is None else self.follow(*found, access)
+            if end is not None and type(end.value) in LIFTED:
+                numbers[number] = end
         self.line, self.site = outer
         for part in analysis.inner:
             self.calls.setdefault(part, []).append((code, True))

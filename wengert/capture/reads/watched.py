@@ -153,6 +153,8 @@ class Conditions:
         self.lines: dict[str, Line | None] = {}
         #: The code that reads what a test, or an array by its ``id``, is about.
         self.readers: dict[Any, set[CodeType | None]] = {}
+        #: How often each expression is to give what it gave.
+        self.claims: dict[str, int] = {}
         self._bound: dict[int, str] = {}
         self._kept: list[Any] = []
 
@@ -178,6 +180,7 @@ class Conditions:
     def guard(self, path: str, test: str, fetch: str, value: Any) -> None:
         """Add a condition once."""
         self.readers.setdefault(test, set()).add(self.reader)
+        self.claims[fetch] = self.claims.get(fetch, 0) + 1
         if test not in self.guards:
             self.lines.setdefault(path.removesuffix("."), self.line)
             self.guards[test] = Guard(path, test, fetch, freeze(value))

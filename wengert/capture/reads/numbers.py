@@ -1,0 +1,287 @@
+"""Numbers that a function reads from outside, and that can be inputs of a path.
+
+A number is one if every place that reads it gives it, or arithmetic of such numbers,
+to an operator beside a recorded value (see `expressions`), and if a recording shows
+that the operator put it on the tape whenever it ran.  What goes another way (a test,
+an index, a call) is a constant of the path, which is compared.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from wengert.capture.reads.bytecode import analyse, uses
+from wengert.core.tape import Tape
+
+if TYPE_CHECKING:
+    from wengert.capture.reads.walk import Walk
+
+#: The classes of numbers that can be inputs: those that native code takes as they are.
+LIFTED = (float, np.float64, int)
+#: Names of code that reads local names of functions by other ways than their name.
+SEES_LOCALS = frozenset({"locals", "vars", "f_locals"})
+#: Names of code that may make arrays of objects: their operators work element by
+#: element, so that one place puts one element on the tape, and computes with another.
+MAKES_OBJECTS = frozenset(
+    {"object", "object_", "O", "frompyfunc", "vectorize", "astype"}
+)
+PACKAGE = str(Path(__file__).parents[2]) + os.sep
+#: What the expressions of a walk call the objects that they start from.
+NAME = re.compile(r"(?<![\w.'\"])v\d+\b")
+
+
+class Place(NamedTuple):
+    """An operator that takes a number: the offsets of its instruction (bytes).
+
+    `is_once` says whether one call of the function comes here at most once.
+    """
+
+    code: CodeType
+    first: int
+    last: int
+    is_once: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input:
+    """Arithmetic of numbers from outside that is an input of a path.
+
+    Attributes
+    ----------
+    key : str
+        The same for every walk that finds it.
+    text : str
+        The expression that gives its value.
+    path : str
+        The same for people.
+    numbers : tuple of str
+        The expressions that fetch the numbers in it.
+    places : tuple of Place
+    """
+
+    key: str
+    text: str
+    path: str
+    numbers: tuple[str, ...]
+    places: tuple[Place, ...]
+
+
+class Numbers:
+    """The numbers that can be inputs, of all that one walk found."""
+
+    def __init__(self, walk: Walk, repeated: Collection[CodeType]) -> None:
+        self.names, self.claims = walk.names, walk.claims
+        self.found, self.repeated = walk.read_numbers, repeated
+        arrays = [found.array for found in walk.arrays.values()]
+        self.holds_objects = any(array.dtype.hasobject for array in arrays)
+        self._made: tuple[list[Input], dict[str, str]] | None = None
+
+    @property
+    def inputs(self) -> list[Input]:
+        """What operators take."""
+        return self.made()[0]
+
+    @property
+    def liftable(self) -> dict[str, str]:
+        """By what fetches them, the keys of the numbers that operators alone take."""
+        return self.made()[1]
+
+    def made(self) -> tuple[list[Input], dict[str, str]]:
+        """Return both; they are found when they are first asked for."""
+        if self._made is None:
+            self._made = self.find()
+        return self._made
+
+    def find(self) -> tuple[list[Input], dict[str, str]]:
+        """Return what operators take, and the numbers that they alone take."""
+        codes = [code for code, _ in self.found]
+        if self.holds_objects or any(map(is_opaque, codes)):
+            return [], {}
+        followed: dict[str, int] = {}
+        paths: dict[str, tuple[str, tuple[str, ...]]] = {}
+        places: dict[str, list[Place]] = {}
+        for code, numbers in self.found:
+            if not numbers or codes.count(code) > 1:
+                continue  # code of several functions: which one runs is not seen
+            taken = uses(code, numbers)
+            for read in numbers.keys() - taken.lost:
+                fetch = numbers[read].fetch
+                followed[fetch] = followed.get(fetch, 0) + 1
+            fetches = {f"r{read}": found.fetch for read, found in numbers.items()}
+            shown = {f"r{read}": found.path for read, found in numbers.items()}
+            for expression, first, last in taken.found:
+                text = expression.text.format_map(fetches)
+                path = expression.text.format_map(shown)
+                path = path[1:-1] if path[0] == "(" else path
+                paths[text] = path, tuple(numbers[k].fetch for k in expression.reads)
+                is_once = code not in self.repeated and not is_in_loop(code, first)
+                places.setdefault(text, []).append(Place(code, first, last, is_once))
+        inputs = [
+            Input(self.key(text), text, *paths[text], tuple(where))
+            for text, where in places.items()
+        ]
+        liftable = {
+            fetch: self.key(fetch)
+            for fetch, count in followed.items()
+            if self.claims.get(fetch) == count
+        }
+        return inputs, liftable
+
+    def key(self, text: str) -> str:
+        """Return an expression with the objects that it starts from told by ``id``."""
+        return NAME.sub(lambda name: str(id(self.names[name[0]])), text)
+
+    def lift(self, keys: Collection[str]) -> list[Input] | None:
+        """Return the inputs of some numbers; None where one of them can be none."""
+        if not set(self.liftable.values()).issuperset(keys):
+            return None
+        return [
+            found
+            for found in self.inputs
+            if any(self.liftable.get(fetch) in keys for fetch in found.numbers)
+        ]
+
+    def values(self, inputs: Sequence[Input]) -> list[Any] | None:
+        """Return the values of inputs; None where one is no number any more."""
+        try:
+            found = [eval(part.text, self.names) for part in inputs]
+        except Exception:
+            return None
+        return found if all(type(value) in LIFTED for value in found) else None
+
+
+def is_opaque(code: CodeType) -> bool:
+    """Whether code may do what its operators do not show."""
+    texts = {part for part in code.co_consts if type(part) is str}
+    return not (SEES_LOCALS | MAKES_OBJECTS).isdisjoint(texts.union(code.co_names))
+
+
+def is_in_loop(code: CodeType, offset: int) -> bool:
+    """Whether an instruction is in a loop."""
+    return any(start <= offset <= end for start, end in analyse(code).loops)
+
+
+def same_number(one: Any, other: Any) -> bool:
+    """Whether two numbers are of one class and equal; zeros by their sign."""
+    return one is other or (type(one) is type(other) and repr(one) == repr(other))
+
+
+class Operator:
+    """One place in one recording: how often it ran, and gave a number to the tape."""
+
+    __slots__ = ("input", "place", "ran", "taken", "is_missed")
+
+    def __init__(self, number: int, place: Place) -> None:
+        self.input, self.place = number, place
+        self.ran = self.taken = 0
+        self.is_missed = False
+
+    def runs(self) -> None:
+        """Note that the operator runs; what it took before must be on the tape."""
+        self.is_missed |= self.ran != self.taken
+        self.ran += 1
+
+    def takes(self, is_traced: bool) -> None:
+        """Note that it gives its number to the tape."""
+        if not is_traced:
+            self.ran = 1
+        self.is_missed |= self.ran == 0
+        self.taken = self.ran
+
+    def is_sure(self, is_traced: bool) -> bool:
+        """Whether it gave its number to the tape whenever it ran."""
+        if self.is_missed or self.ran != self.taken:
+            return False
+        return is_traced or (self.ran == 1 and self.place.is_once)
+
+
+class Evidence:
+    """Whether what reads some numbers puts them on the tape of a recording.
+
+    Where nobody else traces the program, every run of an operator is seen; else those
+    alone pass that run once.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+    values : sequence of number
+    """
+
+    def __init__(self, inputs: Sequence[Input], values: Sequence[Any]) -> None:
+        self.values = list(values)
+        self.nodes: list[int] = []
+        self.at: dict[CodeType, list[Operator]] = {}
+        for number, found in enumerate(inputs):
+            for place in found.places:
+                operators = self.at.setdefault(place.code, [])
+                operators.append(Operator(number, place))
+        self.shown = {(type(value), repr(value)) for value in values}
+        self.is_traced = False
+        #: Whether the program has set a trace of its own meanwhile.
+        self.is_lost = False
+
+    @contextmanager
+    def watching(self, tape: Tape, nodes: Sequence[int]) -> Iterator[None]:
+        """While entered, the numbers that operators take are the tape's inputs."""
+        self.nodes = list(nodes)
+        tape.lifted = self.node
+        self.is_traced = sys.gettrace() is None
+        if self.is_traced:
+            sys.settrace(self.trace)
+        try:
+            yield
+        finally:
+            tape.lifted = None
+            if self.is_traced:
+                self.is_lost = sys.gettrace() != self.trace
+                sys.settrace(None)
+
+    def trace(self, frame: FrameType, event: str, _: Any) -> Any:
+        """Note the operators that run."""
+        operators = self.at.get(frame.f_code)
+        if operators is None:
+            return None
+        if event == "opcode":
+            for operator in operators:
+                if operator.place.first == frame.f_lasti:
+                    operator.runs()
+        elif event == "call":
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return self.trace
+
+    def node(self, value: Any) -> int | None:
+        """Return the input that a plain operand is; None where it is a constant."""
+        if (type(value), repr(value)) not in self.shown:
+            return None
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+            frame = frame.f_back
+        operators = () if frame is None else self.at.get(frame.f_code, ())
+        for operator in operators:
+            place = operator.place
+            is_there = place.first <= frame.f_lasti <= place.last  # type: ignore[union-attr]
+            if is_there and same_number(self.values[operator.input], value):
+                operator.takes(self.is_traced)
+                return self.nodes[operator.input]
+        return None
+
+    def missing(self) -> set[int]:
+        """Return the inputs, by number, that Python code may have read otherwise."""
+        if self.is_lost:
+            return set(range(len(self.values)))
+        return {
+            operator.input
+            for operators in self.at.values()
+            for operator in operators
+            if not operator.is_sure(self.is_traced)
+        }
