@@ -245,6 +245,8 @@ def made(
 class Gradient(Transformed):
     """The gradient of a function, with its value or without."""
 
+    spares_arguments = True
+
     def __init__(
         self, fun: Function, argnums: Argnums, has_aux: bool, has_value: bool
     ) -> None:
@@ -531,6 +533,8 @@ def value_and_jacobian(
 class Jacobian(Transformed):
     """The Jacobian of a function in one direction, with its value or without."""
 
+    spares_arguments = True
+
     def __init__(
         self,
         fun: Function,
@@ -805,6 +809,8 @@ def value_grad_and_hessian(
 class ValueAndHessian(Transformed):
     """The value and the Hessian of a function, with its gradient or without."""
 
+    spares_arguments = True
+
     def __init__(
         self, fun: Function, argnums: Argnums, has_aux: bool, has_gradient: bool
     ) -> None:
@@ -820,6 +826,8 @@ class ValueAndHessian(Transformed):
 
 class GradientAndBoth(Transformed):
     """The gradient of a function, and beside it value and gradient."""
+
+    spares_arguments = True
 
     def __init__(self, fun: Function, argnums: Argnums, has_aux: bool) -> None:
         super().__init__("grad", fun, argnums, has_aux)

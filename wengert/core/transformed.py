@@ -29,6 +29,8 @@ class Transformed:
     """
 
     __name__: str
+    #: Whether it is sure to write into no argument, whatever the function does.
+    spares_arguments = False
 
     def __init__(self, verb: str, fun: Function, *settings: Any) -> None:
         functools.update_wrapper(self, fun, updated=())

@@ -186,16 +186,19 @@ def check_size(tape: Tape) -> None:
         raise NotLoweredError(TOO_MANY)
 
 
-def count_scalars(tape: Tape, scalar: int = 1) -> int:
+def count_scalars(
+    tape: Tape, scalar: int = 1, start: int = 0, stop: int | None = None
+) -> int:
     """Return about how many scalar nodes a tape becomes; a scalar counts as given.
 
+    From `start` to `stop` where only that stretch counts.
     The products in `matmul` and its kin count, and the terms of a sum; elements that
     are only moved cost their place in a table, a sixteenth of a node.
     """
     total = 0
     types, operands = tape.types, tape.operands
-    for index, operation in enumerate(tape.operations):
-        like = types[index]
+    for index in range(start, len(tape) if stop is None else stop):
+        operation, like = tape.operations[index], types[index]
         if operation is GUARD or type(like) is not Type:
             continue
         if operation in FREE:

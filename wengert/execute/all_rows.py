@@ -6,7 +6,7 @@ Rows whose guards answer otherwise leave the play there; the others go on.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from wengert.core.forms import Map
 from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import REGISTRY
-from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.core.tape import CONSTANT, GUARD, Tape
 from wengert.core.types import Array, Type, is_array
 from wengert.execute.batching import Operands, batch, row_of, stacked, write_rows
 from wengert.execute.costs import ROWS_ELEMENT, ROWS_NODE
@@ -24,10 +24,12 @@ from wengert.execute.interpret import (
     evaluate_node,
     evaluate_write,
     last_uses,
+    needed,
 )
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import IN_PLACE
 from wengert.ops.python import EXACT, PYTHON, RAISES, is_weak
+from wengert.structure.checkpoint import Rerun
 from wengert.structure.custom_rules import Call
 
 MULTIPLY = REGISTRY["multiply"]
@@ -60,6 +62,7 @@ class RowsPlay:
         The outputs that are known: inputs, and constants read anew.
     with_rows : those of the given that have rows, along their first axis
     count : int
+    nodes : those that are computed, in order (`needed`)
     last : the last uses of the outputs (`last_uses`)
     absorbs : bool
         Whether a zero absorbs what is not finite in products of the chain rule.
@@ -71,10 +74,12 @@ class RowsPlay:
         given: dict[int, Any],
         with_rows: Sequence[int],
         count: int,
+        nodes: Sequence[int],
         last: list[int],
         absorbs: bool = True,
     ) -> None:
-        self.tape, self.last, self.absorbs = tape, last, absorbs
+        self.tape, self.nodes, self.last = tape, nodes, last
+        self.absorbs = absorbs
         self.outputs: list[Any] = [None] * len(tape)
         self.has_rows = bytearray(len(tape))
         self.known = set(given)
@@ -88,16 +93,14 @@ class RowsPlay:
         #: By node after which nothing reads them: the outputs with rows to let go.
         self.dead: dict[int, list[int]] = {}
 
-    def run(self, start: int = 0) -> None:
-        """Compute all nodes from one on."""
+    def run(self) -> None:
+        """Compute all nodes."""
         tape, outputs, has_rows = self.tape, self.outputs, self.has_rows
-        for index in range(start, len(tape)):
-            operation = tape.operations[index]
-            if index in self.known or operation is INPUT:
-                continue
-            if operation is CONSTANT:
+        for index, operation in enumerate(tape.operations):
+            if operation is CONSTANT and index not in self.known:
                 outputs[index] = tape.settings[index]["value"]
-                continue
+        for index in self.nodes:
+            operation = tape.operations[index]
             operands = tape.operands[index]
             flags = [has_rows[k] for k in operands]
             if not any(flags):
@@ -134,7 +137,10 @@ class RowsPlay:
         call = getattr(operation.function, "__self__", None)
         if isinstance(call, Call) and call.rules.takes_rows:
             return call.of_rows(values, [*map(bool, flags)], self.count, like)
+        of_rows = None if call is None else function_of_rows(call)
         try:
+            if of_rows is not None and not self.is_weak_row(index, flags):
+                return of_rows(values, tuple(map(bool, flags)), self.count)
             if is_weak(like):
                 return self.of_python(index, values, flags)
             if operation is RAISES:
@@ -157,6 +163,13 @@ class RowsPlay:
             return batch(operation, values, flags, settings, self.count)
         except LEAVES_PATH:
             return self.one_by_one(index, flags)
+
+    def is_weak_row(self, index: int, flags: list[int]) -> bool:
+        """Whether a number is Python's in a row, and would be NumPy's in an array."""
+        types = [self.tape.types[k] for k in self.tape.operands[index]]
+        return any(
+            flag and is_weak(like) for flag, like in zip(flags, types, strict=True)
+        )
 
     def narrowed(self, index: int, values: list[Any], flags: list[int]) -> list[Any]:
         """Return operands; Python's numbers take the type of what they meet."""
@@ -251,6 +264,28 @@ class RowsPlay:
         return found
 
 
+def function_of_rows(call: Any) -> Callable[..., tuple[Any, ...]] | None:
+    """Return what computes a node that holds a function for all rows; None for others.
+
+    It takes the operands, which of them have rows, and how many rows there are.
+    """
+    from wengert.execute.rows import Node, Options, Rows  # rows are played here
+
+    if isinstance(call, Node):
+        return call.of_rows
+    if not isinstance(call, Rerun):
+        return None
+
+    def of_checkpoint(values: Any, flags: tuple[bool, ...], count: int) -> Any:
+        rows = call.of_rows.get(flags)
+        if rows is None:
+            made = Rows(call.name, call.run, flags, None, call.source, Options())
+            rows = call.of_rows.setdefault(flags, made)
+        return tuple(rows.evaluate(values)[0])
+
+    return of_checkpoint
+
+
 def answers_as(settings: Any, row: Any, expected: Any) -> bool:
     """Whether a guard's question has the expected answer for one row."""
     try:
@@ -264,6 +299,14 @@ def chosen(value: Any, stays: Array) -> Any:
     if type(value) is tuple:
         return tuple(part[stays] for part in value)
     return value[stays]
+
+
+def steps_of(tape: Tape) -> tuple[list[int], list[int]]:
+    """Return the nodes that are computed, and the last of them that reads each."""
+    nodes, when = needed(tape), [-1] * len(tape)
+    for index in nodes:
+        when[index] = index
+    return nodes, last_uses(tape, when=when)
 
 
 def rows_in_block(tape: Tape) -> int:
@@ -310,7 +353,8 @@ def play_all(
     count : int
         Number of rows, at least one.
     """
-    size, last = rows_in_block(tape), last_uses(tape)
+    size = rows_in_block(tape)
+    nodes, last = steps_of(tape)
     blocks: list[list[Any]] = []
     failed = []
     for start in range(0, count, size):
@@ -323,7 +367,7 @@ def play_all(
             given[index] = value[start:stop] if has_rows else value
             if has_rows:
                 with_rows.append(index)
-        play = RowsPlay(tape, given, with_rows, stop - start, last)
+        play = RowsPlay(tape, given, with_rows, stop - start, nodes, last)
         with np.errstate(all="ignore"):
             play.run()
         failed.append(play.failed)

@@ -54,7 +54,8 @@ ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 #: node of it (``bench/jacobians.py``).
 SWEEP, START_SWEEP, RECORD_SWEEP = 2e-6, 150e-6, 12e-6
 #: Nodes of a function times directions up to which a Jacobian inside a recording is
-#: written out: its native code is then quicker than a call for rows.
+#: written out: its native code is then quicker than a call for rows.  Of more scalar
+#: nodes times directions than `MOST_UNROLLED` there is no native code.
 MOST_WRITTEN_OUT = 4000
 
 

@@ -18,7 +18,9 @@ from wengert.core.types import Array, Type
 from wengert.derive import forward, reverse
 from wengert.derive.functions import jvp, vjp
 from wengert.derive.modes import zeros_like_type
-from wengert.execute.all_rows import RowsPlay, block_rows, largest
+from wengert.emit.kernels import count_scalars
+from wengert.emit.lowering import MOST_UNROLLED
+from wengert.execute.all_rows import RowsPlay, block_rows, largest, steps_of
 from wengert.execute.costs import (
     MOST_WRITTEN_OUT,
     RECORD_SWEEP,
@@ -26,7 +28,7 @@ from wengert.execute.costs import (
     START_SWEEP,
     SWEEP,
 )
-from wengert.execute.interpret import evaluate_or_record, last_uses
+from wengert.execute.interpret import evaluate_or_record
 from wengert.execute.rows import Options, Rows
 
 Derive = Callable[[list[Any]], list[Any]]
@@ -199,13 +201,15 @@ def play_block(
     """Return the results for some directions; None where they do not go one way."""
     chosen, tape.chosen_outputs = tape.chosen_outputs, list(results)
     try:
-        last = last_uses(tape)
+        nodes, last = steps_of(tape)
     finally:
         tape.chosen_outputs = chosen
+    known = {**given, **seeds}
+    nodes = [index for index in nodes if index not in known]
     count = len(next(iter(seeds.values())))
-    play = RowsPlay(tape, {**given, **seeds}, [*seeds], count, last, absorbs)
+    play = RowsPlay(tape, known, [*seeds], count, nodes, last, absorbs)
     with np.errstate(all="ignore"):
-        play.run(min(seeds))
+        play.run()
     if play.failed.any():
         return None
     return play.results(results, [False] * len(results))
@@ -267,8 +271,13 @@ def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
     """Whether a Jacobian inside a recording is one node instead of a sweep a row."""
     if not segment.nested or any(like.dtype.kind != "f" for like in likes):
         return False
-    count = sum(like.size for like in likes)
-    return count * (stop - segment.start) > MOST_WRITTEN_OUT
+    count, tape = sum(like.size for like in likes), segment.tape
+    if count * (stop - segment.start) > MOST_WRITTEN_OUT:
+        return True
+    # What is recorded afresh on every call never becomes native.
+    is_kept = tape.keeps_guards
+    scalars = count_scalars(tape, 1, segment.start, stop) if is_kept else 0
+    return count * scalars > MOST_UNROLLED
 
 
 def of_unit_vectors(

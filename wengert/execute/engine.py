@@ -17,6 +17,7 @@ from wengert.emit.machine import Told
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native
 from wengert.execute.segments import mixed_plan
+from wengert.execute.tier import PLAY
 
 if TYPE_CHECKING:
     from wengert.execute.paths import Path
@@ -48,6 +49,7 @@ def compile_path(path: Path, told: Told | None = None) -> None:
     except NotLoweredError as error:
         path.reason = str(error)
         path.plan = mixed_plan(path.recording, captured)
+        path.tier.forget(PLAY)
         if path.plan.groups:
             path.reason += f" ({path.plan.groups} native parts)"
 

@@ -60,6 +60,7 @@ from wengert.execute.out import deliver, has_keyword
 from wengert.execute.paths import Follower, Path
 from wengert.execute.plan import Left
 from wengert.execute.report import PathList, Report
+from wengert.execute.rows import compile_inside
 from wengert.execute.tier import CALL, PLAY
 
 P = ParamSpec("P")
@@ -181,7 +182,9 @@ class Jitted(Generic[P, R]):
 
         Arguments that share memory are given as they are: copies would not share it.
         """
-        if any(is_array(leaf) for leaf in leaves) and not share_memory(leaves):
+        is_spared = getattr(self.fun, "spares_arguments", False)
+        has_arrays = not is_spared and any(is_array(leaf) for leaf in leaves)
+        if has_arrays and not share_memory(leaves):
             static = self.keys.static(len(args))
             args = tuple(
                 arg if k in static else tree.map_leaves(own_array, arg)
@@ -274,9 +277,9 @@ class Jitted(Generic[P, R]):
                 path = next((other for other in to if other is not None), None)
                 continue
             if call is not None and self.prefers_call(path):
-                found = self.timed(path, CALL, call)
+                found = self.timed(path, CALL, lambda: tree.map_leaves(own, call()))
                 self.ask(entry, path)
-                return tree.map_leaves(own, found), None
+                return found, None
             played = self.timed(path, PLAY, functools.partial(path.play, leaves))
             if isinstance(played, Left):
                 path = path.next_of(played)
@@ -284,7 +287,7 @@ class Jitted(Generic[P, R]):
                 path = None
             else:
                 self.ask(entry, path)
-                return tree.unflatten(path.structure, [own(x) for x in played]), None
+                return tree.unflatten(path.structure, played), None
         return MISS, end
 
     # Without native code
@@ -293,7 +296,8 @@ class Jitted(Generic[P, R]):
         """Whether the function itself is called: it is faster, or to be measured."""
         if not path.is_believed or path.kernels or self.is_strict or compiles_now():
             return False
-        return path.tier.choose(len(path.recording)) == CALL
+        to_plan = len(path.recording) if path.plan is None else 0
+        return path.tier.choose(to_plan) == CALL
 
     def timed(self, path: Path, kind: str, work: Callable[[], Any]) -> Any:
         """Return what NumPy or the function itself gives, and note what it took."""
@@ -733,6 +737,8 @@ def compile_beside(
         return
     try:
         work(path, progress.tell)
+        if work is compile_path and not path.kernels:
+            compile_inside(path.recording)
         if work is compile_path and path.kernels and path.tier.best:
             seconds = kernel_seconds(path)
             lost = "" if seconds is None else path.tier.loses(seconds, "took")

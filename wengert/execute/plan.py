@@ -13,21 +13,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
-from wengert.core.types import Type
+from wengert.core.operation import REGISTRY
+from wengert.core.tape import CONSTANT, GUARD, Tape
+from wengert.core.types import Type, is_array
 from wengert.execute.interpret import (
     LEAVES_PATH,
     check_guard,
     evaluate_node,
+    gives_view,
     last_uses,
+    needed,
     overwrite,
+    own,
 )
-from wengert.ops.index import IN_PLACE
+from wengert.ops.index import IN_PLACE, ITEM
 from wengert.ops.python import RAISES, is_weak
 
 #: What one step does to the outputs of a play.
 Step = Callable[[list[Any]], None]
-#: Bytes from which an array is let go after its last use.
+#: Bytes from which an array is let go after its last use, and not copied in vain.
 LARGE = 8192
 
 
@@ -55,7 +59,7 @@ class Plan:
     captured : sequence of int
         Constant nodes whose contents are given at every play.
     schedule : sequence of int or Group, optional
-        What is played, in order; by default every node that is not given.
+        What is played, in order; by default what is `needed`.
     """
 
     def __init__(
@@ -71,7 +75,10 @@ class Plan:
         for index, operation in enumerate(tape.operations):
             if operation is CONSTANT and index not in self.captured:
                 self.blank[index] = tape.settings[index]["value"]
-        items = played(tape) if schedule is None else schedule
+        #: Buffers of constants, and which outputs are computed by operations of ours.
+        self.held = {id(owner_of(value)) for value in self.blank}
+        self.is_made = [is_made(tape, index) for index in self.outputs]
+        items = needed(tape) if schedule is None else schedule
         self.groups = sum(isinstance(item, Group) for item in items)
         when = places(tape, items)
         last = last_uses(tape, when=when)
@@ -110,12 +117,62 @@ class Plan:
                 step(outputs)
         except LEAVES_PATH:
             return Left(self.nodes[len(self.nodes) - length_hint(steps) - 1])
-        return [outputs[index] for index in self.outputs]
+        return self.owned(outputs)
+
+    def owned(self, outputs: list[Any]) -> list[Any]:
+        """Return the tape's outputs, each in memory that nothing else holds.
+
+        A large array is copied only where its buffer is that of an input, of a
+        constant or of another output.
+        """
+        found = [outputs[index] for index in self.outputs]
+        if not any(map(is_large, found)):
+            return [own(value) for value in found]
+        given = [outputs[index] for index in (*self.inputs, *self.captured)]
+        taken = self.held | {id(owner_of(value)) for value in given}
+        for place, value in enumerate(found):
+            owner = owner_of(value)
+            is_own = self.is_made[place] and is_whole(value, owner)
+            if not is_own or id(owner) in taken:
+                found[place] = own(value)
+            taken.add(id(owner))
+        return found
 
 
-def played(tape: Tape) -> list[int]:
-    """Return the nodes that are computed, in order."""
-    return [k for k, op in enumerate(tape.operations) if op not in (INPUT, CONSTANT)]
+def is_large(value: Any) -> bool:
+    """Whether a value is an array that is worth a look before it is copied."""
+    return is_array(value) and value.nbytes >= LARGE
+
+
+def is_whole(value: Any, owner: Any) -> bool:
+    """Whether an array is all of a buffer, in C order, and may be written into."""
+    flags = value.flags if is_large(value) else None
+    return flags is not None and (
+        is_array(owner)
+        and value.size == owner.size
+        and flags.c_contiguous
+        and flags.writeable
+    )
+
+
+def owner_of(value: Any) -> Any:
+    """Return the object whose buffer an array is a view of."""
+    while getattr(value, "base", None) is not None:
+        value = value.base
+    return value
+
+
+def is_made(tape: Tape, index: int) -> bool:
+    """Whether a node's output is made anew in every play, or a view of such a one.
+
+    A user's own node may hand out an array that it keeps.
+    """
+    while tape.operations[index] is ITEM or gives_view(tape, index):
+        index = tape.operands[index][0]
+    operation = tape.operations[index]
+    is_ours = REGISTRY.get(operation.name) is operation
+    kind = operation.identity
+    return is_ours or (isinstance(kind, tuple) and kind[0] == "vmap")
 
 
 def places(tape: Tape, items: Sequence[int | Group]) -> list[int]:

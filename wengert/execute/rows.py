@@ -38,7 +38,7 @@ from wengert.execute.engine import native_engine
 from wengert.execute.lanes import chosen_lanes
 from wengert.execute.paths import Path, Tree
 from wengert.execute.row_results import Recorded, value_type
-from wengert.execute.turn import Turn
+from wengert.execute.turn import Turn, lower_path
 
 Function = Callable[..., Any]
 #: Paths kept for one function and types of operands; rows beyond are played one by one.
@@ -272,9 +272,7 @@ class Rows:
             return jvp(function, tuple(values[k] for k in places), tuple(dots))[1]
 
         mapped = [self.mapped[k] for k in places] + list(self.mapped)
-        name = f"{self.name}_jvp"
-        made = Rows(name, body, mapped, self.sums, self.source, self.options)
-        made.given, made.kinds, made.compiles = self.given, self.kinds, self.compiles
+        made = self.made(f"{self.name}_jvp", body, mapped, self.sums)
         return self.derived.setdefault(key, made)
 
     def pulled(
@@ -295,10 +293,56 @@ class Rows:
         sums = self.summed(count)
         mapped = [not sums[j] for j in given] + list(self.mapped)
         shared = [not self.mapped[k] for k in wanted]
-        name = f"{self.name}_vjp"
-        made = Rows(name, body, mapped, shared, self.source, self.options)
-        made.given, made.kinds, made.compiles = self.given, self.kinds, self.compiles
+        made = self.made(f"{self.name}_vjp", body, mapped, shared)
         return self.derived.setdefault(key, made)
+
+    def made(
+        self,
+        name: str,
+        body: Function,
+        mapped: Sequence[bool],
+        sums: Sequence[bool] | None,
+    ) -> Rows:
+        """Return a function of rows that is made of this one."""
+        made = Rows(name, body, mapped, sums, self.source, self.options)
+        made.given, made.kinds, made.compiles = self.given, self.kinds, self.compiles
+        made.keep = self.keep
+        return made
+
+    # Rows of rows
+
+    def of_rows(
+        self, values: Sequence[Any], flags: Sequence[bool], count: int
+    ) -> tuple[Any, ...]:
+        """Return the flat results of `count` calls, all rows of all of them at once.
+
+        `flags` says which operands are others in each call: they have one axis more, in
+        front.
+        """
+        inner = next(
+            value.shape[int(flag)]
+            for value, flag, has_rows in zip(values, flags, self.mapped, strict=True)
+            if has_rows
+        )
+        key = "rows", tuple(flags)
+        rows = self.derived.get(key)
+        if rows is None:
+            mapped = [a or b for a, b in zip(flags, self.mapped, strict=True)]
+            made = self.made(self.name, self.body, mapped, None)
+            rows = self.derived.setdefault(key, made)
+        given = [
+            repeated(value, flag, has_rows, count, inner)
+            for value, flag, has_rows in zip(values, flags, self.mapped, strict=True)
+        ]
+        found = [
+            np.reshape(part, (count, inner, *np.shape(part)[1:]))
+            for part in rows.evaluate(given)[0]
+        ]
+        sums = self.summed(len(found))
+        return tuple(
+            np.add.reduce(part, axis=1) if is_sum else part
+            for part, is_sum in zip(found, sums, strict=True)
+        )
 
     def of_chosen(
         self,
@@ -316,6 +360,15 @@ class Rows:
             return tuple(leaves if results is None else [leaves[j] for j in results])
 
         return function
+
+
+def repeated(value: Any, flag: bool, has_rows: bool, count: int, inner: int) -> Any:
+    """Return an operand of calls, with rows, as one of all rows of all calls."""
+    if not has_rows:
+        return np.repeat(value, inner, axis=0) if flag else value
+    if not flag:
+        value = np.broadcast_to(value, (count, *value.shape))
+    return value.reshape(count * inner, *value.shape[2:])
 
 
 class Node:
@@ -350,6 +403,12 @@ class Node:
             return found
         return tuple(self.rows.evaluate(operands)[0])
 
+    def of_rows(
+        self, values: Sequence[Any], flags: Sequence[bool], count: int
+    ) -> tuple[Any, ...]:
+        """Return the results of many calls, from one; see `Rows.of_rows`."""
+        return self.rows.of_rows(values, flags, count)
+
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the tangents of the results."""
         places = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
@@ -377,6 +436,17 @@ class Node:
             for k, part in zip(places, found, strict=True):
                 gradients[k] = part
         return tuple(gradients)
+
+
+def compile_inside(tape: Tape) -> None:
+    """Make native code of the functions of rows that are nodes of a tape."""
+    for operation in tape.operations:
+        node = getattr(operation.function, "__self__", None)
+        if isinstance(node, Node):
+            for known in list(node.rows.entries.values()):
+                for path in list(known.paths.values()):
+                    if path.tape is not None and path.is_pending:
+                        lower_path(path, node.rows)
 
 
 def type_like(value: Any) -> Any:

@@ -26,6 +26,7 @@ from wengert.execute.costs import (
     PART_NODE,
     SMALL,
 )
+from wengert.execute.interpret import needed
 from wengert.execute.plan import Group, Plan, Step, step_of
 from wengert.ops.index import GETITEM, IN_PLACE
 
@@ -83,9 +84,8 @@ def runs(tape: Tape, captured: Sequence[int]) -> list[int | list[int]]:
     run: list[int] = []
     members: set[int] = set()
     asks = False
-    for index, operation in enumerate(tape.operations):
-        if operation is INPUT or operation is CONSTANT:
-            continue
+    for index in needed(tape):
+        operation = tape.operations[index]
         if is_small(tape, index, captured):
             run.append(index)
             members.add(index)

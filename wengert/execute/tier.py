@@ -22,6 +22,9 @@ from wengert.execute.costs import (
 PLAY, CALL = "NumPy", "the function itself"
 #: Calls of each kind that are measured before one is chosen.
 TRIED = 2
+#: Calls after which the slower kind is first tried again, and how much slower it may
+#: have been.
+AGAIN, FAR = 32, 3.0
 
 
 @dataclass(slots=True)
@@ -46,20 +49,36 @@ class Tier:
     def choose(self, nodes: int = 0) -> str:
         """Return which kind of call is next: one to be measured, or the faster one.
 
-        Planning the play of a tape of very many nodes would itself take many calls.
+        `nodes` are those of a tape whose play is not planned yet: planning that of very
+        many would itself take many calls.
         """
         if self.tried.get(CALL, 0) < TRIED:
             return CALL
         is_cheap = PLAN_NODE * nodes < max(MOST_CALLS * self.best[CALL], MOST_PLANNED)
         if is_cheap and self.tried.get(PLAY, 0) < TRIED:
             return PLAY
-        return min(self.best, key=self.best.__getitem__, default=PLAY)
+        chosen, *others = sorted(self.best, key=self.best.__getitem__)
+        return others[0] if others and self.is_unsure(chosen, others[0]) else chosen
+
+    def is_unsure(self, chosen: str, other: str) -> bool:
+        """Whether the slower kind of call is to be measured again.
+
+        It may have become faster, or something else ran beside it: it is tried again
+        when the number of calls has doubled, unless it was far slower.
+        """
+        if self.best[other] > FAR * self.best[chosen]:
+            return False
+        return self.tried[chosen] >= AGAIN * 2 ** (self.tried[other] - TRIED)
 
     def note(self, kind: str, seconds: float) -> None:
         """Take in what one call took."""
         self.spent += seconds
         self.tried[kind] = self.tried.get(kind, 0) + 1
         self.best[kind] = min(seconds, self.best.get(kind, math.inf))
+
+    def forget(self, kind: str) -> None:
+        """Measure calls of a kind anew: they take another time now."""
+        self.tried[kind], self.best[kind] = 0, math.inf
 
     def is_spent(self, tape: Tape) -> bool:
         """Whether the calls have taken as long as compiling takes."""

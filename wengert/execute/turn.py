@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wengert.capture import tree
+from wengert.core.tape import Tape
 from wengert.core.types import Array, is_array
 from wengert.emit.cache import compile_once
 from wengert.emit.kernels import has_chain_products, lower
@@ -40,7 +41,9 @@ MANY_ROWS = 1000
 
 def lower_path(path: Path, rows: Rows) -> None:
     """Make the kernel of a path; `reason` says why where there is none."""
-    tape = path.recording
+    tape = path.tape
+    if tape is None:  # another thread has made it
+        return
     absorbs = path.absorbs or not has_chain_products(tape)
     captured = [index for _, index in path.captured]
     sums = rows.summed(len(path.types))
@@ -108,12 +111,13 @@ class Turn:
 
     def pays(self, path: Path, count: int) -> bool:
         """Whether so many rows take longer with NumPy than compiling their path."""
-        if path.tape is None or not path.is_pending:
+        tape = path.tape
+        if tape is None or not path.is_pending:
             return False
         known = path.tier.best.get(PLAY)
-        seconds = rows_seconds(path.tape, count) if known is None else count * known
+        seconds = rows_seconds(tape, count) if known is None else count * known
         path.tier.spent += seconds
-        return path.tier.is_spent(path.tape)
+        return path.tier.is_spent(tape)
 
     def root(self) -> Path | None:
         """Return the path that is tried first; None where no recording is believed."""
@@ -299,10 +303,13 @@ class Turn:
     def interpret(self, path: Path, places: Array | None) -> list[tuple[Path, Array]]:
         """Play the tape of a path once for some rows; return what others need."""
         group = np.arange(self.count) if places is None else places
-        if path.tape is None:
+        tape = path.tape  # it may be let go meanwhile, for native code
+        if tape is None:
+            if path.kernels:
+                return self.replay(path, places)
             self.play_each(group.tolist())
             return []
-        self.warn_slow(path, len(group))
+        self.warn_slow(tape, len(group))
         mapped, sums = self.rows.mapped, self.rows.summed(len(path.types))
         operands = [
             operand[group] if has_rows and places is not None else operand
@@ -310,7 +317,7 @@ class Turn:
         ]
         started = time.perf_counter()
         parts, failed = play_all(
-            path.tape, operands, mapped, path.captured, sums, len(group)
+            tape, operands, mapped, path.captured, sums, len(group)
         )
         path.tier.best[PLAY] = (time.perf_counter() - started) / len(group)
         held = group[failed == 0]
@@ -322,15 +329,15 @@ class Turn:
             todo.extend(self.branch(path, mark, group[failed == mark]))
         return todo
 
-    def warn_slow(self, path: Path, count: int) -> None:
+    def warn_slow(self, tape: Tape, count: int) -> None:
         """Warn, once, of many rows for each of which Python calls a function."""
         if count < MANY_ROWS or self.rows.is_told:
             return
-        for index, operation in enumerate(path.recording.operations):
+        for index, operation in enumerate(tape.operations):
             call = getattr(operation.function, "__self__", None)
             if isinstance(call, RuleCall) and not call.rules.takes_rows:
                 self.rows.is_told = True
-                line = path.recording.lines[index]
+                line = tape.lines[index]
                 text = explain(
                     f"{self.rows.name} calls {operation.name} row by row, "
                     f"{count} times",

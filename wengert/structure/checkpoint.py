@@ -117,7 +117,7 @@ def record_checkpoint(fun: Function, name: str, tape: Any, call: Any) -> Any:
             CAPTURES.reset(token)
 
     parts = [fun, arguments.leaves, arguments.structure]
-    node = Rerun(f"checkpoint_{name}", run, parts, tuple(leaves))
+    node = Rerun(f"checkpoint_{name}", run, fun, parts, tuple(leaves))
     node.keep = captures.found  # the values, so that no other gets the same id
     return tree.unflatten(structure, list(apply(node.operation, *operands)))
 
@@ -155,6 +155,8 @@ class Rerun:
     name : str
     run : callable
         Takes the operands, returns a flat tuple of results.
+    source : callable
+        The user's function, whose reads from outside are watched for rows.
     parts : list
         What it is made of, for a recording that is checked.
     first : tuple or None
@@ -165,11 +167,15 @@ class Rerun:
         self,
         name: str,
         run: Function,
+        source: Function,
         parts: list[Any],
         first: tuple[Any, ...] | None = None,
     ) -> None:
-        self.name, self.run, self.parts, self.first = name, run, parts, first
+        self.name, self.run, self.source, self.parts = name, run, source, parts
+        self.first = first
         self.keep: Any = None
+        #: The function of rows that it is, by which operands have rows (`execute`).
+        self.of_rows: dict[tuple[bool, ...], Any] = {}
         self.operation = Operation(
             name,
             self.evaluate,
@@ -208,7 +214,7 @@ class Rerun:
             function = self.of_chosen(values, places)
             return tuple(jvp(function, chosen, tuple(dots))[1])
 
-        node = Rerun(f"{self.name}_jvp", pushed, [places, *self.parts])
+        node = Rerun(f"{self.name}_jvp", pushed, self.source, [places, *self.parts])
         return node.apply(*[tangents[k] for k in places], *operands)
 
     def pull(self, g: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
@@ -232,7 +238,7 @@ class Rerun:
                 self.compare(again, expected)
             return back(tuple(given[: len(seeds)]))
 
-        node = Rerun(f"{self.name}_vjp", pulled, [places, *self.parts])
+        node = Rerun(f"{self.name}_vjp", pulled, self.source, [places, *self.parts])
         found = node.apply(*seeds, *operands)
         gradients: list[Any] = [None] * len(operands)
         for k, part in zip(places, found, strict=True):

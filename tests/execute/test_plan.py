@@ -1,0 +1,229 @@
+"""A play computes what is needed: outputs, questions, and what may raise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ops.examples import Example, examples
+from tests.ops.test_forms import nodes, recorded, same
+from wengert import Tape, jacobian, record, vmap
+from wengert.core.tape import CONSTANT
+from wengert.core.types import is_array
+from wengert.execute import all_rows, turn
+from wengert.execute import plan as plan_
+from wengert.execute.interpret import as_weak, evaluate_node, may_leave
+from wengert.execute.plan import Left, Plan
+from wengert.execute.tier import CALL, PLAY, Tier
+
+X = np.array([0.5, 1.0, 1.5])
+
+
+def played(tape: Tape) -> list[str]:
+    """Return the names of the operations that are played."""
+    return [tape.operations[k].name for nodes in Plan(tape).nodes for k in nodes]
+
+
+def behind(x: Any) -> Any:
+    """Leave nodes behind that nothing reads: products, reads, writes, sums."""
+    y = np.zeros(3)
+    y[1:] = np.exp(x[:2]) * x[0]
+    return np.sum(np.stack([y, x]) @ x)
+
+
+def test_what_nothing_reads_is_not_played() -> None:
+    tape = record(lambda x: (behind(x), np.sin(x))[1], X)
+
+    assert len(tape) > 5
+    assert played(tape) == ["sin"]
+
+
+def test_a_jacobian_does_not_compute_its_function() -> None:
+    tape = record(jacobian(lambda x: np.cumsum(3.0 * x)[::2]), X)
+
+    assert "multiply" in [operation.name for operation in tape.operations]
+    assert "cumsum" in [operation.name for operation in tape.operations]
+    assert "cumsum" not in played(tape)
+
+
+def test_what_nothing_reads_is_not_played_for_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names, batch = [], all_rows.batch
+
+    def watched(operation: Any, *rest: Any) -> Any:
+        names.append(operation.name)
+        return batch(operation, *rest)
+
+    monkeypatch.setattr(turn, "native_engine", lambda: False)
+    monkeypatch.setattr(all_rows, "batch", watched)
+    found = vmap(lambda x: (behind(x), np.sin(x))[1])(np.stack([X, 2 * X]))
+
+    np.testing.assert_array_equal(found, np.sin([X, 2 * X]))
+    assert set(names) <= {"sin"}
+
+
+#: Functions that leave a node behind, where they were recorded, and where they raise.
+LEAVING: dict[str, tuple[Callable[..., Any], list[Any], list[Any]]] = {
+    "a quotient": (lambda x: (1.0 / x, x * 2.0)[1], [2.0], [0.0]),
+    "a power": (lambda x: (x**-1.5, x * 2.0)[1], [2.0], [0.0]),
+    "a root": (lambda x: (math.sqrt(x), x * 2.0)[1], [2.0], [-1.0]),
+    "an exponential": (lambda x: (math.exp(x), x * 2.0)[1], [2.0], [1000.0]),
+    "an element": (lambda x, i: (x[i], x * 2.0)[1], [X, 2], [X, 3]),
+    "elements": (
+        lambda x, i: (x[i], x * 2.0)[1],
+        [X, np.array([2, 0])],
+        [X, np.array([3, 0])],
+    ),
+    "a whole power": (
+        lambda x, k: (x**k, x * 2)[1],
+        [np.array([2, 3]), np.array([1, 2])],
+        [np.array([2, 3]), np.array([-1, 2])],
+    ),
+    "a large number": (lambda x, k: (x + k, x * 2.0)[1], [X, 3], [X, 10**400]),
+}
+
+
+@pytest.mark.parametrize("name", LEAVING)
+def test_what_may_raise_is_played(name: str) -> None:
+    function, first, second = LEAVING[name]
+    plan = Plan(record(function, *first))
+
+    with pytest.raises((ArithmeticError, LookupError, ValueError, TypeError)):
+        function(*second)
+    assert isinstance(plan.run(second), Left)
+    assert not isinstance(plan.run(first), Left)
+
+
+def test_what_is_asked_is_played() -> None:
+    def asks(x: Any) -> Any:
+        return x if np.sum(x * x) > 1.0 else -x
+
+    plan = Plan(record(asks, X))
+
+    assert isinstance(plan.run([0.01 * X]), Left)
+
+
+EXTREME = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308, -1e308, 5e-324, -1.0])
+
+
+def extreme(value: Any, number: int) -> Any:
+    """Return an operand with other numbers, as far from usual as there are."""
+    if isinstance(value, tuple):
+        return tuple(extreme(part, number) for part in value)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fc":
+        return value
+    with np.errstate(all="ignore"):
+        found = np.resize(np.roll(EXTREME, number), array.shape).astype(array.dtype)
+    return found if is_array(value) else found[()]
+
+
+@pytest.mark.parametrize("example", examples(), ids=str)
+def test_what_need_not_be_played_raises_nowhere(example: Example) -> None:
+    tape = recorded(example, same)
+    for index, values, _ in nodes(tape):
+        if may_leave(tape, index):
+            continue
+        operands = tape.operands[index]
+        for number in range(len(EXTREME)):
+            outputs = {
+                k: value
+                if tape.operations[k] is CONSTANT
+                else as_weak(tape.types[k], extreme(value, number))
+                for k, value in zip(operands, values, strict=True)
+            }
+            with np.errstate(all="ignore"):
+                evaluate_node(tape, index, outputs)  # type: ignore[arg-type]
+
+
+# Results
+
+LONG = np.linspace(0.1, 1.0, 4096)
+TABLE = np.arange(4096.0)
+
+
+def of_two(x: Any) -> Any:
+    """Two results of one buffer."""
+    y = np.sin(x)
+    return y, y[::-1], np.reshape(y, (64, 64))
+
+
+RESULTS: dict[str, Callable[..., Any]] = {
+    "computed": np.sin,
+    "the argument": lambda x: x,
+    "a view of the argument": lambda x: np.reshape(x, (64, 64)),
+    "both": lambda x: (x, np.sin(x)),
+    "several of one buffer": of_two,
+    "a constant": lambda x: (TABLE, x[0]),
+    "a view of a constant": lambda x: TABLE.reshape(64, 64) if x[0] < 1.0 else x,
+    "repeated": lambda x: np.broadcast_to(x[:64], (64, 64)),
+    "of rows": vmap(lambda row: row),
+    "of columns": lambda x: np.sin(np.reshape(x, (64, 64))).T,
+}
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_results_of_a_play_are_the_callers_own(name: str) -> None:
+    function, x = RESULTS[name], LONG.copy()
+    plan = Plan(record(function, x))
+    expected = function(x)
+    expected = expected if isinstance(expected, tuple) else (expected,)
+
+    for _ in range(2):
+        found = plan.run([x])
+        arrays = [part for part in found if is_array(part)]
+        for k, part in enumerate(arrays):
+            others = [x, TABLE, *arrays[:k], *arrays[k + 1 :]]
+            assert not any(np.shares_memory(part, other) for other in others)
+        for part, like in zip(found, expected, strict=True):
+            np.testing.assert_allclose(part, like, rtol=1e-14)
+        for part in arrays:
+            part[...] = np.nan
+
+    np.testing.assert_array_equal(x, LONG)
+
+
+@pytest.mark.parametrize(
+    ("function", "count"),
+    [(np.sin, 0), (lambda x: np.reshape(x * 2.0, (64, 64)), 0), (lambda x: x, 1)],
+)
+def test_results_are_copied_only_where_they_are_shared(
+    function: Any, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = []
+    monkeypatch.setattr(plan_, "own", lambda x: copies.append(x) or x.copy())
+
+    Plan(record(function, LONG)).run([LONG])
+
+    assert len(copies) == count
+
+
+# Which kind of call
+
+
+def test_the_slower_kind_of_call_is_measured_again() -> None:
+    tier = Tier()
+    for kind, seconds in ((CALL, 1.0), (PLAY, 2.0)) * 2:
+        tier.note(kind, seconds)
+    chosen = []
+    for _ in range(200):
+        chosen.append(tier.choose())
+        tier.note(chosen[-1], 1.0 if chosen[-1] == CALL else 2.0)
+
+    assert chosen.count(PLAY) == 3
+    tier.note(PLAY, 0.5)
+    assert tier.choose() == PLAY
+
+
+def test_what_was_far_slower_is_not_measured_again() -> None:
+    tier = Tier()
+    for kind, seconds in ((CALL, 9.0), (PLAY, 1.0)) * 2:
+        tier.note(kind, seconds)
+    for _ in range(200):
+        assert tier.choose() == PLAY
+        tier.note(PLAY, 1.0)
