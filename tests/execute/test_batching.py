@@ -20,10 +20,10 @@ from tests.ops.test_registry import (
     shapes_of,
     single,
 )
-from wengert import grad, hessian, vmap
+from wengert import checkpoint, grad, hessian, vmap
 from wengert.core.operation import Operation
 from wengert.core.types import is_array
-from wengert.execute import all_rows, turn
+from wengert.execute import all_rows, batching, turn
 from wengert.execute.batching import batch, stacked
 from wengert.ops.python import RAISES
 
@@ -275,3 +275,112 @@ def test_a_python_number_does_not_widen_single_precision() -> None:
     assert found.dtype == np.float32
     expected = np.stack([x * math.exp(x[0]) for x in single])
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+# Functions within rows
+
+
+def slopes_by_complex_step(function: Any, *args: Any) -> list[Any]:
+    """Return the gradient of an analytic function by every argument."""
+    found = []
+    for k, arg in enumerate(args):
+        g = np.empty(np.shape(arg))
+        for place in np.ndindex(g.shape):
+            moved = np.array(arg, complex)
+            moved[place] += 1e-30j
+            value = function(*args[:k], moved, *args[k + 1 :])
+            g[place] = np.imag(value) / 1e-30
+        found.append(g)
+    return found
+
+
+def one(x: Any, w: Any) -> Any:
+    """A number of a row and of weights that all rows share."""
+    return np.sum(np.sin(x * w) * np.exp(w)) * x[0]
+
+
+def within(x: Any, w: Any) -> Any:
+    """A number of rows of rows."""
+    return np.sum(vmap(one, in_axes=(0, None))(x, w) ** 2)
+
+
+def looped(x: Any, w: Any) -> Any:
+    """The same by a loop."""
+    return sum(one(row, w) ** 2 for row in x)
+
+
+def again(x: Any, w: Any) -> Any:
+    """The same by a loop over a function that is run again for its derivative."""
+    row = checkpoint(one)
+    return sum(row(part, w) ** 2 for part in x)
+
+
+@pytest.fixture
+def no_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No node is computed row by row."""
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("row by row")
+
+    monkeypatch.setattr(all_rows.RowsPlay, "one_by_one", refuse)
+    monkeypatch.setattr(batching, "batch_by_rows", refuse)
+
+
+@pytest.mark.usefixtures("without_native_code", "no_row_by_row")
+@pytest.mark.parametrize("function", [within, again])
+@pytest.mark.parametrize("axes", [(0, 0), (0, None), (None, 0)])
+def test_functions_within_rows_are_played_for_all_rows(
+    function: Any, axes: tuple[int | None, int | None]
+) -> None:
+    generator = np.random.default_rng(6)
+    x, w = generator.standard_normal((5, 18, 3)), generator.standard_normal((5, 3))
+    pairs = list(zip((x, w), axes, strict=True))
+    given = [part[0] if axis is None else part for part, axis in pairs]
+    rows = [[part[0 if axis is None else k] for part, axis in pairs] for k in range(5)]
+
+    found = vmap(function, in_axes=axes)(*given)
+    slopes = vmap(grad(function, (0, 1)), in_axes=axes)(*given)
+
+    np.testing.assert_allclose(found, [looped(*row) for row in rows], rtol=1e-12)
+    expected = [slopes_by_complex_step(looped, *row) for row in rows]
+    for part, like in zip(slopes, zip(*expected, strict=True), strict=True):
+        np.testing.assert_allclose(part, np.stack(like), rtol=1e-11, atol=1e-12)
+
+
+NUMBERS = np.random.default_rng(7).integers(0, 4, (50, 9))
+NUMBERS[:, 0] = 3
+
+#: Functions of a row of floats and of one of whole numbers.
+FOR_ALL_ROWS: dict[str, Any] = {
+    "convolve": lambda x, k: np.convolve(x, x[:3]),
+    "convolve with all": lambda x, k: np.convolve([1.0, 2.0], x, "valid"),
+    "convolve in the middle": lambda x, k: np.convolve(x, x[::-1], "same"),
+    "correlate": lambda x, k: np.correlate(x, x[1:]),
+    "bincount": lambda x, k: np.bincount(k),
+    "bincount of more": lambda x, k: np.bincount(k[:4], x, 7),
+    "nonzero": lambda x, k: np.nonzero(np.sort(x) >= np.sort(x)[1])[0],
+}
+
+
+@pytest.mark.usefixtures("without_native_code", "no_row_by_row")
+@pytest.mark.parametrize("name", FOR_ALL_ROWS)
+def test_what_is_computed_for_all_rows(name: str) -> None:
+    function = FOR_ALL_ROWS[name]
+
+    found = vmap(function)(ROWS, NUMBERS)
+
+    expected = [function(x, k) for x, k in zip(ROWS, NUMBERS, strict=True)]
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
+    assert found.dtype == np.asarray(expected).dtype
+
+
+@pytest.mark.usefixtures("without_native_code")
+def test_bins_that_differ_between_rows() -> None:
+    """The longest row decides alone how long its result is."""
+    numbers = np.array([[0, 1, 1], [2, 0, 0], [1, 1, 1], [2, 2, 2]])
+
+    found = vmap(lambda k: np.bincount(k).sum())(numbers)
+
+    np.testing.assert_array_equal(found, [3, 3, 3, 3])
+    with pytest.raises(ValueError, match="negative"):
+        vmap(lambda k: np.bincount(k, minlength=4))(numbers - 1)

@@ -1,15 +1,16 @@
 """Forms: how the elements of an operation's result depend on those of its operands.
 
 An operation states its form beside its rule, as data.  Batching over leading axes
-follows from it (`execute.batched`), and what is compiled will.  A text is an expression
-of real numbers in our small vocabulary; complex ones are left to the operation's own
-function.
+follows from it (`execute.batching`), and what is compiled will.  A text is an
+expression of real numbers in our small vocabulary; complex ones are left to the
+operation's own function.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,16 @@ class Routine:
         stacks of problems, whose axes before those broadcast.
     stacks : bool
         Whether the function takes stacks along a first axis, which all operands have.
+    rows : callable, optional
+        What does it for operands that all have rows, along their first axis; it raises
+        a ValueError or a TypeError where results differ in shape or there is none.
     """
 
     along: bool = False
     each: int | None = None
     stacks: bool = False
     core: tuple[int, ...] | None = None
+    rows: Callable[..., Any] | None = None
 
 
 Form = Map | Reduce | Scan | Move | Contract | Routine

@@ -164,9 +164,9 @@ def batch_routine(operation: Operation, operands: Operands, settings: Settings) 
         return batch_along(operation, operands, settings)
     if form.core is not None:
         return batch_stacks(operation, operands, settings, form.core)
-    if form.stacks:
+    if form.stacks or form.rows is not None:
         given = [operands.repeated(k) for k in range(len(operands.values))]
-        return operation.function(*given, **settings)
+        return (form.rows or operation.function)(*given, **settings)
     alone = [bool(flag) == (k == form.each) for k, flag in enumerate(operands.has_rows)]
     if all(alone):
         return operation.function(*operands.values, **settings)
@@ -196,7 +196,7 @@ def batch_contract(operation: Operation, operands: Operands, settings: Settings)
     subscripts = form.of(ranks, settings)
     inputs, output = subscripts.split("->")
     if "+" in output:
-        return batch_by_rows(operation, operands, settings)
+        return batch_convolve(operation, operands, settings)
     values = [np.asarray(value) for value in operands.values]
     if form.conjugated is not None:
         values[form.conjugated] = np.conjugate(values[form.conjugated])
@@ -208,6 +208,23 @@ def batch_contract(operation: Operation, operands: Operands, settings: Settings)
         for term, flag in zip(terms, operands.has_rows, strict=True)
     ]
     return contract(terms, free + output, values)
+
+
+def batch_convolve(operation: Operation, operands: Operands, settings: Settings) -> Any:
+    """Return ``np.convolve`` of all rows, by one product an element of the shorter."""
+    x, y = sorted(map(np.asarray, operands.values), key=lambda x: -x.shape[-1])
+    n, m = x.shape[-1], y.shape[-1]
+    if m > operands.count:
+        return batch_by_rows(operation, operands, settings)
+    total = np.zeros((operands.count, n + m - 1), np.result_type(x, y))
+    for k in range(m):
+        total[:, k : k + n] += x * y[..., k, None]
+    start, length = {
+        "full": (0, n + m - 1),
+        "same": ((m - 1) // 2, n),
+        "valid": (m - 1, n - m + 1),
+    }[settings["mode"]]
+    return total[:, start : start + length]
 
 
 def without_dots(terms: list[str], ranks: Sequence[int], output: str) -> list[str]:

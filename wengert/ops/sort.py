@@ -226,8 +226,25 @@ LEXSORT = constant_of("lexsort", evaluate_lexsort, form=Routine(along=True), num
 SEARCHSORTED = constant_of(
     "searchsorted", evaluate_searchsorted, form=Routine(each=1), numpy=()
 )
+
+
+def nonzero_of_rows(x: Any) -> Any:
+    """Return the places in every row, as many in each."""
+    count_per_row(np.count_nonzero(x.reshape(len(x), -1), axis=1))
+    return tuple(np.reshape(places, (len(x), -1)) for places in np.nonzero(x)[1:])
+
+
+def count_per_row(counts: Any) -> int:
+    """Return a count that is the same in all rows."""
+    if counts.min() != counts.max():
+        raise ValueError("rows with results of several lengths")
+    return int(counts[0])
+
+
 DIGITIZE = constant_of("digitize", evaluate_digitize, form=Routine(each=0), numpy=())
-NONZERO = constant_of("nonzero", evaluate_nonzero, form=Routine(), numpy=())
+NONZERO = constant_of(
+    "nonzero", evaluate_nonzero, form=Routine(rows=nonzero_of_rows), numpy=()
+)
 
 
 @answers(np.lexsort)
@@ -364,15 +381,37 @@ def evaluate_tally(x: Any, *, minlength: int) -> Any:
     return np.bincount(x, minlength=minlength)
 
 
+def bins_of_rows(x: Any, minlength: int) -> tuple[Any, int]:
+    """Return the bins of all rows, one row's behind another's, and how many it has."""
+    if not np.can_cast(x.dtype, np.intp) or (x.size and x.min() < 0):
+        raise TypeError("bins are whole numbers from 0 on")
+    lengths = np.max(x, axis=1, initial=-1) + 1
+    length = count_per_row(np.maximum(lengths, minlength))
+    return x + length * np.arange(len(x))[:, None], length
+
+
+def bincount_of_rows(x: Any, weights: Any, *, minlength: int) -> Any:
+    """Return ``np.bincount`` with weights in every row."""
+    bins, length = bins_of_rows(x, minlength)
+    found = np.bincount(bins.ravel(), weights.ravel(), len(x) * length)
+    return found.reshape(len(x), length)
+
+
+def tally_of_rows(x: Any, *, minlength: int) -> Any:
+    """Return ``np.bincount`` without weights in every row."""
+    bins, length = bins_of_rows(x, minlength)
+    return np.bincount(bins.ravel(), None, len(x) * length).reshape(len(x), length)
+
+
 BINCOUNT = general(
     "bincount",
     evaluate_bincount,
-    form=Routine(),
+    form=Routine(rows=bincount_of_rows),
     jvp=bincount_jvp,
     vjp=bincount_vjp,
     reads=(True, False),
 )
-TALLY = constant_of("tally", evaluate_tally, form=Routine(), numpy=())
+TALLY = constant_of("tally", evaluate_tally, form=Routine(rows=tally_of_rows), numpy=())
 
 
 @answers(np.bincount)
