@@ -252,6 +252,7 @@ class Gradient(Transformed):
     ) -> None:
         verb = "value_and_grad" if has_value else "grad"
         super().__init__(verb, fun, argnums, has_aux, has_value)
+        self.owns_results = not (has_aux or has_value)
         self.argnums, self.is_single = argnums, is_whole_number(argnums)
         self.has_aux, self.has_value = has_aux, has_value
 
@@ -547,6 +548,7 @@ class Jacobian(Transformed):
         settings = argnums, has_aux, holomorphic, direction, has_value
         verb = "value_and_jacobian" if has_value else "jacobian"
         super().__init__(verb, fun, *settings)
+        self.owns_results = not (has_aux or has_value)
         self.argnums, self.is_single = argnums, is_whole_number(argnums)
         self.has_aux, self.has_value = has_aux, has_value
         self.holomorphic, self.direction = holomorphic, direction

@@ -11,7 +11,7 @@ import pytest
 
 from tests.ops.examples import Example, examples
 from tests.ops.test_forms import nodes, recorded, same
-from wengert import Tape, jacobian, record, vmap
+from wengert import Tape, grad, jacobian, jit, record, vmap
 from wengert.core.tape import CONSTANT
 from wengert.core.types import is_array
 from wengert.execute import all_rows, turn
@@ -227,3 +227,46 @@ def test_what_was_far_slower_is_not_measured_again() -> None:
     for _ in range(200):
         assert tier.choose() == PLAY
         tier.note(PLAY, 1.0)
+
+
+# Calls of the function itself
+
+
+@pytest.mark.parametrize("transform", [grad, jacobian])
+def test_a_jitted_derivative_gives_results_of_ones_own(
+    transform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing is copied: the function itself is called."""
+    monkeypatch.setenv("WENGERT_COMPILE", "background")
+    monkeypatch.setattr(Tier, "choose", lambda *_: CALL)
+    x, table = LONG[:64].copy(), TABLE[:64].copy()
+    for function in (np.sum, lambda x: table @ x, lambda x: np.reshape(x, -1)[3]):
+        fast = jit(transform(function))
+        for _ in range(4):
+            found = fast(x)
+            assert found.flags.writeable
+            assert not any(np.shares_memory(found, other) for other in (x, table))
+            found[...] = np.nan
+
+        np.testing.assert_allclose(fast(x), transform(function)(LONG[:64]))
+        np.testing.assert_array_equal(x, LONG[:64])
+
+
+def test_a_derivative_never_writes_into_its_arguments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WENGERT_COMPILE", "background")
+    monkeypatch.setattr(Tier, "choose", lambda *_: CALL)
+
+    def writes(x: Any, y: Any) -> Any:
+        x[0] = y[1]
+        y += x
+        return np.sum(x * y)
+
+    x, y = LONG.copy(), TABLE.copy()
+    fast = jit(grad(writes, (0, 1)))
+    for _ in range(4):
+        fast(x, y)
+
+    np.testing.assert_array_equal(x, LONG)
+    np.testing.assert_array_equal(y, TABLE)

@@ -31,6 +31,8 @@ class Transformed:
     __name__: str
     #: Whether it is sure to write into no argument, whatever the function does.
     spares_arguments = False
+    #: Whether nobody else holds the arrays among its results.
+    owns_results = False
 
     def __init__(self, verb: str, fun: Function, *settings: Any) -> None:
         functools.update_wrapper(self, fun, updated=())

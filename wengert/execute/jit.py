@@ -277,7 +277,7 @@ class Jitted(Generic[P, R]):
                 path = next((other for other in to if other is not None), None)
                 continue
             if call is not None and self.prefers_call(path):
-                found = self.timed(path, CALL, lambda: tree.map_leaves(own, call()))
+                found = self.timed(path, CALL, functools.partial(self.owned, call))
                 self.ask(entry, path)
                 return found, None
             played = self.timed(path, PLAY, functools.partial(path.play, leaves))
@@ -298,6 +298,13 @@ class Jitted(Generic[P, R]):
             return False
         to_plan = len(path.recording) if path.plan is None else 0
         return path.tier.choose(to_plan) == CALL
+
+    def owned(self, call: Callable[[], Any]) -> Any:
+        """Return what a call of the function gives, in memory of its own."""
+        found = call()
+        if getattr(self.fun, "owns_results", False):
+            return found
+        return tree.map_leaves(own, found)
 
     def timed(self, path: Path, kind: str, work: Callable[[], Any]) -> Any:
         """Return what NumPy or the function itself gives, and note what it took."""

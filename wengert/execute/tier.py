@@ -68,7 +68,7 @@ class Tier:
         """
         if self.best[other] > FAR * self.best[chosen]:
             return False
-        return self.tried[chosen] >= AGAIN * 2 ** (self.tried[other] - TRIED)
+        return self.tried[chosen] >= AGAIN << max(0, self.tried[other] - TRIED)
 
     def note(self, kind: str, seconds: float) -> None:
         """Take in what one call took."""
