@@ -23,7 +23,7 @@ import sys
 import warnings
 from itertools import islice
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "WengertError",
@@ -37,7 +37,42 @@ __all__ = [
     "GuardError",
 ]
 
-Line = tuple[CodeType, int]
+
+class Source(NamedTuple):
+    """A stretch of a user's file: a function, or a file as a whole.
+
+    Attributes
+    ----------
+    file : str, without its folder
+    function : str
+    first : int, the number of its first line
+    text : tuple of str, its lines; empty where they are not known
+    """
+
+    file: str
+    function: str
+    first: int
+    text: tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """The line of a node as plain data, where its code itself is elsewhere.
+
+    Attributes
+    ----------
+    source : Source
+    number : int, of the line in its file
+    start, stop : int, the columns of the expression in its line; -1: not known
+    """
+
+    source: Source
+    number: int
+    start: int
+    stop: int
+
+
+#: Where a node was recorded: code and the place of an instruction in it, or plain data.
+Line = tuple[CodeType, int] | Place
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 #: Frames of these libraries are never "the user's line".
@@ -196,6 +231,8 @@ def user_line() -> Line | None:
 
 def line_number(line: Line) -> int:
     """Return the source line that an instruction of a code object came from."""
+    if isinstance(line, Place):
+        return line.number
     code, instruction = line
     number = code.co_firstlineno
     for start, end, candidate in code.co_lines():
@@ -204,16 +241,28 @@ def line_number(line: Line) -> int:
     return number
 
 
+def source_line(line: Line | None) -> str:
+    """Return the text of a recorded line; empty where it is not known."""
+    if line is None:
+        return ""
+    number = line_number(line)
+    if isinstance(line, Place):
+        source = line.source
+        return source.text[number - source.first] if source.text else ""
+    return linecache.getline(line[0].co_filename, number).rstrip("\n")
+
+
 def source_span(line: Line) -> tuple[int, int, str]:
     """Return the columns of an instruction's expression in its line, and its text.
 
     The columns count characters of the line that `line_number` gives; an expression
     of several lines ends with the first.  Both are -1 where there is no source.
     """
+    if isinstance(line, Place):
+        return line.start, line.stop, source_line(line)[max(line.start, 0) : line.stop]
     code, instruction = line
     positions = next(islice(code.co_positions(), instruction // 2, None), None)
-    number = line_number(line)
-    text = linecache.getline(code.co_filename, number).rstrip("\n")
+    number, text = line_number(line), source_line(line)
     if positions is None or positions[0] != number or None in positions or not text:
         return -1, -1, ""
     _, last, start, end = positions
@@ -227,7 +276,17 @@ def describe_line(line: Line | None) -> str:
     """Return ``file.py:12`` for a recorded line, or an empty string."""
     if line is None:
         return ""
-    return f"{os.path.basename(line[0].co_filename)}:{line_number(line)}"
+    return f"{os.path.basename(file_of(line))}:{line_number(line)}"
+
+
+def file_of(line: Line) -> str:
+    """Return the file of a recorded line."""
+    return line.source.file if isinstance(line, Place) else line[0].co_filename
+
+
+def code_of(line: Line | None) -> CodeType | None:
+    """Return the code of a recorded line, where it is at hand."""
+    return None if line is None or isinstance(line, Place) else line[0]
 
 
 #: Warnings given at lines whose frames are gone, by file; see `warnings`.
@@ -249,7 +308,7 @@ def warn(
         module = frame.f_globals.get("__name__", "<unknown>")
         registry = frame.f_globals.setdefault("__warningregistry__", {})
     else:
-        name, number = line[0].co_filename, line_number(line)
+        name, number = file_of(line), line_number(line)
         module = name.removesuffix(".py")
         registry = REGISTRIES.setdefault(name, {})
     warnings.warn_explicit(text, category, name, number, module, registry)

@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import io
 import json
+import linecache
 import pickle
 import random
 import time
@@ -21,11 +22,13 @@ import pytest
 import wengert as wg
 from tests.execute.corrupt import USES, Marked, damaged, use
 from tests.ops.examples import Example, examples
+from tests.show.programs import PROGRAMS
 from wengert.capture import tree
 from wengert.core.tape import CompNode, ConstantNode, Tape
 from wengert.core.types import type_of
 from wengert.errors import TapeError, WengertError
 from wengert.execute.rehearsal import stand_in
+from wengert.show.html import page_data
 
 X = np.array([1.0, 2.0, 3.0])
 
@@ -39,6 +42,13 @@ def again(tape: Tape, path: Path, **known: Any) -> Tape:
     """A tape saved and loaded."""
     tape.save(path)
     return wg.load(path, {f"{__name__}.{name}": part for name, part in known.items()})
+
+
+def page_of(tape: Tape, *values: Any) -> dict[str, Any]:
+    """What the microscope of a loaded tape shows at some inputs."""
+    for node, value in zip(tape.inputs, values, strict=True):
+        node.output = value
+    return page_data(tape, "")
 
 
 def assert_same(found: Any, expected: Any) -> None:
@@ -238,10 +248,122 @@ def test_a_file_of_another_kind_is_refused(path: Path) -> None:
 def test_another_version_is_refused(path: Path) -> None:
     wg.record(np.sin, 1.0).save(path)
     parts = unpacked(path.read_bytes())
-    parts["tape.json"] = parts["tape.json"].replace(b'"version": 1', b'"version": 2')
+    parts["tape.json"] = parts["tape.json"].replace(b'"version": 2', b'"version": 3')
 
-    with pytest.raises(TapeError, match="version 2 of the format"):
+    with pytest.raises(TapeError, match="version 3 of the format"):
         wg.load(packed(parts))
+
+
+# The lines of the nodes, with their sources
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_microscope_shows_a_loaded_tape_as_the_recorded_one(
+    name: str, path: Path
+) -> None:
+    """Source, marks, guards in words, names: all that its page holds."""
+    program = PROGRAMS[name]
+    tape = wg.record(program.function, *program.args)
+
+    for other in (again(tape, path), pickle.loads(pickle.dumps(tape))):
+        values = [node.output for node in tape.inputs]
+        twice = again(other, path.with_name("2"))
+        assert page_of(other, *values) == page_data(tape, "")
+        assert page_of(twice, *values) == page_data(tape, "")
+
+
+def test_what_is_derived_from_a_loaded_tape_has_its_lines(path: Path) -> None:
+    tape = wg.record(loss, X, {"scale": 0.5, "shift": 1.0})
+    loaded = again(tape, path)
+    page_of(loaded, *(node.output for node in tape.inputs))
+
+    derived, expected = loaded.grad_tape(), tape.grad_tape()
+
+    assert list(map(derived.line, range(len(derived)))) == list(
+        map(expected.line, range(len(expected)))
+    )
+    with pytest.raises(wg.GuardError, match=r"^test_saved\.py:\d+: a replay left"):
+        loaded(5 * X, {"scale": 0.5, "shift": 1.0})
+
+
+def test_a_file_of_the_first_version_is_loaded() -> None:
+    """It was written by that version: of a line it says file and number."""
+    tape = wg.load(Path(__file__).with_name("version_1.tape"))
+
+    assert [tape.line(k) for k in range(len(tape))] == [
+        "", "", "model.py:5", "model.py:6", "model.py:6"
+    ]  # fmt: skip
+    assert tape(2.0, 3.0) == np.sin(6.0) + 2.0
+    (source,) = page_of(tape, 2.0, 3.0)["sources"]
+    assert (source["file"], source["text"]) == ("model.py", ())
+    assert tape.profile().by_line
+
+
+def recorded_from(code: str) -> Tape:
+    """The tape of a function that stands in a file of its own."""
+    lines = io.StringIO(code).readlines()
+    linecache.cache["signs.py"] = (len(code), None, lines, "signs.py")
+    names: dict[str, Any] = {"np": np}
+    exec(compile(code, "signs.py", "exec"), names)
+    return wg.record(names["f"], 1.0)
+
+
+def test_signs_that_do_not_print_are_saved_as_such(path: Path) -> None:
+    """A terminal shows a line of the source; nothing in it may command it."""
+    code = "def f(x):\n    # \x1b[2J \u202e \x0b\tand\n    return x * len('\x1b')\n"
+    tape = recorded_from(code)
+
+    (source,) = page_of(again(tape, path), 1.0)["sources"]
+
+    comment = "    # \ufffd[2J \ufffd \ufffd\tand"
+    assert source["text"] == ("def f(x):", comment, "    return x * len('\ufffd')")
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "says"),
+    [
+        ("text", ["def f(x):", "\x1b[2J", "    return x * 2"], "does not print"),
+        ("text", ["def f(x):\n", "    return x * 2"], "does not print"),
+        ("text", ["def f(x):"], "outside of its source"),
+        ("text", [1, 2, 3], "does not print"),
+        ("file", "a\nb", "does not print"),
+        ("function", None, "does not print"),
+        ("first", 10**12, "begins at"),
+        ("first", -5, "begins at"),
+        ("start", 99, "outside of its source"),
+        ("start", "0", "is at"),
+        ("number", 7, "outside of its source"),
+        ("which", -1, "no place in a list"),
+        ("which", 9, "no place in a list"),
+        ("which", True, "no place in a list"),
+    ],
+)
+def test_a_line_that_is_none_is_refused(
+    part: str, value: Any, says: str, path: Path
+) -> None:
+    recorded_from("def f(x):\n    x = x * 2\n    return x\n").save(path)
+    parts = unpacked(path.read_bytes())
+    state = json.loads(parts["tape.json"])
+    names = {"file": 0, "function": 1, "first": 2, "text": 3}
+    if part in names:
+        state["sources"][0][names[part]] = value
+    elif part == "which":
+        state["lines"][-1] = value
+    else:
+        state["places"][0][{"number": 1, "start": 2}[part]] = value
+    parts["tape.json"] = json.dumps(state).encode()
+
+    with pytest.raises(TapeError, match=says):
+        wg.load(packed(parts))
+
+
+def test_the_source_of_a_loaded_tape_is_no_markup(path: Path) -> None:
+    tape = recorded_from("def f(x):\n    # </script><script>alert(1)\n    return -x\n")
+    loaded = again(tape, path)
+    loaded.inputs[0].output = 1.0
+
+    assert loaded.to_html().count("</script>") == tape.to_html().count("</script>") == 2
+    assert "<script>alert" not in loaded.to_html()
 
 
 def test_a_file_holds_no_pickle(path: Path) -> None:

@@ -41,7 +41,13 @@ from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import builtin, has_class, is_array, type_of
-from wengert.errors import ArgumentError, UnsupportedError, WengertError, explain
+from wengert.errors import (
+    ArgumentError,
+    UnsupportedError,
+    WengertError,
+    code_of,
+    explain,
+)
 
 Function = Callable[..., Any]
 #: What needs no questions before it is an input.
@@ -377,8 +383,8 @@ def tuple_structure(structures: Sequence[Any]) -> Any:
 
 def check_states(tape: Tape) -> None:
     """Raise if a tape is of code that makes NumPy raise, which a replay would not."""
-    for line in dict.fromkeys(tape.lines):
-        if line is not None and makes_numpy_raise(line[0]):
+    for code in dict.fromkeys(map(code_of, tape.lines)):
+        if code is not None and makes_numpy_raise(code):
             raise UnsupportedError(
                 explain(
                     "np.errstate(...='raise') in a function of which a tape is kept",

@@ -10,7 +10,7 @@ from itertools import pairwise
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from wengert.errors import Line
+from wengert.errors import Line, Place
 
 if TYPE_CHECKING:
     from wengert.core.tape import Tape
@@ -62,7 +62,7 @@ def is_result(tape: Tape, index: int) -> bool:
 
 def assigned_name(line: Line) -> str | None:
     """Return the variable that the result of an instruction is assigned to."""
-    return assigned_names(line[0]).get(line[1])
+    return None if isinstance(line, Place) else assigned_names(line[0]).get(line[1])
 
 
 @lru_cache(maxsize=1024)

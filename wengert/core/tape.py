@@ -19,6 +19,7 @@ from numpy import array_equal, asarray, float64, uint8, uint64
 from wengert.core.forms import Map, Routine
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
+from wengert.core.sources import loaded_line, placed
 from wengert.core.types import Recorded, builtin, has_class, is_array, type_of
 from wengert.errors import (
     Line,
@@ -115,8 +116,6 @@ class Tape:
         #: Whether lines and guards are written down (not in a first-order gradient).
         self.keeps_lines = False
         self.keeps_guards = False
-        #: The lines as text, of a tape that was loaded.
-        self.texts: list[str] = []
         #: The line of the node whose derivative is being recorded.
         self.line_here: Line | None = None
         #: While recording: by input the arguments of its call, as the caller gave them.
@@ -305,7 +304,7 @@ class Tape:
 
     def line(self, index: int) -> str:
         """Return ``file.py:12``, the user's line of a node, or an empty string."""
-        return self.texts[index] if self.texts else describe_line(self.lines[index])
+        return describe_line(self.lines[index])
 
     # Delegations: what other folders do with a tape
 
@@ -435,12 +434,12 @@ class Tape:
             f"{len(self.output_indices)} outputs>"
         )
 
-    # Pickling: plain data.  Operations travel by name, lines as text.
+    # Pickling: plain data.  Operations travel by name, lines with their sources.
 
     def __getstate__(self) -> dict[str, Any]:
         self.resolve()
         state = {name: getattr(self, name) for name in STATE}
-        state["lines"] = [self.line(index) for index in range(len(self))]
+        state["lines"] = placed(self.lines)
         # A user's node is known by the name of its operation alone.
         state["settings"] = [
             {} if "node" in settings else settings for settings in self.settings
@@ -469,8 +468,7 @@ class Tape:
             )
         for name in STATE:
             setattr(self, name, state[name])
-        self.lines = [None] * len(lines)
-        self.texts = lines
+        self.lines = [loaded_line(line) for line in lines]
         self.play = Play(len(lines))
 
     def save(self, path: Any) -> None:
@@ -480,7 +478,7 @@ class Tape:
         save(self, path)
 
 
-#: What a tape is in another process; its lines besides, as text.
+#: What a tape is in another process; its lines besides.
 STATE = (
     "operations operands settings types input_indices chosen_outputs structure names "
     "title"

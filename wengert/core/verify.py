@@ -19,14 +19,17 @@ import numpy as np
 
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY, Operation
+from wengert.core.sources import is_readable
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
 from wengert.core.types import Type, has_class, is_array
-from wengert.errors import TapeError, explain
+from wengert.errors import Place, Source, TapeError, explain
 
 #: What a setting is made of, besides tuples of it.
 ATOMS = (type(None), bool, int, float, complex, str, bytes, EllipsisType)
 #: Tuples inside tuples in a setting, containers inside containers in an argument.
 DEEPEST, DEEPEST_STRUCTURE = 20, 320
+#: One past the number of a file's last line.
+MOST_LINES = 10**9
 #: First letters of NumPy's names of the types of numbers.
 NUMBERS = "biufc"
 
@@ -48,7 +51,7 @@ def verify(tape: Tape) -> None:
     for index in range(count):
         verify_node(tape, index)
         verify_type(tape.types[index], f"node {index}")
-        verify_line(tape, index)
+    verify_lines(tape)
     chosen = tape.chosen_outputs
     for part in (tape.input_indices, [] if chosen is None else chosen):
         if type(part) is not list:
@@ -241,17 +244,51 @@ def verify_type(like: Any, what: str) -> None:
         raise illegal(f"{what} has the shape {shape!r:.60}, more than the memory holds")
 
 
-def verify_line(tape: Tape, index: int) -> None:
-    """Raise `TapeError` unless a line is one, of code or of text."""
-    line = tape.lines[index]
-    if line is None:
-        text = tape.line(index)
-        if type(text) is not str or not text.isprintable():
-            raise illegal(f"the line of node {index} is {text!r:.60}")
-        return
-    is_line = type(line) is tuple and len(line) == 2
-    if not is_line or type(line[0]) is not CodeType or type(line[1]) is not int:
-        raise illegal(f"the line of node {index} is a {type(line).__name__}")
+def verify_lines(tape: Tape) -> None:
+    """Raise `TapeError` unless lines are those of code, or places in sources."""
+    known: dict[int, Any] = {}
+    for index, line in enumerate(tape.lines):
+        if line is None or known.get(id(line)) is line:
+            continue
+        if type(line) is Place:
+            if known.get(id(line.source)) is not line.source:
+                verify_source(line.source, index)
+                known[id(line.source)] = line.source
+            verify_place(line, index)
+        elif not is_code_line(line):
+            raise illegal(f"the line of node {index} is {line!r:.60}")
+        known[id(line)] = line
+
+
+def is_code_line(line: Any) -> bool:
+    """Whether a line is the place of an instruction in code."""
+    if type(line) is not tuple or len(line) != 2:
+        return False
+    return type(line[0]) is CodeType and type(line[1]) is int
+
+
+def verify_place(place: Place, index: int) -> None:
+    """Raise `TapeError` unless a place lies in its source."""
+    _, number, start, stop = place
+    if not all(type(part) is int for part in (number, start, stop)):
+        raise illegal(f"the line of node {index} is at {(number, start, stop)!r:.60}")
+    source = place.source
+    is_known = 0 <= number - source.first < len(source.text)
+    width = len(source.text[number - source.first]) if is_known else -1
+    is_inside = (start, stop) == (-1, -1) or 0 <= start <= stop <= width
+    if not (0 <= number < MOST_LINES and is_inside and (is_known or not source.text)):
+        raise illegal(f"the line of node {index} is outside of its source")
+
+
+def verify_source(source: Any, index: int) -> None:
+    """Raise `TapeError` unless a stretch of source is one, and prints as one."""
+    if type(source) is not Source or type(source.text) is not tuple:
+        raise illegal(f"the source of node {index} is a {type(source).__name__}")
+    texts = source.file, source.function, *source.text
+    if not all(type(text) is str and is_readable(text) for text in texts):
+        raise illegal(f"the source of node {index} holds what does not print")
+    if type(source.first) is not int or not 0 < source.first < MOST_LINES:
+        raise illegal(f"the source of node {index} begins at {source.first!r:.20}")
 
 
 def verify_inputs(tape: Tape) -> None:

@@ -23,6 +23,7 @@ from wengert.errors import (
     RecordingError,
     TapeError,
     WengertError,
+    code_of,
     explain,
 )
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
@@ -238,7 +239,8 @@ def is_quiet(operation: Operation, count: int) -> bool:
 
 def may_catch(tape: Tape) -> bool:
     """Whether the recorded code has a place where an exception may be caught."""
-    return any(line is not None and line[0].co_exceptiontable for line in tape.lines)
+    codes = map(code_of, tape.lines)
+    return any(code is not None and code.co_exceptiontable for code in codes)
 
 
 def last_uses(

@@ -23,13 +23,15 @@ from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CompNode, Tape
 from wengert.core.types import Type, array_type, has_class, is_array
 from wengert.core.user_node import user_operation
-from wengert.errors import TapeError, explain
+from wengert.errors import Place, Source, TapeError, explain
 from wengert.execute.rehearsal import admit, try_container
 from wengert.ops.index import Placeholder, Slice
 from wengert.structure.call import Setting
 from wengert.structure.custom_rules import Call, CustomRule, WithRule
 
-FORMAT, VERSION = "wengert tape", 1
+FORMAT, VERSION = "wengert tape", 2
+#: Versions that are read: in the first, lines are texts, ``file.py:12``.
+VERSIONS = (1, VERSION)
 TEXT = "tape.json"
 #: Bytes of text, and of one array, that are read: a small zip can hold very much.
 MOST_TEXT, MOST_ARRAY = 1 << 30, 1 << 36
@@ -167,7 +169,7 @@ class Writer:
             "operands": [list(part) for part in tape.operands],
             "settings": settings,
             "types": [self.type(like) for like in tape.types],
-            "lines": state["lines"],
+            **self.lines(state["lines"]),
             "input_indices": tape.input_indices,
             "chosen_outputs": tape.chosen_outputs,
             "structure": None
@@ -175,6 +177,18 @@ class Writer:
             else [self.structure(part) for part in tape.structure],
             "names": {str(index): name for index, name in state["names"].items()},
             "title": tape.title,
+        }
+
+    def lines(self, lines: list[Place | None]) -> dict[str, Any]:
+        """Return the sources, the places in them, and which place a node has."""
+        places = dict.fromkeys(line for line in lines if line is not None)
+        numbers = {place: k for k, place in enumerate(places)}
+        sources = dict.fromkeys(place.source for place in places)
+        at = {source: k for k, source in enumerate(sources)}
+        return {
+            "sources": [[*source[:3], list(source.text)] for source in sources],
+            "places": [[at[place.source], *place[1:]] for place in places],
+            "lines": [None if line is None else numbers[line] for line in lines],
         }
 
     def operation(self, operation: Operation, index: int) -> Any:
@@ -317,7 +331,7 @@ class Reader:
         """Return the tape of a state in JSON's words."""
         if state["format"] != FORMAT:
             raise no_tape("it says that it is something else")
-        if state["version"] != VERSION:
+        if state["version"] not in VERSIONS:
             raise no_tape(f"version {state['version']!r:.20} of the format")
         count = len(state["operations"])
         if any(len(state[k]) != count for k in ("operands", "settings", "types")):
@@ -328,7 +342,7 @@ class Reader:
             "operands": [tuple(part) for part in state["operands"]],
             "settings": [settings for _, settings in nodes],
             "types": [self.type(like) for like in state["types"]],
-            "lines": state["lines"],
+            "lines": self.lines(state),
             "input_indices": state["input_indices"],
             "chosen_outputs": state["chosen_outputs"],
             "structure": state["structure"]
@@ -341,6 +355,21 @@ class Reader:
         for index in self.users:
             self.users_node(made, index)
         return admit(made)
+
+    def lines(self, state: Any) -> list[Any]:
+        """Return the lines of the nodes; those of the first version are texts."""
+        if state["version"] == 1:
+            return list(state["lines"])
+        sources = [
+            Source(file, function, first, tuple(text))
+            for file, function, first, text in state["sources"]
+        ]
+        places = [
+            Place(sources[inside(k, sources)], *where) for k, *where in state["places"]
+        ]
+        return [
+            None if k is None else places[inside(k, places)] for k in state["lines"]
+        ]
 
     def given(self, name: str, what: str) -> Any:
         """Return what was handed over under a name."""
@@ -468,6 +497,13 @@ class Reader:
         found = tree.Branch(kind, self.value(part["keys"]), children, carried)
         try_container(found)
         return found
+
+
+def inside(k: Any, parts: list[Any]) -> int:
+    """Return a place in a list; an error if it is none."""
+    if type(k) is not int or not 0 <= k < len(parts):
+        raise no_tape(f"{k!r:.20} is no place in a list of {len(parts)}")
+    return k
 
 
 def dtype_of(_: Reader, text: Any) -> Any:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-import inspect
 import json
-import linecache
 import os
 import sys
 import tempfile
@@ -20,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from wengert.core.names import variable_names
+from wengert.core.sources import placed
 from wengert.core.tape import GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.modes import PlainMode
 from wengert.derive.reverse import sweep
-from wengert.errors import Line, line_number, source_span
+from wengert.errors import Source
 from wengert.ops.index import GETITEM, IN_PLACE, ITEM
 from wengert.show.listing import describe_settings, describe_type
 from wengert.show.nonfinite import NonFinite, first_nonfinite, is_finite
@@ -198,8 +197,8 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
     tape.resolve()
     if any(type_ is None for type_ in tape.types):  # built by hand, never played
         tape.forward()
-    operations, types, places, sources = Table(), Table(), Table(), Sources()
-    place_of = cache(lambda line: places.place(sources.place(line)))
+    operations, types, places, sources = Table(), Table(), Table(), Table()
+    place_of = cache(lambda line: places.place((sources.place(line[0]), *line[1:])))
     settings = {}
     for index, setting in enumerate(tape.settings):
         is_input = tape.operations[index] is INPUT
@@ -213,22 +212,27 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
         ],
         "type": [types.place(t, type_entry) for t in tape.types],
         "operands": [list(operands) for operands in tape.operands],
-        "line": [-1 if line is None else place_of(line) for line in tape.lines],
+        "line": [-1 if line is None else place_of(line) for line in placed(tape.lines)],
         "settings": settings,
         "names": variable_names(tape) | parameter_paths(tape),
         "inputs": tape.input_indices,
         "outputs": tape.output_indices,
     }
     data |= sweep_data(tape)
-    sources.merge(places.values)
     data |= {
         "operations": operations.values,
         "types": types.values,
         "lines": places.values,
-        "sources": [file | {"path": ""} for file in sources.files],
-        "title": title or tape.title or sources.function(),
+        "sources": [source._asdict() for source in sources.values],
+        "title": title or tape.title or builder(sources.values),
     }
     return data
+
+
+def builder(sources: list[Source]) -> str:
+    """Return the name of the function that built a tape by hand."""
+    name = sources[0].function if sources else "<module>"
+    return "tape" if name.startswith("<") or not name else name
 
 
 def parameter_paths(tape: Tape) -> dict[int, str]:
@@ -244,67 +248,6 @@ def type_entry(type_: Any) -> list[Any]:
         size = sum(part.size * part.dtype.itemsize for part in parts)
         return [describe_type(type_), [], size]
     return [str(type_), list(type_.shape), type_.size * type_.dtype.itemsize]
-
-
-class Sources:
-    """The user's files: the stretches of them that a tape's lines are in."""
-
-    def __init__(self) -> None:
-        self.files: list[dict[str, Any]] = []
-        self.known: dict[Any, int] = {}
-
-    def place(self, line: Line) -> tuple[int, int, int, int]:
-        """Return the stretch that a line is in, its number, and its columns."""
-        code = line[0]
-        found = self.known.get(code)
-        if found is None:
-            found = self.known[code] = self.enter(code)
-        return found, line_number(line), *source_span(line)[:2]
-
-    def enter(self, code: Any) -> int:
-        """Enter the source of one function."""
-        lines = linecache.getlines(code.co_filename)
-        first = code.co_firstlineno
-        if code.co_name == "<module>" or not lines:
-            block, first = lines, 1
-        else:
-            block = inspect.getblock(lines[first - 1 :])
-        self.files.append(
-            {
-                "path": code.co_filename,
-                "file": os.path.basename(code.co_filename),
-                "function": code.co_name,
-                "first": first,
-                "text": [text.rstrip("\n") for text in block],
-            }
-        )
-        return len(self.files) - 1
-
-    def merge(self, places: list[Any]) -> None:
-        """Let a function that stands inside another one be shown there alone."""
-        homes = [self.home(k) for k in range(len(self.files))]
-        kept = sorted(set(homes))
-        at = {old: new for new, old in enumerate(kept)}
-        places[:] = [(at[homes[place[0]]], *place[1:]) for place in places]
-        self.files = [self.files[k] for k in kept]
-
-    def function(self) -> str:
-        """Return the name of the function that built a tape by hand."""
-        name = self.files[0]["function"] if self.files else "<module>"
-        return "tape" if name.startswith("<") else str(name)
-
-    def home(self, k: int) -> int:
-        """Return the longest stretch of the same file that holds stretch k."""
-        inner = self.files[k]
-        first, last = inner["first"], inner["first"] + len(inner["text"])
-        holders = [
-            j
-            for j, outer in enumerate(self.files)
-            if outer["path"] == inner["path"]
-            and outer["first"] <= first
-            and last <= outer["first"] + len(outer["text"])
-        ]
-        return max(holders, key=lambda j: (len(self.files[j]["text"]), -j))
 
 
 def sweep_data(tape: Tape) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from wengert.core.tape import CONSTANT, CompNode, Tape
 from wengert.derive.reverse import sweep
-from wengert.errors import line_number
+from wengert.errors import source_line
 from wengert.show.listing import describe_type, describe_value
 from wengert.show.watch import active_nodes, gradients_of, kept_outputs, outputs_of
 
@@ -137,7 +136,7 @@ def forward_report(tape: Tape, index: int, outputs: list[Any]) -> NonFinite:
         "forward",
         tape.node(index),
         tape.line(index),
-        source_line(tape, index),
+        source_line(tape.lines[index]).strip(),
         outputs[index],
         operand_values(tape, index, outputs),
         None,
@@ -156,14 +155,6 @@ def operand_values(
 def readers(tape: Tape, index: int) -> list[int]:
     """Return the nodes that read a node."""
     return [k for k in range(index + 1, len(tape)) if index in tape.operands[k]]
-
-
-def source_line(tape: Tape, index: int) -> str:
-    """Return the text of a node's line, where its file can be read."""
-    line = tape.lines[index]
-    if line is None:
-        return ""
-    return linecache.getline(line[0].co_filename, line_number(line)).strip()
 
 
 def in_reverse_sweep(tape: Tape, gradient: Any) -> NonFinite | None:
@@ -200,7 +191,7 @@ def reverse_report(
         "reverse",
         tape.node(index),
         tape.line(index),
-        source_line(tape, index),
+        source_line(tape.lines[index]).strip(),
         value,
         operand_values(tape, index, outputs),
         own,

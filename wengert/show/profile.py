@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterable
 from dataclasses import dataclass
 from time import perf_counter_ns
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.tape import CONSTANT, INPUT, Tape
-from wengert.errors import line_number
+from wengert.errors import source_line
 from wengert.ops.index import GETITEM, IN_PLACE
 from wengert.show.watch import active_nodes, gradients_of, outputs_of
 
@@ -180,11 +179,7 @@ def grouped(keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[int]]
 
 def line_key(tape: Tape, index: int) -> tuple[str, str]:
     """Return a node's line and the text of that line."""
-    line = tape.lines[index]
-    if line is None:
-        return tape.line(index) or "(no line)", ""
-    text = linecache.getline(line[0].co_filename, line_number(line)).strip()
-    return tape.line(index), text
+    return tape.line(index) or "(no line)", source_line(tape.lines[index]).strip()
 
 
 def summed(

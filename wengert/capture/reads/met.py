@@ -13,6 +13,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
 from wengert.capture.reads.watched import Unresolved
+from wengert.errors import code_of
 
 
 class Met:
@@ -64,7 +65,7 @@ class Met:
 
 def entered(found: Unresolved) -> CodeType | None:
     """Return the code that reads what is unresolved."""
-    return None if found.line is None else found.line[0]
+    return code_of(found.line)
 
 
 def called(found: Unresolved) -> Any:

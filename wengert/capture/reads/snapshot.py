@@ -31,7 +31,7 @@ from wengert.capture.reads.watched import (
     Unresolved,
 )
 from wengert.core.tape import Tape, same_contents
-from wengert.errors import Line, describe_line, explain, line_number
+from wengert.errors import Line, Place, describe_line, explain, file_of, line_number
 
 #: Conditions that are compared whether or not the recording came to what reads them.
 MOST_UNNOTICED = 100
@@ -400,7 +400,7 @@ def warn(found: Unresolved) -> None:
     if found.line is None:
         warnings.warn(text, UserWarning, stacklevel=3)
         return
-    file, number = found.line[0].co_filename, line_number(found.line)
+    file, number = file_of(found.line), line_number(found.line)
     warnings.warn_explicit(text, UserWarning, file, number)
 
 
@@ -446,9 +446,9 @@ def split(
     others: list[ReadArray] = []
     if not snapshot.arrays:
         return on_tape, PlainArrays(others, snapshot.contents)
-    users: dict[int, list[Line]] = {}
+    users: dict[int, list[tuple[CodeType, int]]] = {}
     for operands, line in zip(tape.operands, tape.lines, strict=True):
-        if line is not None:
+        if line is not None and not isinstance(line, Place):
             for node in operands:
                 users.setdefault(node, []).append(line)
     for found in snapshot.arrays:
@@ -461,7 +461,10 @@ def split(
 
 
 def tape_index(
-    snapshot: Snapshot, tape: Tape, array: np.ndarray, users: dict[int, list[Line]]
+    snapshot: Snapshot,
+    tape: Tape,
+    array: np.ndarray,
+    users: dict[int, list[tuple[CodeType, int]]],
 ) -> int | None:
     """Return the constant node of an array that only the tape read, or None."""
     known = tape._arrays.get(id(array))

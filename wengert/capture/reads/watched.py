@@ -53,7 +53,7 @@ from wengert.capture.reads.libraries import (
 )
 from wengert.core.tape import CONSTANT, CompNode, Tape
 from wengert.core.types import Recorded
-from wengert.errors import Line, describe_line
+from wengert.errors import Line, code_of, describe_line
 
 #: Values in containers and objects that one function may read; beyond: unresolved.
 MOST_VALUES = 100_000
@@ -161,7 +161,7 @@ class Conditions:
     @property
     def reader(self) -> CodeType | None:
         """The code that is looked at; None at the start."""
-        return None if self.line is None else self.line[0]
+        return code_of(self.line)
 
     def bind(self, value: Any) -> str:
         """Return the name by which guards reach a value."""
