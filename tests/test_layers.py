@@ -22,7 +22,7 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main_
 DELEGATIONS = set(
     (
         "__call__ __setstate__ __str__ _repr_html_ backward batch compile fingerprint "
-        "first_nonfinite forward function grad_tape gradient jacobian_tape "
+        "first_nonfinite forward function grad_tape gradient guards jacobian_tape "
         "profile save show tangent_tape to_html to_numpy verify"
     ).split()
 )

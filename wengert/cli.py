@@ -290,12 +290,16 @@ def show(
 
 
 def listing(tape: Tape) -> str:
-    """Return the printed tape, with gradients where it has one real scalar output."""
+    """Return the printed tape and its guards in words.
+
+    With gradients where it has one real scalar output.
+    """
     outputs = [tape.types[index] for index in tape.output_indices]
     tape.forward()
     if len(outputs) == 1 and outputs[0].shape == () and outputs[0].dtype.kind == "f":
         tape.backward()
-    return f"{tape}\n"
+    guards = tape.guards()
+    return f"{tape}\n\n{guards}\n" if guards else f"{tape}\n"
 
 
 @main.command()

@@ -16,7 +16,7 @@ import wengert as wg
 from tests.show.browser import SCHEMES, WIDTHS, Scope
 from tests.show.programs import PROGRAMS, loop_of_writes
 from wengert import Tape
-from wengert.show.html import fragment, page
+from wengert.show.html import fragment, page, page_data
 
 Open = Callable[[Tape], Scope]
 
@@ -490,6 +490,14 @@ def test_a_tape_by_hand_that_was_never_played_is_shown() -> None:
     wg.Multiply(wg.ConstantNode(2, tape), wg.ConstantNode(3, tape), tape)
 
     assert "wg.Multiply(wg.ConstantNode(2, tape)" in page(tape)
+
+
+def test_a_division_by_zero_is_shown() -> None:
+    """It raised: a rule divided Python's numbers, not NumPy's."""
+    with np.errstate(all="ignore"):
+        tape = wg.record(lambda x: np.sum(x / 0.0), np.float64(1.0))
+
+    assert page_data(tape, "")["nonfinite"]["node"] == 2
 
 
 def test_a_notebook_cell_frames_the_page(

@@ -393,6 +393,12 @@ class Tape:
 
         return profile(self, repeats)
 
+    def guards(self) -> Any:
+        """Return what Python asked, and what would change its answers; print it."""
+        from wengert.show.questions import guards_of
+
+        return guards_of(self)
+
     def show(self, path: Any = None, *, open_browser: bool | None = None) -> Any:
         """Write the tape as one HTML file, open it in the browser, return its path."""
         from wengert.show.html import show

@@ -26,8 +26,9 @@ from wengert.derive.reverse import sweep
 from wengert.errors import Source
 from wengert.ops.index import GETITEM, IN_PLACE, ITEM
 from wengert.show.listing import describe_settings, describe_type
+from wengert.show.moves import MOST_SWEPT
 from wengert.show.nonfinite import NonFinite, first_nonfinite, is_finite
-from wengert.show.questions import Questions
+from wengert.show.questions import Asked, Questions
 from wengert.show.watch import gradients_of, outputs_of
 
 #: Elements of arrays that a page holds in all, and at most for one array.
@@ -257,11 +258,11 @@ def sweep_data(tape: Tape) -> dict[str, Any]:
     elements = max(3, min(MOST_ELEMENTS, ALL_ELEMENTS // (2 * max(arrays, 1))))
     shown: list[Any] = [None] * count
     outputs: list[Any] = []
-    questions, guards = Questions(tape), {}
+    questions, guards = Questions(tape, MOST_SWEPT), {}
     for index, outputs in outputs_of(tape, keep=True):
         shown[index] = entry(outputs[index], elements)
         if tape.operations[index] is GUARD:
-            guards[index] = questions.ask(index, outputs)._asdict()
+            guards[index] = guard_entry(questions.ask(index, outputs))
     gradients: list[Any] = [None] * count
     partials: list[Any] = [0] * count
     every = bytearray(b"\1" * count)
@@ -282,6 +283,23 @@ def sweep_data(tape: Tape) -> dict[str, Any]:
         "guards": guards,
         "nonfinite": None if bad is None else nonfinite_entry(bad),
     }
+
+
+def guard_entry(asked: Asked) -> dict[str, Any]:
+    """Return a guard in words as plain data."""
+    if asked.moves is None:
+        return asked._asdict()
+    moves = [
+        {
+            "input": move.input,
+            "by": number(move.by),
+            "to": number(move.now + move.by),
+            "why": move.why,
+            "words": str(move),
+        }
+        for move in asked.moves
+    ]
+    return asked._asdict() | {"moves": moves}
 
 
 def local_partials(

@@ -325,6 +325,8 @@ function tellForward(said, k) {
   if (kind === "guard") {
     const guard = tape.guards[k];
     said.append(guard.question, " ", codeText(guard.answer, "forward"), `. ${guard.change}`);
+    const near = (guard.moves || []).find((move) => !move.why);
+    if (near) said.append(" To first order: ", codeText(near.words), ".");
   } else if (kind === "input") said.append("The input ", codeText(nameOf(k)), " is ", value, ".");
   else if (kind === "constant") said.append("The constant ", codeText(nameOf(k)), " is ", value, ".");
   else {
@@ -596,12 +598,13 @@ function writeSource(body) {
   body.replaceChildren();
   const stats = new Map(groups("line").map((g) => [g.key, g]));
   const most = Math.max(1, ...[...stats.values()].filter((g) => g.key).map((g) => g.count));
-  if (!tape.sources.length) body.append(make("p", "file", "This tape was built by hand, or loaded: it has no lines of source."));
+  if (!tape.sources.length) body.append(make("p", "file", "No node of this tape has a line of source."));
   // The function that was asked for first, then those that it calls.
   const order = tape.sources.map((_, s) => s).sort((a, b) => isAsked(b) - isAsked(a));
   for (const s of order) {
     const source = tape.sources[s];
-    body.append(make("div", "file", `${source.file}, ${source.function}`));
+    body.append(make("div", "file", placeName(source.file, ", ", source)));
+    if (!source.text.length) body.append(make("p", "file", "The text of this file is not at hand."));
     source.text.forEach((text, k) => {
       const key = `${s}:${source.first + k}`;
       body.append(sourceRow(source.first + k, text, key, stats.get(key), most));
@@ -609,6 +612,7 @@ function writeSource(body) {
   }
 }
 
+const placeName = (place, word, source) => (source.function ? place + word + source.function : place);
 const isAsked = (s) => Number(tape.sources[s].function === tape.title);
 
 function sourceRow(number, text, key, group, most) {
@@ -700,6 +704,7 @@ function drawRows(reach) {
   const tall = rowHeight();
   // A browser's tallest element is about 16 million pixels: 600,000 rows.
   $("spacer").style.height = `${shownCount() * tall}px`;
+  $("scope").style.setProperty("--nodes", Math.max(Math.min(n, 4), shownCount()));
   if (reach) {
     const top = rowOf(chosen) * tall;
     if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - tall) {
@@ -886,7 +891,7 @@ function operandTable(index, headings) {
 
 function wordsCell(value) {
   const cell = make("td", isBad(value) ? "bad" : "", short(value));
-  cell.title = cell.textContent;
+  cell.title = short(value, 7);
   return cell;
 }
 
@@ -907,13 +912,14 @@ function drawNode() {
   const stated = tape.operands[k].length && !isGuard ? KINDS[kindOf(k)] : "";
   box.append(make("p", "", [type[0], bytes(type[2]), ...roles, stated].filter(Boolean).join(" \u00b7 ")));
   if (place) {
-    box.append(make("p", "", `${lineText(place)}, in ${tape.sources[place[0]].function}`));
+    box.append(make("p", "", placeName(lineText(place), ", in ", tape.sources[place[0]])));
     if (sourceText(place)) box.append(make("pre", "", sourceText(place)));
   }
   if (isGuard) {
     const guard = tape.guards[k];
     nodePart(box, "Question", make("p", "say", guard.question), make("p", "say", `Recorded answer: ${guard.answer}`));
     nodePart(box, "What would change it", make("p", "say", guard.change));
+    drawMoves(box, guard.moves);
     nodePart(box, "Then", make("p", "say", "another call would take another path: grad records it afresh, jit keeps a path for each answer, and a recorded tape raises GuardError."));
   } else {
     nodePart(box, "Output", valueOf(hasOutput(k) ? tape.output[k] : null, type[1], "not computed yet"));
@@ -921,7 +927,7 @@ function drawNode() {
     const none = waiting ? "not computed yet" : "none: nothing that is differentiated passes here";
     nodePart(box, "Gradient", valueOf(waiting ? null : tape.gradient[k], type[1], none));
   }
-  const headings = ["operand", "output", "local partial", "gradient it is given"];
+  const headings = ["operand", "output", "partial", "is given"];
   if (isGuard) nodePart(box, "Asked of", operandTable(k, headings.slice(0, 2)));
   else if (tape.operands[k].length) nodePart(box, "Operands", operandTable(k, headings));
   drawPartials(box, k, type[1]);
@@ -932,6 +938,27 @@ function drawNode() {
     if (reads.length > 60) list.append(`and ${reads.length - 60} more`);
     nodePart(box, "Read by", list);
   }
+}
+
+// How far each input alone would have to move for another answer.
+function drawMoves(box, moves) {
+  const title = "How far, to first order";
+  if (!moves) nodePart(box, title, make("p", "say", "Not told: this tape has too many guards. Its guards() tells it of every one."));
+  if (!moves || !moves.length) return;
+  const table = make("table");
+  const head = table.createTHead().insertRow();
+  for (const text of ["input alone", "moves by", "to"]) head.append(make("th", "", text));
+  const rows = table.createTBody();
+  for (const move of moves) {
+    const row = rows.insertRow();
+    const isFar = !move.why && move.by !== 0;
+    const by = move.why || (isFar ? (move.by > 0 ? "+" : "") + short(move.by) : "the least");
+    row.title = move.words;
+    row.append(make("td", "", move.input), make("td", move.why ? "none" : "", by), make("td", "", isFar ? short(move.to) : ""));
+  }
+  const wide = make("div", "wide");
+  wide.append(table);
+  nodePart(box, title, wide);
 }
 
 function drawPartials(box, k, shape) {
@@ -976,7 +1003,7 @@ function start() {
   $("facts").textContent = [
     plural(n, "node"), plural(tape.inputs.length, "input"), plural(tape.outputs.length, "output"), `${bytes(held)} of outputs`,
   ].join(" \u00b7 ");
-  $("scope").style.setProperty("--nodes", Math.max(1, n));
+  $("scope").style.setProperty("--digits", String(n).length);
   $("scope").style.setProperty("--tall", `${Math.max(300, Math.min(460, 25 * n + 100))}px`);
   if (tape.nonfinite) {
     $("alarm").hidden = false;

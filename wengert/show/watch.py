@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape, strong
 from wengert.derive.modes import PlainMode
 from wengert.derive.reverse import depends_on, sweep
 from wengert.derive.tapes import input_values
@@ -94,8 +94,7 @@ def gradients_of(
     Zeros absorb what is not finite, as in the gradients that `wengert.grad` returns.
     """
     count = len(tape)
-    mode = PlainMode(tape, absorb=True)
-    mode.outputs = outputs
+    mode = plain_mode(tape, outputs)
     active = active_nodes(tape)
     gradients: dict[int, Any] = {}
     seeds = seeds_for(tape, outputs, gradient)
@@ -106,6 +105,16 @@ def gradients_of(
             yield index, gradients, mode
             if gradients.get(index) is not None:
                 sweep(tape, index, index + 1, gradients, active, mode)
+
+
+def plain_mode(tape: Tape, outputs: Outputs) -> PlainMode:
+    """Return the mode of a sweep over outputs that were looked at, as NumPy's numbers.
+
+    With Python's numbers a rule may raise, as ``1 / 0.0`` does.
+    """
+    mode = PlainMode(tape, absorb=True)
+    mode.outputs = [strong(output) for output in outputs]
+    return mode
 
 
 def active_nodes(tape: Tape) -> bytearray:
