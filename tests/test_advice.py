@@ -87,18 +87,18 @@ row(
 )
 
 row(
-    "wengert.capture.statement:taught",
+    "wengert.capture.array:RecordedValue._refuse",
     "table = np.zeros(3)\n"
     "def f(s):\n"
     "    table.flat[1] = s\n"
     "    return np.sum(table)\n"
     "result = grad(f)(2.0)",
-    "np.copy(x) inside the function",
+    "new = np.array(table.flat) inside the function",
     "table = np.zeros(3)\n"
     "def f(s):\n"
-    "    x = np.copy(table)\n"
-    "    x.flat[1] = s\n"
-    "    return np.sum(x)\n"
+    "    new = np.array(table.flat)\n"
+    "    new[1] = s\n"
+    "    return np.sum(new)\n"
     "result = grad(f)(2.0)",
     1.0,
 )
@@ -113,8 +113,8 @@ row(
     13.0,
 )
 
-LEAVING = "wengert.capture.array:RecordedValue._leave"
-TO_ARRAY = "wengert.capture.array:RecordedValue.__array__"
+LEAVING = "wengert.capture.array:RecordedValue._refuse"
+TO_ARRAY = LEAVING
 SLOPES = [4.0, 6.0]
 
 row(
@@ -253,8 +253,21 @@ row(
     1.0 / 12.0,
 )
 row(
-    "wengert.capture.statement:of_scipy",
+    LEAVING,
     "result = grad(lambda a: scipy.optimize.fsolve(lambda t: t**3 - a, 1.0)[0])(8.0)",
+    "one step of Newton's",
+    "def root(a):\n"
+    "    now = wengert.stop_gradient(a)\n"
+    "    solve = lambda t: np.asarray(float(t[0]) ** 3 - float(now))\n"
+    "    t = scipy.optimize.fsolve(solve, 1.0, xtol=1e-14)[0]\n"
+    "    return t - (t**3 - a) / (3.0 * t**2)\n"
+    "result = grad(root)(8.0)",
+    1.0 / 12.0,
+)
+row(
+    "wengert.capture.statement:of_scipy",
+    "solve = scipy.optimize.broyden1\n"
+    "result = grad(lambda a: solve(lambda t: t**3 - a, [1.0])[0])(8.0)",
     "one step of Newton's",
     "def root(a):\n"
     "    now = wengert.stop_gradient(a)\n"

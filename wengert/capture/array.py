@@ -18,7 +18,7 @@ from functools import lru_cache
 from numbers import Rational
 from operator import attrgetter
 from threading import get_ident
-from typing import Any
+from typing import Any, NoReturn
 from weakref import ref
 
 import numpy as np
@@ -150,17 +150,12 @@ class RecordedValue(Recorded):
             shown = shortly(self._value)
             if self.dtype.kind in "biu":
                 return self._as_index(dtype)
-            raise RecordingError(
-                explain(
-                    *explain_leaving(shown)
-                    or (
-                        f"a recorded {shown} was to become a plain array",
-                        "a function that is not NumPy's own asked for its memory; its "
-                        "derivative would be lost",
-                        "a NumPy function that does the same, or wengert.rule around "
-                        f"this one; {self._way_out()}",
-                    )
-                )
+            self._refuse(
+                f"a recorded {shown} was to become a plain array",
+                "a function that is not NumPy's own asked for its memory; its "
+                "derivative would be lost",
+                "a NumPy function that does the same, or wengert.rule around "
+                f"this one; {self._way_out()}",
             )
         own = self._present()
         value = np.asarray(own, dtype=dtype)
@@ -327,18 +322,19 @@ class RecordedValue(Recorded):
     def _leave(self, what: str, instead: str) -> Any:
         if self.is_passive or self._tape.thread is None:
             return self._present()
-        shown = shortly(self._value)
-        self._tape.refusal = RecordingError(
-            explain(
-                *explain_leaving(shown)
-                or (
-                    f"{what} of a recorded {shown}",
-                    "a plain Python number carries no derivative: it would be lost "
-                    "silently",
-                    f"{instead}; {self._way_out()}",
-                )
-            )
+        return self._refuse(
+            f"{what} of a recorded {shortly(self._value)}",
+            "a plain Python number carries no derivative: it would be lost silently",
+            f"{instead}; {self._way_out()}",
         )
+
+    def _refuse(self, what: str, why: str, instead: str) -> NoReturn:
+        """Raise the error of a value that was to leave the tape, and keep it.
+
+        Compiled code may swallow what is raised, and raise another error.
+        """
+        known = explain_leaving(shortly(self._value))
+        self._tape.refusal = RecordingError(explain(*known or (what, why, instead)))
         raise self._tape.refusal
 
     def _way_out(self) -> str:

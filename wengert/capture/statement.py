@@ -24,7 +24,14 @@ import numpy as np
 
 from wengert.capture.scipy_ways import called_from, explained, is_scipys, name_of
 from wengert.core.types import Recorded, has_class
-from wengert.errors import Line, RecordingError, WengertError, explain, is_library
+from wengert.errors import (
+    Line,
+    RecordingError,
+    WengertError,
+    describe_line,
+    explain,
+    is_library,
+)
 
 MISSING = object()
 
@@ -196,23 +203,11 @@ def taught(error: Exception) -> WengertError | None:
     NumPy's setitem gives what a recorded value raised as its cause; compiled code that
     refuses a recorded value names its class.
     """
-    if "not a proper array of floats" in str(error):  # what MINPACK makes of ours
-        return of_scipy(error, "scipy.optimize.root")
     if not isinstance(error, (TypeError, ValueError, SystemError)):
         return None
     if isinstance(error.__cause__, WengertError):
         return error.__cause__
     text = str(error)
-    if text == HIDDEN and not is_library(innermost(error).f_code.co_filename):
-        return RecordingError(
-            explain(
-                "x.flat[...] = value, where x is a plain array",
-                "it holds plain numbers, and a recorded value is none; NumPy hides "
-                "what was wrong with the value",
-                "x = np.copy(x) inside the function, then x.flat[...] = value",
-                users_line(error.__traceback__),
-            )
-        )
     kind = named_kind(text) or refused_kind(error, text)
     if kind is None or text.startswith("unsupported operand"):
         return None
@@ -228,35 +223,41 @@ def taught(error: Exception) -> WengertError | None:
 
 
 def swallowed(error: Exception, refusal: Exception | None) -> WengertError | None:
-    """Return what a recorded value raised in code of SciPy's that went on regardless.
+    """Return what a recorded value raised in compiled code that hid it.
 
-    What Python then does, with an error pending, is anything.
+    That of SciPy goes on regardless, and what Python then does, with an error pending,
+    is anything; that of NumPy raises an error of its own at the same line.
     """
+    if not has_class(refusal, WengertError):
+        return None
     trace = error.__traceback__
     while trace is not None:
-        if is_scipys(trace.tb_frame) and has_class(refusal, WengertError):
+        if is_scipys(trace.tb_frame):
             return refusal
         trace = trace.tb_next
-    return None
+    frame = innermost(error)
+    line = describe_line(users_line(error.__traceback__))
+    is_here = is_users(frame) and str(refusal).startswith(f"{line}:")
+    return refusal if is_here else None
 
 
-def of_scipy(error: Exception, default: str | None = None) -> WengertError | None:
+def of_scipy(error: Exception) -> WengertError | None:
     """Return our error for one that a function of SciPy's made of a recorded value.
 
-    None where it was not SciPy's, unless there is a `default` name, or it has one.
+    None where it was not SciPy's, or names the function already.
     """
     users, inside = None, list[FrameType]()
     trace = error.__traceback__
     while trace is not None:
         if is_scipys(trace.tb_frame):
             inside.append(trace.tb_frame)
-        elif is_users(trace.tb_frame.f_code.co_filename):
+        elif is_users(trace.tb_frame):
             users, inside = trace, []
         trace = trace.tb_next
     if users is None:
         return None
     statement = statement_at(users.tb_frame, users.tb_lasti)
-    name = scipys_name(statement, inside) or default
+    name = scipys_name(statement, inside)
     what = str(error).partition("\n")[0]
     if name is None or name in what:
         return None
@@ -271,10 +272,6 @@ def scipys_name(statement: Statement, inside: list[FrameType]) -> str | None:
     Where the line does not say it, the frames inside of SciPy's, outermost first, do.
     """
     return name_of(statement.called()) or called_from(inside)
-
-
-#: NumPy's error in place of what raised while it wrote one element of `flat`.
-HIDDEN = "Error setting single item of array."
 
 
 def innermost(error: BaseException) -> FrameType:
@@ -310,18 +307,21 @@ def refused_kind(error: Exception, text: str) -> str | None:
     return None
 
 
-def is_users(filename: str) -> bool:
-    """Whether a file is the user's: not a library's, and nothing compiled."""
-    is_known = is_library(filename) or filename.startswith(STANDARD)
-    return not (is_known or filename.endswith(".pyx"))
+def is_users(frame: FrameType) -> bool:
+    """Whether code is the user's: not a library's, and nothing compiled.
+
+    SciPy writes some of its wrappers as text, which has no file.
+    """
+    name = frame.f_code.co_filename
+    is_known = is_library(name) or name.startswith(STANDARD) or is_scipys(frame)
+    return not (is_known or name.endswith(".pyx"))
 
 
 def users_line(trace: TracebackType | None) -> Line | None:
     """Return the innermost line of the user in a traceback."""
     found = None
     while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if is_users(name):
+        if is_users(trace.tb_frame):
             found = trace.tb_frame.f_code, trace.tb_lasti
         trace = trace.tb_next
     return found
@@ -333,7 +333,7 @@ def users_part(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None:
         frames.append(trace)
         trace = trace.tb_next
-    while len(frames) > 1 and not is_users(frames[-1].tb_frame.f_code.co_filename):
+    while len(frames) > 1 and not is_users(frames[-1].tb_frame):
         frames.pop()
     frames[-1].tb_next = None
     return frames[0]
