@@ -18,12 +18,12 @@ LANE_TESTS := tests/execute/test_vmap.py
 ENGINE_TESTS := tests/execute tests/emit tests/derive tests/ops/test_registry.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all test-engines check format docs golden bench
+.PHONY: help demo quick test test-all test-engines check format docs golden pictures bench
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(VENV)/.stamp-demo  ## run the four example programs and print their results
+demo: $(VENV)/.stamp-demo  ## run the example programs, print their results, write build/demo.html
 	$(VENV)/bin/python examples/demo.py
 
 quick: $(VENV)/.stamp-dev  ## the first tests, under 30 seconds
@@ -58,6 +58,9 @@ docs: $(VENV)/.stamp-docs  ## the documentation as a site in build/docs
 
 golden: $(VENV)/.stamp-dev  ## write what the documents' code prints into the documents
 	$(VENV)/bin/python -m tests.docs.blocks
+
+pictures: $(VENV)/.stamp-dev  ## make the documents' pictures again, with chromium
+	$(VENV)/bin/python docs/pictures.py
 
 bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd, PyTorch, JAX, CasADi
 	$(VENV_BENCH)/bin/python bench/eager.py --json bench/results/eager.json

@@ -65,7 +65,7 @@ def main() -> Rows:
     spread = np.sqrt(np.diag(covariance))
     draws = hmc(mode, spread)
     return [
-        ("weights", np.array2string(mode, precision=2), str(TRUTH)),
+        ("weights at the mode", np.array2string(mode, precision=2), str(TRUTH)),
         (
             "posterior mean",
             str(np.round(draws.mean(axis=0), 2)),

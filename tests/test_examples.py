@@ -158,11 +158,3 @@ def test_a_pde_is_differentiated_through_its_loop() -> None:
     np.testing.assert_allclose(total, 1.0, atol=1e-12)
     numeric = (ends[0] - ends[1]) / (2 * h)
     assert dynamics.influence(u, 20)[7] == pytest.approx(numeric, abs=1e-9)
-
-
-@pytest.mark.parametrize("name", ["calibration", "collocation", "counts", "dynamics"])
-def test_a_program_prints_its_rows(name: str) -> None:
-    rows = __import__(name).main()
-
-    assert len(rows) == 3
-    assert all(len(row) == 3 for row in rows)

@@ -79,6 +79,10 @@ def test_the_demo_runs_and_shows_the_right_sources(installed: Installed) -> None
         ["hand_built_tape.py"],
         ["nile.py"],
         ["newton.py"],
+        ["calibration.py"],
+        ["collocation.py"],
+        ["counts.py"],
+        ["dynamics.py"],
     ]
     assert "Left out here: scikit-learn brings 1,797 pictures" in text
     assert "15099, 1469.2" in done.stdout

@@ -49,10 +49,19 @@ def test_the_report_is_one_page_with_plots_and_tapes(
     text = path.read_text("utf-8")
 
     assert steps == report.STEPS
-    assert text.count("<svg ") - text.count('<svg viewBox="0 0 16 16">') == 3
-    assert text.count('<div class="wengert-microscope">') == 4
+    assert text.count("<svg ") - text.count('<svg viewBox="0 0 16 16">') == 7
+    assert text.count('<div class="wengert-microscope">') == len(report.SECTIONS) == 8
     assert "src=" not in text
     assert [row[2] for row in rows if row[1] == "df/do, df/da, df/db"] == ["5, 15, 10"]
+
+
+def test_every_program_gives_its_rows(written: tuple[Path, Any, int]) -> None:
+    """Each says what was found; the first row bears the program's name."""
+    rows = written[1]
+
+    assert [row[0] for row in rows if row[0]] == list(report.TITLES.values())
+    assert all(len(row) == 4 and row[1] and row[2] for row in rows)
+    assert len(rows) >= 3 * len(report.SECTIONS)
 
 
 def test_the_report_shows_the_code_of_every_program(
@@ -86,7 +95,7 @@ def test_the_report_hides_no_column_and_opens_the_first_microscope(
     assert browser.execute_script(cut) == 0
     assert browser.execute_script(beside) is (width >= 1000)
     opened = "return [...document.querySelectorAll('details')].map(d => d.open)"
-    assert browser.execute_script(opened) == [True, False, False, False]
+    assert browser.execute_script(opened) == [True, *[False] * 7]
     scope.one("#step").click()
     assert scope.host.get_attribute("data-time") == "1"
     scope.close()
@@ -114,6 +123,8 @@ def test_what_needs_a_missing_package_is_left_out_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(report, "QUICK_EPOCHS", 1)
+    lacking = {key: report.SECTIONS[key] for key in ("digits", "nile")}
+    monkeypatch.setattr(report, "SECTIONS", lacking)
     monkeypatch.setitem(sys.modules, name, None)
     for module in ("wengert.show.plots", f"{name}.datasets"):
         monkeypatch.delitem(sys.modules, module, raising=False)

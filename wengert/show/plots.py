@@ -42,7 +42,7 @@ def svg(figure: Figure) -> str:
     return text
 
 
-def new_figure(width: float = 7.2, height: float = 3.4) -> tuple[Figure, Any]:
+def new_figure(width: float = 5.4, height: float = 3.0) -> tuple[Figure, Any]:
     """Return an empty figure and its axes; sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
@@ -63,6 +63,31 @@ def training_curve(losses: Sequence[float], accuracies: Sequence[float]) -> str:
         wrong = 1.0 - np.asarray(accuracies)
         axes.semilogy(epochs, wrong, color=RED, label="held-out images misread (share)")
         axes.set_xlabel("epoch")
+        axes.legend(frameon=False, labelcolor="linecolor")
+        return svg(figure)
+
+
+def lines(
+    series: Sequence[tuple[str, Array, Array, str]], x_label: str, y_label: str = ""
+) -> str:
+    """Plot a few lines, or dots, over one axis.
+
+    Parameters
+    ----------
+    series : sequence of (name, x, y, style)
+        `x` and `y` are arrays of shape (n,), the style is one of matplotlib.
+    x_label, y_label : str
+    """
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure()
+        for (name, x, y, style), colour in zip(series, (BLUE, RED, GREY), strict=False):
+            size = {"*": 13, ".": 3}.get(style, 4)
+            above = 2 if style == "-" else 3
+            axes.plot(
+                x, y, style, color=colour, label=name, markersize=size, zorder=above
+            )
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
         axes.legend(frameon=False, labelcolor="linecolor")
         return svg(figure)
 
@@ -104,7 +129,7 @@ def likelihood_surface(
     """
     levels = [-50, -20, -10, -5, -3, -2, -1, -0.5, -0.1]
     with mpl.rc_context(STYLE):
-        figure, axes = new_figure(height=4.2)
+        figure, axes = new_figure(height=4.0)
         shades = [(0.35, 0.55, 0.85, a) for a in np.linspace(0.0, 0.6, len(levels) + 1)]
         bands = [-np.finfo(float).max, *levels, 1.0]
         axes.contourf(x, y, surface, bands, colors=shades)

@@ -24,7 +24,7 @@ from wengert.core.tape import Tape
 from wengert.show.html import fragment
 
 #: Steps of the progress bar.
-STEPS = 8
+STEPS = 12
 EPOCHS, QUICK_EPOCHS = 40, 8
 #: Points of the likelihood surface along one axis, and arrows along one axis.
 GRID, ARROWS = 80, 9
@@ -35,12 +35,24 @@ TITLES = {
     "digits": "A network reads handwritten digits",
     "nile": "A Kalman filter fits the Nile",
     "newton": "Through Newton's while loop",
+    "calibration": "A smile calibrated, an option and its Greeks",
+    "collocation": "A pendulum is swung up",
+    "counts": "A Poisson regression, its mode and its posterior",
+    "dynamics": "An ODE is fitted, a wave differentiated",
 }
 WORDS = {
     "hand_built_tape": "Five nodes, made one by one: play them, or step.",
     "digits": "The training loop is plain NumPy; the gradient of a batch is one call.",
     "nile": "The filter is a loop over the years; SciPy fits it with exact gradients.",
     "newton": "The loop runs until its step is small; its derivative goes through it.",
+    "calibration": "SciPy fits the smile with its exact Jacobian; every simulated "
+    "path gives the price's derivatives besides its payoff.",
+    "collocation": "The path of an optimal control is found with the Jacobian of its "
+    "constraints.",
+    "counts": "One log density: Newton's method takes its Hessian, Hamiltonian Monte "
+    "Carlo its gradient.",
+    "dynamics": "Loops as one writes them, Runge-Kutta and upwind differences in "
+    "slices, differentiated as they stand.",
 }
 #: Packages that the demo can do without, and what is left out then.
 EXTRAS = {
@@ -96,7 +108,9 @@ def write(path: Path, advance: Callable[[], None], quick: bool = False) -> Rows:
     seconds = time.perf_counter() - start
     folder = files("wengert.show")
     template = Template(folder.joinpath("report.html").read_text("utf-8"))
-    page = template.substitute(body="\n".join(parts), seconds=f"{seconds:.1f}")
+    page = template.substitute(
+        body="\n".join(parts), links=links(), seconds=f"{seconds:.1f}"
+    )
     path.write_text(page, "utf-8")
     return rows
 
@@ -138,11 +152,18 @@ def note(text: str) -> str:
     return f'<p class="note">Left out here: {html.escape(text)}</p>'
 
 
+def links() -> str:
+    """Return a link to every program's section."""
+    return " ".join(
+        f'<a href="#{name}">{html.escape(TITLES[name])}</a>' for name in SECTIONS
+    )
+
+
 def section_html(name: str, found: Found, opens: bool) -> str:
     """Return a program's title, its code beside what it found, and its tape."""
     source = Path(example_path(name)).read_text("utf-8")
     parts = [
-        f"<section><h2>{html.escape(TITLES[name])}</h2>",
+        f'<section id="{name}"><h2>{html.escape(TITLES[name])}</h2>',
         f"<p>{html.escape(WORDS[name])}</p>",
         f'<div class="pair"><div class="code"><h3>{name}.py</h3>',
         f'<pre tabindex="0"><code>{highlighted(source)}</code></pre></div>',
@@ -310,11 +331,85 @@ def newton_section(advance: Any, quick: bool) -> Found:
     return Found(program.main(), "", tape, "The tape, its loop test as guards")
 
 
+def calibration_section(advance: Any, quick: bool) -> Found:
+    """Return the results of the smile and the tape of one path of the option."""
+    program = example("calibration")
+    strikes, grid = program.STRIKES, np.linspace(65.0, 140.0, 100)
+    quotes = program.smile(program.TRUTH, strikes)
+    fitted = program.smile(program.calibrate(quotes), grid)
+    series = [("quoted", strikes, quotes, "o"), ("calibrated", grid, fitted, "-")]
+    plot = figure(
+        lambda plots: plots.lines(series, "strike", "implied volatility"),
+        "The quoted volatilities and the calibrated smile.",
+    )
+    market = np.array([100.0, program.TRUTH[0], 0.03])
+    normals = np.random.default_rng(1).normal(size=program.STEPS)
+    tape = wg.record(program.asian_call, market, normals)
+    words = "The tape of one path, its payoff as a guard"
+    return Found(program.main(), plot, tape, words)
+
+
+def collocation_section(advance: Any, quick: bool) -> Found:
+    """Return the results of the swing-up and the tape of its constraints."""
+    program = example("collocation")
+    found = program.solve(5.0, np.pi).x
+    times = np.linspace(0.0, program.DURATION, program.KNOTS)
+    labels = ("angle (rad)", "speed (rad/s)", "torque (rad/s\u00b2)")
+    parts = program.split(found)
+    series = [(*part, "-") for part in zip(labels, [times] * 3, parts, strict=True)]
+    plot = figure(
+        lambda plots: plots.lines(series, "time (s)"),
+        "The swing-up: angle, speed and the torque of the least effort.",
+    )
+    tape = wg.record(program.defects, found, 5.0, np.pi)
+    return Found(program.main(), plot, tape, "The tape of the constraints")
+
+
+def counts_section(advance: Any, quick: bool) -> Found:
+    """Return the results of the regression and the tape of its log density."""
+    program = example("counts")
+    mode, covariance = program.newton()
+    draws = program.hmc(mode, np.sqrt(np.diag(covariance)), 600)
+    series = [
+        ("draws", draws[:, 1], draws[:, 2], "."),
+        ("mode", mode[1:2], mode[2:], "*"),
+    ]
+    plot = figure(
+        lambda plots: plots.lines(series, "second weight", "third weight"),
+        "Draws of Hamiltonian Monte Carlo around the mode that Newton's method found.",
+    )
+    tape = wg.record(program.energy, mode)
+    return Found(program.main(), plot, tape, "The tape of the log density")
+
+
+def dynamics_section(advance: Any, quick: bool) -> Found:
+    """Return the results of the fit and the wave, and the tape of the wave."""
+    program = example("dynamics")
+    cells = np.arange(program.CELLS)
+    wave = 1.0 + 0.5 * np.sin(2.0 * np.pi * cells / program.CELLS)
+    series = [
+        ("wave at the start", cells, wave, "-"),
+        ("at the end", cells, program.burgers(wave), "-"),
+        ("influence on cell 30", cells, program.influence(wave, 30), "-"),
+    ]
+    plot = figure(
+        lambda plots: plots.lines(series, "cell"),
+        "A wave that steepens, and how much each cell of the start counts for one "
+        "cell of the end: one gradient through all steps.",
+    )
+    tape = wg.record(program.burgers, wave)
+    return Found(program.main(), plot, tape, "The tape of the wave")
+
+
 SECTIONS = {
     "hand_built_tape": hand_built_section,
     "digits": digits_section,
     "nile": nile_section,
     "newton": newton_section,
+    "calibration": calibration_section,
+    "collocation": collocation_section,
+    "counts": counts_section,
+    "dynamics": dynamics_section,
 }
 
 
