@@ -19,6 +19,9 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+PICTURES = DOCS / "pictures"
+PICTURE = re.compile(r"<picture>.*?</picture>\n+", re.S)
+LIGHT = re.compile(r'<img [^>]*src="[^"]*-light\.png"[^>]*>')
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#:\s]+)(#[^)]*)?\)")
 
 
@@ -39,35 +42,61 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Turn links out of the documentation into plain text; the site has no sources."""
     if page.file.src_uri == "index.md":
-        markdown = markdown.replace("](docs/", "](")
+        # The live microscope takes the place of its picture.
+        markdown = PICTURE.sub("", markdown.replace("](docs/", "]("))
     folder = (DOCS / page.file.src_uri).parent
 
     def inside(match: re.Match[str]) -> str:
         target = Path(os.path.normpath(folder / match[2]))
-        return match[0] if target.is_relative_to(DOCS) and is_page(target) else match[1]
+        is_kept = is_page(target) or target.parent == PICTURES
+        return match[0] if target.is_relative_to(DOCS) and is_kept else match[1]
 
     return LINK.sub(inside, markdown)
 
 
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     """Put the microscope of the first example on the front page."""
+    html = LIGHT.sub(both_schemes, html)
     if page.file.src_uri != "index.md":
         return html
     head, end, rest = html.partition("</p>")
     return f"{head}{end}\n{front_microscope()}\n{rest}"
 
 
+def both_schemes(match: re.Match[str]) -> str:
+    """Return a picture of a light page together with that of a dark one."""
+    light = match[0]
+    dark = light.replace("-light.png", "-dark.png")
+    return "".join(
+        part.replace("<img", f'<img class="{scheme}"')
+        for part, scheme in ((light, "when-light"), (dark, "when-dark"))
+    )
+
+
 def front_microscope() -> str:
     """Return the live microscope of the README's three lines."""
-    import wengert as wg
     from wengert.show.html import fragment
 
-    code = re.search(r'```python title="model.py"\n(.*?)\ntape = ', readme(), re.S)
-    assert code is not None
+    return fragment(first_tape())
+
+
+def first_tape() -> Any:
+    """Return the tape of the README's three lines."""
+    import wengert as wg
+
+    return wg.record(first_block(ROOT / "README.md")["f"], 2.0, 3.0)
+
+
+def first_block(page: Path) -> dict[str, Any]:
+    """Return what the first named block of a page defines, before it records."""
+    pattern = r'```python title="(.*?)"\n(.*?)(?:\ntape = .*?)?\n```'
+    found = re.search(pattern, page.read_text(), re.S)
+    assert found is not None
+    title, code = found.groups()
     scope: dict[str, Any] = {}
-    linecache.cache["model.py"] = (0, None, code[1].splitlines(True), "model.py")
-    exec(compile(code[1], "model.py", "exec"), scope)
-    return fragment(wg.record(scope["f"], 2.0, 3.0))
+    linecache.cache[title] = (0, None, code.splitlines(True), title)
+    exec(compile(code, title, "exec"), scope)
+    return scope
 
 
 def readme() -> str:

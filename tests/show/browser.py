@@ -66,9 +66,10 @@ class Scope:
             "requestAnimationFrame(() => requestAnimationFrame(() => done()))"
         )
 
-    def look(self, width: int, scheme: str = "light") -> None:
-        """Open the page again in a window of some width, light or dark."""
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    def look(self, width: int, scheme: str = "light", height: int = 900) -> None:
+        """Open the page again in a window of some size, light or dark."""
+        size = {"width": width, "height": height}
+        size |= {"deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         colours = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": colours})
