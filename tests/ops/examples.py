@@ -420,6 +420,15 @@ example("percentile", lambda x: np.percentile(x, 40.0), distinct(5))
 example("ptp", lambda x: np.ptp(x, axis=1), distinct(2, 3))
 example("cov", lambda x: np.cov(x), normal(2, 5))
 example("corrcoef", lambda x: np.corrcoef(x), normal(2, 5))
+# Fourier transforms
+
+example("fft", lambda x: np.fft.fft(x, axis=0), normal(3, 4))
+example("fft", lambda x: np.fft.fft(x, 3), complex_normal(2, 4), label="cut_off")
+example("ifft", np.fft.ifft, complex_normal(2, 4))
+example("rfft", lambda x: np.fft.rfft(x, norm="ortho"), normal(2, 5))
+example("irfft", np.fft.irfft, complex_normal(2, 4))
+example("irfft", lambda x: np.fft.irfft(x, 7), complex_normal(4), label="odd")
+
 WITH_NAN = np.array([[0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, np.nan]])
 for _function in (
     np.nanmean,

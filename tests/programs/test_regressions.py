@@ -496,3 +496,105 @@ def test_floats_added_to_integers_are_rounded_one_by_one() -> None:
         return x
 
     follows_numpy(f, (np.array([-8, 3]), np.array(2.87)))
+
+
+def test_numbers_added_to_bools_are_made_bools_one_by_one() -> None:
+    def f(x: Any, n: Any) -> Any:
+        x = np.copy(x)
+        np.add.at(x, [0, 0], n)
+        return x
+
+    follows_numpy(f, (np.array([False, True]), -1))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "np.multiply(n, n, out=a)",
+        "np.add(n, a, out=a)",
+        "np.negative(n, out=a)",
+        "np.multiply(n, 2.5, out=a, casting='unsafe')",
+        "np.sum(a * n, out=a[0:1].reshape(()))",
+    ],
+)
+@pytest.mark.parametrize("n", [4, 100, np.int64(1000), np.array(500)])
+def test_what_is_written_into_out_is_cast_and_need_not_fit(
+    written: str, n: Any
+) -> None:
+    write = eval(f"lambda a, n: {written}", {"np": np})
+
+    def f(a: Any, n: Any) -> Any:
+        a = np.copy(a)
+        write(a, n)
+        return a
+
+    follows_numpy(f, (np.array([1, 2, 3], "int8"), n))
+
+
+def store(a: Any, x: Any) -> None:
+    """Write an element."""
+    a[0, 0] = x
+
+
+def fill(a: Any, x: Any) -> None:
+    """Write all elements."""
+    a.fill(x)
+
+
+def store_flat(a: Any, x: Any) -> None:
+    """Write an element by its place in C order."""
+    a.flat[0] = x
+
+
+@pytest.mark.parametrize("write", [store, fill, store_flat])
+def test_a_recorded_float_is_not_written_into_plain_integers(write: Any) -> None:
+    def f(x: Any) -> Any:
+        write(TABLE, x)
+        return x
+
+    for value in (3.2, np.array(-1.82)):
+        with pytest.raises(wengert.RecordingError, match="plain"):
+            wengert.grad(f)(value)
+
+
+TABLE = np.zeros((2, 2), "uint8")
+
+
+@pytest.mark.parametrize("limit", [1.81, -1.49])
+@pytest.mark.parametrize(
+    "text", ["np.fmax(x, a)", "np.minimum(x, a)", "np.clip(x, a, 2.5)", "x % a"]
+)
+def test_a_number_and_single_precision_meet_where_numpy_compares_them(
+    text: str, limit: float
+) -> None:
+    x = np.array([0.7, 5.43, -1.2], "float32")
+    f = eval(f"lambda x, a: np.sum({text})", {"np": np})
+    slope = wengert.grad(f, (0, 1))
+    jitted = wengert.jit(slope)
+    doubled = slope(x.astype("float64"), float(np.float32(limit)))
+    for found in (slope(x, limit), *(jitted(x, limit) for _ in range(3))):
+        np.testing.assert_allclose(found[0], doubled[0])
+        np.testing.assert_allclose(found[1], doubled[1])
+
+
+def test_what_is_no_container_has_no_elements() -> None:
+    def f(x: Any) -> Any:
+        return (x > 0)[...]
+
+    with pytest.raises(TypeError, match="'bool' object is not subscriptable"):
+        wengert.jit(f)(1.5)
+    assert isinstance(wengert.jit(lambda x: x[...])(np.float64(2.0)), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "text", ["math.hypot(a, 1.0)", "math.cos(a)", "math.fmod(a, 2)"]
+)
+def test_math_gives_pythons_numbers_of_arrays_that_nothing_was_recorded_of(
+    text: str,
+) -> None:
+    call = eval(f"lambda a: {text}", {"math": math})
+
+    def f(x: Any) -> Any:
+        return x * 1.0, call(np.where(True, 0.5, 0.25))
+
+    assert type(wengert.jit(f)(2.0)[1]) is float

@@ -13,6 +13,7 @@ no node until it meets a value that has one, and is plain NumPy until then.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from numbers import Rational
@@ -44,6 +45,7 @@ from wengert.capture.refusals import (
     unsupported,
     write_outside,
 )
+from wengert.capture.statement import is_writing
 from wengert.core.guards import QUESTIONS, strides_of
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.core.tape import GUARD, NO_SETTINGS, PYTHON_NUMBERS, Tape, strong
@@ -289,6 +291,8 @@ class RecordedValue(Recorded):
         return int(self._ask("int"))
 
     def __int__(self) -> int:
+        if self.dtype.kind == "f" and is_writing(sys._getframe(1)):
+            return int(self._leave("int(x)", "leave int() out: x is a number"))
         return int(self._ask("int"))
 
     def __round__(self, digits: int | None = None) -> Any:
@@ -404,11 +408,11 @@ class RecordedScalar(RecordedValue):
         return type(self._value)()
 
     def __getitem__(self, key: Any) -> Any:
-        if key is Ellipsis or (type(key) is tuple and not key):
-            return self
         if type(self._value) in WEAK:
             kind = type(self._value).__name__
             raise TypeError(f"{kind!r} object is not subscriptable")
+        if type(key) is tuple and not key:
+            return self
         parts = key if type(key) is tuple else (key,)
         if any(type(part) in (slice, list) or keys.is_integer(part) for part in parts):
             raise IndexError("invalid index to scalar variable.")

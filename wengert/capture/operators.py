@@ -36,6 +36,7 @@ from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import NO_SETTINGS, strong
 from wengert.core.types import FLOAT64, array_type, builtin, has_class, type_of
+from wengert.ops.elements import as_cast
 
 BinaryFunction = Callable[[Any, Any], Any]
 PLAIN_NUMBERS = frozenset({float, int, np.float64})
@@ -274,7 +275,9 @@ def in_place(name: str) -> Any:
     return method
 
 
-def write_whole(target: RecordedArray, result: Any, name: str) -> None:
+def write_whole(
+    target: RecordedArray, result: Any, name: str, casting: Any = "same_kind"
+) -> None:
     """Replace all elements of an array: ``out=``, ``+=``; shapes and casts as NumPy."""
     shape, dtype = np.shape(result), plain(result).dtype
     if (
@@ -285,12 +288,12 @@ def write_whole(target: RecordedArray, result: Any, name: str) -> None:
             f"non-broadcastable output operand with shape {target.shape} "
             f"doesn't match the broadcast shape {shape}"
         )
-    if not np.can_cast(dtype, target.dtype, "same_kind"):
+    if not np.can_cast(dtype, target.dtype, casting):
         raise TypeError(
             f"Cannot cast ufunc '{name}' output from {dtype!r} to {target.dtype!r} "
-            "with casting rule 'same_kind'"
+            f"with casting rule {casting!r}"
         )
-    target._write(Ellipsis, result)
+    target._write(Ellipsis, as_cast(result))
 
 
 def unary(name: str) -> Any:

@@ -178,6 +178,18 @@ def statement_at(frame: FrameType, at: int) -> Statement:
     return Statement(frame, dis.opname[code.co_code[at]], source)
 
 
+def is_writing(frame: FrameType) -> bool:
+    """Whether a frame is writing into elements: ``x[key] = value``, ``x.fill(value)``.
+
+    Of the array, a plain one of integers, nothing is known: it asks for an integer.
+    """
+    if dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("STORE"):
+        return True
+    return "fill" in frame.f_code.co_names and ".fill(" in (
+        statement_at(frame, frame.f_lasti).source
+    )
+
+
 def segment(filename: str, position: Any, frame: FrameType) -> str:
     """Return the source text at a position; empty where there is none."""
     first, last, start, end = position

@@ -52,7 +52,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
         result = record_any(operation, inputs, where)
     else:
         result = operation(*inputs, **settings)
-    return deliver(result, out, where, ufunc)
+    return deliver(result, out, where, ufunc, casting)
 
 
 def in_loop_of(
@@ -91,7 +91,9 @@ def record_any(operation: Operation, inputs: Any, where: Any) -> Any:
         return record_operation(operation, inputs, NO_SETTINGS)
 
 
-def deliver(result: Any, out: Any, where: Any, ufunc: Any) -> Any:
+def deliver(
+    result: Any, out: Any, where: Any, ufunc: Any, casting: Any = "same_kind"
+) -> Any:
     """Write a result into ``out``, or return it."""
     if isinstance(result, tuple):
         targets = out if isinstance(out, tuple) else (None,) * len(result)
@@ -102,7 +104,7 @@ def deliver(result: Any, out: Any, where: Any, ufunc: Any) -> Any:
             shape = np.broadcast_shapes(*shapes)
             result = tuple(np.broadcast_to(part, shape) for part in result)
         return tuple(
-            deliver(part, target, where, ufunc)
+            deliver(part, target, where, ufunc, casting)
             for part, target in zip(result, targets, strict=True)
         )
     if where is not True:
@@ -118,10 +120,10 @@ def deliver(result: Any, out: Any, where: Any, ufunc: Any) -> Any:
     if out is None:
         return result
     if not (isinstance(out, RecordedArray) or is_active(result)):
-        np.copyto(out, plain(result), casting="same_kind")
+        np.copyto(out, plain(result), casting=casting)
         return out
     check_out(out, ufunc.__name__)
-    write_whole(out, result, ufunc.__name__)
+    write_whole(out, result, ufunc.__name__, casting)
     return out
 
 

@@ -218,11 +218,12 @@ def lower_index_add(
     """Return the elements after an addition to some of them.
 
     Only gradients are added up so: a term zero that was never written is dropped.
-    NumPy rounds after every addition of a float to an integer.
+    After every addition NumPy makes an integer of a float, and a bool of any number.
     """
     added = {lowering.types[node] for node in parts[1].ravel().tolist()}
-    if not name.startswith("float") and any(t.startswith("float") for t in added):
-        raise NotLoweredError("np.add.at of floats on integers")
+    is_float = any(t.startswith("float") for t in added)
+    if (not name.startswith("float") and is_float) or name.startswith("bool"):
+        raise NotLoweredError("np.add.at that makes integers or bools of its sums")
     new = parts[0].ravel().tolist()
     for place, node, test in writes(lowering, parts, settings, name):
         total = node

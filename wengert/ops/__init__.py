@@ -6,6 +6,7 @@ from wengert.ops import (  # noqa: F401
     constants,
     cumulative,
     elementwise,
+    fft,
     index,
     join,
     linalg,

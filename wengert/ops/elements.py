@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.types import exact_value, plain_example
+from wengert.core.types import Recorded, exact_value, has_class, plain_example
 from wengert.ops.shape import is_number
 
 
@@ -33,6 +33,14 @@ def check_elements(values: Any, dtype: np.dtype[Any], alone: bool = False) -> No
         is_cut_off = issubclass(kind, np.floating) and dtype.kind == "i" and not alone
         if (kind in (float, int) or is_cut_off) and not fits(values, dtype):
             np.ndarray((), dtype)[()] = exact_value(values)
+
+
+def as_cast(result: Any) -> Any:
+    """Return a result as an array: NumPy casts it, and it need not fit as a number."""
+    if not is_number(result):
+        return result
+    is_recorded = has_class(result, Recorded)
+    return np.reshape(result, ()) if is_recorded else np.asarray(result)
 
 
 def fits(number: Any, dtype: np.dtype[Any]) -> bool:

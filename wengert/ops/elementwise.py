@@ -22,6 +22,7 @@ from wengert.core.operation import (
 )
 from wengert.core.types import has_class
 from wengert.ops.chain import CHAIN_PRODUCT
+from wengert.ops.reduce import as_array, cast
 
 _name: str
 _function: Any
@@ -325,17 +326,28 @@ elementwise(
 )
 
 
+def as_computed(z: Any, *operands: Any) -> list[Any]:
+    """Return operands in the dtype of a result, in which they were compared.
+
+    A Python number has more digits than a result in single precision.
+    """
+    dtype = as_array(z).dtype
+    return [cast(as_array(operand), dtype) for operand in operands]
+
+
 def of_maximum(z: Any, x: Any, y: Any) -> Any:
     """Return 1 where `x` alone is the result, 1/2 at a tie, 0 where `y` is.
 
     A NaN operand is the result.
     """
+    x, y = as_computed(z, x, y)
     mine, other = (x == z) | (x != x), (y == z) | (y != y)
     return split(z, mine, other)
 
 
 def of_fmax(z: Any, x: Any, y: Any) -> Any:
     """Return the same where a NaN operand is passed over, unless both are NaN."""
+    x, y = as_computed(z, x, y)
     neither = (x != x) & (y != y)
     return split(z, (x == z) | neither, (y == z) | neither)
 
@@ -364,14 +376,14 @@ for _name, _function, _rule in (
 elementwise(
     "remainder",
     np.remainder,
-    (1, lambda z, x, y: -np.floor_divide(x, y)),
+    (1, lambda z, x, y: -np.floor_divide(*as_computed(z, x, y))),
     form=Map("x % y"),
     domain=((-3.0, 3.0), (0.5, 2.0)),
 )
 elementwise(
     "fmod",
     np.fmod,
-    (1, lambda z, x, y: -np.trunc(x / y)),
+    (1, lambda z, x, y: -np.rint((x - z) / y)),
     form=Map("fmod(x, y)"),
     domain=((-3.0, 3.0), (0.5, 2.0)),
 )

@@ -145,6 +145,7 @@ def nanvariance(
     if deviations.dtype != filled.dtype:  # NumPy subtracts in place
         deviations = np.astype(deviations, filled.dtype)
     deviations = np.where(is_nan, filled.dtype.type(0), deviations)
+    deviations = lying(deviations, like=filled)
     squares = squared_size(deviations)
     dtype = dtype_of(dtype, out, a)
     total = sum(squares, axis, dtype, None, keepdims, where=where)

@@ -259,7 +259,7 @@ def unwrap(
     correction = np.where(np.abs(steps) < discont, 0.0, wrapped - steps)
     moved = along(p, axis, 1, None) + np.cumsum(correction, axis=axis)
     first = np.astype(along(p, axis, 0, 1), moved.dtype, copy=False)
-    return np.concatenate((first, moved), axis=axis)
+    return lying(np.concatenate((first, moved), axis=axis), like=p)
 
 
 # Interpolation
@@ -350,17 +350,26 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 @answers(np.polyadd)
 def polyadd(a1: Any, a2: Any) -> Any:
     """Answer ``np.polyadd``."""
-    a1, a2 = np.atleast_1d(as_array(a1)), np.atleast_1d(as_array(a2))
-    count = max(a1.size, a2.size)
-    return np.pad(a1, (count - a1.size, 0)) + np.pad(a2, (count - a2.size, 0))
+    a1, a2 = aligned(a1, a2)
+    return a1 + a2
 
 
 @answers(np.polysub)
 def polysub(a1: Any, a2: Any) -> Any:
     """Answer ``np.polysub``."""
+    a1, a2 = aligned(a1, a2)
+    return a1 - a2
+
+
+def aligned(a1: Any, a2: Any) -> tuple[Any, Any]:
+    """Return the coefficients of two polynomials, zeros in front of the shorter one."""
     a1, a2 = np.atleast_1d(as_array(a1)), np.atleast_1d(as_array(a2))
-    count = max(a1.size, a2.size)
-    return np.pad(a1, (count - a1.size, 0)) - np.pad(a2, (count - a2.size, 0))
+    missing = len(a2) - len(a1)
+    if missing > 0:
+        a1 = np.concatenate((np.zeros(missing, a1.dtype), a1))
+    elif missing < 0:
+        a2 = np.concatenate((np.zeros(-missing, a2.dtype), a2))
+    return a1, a2
 
 
 @answers(np.polymul)

@@ -13,6 +13,7 @@ from wengert.core.operation import answers
 from wengert.core.types import Recorded, has_class
 from wengert.errors import UnsupportedError, explain, warn
 from wengert.ops.reduce import as_array, axes_of, flag, into, join_axes
+from wengert.ops.shape import lying
 from wengert.ops.sort import take_along
 
 UNSET = np._NoValue
@@ -162,7 +163,7 @@ def quantiles(
     if weight is not None:
         weight = float(weight) if is_weak else weight
         result = interpolate(result, at_last(ordered, high), weight, is_weak)
-    result = leading(result, q.ndim)
+    result = lying(leading(result, q.ndim), "C")
     if joined.dtype.kind == "f":
         last = at_last(ordered, -1)
         result = np.where(np.isnan(last), last, result)

@@ -21,6 +21,7 @@ from wengert.core.operation import (
 )
 from wengert.core.types import Recorded, has_class, plain_example
 from wengert.ops.constants import STOP_GRADIENT
+from wengert.ops.elements import as_cast
 
 Axis = int | tuple[int, ...] | None
 UNSET = np._NoValue
@@ -93,7 +94,7 @@ def into(out: Any, result: Any) -> Any:
             f"Cannot cast output from {dtype!r} to {out.dtype!r} "
             "with casting rule 'same_kind'"
         )
-    out[...] = result
+    out[...] = as_cast(result)
     return out
 
 

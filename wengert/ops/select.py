@@ -12,6 +12,7 @@ import numpy as np
 from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise, general
 from wengert.core.types import has_class
+from wengert.ops.elementwise import as_computed
 from wengert.ops.reduce import as_array, cast, into
 from wengert.ops.shape import as_numpys, lying
 
@@ -210,18 +211,21 @@ def is_chosen(z: Any, x: Any, other: Any) -> Any:
 
 def clip_by_element(z: Any, x: Any, low: Any, high: Any) -> Any:
     """Return 1 inside the limits, 1/2 on one, 0 outside."""
+    x, low, high = as_computed(z, x, low, high)
     raised = np.maximum(x, low)
     return is_chosen(z, raised, high) * is_chosen(raised, x, low)
 
 
 def clip_by_low(z: Any, x: Any, low: Any, high: Any) -> Any:
     """Return 1 where the lower limit was taken."""
+    x, low, high = as_computed(z, x, low, high)
     raised = np.maximum(x, low)
     return is_chosen(z, raised, high) * is_chosen(raised, low, x)
 
 
 def clip_by_high(z: Any, x: Any, low: Any, high: Any) -> Any:
     """Return 1 where the upper limit was taken."""
+    x, low, high = as_computed(z, x, low, high)
     return is_chosen(z, high, np.maximum(x, low))
 
 
@@ -318,6 +322,7 @@ def nan_to_num(
         result = np.add(parts[0], np.multiply(parts[1], x.dtype.type(1j)))
     else:
         result = finite(x, nan, posinf, neginf)
+    result = lying(result, like=x)
     if x.ndim == 0:
         return result[()]
     return result if copy else into(x, result)

@@ -5,6 +5,7 @@ Lists do not dispatch: of `np.sqrt([x, y])` NumPy's protocols see nothing record
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -143,14 +144,14 @@ MAKING = frozenset(
 )
 
 
-def answer_lists(name: str) -> None:
+def answer_lists(name: str, module: ModuleType) -> None:
     """Answer a function whose array arguments may be lists of recorded values."""
-    original = getattr(np, name)
+    original = getattr(module, name)
     code = DISPATCH.get(original)
     answer = original if isinstance(code, Operation) or code is None else code
-    is_making = name in MAKING
+    is_making = module is np and name in MAKING
 
-    @answered(name)
+    @answered(name, module)
     def of_lists(*args: Any, **settings: Any) -> Any:
         given = args
         for arg in args:
@@ -198,9 +199,11 @@ def made(tape: Any, result: Any, args: tuple[Any, ...]) -> Any:
 
 for _name in SEQUENCES.split():
     answer_sequence(_name)
-for _name, _function in vars(np).items():
-    if type(_function) is type(np.sum) and _name not in ANSWERS[np]:
-        answer_lists(_name)
+for _module in (np, np.fft, np.linalg):
+    _answered = ANSWERS.setdefault(_module, {})
+    for _name, _function in vars(_module).items():
+        if type(_function) is type(np.sum) and _name not in _answered:
+            answer_lists(_name, _module)
 
 
 @answered("take")

@@ -1,0 +1,262 @@
+"""Discrete Fourier transforms: one axis is an operation, several are one after another.
+
+The matrix of a transform is symmetric, so that a transform is its own transpose, up to
+the elements that it leaves out or fills up with zeros, and to the half of a spectrum
+that it reads or gives.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.core.forms import Routine
+from wengert.core.operation import Operation, answers, apply, linear
+from wengert.ops.cumulative import along
+from wengert.ops.join import as_array
+from wengert.ops.reduce import into
+
+normalize = np.lib.array_utils.normalize_axis_index
+
+#: The scale of a transform is that of the other direction under the other name.
+SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
+
+
+def resized(x: Any, count: int, axis: int) -> Any:
+    """Return `x` with so many elements along an axis: the first, or zeros added."""
+    missing = count - x.shape[axis]
+    if missing == 0:
+        return x
+    if missing < 0:
+        return x[along(axis, slice(None, count))]
+    shape = tuple(missing if k == axis else n for k, n in enumerate(x.shape))
+    return np.concatenate([x, np.zeros(shape, x.dtype)], axis=axis)
+
+
+def restored(g: Any, x: Any, axis: int) -> Any:
+    """Return a gradient with the elements of an operand, real where that is."""
+    g = resized(g, x.shape[axis], axis)
+    return g if x.dtype.kind == "c" else np.real(g)
+
+
+def whole_transform(name: str) -> Operation:
+    """State ``np.fft.fft`` or its inverse along one axis."""
+    function = getattr(np.fft, name)
+
+    def evaluate(x: Any, *, n: int, axis: int, norm: Any) -> Any:
+        return function(x, n, axis, norm)
+
+    def transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any) -> Any:
+        return restored(function(g, n, axis, norm), x, axis)
+
+    return linear(name, evaluate, transpose, form=Routine(along=True))
+
+
+FFT = whole_transform("fft")
+IFFT = whole_transform("ifft")
+
+
+def evaluate_rfft(x: Any, *, n: int, axis: int, norm: Any) -> Any:
+    """Return ``np.fft.rfft``."""
+    return np.fft.rfft(x, n, axis, norm)
+
+
+def rfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any) -> Any:
+    """Return the transform of the half, filled up with zeros."""
+    return restored(np.fft.fft(g, n, axis, norm), x, axis)
+
+
+RFFT = linear("rfft", evaluate_rfft, rfft_transpose, form=Routine(along=True))
+
+
+def evaluate_irfft(x: Any, *, n: int, axis: int, norm: Any) -> Any:
+    """Return ``np.fft.irfft``."""
+    return np.fft.irfft(x, n, axis, norm)
+
+
+def irfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any) -> Any:
+    """Return the transform of the real gradient; the half stands for both sides.
+
+    The first element has no other side, nor has the last one where `n` is even.
+    """
+    half = np.conj(np.fft.rfft(g, n, axis, SWAPPED[norm]))
+    sides = np.full(half.shape[axis], 2, np.real(half).dtype)
+    sides[0] = 1
+    if n % 2 == 0:
+        sides[-1] = 1
+    shape = tuple(-1 if k == axis else 1 for k in range(half.ndim))
+    return restored(half * np.reshape(sides, shape), x, axis)
+
+
+IRFFT = linear("irfft", evaluate_irfft, irfft_transpose, form=Routine(along=True))
+
+
+# One axis
+
+
+def transformed(
+    operation: Operation, a: Any, n: Any, axis: Any, norm: Any, out: Any = None
+) -> Any:
+    """Return a transform along one axis; left out, `n` is what the axis has."""
+    a = as_array(a)
+    axis = normalize(operator.index(axis), a.ndim)
+    if n is None:
+        n = a.shape[axis]
+        n = 2 * (n - 1) if operation is IRFFT else n
+    norm = "backward" if norm is None else norm
+    return into(out, apply(operation, a, n=operator.index(n), axis=axis, norm=norm))
+
+
+def answer_along(name: str, operation: Operation) -> None:
+    """Answer a transform along one axis."""
+
+    @answers(getattr(np.fft, name))
+    def answer(
+        a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None
+    ) -> Any:
+        return transformed(operation, a, n, axis, norm, out)
+
+
+for _operation in (FFT, IFFT, RFFT, IRFFT):
+    answer_along(_operation.name, _operation)
+
+
+def swapped(norm: Any) -> Any:
+    """Return the name of a scale in the other direction; one that is none as it is."""
+    return SWAPPED.get("backward" if norm is None else norm, norm)
+
+
+@answers(np.fft.hfft)
+def hfft(
+    a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None
+) -> Any:
+    """Answer ``np.fft.hfft``."""
+    return transformed(IRFFT, np.conj(as_array(a)), n, axis, swapped(norm), out)
+
+
+@answers(np.fft.ihfft)
+def ihfft(
+    a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None
+) -> Any:
+    """Answer ``np.fft.ihfft``."""
+    result = np.conj(transformed(RFFT, a, n, axis, swapped(norm)))
+    return into(out, result)
+
+
+# Several axes
+
+
+def sizes_and_axes(
+    a: Any, s: Any, axes: Any, halved: bool = False
+) -> tuple[list[Any], list[int]]:
+    """Return the numbers of points and the axes of a transform over several axes."""
+    if axes is None:
+        axes = range(a.ndim) if s is None else range(-len(s), 0)
+    axes = [operator.index(axis) for axis in axes]
+    if s is None:
+        s = [a.shape[axis] for axis in axes]
+        if halved:
+            s[-1] = 2 * (s[-1] - 1)
+    else:
+        s = list(s)
+    if len(s) != len(axes):
+        raise ValueError("Shape and axes have different lengths.")
+    pairs = zip(s, axes, strict=True)
+    return [a.shape[axis] if n == -1 else n for n, axis in pairs], axes
+
+
+def over_axes(
+    operation: Operation, a: Any, sizes: list[Any], axes: list[int], norm: Any
+) -> Any:
+    """Return a transform along one axis after another."""
+    for n, axis in zip(sizes, axes, strict=True):
+        a = transformed(operation, a, n, axis, norm)
+    return a
+
+
+def whole_over_axes(operation: Operation) -> Callable[..., Any]:
+    """Return ``np.fft.fftn`` or its inverse."""
+
+    def answer(
+        a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
+    ) -> Any:
+        a = as_array(a)
+        sizes, axes = sizes_and_axes(a, s, axes)
+        return into(out, over_axes(operation, a, sizes[::-1], axes[::-1], norm))
+
+    return answer
+
+
+def rfftn(
+    a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
+) -> Any:
+    """Answer ``np.fft.rfftn``: the last axis is halved first."""
+    a = as_array(a)
+    sizes, axes = sizes_and_axes(a, s, axes)
+    half = transformed(RFFT, a, sizes[-1], axes[-1], norm)
+    return into(out, over_axes(FFT, half, sizes[-2::-1], axes[-2::-1], norm))
+
+
+def irfftn(
+    a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
+) -> Any:
+    """Answer ``np.fft.irfftn``: the halved axis is the last one."""
+    a = as_array(a)
+    sizes, axes = sizes_and_axes(a, s, axes, halved=True)
+    whole = over_axes(IFFT, a, sizes[:-1], axes[:-1], norm)
+    return into(out, transformed(IRFFT, whole, sizes[-1], axes[-1], norm))
+
+
+OVER_AXES = {
+    "fft": whole_over_axes(FFT),
+    "ifft": whole_over_axes(IFFT),
+    "rfft": rfftn,
+    "irfft": irfftn,
+}
+
+
+def answer_over_axes(name: str, code: Callable[..., Any]) -> None:
+    """Answer a transform over all axes, and over the last two."""
+    answers(getattr(np.fft, f"{name}n"))(code)
+
+    @answers(getattr(np.fft, f"{name}2"))
+    def answer(
+        a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None
+    ) -> Any:
+        return code(a, s, axes, norm, out)
+
+
+for _name, _code in OVER_AXES.items():
+    answer_over_axes(_name, _code)
+
+
+# Shifts
+
+
+def halves(x: Any, axes: Any) -> tuple[list[int], tuple[int, ...]]:
+    """Return half the number of elements of each axis, and the axes."""
+    if axes is None:
+        axes = range(x.ndim)
+    elif np.ndim(axes) == 0:
+        axes = (axes,)
+    axes = tuple(operator.index(axis) for axis in axes)
+    return [x.shape[axis] // 2 for axis in axes], axes
+
+
+@answers(np.fft.fftshift)
+def fftshift(x: Any, axes: Any = None) -> Any:
+    """Answer ``np.fft.fftshift``."""
+    x = as_array(x)
+    shifts, axes = halves(x, axes)
+    return np.roll(x, shifts, axes)
+
+
+@answers(np.fft.ifftshift)
+def ifftshift(x: Any, axes: Any = None) -> Any:
+    """Answer ``np.fft.ifftshift``."""
+    x = as_array(x)
+    shifts, axes = halves(x, axes)
+    return np.roll(x, [-shift for shift in shifts], axes)
