@@ -416,6 +416,30 @@ def test_a_branch_that_was_tried_at_one_number_does_not_hold_up_the_others() -> 
         assert jitted(-1.5) == -1.5 - 6.0
 
 
+table = np.array([2.0, 1.0])
+
+
+def by_element(x: Any) -> Any:
+    return x * table[0] - table[1]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_array_whose_elements_are_inputs_may_be_another_one(waits: bool) -> None:
+    global table
+    jitted = wg.jit(by_element, wait=waits)
+    values = np.linspace(1.0, 3.0, 5)
+    first, second, whole = np.array([2.0, 1.0]), np.zeros(3), np.array([4, 5])
+    try:
+        for table in (first, second, whole, [2.0, 3.0], first):
+            for value in values:
+                table[0] = value
+                right, found = 1.5 * table[0] - table[1], jitted(1.5)
+                assert found == pytest.approx(right, rel=1e-15)
+                assert type(found) is type(right)
+    finally:
+        table = first
+
+
 # What operators take, in the bytecode
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from wengert.capture.reads import Input, Snapshot
+from wengert.capture.reads import Input, PlainArrays, Snapshot
 from wengert.core.types import type_of
 from wengert.execute.keys import MOST_INTEGERS
 
@@ -64,6 +64,14 @@ class Lifting:
         is_many = all(count > MOST_INTEGERS for count in counts)
         if is_many and len(self.keys | found.keys()) <= MOST_LIFTED:
             self.keys |= found.keys()
+
+    def note_elements(self, snapshot: Snapshot, plain: PlainArrays) -> None:
+        """Take in that arrays have other contents: the elements read become inputs."""
+        found = snapshot.changed_elements(plain)
+        if self.settled.isdisjoint(found) and len(self.keys | found) <= MOST_LIFTED:
+            self.keys |= found
+            for key in found:
+                self.kept.setdefault(key, snapshot.names)
 
     def lift(self, snapshot: Snapshot) -> list[Any]:
         """Make the inputs of a recording; return their values.

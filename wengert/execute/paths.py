@@ -314,6 +314,7 @@ class Tree:
             or (path.captured and path.tape is not None and path.refresh())
         ]
         for path in stale:
+            self.lifting.note_elements(path.snapshot, path.plain_arrays)
             self.remove(path)
         return bool(stale)
 

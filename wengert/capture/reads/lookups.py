@@ -63,6 +63,17 @@ def has_plain_items(value: Any) -> bool:
     return any(raw_attribute(type(value), "__getitem__") is g for g in ITEM_GETTERS)
 
 
+def is_element(value: Any, step: Step) -> bool:
+    """Whether a step leads to a number in an array of NumPy's own."""
+    kind, key = step
+    if kind != "item" or type(value) is not np.ndarray:
+        return False
+    try:
+        return issubclass(type(value[key]), np.float64)
+    except (LookupError, TypeError, ValueError):
+        return False
+
+
 def looks_up_plainly(kind: type) -> bool:
     """Whether attributes of a class's objects are looked up as Python's rules say."""
     held = raw_attribute(kind, "__getattribute__")
@@ -94,6 +105,8 @@ class Lookups(Values):
                 self.written(cursor, step[1])
                 return None
             following = self.step(cursor, step)
+            if following is None and is_element(cursor.value, step) and is_last:
+                return self.element(cursor, step[1], access)
             if following is None:
                 self.unstepped(cursor, step, access, is_last)
                 return None
@@ -223,6 +236,17 @@ class Lookups(Values):
             if self.is_missing(cursor, name):
                 return
         self.deep(cursor)
+
+    def element(self, cursor: Cursor, key: Any, access: Access) -> Cursor | None:
+        """Follow an element of an array; return it, where it is just read."""
+        self.expect(cursor)
+        self.deep(cursor)
+        if access.is_called or access.is_store:
+            return None
+        fetch = f"{self.bind(cursor.value)}[{self.key(key)}]"
+        self.claims[fetch] = self.claims.get(fetch, 0) + 1
+        self.elements.setdefault(id(cursor.value), []).append(fetch)
+        return Cursor(fetch, f"{cursor.path}[{key!r}]", cursor.value[key])
 
     def question(self, cursor: Cursor, name: str) -> bool:
         """Watch what is asked of an array besides its contents; False if nothing is."""

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +24,9 @@ from wengert.capture.reads.bytecode import analyse, uses
 from wengert.core.tape import Tape
 
 if TYPE_CHECKING:
+    from wengert.capture.reads.expressions import Use
     from wengert.capture.reads.walk import Walk
+    from wengert.capture.reads.watched import Cursor
 
 #: The classes of numbers that can be inputs: those that native code takes as they are.
 LIFTED = (float, np.float64, int)
@@ -82,6 +84,7 @@ class Numbers:
     def __init__(self, walk: Walk, repeated: Collection[CodeType]) -> None:
         self.names, self.claims = walk.names, walk.claims
         self.found, self.repeated = walk.read_numbers, repeated
+        self.elements, self.sites = walk.elements, walk.sites
         arrays = [found.array for found in walk.arrays.values()]
         self.holds_objects = any(array.dtype.hasobject for array in arrays)
         self._made: tuple[list[Input], dict[str, str]] | None = None
@@ -108,8 +111,7 @@ class Numbers:
         if self.holds_objects or any(map(is_opaque, codes)):
             return [], {}
         followed: dict[str, int] = {}
-        paths: dict[str, tuple[str, tuple[str, ...]]] = {}
-        places: dict[str, list[Place]] = {}
+        inputs: dict[str, Input] = {}
         for code, numbers in self.found:
             if not numbers or codes.count(code) > 1:
                 continue  # code of several functions: which one runs is not seen
@@ -117,25 +119,51 @@ class Numbers:
             for read in numbers.keys() - taken.lost:
                 fetch = numbers[read].fetch
                 followed[fetch] = followed.get(fetch, 0) + 1
-            fetches = {f"r{read}": found.fetch for read, found in numbers.items()}
-            shown = {f"r{read}": found.path for read, found in numbers.items()}
-            for expression, first, last in taken.found:
-                text = expression.text.format_map(fetches)
-                path = expression.text.format_map(shown)
-                path = path[1:-1] if path[0] == "(" else path
-                paths[text] = path, tuple(numbers[k].fetch for k in expression.reads)
-                is_once = code not in self.repeated and not is_in_loop(code, first)
-                places.setdefault(text, []).append(Place(code, first, last, is_once))
-        inputs = [
-            Input(self.key(text), text, *paths[text], tuple(where))
-            for text, where in places.items()
-        ]
-        liftable = {
+            for use in taken.found:
+                found = self.input(code, numbers, use)
+                known = inputs.get(found.text)
+                if known is not None:
+                    found = replace(found, places=known.places + found.places)
+                inputs[found.text] = found
+        return list(inputs.values()), self.alone(followed)
+
+    def input(self, code: CodeType, numbers: dict[int, Cursor], use: Use) -> Input:
+        """Return what an operator takes, given the numbers that its code reads."""
+        expression, first, last = use
+        text, path = (
+            expression.text.format_map(
+                {f"r{k}": getattr(found, part) for k, found in numbers.items()}
+            )
+            for part in ("fetch", "path")
+        )
+        fetches = tuple(numbers[read].fetch for read in expression.reads)
+        is_once = code not in self.repeated and not is_in_loop(code, first)
+        shown = path[1:-1] if path[0] == "(" else path
+        where = (Place(code, first, last, is_once),)
+        return Input(self.key(text), text, shown, fetches, where)
+
+    def alone(self, followed: dict[str, int]) -> dict[str, str]:
+        """Return the keys of numbers all of whose reads were followed, by fetch.
+
+        The elements of an array are numbers where all that is read of it is such an
+        element; otherwise its contents are compared.
+        """
+        found = {
             fetch: self.key(fetch)
             for fetch, count in followed.items()
             if self.claims.get(fetch) == count
         }
-        return inputs, liftable
+        for array, elements in self.elements.items():
+            is_alone = len(self.sites[array]) == len(elements)
+            if not (is_alone and found.keys() >= set(elements)):
+                for element in elements:
+                    found.pop(element, None)
+        return found
+
+    def of_array(self, array: Any) -> set[str]:
+        """Return the keys of all that is read of an array; nothing if it is more."""
+        found = [self.liftable.get(fetch) for fetch in self.elements.get(id(array), ())]
+        return set() if None in found else {key for key in found if key is not None}
 
     def key(self, text: str) -> str:
         """Return an expression with the objects that it starts from told by ``id``."""

@@ -189,6 +189,14 @@ class Snapshot:
             return None
         return found
 
+    def changed_elements(self, plain: PlainArrays) -> set[str]:
+        """Return what is read of arrays with other contents, by key.
+
+        Nothing where one of them is not read element by element alone.
+        """
+        found = [self.numbers.of_array(array) for array in plain.changed_arrays()]
+        return set().union(*found) if all(found) else set()
+
     def lift(self, keys: Collection[str]) -> list[Any] | None:
         """Make inputs of some numbers, told by their keys; return their values.
 
@@ -201,6 +209,11 @@ class Snapshot:
         lifted = {f for f, key in self.numbers.liftable.items() if key in keys}
         self.inputs = inputs
         self.guards = [guard for guard in self.guards if guard.fetch not in lifted]
+        self.arrays = [
+            part
+            for part in self.arrays
+            if not (of := self.numbers.of_array(part.array)) or not of.issubset(keys)
+        ]
         self._check = None
         return values
 
@@ -424,6 +437,11 @@ class PlainArrays:
     def __init__(self, found: list[ReadArray], contents: dict[int, Contents]) -> None:
         self.arrays = found
         self.pairs = [contents[id(array)] for _, array in found]
+
+    def changed_arrays(self) -> list[np.ndarray]:
+        """Return the arrays with other contents."""
+        pairs = zip(self.arrays, self.pairs, strict=True)
+        return [found.array for found, held in pairs if not held.hold()]
 
     def changed(self) -> str | None:
         """Return the path of the first array with other contents; None if none."""

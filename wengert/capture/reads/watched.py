@@ -155,6 +155,8 @@ class Conditions:
         self.readers: dict[Any, set[CodeType | None]] = {}
         #: How often each expression is to give what it gave.
         self.claims: dict[str, int] = {}
+        #: The elements that are read of an array, by its ``id``.
+        self.elements: dict[int, list[str]] = {}
         self._bound: dict[int, str] = {}
         self._kept: list[Any] = []
 
