@@ -22,7 +22,11 @@ from wengert.ops.reduce import into
 normalize = np.lib.array_utils.normalize_axis_index
 
 #: The scale of a transform is that of the other direction under the other name.
-SWAPPED: dict[Any, Any] = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
+SWAPPED: dict[Any, Any] = {
+    "backward": "forward",
+    "ortho": "ortho",
+    "forward": "backward",
+}
 
 
 def resized(x: Any, count: int, axis: int) -> Any:
