@@ -141,7 +141,7 @@ def test_what_cannot_pay_is_not_compiled(
 def test_native_code_that_turns_out_slower_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jit_, "kernel_seconds", lambda path: 1e3)
+    monkeypatch.setattr(engine, "kernel_seconds", lambda path: 1e3)
     jitted, x = wg.jit(wave), np.ones(3)
     for _ in range(4):
         jitted(x)
@@ -149,6 +149,19 @@ def test_native_code_that_turns_out_slower_is_dropped(
 
     assert kernels(jitted) == [False]
     assert "native code took 1e+03 s" in str(jitted.report())
+    assert jitted(x) == wave(x)
+
+
+@needs_engine
+def test_slower_native_code_is_dropped_where_the_first_call_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "kernel_seconds", lambda path: 1e3)
+    jitted, x = wg.jit(wave, wait=True), np.ones(3)
+    jitted(x)
+
+    assert kernels(jitted) == [False]
+    assert "NumPy takes" in str(jitted.report())
     assert jitted(x) == wave(x)
 
 

@@ -20,6 +20,8 @@ from wengert import (
     value_and_hessian,
 )
 from wengert.execute import directions
+from wengert.execute.engine import native_engine
+from wengert.execute.rows import Rows
 
 X = np.linspace(0.1, 1.0, 40)
 WEIGHTS = np.random.default_rng(2).standard_normal((30, 40))
@@ -286,3 +288,34 @@ def test_a_recorded_jacobian_is_as_long_as_the_function() -> None:
     ]
 
     assert lengths[1] <= 2.2 * lengths[0]
+
+
+def test_a_jacobian_that_would_have_no_native_code_is_one_node() -> None:
+    """Of many elements, though of few nodes; written out where nothing is kept."""
+    assert len(record(jacobian(network), X)) < 2 * len(record(network, X))
+    assert len(record(jacobian(recurrence), X[:8])) > 8 * 8
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_functions_of_rows_on_a_tape_are_compiled_beside_the_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WENGERT_COMPILE", "background")
+    made = []
+
+    class Watched(Rows):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr(directions, "Rows", Watched)
+    fast = jit(jacobian(network))
+    for _ in range(4):
+        fast(X)
+    fast.wait()
+
+    paths = [
+        p for rows in made for t in rows.entries.values() for p in t.paths.values()
+    ]
+    assert any(path.kernels for path in paths)
+    assert_allclose(fast(X), jacobian(network)(X), rtol=1e-12, atol=1e-14)

@@ -19,6 +19,8 @@ COMPILE, COMPILE_NODE = 12e-3, 14e-6
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
 #: What finding the path of a call costs where Python has to.
 DISPATCH = 15e-6
+#: A node that NumPy plays, at least.
+PLAY_NODE = 0.9e-6
 #: Planning the play of a node, and what planning a play may take: so many calls of the
 #: function itself, or seconds.
 PLAN_NODE, MOST_CALLS, MOST_PLANNED = 8e-6, 3, 0.1
@@ -54,9 +56,10 @@ ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 #: node of it (``bench/jacobians.py``).
 SWEEP, START_SWEEP, RECORD_SWEEP = 2e-6, 150e-6, 12e-6
 #: Nodes of a function times directions up to which a Jacobian inside a recording is
-#: written out: its native code is then quicker than a call for rows.  Of more scalar
-#: nodes times directions than `MOST_UNROLLED` there is no native code.
+#: written out: its native code is then quicker than a call for rows.
 MOST_WRITTEN_OUT = 4000
+#: Scalar nodes of a recorded sweep for one of the function: 1.4 to 3.4 were counted.
+SWEEP_SCALARS = 1.8
 
 
 def compile_seconds(tape: Tape) -> float:
@@ -64,6 +67,11 @@ def compile_seconds(tape: Tape) -> float:
     if count_scalars(tape, 0) > MOST_UNROLLED:
         return min(MOST_SECONDS, PART + PART_NODE * len(tape))
     return COMPILE + COMPILE_NODE * count_scalars(tape)
+
+
+def is_too_large(scalars: int, count: int) -> bool:
+    """Whether so many sweeps over a function have no native code when written out."""
+    return SWEEP_SCALARS * scalars * count > MOST_UNROLLED
 
 
 def native_seconds(tape: Tape) -> float:

@@ -19,7 +19,6 @@ from wengert.derive import forward, reverse
 from wengert.derive.functions import jvp, vjp
 from wengert.derive.modes import zeros_like_type
 from wengert.emit.kernels import count_scalars
-from wengert.emit.lowering import MOST_UNROLLED
 from wengert.execute.all_rows import RowsPlay, block_rows, largest, steps_of
 from wengert.execute.costs import (
     MOST_WRITTEN_OUT,
@@ -27,6 +26,7 @@ from wengert.execute.costs import (
     ROWS_NODE,
     START_SWEEP,
     SWEEP,
+    is_too_large,
 )
 from wengert.execute.interpret import evaluate_or_record
 from wengert.execute.rows import Options, Rows
@@ -275,9 +275,9 @@ def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
     if count * (stop - segment.start) > MOST_WRITTEN_OUT:
         return True
     # What is recorded afresh on every call never becomes native.
-    is_kept = tape.keeps_guards
-    scalars = count_scalars(tape, 1, segment.start, stop) if is_kept else 0
-    return count * scalars > MOST_UNROLLED
+    return tape.keeps_guards and is_too_large(
+        count_scalars(tape, 1, segment.start, stop), count
+    )
 
 
 def of_unit_vectors(

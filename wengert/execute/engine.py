@@ -16,8 +16,11 @@ from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.machine import Told
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native
+from wengert.execute.background import compiles_now
+from wengert.execute.costs import PLAY_NODE
+from wengert.execute.plan import Left
 from wengert.execute.segments import mixed_plan
-from wengert.execute.tier import PLAY
+from wengert.execute.tier import PLAY, TRIED
 
 if TYPE_CHECKING:
     from wengert.execute.paths import Path
@@ -74,6 +77,34 @@ def optimise(path: Path, told: Told | None = None) -> None:
     except NotLoweredError:
         return  # what is there works
     path.kernels[0] = replace(kernel, gives_way=path.kernels[0].gives_way)
+
+
+def why_given_up(path: Path) -> str:
+    """Return why the native code of a path is not used; nothing where it is.
+
+    Where no call was measured, because the first one waits for the compiler, plays are
+    that may be faster.
+    """
+    seconds = kernel_seconds(path)
+    if seconds is None:
+        return ""
+    is_long = seconds > PLAY_NODE * len(path.recording)
+    if is_long and not path.tier.best and not compiles_now():
+        measure_play(path)
+    return path.tier.loses(seconds, "took")
+
+
+def measure_play(path: Path) -> None:
+    """Note what a play by NumPy takes where a path was recorded."""
+    outputs = path.recording.play.outputs
+    given = [outputs[index] for index in path.recording.input_indices]
+    for _ in range(TRIED):
+        started = time.perf_counter()
+        with np.errstate(all="ignore"):
+            found = path.play(given)
+        if isinstance(found, Left):
+            return
+        path.tier.note(PLAY, time.perf_counter() - started)
 
 
 def kernel_seconds(path: Path) -> float | None:

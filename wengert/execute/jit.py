@@ -43,9 +43,9 @@ from wengert.execute.costs import MOST_OPTIMISED
 from wengert.execute.engine import (
     add_absorbing_kernel,
     compile_path,
-    kernel_seconds,
     native_engine,
     optimise,
+    why_given_up,
 )
 from wengert.execute.entries import MISS, Entry, run, without_numbers
 from wengert.execute.interpret import evaluate_node, own
@@ -746,11 +746,8 @@ def compile_beside(
         work(path, progress.tell)
         if work is compile_path and not path.kernels:
             compile_inside(path.recording)
-        if work is compile_path and path.kernels and path.tier.best:
-            seconds = kernel_seconds(path)
-            lost = "" if seconds is None else path.tier.loses(seconds, "took")
-            if lost:
-                path.reason, path.kernels = lost, []
+        if work is compile_path and path.kernels and (lost := why_given_up(path)):
+            path.reason, path.kernels = lost, []
     except Exception as error:  # nobody is there to see it
         path.kernels = []
         path.reason = f"{type(error).__name__} of the compiler: {error}"
