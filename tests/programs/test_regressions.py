@@ -598,3 +598,46 @@ def test_math_gives_pythons_numbers_of_arrays_that_nothing_was_recorded_of(
         return x * 1.0, call(np.where(True, 0.5, 0.25))
 
     assert type(wengert.jit(f)(2.0)[1]) is float
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 1), (2, 1)])
+def test_the_core_axes_of_out_are_those_of_the_result(shape: tuple[int, ...]) -> None:
+    def f(x: Any, y: Any) -> Any:
+        out = np.zeros(shape)
+        np.matmul(x, y, out=out)
+        return out
+
+    x, y = np.array([[-1.3, 0.8, -1.5]]), np.array([-0.9, 0.3, 0.7])
+    if shape == (3,):
+        for function in (f, wengert.jit(f)):
+            with pytest.raises(ValueError, match="core dimension 0"):
+                function(x, y)
+    else:
+        follows_numpy(f, (x, y))
+
+
+def test_a_number_has_no_axis_to_flip() -> None:
+    def f(x: Any) -> Any:
+        return np.flip(np.angle(x * 2.0), 0)
+
+    for function in (f, wengert.jit(f)):
+        with pytest.raises(np.exceptions.AxisError):
+            function(1.4)
+
+
+def test_an_angle_far_away_does_not_turn() -> None:
+    for x in (np.inf, -np.inf):
+        assert wengert.grad(np.arctan2, (0, 1))(x, 1.37) == (0.0, 0.0)
+        assert wengert.grad(np.arctan2, (0, 1))(1.37, x) == (0.0, 0.0)
+
+
+def test_the_slope_of_an_even_function_at_zero_absorbs() -> None:
+    def f(x: Any, n: Any) -> Any:
+        return wengert.grad(lambda x: np.sum(np.sinc(x) * n))(x)
+
+    jitted = wengert.jit(f)
+    for x in (0.44, 0.44, 0.44, 0.0, 0.0, 0.0):
+        np.testing.assert_equal(jitted(x, WITH_NAN), f(x, WITH_NAN))
+
+
+WITH_NAN = np.array([np.nan, 1.0])

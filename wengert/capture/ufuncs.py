@@ -19,6 +19,7 @@ from wengert.capture.operators import write_whole
 from wengert.capture.refusals import unsupported
 from wengert.core.operation import DISPATCH, Operation
 from wengert.core.tape import NO_SETTINGS
+from wengert.core.types import plain_example
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather
 from wengert.ops.reduce import as_array, cast, mask_of
@@ -52,7 +53,16 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
         result = record_any(operation, inputs, where)
     else:
         result = operation(*inputs, **settings)
+    if ufunc.signature is not None and out is not None:
+        check_core(ufunc, inputs, out, result)
     return deliver(result, out, where, ufunc, casting)
+
+
+def check_core(ufunc: np.ufunc, inputs: Any, out: Any, result: Any) -> None:
+    """Raise what NumPy raises for an ``out`` whose core axes are not the result's."""
+    if np.shape(out) != np.shape(result):
+        other = np.empty(np.shape(out), out.dtype)
+        ufunc(*map(plain_example, inputs), out=other, casting="unsafe")
 
 
 def in_loop_of(

@@ -294,6 +294,8 @@ def lower_sinc(
             last = (y, outside, number(n), number(n * np.pi / 2))
             outside = lowering.emit("(sin(x + w) - z * y) / x", last, name)
         value = select(lowering, near, inside, outside, name)
+        if order % 2:  # of an even function: exactly 0 there
+            value = lowering.emit("select(x == 0, 0, y)", (node, value), name)
         nodes.append(lowering.emit("x * y", (value, number(np.pi**order)), name))
     return np.array(nodes, dtype=np.int64).reshape(like.shape)
 

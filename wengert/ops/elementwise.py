@@ -246,12 +246,17 @@ def square_of_radius(z: Any, x: Any, y: Any) -> Any:
     return x * x + y * y
 
 
+def turned_by(x: Any, total: Any) -> Any:
+    """Return x over a total, 0 where that is 0 or infinite: no angle turns there."""
+    return np.where(np.isinf(total), 0.0, share_of(x, total))
+
+
 elementwise(
     "arctan2",
     np.arctan2,
     (
-        lambda z, x, y: share_of(as_real(y, z), square_of_radius(z, x, y)),
-        lambda z, x, y: share_of(-as_real(x, z), square_of_radius(z, x, y)),
+        lambda z, x, y: turned_by(as_real(y, z), square_of_radius(z, x, y)),
+        lambda z, x, y: turned_by(-as_real(x, z), square_of_radius(z, x, y)),
     ),
     form=Map("atan2(x, y)"),
     domain=((0.3, 3.0), (0.3, 3.0)),

@@ -387,9 +387,9 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 def flip(m: Any, axis: Any = None) -> Any:
     """Answer ``np.flip``."""
     ndim = np.ndim(m)
+    axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
     if is_number(m):
         return as_numpys(m)[()]
-    axes = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
     back = slice(None, None, -1)
     return m[tuple(back if k in axes else WHOLE for k in range(ndim))]
 
