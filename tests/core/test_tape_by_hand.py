@@ -173,6 +173,21 @@ def test_a_seed_scales_the_gradient() -> None:
     assert a.gradient == 30
 
 
+def test_a_division_by_zero_has_the_gradients_of_numpy() -> None:
+    """It raised ZeroDivisionError: the rule divided Python's numbers."""
+    tape = Tape()
+    a, b = ConstantNode(1.0, tape), ConstantNode(0, tape)
+    wengert.Divide(a, b, tape)
+    with np.errstate(all="ignore"):
+        tape.forward()
+        tape.backward()
+        recorded = wengert.record(lambda x: x / 0.0, np.float64(1.0))
+        recorded.backward()
+
+    assert (a.gradient, b.gradient) == (np.inf, -np.inf)
+    assert recorded.inputs[0].gradient == np.inf
+
+
 def test_the_function_of_a_tape_built_by_hand() -> None:
     tape, a, b, o, f = example()
 

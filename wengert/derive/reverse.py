@@ -411,15 +411,26 @@ def backward(tape: Tape, gradient: Any = None) -> None:
         from wengert.execute.interpret import forward
 
         forward(tape)
-    active = bytearray(b"\1" * count)
+    outputs = tape.play.outputs
+    try:
+        gradients = sweep_by_hand(tape, gradient, outputs)
+    except ArithmeticError:  # Python's numbers raise where NumPy's are inf or nan
+        gradients = sweep_by_hand(tape, gradient, list(map(strong, outputs)))
+    tape.play.gradients = [gradients.get(index) for index in range(count)]
+
+
+def sweep_by_hand(tape: Tape, gradient: Any, outputs: list[Any]) -> Gradients:
+    """Return the gradient of every node, given the outputs that the rules read."""
+    active = bytearray(b"\1" * len(tape))
     gradients: Gradients = {}
     mode = PlainMode(tape)
+    mode.outputs = outputs
     mode.product = product_by_hand
     for index, seed in zip(tape.output_indices, seeds_of(tape, gradient), strict=True):
         mode.add(gradients, index, seed)
     with errstate(all="ignore"):
-        sweep(tape, 0, count, gradients, active, mode, keep=True)
-    tape.play.gradients = [gradients.get(index) for index in range(count)]
+        sweep(tape, 0, len(tape), gradients, active, mode, keep=True)
+    return gradients
 
 
 def product_by_hand(g: Any, partial: Any) -> Any:
