@@ -88,7 +88,9 @@ def lines(
             )
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
-        axes.legend(frameon=False, labelcolor="linecolor")
+        # Above the axes, where no line can run through it.
+        place: Any = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 3}
+        axes.legend(frameon=False, labelcolor="linecolor", **place)
         return svg(figure)
 
 

@@ -390,12 +390,12 @@ def dynamics_section(advance: Any, quick: bool) -> Found:
     series = [
         ("wave at the start", cells, wave, "-"),
         ("at the end", cells, program.burgers(wave), "-"),
-        ("influence on cell 30", cells, program.influence(wave, 30), "-"),
+        ("10 times the influence", cells, 10.0 * program.influence(wave, 30), "-"),
     ]
     plot = figure(
         lambda plots: plots.lines(series, "cell"),
-        "A wave that steepens, and how much each cell of the start counts for one "
-        "cell of the end: one gradient through all steps.",
+        "A wave that steepens, and the influence of each cell of the start on cell 30 "
+        "of the end: one gradient through all steps.",
     )
     tape = wg.record(program.burgers, wave)
     return Found(program.main(), plot, tape, "The tape of the wave")
