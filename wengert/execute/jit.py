@@ -242,24 +242,23 @@ class Jitted(Generic[P, R]):
         if root is None or numbers is None:
             return MISS, None
         leaves = [*leaves, *numbers]
-        given = [argument(leaf) for leaf in leaves]
         if not (is_tried and entry.direct is not None and entry.direct[0]):
             groups = entry.groups
             if groups is None:
                 with self.lock:
                     groups = entry.groups = entry.bound(compiles_now())
+            given = [argument(leaf) for leaf in leaves] if groups else []
             for native, structure in groups:
                 found = native(*given)
                 if found is not MISS:
                     return tree.unflatten(structure, list(found)), None
-        return self.descend(entry, root, leaves, given, call)
+        return self.descend(entry, root, leaves, call)
 
     def descend(
         self,
         entry: Entry,
         root: Path,
         leaves: list[Any],
-        given: list[Any],
         call: Callable[[], Any] | None,
     ) -> tuple[Any, Exit | None]:
         """Go from path to path where native calls did not arrive, or do not go."""
@@ -268,7 +267,7 @@ class Jitted(Generic[P, R]):
         while path is not None and (path.is_believed or path.left):
             ways: list[tuple[int, int]] = []
             if path.kernels and path.is_believed:
-                found, ways = run(path, given)
+                found, ways = run(path, [argument(leaf) for leaf in leaves])
                 if found is not MISS:
                     return tree.unflatten(path.structure, list(found)), None
                 end = path, ways

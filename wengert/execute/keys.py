@@ -73,7 +73,8 @@ class Keys:
             else:
                 others.append((k, leaf))
         types = self.types(numeric)
-        kinds = kinds_of(fixed), kinds_of(tuple(others)), kinds_of(structure)
+        nested = None if is_plain(structure) else kinds_of(structure)
+        kinds = kinds_of(fixed), kinds_of(tuple(others)), nested
         key = (structure, types, fixed, tuple(others), count, kinds)
         try:
             hash(key)
@@ -228,6 +229,17 @@ def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
     if not (is_view or lies):
         return kind, like
     return (kind, strides_of(leaf) if lies else None, is_view), like
+
+
+def is_plain(structure: Any) -> bool:
+    """Whether a structure has no keys and no data, which may be equal to others."""
+    if type(structure) is tree.Leaf:
+        return True
+    if type(structure) is not tree.Branch or type(structure.kind) is not type:
+        return False
+    keys = structure.keys
+    has_none = keys is None or (type(keys) is tuple and not keys)
+    return has_none and structure.carried is None and all(map(is_plain, structure[2]))
 
 
 def kinds_of(value: Any) -> Any:

@@ -57,8 +57,9 @@ class Tier:
         is_cheap = PLAN_NODE * nodes < max(MOST_CALLS * self.best[CALL], MOST_PLANNED)
         if is_cheap and self.tried.get(PLAY, 0) < TRIED:
             return PLAY
-        chosen, *others = sorted(self.best, key=self.best.__getitem__)
-        return others[0] if others and self.is_unsure(chosen, others[0]) else chosen
+        is_call = self.best[CALL] <= self.best.get(PLAY, math.inf)
+        chosen, other = (CALL, PLAY) if is_call else (PLAY, CALL)
+        return other if self.is_unsure(chosen, other) else chosen
 
     def is_unsure(self, chosen: str, other: str) -> bool:
         """Whether the slower kind of call is to be measured again.
@@ -66,7 +67,7 @@ class Tier:
         It may have become faster, or something else ran beside it: it is tried again
         when the number of calls has doubled, unless it was far slower.
         """
-        if self.best[other] > FAR * self.best[chosen]:
+        if self.best.get(other, math.inf) > FAR * self.best[chosen]:
             return False
         return self.tried[chosen] >= AGAIN << max(0, self.tried[other] - TRIED)
 
