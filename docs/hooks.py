@@ -267,7 +267,7 @@ def numpy_functions() -> tuple[list[str], list[str]]:
 def scipy_functions() -> set[str]:
     """Return SciPy's functions that are recorded: ``special.erf``."""
     from wengert.capture.answers.table import ANSWERS
-    from wengert.core.operation import DISPATCH
+    from wengert.core.operation import DISPATCH, NAMED
 
     found = set()
     for name in ("special", "linalg", "fft", "integrate", "interpolate", "stats"):
@@ -276,7 +276,8 @@ def scipy_functions() -> set[str]:
         taken = {
             key for key, value in held if callable(value) and known(value, DISPATCH)
         }
-        found |= {f"{name}.{key}" for key in taken | ANSWERS.get(module, {}).keys()}
+        taken |= ANSWERS.get(module, {}).keys() | NAMED.get(f"scipy.{name}", {}).keys()
+        found |= {f"{name}.{key}" for key in taken}
     return found
 
 

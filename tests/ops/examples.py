@@ -15,6 +15,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+from scipy import linalg as sl
 
 from wengert import jvp, stop_gradient
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
@@ -907,3 +908,202 @@ example(
     label="linalg",
 )
 example("matrix_transpose", la.matrix_transpose, normal(2, 2, 3), label="linalg")
+
+
+# SciPy's linear algebra
+
+
+def banded(size: float, *shape: int) -> Function:
+    """Draw bands of which one row, the diagonal, has large numbers."""
+
+    def draw(random: np.random.Generator) -> Any:
+        x = random.standard_normal(shape) / 2
+        x[int(size)] += 6.0
+        return x
+
+    return draw
+
+
+def eigh_parts(a: Any, b: Any = None) -> Any:
+    """Return eigenvalues, and vectors without their signs or phases."""
+    w, v = sl.eigh(a, b)
+    return w, np.abs(v)
+
+
+for _lower in (False, True):
+    _how = "lower" if _lower else "upper"
+    example(
+        "solve_triangular",
+        lambda a, b, lower=_lower: sl.solve_triangular(a, b, lower=lower),
+        regular(3, 3),
+        normal(3),
+        label=_how,
+    )
+    example(
+        "scipy_cholesky",
+        lambda a, lower=_lower: sl.cholesky(a, lower=lower),
+        hermitian(2, 2),
+        label=_how,
+    )
+    example(
+        "cho_factor",
+        lambda a, lower=_lower: sl.cho_factor(a, lower)[0],
+        hermitian(2, 2, 2),
+        label=_how,
+    )
+    example(
+        "cho_solve",
+        lambda c, b, lower=_lower: sl.cho_solve((c, lower), b),
+        complex_regular(2, 2),
+        normal(2),
+        label=_how,
+    )
+    example(
+        "solveh_banded",
+        lambda ab, b, lower=_lower: sl.solveh_banded(ab, b, lower=lower),
+        banded(0 if _lower else 2, 3, 5),
+        normal(5),
+        label=_how,
+    )
+example(
+    "solve_triangular",
+    lambda a, b: sl.solve_triangular(a, b, trans="C", unit_diagonal=True),
+    complex_regular(2, 3, 3),
+    normal(3, 2),
+    label="adjoint",
+)
+example("lu_factor", lambda a: sl.lu_factor(a), normal(3, 3))
+example(
+    "lu_factor",
+    lambda a: tuple(sl.lu_factor(a)),  # of a stack SciPy returns a list
+    complex_normal(2, 4, 2),
+    label="tall",
+)
+example("lu_factor", lambda a: sl.lu_factor(a), normal(2, 4), label="wide")
+for _trans in (0, 1, 2):
+    example(
+        "lu_solve",
+        lambda a, b, trans=_trans: sl.lu_solve(sl.lu_factor(a), b, trans),
+        complex_normal(3, 3),
+        normal(3),
+        label=str(_trans),
+    )
+example(
+    "order_of_pivots",
+    lambda a: jvp(lambda a: sl.lu_factor(a)[0], (a,), (a * a,))[1],
+    normal(3, 3),
+)
+example("lu", lambda a: sl.lu(a), normal(2, 3, 3))
+example("lu", lambda a: sl.lu(a, permute_l=True), normal(4, 2), label="tall")
+example("lu", lambda a: sl.lu(a, p_indices=True), normal(2, 4), label="wide")
+example("expm", sl.expm, normal(2, 3, 3))
+example("expm", sl.expm, complex_normal(2, 2), label="complex")
+example("expm", sl.expm, np.zeros((2, 2)), label="of_zeros")
+example(
+    "expm_frechet",
+    lambda a, t: sl.expm_frechet(a, t, compute_expm=False),
+    normal(2, 2),
+    normal(2, 2),
+)
+example("expm_beside", sl.expm_frechet, normal(2, 2), normal(2, 2))
+example("logm", sl.logm, definite(2, 2))
+example("logm", sl.logm, complex_regular(2, 2), label="complex")
+example(
+    "logm_frechet",
+    lambda a, t: apply(REGISTRY["logm_frechet"], a, t),
+    definite(2, 2),
+    normal(2, 2),
+    order=1,
+)
+example("sqrtm", sl.sqrtm, real_eigenvalues(3, 3))
+example("sqrtm", sl.sqrtm, complex_regular(2, 2, 2), label="complex")
+example(
+    "solve_sylvester", sl.solve_sylvester, regular(3, 3), regular(2, 2), normal(3, 2)
+)
+example("polar", sl.polar, regular(3, 3))
+example("polar", lambda a: sl.polar(a, "left"), complex_normal(3, 2), label="tall")
+example("polar", sl.polar, normal(2, 3), label="wide")
+example("toeplitz", sl.toeplitz, complex_normal(3))
+example("toeplitz", sl.toeplitz, normal(3), normal(2), label="row")
+example(
+    "solve_toeplitz",
+    lambda c, r, b: sl.solve_toeplitz((c, r), b),
+    np.array([5.0, 0.5, -0.3]),
+    normal(3),
+    normal(3, 2),
+)
+example(
+    "solve_toeplitz",
+    lambda c, b: sl.solve_toeplitz(c, b),
+    np.array([5.0, 0.5 + 1j, -0.3]),
+    normal(3),
+    label="hermitian",
+)
+example(
+    "solve_banded",
+    lambda ab, b: sl.solve_banded((1, 2), ab, b),
+    banded(2, 4, 5),
+    normal(5),
+)
+example(
+    "solve_banded",
+    lambda ab, b: sl.solve_banded((2, 0), ab, b),
+    banded(0, 3, 4),
+    complex_normal(4, 2),
+    label="columns",
+)
+example("block_diag", sl.block_diag, normal(2, 2), normal(2), complex_normal(1, 2))
+for _assume in (None, "gen", "sym", "her", "pos", "upper triangular", "tridiagonal"):
+    example(
+        "scipy_solve",
+        lambda a, b, assume=_assume: sl.solve(a, b, assume_a=assume, lower=True),
+        hermitian(3, 3) if _assume in ("her", "pos") else complex_regular(3, 3),
+        normal(3),
+        label=str(_assume),
+    )
+example(
+    "scipy_solve",
+    lambda a, b: sl.solve(a, b, transposed=True),
+    regular(3, 3),
+    normal(3),
+    label="transposed",
+)
+example("scipy_inv", sl.inv, complex_regular(2, 2, 2))
+example(
+    "scipy_inv",
+    lambda a: sl.inv(a, assume_a="pos", lower=True),
+    definite(2, 2),
+    label="pos",
+)
+example("scipy_det", sl.det, normal(2, 3, 3))
+example("scipy_svd", lambda a: sl.svd(a, full_matrices=False), separated(3, 2))
+example(
+    "scipy_svd_full",
+    lambda a: (lambda u, s, vh: (s, u[:, :2], vh, u[:, 2:] @ u[:, 2:].T))(*sl.svd(a)),
+    separated(3, 2),
+)
+example("scipy_svdvals", sl.svdvals, normal(2, 3))
+example("scipy_pinv", sl.pinv, normal(3, 2))
+example(
+    "rank_of_pinv", lambda a: sl.pinv(a, return_rank=True), normal(2, 3), label="both"
+)
+example("scipy_lstsq", sl.lstsq, normal(4, 2), normal(4))
+example("scipy_eigh", eigh_parts, definite(3, 3))
+example("scipy_eigvalsh", sl.eigvalsh, hermitian(3, 3))
+example("scipy_eigh_general", eigh_parts, normal(3, 3), definite(3, 3))
+example(
+    "scipy_eigh_general", eigh_parts, hermitian(2, 2), hermitian(2, 2), label="complex"
+)
+example("scipy_eig", sl.eig, PAIR)
+example("scipy_eig", lambda a: sl.eig(a)[1], real_eigenvalues(3, 3), label="real")
+example("scipy_eigvals", sl.eigvals, PAIR)
+example("scipy_qr", lambda a: sl.qr(a, mode="economic"), complex_normal(4, 2))
+example("scipy_qr", lambda a: sl.qr(a, pivoting=True), normal(2, 3), label="pivoting")
+example(
+    "scipy_qr_full",
+    lambda a: (lambda q, r: (q[:, :2], r, q[:, 2:] @ np.conj(q[:, 2:].T)))(*sl.qr(a)),
+    normal(4, 2),
+)
+example("scipy_qr_full", lambda a: sl.qr(a, mode="r"), normal(4, 2), label="r")
+example("scipy_nrm2", sl.norm, complex_normal(3))
+example("norm", lambda a: sl.norm(a, "nuc"), complex_normal(2, 3), label="scipy")

@@ -30,7 +30,7 @@ from tests.ops.judge import (
 )
 from wengert import record
 from wengert.checks import check_grads
-from wengert.core.operation import DISPATCH, REGISTRY, Operation
+from wengert.core.operation import DISPATCH, NAMED, REGISTRY, Operation
 
 EVERY = examples()
 ELEMENTWISE = [
@@ -70,6 +70,8 @@ QUESTIONS = {
     "size",
 }
 ANSWERED = {function.__name__ for function in DISPATCH} - QUESTIONS
+#: Of functions with the name of NumPy's the operation is SciPy's own.
+ANSWERED |= {name for rows in NAMED.values() for name in rows}
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERED - set(REGISTRY)))
@@ -138,6 +140,14 @@ DIFFERENT = {
     ("corrcoef", empty): "NumPy answers what has no variables apart",
     ("vector_norm", single): "the last bit: of NumPy's number a power is C's powf",
     ("eig", complex_): "a rounding decides in which order LAPACK finds them",
+    ("lu", empty): "SciPy gives the permutation of a stack of nothing another shape",
+    ("lu_solve", empty): "SciPy takes what has no equations, whatever its shape",
+    ("solve_sylvester", empty): "SciPy takes what has no equations, in any shape",
+    ("solve_toeplitz", empty): "SciPy takes what has no equations, in any shape",
+    ("scipy_eig", complex_): "a rounding decides in which order LAPACK finds them",
+    ("scipy_eigvals", complex_): "a rounding decides in which order LAPACK finds them",
+    ("scipy_svd", complex_): "LAPACK chooses the phases: judged apart without them",
+    ("scipy_svd_full", complex_): "LAPACK chooses the phases: judged apart without",
     ("eigvals", complex_): "a rounding decides in which order LAPACK finds them",
     ("eigh", complex_): "LAPACK chooses the phases: judged apart without them",
     ("svd", complex_): "LAPACK chooses the phases: judged apart without them",

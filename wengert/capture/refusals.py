@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import keys
-from wengert.capture.scipy_ways import nearest_way
+from wengert.capture.scipy_ways import name_of, nearest_way
 from wengert.core.types import is_array, type_of
 from wengert.errors import RecordingError, UnsupportedError, WengertError, explain
 
@@ -80,11 +80,15 @@ def as_numpy(
     except Exception as of_numpy:
         return of_numpy.with_traceback(None)
     name = getattr(function, "__name__", str(function))
+    module = module_of(function, name)
+    library, short = (
+        ("SciPy", name_of(function)) if module.startswith("scipy") else ("NumPy", None)
+    )
     return UnsupportedError(
         explain(
-            f"{module_of(function, name)}.{name} of these arguments is not recorded",
-            f"NumPy takes them, its rule in wengert does not ({error})",
-            f"arrays and whole numbers for what np.{name} takes, or "
+            f"{short or f'{module}.{name}'} of these arguments is not recorded",
+            f"{library} takes them, its rule in wengert does not ({error})",
+            f"arrays and whole numbers for what {short or f'np.{name}'} takes, or "
             "wengert.stop_gradient(x) for arguments to leave the tape",
         )
     )

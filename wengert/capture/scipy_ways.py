@@ -155,28 +155,6 @@ CALLS: dict[str, str] = dict(
             "np.exp(gammaln(x) + gammaln(y) - gammaln(x + y)), where gammaln is "
             + rule("special.gammaln(x)", "t[0] * special.psi(x)").removesuffix("(x)"),
         ),
-        # Linear algebra
-        (
-            "linalg.solve(A, b)",
-            by_first(
-                "linalg.solve(A, b)",
-                "(-np.outer(linalg.solve(A.T, g), y), linalg.solve(A.T, g))",
-            ),
-        ),
-        ("linalg.inv(A)", by_first("linalg.inv(A)", "-y.T @ g @ y.T")),
-        ("linalg.det(A)", by_first("linalg.det(A)", "g * y * linalg.inv(A).T")),
-        (
-            "linalg.expm(A)",
-            by_first("linalg.expm(A)", "linalg.expm_frechet(A.T, g, 'SPS', False)"),
-        ),
-        (
-            "linalg.eigvalsh(A)",
-            by_first(
-                "linalg.eigvalsh(A)",
-                "linalg.eigh(A)[1] * g @ linalg.eigh(A)[1].T",
-            ),
-        ),
-        ("linalg.norm(x)", "np.sqrt(np.sum(x**2))"),
         # Integrals
         ("integrate.trapezoid(y, x)", "np.trapezoid(y, x)"),
         (

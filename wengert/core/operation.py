@@ -122,6 +122,9 @@ class Operation:
 REGISTRY: dict[str, Operation] = {}
 #: NumPy function or ufunc -> the operation it is, or the plain code that answers it.
 DISPATCH: dict[Any, Operation | Function] = {}
+#: Functions of libraries that ask nobody who answers them: module -> name -> the plain
+#: code that answers.  Who uses a module loads it (`capture.answers`).
+NAMED: dict[str, dict[str, Function]] = {}
 
 
 def find_operation(name: Hashable) -> Operation:
@@ -176,6 +179,18 @@ def answers(*functions: Any) -> Callable[[Function], Function]:
     def register_answer(code: Function) -> Function:
         for function in functions:
             DISPATCH[function] = code
+        return code
+
+    return register_answer
+
+
+def answers_named(*paths: str) -> Callable[[Function], Function]:
+    """Say which functions the decorated code answers: ``"scipy.linalg.solve"``."""
+
+    def register_answer(code: Function) -> Function:
+        for path in paths:
+            module, _, name = path.rpartition(".")
+            NAMED.setdefault(module, {})[name] = code
         return code
 
     return register_answer

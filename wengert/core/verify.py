@@ -110,7 +110,7 @@ def operand_counts(operation: Operation) -> tuple[int, float]:
     for parameter in parameters_of(operation):
         if parameter.kind is parameter.VAR_POSITIONAL:
             high = float("inf")
-        elif parameter.kind is not parameter.KEYWORD_ONLY:
+        elif parameter.kind not in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
             low, high = low + (parameter.default is parameter.empty), high + 1
     return low, high
 

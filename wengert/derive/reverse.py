@@ -272,14 +272,21 @@ def transpose_jvp(
         for k, tangent in zip(places, tangents, strict=True):
             all_tangents[k] = tangent
         assert operation.jvp is not None
-        return operation.jvp(tuple(all_tangents), result, *values, **settings)
+        moved = operation.jvp(tuple(all_tangents), result, *values, **settings)
+        if not isinstance(g, list):
+            return moved
+        has_tangent[:] = [part is not None for part in moved]
+        return [part for part in moved if part is not None]
 
+    has_tangent: list[bool] = []  # of several results; integers have none
+    pull_back = vjp(push, *zeros)[1]
     if isinstance(g, list):
-        g = tuple(
+        g = [
             zeros_like_type(as_type(value, type_of)) if part is None else part
-            for part, value in zip(g, result, strict=True)
-        )
-    pulled = vjp(push, *zeros)[1](g)
+            for part, value, moves in zip(g, result, has_tangent, strict=True)
+            if moves
+        ]
+    pulled = pull_back(g)
     gradients: list[Any] = [None] * len(values)
     for k, part in zip(places, pulled, strict=True):
         gradients[k] = part

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.answers import lists, loops, makers, math, modes  # noqa: F401
+from wengert.capture.answers import lists, loops, makers, math, modes, named  # noqa: F401
 from wengert.capture.answers.table import ANSWERS, Function
 from wengert.capture.array import RecordedArray
 from wengert.core.locks import Switch
@@ -58,6 +58,7 @@ def class_or_answer(original: Any, answer: Function) -> property:
 
 def replace() -> None:
     """Replace the functions."""
+    named.STATE.begin()
     for replaced, kind in RECORDING_CLASSES:
         replaced.__class__ = kind
     for module in COMPILED:
@@ -68,6 +69,7 @@ def replace() -> None:
 
 def put_back() -> None:
     """Put the originals back."""
+    named.STATE.end()
     for replaced, _ in RECORDING_CLASSES:
         replaced.__class__ = ModuleType
     for module in COMPILED:

@@ -170,14 +170,14 @@ def answer_lists(name: str, module: ModuleType) -> None:
         return made(tape_here(), result, args) if is_making else result
 
 
-def answer_sequence(name: str) -> None:
+def answer_sequence(name: str, module: ModuleType = np) -> None:
     """Answer a function of a sequence of arrays, which may nest lists."""
-    original = getattr(np, name)
+    original = getattr(module, name)
     answer = DISPATCH[original]
     assert callable(answer)
     is_making = name in MAKING
 
-    @answered(name)
+    @answered(name, module)
     def of_sequence(*args: Any, **settings: Any) -> Any:
         if any(holds(arg) for arg in args):
             try:
@@ -199,6 +199,7 @@ def made(tape: Any, result: Any, args: tuple[Any, ...]) -> Any:
 
 for _name in SEQUENCES.split():
     answer_sequence(_name)
+answer_sequence("multi_dot", np.linalg)
 for _module in (np, np.fft, np.linalg):
     _answered = ANSWERS.setdefault(_module, {})
     for _name, _function in vars(_module).items():

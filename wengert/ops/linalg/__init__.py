@@ -10,9 +10,13 @@ from wengert.ops.linalg import (  # noqa: F401
     cholesky,
     determinants,
     eigen,
+    functions,
     norms,
     orthogonal,
+    scipys,
     singular,
     solving,
+    structured,
     triangles,
+    triangular,
 )

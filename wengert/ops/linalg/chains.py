@@ -11,6 +11,7 @@ from numpy.linalg import LinAlgError
 from wengert.core.operation import answers
 from wengert.ops.join import as_array, deliver
 from wengert.ops.linalg.triangles import square
+from wengert.ops.shape import lying
 
 
 @answers(np.linalg.matrix_power)
@@ -22,8 +23,8 @@ def matrix_power(a: Any, n: Any) -> Any:
     except TypeError as error:
         raise TypeError("exponent must be an integer") from error
     if n == 0:
-        identity = np.eye(a.shape[-1], dtype=a.dtype)
-        return np.copy(np.broadcast_to(identity, a.shape))
+        identity = np.zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
+        return lying(identity, "K", a)
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 3:

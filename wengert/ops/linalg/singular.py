@@ -357,7 +357,7 @@ def evaluate_lstsq(a: Any, b: Any, *, rcond: Any) -> Any:
 
 def lstsq_jvp(tangents: Any, results: Any, a: Any, b: Any, *, rcond: Any) -> Any:
     """Return the tangents at constant rank."""
-    (x, residuals, rank, s), (a_dot, b_dot) = results, tangents
+    (x, residuals, _, s), (a_dot, b_dot) = results, tangents
     eps = float(np.finfo(s.dtype).eps)
     cut = eps * max(a.shape) if rcond is None else max(rcond, 0.0)
     p = apply(PINV, a, rcond=cut)
@@ -377,7 +377,7 @@ def lstsq_jvp(tangents: Any, results: Any, a: Any, b: Any, *, rcond: Any) -> Any
     sums = np.zeros_like(residuals)
     if residuals.shape[0]:
         sums = 2 * np.sum(np.real(np.multiply(conjugate(left), off)), axis=0)
-    return x_dot, sums, np.zeros_like(rank), s_dot
+    return x_dot, sums, None, s_dot
 
 
 LSTSQ = general(

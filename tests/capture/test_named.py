@@ -1,0 +1,218 @@
+"""SciPy's functions in Python answer however they were imported, while recording."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy
+import scipy.linalg
+from scipy import linalg
+from scipy.linalg import cho_factor, cho_solve, det, expm, null_space, solve
+from scipy.linalg import solve as renamed
+
+import wengert
+from wengert.core.operation import NAMED
+
+A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
+B = np.array([1.0, -2.0, 0.5])
+INVERSE = np.linalg.inv(A)
+partial = functools.partial(solve, A)
+held = {"solve": solve}
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "through the module": lambda b: linalg.solve(A, b),
+    "through the package": lambda b: scipy.linalg.solve(A, b),
+    "by name": lambda b: solve(A, b),
+    "by another name": lambda b: renamed(A, b),
+    "by keyword": lambda b: solve(b=b, a=A),
+    "partial": partial,
+    "out of a dictionary": lambda b: held["solve"](A, b),
+    "as an argument": lambda b, f=solve: f(A, b),
+    "several": lambda b: cho_solve(cho_factor(A), b),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_function_answers_however_it_was_imported(name: str) -> None:
+    function = CALLS[name]
+
+    np.testing.assert_allclose(wengert.jacobian(function)(B), INVERSE, rtol=1e-13)
+    jitted = wengert.jit(function)
+    for scale in (1.0, 2.0, 3.0, 4.0):
+        np.testing.assert_array_equal(jitted(scale * B), function(scale * B))
+
+
+def test_a_function_is_differentiated_as_it_is() -> None:
+    np.testing.assert_allclose(
+        wengert.grad(det)(A), np.linalg.det(A) * INVERSE.T, rtol=1e-13
+    )
+
+
+def test_outside_of_recordings_the_functions_are_their_own() -> None:
+    source, signature = inspect.getsource(solve), inspect.signature(solve)
+    solve(A, B)
+    code = solve.__code__
+
+    def failing(b: Any) -> Any:
+        assert solve.__code__ is not code
+        assert inspect.signature(solve) == signature
+        raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        wengert.grad(failing)(B)
+
+    assert inspect.getsource(solve) == source
+    assert inspect.signature(solve) == signature
+    solve(A, B)
+    assert solve.__code__ is code
+    assert str(inspect.signature(cho_factor)).startswith("(a, lower=False")
+
+
+def test_plain_arguments_run_the_original() -> None:
+    """Also those of a library's own calls, and arrays that depend on no input."""
+
+    def function(x: Any) -> Any:
+        assert type(solve(A, B)) is np.ndarray
+        assert null_space(np.ones((2, 2))).shape == (2, 1)
+        found = det(np.eye(3) * 2.0) * x + solve(np.eye(3) * 2.0, B).sum()
+        return found + float(expm(np.zeros((2, 2)))[0, 0])
+
+    assert wengert.grad(function)(1.0) == 8.0
+
+
+def test_a_passive_result_is_written_into() -> None:
+    def function(x: Any) -> Any:
+        y = solve(np.eye(3), np.ones(3))
+        y[1] = x
+        return np.sum(y * x)
+
+    assert wengert.grad(function)(3.0) == 2 + 6.0
+
+
+def test_other_threads_are_undisturbed() -> None:
+    found: list[Any] = []
+
+    def function(b: Any) -> Any:
+        thread = threading.Thread(target=lambda: found.append(solve(A, B)))
+        thread.start()
+        thread.join()
+        return np.sum(solve(A, b))
+
+    wengert.grad(function)(B)
+
+    assert type(found[0]) is np.ndarray
+    np.testing.assert_array_equal(found[0], solve(A, B))
+
+
+def test_recordings_in_several_threads_at_once() -> None:
+    barrier, failures = threading.Barrier(3), []
+
+    def recorder() -> None:
+        barrier.wait()
+        for _ in range(30):
+            found = wengert.grad(lambda b: np.sum(solve(A, b)))(B)
+            if not np.allclose(found, INVERSE.sum(axis=0), rtol=1e-13):
+                failures.append(found)
+
+    def bystander() -> None:
+        barrier.wait()
+        for _ in range(200):
+            if type(solve(A, B)) is not np.ndarray:
+                failures.append("bystander")
+
+    threads = [threading.Thread(target=f) for f in (recorder, recorder, bystander)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+
+
+def test_errors_are_scipys() -> None:
+    for call in (
+        lambda x: linalg.solve(x[:2], B),
+        lambda x: linalg.cholesky(-x),
+        lambda x: linalg.solve(x, B[:2]),
+        lambda x: linalg.det(x * np.inf),
+        lambda x: linalg.cho_factor(x[0, 0] * np.eye(2), bad=1),
+        lambda x: linalg.polar(x, side="up"),
+    ):
+        with pytest.raises(Exception) as expected:  # noqa: PT011
+            call(A)
+        with pytest.raises(expected.type) as found:
+            wengert.grad(lambda x, call=call: np.sum(call(x)))(A)
+        assert str(found.value) == str(expected.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "instead"),
+    [
+        (lambda x: linalg.eigh(x, subset_by_index=[0, 1]), "all of them, and a slice"),
+        (lambda x: linalg.eigh(x, x, type=2), "type=1"),
+        (lambda x: linalg.qr(x, mode="raw"), "mode='full'"),
+        (lambda x: linalg.eig(x, x), "eig(a)"),
+        (lambda x: linalg.eigvals(x, x), "eigvals(a)"),
+        (lambda x: linalg.lstsq(x, B, lapack_driver="gelsy"), "gelsd"),
+    ],
+)
+def test_what_has_no_rule_says_what_to_write(call: Any, instead: str) -> None:
+    with pytest.raises(wengert.UnsupportedError) as error:
+        wengert.record(call, A)
+
+    assert instead in str(error.value)
+
+
+def test_every_row_is_a_function_in_python() -> None:
+    """One in C has no code that could lead anywhere else."""
+    for module, rows in NAMED.items():
+        for name in rows:
+            assert inspect.isfunction(getattr(sys.modules[module], name)), name
+
+
+ALONE = """
+    import sys
+    import numpy as np
+    import wengert
+
+    def f(x):
+        return np.sum(np.linalg.solve(x, x[0]))
+
+    x = np.array([[2.0, 1.0], [0.5, 3.0]])
+    wengert.grad(f)(x)
+    assert not [name for name in sys.modules if name.startswith("scipy.linalg")]
+
+    def g(x):
+        from scipy.linalg import det, expm
+        return det(x) + expm(x)[0, 0]
+
+    first = wengert.grad(g)(x)
+    assert [type(finder).__name__ for finder in sys.meta_path].count("LateFinder") == 0
+    import scipy.linalg
+    assert scipy.linalg.__loader__ is scipy.linalg.__spec__.loader
+    assert type(scipy.linalg.__loader__).__name__ == "SourceFileLoader"
+    np.testing.assert_array_equal(first, wengert.grad(g)(x))
+    assert type(scipy.linalg.det(x)) is np.float64
+    print("done")
+"""
+
+
+def test_scipy_is_not_imported_for_its_rows() -> None:
+    """A module that a recorded function imports answers in that recording too."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(ALONE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("done\n", "")

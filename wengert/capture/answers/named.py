@@ -1,0 +1,202 @@
+"""Functions in Python of libraries that dispatch nothing, such as SciPy's.
+
+While some recording is active their code leads to the answer, however they were
+imported (``from scipy.linalg import solve``): what is replaced is the code of the
+function, not a name of it.  An answer computes only where an argument is recorded; any
+other call, a library's own or another thread's, runs the original.
+
+Replacing thirty functions takes microseconds, which no recording is to pay: a function
+gets its own code back when it is called while nothing is recorded.
+
+No module is imported for its rows: one that is loaded gets them at the start of the
+next recording, and one that a recorded function imports as soon as it is loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from inspect import signature
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from wengert.capture.answers.table import RECORDING
+from wengert.capture.array import RecordedValue, call_plain, is_active
+from wengert.capture.refusals import RAW, as_numpy
+from wengert.core.locks import make as make_lock
+from wengert.core.operation import NAMED
+
+Function = Callable[..., Any]
+
+
+class Answered:
+    """A function of a library, its own code, and the code that leads to its answer."""
+
+    __slots__ = ("answer", "answering", "function", "original", "own")
+
+    def __init__(self, function: FunctionType, answer: Function) -> None:
+        self.function, self.answer = function, answer
+        self.own: CodeType = function.__code__
+        #: The function as it is without us.
+        self.original = FunctionType(
+            self.own,
+            function.__globals__,
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
+        )
+        self.original.__kwdefaults__ = function.__kwdefaults__
+        self.original.__module__ = function.__module__
+        self.original.__qualname__ = function.__qualname__
+        self.answering = leading_to(self.call, self.own)
+        # Whoever asks finds the function as it is written.
+        function.__signature__ = signature(function)  # type: ignore[attr-defined]
+
+    def call(self, args: Any, settings: dict[str, Any]) -> Any:
+        """Answer a call with a recorded argument; run the original for any other."""
+        if not STATE.is_active:
+            STATE.restore(self)
+            return self.original(*args, **settings)
+        values = (args, tuple(settings.values()))
+        if is_active(values):
+            try:
+                return self.answer(*args, **settings)
+            except RAW as error:
+                raise as_numpy(self.original, args, settings, error) from (
+                    error.__cause__
+                )
+        tape = RECORDING.get()
+        if tape is None or not any(isinstance(v, RecordedValue) for v in args):
+            return self.original(*args, **settings)
+        return call_plain(self.original, tape, args, settings)
+
+
+def leading_to(call: Function, own: CodeType) -> CodeType:
+    """Return code of any arguments that calls a function with them.
+
+    It stands for other code of a function, whose closure it takes and leaves alone.
+    """
+
+    def template(*args: Any, **settings: Any) -> Any:
+        call = "what is called"
+        return call(args, settings)  # type: ignore[operator]
+
+    code = template.__code__
+    constants = tuple(
+        call if constant == "what is called" else constant
+        for constant in code.co_consts
+    )
+    return code.replace(
+        co_consts=constants,
+        co_name=own.co_name,
+        co_qualname=own.co_qualname,
+        co_filename=own.co_filename,
+        co_firstlineno=own.co_firstlineno,
+        co_freevars=own.co_freevars,
+    )
+
+
+class State:
+    """Which functions there are, and which of them have their own code."""
+
+    def __init__(self) -> None:
+        self.is_active = False
+        self.lock = make_lock()
+        self.loaded: set[str] = set()
+        #: Those that have their own code.
+        self.own: list[Answered] = []
+
+    def begin(self) -> None:
+        """Lead all functions of loaded modules to their answers."""
+        with self.lock:
+            self.is_active = True
+            for name in NAMED.keys() - self.loaded:
+                module = sys.modules.get(name)
+                if module is not None and not is_being_loaded(module):
+                    self.add(name, module)
+            self.lead()
+            if len(self.loaded) < len(NAMED):
+                sys.meta_path.insert(0, LATE)
+
+    def add(self, name: str, module: ModuleType) -> None:
+        """Take in the functions of a module that have rows."""
+        self.loaded.add(name)
+        for key, answer in NAMED[name].items():
+            function = getattr(module, key, None)
+            if isinstance(function, FunctionType):
+                self.own.append(Answered(function, answer))
+
+    def lead(self) -> None:
+        """Lead the functions that have their own code to their answers."""
+        for answered in self.own:
+            answered.function.__code__ = answered.answering
+        self.own.clear()
+
+    def end(self) -> None:
+        """Let each function have its own code again when it is called."""
+        with self.lock:
+            self.is_active = False
+            if LATE in sys.meta_path:
+                sys.meta_path.remove(LATE)
+
+    def restore(self, answered: Answered) -> None:
+        """Give a function its own code, unless a recording has begun meanwhile."""
+        with self.lock:
+            if not self.is_active and answered not in self.own:
+                answered.function.__code__ = answered.own
+                self.own.append(answered)
+
+    def take(self, name: str, module: ModuleType) -> None:
+        """Take in a module that was imported; while recording it answers at once."""
+        with self.lock:
+            if self.is_active and name not in self.loaded:
+                self.add(name, module)
+                self.lead()
+
+
+def is_being_loaded(module: ModuleType) -> bool:
+    """Whether a module's body has not come to its end."""
+    return getattr(module.__spec__, "_initializing", False)
+
+
+class LateFinder(MetaPathFinder):
+    """Finds the modules that have rows and are imported while something is recorded."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return the spec of such a module, whose loader gives its functions rows."""
+        if name not in NAMED:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = LateLoader(name, spec.loader)
+        return spec
+
+
+class LateLoader(Loader):
+    """Loads a module as its own loader does, and leads its functions to the answers."""
+
+    def __init__(self, name: str, own: Any) -> None:
+        self.name, self.own = name, own
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Return the module that its own loader makes."""
+        return self.own.create_module(spec)  # type: ignore[no-any-return]
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module's body; then its functions answer."""
+        self.own.exec_module(module)
+        module.__loader__ = self.own
+        assert module.__spec__ is not None
+        module.__spec__.loader = self.own
+        STATE.take(self.name, module)
+
+
+LATE = LateFinder()
+STATE = State()
