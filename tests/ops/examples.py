@@ -369,6 +369,15 @@ example(
     distinct(4),
     label="inverse",
 )
+example("unique_all", lambda x: np.unique_all(x)[0], distinct(4))
+example("unique_inverse", lambda x: np.unique_inverse(x)[0], distinct(4))
+example("unique_counts", lambda x: np.unique_counts(x)[0], distinct(4))
+example("union1d", np.union1d, distinct(3), uniform(5.0, 6.0, 2))
+example("setdiff1d", np.setdiff1d, distinct(3), uniform(5.0, 6.0, 2))
+example("setxor1d", np.setxor1d, distinct(3), uniform(5.0, 6.0, 2))
+example("intersect1d", lambda x: np.intersect1d(x, x), distinct(3))
+example("isin", np.isin, INTEGERS, OTHER_INTEGERS)
+example("sort_complex", np.sort_complex, complex_normal(3))
 example("unique_values", lambda x: np.unique_values(x), distinct(4))
 example("bincount", lambda w: np.bincount([0, 2, 2], w), normal(3))
 example("histogram", lambda x: np.histogram(x, 3)[0], distinct(5))
@@ -428,7 +437,24 @@ example("fft", lambda x: np.fft.fft(x, 3), complex_normal(2, 4), label="cut_off"
 example("ifft", np.fft.ifft, complex_normal(2, 4))
 example("rfft", lambda x: np.fft.rfft(x, norm="ortho"), normal(2, 5))
 example("irfft", np.fft.irfft, complex_normal(2, 4))
-example("irfft", lambda x: np.fft.irfft(x, 7), complex_normal(4), label="odd")
+example(
+    "irfft",
+    lambda x: np.fft.irfft(x, 2 * x.shape[0] - 1),
+    complex_normal(4),
+    label="odd",
+)
+example("hfft", np.fft.hfft, complex_normal(4))
+example("ihfft", np.fft.ihfft, normal(5))
+example("fftn", lambda x: np.fft.fftn(x, axes=(0, 2)), normal(2, 2, 3))
+example("ifftn", np.fft.ifftn, complex_normal(2, 3))
+example("rfftn", np.fft.rfftn, normal(2, 3))
+example("irfftn", np.fft.irfftn, complex_normal(2, 3))
+example("fft2", np.fft.fft2, normal(2, 3))
+example("ifft2", np.fft.ifft2, complex_normal(2, 3))
+example("rfft2", np.fft.rfft2, normal(2, 4))
+example("irfft2", np.fft.irfft2, complex_normal(2, 3))
+example("fftshift", np.fft.fftshift, normal(5))
+example("ifftshift", lambda x: np.fft.ifftshift(x, axes=1), normal(2, 5))
 
 WITH_NAN = np.array([[0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, np.nan]])
 for _function in (
@@ -637,6 +663,10 @@ example("store", of_parts, normal(4), normal(3), label="parts")
 
 example("polyadd", np.polyadd, normal(3), normal(5))
 example("polysub", np.polysub, normal(5), normal(3))
+example("poly", np.poly, normal(3))
+example("roots", np.roots, lambda random: np.poly([-1.3, 0.4, random.uniform(1, 2)]))
+example("polydiv", lambda u: np.polydiv(u, [1.5, -0.5])[0], normal(4))
+example("polyfit", lambda x, y: np.polyfit(x, y, 1), distinct(5), normal(5))
 example("polymul", np.polymul, normal(3), normal(4))
 example("polyder", lambda p: np.polyder(p, 2), normal(5))
 example("polyint", lambda p: np.polyint(p, 2, [3.0, 1.0]), normal(4))
@@ -832,6 +862,7 @@ example(
 example("pinv", la.pinv, normal(0, 2), label="of_nothing")
 example("pinv_hermitian", lambda x: la.pinv(x, hermitian=True), hermitian(3, 3))
 example("lstsq", la.lstsq, normal(4, 2), normal(4))
+example("lstsq_values", lambda a: la.lstsq(a, np.ones(4))[3], normal(4, 2))
 example("lstsq", la.lstsq, normal(2, 3), normal(2, 2), label="wide")
 example("lstsq", la.lstsq, complex_normal(3, 2), complex_normal(3, 2), label="complex")
 example("cond", la.cond, regular(3, 3))

@@ -28,17 +28,19 @@ def push(
     """Push the tangents of some nodes through the stretch of tape from `start`.
 
     `tangents` gains the tangent of every node that one reaches; the others are zero.
-    Where the stretch is recorded and was before, only those of `outputs` are sure.
+    Where `outputs` are named, only theirs are sure: no other nodes are asked.
     """
+    wanted = reaching(tape, start, stop, outputs) if outputs else b"\1" * stop
     if not records:
         with np.errstate(all="ignore"):
-            sweep(tape, start, stop, tangents, PlainMode(tape, absorb=True))
+            mode = PlainMode(tape, absorb=True)
+            sweep(tape, start, stop, tangents, mode, wanted)
         return
     question = ("forward", start, stop, list(outputs))
     given = list(tangents.items())
 
     def derive() -> Tangents:
-        sweep(tape, start, stop, tangents, RecordedMode(tape))
+        sweep(tape, start, stop, tangents, RecordedMode(tape), wanted)
         return {k: tangents[k] for k in outputs if k is not None and k in tangents}
 
     line = tape.line_here
@@ -52,10 +54,34 @@ def push(
         tape.line_here = line
 
 
-def sweep(tape: Tape, start: int, stop: int, tangents: Tangents, mode: Mode) -> None:
-    """Go through the nodes in order and compute the tangent of each."""
+def reaching(
+    tape: Tape, start: int, stop: int, outputs: Sequence[int | None]
+) -> bytearray:
+    """Return which nodes of a stretch some of the outputs depend on."""
+    wanted, operands = bytearray(stop), tape.operands
+    for index in outputs:
+        if index is not None:
+            wanted[index] = 1
+    for index in range(stop - 1, start - 1, -1):
+        if wanted[index]:
+            for operand in operands[index]:
+                wanted[operand] = 1
+    return wanted
+
+
+def sweep(
+    tape: Tape,
+    start: int,
+    stop: int,
+    tangents: Tangents,
+    mode: Mode,
+    wanted: bytes | bytearray,
+) -> None:
+    """Go through the wanted nodes in order and compute the tangent of each."""
     operands, operations = tape.operands, tape.operations
     for index in range(start, stop):
+        if not wanted[index]:
+            continue
         inputs = operands[index]
         for operand in inputs:
             if operand in tangents:

@@ -1,4 +1,4 @@
-"""Numerical functions made of others: differences, interpolation, polynomials.
+"""Numerical functions made of others: differences, interpolation, ends, covariance.
 
 Each computes as NumPy's own code does, so that values are the same to the last bit.
 """
@@ -316,112 +316,6 @@ def between(x: Any, xp: Any, fp: Any) -> Any:
     slope = take((fp[1:] - fp[:-1]) / (xp[1:] - xp[:-1]), j)
     value = slope * (x - take(xp, j)) + take(fp, j)
     return np.where(x == xp[-1], slope * (x - xp[-1]) + fp[-1], value)
-
-
-# Polynomials
-
-
-@answers(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    """Answer ``np.polyval``, by Horner's scheme."""
-    p, x = as_array(p), as_array(x)
-    y = np.zeros_like(x)
-    for k in range(p.shape[0]):
-        y = y * x + p[k]
-    return y
-
-
-@answers(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """Answer ``np.vander``: products of one more factor a column."""
-    x = as_array(x)
-    if x.ndim != 1:
-        raise ValueError("x must be a one-dimensional array or sequence.")
-    count = len(x) if N is None else N
-    dtype = np.promote_types(x.dtype, int)
-    columns = [np.astype(np.ones_like(x), dtype)] if count else []
-    for _ in range(1, count):
-        columns.append(columns[-1] * np.astype(x, dtype, copy=False))
-    if not columns:
-        return np.zeros_like(x, shape=(len(x), 0), dtype=dtype)
-    return np.stack(columns if increasing else columns[::-1], axis=1)
-
-
-@answers(np.polyadd)
-def polyadd(a1: Any, a2: Any) -> Any:
-    """Answer ``np.polyadd``."""
-    a1, a2 = aligned(a1, a2)
-    return a1 + a2
-
-
-@answers(np.polysub)
-def polysub(a1: Any, a2: Any) -> Any:
-    """Answer ``np.polysub``."""
-    a1, a2 = aligned(a1, a2)
-    return a1 - a2
-
-
-def aligned(a1: Any, a2: Any) -> tuple[Any, Any]:
-    """Return the coefficients of two polynomials, zeros in front of the shorter one."""
-    a1, a2 = np.atleast_1d(as_array(a1)), np.atleast_1d(as_array(a2))
-    missing = len(a2) - len(a1)
-    if missing > 0:
-        a1 = np.concatenate((np.zeros(missing, a1.dtype), a1))
-    elif missing < 0:
-        a2 = np.concatenate((np.zeros(-missing, a2.dtype), a2))
-    return a1, a2
-
-
-@answers(np.polymul)
-def polymul(a1: Any, a2: Any) -> Any:
-    """Answer ``np.polymul``, which drops leading zeros; how many is guarded."""
-    a1, a2 = coefficients(a1), coefficients(a2)
-    start1, start2 = leading_zeros(a1), leading_zeros(a2)
-    product = np.convolve(a1[start1:], a2[start2:])
-    if not (
-        (start1 and isinstance(a1, Recorded)) or (start2 and isinstance(a2, Recorded))
-    ):
-        return product
-    return apply(VALUED_AS, np.convolve(a1, a2)[start1 + start2 :], product)
-
-
-def coefficients(p: Any) -> Any:
-    """Return the coefficients of a polynomial: one 0 where none are given."""
-    p = np.atleast_1d(as_array(p))
-    return p if p.size else np.zeros(1, p.dtype)
-
-
-def leading_zeros(p: Any) -> int:
-    """Return how many coefficients come before the first that is not 0, or the last."""
-    is_set = np.not_equal(p, 0)
-    return int(np.argmax(is_set)) if np.any(is_set) else p.size - 1
-
-
-@answers(np.polyder)
-def polyder(p: Any, m: int = 1) -> Any:
-    """Answer ``np.polyder``."""
-    if m < 0:
-        raise ValueError("Order of derivative must be positive (see polyint)")
-    p = as_array(p)
-    for _ in range(m):
-        p = p[:-1] * np.arange(len(p) - 1, 0, -1)
-    return p
-
-
-@answers(np.polyint)
-def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
-    """Answer ``np.polyint``."""
-    if m < 0:
-        raise ValueError("Order of integral must be positive (see polyder)")
-    constants = np.ravel(np.zeros(m) if k is None else as_array(k))
-    if len(constants) == 1 and m > 1:
-        constants = np.repeat(constants, m)
-    if len(constants) < m:
-        raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
-    p = np.asarray(p)
-    for order in range(m):
-        p = np.concatenate((p / np.arange(len(p), 0, -1), constants[order : order + 1]))
-    return p
 
 
 # What is real, and what is nothing

@@ -363,12 +363,10 @@ def lstsq_jvp(tangents: Any, results: Any, a: Any, b: Any, *, rcond: Any) -> Any
     p = apply(PINV, a, rcond=cut)
     left = b - np.matmul(a, x)
     off = np.zeros_like(b) if b_dot is None else b_dot
-    s_dot, x_more = np.zeros_like(s), None
+    x_more = None
     if a_dot is not None:
         off = off - np.matmul(a_dot, x)
         q, back = adjoint(p), adjoint(a_dot)
-        u, _, vh = apply(SVD, a)
-        s_dot = np.real(diagonal(np.matmul(np.matmul(adjoint(u), a_dot), adjoint(vh))))
         high = np.matmul(back, np.matmul(q, x))
         x_more = high - np.matmul(p, np.matmul(a, high))
         x_more = x_more + np.matmul(p, np.matmul(q, np.matmul(back, left)))
@@ -377,7 +375,7 @@ def lstsq_jvp(tangents: Any, results: Any, a: Any, b: Any, *, rcond: Any) -> Any
     sums = np.zeros_like(residuals)
     if residuals.shape[0]:
         sums = 2 * np.sum(np.real(np.multiply(conjugate(left), off)), axis=0)
-    return x_dot, sums, None, s_dot
+    return x_dot, sums, None, np.zeros_like(s)
 
 
 LSTSQ = general(
@@ -387,6 +385,24 @@ LSTSQ = general(
     jvp=lstsq_jvp,
     results=4,
     reads=(True,),
+)
+
+
+def values_jvp(tangents: Any, result: Any, a: Any, s: Any) -> Any:
+    """Return the tangents of the singular values."""
+    if tangents[0] is None:
+        return np.zeros_like(result)
+    u, _, vh = apply(SVD, a)
+    return np.real(diagonal(adjoint(u) @ tangents[0] @ adjoint(vh)))
+
+
+#: The singular values that `LSTSQ` found, with the derivatives of a matrix's.
+LSTSQ_VALUES = general(
+    "lstsq_values",
+    lambda a, s: s * 1,
+    form=Routine(),
+    jvp=values_jvp,
+    reads=(True, False),
 )
 
 
@@ -405,6 +421,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
         raise LinAlgError("Incompatible dimensions")
     rcond = None if rcond is None else float(plain(rcond, "rcond"))
     x, residuals, rank, s = apply(LSTSQ, a, b, rcond=rcond)
+    s = apply(LSTSQ_VALUES, a, s)
     if a.shape[0] > a.shape[1]:
         rank = rank.dtype.type(operator.index(rank))
     return (x[:, 0] if is_vector else x), residuals, rank, s
