@@ -36,6 +36,7 @@ from wengert.ops.linalg.functions import complex_result
 from wengert.ops.linalg.gaps import inverse_gaps
 from wengert.ops.linalg.orthogonal import qr_complete_jvp, qr_jvp, qr_vjp
 from wengert.ops.linalg.singular import (
+    LSTSQ_VALUES,
     lstsq_jvp,
     pinv_jvp,
     pinv_vjp,
@@ -381,7 +382,7 @@ def lstsq(
         "lapack_driver": lapack_driver,
     }
     x, residuals, rank, s = apply(LSTSQ, a, columns, **how)
-    rank = rank.__index__()
+    rank, s = rank.__index__(), apply(LSTSQ_VALUES, a, s)
     if b.ndim > 1:
         return x, residuals, rank, s
     residuals = residuals[0] if residuals.size else residuals
