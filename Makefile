@@ -6,7 +6,7 @@ VENV := .venv
 VENV_BENCH := .venv-bench
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-# Random programs written by a test run; hypothesis reads its own number from it too.
+# How many random programs a test run judges: see tests/programs/test_fuzz.py.
 QUICK_EXAMPLES ?= 50
 TEST_EXAMPLES ?= 2000
 ALL_EXAMPLES ?= 20000

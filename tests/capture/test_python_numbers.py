@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from tests.programs.numbers import difference, outcome
+from tests.programs.compare import RELATIVE, difference
+from tests.programs.program import outcome
 from wengert.execute import keys
 
 Function = Callable[..., Any]
@@ -37,7 +38,8 @@ def check(function: Function, calls: Calls) -> None:
     compiled = wg.jit(function)
     for args in calls * 3:
         expected, found = outcome(function, args), outcome(compiled, args)
-        assert not difference(expected, found), args
+        assert type(found.error) is type(expected.error), args
+        assert difference(found.value, expected.value, RELATIVE) is None, args
 
 
 def methods(names: str) -> dict[str, Function]:
@@ -175,9 +177,7 @@ def caught(function: Function) -> Function:
 RAISING = [
     case
     for case in CASES
-    if any(
-        isinstance(outcome(case.values[0], args), Exception) for args in case.values[1]
-    )
+    if any(outcome(case.values[0], args).error is not None for args in case.values[1])
 ]
 
 

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 import wengert
-from tests.programs.analytic import Program
-from tests.programs.complex_step import judge
+from tests.programs.generate import by_hand
+from tests.programs.judge import Judge
+from tests.programs.ways import run
 from wengert import grad, value_and_grad, vjp
 from wengert.errors import RecordingError, UnsupportedError
 
+WAYS = ("eager", "complex step", "forward", "second order", "replay")
 TABLE = {
     "a slice is a view": "v = x[1:]; v[0] = s * s; return np.sum(x * x)",
     "a write to the owner is seen by a view": (
@@ -179,17 +181,10 @@ def source(body: str) -> str:
 
 @pytest.mark.parametrize("claim", TABLE)
 def test_storage(claim: str) -> None:
-    program = Program(source(TABLE[claim]))
+    judge = Judge(by_hand(source(TABLE[claim])))
 
-    for number in range(3):
-        judge(program, number, second_order=True)
-
-    assert wengert.record(program.function(), *arguments()).verify()
-
-
-def arguments() -> tuple[Any, ...]:
-    """Return arguments of a program."""
-    return np.array([0.3, -0.2, 0.5]), np.arange(6.0).reshape(2, 3) / 7, 0.7, 3
+    assert run(judge, WAYS) == []
+    assert judge.counts["complex step: compared"]
 
 
 # The caller's arrays

@@ -9,14 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, seed, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import wengert
-from tests.programs.analytic import INPUT_SHAPES, Program, programs
-from tests.programs.native import compare
-from tests.programs.test_programs import EXAMPLES, options
+from tests.programs.generate import generate
+from tests.programs.judge import Judge
+from tests.programs.ways import run
 from wengert import grad, hessian, jit, jvp, record, value_and_grad, vmap
 from wengert.errors import ArgumentError, GuardError, RecordingError
 
@@ -74,24 +72,9 @@ def test_every_number_of_rows_is_right(count: int) -> None:
 
 @pytest.mark.parametrize("part", range(2))
 def test_random_programs_agree_with_a_loop(part: int) -> None:
-    rows = 12
-
-    @seed(200 + part)
-    @settings(options, max_examples=max(3, min(15, EXAMPLES // 20)))
-    @given(programs(), st.integers(0, 999))
-    def check(program: Program, number: int) -> None:
-        rng = np.random.default_rng(number)
-        args = [rng.uniform(-1, 1, (rows, *shape)) for shape in INPUT_SHAPES.values()]
-        fun: Callable[..., Any] = program.function()
-        fun = (fun, grad(fun))[number % 2]
-        batched = vmap(fun, (0, 0, 0, None), lanes=LANES[number % 4])
-        with np.errstate(all="ignore"):
-            found = batched(*args, 2)
-            expected = [fun(*[a[k].copy() for a in args], 2) for k in range(rows)]
-        for k in range(rows):
-            compare(np.asarray(found[k]), np.asarray(expected[k]), k)
-
-    check()
+    for number in range(10 * part, 10 * part + 10):
+        judge = Judge(generate(number, "analytic"))
+        assert run(judge, ("vmap", "vmap(grad)")) == []
 
 
 def test_many_paths_are_each_right() -> None:

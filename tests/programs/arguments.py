@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -154,6 +155,39 @@ def pair(random: Random) -> Kind:
         return f"{opened}{w}, {number(random, 'float64', odd)}{closed}"
 
     return Kind("list" if opened == "[" else "tuple", make, (3,), True)
+
+
+#: Python's numbers at the edges of what they can be.
+FLOATS = (
+    *(0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-320, 1e308, -1e308, 1e200, 709.0),
+    *(1000.0, math.inf, -math.inf, math.nan, 0.1, 2.675, 1e16, 0.75, -0.25, 9.0),
+)
+INTEGERS = (
+    *(0, 1, -1, 2, 3, -2, 7, 10, 64, 12345, 2**31, -(2**31), 2**53 + 1, 2**62),
+    *(2**63 - 1, -(2**63), 2**63, 3 * 2**61, 2**40),
+)
+
+
+def any_float(random: Random) -> Kind:
+    """Return a Python float of any size."""
+
+    def make(random: Random, shape: Shape, odd: bool) -> str:
+        if random.random() < 0.4:
+            return number(random, "float64")
+        return repr(random.choice(FLOATS))
+
+    return Kind("any float", make, (), True)
+
+
+def any_int(random: Random) -> Kind:
+    """Return a Python int of any size."""
+
+    def make(random: Random, shape: Shape, odd: bool) -> str:
+        return str(
+            random.randint(1, 9) if random.random() < 0.4 else random.choice(INTEGERS)
+        )
+
+    return Kind("any int", make)
 
 
 KINDS: tuple[Callable[[Random], Kind], ...] = (

@@ -13,6 +13,8 @@ SINGLE = TOLERANCE | {"d": 2e-4, "D": 2e-4}
 FEW_BITS = "float32 float16 int8 bool".split()
 HALF_AND_SINGLE = frozenset("feF")
 Tolerance = dict[str, float] | None
+#: Of Python's numbers on their own, by the number itself.
+RELATIVE = {"d": 1e-13, "D": 1e-13, "least": 0.0}
 
 
 def difference(found: Any, expected: Any, tolerance: Tolerance = None) -> str | None:
@@ -76,6 +78,6 @@ def is_close(found: Any, expected: Any, tolerance: Tolerance) -> bool:
         return found.dtype.kind == "c"
     if not finite.any():
         return True
-    scale = 1 + float(np.max(np.abs(expected[finite])))
-    error = np.max(np.abs(found[finite] - expected[finite]))
-    return bool(error / scale < tolerance[found.dtype.char])
+    scale = tolerance.get("least", 1.0) + float(np.max(np.abs(expected[finite])))
+    error = float(np.max(np.abs(found[finite] - expected[finite])))
+    return not error or error / scale < tolerance[found.dtype.char]

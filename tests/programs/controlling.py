@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tests.programs.templates import sections
-from tests.programs.writer import EXPRESSIONS, Writer
+from tests.programs.writer import Writer
 
-RAISING = EXPRESSIONS["raising"]
 FUNCTIONS = tuple(sections("functions.txt").values())
 DICTIONARIES = tuple(sections("dictionaries.txt").values())
 ERRORS = (
@@ -116,7 +115,7 @@ def loop(w: Writer) -> bool:
 def attempt(w: Writer) -> bool:
     """Write a try whose body raises at some arguments."""
     name = w.fresh()
-    text = w.fill(w.random.choice(RAISING))
+    text = w.fill(w.random.choice(w.templates["raising"]))
     error = w.random.choice(ERRORS)
     if text is None:
         return False
@@ -138,7 +137,7 @@ def attempt(w: Writer) -> bool:
 
 def bare(w: Writer) -> bool:
     """Write what raises at some arguments, with nothing that catches it."""
-    text, name = w.fill(w.random.choice(RAISING)), w.fresh()
+    text, name = w.fill(w.random.choice(w.templates["raising"])), w.fresh()
     return text is not None and w.add([f"{name} = {text}"], "may raise", names=(name,))
 
 

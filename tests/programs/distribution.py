@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.programs.analytic import Program
-
 #: Programs and their features; with several test processes, of this one.
 COUNTS: Counter[str] = Counter()
-TOTAL = "programs"
-
-
-def count(program: Program, counts: Counter[str]) -> None:
-    """Count one program and its features."""
-    for feature in (TOTAL, *program.features):
-        counts[feature] += 1
-
-
-def share(counts: Counter[str], feature: str) -> float:
-    """Return the share of programs that have a feature."""
-    return counts[feature] / max(counts[TOTAL], 1)
+TOTAL, FEATURE = "programs", "feature: "
 
 
 def lines(counts: Counter[str]) -> list[str]:
-    """Return the distribution as text, one line a feature."""
+    """Return the share of programs that have a feature, one line a feature."""
     return [
-        f"{share(counts, feature):6.1%}  {feature}"
-        for feature, _ in counts.most_common()
-        if feature != TOTAL
+        f"{count / max(counts[TOTAL], 1):6.1%}  {name.removeprefix(FEATURE)}"
+        for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        if name.startswith(FEATURE)
     ]

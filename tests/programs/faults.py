@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import wengert
 from wengert.capture.array import RecordedArray
 from wengert.capture.reads.frozen import Contents
 from wengert.capture.reads.snapshot import Snapshot
@@ -17,7 +18,7 @@ from wengert.core.operation import REGISTRY
 from wengert.derive import modes
 from wengert.derive.straight import known
 from wengert.emit import implied
-from wengert.emit.lowering import Lowering
+from wengert.emit.lowering import Lowering, lower_native
 from wengert.emit.special import SPECIAL, lower_store
 from wengert.execute import entries, interpret
 from wengert.execute import jit as jit_
@@ -127,6 +128,25 @@ def swap_partials(patch: Patch) -> None:
     change("multiply", "partials", (lambda z, x, y: x, lambda z, x, y: y))
 
 
+def transpose_sum(patch: Patch) -> None:
+    """Spread the gradient of a transpose along the axes in the wrong order."""
+
+    def wrong(g: Any, x: Any, **settings: Any) -> Any:
+        return np.reshape(g, x.shape)
+
+    change("transpose", "transposes", (wrong,))
+
+
+def round_a_rule(patch: Patch) -> None:
+    """Let the derivative of the sine be right to six digits."""
+    change("sin", "partials", (lambda y, x: np.cos(x) * (1 + 1e-6),))
+
+
+def stop_a_rule(patch: Patch) -> None:
+    """Let the derivative of the sine be right, and have no derivative."""
+    change("sin", "partials", (lambda y, x: wengert.stop_gradient(np.cos(x)),))
+
+
 def lose_repeated_indices(patch: Patch) -> None:
     """Add the gradient of an element that was read twice only once."""
 
@@ -175,6 +195,16 @@ def ignore_contents(patch: Patch) -> None:
     patch.setattr(Contents, "hold", lambda self: True)
 
 
+def swap_selection(patch: Patch) -> None:
+    """Lower a selection the wrong way round."""
+
+    def wrong(lowering: Any, parts: Any, settings: Any, like: Any, name: str) -> Any:
+        parts = [parts[0], parts[2], parts[1]]
+        return lower_native(lowering, "select(x, y, z)", parts, like, name)
+
+    patch.setitem(SPECIAL, "where", wrong)
+
+
 def keep_old_captures(patch: Patch) -> None:
     """Read the contents that a captured array had when it was compiled."""
     bind = entries.bind
@@ -210,26 +240,43 @@ class Fault:
     needs: str = ""
     #: Whether it lies in native code.
     is_native: bool = False
+    #: The styles of the programs that find it.
+    styles: tuple[str, ...] = ("any", "analytic")
 
 
+IN_ANY, IN_ANALYTIC = ("any",), ("analytic",)
 FAULTS = (
     Fault(round_products_to_single, "eager"),
-    Fault(widen_singles, "jit", r"np\.sin\([\s\S]*'float32'"),
+    Fault(widen_singles, "jit", r"np\.sin\([\s\S]*'float32'", styles=IN_ANY),
     Fault(drop_where, "eager", r"np\.sum\(.*where="),
     Fault(write_to_the_caller, "eager"),
-    Fault(drop_stores, "eager"),
+    Fault(drop_stores, "differences"),
+    Fault(drop_stores, "complex step"),
     Fault(keep_stale_views, "eager"),
-    Fault(take_a_wrong_rule, "eager", r"np\.sin\("),
-    Fault(swap_partials, "eager"),
+    Fault(take_a_wrong_rule, "differences", r"np\.sin\("),
+    Fault(round_a_rule, "complex step", r"np\.sin\(", styles=IN_ANALYTIC),
+    Fault(stop_a_rule, "second order", r"np\.sin\(", styles=IN_ANALYTIC),
+    Fault(swap_partials, "differences"),
+    Fault(swap_partials, "complex step"),
+    Fault(transpose_sum, "complex step", r"\.T|transpose"),
     Fault(lose_repeated_indices, "forward", r"\[\[0, 0\]\]|\[0, -1, 0\]"),
-    Fault(keep_gradients_of_overwritten, "eager"),
+    Fault(keep_gradients_of_overwritten, "differences"),
+    Fault(keep_gradients_of_overwritten, "complex step"),
     Fault(ignore_guards, "replay", r"if .* > "),
     Fault(compile_without_guards, "jit", r"if .* > ", is_native=True),
-    Fault(swallow_exceptions, "jit", r"math\.(sqrt|log|acos)\(", is_native=True),
-    Fault(ignore_the_outside, "jit", r"def change\(k\):\n    global"),
-    Fault(ignore_contents, "jit", r"np\.interp\(|TABLE\.sum"),
+    Fault(
+        swallow_exceptions,
+        "jit",
+        r"math\.(sqrt|log|acos)\(",
+        is_native=True,
+        styles=("any", "numbers"),
+    ),
+    Fault(ignore_the_outside, "jit", r"def change\(k\):\n    global", styles=IN_ANY),
+    Fault(ignore_contents, "jit", r"np\.interp\(|TABLE\.sum", styles=IN_ANY),
     Fault(keep_old_captures, "jit", r"= v\d+ [*+] TABLE|TABLE \*", is_native=True),
     Fault(forget_a_term, "jit(grad)", is_native=True),
     Fault(lower_sine_as_cosine, "jit", r"np\.sin\(", is_native=True),
+    Fault(swap_selection, "jit", r"np\.where\(", is_native=True),
     Fault(lose_python_numbers, "jit"),
+    Fault(lose_python_numbers, "first call", styles=("numbers",)),
 )

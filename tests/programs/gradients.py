@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,30 +65,28 @@ def places(args: tuple[Any, ...], argnums: tuple[int, ...]) -> Iterator[Place]:
     for position in argnums:
         for path, leaf in leaves(args[position]):
             if np.asarray(leaf).dtype == np.float64:
-                # At whole numbers programs have kinks that no difference shows.
-                for element in np.flatnonzero(
-                    np.isfinite(leaf) & (leaf != np.round(leaf))
-                ):
+                for element in np.flatnonzero(has_slope(leaf)):
                     yield position, path, int(element)
 
 
 def slope(
     total: Callable[[tuple[Any, ...]], float],
-    arguments: Callable[[], tuple[Any, ...]],
-    place: Place,
+    moved_by: Callable[[float], tuple[Any, ...] | None],
 ) -> float | None:
-    """Return the derivative by one element; None where differences say nothing."""
-    middle = total(arguments())
+    """Return the derivative along a way; None where differences say nothing.
+
+    `moved_by` returns new arguments, moved by a step; None where they cannot be.
+    """
     central = []
     for step in STEPS:
         values = []
-        for sign in (1, -1):
-            args = moved(arguments(), place, sign * step)
+        for moved_to in (0.0, step, -step):
+            args = moved_by(moved_to)
             if args is None:
                 return None
             values.append(total(args))
-        ahead, behind = values
-        if not np.all(np.isfinite([middle, ahead, behind])) or abs(middle) > LARGEST:
+        middle, ahead, behind = values
+        if not np.all(np.isfinite(values)) or abs(middle) > LARGEST:
             return None
         sides = (ahead - middle) / step, (middle - behind) / step
         scale = 1 + abs(sides[0]) + abs(middle)
@@ -106,6 +105,75 @@ def ones_like(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(ones_like(inner) for inner in value)
     return np.ones_like(value) if isinstance(value, np.ndarray) else type(value)(1)
+
+
+def has_slope(leaf: Any) -> Any:
+    """Whether elements are finite and not whole.
+
+    At whole numbers programs have kinks that no difference shows.
+    """
+    return np.isfinite(leaf) & (leaf != np.round(leaf))
+
+
+def direction(value: Any, random: Any) -> Any:
+    """Return a tangent of random numbers, nested as a value; 0 at whole numbers."""
+    if isinstance(value, dict):
+        return {key: direction(inner, random) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(direction(inner, random) for inner in value)
+    tangent = random.uniform(-1, 1, np.shape(value)) * has_slope(value)
+    if isinstance(value, np.ndarray):
+        return tangent.astype(value.dtype)
+    return type(value)(tangent)
+
+
+def stepped(value: Any, tangent: Any, step: complex) -> Any:
+    """Return a value a step along a tangent; it has the same layout."""
+    if isinstance(value, dict):
+        return {key: stepped(value[key], tangent[key], step) for key in value}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(functools.partial(stepped, step=step), value, tangent))
+    is_real = not isinstance(step, complex)
+    if not isinstance(value, np.ndarray):
+        kind = type(value) if is_real else np.complex128
+        return kind(value + step * tangent)
+    moved = value if is_real else value.astype(complex)
+    moved += step * tangent
+    return moved
+
+
+def moved_along(
+    args: tuple[Any, ...], argnums: tuple[int, ...], tangents: Any, step: complex
+) -> tuple[Any, ...] | None:
+    """Return arguments a step along tangents; None where they cannot be written."""
+    moved = list(args)
+    for position, tangent in zip(argnums, tangents, strict=True):
+        for _, leaf in leaves(args[position]):
+            if isinstance(leaf, np.ndarray) and not leaf.flags.writeable:
+                return None
+        moved[position] = stepped(args[position], tangent, step)
+    return tuple(moved)
+
+
+def along(slopes: Any, tangents: Any) -> float:
+    """Return the derivative in a direction, by the gradient."""
+    pairs = zip(leaves(slopes), leaves(tangents), strict=True)
+    return sum(float(np.sum(np.real(g[1]) * v[1])) for g, v in pairs)
+
+
+def flat(value: Any) -> Any:
+    """Return all numbers of a result in one array."""
+    parts = [
+        np.ravel(leaf).astype(complex)
+        for _, leaf in leaves(value)
+        if np.asarray(leaf).dtype.kind in "biufc"
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, complex)
+
+
+def size(value: Any) -> float:
+    """Return the largest absolute number of a result."""
+    return float(np.max(np.abs(flat(value)), initial=0.0))
 
 
 def is_steep(function: Callable[..., Any], values: list[Any], place: int) -> bool:

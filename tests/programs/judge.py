@@ -1,37 +1,32 @@
 """What must hold of every random program: each way of running it is plain NumPy's.
 
-A way runs the program at all its arguments, some several times so that it is recorded,
-checked, compiled and replayed; what it reads from outside changes in between.
+A way (`tests.programs.ways`) runs the program at all its arguments, some several times
+so that it is recorded, checked, compiled and replayed; what it reads from outside
+changes in between.
 """
 
 from __future__ import annotations
 
-import copy
 import re
-import warnings
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 import wengert
-from tests.programs import gradients, noise, rows
+from tests.programs import gradients, noise
 from tests.programs.compare import (
     FEW_BITS,
     HALF_AND_SINGLE,
+    RELATIVE,
     SINGLE,
     TOLERANCE,
     Tolerance,
     difference,
 )
-from tests.programs.program import Instance, Program
-from wengert.show.nonfinite import first_nonfinite
+from tests.programs.program import Function, Instance, Outcome, Program, outcome
 
-#: Rounds over all arguments: recorded, then checked and compiled, then replayed.
-ROUNDS = 3
 #: Gradients of numbers that are farther from 1 are not compared with differences.
 FAR = 1e12
 #: What asks for the sign also of a NaN, which is nobody's business.
@@ -50,29 +45,13 @@ class MismatchError(AssertionError):
         self.kind = kind
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a call gave: a value, or what it raised."""
-
-    value: Any = None
-    error: Exception | None = None
-
-
-def outcome(function: Callable[..., Any], args: tuple[Any, ...]) -> Outcome:
-    """Call; the result is copied, as later calls may change what it shares."""
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            return Outcome(copy.deepcopy(function(*args)))
-    except Exception as error:
-        return Outcome(error=error)
-
-
 class Judge:
-    """Runs one program in all its ways and compares; counts what it met."""
+    """Compares what the ways of running a program gave; counts what it met."""
 
     def __init__(self, program: Program, counts: Counter[str] | None = None) -> None:
         self.program = program
+        #: Whether no rounding but the last excuses a difference.
+        self.is_strict = program.style == "numbers"
         self.counts: Counter[str] = Counter() if counts is None else counts
         count = len(program.calls)
         #: Every call once; and twice in a row, as a path is believed at its second use,
@@ -97,6 +76,13 @@ class Judge:
             for k in self.once
         )
 
+    @property
+    def tolerance(self) -> Tolerance:
+        """How far results may be from plain NumPy's."""
+        if self.is_strict:
+            return RELATIVE
+        return SINGLE if self.is_single else TOLERANCE
+
     def depends_on_others(self, k: int) -> bool:
         """Whether a call gives something else where it is the only one, or the next."""
         alone, again = self.plain([k]), self.plain([k, k])
@@ -107,233 +93,33 @@ class Judge:
         instance = self.program.load()
         return [outcome(instance.function, instance.arguments(k)) for k in order]
 
-    def ways(self) -> dict[str, Callable[[], None]]:
-        """Return the ways that apply to the program."""
-        program = self.program
-        found: dict[str, Callable[[], None]] = {}
-        if program.differentiated and program.total:
-            found["eager"] = self.eager
-            found["forward"] = self.forward
-        found["jit"] = self.jitted
-        if program.differentiated and program.total and program.seed % 2 == 0:
-            found["jit(grad)"] = self.jitted_gradient
-        if not program.outside:
-            found["replay"] = self.replayed
-            found["vmap"] = self.mapped
-        return found
-
-    def run(self, only: str | None = None) -> list[MismatchError]:
-        """Return what is wrong: at most one mismatch a way."""
-        found = []
-        for name, way in self.ways().items():
-            if only is None or only == name:
-                try:
-                    way()
-                except MismatchError as error:
-                    found.append(error)
-        return found
-
-    # Ways
-
-    def eager(self) -> None:
-        """Check value and gradient, recorded afresh in every call."""
-        instance = self.program.load()
-        function = self.gradient_of(instance)
-        for k in self.once:
-            args = instance.arguments(k)
-            result = outcome(function, args)
-            self.untouched("eager", instance, k, args)
-            if result.error is None:
-                value, self.slopes[k] = result.value
-                result = Outcome(value)
-            self.agree("eager", k, result, self.expected[k], None)
-            if self.is_lost(result):
-                return
-        if not self.is_stateful:
-            for k in (0, 1):
-                self.check_slopes(k)
-
-    def check_slopes(self, k: int) -> None:
-        """Compare the gradient of one call with differences."""
-        if k not in self.slopes or "shared" in self.program.calls[k] or self.is_single:
-            return
-        instance, argnums = self.program.load(), self.program.differentiated
-        found = self.slopes[k]
-
-        def total(args: tuple[Any, ...]) -> float:
-            result = outcome(instance.function, args)
-            return float("nan") if result.error is not None else float(result.value[0])
-
-        for place in gradients.places(instance.arguments(k), argnums):
-            expected = gradients.slope(total, lambda: instance.arguments(k), place)
-            if expected is None:
-                self.counts["slope: unreliable"] += 1
-                continue
-            self.counts["slope: compared"] += 1
-            position, path, element = place
-            ours = gradients.follow(found[argnums.index(position)], path)
-            ours = float(np.real(np.ravel(ours)[element]))
-            if self.is_far_from_one(k):
-                self.counts["slope: of numbers far from 1"] += 1
-                return
-            if not np.isfinite(ours) and self.is_steep(k):
-                self.counts["slope: infinite on the way"] += 1
-                continue
-            if not abs(ours - expected) < 2e-4 * (1 + abs(expected)):
-                text = f"call {k}, element {place}: gradient {ours}, slope {expected}"
-                raise MismatchError("eager", "gradient", text)
-
-    def is_far_from_one(self, k: int) -> bool:
-        """Whether sums of products of a call's numbers lose all their digits."""
-        instance = self.program.load()
-        held = noise.variables(instance.function, instance.arguments(k))
-        if "np.spacing" in self.program.source:
-            return True
-        return held.smallest < 1 / FAR or held.largest > FAR
-
-    def is_steep(self, k: int) -> bool:
-        """Whether what made the gradient of a call infinite has an infinite slope.
-
-        Judged by differences of the operation itself at the numbers that it read.
-        """
-        instance = self.program.load()
-        args = list(instance.arguments(k))
-
-        def total(*chosen: Any) -> Any:
-            for position, value in zip(argnums, chosen, strict=True):
-                args[position] = value
-            return instance.function(*args)[0]
-
-        argnums = self.program.differentiated
-        with np.errstate(all="ignore"):
-            tape = wengert.record(total, *[args[position] for position in argnums])
-            found = first_nonfinite(tape)
-            if found is None or found.sweep != "reverse":
-                return False
-            values = [value for _, value in found.operands]
-            return any(
-                gradients.is_steep(found.node.operation.function, values, place)
-                for place in range(len(values))
-            )
-
-    def forward(self) -> None:
-        """Compare tangents with the gradient along one direction."""
-        if self.is_stateful or not self.slopes:
-            return
-        instance, argnums = self.program.load(), self.program.differentiated
-        k = max(self.slopes)
-        plain = self.expected[k]
-        if plain.error is not None or not np.isfinite(plain.value[0]):
-            return
-        args = instance.arguments(k)
-
-        def along(*moving: Any) -> Any:
-            every = list(args)
-            for position, value in zip(argnums, moving, strict=True):
-                every[position] = value
-            return instance.function(*every)[0]
-
-        chosen = tuple(args[position] for position in argnums)
-        direction = tuple(gradients.ones_like(value) for value in chosen)
-        result = outcome(lambda: wengert.jvp(along, chosen, direction), ())
-        if result.error is not None:
-            self.agree("forward", k, result, self.expected[k])
-            return
-        expected = sum(
-            float(np.sum(np.real(leaf)))
-            for slope in self.slopes[k]
-            for _, leaf in gradients.leaves(slope)
-        )
-        found = float(np.real(result.value[1]))
-        tolerance = 1e-3 if self.is_single else 1e-8
-        is_large = not abs(expected) < gradients.LARGEST
-        self.counts["tangent: not compared" if is_large else "tangent: compared"] += 1
-        if not is_large and not abs(found - expected) <= tolerance * (
-            1 + abs(expected)
-        ):
-            if self.is_far_from_one(k):
-                return
-            text = f"call {k}: tangent {found}, gradient {expected}"
-            raise MismatchError("forward", "tangent", text)
-
-    def jitted(self) -> None:
-        """Check the jitted program."""
-        instance = self.program.load()
-        function = wengert.jit(instance.function)
-        plain = self.plain(self.often)
-        for n, k in enumerate(self.often):
-            args = instance.arguments(k)
-            result = outcome(function, args)
-            self.untouched("jit", instance, k, args)
-            self.agree("jit", k, result, plain[n], where=f"call {n}")
-            if self.is_lost(result):
-                return
-        self.count_paths("jit", function)
-
-    def jitted_gradient(self) -> None:
-        """Check the jitted gradient against the eager one."""
-        instance = self.program.load()
-        function = wengert.jit(self.gradient_of(instance))
-        plain = self.plain(self.often)
-        for n, k in enumerate(self.often):
-            where = f"call {n}"
-            result = outcome(function, instance.arguments(k))
-            slopes = None
-            if result.error is None:
-                value, slopes = result.value
-                result = Outcome(value)
-            self.agree("jit(grad)", k, result, plain[n], where=where)
-            if self.is_lost(result):
-                return
-            if slopes is not None and k in self.slopes and not self.is_stateful:
-                found, expected = Outcome(slopes), Outcome(self.slopes[k])
-                where = f"call {n}, gradient"
-                self.agree("jit(grad)", k, found, expected, where=where)
-        self.count_paths("jit(grad)", function)
-
-    def replayed(self) -> None:
-        """Check a recorded tape at all arguments; it may refuse other paths."""
-        instance = self.program.load()
-        args = instance.arguments(0)
-        tapes: list[Any] = []
-        made = outcome(
-            lambda: tapes.append(wengert.record(instance.function, *args)), ()
-        )
-        if made.error is not None:
-            self.agree("replay", 0, made, self.expected[0])
-            return
-        tape = tapes[0].verify()
-        for k in self.once:
-            result = outcome(tape, instance.arguments(k))
-            self.agree("replay", k, result, self.expected[k])
-
-    def mapped(self) -> None:
-        """Check the program of all rows at once."""
-        instance = self.program.load()
-        axes, args = rows.stacked([instance.arguments(k) for k in self.once])
-        if 0 not in axes:
-            return
-        every = [outcome(instance.function, rows.row(args, axes, k)) for k in self.once]
-        if any(row.error is not None for row in every):
-            return
-        expected = rows.stack_results([row.value for row in every])
-        if expected is None:
-            return
-        function = wengert.vmap(instance.function, in_axes=tuple(axes))
-        for n in range(ROUNDS):
-            result = outcome(function, copy.deepcopy(args))
-            self.agree("vmap", 0, result, Outcome(expected), where=f"call {n}")
-
     # Comparing
 
     def is_lost(self, result: Outcome) -> bool:
         """Whether what a call was to leave outside is missing: it was refused."""
         return self.is_stateful and isinstance(result.error, wengert.WengertError)
 
-    def gradient_of(self, instance: Instance) -> Callable[..., Any]:
+    def is_shared(self, k: int) -> bool:
+        """Whether arguments of a call share memory."""
+        return "shared" in self.program.calls[k]
+
+    def gradient_of(self, instance: Instance) -> Function:
         """Return value, other results and gradient of a program."""
         argnums = self.program.differentiated
         return wengert.value_and_grad(instance.function, argnums, has_aux=True)
+
+    def of_floats(self, k: int) -> tuple[Function, tuple[Any, ...]]:
+        """Return the total of a call as a function of the differentiated arguments."""
+        instance, argnums = self.program.load(), self.program.differentiated
+        args = instance.arguments(k)
+
+        def total(*moving: Any) -> Any:
+            every = list(args)
+            for position, value in zip(argnums, moving, strict=True):
+                every[position] = value
+            return instance.function(*every)[0]
+
+        return total, tuple(args[position] for position in argnums)
 
     def agree(
         self,
@@ -341,11 +127,11 @@ class Judge:
         k: int,
         found: Outcome,
         expected: Outcome,
-        tolerance: Tolerance = TOLERANCE,
+        is_bitwise: bool = False,
         where: str = "",
     ) -> None:
         """Raise unless a call gave what it should, or refused with a way out."""
-        tolerance = SINGLE if tolerance and self.is_single else tolerance
+        tolerance = None if is_bitwise else self.tolerance
         where = where or f"call {k}"
         self.counts[f"call: {way}"] += 1
         error = found.error
@@ -365,7 +151,7 @@ class Judge:
             text = difference(found.value, expected.value, tolerance)
             if text is not None and not (
                 self.is_ill_conditioned(k, text, found)
-                or (tolerance and self.is_small(k, text, found, expected))
+                or (not is_bitwise and self.is_small(k, text, found, expected))
             ):
                 kind = text.split(" (")[0] if text.startswith("type") else text
                 kind = kind if kind != text else text.split(":")[0]
@@ -399,15 +185,23 @@ class Judge:
 
     def untouched(self, way: str, instance: Instance, k: int, args: Any) -> None:
         """Raise if the caller's arguments were written."""
-        if "shared" in self.program.calls[k]:
+        if self.is_shared(k):
             return  # a documented limit
         text = difference(list(args), list(instance.calls[k]()))
         if text is not None:
             raise MismatchError(way, "argument written", f"call {k}: {text}")
 
+    def is_far_from_one(self, k: int) -> bool:
+        """Whether sums of products of a call's numbers lose all their digits."""
+        instance = self.program.load()
+        held = noise.variables(instance.function, instance.arguments(k))
+        if "np.spacing" in self.program.source:
+            return True
+        return held.smallest < 1 / FAR or held.largest > FAR
+
     def is_small(self, k: int, text: str, found: Outcome, expected: Outcome) -> bool:
         """Whether a difference is rounding of the largest variable of the program."""
-        if not text.startswith("value") or self.is_stateful:
+        if not text.startswith("value") or self.is_stateful or self.is_strict:
             return False
         instance = self.program.load()
         held = noise.variables(instance.function, instance.arguments(k))
@@ -422,7 +216,7 @@ class Judge:
 
     def is_ill_conditioned(self, k: int, text: str, found: Outcome) -> bool:
         """Whether NumPy's own answer moves as much by the last digit of its inputs."""
-        if not text.startswith("value") or self.is_stateful:
+        if not text.startswith("value") or self.is_stateful or self.is_strict:
             return False
         random = np.random.default_rng(k)
         instance = self.program.load()
@@ -437,14 +231,6 @@ class Judge:
                 self.counts["ill-conditioned"] += 1
                 return True
         return False
-
-    def count_paths(self, way: str, function: Any) -> None:
-        """Count how the calls of a jitted function can be answered in the end."""
-        paths = function.paths()
-        self.counts[f"paths: {way}"] += len(paths)
-        self.counts[f"native paths: {way}"] += sum(bool(p.kernels) for p in paths)
-        if any(entry.is_eager for entry in function.entries.values()):
-            self.counts[f"eager for good: {way}"] += 1
 
 
 def differs(one: Outcome, other: Outcome) -> bool:

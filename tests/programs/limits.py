@@ -14,7 +14,7 @@ LIMITS = (
     "So do they where they differ by less than 1e-9 of the largest number that a "
     "variable of the program held: native code contracts a*b + c (judge.py: is_small).",
     "A gradient that is not finite is one where the operation that made it so has, by "
-    "differences, an infinite slope or none, as `(-2.0)**y` by y (judge.py: is_steep).",
+    "differences, an infinite slope or none, as `(-2.0)**y` by y (differences.py).",
     "Gradients are compared where one-sided differences of two sizes agree: not at "
     "kinks, jumps, or numbers that are not finite (gradients.py).",
     "Nor where a variable of the program is farther from 1 than 1e12 or 1e-12, as what "
@@ -25,6 +25,6 @@ LIMITS = (
     "The caller's arrays are never written; a program that writes into its arguments "
     "answers as if it had (judge.py: untouched).  Arguments that share memory are "
     "written where the program runs eagerly.",
-    "`vmap` hands a function its rows, and what they share, in C order (rows.py).",
+    "`vmap` hands a function its rows, and what they share, in C order (mapped.py).",
     "A refusal that names a way out is an answer; its share is bounded (fuzz.py).",
 )

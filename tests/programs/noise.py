@@ -31,8 +31,8 @@ def nudged(args: Any, position: int, path: Any, leaf: Any, random: Any) -> Any:
 
 def spread(moved: Any, plain: Any, found: Any) -> bool:
     """Whether two plain results are about as far apart as ours is from one of them."""
-    one, other = flat(moved), flat(plain)
-    ours = flat(found)
+    one, other = gradients.flat(moved), gradients.flat(plain)
+    ours = gradients.flat(found)
     if one.shape != other.shape or ours.shape != other.shape:
         return False
     with np.errstate(all="ignore"):
@@ -45,19 +45,9 @@ def spread(moved: Any, plain: Any, found: Any) -> bool:
     return bool(np.all(same | (is_noisy & small)))
 
 
-def flat(value: Any) -> Any:
-    """Return all numbers of a result in one array."""
-    parts = [
-        np.ravel(leaf).astype(complex)
-        for _, leaf in gradients.leaves(value)
-        if np.asarray(leaf).dtype.kind in "biufc"
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0, complex)
-
-
 def differ_by(found: Any, expected: Any) -> float:
     """Return how far apart the finite numbers of two results are."""
-    ours, plain = flat(found), flat(expected)
+    ours, plain = gradients.flat(found), gradients.flat(expected)
     finite = np.isfinite(plain)
     if ours.shape != plain.shape or not np.array_equal(finite, np.isfinite(ours)):
         return np.inf
@@ -84,7 +74,7 @@ def variables(function: Callable[..., Any], args: tuple[Any, ...]) -> Variables:
         for value in (*frame.f_locals.values(), arg):
             for _, leaf in gradients.leaves(value):
                 held.dtypes.add(getattr(getattr(leaf, "dtype", None), "char", ""))
-            numbers = np.abs(flat(value))
+            numbers = np.abs(gradients.flat(value))
             finite = numbers[np.isfinite(numbers)]
             held.has_nan |= bool(np.isnan(numbers).any())
             held.largest = max(held.largest, float(np.max(finite, initial=0.0)))

@@ -19,15 +19,18 @@ class Outside:
     writes: tuple[str, ...]
 
 
-OUTSIDES = tuple(
-    Outside(name, *(tuple(part) for part in parts(lines)))
+OUTSIDES = {
+    name: Outside(name, *(tuple(part) for part in parts(lines)))
     for name, lines in sections("outside.txt").items()
-)
+}
 
 
-def prepare(w: Writer) -> list[Outside]:
-    """Choose what is outside of a program, and make it."""
-    chosen = w.random.sample(OUTSIDES, w.random.choice((0, 0, 1, 1, 2, 3)))
+def prepare(
+    w: Writer, names: tuple[str, ...], counts: tuple[int, ...]
+) -> list[Outside]:
+    """Choose what is outside of a program, one of some numbers of it, and make it."""
+    found = [OUTSIDES[name] for name in names]
+    chosen = w.random.sample(found, w.random.choice(counts))
     for outside in chosen:
         w.scope.run("\n".join(outside.lines))
         w.features.add(f"outside: {outside.name}")

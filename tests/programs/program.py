@@ -7,11 +7,18 @@ stands, so a mismatch can be looked at in plain Python.
 
 from __future__ import annotations
 
+import copy
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
 from typing import Any
+
+import numpy as np
+
+Function = Callable[..., Any]
 
 HEADER = """\
 import contextlib
@@ -46,13 +53,18 @@ class Program:
     results: tuple[str, ...]
     calls: tuple[str, ...]
     differentiated: tuple[int, ...]
+    style: str = "any"
     features: frozenset[str] = field(default=frozenset(), compare=False)
 
-    @property
+    @cached_property
     def source(self) -> str:
         """The text of the module."""
+        return self.written(".real")
+
+    def written(self, part: str) -> str:
+        """Return the text, with a part of every number in the total."""
         terms = " + ".join(
-            f"np.sum({name}).real * {0.5 + 0.25 * k}"
+            f"np.sum({name}){part} * {0.5 + 0.25 * k}"
             for k, name in enumerate(self.total)
         )
         results = "".join(f"{name}, " for name in self.results)
@@ -85,20 +97,20 @@ class Program:
             ]
         )
 
-    def load(self) -> Instance:
+    def load(self, part: str = ".real") -> Instance:
         """Return the program with an outside of its own."""
-        return Instance(self)
+        return Instance(self, self.written(part))
 
 
 class Instance:
     """A program that has been loaded: its function, and what is outside of it."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, source: str) -> None:
         module = ModuleType("fuzzed")
         sys.modules[module.__name__] = module  # as dataclasses want it
-        scope = module.__dict__
-        exec(compile(program.source, f"<program {program.seed}>", "exec"), scope)
-        self.function: Callable[..., Any] = scope["program"]
+        self.scope = scope = module.__dict__
+        exec(compile(source, f"<program {program.seed}>", "exec"), scope)
+        self.function: Function = scope["program"]
         self.calls: list[Callable[[], tuple[Any, ...]]] = scope["CALLS"]
         self.change: Callable[[int], Any] = scope["change"]
 
@@ -106,3 +118,26 @@ class Instance:
         """Return new arguments of call `k`, and change the outside for it."""
         self.change(k)
         return self.calls[k]()
+
+    def total(self, args: tuple[Any, ...]) -> float:
+        """Return the number that is differentiated; NaN where the program raises."""
+        found = outcome(self.function, args)
+        return float("nan") if found.error is not None else float(found.value[0])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call gave: a value, or what it raised."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+def outcome(function: Function, args: tuple[Any, ...]) -> Outcome:
+    """Call; the result is copied, as later calls may change what it shares."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return Outcome(copy.deepcopy(function(*args)))
+    except Exception as error:
+        return Outcome(error=error)

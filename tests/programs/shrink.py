@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.programs.judge import Judge, MismatchError
 from tests.programs.program import Block, Program
+from tests.programs.ways import WAYS, run
 
 #: What a program raises whose pieces no longer fit.
 BROKEN = (NameError, SyntaxError, UnboundLocalError)
@@ -22,9 +23,10 @@ def mismatch(program: Program, way: str) -> MismatchError | None:
         return None
     if any(isinstance(o.error, BROKEN) for o in judge.expected):
         return None
-    if way in ("forward", "jit(grad)"):
-        judge.run("eager")  # their gradients are compared with its
-    return next(iter(judge.run(way)), None)
+    after = WAYS[way].after
+    if after:
+        run(judge, (after,))
+    return next(iter(run(judge, (way,))), None)
 
 
 class Shrinker:

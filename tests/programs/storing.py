@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.programs.writer import EXPRESSIONS, Writer
+from tests.programs.writer import Writer
 
 PLACES = (
     *("[0]", "[-1]", "[:]", "[...]", "[1:]", "[::2]", "[::-1]", "[:-1]", "[..., 0]"),
@@ -17,20 +17,6 @@ PLACES = (
     ),
     *("[{B}]", "[np.array([0, 1, 0])]", "[()]", "[None]", "[{I}, ...]"),
 )
-SIGNS = ("=", "=", "=", "+=", "*=", "-=", "/=", "**=", "//=", "%=")
-BASES = (
-    "",
-    "",
-    "",
-    ".T",
-    "[::-1]",
-    "[:]",
-    ".reshape(-1)",
-    ".ravel()",
-    ".flat",
-    ".real",
-)
-OUTPUTS = EXPRESSIONS["output"]
 
 
 def store(w: Writer) -> bool:
@@ -39,9 +25,9 @@ def store(w: Writer) -> bool:
     place = w.fill(w.random.choice(PLACES))
     if name is None or place is None:
         return False
-    base = w.random.choice(BASES)
+    base = w.random.choice(w.vocabulary.bases)
     target = f"{name}{base}{place}"
-    sign = w.random.choice(SIGNS)
+    sign = w.random.choice(w.vocabulary.signs)
     value = w.fitting(target)
     features = {"store"}
     features |= {"augmented store"} if sign != "=" else set()
@@ -53,24 +39,7 @@ def store(w: Writer) -> bool:
 def fresh_array(w: Writer) -> bool:
     """Write a new array to store into."""
     name = w.fresh()
-    form = w.random.choice(
-        (
-            "np.zeros({A}.shape)",
-            "np.empty_like({A}); {o}[...] = {c}",
-            "np.zeros_like({A})",
-            "np.ones((2, 3))",
-            "np.zeros(3, dtype='float32')",
-            "np.full(4, {S})",
-            "{A}.copy()",
-            "np.copy({A})",
-            "np.array({A})",
-            "np.zeros(4, dtype=int)",
-            "np.asfortranarray({M})",
-            "np.zeros({K})",
-            "np.array({A}, dtype='float64')",
-            "np.zeros((3, 2)).T",
-        )
-    )
+    form = w.random.choice(w.templates["new array"])
     text = w.fill(form)
     if text is None:
         return False
@@ -99,7 +68,7 @@ def overlap(w: Writer) -> bool:
 def output(w: Writer) -> bool:
     """Write a function that writes into an array of the program."""
     name = w.variable("A", writable=True)
-    form = w.random.choice(OUTPUTS)
+    form = w.random.choice(w.templates["output"])
     text = w.fill(form.replace("{o}", name or ""))
     if name is None or text is None:
         return False
@@ -118,7 +87,7 @@ def alias(w: Writer) -> bool:
         return False
     value = w.scope.values.get(name)
     if w.random.random() < 0.6 and getattr(value, "ndim", 0):
-        sign = w.random.choice(SIGNS)
+        sign = w.random.choice(w.vocabulary.signs)
         place = w.random.choice(("", "[...]", "[0]", "[:]"))
         place = place or ("[...]" if sign == "=" else "")
         target = f"{name}{place}"

@@ -6,71 +6,136 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
+from tests.programs import distribution
 from tests.programs.faults import FAULTS, Fault, fault
 from tests.programs.fuzz import describe, judge
 from tests.programs.generate import INPUTS, generate
-from tests.programs.judge import outcome
-from tests.programs.program import Program
+from tests.programs.judge import Judge
+from tests.programs.program import Program, outcome
 from tests.programs.shrink import mismatch, shrink
+from tests.programs.ways import run
 from tests.programs.writer import EXPRESSIONS
+from wengert.execute import keys
 from wengert.execute.engine import native_engine
 
-#: Programs of a run: 1,000 in `make test`, 50,000 in `make test-all`.  They are shared
-#: out, so that several processes can take some each.
+#: Programs of a run, by style: 1,000 of any kind in `make test`, 50,000 in
+#: `make test-all`.
 EXAMPLES = int(os.environ.get("WENGERT_EXAMPLES", "200"))
-PROGRAMS = max(EXAMPLES // 2, 40) if EXAMPLES <= 2000 else EXAMPLES * 5 // 2
-PART = min(PROGRAMS // 8, 500)
-PARTS = [range(k, min(k + PART, PROGRAMS)) for k in range(0, PROGRAMS, PART)]
+IS_LONG = EXAMPLES > 2000
+PROGRAMS = {
+    "any": EXAMPLES * 5 // 2 if IS_LONG else max(EXAMPLES // 2, 40),
+    "analytic": max(EXAMPLES // 6, 20),
+    "numbers": EXAMPLES * 3 // 20 if IS_LONG else 60,
+    "floats": EXAMPLES * 3 // 20 if IS_LONG else 60,
+}
+
+
+def parts(count: int) -> list[range]:
+    """Return the seeds of some programs, in parts for several processes."""
+    part = min(max(count // 8, 20), 500)
+    return [range(k, min(k + part, count)) for k in range(0, count, part)]
+
+
+PARTS = [
+    pytest.param(style, seeds, id=f"{style}-{seeds.start}-{seeds.stop - 1}")
+    for style, count in PROGRAMS.items()
+    for seeds in parts(count)
+]
 #: Shares of the programs that have a feature, at least.
 LEAST = {
-    "branch": 0.3,
-    "view": 0.3,
-    "store": 0.2,
-    "read outside": 0.2,
-    "nested function": 0.2,
-    "try": 0.1,
-    "while": 0.1,
-    "out=": 0.1,
-    "changing shapes": 0.1,
-    "argument: int": 0.15,
-    "unusual numbers": 0.3,
+    "any": {
+        "branch": 0.3,
+        "view": 0.3,
+        "store": 0.2,
+        "read outside": 0.2,
+        "nested function": 0.2,
+        "try": 0.1,
+        "while": 0.1,
+        "out=": 0.1,
+        "changing shapes": 0.1,
+        "argument: int": 0.15,
+        "unusual numbers": 0.3,
+    },
+    "analytic": {
+        "branch": 0.3,
+        "store": 0.3,
+        "store through a view": 0.3,
+        "outside: global array": 0.25,
+    },
+    "numbers": {"branch": 0.3, "try": 0.3, "integers": 0.3, "remainders": 0.3},
+    "floats": {"branch": 0.3, "try": 0.3, "floats": 0.3},
 }
 #: The share of calls that may be refused, however good their advice is.
-MOST_REFUSED = 0.15
+MOST_REFUSED = {"any": 0.15, "analytic": 0.3, "numbers": 0.0, "floats": 0.0}
 #: Calls from which their share says something.
 FEWEST_CALLS = 2000
 #: Programs in which a seeded fault has to show.
 MOST_PROGRAMS = 60
+#: Seeds among which there are so many with what it needs.
+MOST_SEEDS = 20_000
 
 
-@pytest.mark.parametrize("seeds", PARTS, ids=lambda s: f"{s.start}-{s.stop - 1}")
-def test_random_programs_answer_as_numpy_does(seeds: range) -> None:
+def check(style: str, seeds: Iterable[int]) -> Counter[str]:
+    """Fail with a smallest program where one is wrong; return what was counted."""
     counts: Counter[str] = Counter()
     for seed in seeds:
-        program, found = judge(seed, counts)
+        program, found = judge(seed, counts, style)
         if found:
             small = shrink(program, found[0])
             error = mismatch(small, found[0].way) or found[0]
             pytest.fail(describe(small, error), pytrace=False)
+    distribution.COUNTS.update(counts)
+    return counts
+
+
+@pytest.mark.parametrize(("style", "seeds"), PARTS)
+def test_random_programs_answer_as_numpy_does(
+    style: str, seeds: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if style == "numbers":  # make every int an input at once
+        monkeypatch.setattr(keys, "MOST_INTEGERS", 0)
+
+    counts = check(style, seeds)
 
     calls = sum(n for name, n in counts.items() if name.startswith("call: "))
     refused = sum(n for name, n in counts.items() if name.startswith("refused: "))
-    assert refused <= MOST_REFUSED * calls or calls < FEWEST_CALLS
+    assert refused <= MOST_REFUSED[style] * calls or 0 < calls < FEWEST_CALLS
 
 
-def test_programs_have_features_of_every_kind() -> None:
+def test_a_complex_step_judges_most_analytic_programs() -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(60):
+        run(Judge(generate(seed, "analytic"), counts), ("eager", "complex step"))
+
+    compared = counts["complex step: compared"]
+    assert compared >= 0.9 * (compared + counts["complex step: does not hold"])
+    assert compared >= 0.4 * counts["call: eager"]
+
+
+def test_programs_of_integers_that_are_no_inputs_answer_as_python_does() -> None:
+    check("numbers", range(60, 80))
+
+
+@pytest.mark.parametrize("style", LEAST)
+def test_programs_have_features_of_every_kind(style: str) -> None:
     count = 400
     features = Counter(
-        name for seed in range(count) for name in generate(seed).features
+        name for seed in range(count) for name in generate(seed, style).features
     )
 
-    shares = {name: features[name] / count for name in LEAST}
+    shares = {name: features[name] / count for name in LEAST[style]}
 
-    assert {name for name in LEAST if shares[name] < LEAST[name]} == set()
+    assert {name for name in shares if shares[name] < LEAST[style][name]} == set()
+
+
+def test_analytic_programs_are_long() -> None:
+    programs = [generate(seed, "analytic") for seed in range(100)]
+
+    assert sum(len(program.blocks) >= 8 for program in programs) > 95
 
 
 @pytest.mark.parametrize("seed", [0, 7, 100])
@@ -90,7 +155,8 @@ def test_a_program_ends_at_numbers_of_any_size(seed: int) -> None:
 def test_what_repeats_is_bounded() -> None:
     """No template repeats, or takes a power, as often as some int says."""
     repeats = re.compile(
-        r"(range|ones|zeros|arange|factorial)\({I}|(\]|'|{T}) \* {I}|\*\* {I}"
+        r"(range|ones|zeros|arange|factorial)\({I}|(\]|'|{T}) \* {I}"
+        r"|(?<!^\({S} \* 1\.0\)) \*\* {[IS]}"
     )
 
     found = [t for texts in EXPRESSIONS.values() for t in texts if repeats.search(t)]
@@ -98,11 +164,18 @@ def test_what_repeats_is_bounded() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("seeded", FAULTS, ids=lambda f: f.put.__name__)
-def test_a_seeded_fault_is_found(seeded: Fault) -> None:
+@pytest.mark.parametrize(
+    ("seeded", "style"),
+    [
+        pytest.param(seeded, style, id=f"{seeded.put.__name__}-{seeded.way}-{style}")
+        for seeded in FAULTS
+        for style in seeded.styles
+    ],
+)
+def test_a_seeded_fault_is_found(seeded: Fault, style: str) -> None:
     if seeded.is_native and not native_engine():
         pytest.skip("the native engine is off")
-    for program in programs_with(seeded.needs, MOST_PROGRAMS):
+    for program in programs_with(seeded.needs, style, MOST_PROGRAMS):
         with fault(seeded.put):
             found = mismatch(program, seeded.way)
         if found is not None and mismatch(program, seeded.way) is None:
@@ -110,7 +183,7 @@ def test_a_seeded_fault_is_found(seeded: Fault) -> None:
     pytest.fail(f"not found in {MOST_PROGRAMS} programs")
 
 
-def programs_with(needs: str, count: int) -> Iterator[Program]:
-    """Give the first programs whose text has a pattern."""
-    every = map(generate, itertools.count())
+def programs_with(needs: str, style: str, count: int) -> Iterator[Program]:
+    """Give the first programs of a style whose text has a pattern."""
+    every = (generate(seed, style) for seed in range(MOST_SEEDS))
     return itertools.islice((p for p in every if re.search(needs, p.source)), count)

@@ -40,10 +40,39 @@ TOPICS = {
     "number": 4,
     "python": 4,
 }
+SIGNS = ("=", "=", "=", "+=", "*=", "-=", "/=", "**=", "//=", "%=")
+#: What a store goes through.
+BASES = (
+    "",
+    "",
+    "",
+    ".T",
+    "[::-1]",
+    "[:]",
+    ".reshape(-1)",
+    ".ravel()",
+    ".flat",
+    ".real",
+)
 CONSTANTS = ("0.17", "0.5", "-0.23", "1.0", "2", "0.6", "1.5")
 #: Larger arrays and numbers say nothing more, and cost.
-MOST_ELEMENTS, MOST_AXES, LARGEST, MOST_TIMES = 60, 3, 1e5, 9
+MOST_ELEMENTS, MOST_AXES, MOST_TIMES = 60, 3, 9
 TRIES = 12
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a writer chooses from."""
+
+    topics: dict[str, int]
+    templates: dict[str, list[str]]
+    signs: tuple[str, ...] = SIGNS
+    bases: tuple[str, ...] = BASES
+    #: Larger numbers are not gone on with.
+    largest: float = 1e5
+
+
+EVERYTHING = Vocabulary(TOPICS, EXPRESSIONS)
 
 
 def is_number(value: Any) -> bool:
@@ -73,22 +102,22 @@ FITS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def is_small(value: Any) -> bool:
+def is_small(value: Any, largest: float) -> bool:
     """Whether a value is of a kind and size that programs go on with."""
     if isinstance(value, (list, tuple)):
-        return len(value) <= 8 and all(is_small(v) for v in value)
+        return len(value) <= 8 and all(is_small(v, largest) for v in value)
     if isinstance(value, dict):
-        return len(value) <= 8 and all(is_small(v) for v in value.values())
+        return is_small(list(value.values()), largest)
     if isinstance(value, str):
         return len(value) <= 20
     if isinstance(value, (bool, int, float)):
-        return not abs(value) > LARGEST
+        return not abs(value) > largest
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.asarray(value)
         if array.dtype.kind not in "fiubc" or array.ndim > MOST_AXES:
             return False
         sizes = np.abs(array.astype(complex))
-        return array.size <= MOST_ELEMENTS and not np.any(sizes > LARGEST)
+        return array.size <= MOST_ELEMENTS and not np.any(sizes > largest)
     return False
 
 
@@ -123,8 +152,10 @@ class Scope:
 class Writer:
     """Chooses; fills holes; adds statements that run."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, vocabulary: Vocabulary = EVERYTHING) -> None:
         self.random = random
+        self.vocabulary = vocabulary
+        self.templates = vocabulary.templates
         self.scope = Scope()
         self.names: list[str] = []
         #: Names whose values follow from the arguments, or from outside.
@@ -136,6 +167,10 @@ class Writer:
         self.count = 0
         self.is_over = False
         self.scope.run(HEADER)
+
+    def is_small(self, value: Any) -> bool:
+        """Whether a value is one that the program goes on with."""
+        return is_small(value, self.vocabulary.largest)
 
     # Choices
 
@@ -193,15 +228,16 @@ class Writer:
 
     def expression(self, *topics: str) -> tuple[str, str]:
         """Return an expression whose value is small, and its topic."""
-        names = topics or tuple(TOPICS)
-        weights = [TOPICS[name] for name in names]
+        weighted = self.vocabulary.topics
+        names = [name for name in topics if name in weighted] or list(weighted)
+        weights = [weighted[name] for name in names]
         for _ in range(TRIES):
             topic = self.random.choices(names, weights)[0]
-            text = self.fill(self.random.choice(EXPRESSIONS[topic]))
+            text = self.fill(self.random.choice(self.templates[topic]))
             if text is None:
                 continue
             value = self.scope.ask(text)
-            if value is not NotImplemented and is_small(value):
+            if value is not NotImplemented and self.is_small(value):
                 return text, topic
         return self.random.choice(CONSTANTS), "constant"
 
@@ -219,7 +255,7 @@ class Writer:
     def condition(self) -> str:
         """Return a condition."""
         for _ in range(TRIES):
-            text = self.fill(self.random.choice(EXPRESSIONS["condition"]))
+            text = self.fill(self.random.choice(self.templates["condition"]))
             if (
                 text is not None
                 and self.scope.ask(f"bool({text})") is not NotImplemented
@@ -245,7 +281,7 @@ class Writer:
                 return False
             self.is_over = True
             features += ("raises",)
-        elif not all(is_small(self.scope.values.get(n)) for n in names):
+        elif not all(self.is_small(self.scope.values.get(n)) for n in names):
             return False
         self.blocks.append((tuple(lines), frozenset(features)))
         self.features.update(features)

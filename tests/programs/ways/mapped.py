@@ -1,4 +1,4 @@
-"""The calls of a program as rows of `vmap`, and what it should give for them."""
+"""The calls of a program as rows of `vmap`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,64 @@ import copy
 from typing import Any
 
 import numpy as np
+
+import wengert
+from tests.programs.judge import Judge
+from tests.programs.program import Function, Outcome, outcome
+
+#: Calls: recorded, then checked and compiled, then replayed.
+ROUNDS = 3
+#: Widths.
+LANES = (1, 2, 4, 8)
+
+
+def check(judge: Judge) -> None:
+    """Check the program of all rows at once; those that raise, each beside the rest."""
+    instance = judge.program.load()
+    rows = [instance.arguments(k) for k in judge.once]
+    compare(judge, "vmap", instance.function, rows)
+
+
+def check_gradient(judge: Judge) -> None:
+    """Check value and gradient of many rows, at a width, against the eager ones."""
+    instance = judge.program.load()
+    rows = [instance.arguments(k) for k in judge.often]
+    lanes = LANES[judge.program.seed % len(LANES)]
+    compare(judge, "vmap(grad)", judge.gradient_of(instance), rows, lanes=lanes)
+
+
+def compare(
+    judge: Judge, way: str, function: Function, rows: list[Any], **options: int
+) -> None:
+    """Compare what rows give at once with what they give one by one."""
+    axes, args = stacked(rows)
+    if 0 not in axes:
+        return
+    every = [outcome(function, row(args, axes, k)) for k in range(len(rows))]
+    fine = [k for k, one in enumerate(every) if one.error is None]
+    failed = [k for k, one in enumerate(every) if one.error is not None]
+    # Where types of results differ from row to row, they have no array.
+    fine = [k for k in fine if are_alike(every[fine[0]].value, every[k].value)]
+    expected = stack_results([every[k].value for k in fine])
+    if expected is None:
+        return
+    mapped = wengert.vmap(function, in_axes=tuple(axes), **options)
+    for n in range(ROUNDS):
+        found = outcome(mapped, chosen(args, axes, fine))
+        judge.agree(way, 0, found, Outcome(expected), where=f"call {n}")
+    for k in failed[:1]:
+        found = outcome(mapped, chosen(args, axes, [*fine, k]))
+        judge.agree(way, k, found, every[k])
+
+
+def chosen(
+    args: tuple[Any, ...], axes: list[int | None], rows: list[int]
+) -> tuple[Any, ...]:
+    """Return the arguments of some rows."""
+    return tuple(
+        a[rows] if axis == 0 else copy.deepcopy(a)
+        for a, axis in zip(args, axes, strict=True)
+    )
 
 
 def stacked(rows: list[tuple[Any, ...]]) -> tuple[list[int | None], tuple[Any, ...]]:
@@ -37,8 +95,15 @@ def is_row(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
+def are_alike(one: Any, other: Any) -> bool:
+    """Whether two results can be stacked."""
+    return stack_results([one, other]) is not None
+
+
 def stack_results(rows: list[Any]) -> Any:
     """Return what `vmap` should give, or None where rows cannot be stacked."""
+    if not rows:
+        return None
     head = rows[0]
     if any(type(row) is not type(head) for row in rows):
         return None

@@ -1,0 +1,39 @@
+"""Tangents, as forward mode computes them, against the gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import wengert
+from tests.programs import gradients
+from tests.programs.judge import Judge, MismatchError
+from tests.programs.program import Outcome, outcome
+
+
+def check(judge: Judge) -> None:
+    """Compare a value and its tangent along one direction."""
+    if judge.is_stateful or not judge.slopes:
+        return
+    k = max(judge.slopes)
+    plain = judge.expected[k]
+    if plain.error is not None or not np.isfinite(plain.value[0]):
+        return
+    total, chosen = judge.of_floats(k)
+    direction = tuple(gradients.ones_like(value) for value in chosen)
+    result = outcome(lambda: wengert.jvp(total, chosen, direction), ())
+    if result.error is not None:
+        judge.agree("forward", k, result, plain)
+        return
+    value, tangent = result.value
+    here = Outcome(plain.value[0])
+    judge.agree("forward", k, Outcome(value), here, is_bitwise=True)
+    expected = gradients.along(judge.slopes[k], direction)
+    found = float(np.real(tangent))
+    tolerance = 1e-3 if judge.is_single else 1e-8
+    is_large = not abs(expected) < gradients.LARGEST
+    judge.counts["tangent: not compared" if is_large else "tangent: compared"] += 1
+    if is_large or abs(found - expected) <= tolerance * (1 + abs(expected)):
+        return
+    if not judge.is_far_from_one(k):
+        text = f"call {k}: tangent {found}, gradient {expected}"
+        raise MismatchError("forward", "tangent", text)
