@@ -52,7 +52,6 @@ def compile_path(path: Path, told: Told | None = None) -> None:
     except NotLoweredError as error:
         path.reason = str(error)
         path.plan = mixed_plan(path.recording, captured)
-        path.tier.forget(PLAY)
         if path.plan.groups:
             path.reason += f" ({path.plan.groups} native parts)"
 

@@ -745,6 +745,7 @@ def compile_beside(
         work(path, progress.tell)
         if work is compile_path and not path.kernels:
             compile_inside(path.recording)
+            path.tier.forget(PLAY)
         if work is compile_path and path.kernels and (lost := why_given_up(path)):
             path.reason, path.kernels = lost, []
     except Exception as error:  # nobody is there to see it

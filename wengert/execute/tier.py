@@ -65,11 +65,13 @@ class Tier:
         """Whether the slower kind of call is to be measured again.
 
         It may have become faster, or something else ran beside it: it is tried again
-        when the number of calls has doubled, unless it was far slower.
+        when the number of calls has doubled, unless it was far slower.  Of several in a
+        row, the first finds no code or numbers of its own in the processor's cache.
         """
         if self.best.get(other, math.inf) > FAR * self.best[chosen]:
             return False
-        return self.tried[chosen] >= AGAIN << max(0, self.tried[other] - TRIED)
+        turns = max(0, self.tried[other] - TRIED) // TRIED
+        return self.tried[chosen] >= AGAIN << turns
 
     def note(self, kind: str, seconds: float) -> None:
         """Take in what one call took."""
