@@ -26,6 +26,7 @@ from wengert.capture.reads.bytecode import analyse, uses
 from wengert.execute.engine import native_engine
 from wengert.execute.jit import Jitted
 from wengert.execute.keys import MOST_INTEGERS
+from wengert.execute.rows import Rows
 
 TAKEN = [way for way in WAYS if way.kind == "A number that operators take"]
 READ = [way for way in WAYS if way.kind == "A number that Python code takes too"]
@@ -226,13 +227,113 @@ def test_the_derivative_of_a_power_follows_its_exponent() -> None:
     assert inputs_of(slope) == ["global box.k"]
 
 
-def test_rows_follow_a_number_from_outside() -> None:
-    rows, jitted = wg.vmap(scaled), wg.jit(wg.vmap(scaled))
+@contextmanager
+def recorded_rows() -> Iterator[list[None]]:
+    """Count how often functions of rows record one."""
+    found: list[None] = []
+    original = Rows.write
+
+    def counted(*args: Any) -> Any:
+        found.append(None)
+        return original(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rows, "write", counted)
+        yield found
+
+
+def sweep_rows(way: Way, folder: Path, values: Any) -> Any:
+    """Call a program row by row, and as a function of rows, as `sweep` does."""
+    target = way.change.partition(" = ")[0]
+    twins = [Twin(way, folder, plainly), Twin(way, folder, wg.vmap)]
+    x = np.array([0.25, 1.5, 2.75, 3.5, 1.0])
+    try:
+        for value in values:
+            for twin in twins:
+                twin.execute(f"{target} = {value!r}")
+            right = [twins[0].call(float(part)) for part in x]
+            np.testing.assert_allclose(twins[1].call(x), right, rtol=1e-13, atol=1e-13)
+    finally:
+        for twin in twins:
+            twin.close()
+    return twins[1].function
+
+
+@pytest.mark.parametrize("way", TAKEN, ids=str)
+def test_rows_are_recorded_a_few_times_in_a_sweep(way: Way, tmp_path: Path) -> None:
+    with recorded_rows() as found:
+        rows = sweep_rows(way, tmp_path, np.linspace(0.5, 4.0, 60).tolist())
+
+    assert inputs_of(rows) != []
+    if len(rows.report().rows) == 1:  # else a few rows at times go a way of their own
+        assert len(found) <= 8
+
+
+#: Rows inside a row are one operation, which looks at the number itself.
+READ_BY_ROWS = [way for way in READ if way.name != "a function of rows"]
+
+
+@pytest.mark.parametrize("way", READ_BY_ROWS, ids=str)
+def test_rows_compare_what_python_code_takes(way: Way, tmp_path: Path) -> None:
+    rows = sweep_rows(way, tmp_path, np.linspace(0.5, 4.0, 12).tolist())
+
+    assert inputs_of(rows) == []
+
+
+def test_rows_follow_a_number_of_another_class() -> None:
+    rows = wg.vmap(scaled)
     x = np.array([1.0, 2.0, 3.0])
-    for value in np.linspace(0.5, 4.0, 12).tolist():
+    values = (1.0, 2.0, 3.0, 2, 2.5, np.float64(3.0), True, 4.5, 5.5, 2**40)
+    for value in values * 2:
         box.k = value
         np.testing.assert_array_equal(rows(x), x * value)
-        np.testing.assert_array_equal(jitted(x), x * value)
+        assert rows(x[:0]).shape == (0,)
+
+
+def test_derivatives_of_rows_are_by_their_operands_alone() -> None:
+    """Of the sum of ``k * x**2`` over rows: ``2 * k * x``."""
+
+    def total(x: Any) -> Any:
+        return np.sum(wg.vmap(square)(x))
+
+    x = np.array([1.0, 2.0, 3.0])
+    slopes = wg.grad(total), wg.jit(wg.grad(total)), wg.vmap(wg.grad(square))
+    for value in np.linspace(0.5, 4.0, 12).tolist():
+        box.k = value
+        for slope in slopes:
+            np.testing.assert_allclose(slope(x), 2 * value * x, rtol=1e-15)
+
+
+def square(x: Any) -> Any:
+    return box.k * x**2
+
+
+def test_threads_that_take_turns_with_a_number_get_one_that_was_there() -> None:
+    """A call gives the product with one of the numbers that were there meanwhile."""
+    jitted, rows = wg.jit(scaled), wg.vmap(scaled)
+    x = np.array([1.0, 2.0])
+    values = [1.0, 2, 3.0, np.float64(4.0), 5.0, 6.0, 7.0]
+    wrong: list[Any] = []
+
+    def change() -> None:
+        for k in range(200):
+            box.k = values[k % len(values)]
+
+    def call() -> None:
+        for _ in range(100):
+            if jitted(1.5) / 1.5 not in values:
+                wrong.append("jit")
+            if not np.isin(rows(x) / x, values).all():
+                wrong.append("vmap")
+
+    box.k = 1.0
+    threads = [threading.Thread(target=work) for work in (change, call, call)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []
 
 
 def test_copies_and_pickles_follow_the_number_too() -> None:

@@ -231,6 +231,7 @@ class Jitted(Generic[P, R]):
 
         Without native code it may also be that of the call itself.
         """
+        groups = None
         with self.lock:
             numbers = entry.tree.lifting.values()
             if entry.tree.drop_changed(numbers):
@@ -238,21 +239,20 @@ class Jitted(Generic[P, R]):
             elif numbers and entry.tree.doubt_untried(numbers):
                 entry.rebuild()
                 self.reinstall()
-        root = entry.tree.root
-        if root is None or numbers is None:
-            return MISS, None
-        leaves = [*leaves, *numbers]
-        if not (is_tried and entry.direct is not None and entry.direct[0]):
-            groups = entry.groups
-            if groups is None:
-                with self.lock:
+            root = entry.tree.root
+            if root is None or numbers is None:
+                return MISS, None
+            if not (is_tried and entry.direct is not None and entry.direct[0]):
+                groups = entry.groups
+                if groups is None:
                     groups = entry.groups = entry.bound(compiles_now())
-            given = [argument(leaf) for leaf in leaves] if groups else []
-            for native, structure in groups:
-                found = native(*given)
-                if found is not MISS:
-                    return tree.unflatten(structure, list(found)), None
-        return self.descend(entry, root, leaves, call)
+        leaves = [*leaves, *numbers]
+        given = [argument(leaf) for leaf in leaves] if groups else []
+        for native, structure in groups or ():
+            found = native(*given)
+            if found is not MISS:
+                return tree.unflatten(structure, list(found)), None
+        return self.descend(entry, root, leaves, call, len(numbers))
 
     def descend(
         self,
@@ -260,11 +260,17 @@ class Jitted(Generic[P, R]):
         root: Path,
         leaves: list[Any],
         call: Callable[[], Any] | None,
+        count: int,
     ) -> tuple[Any, Exit | None]:
-        """Go from path to path where native calls did not arrive, or do not go."""
+        """Go from path to path where native calls did not arrive, or do not go.
+
+        The last `count` leaves are numbers from outside.
+        """
         path: Path | None = root
         end: Exit | None = None
         while path is not None and (path.is_believed or path.left):
+            if not path.takes(leaves, count):  # another thread has recorded it since
+                break
             ways: list[tuple[int, int]] = []
             if path.kernels and path.is_believed:
                 found, ways = run(path, [argument(leaf) for leaf in leaves])
@@ -428,7 +434,9 @@ class Jitted(Generic[P, R]):
                 path = Path.of(tape, *self.split(snapshot, tape))
                 path.record_seconds = time.perf_counter() - started
                 path.unvaried = dict(enumerate(numbers))
-            if not self.takes_back(entry, tape, snapshot, evidence):
+            if known.lifting.takes_back(tape, snapshot, evidence):
+                self.start_over(entry)
+            else:
                 self.judge(entry, path, follower, wrote)
         return path, tape
 
@@ -440,34 +448,6 @@ class Jitted(Generic[P, R]):
         if lifting.inputs is not before:  # the paths so far have other inputs
             self.start_over(entry)
         return numbers
-
-    def takes_back(
-        self,
-        entry: Entry,
-        tape: Tape,
-        snapshot: reads.Snapshot,
-        evidence: reads.Evidence,
-    ) -> bool:
-        """Whether numbers from outside were inputs that Python code may have read.
-
-        They are constants again, and so is everything recorded with them.
-        """
-        if not snapshot.inputs:
-            return False
-        difference = getattr(tape, "difference", None)
-        unsure = evidence.missing()
-        if difference is not None and not difference.is_branch:
-            unsure = set(range(len(snapshot.inputs)))
-        if not unsure:
-            return False
-        keys = {
-            snapshot.numbers.key(fetch)
-            for number in unsure
-            for fetch in snapshot.inputs[number].numbers
-        }
-        entry.tree.lifting.settle(keys, snapshot.names)
-        self.start_over(entry)
-        return True
 
     def start_over(self, entry: Entry) -> None:
         """Forget the paths of an entry, and their native code."""

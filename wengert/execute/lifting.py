@@ -7,11 +7,18 @@ is at each call then goes into the path.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wengert.capture.reads import Input, PlainArrays, Snapshot
+from wengert.capture.reads import (
+    Evidence,
+    Input,
+    PlainArrays,
+    Snapshot,
+    same_number,
+)
+from wengert.core.tape import Tape
 from wengert.core.types import type_of
 from wengert.execute.keys import MOST_INTEGERS
 
@@ -108,9 +115,30 @@ class Lifting:
             self.settled |= self.keys
         self.keys.clear()
 
-    def settle(self, keys: Iterable[str], names: dict[str, Any]) -> None:
-        """Take back inputs: Python code may have read these numbers as well."""
-        for key in keys:
-            self.settled.add(key)
-            self.kept.setdefault(key, names)
+    def evidence(self, snapshot: Snapshot, numbers: Sequence[Any]) -> Evidence:
+        """Return what is to show that numbers are inputs of one more recording.
+
+        It is of no inputs where they have changed meanwhile.
+        """
+        values = snapshot.lift(self.keys) if numbers else []
+        same = [part.key for part in snapshot.inputs] == [p.key for p in self.inputs]
+        if not (numbers and values and same and all(map(same_number, values, numbers))):
+            return Evidence([], [])
+        return Evidence(snapshot.inputs, values)
+
+    def takes_back(self, tape: Tape, snapshot: Snapshot, evidence: Evidence) -> bool:
+        """Whether numbers were inputs that Python code may have read as well.
+
+        They are constants from then on, and what was recorded with them is void.
+        """
+        difference = getattr(tape, "difference", None)
+        unsure = evidence.missing()
+        if difference is not None and not difference.is_branch:
+            unsure = set(range(len(evidence.values)))
+        for number in unsure:
+            for fetch in snapshot.inputs[number].numbers:
+                key = snapshot.numbers.key(fetch)
+                self.settled.add(key)
+                self.kept.setdefault(key, snapshot.names)
         self.keys -= self.settled
+        return bool(unsure)

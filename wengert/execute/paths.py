@@ -146,6 +146,12 @@ class Path:
         """
         return all(same_number(numbers[k], x) for k, x in self.unvaried.items())
 
+    def takes(self, leaves: Sequence[Any], count: int) -> bool:
+        """Whether it has these inputs, the last ones numbers from outside."""
+        if len(leaves) != len(self.inputs):
+            return False
+        return not self.unvaried or self.is_tried(leaves[len(leaves) - count :])
+
     def agreed(self, numbers: Sequence[Any]) -> None:
         """Take in that a recording at these numbers from outside agrees."""
         self.unvaried = {

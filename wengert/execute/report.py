@@ -59,7 +59,6 @@ class Report:
             "written_nodes": kernel.written if kernel else 0,
             "chunks": kernel.chunks if kernel else 0,
             "captures": len(path.captured),
-            "inputs from outside": [part.path for part in path.snapshot.inputs],
             "seconds": seconds | {"call": seconds_a_call(jitted, entry, path)},
         }
 
@@ -115,6 +114,7 @@ class RowsReport:
             native = f"{row['scalar_nodes']} scalar nodes in {row['lanes']} lanes"
             how = native + seconds if row["lanes"] else "row by row"
             why = "".join(f"; {row[k]}" for k in ("reason", "waits") if row[k])
+            why = inputs_of(row["inputs from outside"]) + why
             lines.append(f"  ({row['types']}): {row['guards']} guards; {how}{why}")
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
@@ -126,6 +126,7 @@ def facts_of(path: Path) -> dict[str, Any]:
     return {
         "scalar_nodes": kernel.nodes if kernel else 0,
         "guards": len(path.answers),
+        "inputs from outside": [part.path for part in path.snapshot.inputs],
         "seconds": dict(kernel.seconds) if kernel else {},
         "reason": path.reason,
         "waits": waits_for(path),

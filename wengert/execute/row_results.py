@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Recorded(NamedTuple):
     """One row as it was recorded: its path, its results, and what it wrote outside.
 
-    `unwatched` is what it came to that cannot be watched.
+    `unwatched` is what it came to that cannot be watched; `is_kept` whether other rows
+    may go along the path.
     """
 
     path: Path
@@ -28,6 +29,7 @@ class Recorded(NamedTuple):
     results: list[Any]
     wrote: Written | None
     unwatched: str | None = None
+    is_kept: bool = True
 
 
 class Collected:

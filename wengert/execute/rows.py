@@ -19,7 +19,7 @@ from wengert.capture import tree
 from wengert.capture.array import RecordedValue
 from wengert.capture.captures import CAPTURES, Captures
 from wengert.capture.layout import share_memory
-from wengert.capture.reads import PlainArrays, Reads, Snapshot, split
+from wengert.capture.reads import Evidence, PlainArrays, Reads, Snapshot, split
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.record import SetAside, active_tape, record_onto
 from wengert.core.checked import CheckedTape, Expected
@@ -36,6 +36,7 @@ from wengert.errors import (
 from wengert.execute.arrays import native
 from wengert.execute.engine import native_engine
 from wengert.execute.lanes import chosen_lanes
+from wengert.execute.lifting import Lifting
 from wengert.execute.paths import Path, Tree
 from wengert.execute.row_results import Recorded, value_type
 from wengert.execute.turn import Turn, lower_path
@@ -155,9 +156,26 @@ class Rows:
             if has_rows
         )
         entry = self.entry(operands)
+        with entry.lock:
+            numbers = self.numbers(entry)
         if not count:
             return self.no_rows(entry, operands)
-        return Turn(self, entry, operands, count).play()
+        return Turn(self, entry, operands, numbers, count).play()
+
+    def numbers(self, entry: Tree) -> Sequence[Any]:
+        """Return the numbers from outside that are inputs, behind the operands.
+
+        Paths that what is read has made stale are forgotten.
+        """
+        lifting = entry.lifting
+        numbers = lifting.values()
+        if entry.drop_changed(numbers):
+            entry.clear()
+        elif numbers:
+            entry.doubt_untried(numbers)
+        if entry.root is None and (lifting.keys or lifting.inputs):
+            numbers = tuple(lifting.lift(self.reads()))
+        return numbers or ()
 
     def entry(self, operands: Sequence[Any]) -> Tree:
         """Return what is known for operands of these types."""
@@ -179,9 +197,6 @@ class Rows:
         entry = self.entries.get(key)
         if entry is None:
             entry = self.entries.setdefault(key, Tree())
-        with entry.lock:
-            if entry.drop_changed():
-                entry.clear()
         return entry
 
     def no_rows(self, entry: Tree, operands: Sequence[Any]) -> tuple[list[Any], Any]:
@@ -195,7 +210,7 @@ class Rows:
                     else operand
                     for operand, has_rows in zip(operands, self.mapped, strict=True)
                 ]
-                path = self.record(row).path
+                path = self.record(row, Lifting()).path
         sums = self.summed(len(path.types))
         results = [
             np.zeros(like.shape if is_sum else (0, *like.shape), like.dtype)
@@ -203,29 +218,72 @@ class Rows:
         ]
         return results, path.structure
 
-    def record(self, row: Sequence[Any], absorbs: bool = False) -> Recorded:
-        """Record one row along its own path."""
+    def record(
+        self, row: Sequence[Any], lifting: Lifting, absorbs: bool = False
+    ) -> Recorded:
+        """Record one row along its own path.
+
+        Behind its operands are the numbers from outside that are inputs.
+        """
         snapshot = self.reads()
         try:
-            tape = self.write(Tape(), row, snapshot)
+            tape, evidence = self.write(Tape(), row, snapshot, lifting)
         except UnsupportedError as error:  # plain NumPy may do what a tape cannot
             plain = PlainArrays([], {})
             path = Path(None, [], [], None, [], [], snapshot, plain, reason=str(error))
             return Recorded(path, None, [], None)
-        return self.recorded(tape, snapshot, absorbs)
+        on_tape, plain_arrays = split(snapshot, tape)
+        path = Path.of(tape, on_tape, snapshot, plain_arrays)
+        path.absorbs = absorbs
+        path.unvaried = dict(enumerate(evidence.values))
+        is_kept = self.is_kept(tape, row, snapshot, evidence, lifting)
+        return self.recorded(path, tape, snapshot, is_kept)
 
-    def check(self, path: Path, row: Sequence[Any]) -> Recorded:
+    def check(self, path: Path, row: Sequence[Any], lifting: Lifting) -> Recorded:
         """Record one row, compared with a path; it is that path where they agree."""
         assert path.tape is not None
         snapshot = self.reads()
         captured = {index for _, index in path.captured}
         expected = CheckedTape(Expected(path.tape, captured))
-        tape = self.write(expected, row, snapshot)
-        agreed = path if isinstance(tape, CheckedTape) else None
-        return self.recorded(tape, snapshot, path.absorbs, agreed)
+        tape, evidence = self.write(expected, row, snapshot, lifting)
+        if isinstance(tape, CheckedTape):
+            path.agreed(evidence.values)
+        else:
+            on_tape, plain_arrays = split(snapshot, tape)
+            absorbs = path.absorbs
+            path = Path.of(tape, on_tape, snapshot, plain_arrays)
+            path.absorbs = absorbs
+            path.unvaried = dict(enumerate(evidence.values))
+        is_kept = self.is_kept(tape, row, snapshot, evidence, lifting)
+        return self.recorded(path, tape, snapshot, is_kept)
 
-    def write(self, tape: Tape, row: Sequence[Any], snapshot: Snapshot) -> Tape:
-        """Record one row on a tape."""
+    def is_kept(
+        self,
+        tape: Tape,
+        row: Sequence[Any],
+        snapshot: Snapshot,
+        evidence: Evidence,
+        lifting: Lifting,
+    ) -> bool:
+        """Whether other rows may go along what was recorded."""
+        if len(self.mapped) + len(evidence.values) != len(row):
+            return False
+        return not lifting.takes_back(tape, snapshot, evidence)
+
+    def write(
+        self, tape: Tape, row: Sequence[Any], snapshot: Snapshot, lifting: Lifting
+    ) -> tuple[Tape, Evidence]:
+        """Record one row on a tape; say what shows that its inputs are that alone."""
+        count = len(self.mapped)
+        evidence = lifting.evidence(snapshot, row[count:])
+
+        def body(*leaves: Any) -> Any:
+            outside = [number._index for number in leaves[count:]]
+            if not outside:
+                return self.body(*leaves)
+            with evidence.watching(tape, outside):
+                return self.body(*leaves[:count])
+
         token = RECORDS_ROW.set(True)
         try:
             with (
@@ -233,16 +291,13 @@ class Rows:
                 np.errstate(all="ignore"),
                 snapshot.noticing(),
             ):
-                return record_onto(tape, self.body, row)
+                record_onto(tape, body, [*row[:count], *evidence.values])
         finally:
             RECORDS_ROW.reset(token)
+        return tape, evidence
 
     def recorded(
-        self,
-        tape: Tape,
-        snapshot: Snapshot,
-        absorbs: bool,
-        known: Path | None = None,
+        self, path: Path, tape: Tape, snapshot: Snapshot, is_kept: bool
     ) -> Recorded:
         """Return what came of a recording: its path, and the results of its row."""
         assert tape.structure is not None
@@ -250,12 +305,10 @@ class Rows:
             value_type(part)
         structure, wrote = tape.structure[1], snapshot.written()
         results = [tape.play.outputs[index] for index in tape.output_indices]
-        if known is None:
-            on_tape, plain_arrays = split(snapshot, tape)
-            known = Path.of(tape, on_tape, snapshot, plain_arrays)
-            known.absorbs = absorbs
+        if path.tape is tape:
             tape.play = Play(len(tape))
-        return Recorded(known, structure, results, wrote, snapshot.eager_reason())
+        reason = snapshot.eager_reason()
+        return Recorded(path, structure, results, wrote, reason, is_kept)
 
     # Derivatives
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.core.tape import Tape
-from wengert.core.types import Array, is_array
+from wengert.core.types import Array, is_array, type_of
 from wengert.emit.cache import compile_once
 from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
@@ -50,23 +50,44 @@ def lower_path(path: Path, rows: Rows) -> None:
     try:
         if not (rows.compiles and native_engine()):
             raise NotLoweredError("the native engine is off")
-        lowered = lower(tape, absorbs, captured, rows.mapped, sums)
+        mapped = with_numbers(rows.mapped, len(path.inputs))
+        lowered = lower(tape, absorbs, captured, mapped, sums)
         lanes = chosen_lanes(rows.options.lanes)
         path.kernels = [compile_once(lowered.program, lanes=lanes, has_rows=True)]
         path.nan_guards = lowered.nan_guards
-        path.tape = None
+        if not path.unvaried:  # else another recording must agree with it
+            path.tape = None
     except NotLoweredError as error:
         path.reason = str(error)
 
 
+def with_numbers(mapped: Sequence[bool], count: int) -> tuple[bool, ...]:
+    """Return which inputs have rows, given those among the operands that have.
+
+    The inputs behind the operands are numbers from outside.
+    """
+    return (*mapped, *[False] * (count - len(mapped)))
+
+
 class Turn:
-    """One replay of all rows of some operands."""
+    """One replay of all rows of some operands.
+
+    `numbers` are those from outside that are inputs, behind the operands.
+    """
 
     def __init__(
-        self, rows: Rows, entry: Tree, operands: Sequence[Any], count: int
+        self,
+        rows: Rows,
+        entry: Tree,
+        operands: Sequence[Any],
+        numbers: Sequence[Any],
+        count: int,
     ) -> None:
         self.rows, self.entry = rows, entry
-        self.operands, self.count = operands, count
+        self.operands, self.count = [*operands, *numbers], count
+        self.mapped = with_numbers(rows.mapped, len(self.operands))
+        #: Whether numbers turned out to be no inputs: the rows are called one by one.
+        self.is_void = False
         self.collected = Collected(rows, count)
         #: Rows recorded in this turn, whose results are the recorded ones where native
         #: code, an ulp away, finds their guards failing.
@@ -76,7 +97,7 @@ class Turn:
         """Return the operands of one row."""
         return [
             operand[number] if has_rows else operand
-            for operand, has_rows in zip(self.operands, self.rows.mapped, strict=True)
+            for operand, has_rows in zip(self.operands, self.mapped, strict=True)
         ]
 
     def play(self) -> tuple[list[Any], Any]:
@@ -126,22 +147,44 @@ class Turn:
             if entry.belief.reason:
                 return None
             if entry.root is None:
-                entry.insert(self.record(0))
+                path = self.record(0)
+                if self.is_void:
+                    return None
+                entry.insert(path)
             assert entry.root is not None
             if entry.root.structure is None:
                 return entry.root
+            if not self.fits(entry.root):
+                return None
             found = self.believed(entry.root, range(self.count))
             if found is not None and found is not entry.root:
                 entry.clear()
                 entry.insert(found)
             return found
 
+    def fits(self, path: Path) -> bool:
+        """Whether a path is for these operands; another thread may have recorded it."""
+        count = len(self.rows.mapped)
+        numbers = self.operands[count:]
+        if [type_of(number) for number in numbers] != path.inputs[count:]:
+            self.entry.clear()
+            return False
+        return not path.is_believed or path.is_tried(numbers)
+
     def record(self, number: int, absorbs: bool = False) -> Path:
         """Record a row along its own path."""
-        found = self.recorded[number] = self.rows.record(self.row(number), absorbs)
+        row, lifting = self.row(number), self.entry.lifting
+        found = self.recorded[number] = self.rows.record(row, lifting, absorbs)
         self.entry.belief.watch(found.unwatched)
         self.entry.belief.note(found.wrote, None)
+        self.note(found)
         return found.path
+
+    def note(self, found: Recorded) -> None:
+        """Forget all paths where numbers turned out to be no inputs."""
+        if not found.is_kept:
+            self.is_void = True
+            self.entry.clear()
 
     def believed(self, path: Path, numbers: Sequence[int]) -> Path | None:
         """Return a path that a recording of another row agrees with, ready to replay.
@@ -158,9 +201,12 @@ class Turn:
         for number in [*fresh, *repeated]:
             if belief.reason:
                 break
-            found = self.rows.check(path, self.row(number))
+            found = self.rows.check(path, self.row(number), self.entry.lifting)
             self.recorded[number] = found
             belief.watch(found.unwatched)
+            self.note(found)
+            if self.is_void:
+                break
             difference = getattr(found.path.tape, "difference", None)
             agrees = found.path is path
             belief.note(found.wrote, None if agrees else difference)
@@ -222,7 +268,7 @@ class Turn:
 
     def run(self, path: Path, places: Array | None) -> tuple[list[Array], Any]:
         """Return the results of a path's kernel, and the guard each row failed."""
-        mapped = self.rows.mapped
+        mapped = self.mapped
         given = [
             native(np.asarray(operand, like.dtype))
             if not has_rows
@@ -253,6 +299,10 @@ class Turn:
         child = path.exits.get((0, mark))
         if child is None:
             child = self.grow(path, mark, group)
+        elif not child.is_believed and child.structure is not None:
+            with self.entry.lock:
+                agreed = self.believed(child, group.tolist())
+            child = child if agreed is child else None
         if child is not None:
             return [(child, group)]
         self.play_each(group.tolist())
@@ -269,6 +319,8 @@ class Turn:
                 return None
             number, is_nan = int(group[0]), mark in path.nan_guards
             child = self.record(number, absorbs=is_nan)
+            if self.is_void:
+                return None
             if child.answers == path.answers and not is_nan:
                 return None  # the path itself: native code is an ulp away
             if child.structure is not None:
@@ -310,7 +362,7 @@ class Turn:
             self.play_each(group.tolist())
             return []
         self.warn_slow(tape, len(group))
-        mapped, sums = self.rows.mapped, self.rows.summed(len(path.types))
+        mapped, sums = self.mapped, self.rows.summed(len(path.types))
         operands = [
             operand[group] if has_rows and places is not None else operand
             for operand, has_rows in zip(self.operands, mapped, strict=True)
@@ -351,7 +403,8 @@ class Turn:
 
     def play_eagerly(self, number: int) -> None:
         """Call the function itself on one row, which it may write into."""
-        row = [part.copy() if is_array(part) else part for part in self.row(number)]
+        operands = self.row(number)[: len(self.rows.mapped)]
+        row = [part.copy() if is_array(part) else part for part in operands]
         with np.errstate(all="ignore"):
             results, structure = tree.flatten(self.rows.body(*row))
         self.put_row(number, structure, results)
