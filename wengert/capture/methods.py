@@ -29,7 +29,7 @@ from wengert.ops.shape import in_order
 
 #: Methods that are the function of the same name with the array in front.
 FUNCTIONS = (
-    "all any argmax argmin argsort choose cumprod cumsum diagonal max mean min nonzero "
+    "all any argmax argmin argsort cumprod cumsum diagonal max mean min nonzero "
     "prod ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
 )
 #: Methods that would hand out plain memory, or change it in place beyond the tape.
@@ -137,9 +137,17 @@ def conjugate(self: RecordedValue, out: Any = None) -> Any:
     return np.conjugate(self, out=out)
 
 
-def compress(self: RecordedValue, condition: Any, axis: Any = None) -> Any:
+def compress(
+    self: RecordedValue, condition: Any, axis: Any = None, out: Any = None
+) -> Any:
     """Return ``np.compress``, of which the condition is the first argument."""
-    return np.compress(condition, self, axis)
+    return np.compress(condition, self, axis, out)
+
+
+def choose(self: RecordedValue, *choices: Any, **settings: Any) -> Any:
+    """Return ``np.choose``; the choices may be given one by one."""
+    every = choices[0] if len(choices) == 1 else choices
+    return np.choose(self, gather(every), **settings)
 
 
 def copy(self: RecordedValue, order: str = "C") -> Any:
@@ -426,6 +434,7 @@ VALUES: dict[str, Any] = {
     "transpose": transpose,
     "astype": astype,
     "clip": clip,
+    "choose": choose,
     "compress": compress,
     "copy": copy,
     "conj": conjugate,

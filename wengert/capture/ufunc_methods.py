@@ -22,6 +22,7 @@ from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops import cumulative
 from wengert.ops import reduce as reductions
 from wengert.ops.cumulative import ACCUMULATED_EXTREMES, along
+from wengert.ops.elements import into
 from wengert.ops.index import INDEX_ADD
 from wengert.ops.methods import ACCUMULATE, ADD_REDUCEAT, REDUCE, REDUCEAT, segments
 from wengert.ops.reduce import (
@@ -31,7 +32,6 @@ from wengert.ops.reduce import (
     axes_of,
     cast,
     dtype_of,
-    into,
     mask_of,
     reduce_extreme,
 )

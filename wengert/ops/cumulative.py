@@ -10,10 +10,10 @@ import numpy as np
 from wengert.core.forms import Scan
 from wengert.core.operation import Operation, answers, apply, general, linear
 from wengert.ops.constants import STOP_GRADIENT
+from wengert.ops.elements import into
 from wengert.ops.reduce import (
     as_array,
     dtype_of,
-    into,
     passes_gradient,
 )
 

@@ -1,4 +1,4 @@
-"""Numbers that become elements: NumPy refuses those that do not fit."""
+"""Numbers that become elements, and results written into ``out=``, as NumPy casts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.types import Recorded, exact_value, has_class, plain_example
-from wengert.ops.shape import is_number
+from wengert.ops.shape import is_number, lies_in
 
 
 def check_elements(values: Any, dtype: np.dtype[Any], alone: bool = False) -> None:
@@ -41,6 +41,52 @@ def as_cast(result: Any) -> Any:
         return result
     is_recorded = has_class(result, Recorded)
     return np.reshape(result, ()) if is_recorded else np.asarray(result)
+
+
+#: What ``np.dot`` says of an ``out`` that it does not take.
+NOT_ACCEPTABLE = (
+    "output array is not acceptable (must have the right datatype, number of "
+    "dimensions, and be a C-Array)"
+)
+
+
+def into(out: Any, result: Any, casting: Any = "same_kind") -> Any:
+    """Return a result, written into ``out`` where one was given, as NumPy checks it.
+
+    Parameters
+    ----------
+    out : array, a tuple of one, or None
+    result : array or number
+    casting : str
+        How the result's elements may become those of ``out``: NumPy's names; "copy",
+        where NumPy works in a copy of ``out``, whose elements have to become the
+        result's safely; "exact", where it takes an array of the same dtype alone.
+    """
+    if out is None:
+        return result
+    out = out[0] if isinstance(out, tuple) else out
+    if np.shape(out) != np.shape(result):
+        raise ValueError(
+            f"output parameter has shape {np.shape(out)}, "
+            f"and the result has shape {np.shape(result)}"
+        )
+    dtype = np.result_type(plain_example(result))
+    if casting == "exact":
+        if dtype != out.dtype or not lies_in(out, "C"):
+            raise ValueError(NOT_ACCEPTABLE)
+    elif casting == "copy":
+        if not np.can_cast(out.dtype, dtype, "safe"):
+            raise TypeError(
+                f"Cannot cast array data from {out.dtype!r} to {dtype!r} according to "
+                "the rule 'safe'"
+            )
+    elif not np.can_cast(dtype, out.dtype, casting):
+        raise TypeError(
+            f"Cannot cast output from {dtype!r} to {out.dtype!r} "
+            f"with casting rule {casting!r}"
+        )
+    out[...] = as_cast(result)
+    return out
 
 
 def fits(number: Any, dtype: np.dtype[Any]) -> bool:

@@ -16,8 +16,8 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import Operation, answers, apply, linear
 from wengert.ops.cumulative import along
+from wengert.ops.elements import into
 from wengert.ops.join import as_array
-from wengert.ops.reduce import into
 
 normalize = np.lib.array_utils.normalize_axis_index
 

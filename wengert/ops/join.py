@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from wengert.core.forms import Move
 from wengert.core.operation import answers, apply, general
 from wengert.core.types import Recorded
-from wengert.ops.elements import check_elements
+from wengert.ops.elements import check_elements, into
 from wengert.ops.shape import (
     WHOLE,
     along,
@@ -148,7 +148,9 @@ def as_array(value: Any) -> Any:
     return gather(value) if is_list(value) else np.asarray(value)
 
 
-def deliver(result: Any, out: Any, dtype: Any = None) -> Any:
+def deliver(
+    result: Any, out: Any, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
     """Return a result, in `out` and of the asked dtype where there is one."""
     if dtype is not None and result.dtype != np.dtype(dtype):
         result = result.astype(dtype)
@@ -158,8 +160,7 @@ def deliver(result: Any, out: Any, dtype: Any = None) -> Any:
         raise ValueError("Output array has wrong dimensionality")
     if np.shape(out) != np.shape(result):
         raise ValueError("Output array is the wrong shape")
-    out[...] = result
-    return out
+    return into(out, result, casting)
 
 
 # Joining
@@ -181,7 +182,7 @@ def stack(
     if len({np.shape(part) for part in parts}) != 1:
         raise ValueError("all input arrays must have the same shape")
     axis = normalize_axis_index(axis, np.ndim(parts[0]) + 1)
-    return deliver(apply(STACK, *parts, axis=axis), out, dtype)
+    return deliver(apply(STACK, *parts, axis=axis), out, dtype, casting)
 
 
 @answers(np.concatenate)
@@ -199,7 +200,7 @@ def concatenate(
     if axis is None:
         parts, axis = [np.ravel(part) for part in parts], 0
     axis = normalize_axis_index(axis, np.ndim(parts[0]))
-    return deliver(apply(CONCATENATE, *parts, axis=axis), out, dtype)
+    return deliver(apply(CONCATENATE, *parts, axis=axis), out, dtype, casting)
 
 
 @answers(np.vstack)

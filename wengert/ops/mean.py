@@ -10,6 +10,7 @@ from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise
 from wengert.core.types import has_class
 from wengert.errors import warn
+from wengert.ops.elements import into
 from wengert.ops.reduce import (
     UNSET,
     Axis,
@@ -18,7 +19,6 @@ from wengert.ops.reduce import (
     cast,
     dtype_of,
     flag,
-    into,
     is_set,
     mask_of,
     sum,

@@ -12,13 +12,13 @@ import numpy as np
 from wengert.core.operation import answers, apply
 from wengert.errors import warn
 from wengert.ops.cumulative import cumprod, cumsum
+from wengert.ops.elements import into
 from wengert.ops.mean import ROOT_OF_SQUARES, degrees_of_freedom, squared_size, var
 from wengert.ops.reduce import (
     UNSET,
     as_array,
     dtype_of,
     flag,
-    into,
     prod,
     reduce_extreme,
     sum,

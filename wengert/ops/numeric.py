@@ -17,7 +17,8 @@ from wengert.core.types import WEAK, Recorded, plain_example
 from wengert.errors import warn
 from wengert.ops.join import as_array
 from wengert.ops.reduce import cast
-from wengert.ops.shape import along, integers, lying, take
+from wengert.ops.select import take
+from wengert.ops.shape import along, integers, lying
 
 
 def second(x: Any, y: Any) -> Any:

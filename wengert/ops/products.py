@@ -9,6 +9,7 @@ import numpy as np
 
 from wengert.core.forms import Contract
 from wengert.core.operation import answers, apply, general, multilinear
+from wengert.ops.elements import into
 from wengert.ops.index import INDEX_ADD, Placeholder
 from wengert.ops.join import as_array, deliver
 
@@ -98,7 +99,7 @@ DOT = multilinear(
 @answers(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """Answer ``np.dot``."""
-    return deliver(apply(DOT, as_array(a), as_array(b)), out)
+    return into(out, apply(DOT, as_array(a), as_array(b)), "exact")
 
 
 @answers(np.vdot)
@@ -422,9 +423,8 @@ def einsum(
         arrays = [np.astype(x, dtype) for x in arrays]
     optimize = tuple(optimize) if isinstance(optimize, list) else optimize
     subscripts = explicit_subscripts(subscripts, arrays)
-    return deliver(
-        apply(EINSUM, *arrays, subscripts=subscripts, optimize=optimize), out
-    )
+    result = apply(EINSUM, *arrays, subscripts=subscripts, optimize=optimize)
+    return deliver(result, out, casting=casting)
 
 
 # Convolution

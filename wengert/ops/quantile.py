@@ -12,7 +12,8 @@ import numpy as np
 from wengert.core.operation import answers
 from wengert.core.types import Recorded, has_class
 from wengert.errors import UnsupportedError, explain, warn
-from wengert.ops.reduce import as_array, axes_of, flag, into, join_axes
+from wengert.ops.elements import into
+from wengert.ops.reduce import as_array, axes_of, flag, join_axes
 from wengert.ops.shape import lying
 from wengert.ops.sort import take_along
 

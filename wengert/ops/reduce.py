@@ -21,7 +21,7 @@ from wengert.core.operation import (
 )
 from wengert.core.types import Recorded, has_class, plain_example
 from wengert.ops.constants import STOP_GRADIENT
-from wengert.ops.elements import as_cast
+from wengert.ops.elements import into
 
 Axis = int | tuple[int, ...] | None
 UNSET = np._NoValue
@@ -76,26 +76,6 @@ def as_array(value: Any) -> Any:
 def cast(x: Any, dtype: Any) -> Any:
     """Return an array in a dtype; itself where it has it."""
     return x if x.dtype == dtype else np.astype(x, dtype)
-
-
-def into(out: Any, result: Any) -> Any:
-    """Return a result, written into ``out`` where one was given, as NumPy checks it."""
-    if out is None:
-        return result
-    out = out[0] if isinstance(out, tuple) else out
-    if np.shape(out) != np.shape(result):
-        raise ValueError(
-            f"output parameter has shape {np.shape(out)}, "
-            f"and the result has shape {np.shape(result)}"
-        )
-    dtype = as_array(result).dtype
-    if not np.can_cast(dtype, out.dtype, "same_kind"):
-        raise TypeError(
-            f"Cannot cast output from {dtype!r} to {out.dtype!r} "
-            "with casting rule 'same_kind'"
-        )
-    out[...] = as_cast(result)
-    return out
 
 
 def dtype_of(dtype: Any, out: Any, a: Any) -> Any:
@@ -575,13 +555,13 @@ COUNT_NONZERO = constant_of(
 @answers(np.argmax)
 def argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = UNSET) -> Any:
     """Answer ``np.argmax``."""
-    return into(out, apply(ARGMAX, a, axis=axis, keepdims=flag(keepdims)))
+    return into(out, apply(ARGMAX, a, axis=axis, keepdims=flag(keepdims)), "copy")
 
 
 @answers(np.argmin)
 def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = UNSET) -> Any:
     """Answer ``np.argmin``."""
-    return into(out, apply(ARGMIN, a, axis=axis, keepdims=flag(keepdims)))
+    return into(out, apply(ARGMIN, a, axis=axis, keepdims=flag(keepdims)), "copy")
 
 
 def ask(

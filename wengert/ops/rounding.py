@@ -10,7 +10,8 @@ import numpy as np
 from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import has_class, is_array
-from wengert.ops.reduce import as_array, into
+from wengert.ops.elements import into
+from wengert.ops.reduce import as_array
 
 
 def evaluate_round(x: Any, *, decimals: int) -> Any:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise, general
-from wengert.core.types import has_class
+from wengert.core.types import Recorded, has_class
+from wengert.ops.elements import into
 from wengert.ops.elementwise import as_computed
-from wengert.ops.reduce import as_array, cast, into
+from wengert.ops.index import GETITEM, Placeholder, Slice
+from wengert.ops.reduce import as_array, cast
 from wengert.ops.shape import as_numpys, lying
 
 UNSET = np._NoValue
@@ -121,10 +124,39 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     choices = [as_array(choices[k]) for k in range(len(choices))]
     dtype = np.result_type(*choices)
     choices = [cast(choice, dtype) for choice in choices]
-    return into(out, apply(CHOOSE, as_array(a), *choices, mode=mode))
+    return into(out, apply(CHOOSE, as_array(a), *choices, mode=mode), "copy")
 
 
-# Elements by condition
+# Elements by place, and by condition
+
+
+@answers(np.take)
+def take(
+    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+) -> Any:
+    """Answer ``np.take``."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    axis = normalize_axis_index(axis, np.ndim(a))
+    n = np.shape(a)[axis]
+    if not isinstance(indices, Recorded):
+        indices = np.asarray(indices)
+        indices = indices.astype(
+            np.intp, casting="same_kind" if indices.size else "unsafe"
+        )
+    elif indices.dtype == bool:  # type: ignore[attr-defined]
+        indices = np.astype(indices, np.intp)  # type: ignore[call-overload]
+    if mode == "wrap":
+        indices = np.remainder(indices, n)
+    elif mode == "clip":
+        indices = np.clip(indices, 0, n - 1)
+    before, after = np.shape(a)[:axis], np.shape(a)[axis + 1 :]
+    if n == 0 and 0 in (*before, *after):  # nothing is taken, whatever the indices
+        result = np.zeros((*before, *np.shape(indices), *after), a.dtype)
+    else:
+        key = (Slice(None, None, None),) * axis + (Placeholder(0),)
+        result = lying(apply(GETITEM, a, indices, key=key), "C")
+    return into(out, result, "copy")
 
 
 @answers(np.compress)
@@ -137,7 +169,7 @@ def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
         a, axis = np.reshape(a, (-1,)), 0
     axis = np.lib.array_utils.normalize_axis_index(axis, a.ndim)
     places = np.nonzero(condition)[0]
-    return into(out, np.take(a, places, axis=axis))
+    return into(out, np.take(a, places, axis=axis), "copy")
 
 
 @answers(np.extract)

@@ -16,7 +16,7 @@ from wengert.core.forms import Map, Move
 from wengert.core.operation import answers, apply, constant_of, linear
 from wengert.core.types import WEAK, Recorded, exact_value, is_array, plain_example
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder, Slice
+from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 
 Shape = tuple[int, ...]
 WHOLE = slice(None)
@@ -509,38 +509,6 @@ def resize(a: Any, new_shape: Any) -> Any:
 
 
 # Taking elements by integers
-
-
-@answers(np.take)
-def take(
-    a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
-) -> Any:
-    """Answer ``np.take``."""
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    axis = normalize_axis_index(axis, np.ndim(a))
-    n = np.shape(a)[axis]
-    if not isinstance(indices, Recorded):
-        indices = np.asarray(indices)
-        indices = indices.astype(
-            np.intp, casting="same_kind" if indices.size else "unsafe"
-        )
-    elif indices.dtype == bool:  # type: ignore[attr-defined]
-        indices = np.astype(indices, np.intp)  # type: ignore[call-overload]
-    if mode == "wrap":
-        indices = np.remainder(indices, n)
-    elif mode == "clip":
-        indices = np.clip(indices, 0, n - 1)
-    before, after = np.shape(a)[:axis], np.shape(a)[axis + 1 :]
-    if n == 0 and 0 in (*before, *after):  # nothing is taken, whatever the indices
-        result = np.zeros((*before, *np.shape(indices), *after), a.dtype)
-    else:
-        key = (Slice(None, None, None),) * axis + (Placeholder(0),)
-        result = lying(apply(GETITEM, a, indices, key=key), "C")
-    if out is None:
-        return result
-    out[...] = result
-    return out
 
 
 @answers(np.take_along_axis)
