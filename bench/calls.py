@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,18 @@ def captured() -> dict[str, float]:
         table = np.ones(count)
         name = f"contents of {count:,} numbers, read by plain code"
         calls[name] = warm(wg.jit(closed_over(table)), x)
+    calls["a number that has changed: an input"] = swept(x)
     return best(calls)
+
+
+def swept(x: Any) -> Callable[[], Any]:
+    """A warm call that reads an attribute which has had some values."""
+    model = SimpleNamespace(k=1.0)
+    function = wg.jit(lambda x: np.sum(x * x) * model.k)
+    for value in (1.0, 2.0, 3.0, 4.0):
+        model.k = value
+        call = warm(function, x)
+    return call
 
 
 def closed_over(table: Any) -> Callable[[Any], Any]:
