@@ -77,6 +77,30 @@ def test_outside_of_recordings_the_functions_are_their_own() -> None:
     assert str(inspect.signature(cho_factor)).startswith("(a, lower=False")
 
 
+def test_a_debugger_may_look_at_the_frames() -> None:
+    """Of a function with a closure too: a frame without one is a crash."""
+    seen = []
+
+    def function(b: Any) -> Any:
+        for answered in (cho_factor, solve):
+            try:
+                answered(b, b)
+            except Exception as error:
+                trace = error.__traceback__
+                while trace is not None:
+                    frame = trace.tb_frame
+                    seen.append((frame.f_code, frame.f_locals))
+                    trace = trace.tb_next
+        raise KeyError("stop")
+
+    with pytest.raises(KeyError) as stopped:
+        wengert.grad(function)(B)
+    del stopped
+
+    assert all(set(code.co_freevars) <= set(found) for code, found in seen)
+    assert {code.co_name for code, _ in seen} >= {solve.__code__.co_name}
+
+
 def test_plain_arguments_run_the_original() -> None:
     """Also those of a library's own calls, and arrays that depend on no input."""
 

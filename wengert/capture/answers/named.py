@@ -73,17 +73,27 @@ class Answered:
         return call_plain(self.original, tape, args, settings)
 
 
+#: A function of any arguments, inside of one whose variables are its closure; what
+#: follows its result is never run, and says what the closure is.
+TEMPLATE = """
+def outer({names}):
+    def template(*args, **settings):
+        call = "what is called"
+        return call(args, settings)
+        {names}
+    return template
+"""
+
+
 def leading_to(call: Function, own: CodeType) -> CodeType:
     """Return code of any arguments that calls a function with them.
 
     It stands for other code of a function, whose closure it takes and leaves alone.
     """
-
-    def template(*args: Any, **settings: Any) -> Any:
-        call = "what is called"
-        return call(args, settings)  # type: ignore[operator]
-
-    code = template.__code__
+    made: dict[str, Any] = {}
+    exec(TEMPLATE.format(names=", ".join(own.co_freevars)), made)
+    template = made["outer"](*own.co_freevars)
+    code: CodeType = template.__code__
     constants = tuple(
         call if constant == "what is called" else constant
         for constant in code.co_consts
