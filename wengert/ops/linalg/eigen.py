@@ -14,7 +14,7 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
 from wengert.ops.linalg.gaps import inverse_gaps
-from wengert.ops.linalg.results import EighResult, EigResult
+from wengert.ops.linalg.results import REAL_EIGENVALUES, EighResult, EigResult
 from wengert.ops.linalg.triangles import (
     adjoint,
     conjugate,
@@ -190,7 +190,7 @@ EIGVALS = general(
 
 
 def is_real(w: Any, a: Any) -> bool:
-    """Whether NumPy returns real eigenvalues: all are, of a real matrix."""
+    """Whether all eigenvalues of a real matrix are real, which is guarded."""
     return a.dtype.kind != "c" and bool(np.all(np.imag(w) == 0))
 
 
@@ -199,7 +199,9 @@ def eig(a: Any) -> Any:
     """Answer ``np.linalg.eig``: whether all eigenvalues are real is guarded."""
     a = square(a)
     w, v = apply(EIG, a)
-    return EigResult(*((np.real(w), np.real(v)) if is_real(w, a) else (w, v)))
+    if REAL_EIGENVALUES and is_real(w, a):
+        w, v = np.real(w), np.real(v)
+    return EigResult(w, v)
 
 
 @answers(np.linalg.eigvals)
@@ -207,4 +209,4 @@ def eigvals(a: Any) -> Any:
     """Answer ``np.linalg.eigvals``: whether all are real is guarded."""
     a = square(a)
     w = apply(EIGVALS, a)
-    return np.real(w) if is_real(w, a) else w
+    return np.real(w) if REAL_EIGENVALUES and is_real(w, a) else w

@@ -1,4 +1,4 @@
-"""The named tuples that NumPy returns, whose names it does not hand out."""
+"""What NumPy returns: named tuples without public names, and of which type."""
 
 from __future__ import annotations
 
@@ -12,3 +12,6 @@ EigResult: Any = type(np.linalg.eig(_ONE))
 QRResult: Any = type(np.linalg.qr(_ONE))
 SlogdetResult: Any = type(np.linalg.slogdet(_ONE))
 SVDResult: Any = type(np.linalg.svd(_ONE))
+#: Whether eigenvalues that are all real are real numbers: NumPy has complex ones from
+#: version 2.5 on.
+REAL_EIGENVALUES = np.linalg.eigvals(_ONE).dtype.kind == "f"
