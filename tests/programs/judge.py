@@ -22,13 +22,14 @@ from tests.programs.compare import (
     RELATIVE,
     SINGLE,
     TOLERANCE,
-    Tolerance,
     difference,
 )
 from tests.programs.program import Function, Instance, Outcome, Program, outcome
 
 #: Gradients of numbers that are farther from 1 are not compared with differences.
 FAR = 1e12
+#: How often the last digits are moved before a difference counts.
+NUDGES = 16
 #: What asks for the sign also of a NaN, which is nobody's business.
 SIGNS = "signbit", "copysign"
 #: What NumPy does not say of an ``out=`` that shares memory with what it reads.
@@ -76,13 +77,6 @@ class Judge:
             for k in self.once
         )
 
-    @property
-    def tolerance(self) -> Tolerance:
-        """How far results may be from plain NumPy's."""
-        if self.is_strict:
-            return RELATIVE
-        return SINGLE if self.is_single else TOLERANCE
-
     def depends_on_others(self, k: int) -> bool:
         """Whether a call gives something else where it is the only one, or the next."""
         alone, again = self.plain([k]), self.plain([k, k])
@@ -108,6 +102,11 @@ class Judge:
         argnums = self.program.differentiated
         return wengert.value_and_grad(instance.function, argnums, has_aux=True)
 
+    def slopes_of(self, instance: Instance) -> Function:
+        """Return the gradient of a program alone."""
+        function = self.gradient_of(instance)
+        return lambda *args: function(*args)[1]
+
     def of_floats(self, k: int) -> tuple[Function, tuple[Any, ...]]:
         """Return the total of a call as a function of the differentiated arguments."""
         instance, argnums = self.program.load(), self.program.differentiated
@@ -129,9 +128,12 @@ class Judge:
         expected: Outcome,
         is_bitwise: bool = False,
         where: str = "",
+        again: Function | None = None,
     ) -> None:
-        """Raise unless a call gave what it should, or refused with a way out."""
-        tolerance = None if is_bitwise else self.tolerance
+        """Raise unless a call gave what it should, or refused with a way out.
+
+        `again` gives the expected of other arguments, by default the program itself.
+        """
         where = where or f"call {k}"
         self.counts[f"call: {way}"] += 1
         error = found.error
@@ -148,15 +150,27 @@ class Judge:
         elif expected.error is not None:
             raise self.raised(way, where, found, expected)
         else:
-            text = difference(found.value, expected.value, tolerance)
+            text = self.difference(found.value, expected.value, is_bitwise)
             if text is not None and not (
-                self.is_ill_conditioned(k, text, found)
-                or (not is_bitwise and self.is_small(k, text, found, expected))
+                self.is_ill_conditioned(k, text, found, again)
+                or (not is_bitwise and self.is_small(way, k, text, found, expected))
             ):
                 kind = text.split(" (")[0] if text.startswith("type") else text
                 kind = kind if kind != text else text.split(":")[0]
                 kind = f"gradient {kind}" if "gradient" in where else kind
                 raise MismatchError(way, kind, f"{where}: {text}")
+
+    def difference(self, found: Any, expected: Any, is_bitwise: bool) -> str | None:
+        """Return what is different in two results; None if nothing is.
+
+        Whether the program has single numbers is asked where it matters: it costs more
+        than the comparison.
+        """
+        tolerance = RELATIVE if self.is_strict else TOLERANCE
+        text = difference(found, expected, None if is_bitwise else tolerance)
+        if text is None or is_bitwise or self.is_strict or not self.is_single:
+            return text
+        return difference(found, expected, SINGLE)
 
     def raised(
         self, way: str, where: str, found: Outcome, expected: Outcome
@@ -199,35 +213,50 @@ class Judge:
             return True
         return held.smallest < 1 / FAR or held.largest > FAR
 
-    def is_small(self, k: int, text: str, found: Outcome, expected: Outcome) -> bool:
+    def is_small(
+        self, way: str, k: int, text: str, found: Outcome, expected: Outcome
+    ) -> bool:
         """Whether a difference is rounding of the largest variable of the program."""
         if not text.startswith("value") or self.is_stateful or self.is_strict:
             return False
         instance = self.program.load()
-        held = noise.variables(instance.function, instance.arguments(k))
-        if held.has_nan and any(name in self.program.source for name in SIGNS):
+        calls = self.once if way.startswith("vmap") else [k]
+        held = [
+            noise.variables(instance.function, instance.arguments(j)) for j in calls
+        ]
+        has_nan = any(one.has_nan for one in held)
+        if has_nan and any(name in self.program.source for name in SIGNS):
             self.counts["the sign of a NaN"] += 1
             return True
-        scale = held.largest
+        scale = max(one.largest for one in held)
         if noise.differ_by(found.value, expected.value) > TOLERANCE["d"] * scale:
             return False
         self.counts["rounding of a larger variable"] += 1
         return True
 
-    def is_ill_conditioned(self, k: int, text: str, found: Outcome) -> bool:
-        """Whether NumPy's own answer moves as much by the last digit of its inputs."""
+    def is_ill_conditioned(
+        self, k: int, text: str, found: Outcome, again: Function | None = None
+    ) -> bool:
+        """Whether NumPy's own answer moves as much by the last digit of its inputs.
+
+        That of a gradient jumps at the last digit where the program is at a kink.
+        """
         if not text.startswith("value") or self.is_stateful or self.is_strict:
             return False
         random = np.random.default_rng(k)
         instance = self.program.load()
-        plain = outcome(instance.function, instance.arguments(k)).value
-        for _ in range(4):
+        function = again or instance.function
+        plain = outcome(function, instance.arguments(k)).value
+        limit = 1e-2 if self.is_single else 1e-4
+        for _ in range(NUDGES):
             args = instance.arguments(k)
             for position, arg in enumerate(args):
                 for path, leaf in gradients.leaves(arg):
                     args = noise.nudged(args, position, path, leaf, random)
-            moved = outcome(instance.function, args)
-            if moved.error is None and noise.spread(moved.value, plain, found.value):
+            moved = outcome(function, args)
+            if moved.error is None and noise.spread(
+                moved.value, plain, found.value, limit
+            ):
                 self.counts["ill-conditioned"] += 1
                 return True
         return False

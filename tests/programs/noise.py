@@ -29,8 +29,11 @@ def nudged(args: Any, position: int, path: Any, leaf: Any, random: Any) -> Any:
     return (*args[:position], new, *args[position + 1 :])
 
 
-def spread(moved: Any, plain: Any, found: Any) -> bool:
-    """Whether two plain results are about as far apart as ours is from one of them."""
+def spread(moved: Any, plain: Any, found: Any, limit: float) -> bool:
+    """Whether two plain results are about as far apart as ours is from one of them.
+
+    Up to a limit, relative to the result; or ours is the one that was moved.
+    """
     one, other = gradients.flat(moved), gradients.flat(plain)
     ours = gradients.flat(found)
     if one.shape != other.shape or ours.shape != other.shape:
@@ -38,10 +41,9 @@ def spread(moved: Any, plain: Any, found: Any) -> bool:
     with np.errstate(all="ignore"):
         noise, error = np.abs(one - other), np.abs(ours - other)
         is_noisy = noise * 100 >= error
-        small = error <= 1e-4 * (1 + np.abs(other))
-    same = np.isclose(
-        ours, other, rtol=TOLERANCE["d"], atol=TOLERANCE["d"], equal_nan=True
-    )
+        small = error <= limit * (1 + np.abs(other))
+    close = {"rtol": TOLERANCE["d"], "atol": TOLERANCE["d"], "equal_nan": True}
+    same = np.isclose(ours, other, **close) | np.isclose(ours, one, **close)
     return bool(np.all(same | (is_noisy & small)))
 
 

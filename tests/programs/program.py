@@ -12,8 +12,8 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from types import ModuleType
+from functools import cached_property, lru_cache
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,12 @@ class Program:
         return Instance(self, self.written(part))
 
 
+@lru_cache(maxsize=16)
+def compiled(source: str, name: str) -> CodeType:
+    """Return the code of a module; programs are loaded many times."""
+    return compile(source, name, "exec")
+
+
 class Instance:
     """A program that has been loaded: its function, and what is outside of it."""
 
@@ -109,7 +115,7 @@ class Instance:
         module = ModuleType("fuzzed")
         sys.modules[module.__name__] = module  # as dataclasses want it
         self.scope = scope = module.__dict__
-        exec(compile(source, f"<program {program.seed}>", "exec"), scope)
+        exec(compiled(source, f"<program {program.seed}>"), scope)
         self.function: Function = scope["program"]
         self.calls: list[Callable[[], tuple[Any, ...]]] = scope["CALLS"]
         self.change: Callable[[int], Any] = scope["change"]
