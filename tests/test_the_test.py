@@ -46,6 +46,11 @@ ZERO = {
     ("heaviside", 1),
     ("ldexp", 1),
     ("nextafter", 1),
+    ("kn", 0),
+    ("yn", 0),
+    ("expn", 0),
+    ("lambertw", 1),
+    ("lambertw", 2),
 }
 
 

@@ -105,3 +105,5 @@ if typing.TYPE_CHECKING:
     from wengert.core.tape import OperationNode
 
     def __getattr__(name: str) -> type[OperationNode]: ...
+else:
+    __getattr__ = nodes.__getattr__

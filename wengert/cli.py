@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 import wengert
 from wengert.checks import frozen_numbers
-from wengert.core.operation import DISPATCH, REGISTRY, Operation
+from wengert.core.operation import DISPATCH, REGISTRY, Operation, state_rooms
 from wengert.core.tape import Tape
 from wengert.errors import CheckError, WengertError
 from wengert.show.listing import describe_value
@@ -508,6 +508,7 @@ def ops(word: str, as_json: bool) -> None:
     """The table of operations; with WORD, those whose name has it."""
     from wengert.core.tape import class_name
 
+    state_rooms(everything=True)
     answered = functions_of_operations()
     rows = []
     for name, operation in REGISTRY.items():

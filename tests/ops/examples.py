@@ -16,7 +16,9 @@ from zlib import crc32
 
 import numpy as np
 from scipy import linalg as sl
+from scipy import special
 
+import wengert.ops.scipy_special  # noqa: F401  (states the operations)
 from wengert import jvp, stop_gradient
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 
@@ -46,6 +48,11 @@ class Example:
     order: int = 2
 
     @property
+    def allowed(self) -> dict[str, float]:
+        """What differences may be off by."""
+        return ROUGHLY if self.operation.removesuffix("_derivative") in ROUGH else {}
+
+    @property
     def operands(self) -> list[Any]:
         """The operands; the same ones every time."""
         random = np.random.default_rng(crc32(str(self).encode()))
@@ -54,6 +61,16 @@ class Example:
     def __str__(self) -> str:
         return f"{self.operation}-{self.label}" if self.label else self.operation
 
+
+#: Functions whose values SciPy gives to 12 digits or so, which differences magnify:
+#: their derivatives are judged more sharply in `test_special_functions`.
+ROUGH = frozenset(
+    (
+        "gammainc gammaincc gammaincinv gammainccinv betainc betaincc betaincinv "
+        "betainccinv jv yv iv kv jve yve ive kve hyp0f1 hyp1f1 hyp2f1 elliprf elliprd"
+    ).split()
+)
+ROUGHLY = {"atol": 1e-6, "rtol": 1e-6}
 
 EXAMPLES: dict[str, list[Example]] = {}
 
@@ -134,10 +151,14 @@ ONE_QUOTIENT = ((-2.8, -2.1), (1.5, 1.9))
 NARROW = dict.fromkeys(("remainder", "fmod", "floor_divide"), ONE_QUOTIENT)
 
 
+#: Shapes that broadcast, one an operand.
+SHAPES_OF = ((2, 1, 3), (2, 1), (3,), ())
+
+
 def elementwise_example(operation: Operation) -> Example:
     """Return the example of an operation that states its domain: broadcast."""
     domains = NARROW.get(operation.name, operation.domain)
-    shapes = ((2, 3),) if len(operation.domain) == 1 else ((2, 1, 3), (2, 1), (3,))
+    shapes = SHAPES_OF if len(domains) > 1 else ((2, 3),)
     draws = tuple(
         domain_draw(domain, *shape)
         for domain, shape in zip(domains, shapes, strict=False)
@@ -1138,3 +1159,69 @@ example(
 example("scipy_qr_full", lambda a: sl.qr(a, mode="r"), normal(4, 2), label="r")
 example("scipy_nrm2", sl.norm, complex_normal(3))
 example("norm", lambda a: sl.norm(a, "nuc"), complex_normal(2, 3), label="scipy")
+# SciPy's special functions that do not act on every operand alike
+
+WHOLE = np.array([0, 1, 3])
+for _name in ("kn", "yn", "expn"):
+    _function = getattr(special, _name)
+    example(_name, lambda x, f=_function: f(WHOLE, x), positive(2, 3))
+example("lambertw", lambda x: special.lambertw(x).real, positive(2, 3))
+example("lambertw", lambda x: special.lambertw(x, -1), complex_normal(3))
+for _name in ("sici", "shichi", "fresnel"):
+    example(_name, getattr(special, _name), positive(2, 3))
+    example(_name, getattr(special, _name), complex_normal(3), label="complex")
+example(
+    "hyp2f1",
+    lambda a, b, x: special.hyp2f1(a, b, 1.3, x * (1.0 + 0.5j)),
+    positive(3),
+    positive(2, 1),
+    uniform(0.2, 0.6, 3),
+    label="complex",
+)
+example("huber", special.huber, positive(3), uniform(3.0, 6.0, 3), label="outside")
+for _name in "jv yv iv kv kve hyp0f1 hyp1f1".split():
+    _orders = [positive(2, 3)] * (len(REGISTRY[_name].domain) - 1)
+    _function = getattr(special, _name)
+    example(
+        _name,
+        lambda *x, f=_function: f(*x[:-1], x[-1] * (1.0 + 0.5j)),
+        *_orders,
+        uniform(0.2, 0.6, 3),
+        label="complex",
+    )
+for _name in ("ive", "jve", "yve"):
+    _function = getattr(special, _name)
+    example(_name, _function, positive(2, 3), positive(3))
+    example(_name, _function, positive(2), complex_normal(2), label="complex")
+
+# Their derivatives
+
+
+def derivative(name: str, *orders: int) -> Function:
+    """Return a derivative of a function that is one operation for all orders."""
+    operation = REGISTRY[f"{name}_derivative"]
+    return lambda *operands: apply(operation, *operands, orders=orders)
+
+
+for _name, _orders in {
+    "wofz": (1,),
+    "erfcx": (2,),
+    "dawsn": (1,),
+    "exprel": (1,),
+    "psi": (1,),
+    "zeta": (0, 1),
+    "gammainc": (1,),
+    "betainc": (0, 1),
+    "hyp0f1": (1, 0),
+    "hyp1f1": (0, 1, 1),
+    "hyp2f1": (0, 0, 1, 0),
+    "elliprf": (1, 0, 0),
+    **dict.fromkeys("jv yv iv kv kve".split(), (1,)),
+}.items():
+    _domains = REGISTRY[_name].domain
+    example(
+        f"{_name}_derivative",
+        derivative(_name, *_orders),
+        *[domain_draw(d, *s) for d, s in zip(_domains, SHAPES_OF, strict=False)],
+    )
+example("log1prel_derivative", derivative("log1prel", 1), uniform(-0.4, 0.9, 3))

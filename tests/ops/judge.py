@@ -20,14 +20,22 @@ Function = Callable[..., Any]
 Operands = Sequence[Any]
 
 
-def judge(function: Function, operands: Operands, order: int = 2) -> None:
-    """Judge the value, and both modes up to an order."""
+def judge(
+    function: Function,
+    operands: Operands,
+    order: int = 2,
+    allowed: dict[str, float] | None = None,
+) -> None:
+    """Judge the value, and both modes up to an order.
+
+    `allowed` says what differences may be off by, ``atol=`` and ``rtol=``.
+    """
     judge_value(function, operands)
     if not floats(operands):
         return
     judge_modes(function, operands)
     if has_float_result(function, operands):
-        check_grads(function, tuple(operands), order=order)
+        check_grads(function, tuple(operands), order=order, **(allowed or {}))
         if order > 1:
             judge_symmetry(function, operands)
 

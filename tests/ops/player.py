@@ -27,6 +27,8 @@ NAMES: dict[str, Any] = {
     **{name: getattr(np, name) for name in "isfinite copysign ldexp".split()},
     **{name: getattr(np, name) for name in "nextafter pi inf nan".split()},
     "fabs": np.absolute,
+    **{name: getattr(math, name) for name in "erf erfc lgamma".split()},
+    "tgamma": math.gamma,
     "select": lambda condition, x, y: x if condition else y,
 }
 

@@ -17,9 +17,9 @@ from wengert.capture.array import (
 )
 from wengert.capture.operators import write_whole
 from wengert.capture.refusals import unsupported
-from wengert.core.operation import DISPATCH, Operation
+from wengert.core.operation import Operation, find_answer
 from wengert.core.tape import NO_SETTINGS
-from wengert.core.types import plain_example
+from wengert.core.types import is_array, plain_example
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather
 from wengert.ops.reduce import as_array, cast, mask_of
@@ -38,7 +38,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
         out = out[0] if len(out) == 1 else out
     if method != "__call__":
         return call_method(ufunc, method, inputs, out, settings)
-    operation = DISPATCH.get(ufunc)
+    operation = find_answer(ufunc)
     if operation is None:
         return deliver(without_rule(ufunc, inputs, settings), out, True, ufunc)
     where = mask_of(settings.pop("where", True))
@@ -138,9 +138,11 @@ def deliver(
 
 
 def check_out(out: Any, name: str) -> None:
-    """Raise unless ``out`` is a recorded array."""
+    """Raise unless ``out`` is a recorded array; NumPy's own error for a number."""
     if isinstance(out, RecordedArray):
         return
+    if not is_array(out):
+        raise TypeError("return arrays must be of ArrayType")
     raise RecordingError(
         explain(
             f"{name} was to write a recorded value into a plain array "

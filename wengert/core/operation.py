@@ -9,8 +9,10 @@ statement.  `answers` says which NumPy function a piece of plain NumPy code answ
 from __future__ import annotations
 
 import dis
+import sys
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import pairwise
 from types import CodeType
 from typing import Any
@@ -125,6 +127,33 @@ DISPATCH: dict[Any, Operation | Function] = {}
 #: Functions of libraries that ask nobody who answers them: module -> name -> the plain
 #: code that answers.  Who uses a module loads it (`capture.answers`).
 NAMED: dict[str, dict[str, Function]] = {}
+#: Rooms that state the operations of another library, by its module: it is imported
+#: by those who use it alone.
+ROOMS: dict[str, str] = {}
+
+
+def state_rooms(everything: bool = False) -> bool:
+    """State the operations of modules that are imported now; whether there were any."""
+    wanted = [name for name in list(ROOMS) if everything or name in sys.modules]
+    for name in wanted:
+        room = ROOMS.get(name)
+        if room is not None:
+            import_module(room)  # it waits where another thread is importing it
+            ROOMS.pop(name, None)
+    return bool(wanted)
+
+
+def is_stated(name: str) -> bool:
+    """Whether there is an operation of a name."""
+    return name in REGISTRY or (state_rooms(everything=True) and name in REGISTRY)
+
+
+def find_answer(function: Any) -> Operation | Function | None:
+    """Return the operation that a function is, or the plain code that answers it."""
+    found = DISPATCH.get(function)
+    if found is None and state_rooms():
+        found = DISPATCH.get(function)
+    return found
 
 
 def find_operation(name: Hashable) -> Operation:
@@ -133,7 +162,7 @@ def find_operation(name: Hashable) -> Operation:
     A tape carries no code: an operation made at run time (a rule or a node class of a
     user) is loaded as one that may be looked at, and raises when it is evaluated.
     """
-    if name in REGISTRY:
+    if isinstance(name, str) and is_stated(name):
         return REGISTRY[name]
     *_, module, qualified = name if isinstance(name, tuple) else ("", str(name))
 

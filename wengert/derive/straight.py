@@ -29,11 +29,7 @@ PATIENCE = 10
 #: What is written out: what passes its gradient on by partials or transposes, and what
 #: passes none on.  Operations made at run time (custom rules, checkpoints) are not
 #: among them, so that `known` keeps none of them alive.
-STRAIGHT = frozenset(
-    operation
-    for operation in REGISTRY.values()
-    if operation.partials or operation.transposes or operation.kind == "constant"
-) | {GETITEM}
+STRAIGHT = {GETITEM}
 
 #: ``sweep(outputs, types, settings, seed)`` returns the wanted gradients.
 Sweep = Callable[[list[Any], list[Any], list[Any], Any], list[Any]]
@@ -66,7 +62,9 @@ def known(structure: tuple[Any, ...]) -> Known:
 
 def find_sweep(tape: Tape, output: int, wanted: Sequence[int]) -> Sweep | None:
     """Return the written sweep of a whole tape from one output, if there is one."""
-    if len(tape.operations) > LONGEST or not STRAIGHT.issuperset(tape.operations):
+    if len(tape.operations) > LONGEST:
+        return None
+    if not (STRAIGHT.issuperset(tape.operations) or are_straight(tape.operations)):
         return None
     parts = tuple(tape.operations), tuple(tape.operands), tuple(wanted), output
     found = known(parts)
@@ -76,6 +74,21 @@ def find_sweep(tape: Tape, output: int, wanted: Sequence[int]) -> Sweep | None:
         if found.calls == PATIENCE and is_straight(structure):
             found.sweep = write(structure)
     return found.sweep
+
+
+def are_straight(operations: Sequence[Operation]) -> bool:
+    """Whether all are written out; those stated since the last time are entered."""
+    STRAIGHT.update(
+        operation
+        for operation in set(operations)
+        if (
+            operation.partials
+            or operation.transposes
+            or not operation.is_differentiable
+        )
+        and REGISTRY.get(operation.name) is operation
+    )
+    return STRAIGHT.issuperset(operations)
 
 
 def is_straight(structure: Structure) -> bool:

@@ -269,7 +269,7 @@ def lower_sinc(
     lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
 ) -> Elements:
     """Return a derivative of ``np.sinc``, computed as in `ops.special`."""
-    order = settings["order"]
+    (order,) = settings["orders"]
     if order == 0:
         native = "select(x == 0, 1, sin(x * pi) / (x * pi))"
         return lower_native(lowering, native, parts, like, name)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.core.operation import REGISTRY, Operation
+from wengert.core.operation import REGISTRY, Operation, is_stated
 from wengert.core.tape import CompNode, Tape
 from wengert.core.types import Type, array_type, has_class, is_array
 from wengert.core.user_node import user_operation
@@ -387,7 +387,7 @@ class Reader:
         if type(settings) is not dict:
             raise no_tape(f"node {index} has no settings")
         if type(operation) is str:
-            if operation not in REGISTRY:
+            if not is_stated(operation):
                 raise no_tape(f"node {index} is an unknown operation {operation!r:.40}")
             read = {name: self.value(part) for name, part in settings.items()}
             return REGISTRY[operation], read

@@ -1,5 +1,6 @@
 """The dictionary: every operation, each stated once, here and nowhere else."""
 
+from wengert.core.operation import ROOMS
 from wengert.ops import (  # noqa: F401
     chain,
     compare,
@@ -28,3 +29,5 @@ from wengert.ops import (  # noqa: F401
     special,
     write,
 )
+
+ROOMS["scipy.special"] = "wengert.ops.scipy_special"

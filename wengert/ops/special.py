@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.forms import Map
-from wengert.core.operation import answers, apply, general
-from wengert.ops.chain import CHAIN_PRODUCT
+from wengert.core.operation import answers, apply
+from wengert.ops.families import family
 
 # sinc(x) is the integral of cos(pi x t) over t from 0 to 1
 
@@ -23,8 +22,9 @@ NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2
 QUADRATURE_LIMIT = 25.0
 
 
-def evaluate_sinc(x: Any, *, order: int) -> Any:
+def evaluate_sinc(x: Any, *, orders: tuple[int, ...]) -> Any:
     """Return the derivative of ``np.sinc`` of some order."""
+    (order,) = orders
     if order == 0:
         return np.sinc(x)
     y = np.pi * np.asanyarray(x)
@@ -41,30 +41,21 @@ def evaluate_sinc(x: Any, *, order: int) -> Any:
     return values.astype(y.dtype)[()]
 
 
-def sinc_jvp(tangents: Any, y: Any, x: Any, *, order: int) -> Any:
-    """Return the tangent times the next derivative."""
-    return apply(CHAIN_PRODUCT, tangents[0], apply(SINC, x, order=order + 1))
-
-
-def sinc_vjp(g: Any, y: Any, x: Any, *, order: int) -> Any:
-    """Return the gradient times the next derivative."""
-    return (apply(CHAIN_PRODUCT, g, apply(SINC, x, order=order + 1)),)
-
-
-SINC = general("sinc", evaluate_sinc, form=Map(), jvp=sinc_jvp, vjp=sinc_vjp)
+SINC = family("sinc", evaluate_sinc)
 
 
 @answers(np.sinc)
 def sinc(x: Any) -> Any:
     """Answer ``np.sinc``."""
-    return apply(SINC, x, order=0)
+    return apply(SINC, x, orders=(0,))
 
 
 # I0(x) is the mean of exp(x cos t) over t from 0 to pi
 
 
-def evaluate_i0(x: Any, *, order: int) -> Any:
+def evaluate_i0(x: Any, *, orders: tuple[int, ...]) -> Any:
     """Return the derivative of ``np.i0`` of some order, by the trapezoid rule."""
+    (order,) = orders
     if order == 0:
         return np.i0(x)
     x = np.asanyarray(x)
@@ -77,20 +68,10 @@ def evaluate_i0(x: Any, *, order: int) -> Any:
     return values.astype(x.dtype)[()]
 
 
-def i0_jvp(tangents: Any, y: Any, x: Any, *, order: int) -> Any:
-    """Return the tangent times the next derivative."""
-    return apply(CHAIN_PRODUCT, tangents[0], apply(I0, x, order=order + 1))
-
-
-def i0_vjp(g: Any, y: Any, x: Any, *, order: int) -> Any:
-    """Return the gradient times the next derivative."""
-    return (apply(CHAIN_PRODUCT, g, apply(I0, x, order=order + 1)),)
-
-
-I0 = general("i0", evaluate_i0, form=Map(), jvp=i0_jvp, vjp=i0_vjp)
+I0 = family("i0", evaluate_i0)
 
 
 @answers(np.i0)
 def i0(x: Any) -> Any:
     """Answer ``np.i0``."""
-    return apply(I0, x, order=0)
+    return apply(I0, x, orders=(0,))

@@ -1,0 +1,384 @@
+"""SciPy's special functions, each beside mpmath's and the range that is stated for it.
+
+A row is ``row(name, ours, exact, *ranges)``: `ours` in plain SciPy, `exact` the same of
+mpmath's numbers, a range an argument.  A range that is `logs` is drawn evenly in the
+logarithm.  An argument that is `whole` has no derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+from scipy import special
+
+Function = Callable[..., Any]
+Draw = Callable[[np.random.Generator], float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A function, what it is, and where it is judged."""
+
+    name: str
+    ours: Function
+    exact: Function
+    draws: tuple[Draw, ...]
+    digits: int
+    at: tuple[tuple[float, ...], ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def moving(self) -> list[int]:
+        """The arguments that it is differentiated by."""
+        return [k for k, d in enumerate(self.draws) if d.__name__ != "whole_draw"]
+
+    def points(self, count: int) -> list[tuple[float, ...]]:
+        """Points of the range: those listed, and random ones."""
+        random = np.random.default_rng(sum(self.name.encode()))
+        drawn = [tuple(d(random) for d in self.draws) for _ in range(count)]
+        return [*self.at, *drawn]
+
+
+ROWS: list[Row] = []
+
+
+def evenly(low: float, high: float) -> Draw:
+    """Draw evenly."""
+    return lambda random: float(random.uniform(low, high))
+
+
+def logs(low: float, high: float) -> Draw:
+    """Draw evenly in the logarithm; of negative numbers that of the size."""
+    sign = 1 if low > 0 else -1
+    ends = sorted((np.log(abs(low)), np.log(abs(high))))
+    return lambda random: float(sign * np.exp(random.uniform(*ends)))
+
+
+def whole(low: int, high: int) -> Draw:
+    """Draw whole numbers, by which there is no derivative."""
+
+    def whole_draw(random: np.random.Generator) -> float:
+        return int(random.integers(low, high))
+
+    return whole_draw
+
+
+def row(
+    name: str,
+    ours: Function,
+    exact: Function,
+    *ranges: Any,
+    digits: int = 90,
+    at: tuple[Any, ...] = (),
+) -> None:
+    """Enter a function."""
+    draws = tuple(evenly(*r) if isinstance(r, tuple) else r for r in ranges)
+    points = tuple(p if isinstance(p, tuple) else (p,) for p in at)
+    ROWS.append(Row(name, ours, exact, draws, digits, points))
+
+
+S = special
+
+
+def root(function: Function, near: float) -> Any:
+    """The root of a function of mpmath's, to all digits."""
+    start = mp.mpf(near), mp.mpf(near) * (1 + mp.mpf("1e-9"))
+    tolerance = mp.mpf(10) ** (20 - 2 * mp.mp.dps)
+    return mp.findroot(function, start, tol=tolerance, verify=False)
+
+
+# Error functions
+
+row("erf", S.erf, mp.erf, (-6, 6))
+row("erfc", S.erfc, mp.erfc, (-6, 26))
+row("erfi", S.erfi, mp.erfi, (-6, 6))
+row(
+    "erfcx",
+    S.erfcx,
+    lambda x: mp.exp(x * x) * mp.erfc(x),
+    (-5, 30),
+    at=(-20.0, 2.9, 3.1, 6.9, 7.1, 1e3, 1e8),
+)
+row(
+    "dawsn",
+    S.dawsn,
+    lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x),
+    (-10, 10),
+    at=(6.9, 7.1, 1e3),
+)
+row("erfinv", S.erfinv, mp.erfinv, (-1, 1), at=(1e-9, 1 - 1e-12))
+row(
+    "erfcinv",
+    S.erfcinv,
+    lambda x: root(lambda y: mp.log(mp.erfc(y) / x), S.erfcinv(float(x))),
+    logs(1e-100, 1),
+)
+row("ndtr", S.ndtr, mp.ncdf, (-37, 8))
+row(
+    "log_ndtr",
+    S.log_ndtr,
+    lambda x: mp.log(mp.ncdf(x)),
+    (-30, 8),
+    at=(-1e3, -1e-9, 0.0),
+)
+
+
+def mp_ndtri(p: Any) -> Any:
+    """The normal quantile."""
+    return root(lambda y: mp.log(mp.ncdf(y) / p), S.ndtri(float(p)))
+
+
+row("ndtri", S.ndtri, mp_ndtri, logs(1e-300, 0.9))
+row("ndtri_exp", S.ndtri_exp, lambda x: mp_ndtri(mp.exp(x)), logs(-600, -0.1))
+
+# Elementary ones
+
+row("expit", S.expit, lambda x: 1 / (1 + mp.exp(-x)), (-700, 40))
+row("logit", S.logit, lambda x: mp.log(x / (1 - x)), logs(1e-300, 1))
+row("log_expit", S.log_expit, lambda x: -mp.log1p(mp.exp(-x)), (-700, 700))
+row("exp10", S.exp10, lambda x: mp.mpf(10) ** x, (-300, 300))
+row("expm1", S.expm1, mp.expm1, (-30, 30))
+row("log1p", S.log1p, mp.log1p, (-1, 30))
+row("cosm1", S.cosm1, lambda x: mp.cos(x) - 1, (-6, 6), at=(1e-9,))
+row("xlogy", S.xlogy, lambda x, y: x * mp.log(y), (-5, 5), logs(1e-9, 1e9))
+row("xlog1py", S.xlog1py, lambda x, y: x * mp.log1p(y), (-5, 5), (-1, 9))
+row("entr", S.entr, lambda x: -x * mp.log(x), logs(1e-9, 1e3))
+row(
+    "rel_entr",
+    S.rel_entr,
+    lambda x, y: x * mp.log(x / y),
+    logs(1e-6, 1e3),
+    logs(1e-6, 1e3),
+)
+row(
+    "kl_div",
+    S.kl_div,
+    lambda x, y: x * mp.log(x / y) - x + y,
+    logs(1e-6, 1e3),
+    logs(1e-6, 1e3),
+)
+row(
+    "huber",
+    S.huber,
+    lambda d, r: r * r / 2 if abs(r) <= d else d * (abs(r) - d / 2),
+    (0.5, 3),
+    (-6, 6),
+)
+row(
+    "pseudo_huber",
+    S.pseudo_huber,
+    lambda d, r: d * d * (mp.sqrt(1 + (r / d) ** 2) - 1),
+    logs(1e-2, 1e2),
+    (-6, 6),
+    at=((1.0, 1e-3),),
+)
+row(
+    "boxcox",
+    S.boxcox,
+    lambda x, y: (x**y - 1) / y,
+    logs(1e-3, 1e3),
+    (-3, 3),
+    at=((2.0, 1e-9), (3.0, -1e-4)),
+)
+row(
+    "boxcox1p",
+    S.boxcox1p,
+    lambda x, y: ((1 + x) ** y - 1) / y,
+    (-0.9, 9),
+    (-3, 3),
+    at=((2.0, 1e-9), (1e-6, 0.7)),
+)
+row(
+    "inv_boxcox",
+    S.inv_boxcox,
+    lambda x, y: (1 + x * y) ** (1 / y),
+    (0.1, 5),
+    (0.01, 3),
+    at=((2.0, 1e-9), (0.5, -1.5)),
+)
+row(
+    "inv_boxcox1p",
+    S.inv_boxcox1p,
+    lambda x, y: (1 + x * y) ** (1 / y) - 1,
+    (0.1, 5),
+    (0.01, 3),
+    at=((2.0, 1e-9), (0.5, -1.5)),
+)
+row(
+    "exprel",
+    S.exprel,
+    lambda x: mp.expm1(x) / x,
+    (-40, 40),
+    at=(1e-6, -7.9, 8.1, -1e3, 300.0),
+)
+
+# Gamma
+
+row("gammaln", S.gammaln, lambda x: mp.loggamma(x).real, logs(1e-9, 1e9))
+row("loggamma", S.loggamma, mp.loggamma, logs(1e-9, 1e9))
+row("gamma", S.gamma, mp.gamma, (-6, 150))
+row("rgamma", S.rgamma, mp.rgamma, (-9, 30), at=(0.0, -1.0, -4.0, 0.5))
+row("psi", S.psi, mp.digamma, logs(1e-6, 1e9), at=(-3.3, 1.4616321449683622))
+row("beta", S.beta, mp.beta, logs(1e-3, 30), logs(1e-3, 30))
+row("betaln", S.betaln, lambda a, b: mp.log(mp.beta(a, b)), *[logs(1e-3, 1e3)] * 2)
+row("binom", S.binom, mp.binomial, (3, 30), (0, 3))
+row("poch", S.poch, mp.rf, (0.1, 9), (0.1, 9))
+row("zeta", S.zeta, mp.zeta, (1.01, 30), logs(1e-2, 1e3), at=((1.0001, 1.0),))
+row("riemann_zeta", S.zeta, mp.zeta, (1.01, 30), at=(-2.5, -0.5, 0.3, -20.2, 0.999))
+
+# Incomplete gamma and beta
+
+
+def lower(a: Any, x: Any) -> Any:
+    """The regularised lower incomplete gamma function."""
+    return mp.gammainc(a, 0, x, regularized=True)
+
+
+def upper(a: Any, x: Any) -> Any:
+    """The regularised upper incomplete gamma function."""
+    return mp.gammainc(a, x, mp.inf, regularized=True)
+
+
+GAMMAS = ((30.0, 1.0), (3.0, 80.0), (500.0, 480.0), (0.02, 3.0), (2e4, 2.01e4))
+SHAPE = logs(0.05, 200)
+row("gammainc", S.gammainc, lower, SHAPE, logs(0.05, 200), at=GAMMAS, digits=300)
+row("gammaincc", S.gammaincc, upper, SHAPE, logs(0.05, 200), at=GAMMAS, digits=300)
+
+
+def beta_lower(a: Any, b: Any, x: Any) -> Any:
+    """The regularised incomplete beta function."""
+    return mp.betainc(a, b, 0, x, regularized=True)
+
+
+def beta_upper(a: Any, b: Any, x: Any) -> Any:
+    """Its complement."""
+    return mp.betainc(b, a, 0, 1 - x, regularized=True)
+
+
+BETAS = ((50.0, 3.0, 0.1), (2.0, 60.0, 0.9), (0.05, 0.1, 0.5), (300.0, 400.0, 0.45))
+row("betainc", S.betainc, beta_lower, SHAPE, SHAPE, (0, 1), at=BETAS, digits=300)
+row("betaincc", S.betaincc, beta_upper, SHAPE, SHAPE, (0, 1), at=BETAS, digits=300)
+
+
+def inverse(function: Function, start: Function) -> Function:
+    """The inverse of a function in its last argument."""
+
+    def found(*args: Any) -> Any:
+        *parameters, p = args
+        x = float(start(*map(float, args)))
+        return root(lambda x: mp.log(function(*parameters, x) / p), x)
+
+    return found
+
+
+MODERATE = logs(0.3, 50)
+row("gammaincinv", S.gammaincinv, inverse(lower, S.gammaincinv), MODERATE, (0.01, 0.99))
+row(
+    "gammainccinv",
+    S.gammainccinv,
+    inverse(upper, S.gammainccinv),
+    MODERATE,
+    (0.01, 0.99),
+)
+row(
+    "betaincinv",
+    S.betaincinv,
+    inverse(beta_lower, S.betaincinv),
+    MODERATE,
+    MODERATE,
+    (0.01, 0.99),
+)
+row(
+    "betainccinv",
+    S.betainccinv,
+    inverse(beta_upper, S.betainccinv),
+    MODERATE,
+    MODERATE,
+    (0.01, 0.99),
+)
+
+# Bessel
+
+ORDER, NUMBER = logs(0.05, 30), logs(1e-3, 60)
+SMALL = ((0.5, 1e-8), (3.0, 1e-3), (0.0, 2.0), (2.0, 3.0))
+row("jv", S.jv, mp.besselj, ORDER, NUMBER, at=SMALL)
+row("yv", S.yv, mp.bessely, ORDER, NUMBER, at=SMALL)
+row("iv", S.iv, mp.besseli, ORDER, NUMBER, at=SMALL)
+row("kv", S.kv, mp.besselk, ORDER, NUMBER, at=SMALL)
+row("jve", S.jve, mp.besselj, ORDER, NUMBER)
+row("yve", S.yve, mp.bessely, ORDER, NUMBER)
+row("ive", S.ive, lambda v, x: mp.exp(-x) * mp.besseli(v, x), ORDER, NUMBER)
+row("kve", S.kve, lambda v, x: mp.exp(x) * mp.besselk(v, x), ORDER, NUMBER)
+for n in (0, 1):
+    row(f"j{n}", getattr(S, f"j{n}"), lambda x, n=n: mp.besselj(n, x), (-30, 30))
+    row(f"y{n}", getattr(S, f"y{n}"), lambda x, n=n: mp.bessely(n, x), logs(1e-3, 60))
+    row(f"i{n}", getattr(S, f"i{n}"), lambda x, n=n: mp.besseli(n, x), (-60, 60))
+    row(f"k{n}", getattr(S, f"k{n}"), lambda x, n=n: mp.besselk(n, x), logs(1e-3, 60))
+    row(
+        f"i{n}e",
+        getattr(S, f"i{n}e"),
+        lambda x, n=n: mp.exp(-abs(x)) * mp.besseli(n, x),
+        (-60, 60),
+    )
+    row(
+        f"k{n}e",
+        getattr(S, f"k{n}e"),
+        lambda x, n=n: mp.exp(x) * mp.besselk(n, x),
+        logs(1e-3, 60),
+    )
+row("kn", S.kn, mp.besselk, whole(0, 9), logs(0.1, 30))
+row("yn", S.yn, mp.bessely, whole(0, 9), logs(0.1, 30))
+
+# Hypergeometric
+
+PARAMETER = (0.2, 6)
+row("hyp0f1", S.hyp0f1, mp.hyp0f1, PARAMETER, (-9, 9))
+row("hyp1f1", S.hyp1f1, mp.hyp1f1, PARAMETER, PARAMETER, (-9, 20))
+row("hyp2f1", S.hyp2f1, mp.hyp2f1, PARAMETER, PARAMETER, PARAMETER, (-3, 0.9))
+
+# Elliptic
+
+row("ellipk", S.ellipk, mp.ellipk, (-9, 1), at=(1 - 1e-9, 1e-9, 0.0))
+row("ellipe", S.ellipe, mp.ellipe, (-9, 1), at=(1 - 1e-9, 1e-9, 0.0))
+row("ellipkm1", S.ellipkm1, lambda p: mp.ellipk(1 - p), logs(1e-12, 1))
+ELLIPTIC = ((0.3, 0.0), (1.5, 0.999), (-7.0, 0.5), (1e-3, 0.5))
+row("ellipkinc", S.ellipkinc, mp.ellipf, (-9, 9), (-9, 1), at=ELLIPTIC)
+row("ellipeinc", S.ellipeinc, mp.ellipe, (-9, 9), (-9, 1), at=ELLIPTIC)
+row("elliprf", S.elliprf, mp.elliprf, *[logs(1e-3, 1e3)] * 3)
+row("elliprd", S.elliprd, mp.elliprd, *[logs(1e-3, 1e3)] * 3)
+
+# Integrals
+
+row("exp1", S.exp1, mp.e1, logs(1e-6, 500))
+row("expi", S.expi, mp.ei, logs(1e-6, 500))
+row("expn", S.expn, mp.expint, whole(0, 9), logs(1e-3, 100))
+
+
+def mp_owens_t(h: Any, a: Any) -> Any:
+    """Owen's T function."""
+    return mp.quad(lambda t: mp.exp(-h * h * (1 + t * t) / 2) / (1 + t * t), [0, a]) / (
+        2 * mp.pi
+    )
+
+
+row("owens_t", S.owens_t, mp_owens_t, (-4, 4), (-3, 3), digits=50)
+row("sici-0", lambda x: S.sici(x)[0], mp.si, (-30, 30), at=(0.0, 1e-5))
+row("sici-1", lambda x: S.sici(x)[1], mp.ci, logs(1e-6, 60))
+row("shichi-0", lambda x: S.shichi(x)[0], mp.shi, (-30, 30), at=(0.0, 1e-5))
+row("shichi-1", lambda x: S.shichi(x)[1], mp.chi, logs(1e-6, 60))
+row("fresnel-0", lambda x: S.fresnel(x)[0], mp.fresnels, (-9, 9), at=(1000.3,))
+row("fresnel-1", lambda x: S.fresnel(x)[1], mp.fresnelc, (-9, 9), at=(1000.3,))
+row("spence", S.spence, lambda x: mp.polylog(2, 1 - x), logs(1e-6, 1.9), at=(1.0,))
+row(
+    "lambertw",
+    lambda x: S.lambertw(x).real,
+    lambda x: mp.lambertw(x).real,
+    logs(1e-6, 1e9),
+    at=(-0.3, 0.0),
+)

@@ -1,0 +1,140 @@
+"""SciPy's special functions against mpmath's, over their stated ranges.
+
+The derivative that is expected is a difference of mpmath's values with some twenty
+digits to spare; what is allowed is 1e-10 of it, 1e-13 of the value, and ten times
+SciPy's own error in the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+from tests.ops.special_table import ROWS, Row
+from wengert import grad, jacobian, jit, jvp
+
+Function = Callable[..., Any]
+Point = tuple[float, ...]
+#: What is allowed of the derivative and of the value, by order.
+ALLOWED = {1: (1e-10, 1e-13), 2: (1e-8, 1e-11)}
+
+
+class Exact:
+    """A function of mpmath's at one point, moved by small steps."""
+
+    def __init__(self, row: Row, point: Point) -> None:
+        self.row = row
+        mp.mp.dps = row.digits
+        moving = row.moving
+        self.point = [mp.mpf(x) if k in moving else x for k, x in enumerate(point)]
+        step = mp.mpf(10) ** (-row.digits // 3)
+        self.steps = [step * (abs(x) or 1) for x in self.point]
+
+    def value(self, *moves: tuple[int, int]) -> Any:
+        """The value, with some arguments moved by so many steps."""
+        moved = list(self.point)
+        for k, count in moves:
+            moved[k] += count * self.steps[k]
+        return mp.re(self.row.exact(*moved))
+
+    def slope(self, k: int) -> Any:
+        """The derivative by an argument."""
+        return (self.value((k, 1)) - self.value((k, -1))) / (2 * self.steps[k])
+
+    def curvature(self, k: int, j: int) -> Any:
+        """The second derivative by two arguments."""
+        if k == j:
+            total = self.value((k, 1)) - 2 * self.value() + self.value((k, -1))
+            return total / self.steps[k] ** 2
+        total = sum(a * b * self.value((k, a), (j, b)) for a, b in SIGNS)
+        return total / (4 * self.steps[k] * self.steps[j])
+
+
+#: Beyond, a number may as well be infinite.
+LARGEST = 1e300
+SIGNS = list(product((1, -1), repeat=2))
+
+
+def judge(row: Row, point: Point, found: Any, expected: Any, order: int) -> None:
+    """Raise unless a derivative is as close as the function's values allow."""
+    value = Exact(row, point).value()
+    own = abs(float(row.ours(*point)) - value) / abs(value) if value else 0
+    of_derivative, of_value = ALLOWED[order]
+    allowed = (of_derivative + 10 * own) * abs(expected) + of_value * abs(value)
+    if abs(expected) > LARGEST:
+        expected, allowed = mp.sign(expected) * mp.inf, 0
+        found = found if np.isinf(found) else found * np.inf
+
+    if expected == float(found):
+        return
+    assert abs(float(found) - expected) <= allowed, (point, found, mp.nstr(expected))
+
+
+def first(row: Row, points: list[Point]) -> None:
+    """Judge the first derivatives in both modes."""
+    moving = row.moving
+    with np.errstate(all="ignore"):
+        for point in points:
+            exact = Exact(row, point)
+            reverse = grad(row.ours, tuple(moving))(*point)
+            for place, k in enumerate(moving):
+                tangents = tuple(float(j == k) for j in range(len(point)))
+                forward = jvp(row.ours, point, tangents)[1]
+                expected = exact.slope(k)
+                judge(row, point, reverse[place], expected, 1)
+                judge(row, point, forward, expected, 1)
+
+
+def second(row: Row, points: list[Point]) -> None:
+    """Judge the second derivatives."""
+    moving = tuple(row.moving)
+    with np.errstate(all="ignore"):
+        for point in points:
+            exact = Exact(row, point)
+            found = jacobian(grad(row.ours, moving), moving)(*point)
+            for i, k in enumerate(moving):
+                for j, m in enumerate(moving):
+                    judge(row, point, found[i][j], exact.curvature(k, m), 2)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_first_derivatives(row: Row) -> None:
+    first(row, row.points(1))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_second_derivatives(row: Row) -> None:
+    second(row, row.points(1)[-1:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_first_derivatives_all_over_the_range(row: Row) -> None:
+    first(row, row.points(50))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_second_derivatives_all_over_the_range(row: Row) -> None:
+    second(row, row.points(10)[-10:])
+
+
+@pytest.mark.parametrize("count", [0, 3])
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_compiled_is_eager(row: Row, count: int) -> None:
+    """What is played again, compiled or called back, is what a recording gives."""
+    points = row.points(max(count, 1))[-max(count, 1) :]
+    arrays = [np.array(column)[:count] for column in zip(*points, strict=True)]
+    gradient = grad(lambda *x: np.sum(row.ours(*x)), tuple(row.moving))
+    expected = gradient(*arrays)
+    again = jit(gradient)
+    for _ in range(3):
+        found = again(*arrays)
+
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)

@@ -1,0 +1,12 @@
+"""SciPy's special functions; stated when somebody asks for one of them."""
+
+from wengert.ops.scipy_special import (  # noqa: F401
+    bessel,
+    elementary,
+    elliptic,
+    error,
+    gamma,
+    hypergeometric,
+    incomplete,
+    integrals,
+)
