@@ -1225,3 +1225,45 @@ for _name, _orders in {
         *[domain_draw(d, *s) for d, s in zip(_domains, SHAPES_OF, strict=False)],
     )
 example("log1prel_derivative", derivative("log1prel", 1), uniform(-0.4, 0.9, 3))
+
+# SciPy's special functions that are written in Python
+
+example("logsumexp", special.logsumexp, normal(2, 3))
+example("logsumexp", lambda x: special.logsumexp(x, axis=1), uniform(20.0, 22.0, 2, 3))
+example(
+    "logsumexp",
+    lambda x: special.logsumexp(x, axis=(0, -1), keepdims=True),
+    normal(2, 3, 2),
+    label="axes",
+)
+example("logsumexp", special.logsumexp, normal(), label="number")
+example("weighted_logsumexp", special.logsumexp, complex_normal(3))
+example(
+    "weighted_logsumexp",
+    lambda x, b: special.logsumexp(x, axis=-1, b=b),
+    normal(2, 3),
+    positive(3),
+    label="weights",
+)
+example(
+    "signed_logsumexp",
+    lambda x, b: special.logsumexp(x, axis=1, b=b - 1.2, return_sign=True),
+    normal(2, 3),
+    positive(3),
+)
+for _function in (special.softmax, special.log_softmax):
+    _name = _function.__name__
+    example(_name, _function, normal(2, 3))
+    example(
+        _name,
+        lambda x, f=_function: f(x, axis=1),
+        uniform(20.0, 22.0, 2, 3),
+        label="axis",
+    )
+example("softplus", special.softplus, normal(3))
+example("polygamma", lambda x: special.polygamma(2, x), positive(2, 3))
+example("polygamma", lambda x: special.polygamma([0, 1, 3], x), positive(2, 3))
+example("multigammaln", lambda x: special.multigammaln(x + 1, 3), positive(2, 3))
+example("comb", lambda x: special.comb(x + 4, 2), positive(3))
+example("comb", lambda x: special.comb(x + 4, 2, repetition=True), positive(3))
+example("perm", lambda x: special.perm(x + 4, 2), positive(3))

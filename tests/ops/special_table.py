@@ -141,6 +141,7 @@ row("ndtri_exp", S.ndtri_exp, lambda x: mp_ndtri(mp.exp(x)), logs(-600, -0.1))
 
 row("expit", S.expit, lambda x: 1 / (1 + mp.exp(-x)), (-700, 40))
 row("logit", S.logit, lambda x: mp.log(x / (1 - x)), logs(1e-300, 1))
+row("softplus", S.softplus, lambda x: mp.log1p(mp.exp(x)), (-300, 300))
 row("log_expit", S.log_expit, lambda x: -mp.log1p(mp.exp(-x)), (-700, 700))
 row("exp10", S.exp10, lambda x: mp.mpf(10) ** x, (-300, 300))
 row("expm1", S.expm1, mp.expm1, (-30, 30))
@@ -229,6 +230,21 @@ row("beta", S.beta, mp.beta, logs(1e-3, 30), logs(1e-3, 30))
 row("betaln", S.betaln, lambda a, b: mp.log(mp.beta(a, b)), *[logs(1e-3, 1e3)] * 2)
 row("binom", S.binom, mp.binomial, (3, 30), (0, 3))
 row("poch", S.poch, mp.rf, (0.1, 9), (0.1, 9))
+row(
+    "polygamma",
+    lambda x: S.polygamma(2, x),
+    lambda x: mp.polygamma(2, x),
+    logs(1e-3, 1e6),
+    at=(-2.7,),
+)
+row(
+    "multigammaln",
+    lambda a: S.multigammaln(a, 3),
+    lambda a: sum(mp.loggamma(a - mp.mpf(j) / 2) for j in range(3)),
+    logs(1.01, 1e3),
+)
+row("comb", S.comb, mp.binomial, (3, 30), (0, 3))
+row("perm", S.perm, lambda n, k: mp.rf(n - k + 1, k), (3, 30), (0, 3))
 row("zeta", S.zeta, mp.zeta, (1.01, 30), logs(1e-2, 1e3), at=((1.0001, 1.0),))
 row("riemann_zeta", S.zeta, mp.zeta, (1.01, 30), at=(-2.5, -0.5, 0.3, -20.2, 0.999))
 

@@ -140,6 +140,7 @@ def empty(x: Any) -> Any:
 DIFFERENT = {
     ("sign", complex_): "the operation complex_sign then",
     ("unique_values", complex_): "NumPy leaves complex ones unsorted",
+    ("signed_logsumexp", complex_): "the last bit: from the complex logarithm",
     ("nanstd", complex_): "the last bit: NumPy multiplies by the conjugate",
     ("nanvar", complex_): "the last bit: NumPy multiplies by the conjugate",
     ("cov", empty): "NumPy answers what has no variables apart",

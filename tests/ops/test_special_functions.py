@@ -14,9 +14,10 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 import pytest
+from scipy import special
 
 from tests.ops.special_table import ROWS, Row
-from wengert import grad, jacobian, jit, jvp
+from wengert import UnsupportedError, grad, jacobian, jit, jvp, vmap
 
 Function = Callable[..., Any]
 Point = tuple[float, ...]
@@ -138,3 +139,69 @@ def test_compiled_is_eager(row: Row, count: int) -> None:
 
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+# Sums of exponentials, which SciPy has in Python
+
+
+def test_large_numbers_neither_overflow_nor_vanish() -> None:
+    x = np.array([1000.0, 999.0, -1000.0])
+    shares = np.exp(x - 1000.0) / np.sum(np.exp(x - 1000.0))
+
+    np.testing.assert_allclose(grad(special.logsumexp)(x), shares, rtol=1e-12)
+    np.testing.assert_allclose(
+        grad(special.logsumexp)(-x[:2]), shares[1::-1], rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        jacobian(special.log_softmax)(x), np.eye(3) - shares, atol=1e-15
+    )
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ([-np.inf, 0.0], [0.0, 1.0]),
+        ([np.inf, 0.0], [1.0, 0.0]),
+        ([-np.inf, -np.inf], [0.5, 0.5]),
+        ([np.inf, np.inf, 1.0], [0.5, 0.5, 0.0]),
+    ],
+)
+def test_infinite_terms_have_shares(x: Any, expected: Any) -> None:
+    """As those of ``np.logaddexp``: an infinite sum is that of its largest terms."""
+    with np.errstate(all="ignore"):
+        found = grad(special.logsumexp)(np.array(x))
+
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_weight_of_zero_hides_its_term() -> None:
+    x, b = np.array([0.3, np.inf, -0.2]), np.array([1.0, 0.0, 2.0])
+
+    found = grad(lambda x: special.logsumexp(x, b=b))(x)
+
+    weights = b[[0, 2]] * np.exp(x[[0, 2]])
+    np.testing.assert_allclose(found[[0, 2]], weights / np.sum(weights), rtol=1e-14)
+    assert found[1] == 0.0
+
+
+@pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax"])
+def test_sums_of_exponentials_run_compiled_and_in_rows(name: str) -> None:
+    function = getattr(special, name)
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    gradient = grad(lambda x: np.sum(np.sin(function(x))))
+    expected = np.stack([gradient(row) for row in x])
+
+    np.testing.assert_allclose(vmap(gradient)(x), expected, rtol=1e-12, atol=1e-15)
+    fast = jit(gradient)
+    for _ in range(2):
+        for row, wanted in zip(x, expected, strict=True):
+            np.testing.assert_allclose(fast(row), wanted, rtol=1e-12, atol=1e-15)
+    assert len(fast.paths()) == 1
+
+
+def test_numbers_of_choices_are_zero_outside_the_triangle() -> None:
+    for function in (special.comb, special.perm):
+        assert function(2.0, 3.0) == 0.0
+        assert grad(function)(2.0, 3.0) == 0.0
+        with pytest.raises(UnsupportedError, match="exact=True"):
+            grad(lambda x, f=function: f(x, 2, exact=True))(5.0)

@@ -27,6 +27,7 @@ from wengert.ops import (  # noqa: F401
     shape,
     sort,
     special,
+    special_python,
     write,
 )
 

@@ -183,7 +183,8 @@ def erfcx_derivative(x: Any, *, orders: tuple[int, ...]) -> Any:
     right = 1j**order * wofz_derivative(
         1j * np.where(is_negative, 0.0, x), orders=orders
     )
-    return like(np.where(is_negative, found, right.real), given)
+    right = np.where(x == np.inf, 0.0, right.real)
+    return like(np.where(is_negative, found, right), given)
 
 
 ERFCX = family("erfcx_derivative", erfcx_derivative)
@@ -209,6 +210,7 @@ def dawsn_derivative(x: Any, *, orders: tuple[int, ...]) -> Any:
     upper = np.where(is_far, np.where(is_below, -z, z), FAR + 0j)
     far = 1j / SLOPE * (gaussian(upper, order) - sum_of_poles(upper, order))
     far = np.where(is_below, (-1) ** (order + 1) * far, far)
+    far = np.where(np.isinf(z), 0.0, far)
     return like(np.where(is_far, far, near), given)
 
 

@@ -179,8 +179,7 @@ def psi_derivative(x: Any, *, orders: tuple[int, ...]) -> Any:
     if np.iscomplexobj(x):
         given, x = x, np.asarray(x, np.complex128)
         return like(sign * hurwitz(order + 1.0, x, 0), given)
-    given, x = x, np.asarray(x, np.float64)
-    return like(sign * special.zeta(order + 1.0, x), given)
+    return like(special.polygamma(order, x), x)
 
 
 PSI = family("psi_derivative", psi_derivative)

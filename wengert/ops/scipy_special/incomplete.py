@@ -64,6 +64,12 @@ def psi(x: Any, order: int) -> Any:
     return apply(PSI, x, orders=(order,))
 
 
+def of_inverse(by_parameter: Any, density: Any) -> Any:
+    """Return the derivative of a quantile by a parameter; the ends do not move."""
+    is_end = by_parameter == 0
+    return np.where(is_end, 0.0, -by_parameter / np.where(is_end, 1.0, density))
+
+
 # Gamma
 
 #: SciPy has one method there: from one to another its values jump a little.
@@ -75,7 +81,9 @@ def gamma_density(a: Any, x: Any) -> Any:
     with np.errstate(all="ignore"):
         inside = special._ufuncs._igam_fac(a, x) / x
         at_zero = np.where(a > 1, 0.0, np.where(a == 1, 1.0, np.inf))
-        return like(np.where(x == 0, at_zero, inside), np.result_type(inside))
+        at_ends = np.where(x == 0, at_zero, 0.0)
+        is_end = (x == 0) | (x == np.inf)
+        return like(np.where(is_end, at_ends, inside), np.result_type(inside))
 
 
 GAMMA_DENSITY = elementwise(
@@ -148,8 +156,8 @@ for _name, _function, _sign in (
         _name,
         _function,
         (
-            lambda z, a, y: (
-                -apply(GAMMAINC, a, z, orders=(1,)) / apply(GAMMA_DENSITY, a, z)
+            lambda z, a, y: of_inverse(
+                apply(GAMMAINC, a, z, orders=(1,)), apply(GAMMA_DENSITY, a, z)
             ),
             lambda z, a, y, s=_sign: s / apply(GAMMA_DENSITY, a, z),
         ),
@@ -250,7 +258,9 @@ for _name, _function, _sign in (
 
 def by_parameter(z: Any, a: Any, b: Any, orders: tuple[int, int]) -> Any:
     """Return the derivative of the inverse, z, by a parameter."""
-    return -apply(BETAINC, a, b, z, orders=orders) / apply(BETA_DENSITY, a, b, z)
+    return of_inverse(
+        apply(BETAINC, a, b, z, orders=orders), apply(BETA_DENSITY, a, b, z)
+    )
 
 
 for _name, _function, _sign in (
