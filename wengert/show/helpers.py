@@ -7,12 +7,14 @@ import builtins
 import inspect
 import textwrap
 from collections.abc import Callable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from wengert.core.operation import Operation, apply
+from wengert.errors import warn
+from wengert.ops.join import as_array
 from wengert.show.literals import NotPlainError, array_text
 
 
@@ -40,7 +42,7 @@ class Helpers:
             return self.library_function(function, module, name)
         if self.names.get(name) is function:
             return name
-        if name in self.names or not inspect.isfunction(function):
+        if name in self.names or not inspect.isfunction(inspect.unwrap(function)):
             raise NotPlainError(name)
         self.names[name] = function
         self.write(function)
@@ -70,7 +72,10 @@ class Helpers:
         public = ".".join(part for part in parts if not part.startswith("_"))
         imported = __import__(public, fromlist=[name])
         if getattr(imported, name, None) is not function:
-            raise NotPlainError(name)
+            private = getattr(getattr(imported, "_ufuncs", None), name, None)
+            if private is not function:
+                raise NotPlainError(name)
+            public = f"{public}._ufuncs"
         self.add_import(f"import {public}")
         return f"{public}.{name}"
 
@@ -81,6 +86,7 @@ class Helpers:
 
     def write(self, function: Any) -> None:
         """Write a function, after everything that it names."""
+        function = inspect.unwrap(function)
         try:
             source = textwrap.dedent(inspect.getsource(function))
             tree = ast.parse(source)
@@ -102,8 +108,8 @@ class Helpers:
             if not value.__name__.startswith(("numpy", "scipy", "math")):
                 raise NotPlainError(name)
             self.add_import(f"import {value.__name__} as {name}")
-        elif value is apply:
-            self.define("apply", value, APPLY)
+        elif isinstance(value, FunctionType) and value in STAND_INS:
+            self.define(name, value, STAND_INS[value].format(name=name))
         elif isinstance(value, Operation):
             self.define(name, value, f"{name} = {self.add(value.function)}")
         elif getattr(value, "__module__", None) in STANDARD_MODULES:
@@ -114,7 +120,7 @@ class Helpers:
                 self.define(name, value, f"{name} = {found}")
         elif isinstance(value, np.ndarray):
             self.define(name, value, f"{name} = {array_text(value)}")
-        elif isinstance(value, (int, float, complex, str, tuple, type(None))):
+        elif isinstance(value, (int, float, complex, str, tuple, list, type(None))):
             self.define(name, value, f"{name} = {value!r}")
         else:
             raise NotPlainError(name)
@@ -143,8 +149,15 @@ class WithoutAnnotations(ast.NodeTransformer):
         return ast.copy_location(assignment, node)
 
 
-APPLY = """def apply(operation, *operands, **settings):
-    return operation(*operands, **settings)"""
+#: What stands for functions of the recorder where nothing is recorded.
+STAND_INS: dict[Any, str] = {
+    apply: """def {name}(operation, *operands, **settings):
+    return operation(*operands, **settings)""",
+    warn: """def {name}(text, category=RuntimeWarning):
+    import warnings
+    warnings.warn(text, category, stacklevel=3)""",
+    as_array: "{name} = np.asarray",
+}
 
 
 def closure(function: Any) -> dict[str, Any]:
@@ -155,8 +168,10 @@ def closure(function: Any) -> dict[str, Any]:
 
 
 def strip(code: ast.FunctionDef) -> ast.FunctionDef:
-    """Return a function definition without annotations and decorators."""
-    code.decorator_list, code.returns = [], None
+    """Return a function definition without annotations; of decorators, with NumPy's."""
+    decorators = code.decorator_list
+    code.decorator_list = [d for d in decorators if ast.unparse(d).startswith("np.")]
+    code.returns = None
     for node in ast.walk(code):
         if isinstance(node, ast.arg):
             node.annotation = None

@@ -405,7 +405,7 @@ class Writer:
         if tape.operations[index] is STORE:
             self.statement(f"{target}[{key}] = {text}", index)
         elif any(tape.types[k].shape for k in indices):
-            self.statement(f"np.add.at({target}, ({key},), {text})", index)
+            self.statement(f"np.add.at({target}, np.s_[{key}], {text})", index)
         else:
             self.statement(f"{target}[{key}] += {text}", index)
 
