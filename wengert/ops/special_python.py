@@ -44,7 +44,8 @@ def shares(y: Any, x: Any, axis: Axis) -> Any:
     """Return the share of each term; of an infinite sum the terms as large share."""
     is_finite = np.isfinite(y)
     same = np.where(x == y, x.dtype.type(1), x.dtype.type(0))
-    same = same / np.sum(same, axis=axis, keepdims=True)
+    count = np.sum(same, axis=axis, keepdims=True)
+    same = same / np.where(is_finite, count.dtype.type(1), count)
     exponent = np.where(is_finite, x - y, 0.0)
     return np.where(is_finite, np.exp(exponent), same)
 

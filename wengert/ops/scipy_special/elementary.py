@@ -108,7 +108,6 @@ elementwise(
     form=Map("select(x != x, x, select(x > 0, -x * log(x), select(x == 0, 0, -inf)))"),
     domain=POSITIVE,
 )
-RELATIVE = "select(x != x or y != y, nan, select(x > 0 and y > 0, {}, {}))"
 elementwise(
     "rel_entr",
     special.rel_entr,
