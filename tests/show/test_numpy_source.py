@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import linalg, special
 
 import wengert as wg
 from tests.ops.examples import Example, examples
@@ -76,6 +77,18 @@ def test_source_of_every_operation_agrees(case: Example) -> None:
     assert_agrees(tape, operands)
     if all(np.asarray(operand).dtype.kind == "f" for operand in operands):
         assert_agrees(tape.tangent_tape(), [*operands, *operands])
+
+
+def test_functions_and_constants_of_one_name_stand_side_by_side() -> None:
+    def f(x: Any) -> Any:
+        every = special.jv(1.5, x) + special.kv(0.5, x) + special.exprel(x)
+        return np.sum(every * special.gammainc(x, 1.5) * np.sinc(x)) + (
+            np.sum(linalg.inv(x)) * linalg.det(x)
+        )
+
+    x = np.array([[1.1, 0.4], [0.3, 0.9]])
+    assert_agrees(wg.record(f, x), [x])
+    assert_agrees(wg.record(f, x).grad_tape(), [x])
 
 
 def test_a_variable_that_is_assigned_often_is_numbered() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from types import FunctionType, ModuleType
@@ -40,13 +41,30 @@ class Helpers:
         module = getattr(function, "__module__", "") or ""
         if module.split(".")[0] in ("numpy", "scipy"):
             return self.library_function(function, module, name)
-        if self.names.get(name) is function:
-            return name
-        if name in self.names or not inspect.isfunction(inspect.unwrap(function)):
+        known = self.name_of(name, function)
+        if known is not None:
+            return known
+        if not inspect.isfunction(inspect.unwrap(function)):
             raise NotPlainError(name)
-        self.names[name] = function
-        self.write(function)
-        return name
+        free = self.free_name(name)
+        self.names[free] = function
+        self.write(function, free)
+        return free
+
+    def name_of(self, name: str, value: Any) -> str | None:
+        """Return the name that a value has already; None if it has none.
+
+        Other functions may use the same name for something else.
+        """
+        own = re.compile(rf"{re.escape(name)}(_\d+)?")
+        return next(
+            (
+                k
+                for k, v in self.names.items()
+                if is_same(v, value) and own.fullmatch(k)
+            ),
+            None,
+        )
 
     def free_name(self, name: str) -> str:
         """Return a name that no helper has."""
@@ -84,8 +102,8 @@ class Helpers:
         if line not in self.imports and line != "import numpy as np":
             self.imports.append(line)
 
-    def write(self, function: Any) -> None:
-        """Write a function, after everything that it names."""
+    def write(self, function: Any, name: str) -> None:
+        """Write a function by a name, after everything that it names."""
         function = inspect.unwrap(function)
         try:
             source = textwrap.dedent(inspect.getsource(function))
@@ -95,43 +113,68 @@ class Helpers:
         code = tree.body[0]
         if not isinstance(code, ast.FunctionDef):
             raise NotPlainError(function)
-        code = strip(code)
+        code, given = strip(code), {code.name: name}
         known = {**function.__globals__, **closure(function)}
-        for name in free_names(code):
-            if name in known:
-                self.provide(name, known[name])
-        self.sources.append(ast.unparse(code))
+        for free in free_names(code):
+            if free in known:
+                given[free] = self.provide(free, known[free])
+        code.name = name
+        self.sources.append(ast.unparse(Renamed(given).visit(code)))
 
-    def provide(self, name: str, value: Any) -> None:
-        """Make a global name of a function known."""
+    def provide(self, name: str, value: Any) -> str:
+        """Make a global name of a function known; return the name that it gets."""
         if isinstance(value, ModuleType):
             if not value.__name__.startswith(("numpy", "scipy", "math")):
                 raise NotPlainError(name)
             self.add_import(f"import {value.__name__} as {name}")
-        elif isinstance(value, FunctionType) and value in STAND_INS:
-            self.define(name, value, STAND_INS[value].format(name=name))
-        elif isinstance(value, Operation):
-            self.define(name, value, f"{name} = {self.add(value.function)}")
-        elif getattr(value, "__module__", None) in STANDARD_MODULES:
+            return name
+        if isinstance(value, FunctionType) and value in STAND_INS:
+            return self.define(name, value, STAND_INS[value])
+        if isinstance(value, Operation):
+            return self.define(name, value, f"{{name}} = {self.add(value.function)}")
+        if getattr(value, "__module__", None) in STANDARD_MODULES:
             self.add_import(f"from {value.__module__} import {name}")
-        elif callable(value):
-            found = self.add(value)
-            if found != name:
-                self.define(name, value, f"{name} = {found}")
-        elif isinstance(value, np.ndarray):
-            self.define(name, value, f"{name} = {array_text(value)}")
-        elif isinstance(value, (int, float, complex, str, tuple, list, type(None))):
-            self.define(name, value, f"{name} = {value!r}")
-        else:
-            raise NotPlainError(name)
+            return name
+        if callable(value):
+            return self.add(value)
+        if isinstance(value, np.ndarray):
+            return self.define(name, value, f"{{name}} = {array_text(value)}")
+        if isinstance(value, PLAIN):
+            return self.define(name, value, f"{{name}} = {value!r}")
+        raise NotPlainError(name)
 
-    def define(self, name: str, value: Any, source: str) -> None:
-        """Write a definition once."""
-        if name not in self.names:
-            self.names[name] = value
-            self.sources.append(source)
-        elif self.names[name] is not value:
-            raise NotPlainError(name)
+    def define(self, name: str, value: Any, source: str) -> str:
+        """Write a definition once; return the name that it gets."""
+        known = self.name_of(name, value)
+        if known is not None:
+            return known
+        free = self.free_name(name)
+        self.names[free] = value
+        self.sources.append(source.replace("{name}", free))
+        return free
+
+
+#: What is written as Python writes it.
+PLAIN = (int, float, complex, str, tuple, list, type(None))
+
+
+def is_same(known: Any, value: Any) -> bool:
+    """Whether a name may stand for a value as well."""
+    if known is value:
+        return True
+    return isinstance(value, PLAIN) and repr(known) == repr(value)
+
+
+class Renamed(ast.NodeTransformer):
+    """Gives names other ones."""
+
+    def __init__(self, given: dict[str, str]) -> None:
+        self.given = given
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Rename one."""
+        node.id = self.given.get(node.id, node.id)
+        return node
 
 
 #: Modules of the standard library that rules take functions from.
