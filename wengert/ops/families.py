@@ -8,9 +8,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from wengert.core.forms import Map
-from wengert.core.operation import Function, Operation, apply, general
+from wengert.core.operation import Function, Operation, apply, elementwise, general
 from wengert.ops.chain import CHAIN_PRODUCT
+
+
+def quadrature(count: int) -> tuple[Any, Any]:
+    """Return the nodes and weights of Gauss and Legendre's rule from 0 to 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return (nodes + 1) / 2, weights / 2
+
+
+def with_family(
+    name: str,
+    function: Function,
+    derivative: Function,
+    *,
+    form: Map,
+    domain: tuple[tuple[float, float], ...] = ((-3.0, 3.0),),
+) -> Operation:
+    """State a function of one number by its derivatives; return their operation.
+
+    ``derivative(x, orders)`` is as in `family`.
+    """
+    every = family(f"{name}_derivative", derivative)
+    partial = (lambda y, x: apply(every, x, orders=(1,)),)
+    elementwise(name, function, partial, form=form, domain=domain)
+    return every
 
 
 def family(name: str, evaluate: Function, last: Function | None = None) -> Operation:

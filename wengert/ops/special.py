@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers, apply
-from wengert.ops.families import family
+from wengert.ops.families import family, quadrature
 
 # sinc(x) is the integral of cos(pi x t) over t from 0 to 1
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)
-NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2
+NODES, WEIGHTS = quadrature(40)
 #: Up to this argument 40 nodes are exact to rounding; beyond, the recurrence is stable.
 QUADRATURE_LIMIT = 25.0
 

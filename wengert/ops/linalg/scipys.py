@@ -148,13 +148,6 @@ def masked(a: Any, assume: str | None) -> Any:
     return a
 
 
-def evaluate_solve(a: Any, b: Any, **settings: Any) -> Any:
-    """Return ``scipy.linalg.solve``."""
-    from scipy import linalg
-
-    return linalg.solve(a, b, **settings)
-
-
 def solve_jvp(
     tangents: Any, x: Any, a: Any, b: Any, *, check_finite: bool, **how: Any
 ) -> Any:
@@ -185,7 +178,7 @@ def solve_vjp(g: Any, x: Any, a: Any, b: Any, *, check_finite: bool, **how: Any)
 
 SOLVE = general(
     "scipy_solve",
-    evaluate_solve,
+    evaluated("solve"),
     form=Routine(core=(2, 2)),
     jvp=solve_jvp,
     vjp=solve_vjp,

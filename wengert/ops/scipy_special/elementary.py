@@ -11,7 +11,7 @@ from scipy import special
 from wengert.core.forms import Map
 from wengert.core.operation import apply, elementwise
 from wengert.ops.elementwise import share_of
-from wengert.ops.families import family
+from wengert.ops.families import family, quadrature, with_family
 from wengert.ops.scipy_special.error import UNIT, like
 
 POSITIVE = ((0.2, 3.0),)
@@ -168,8 +168,7 @@ elementwise(
 # (exp(x) - 1) / x and log(1 + x) / x are integrals of elementary functions over t from
 # 0 to 1, and so are their derivatives.
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
-NODES, WEIGHTS = (NODES + 1) / 2, WEIGHTS / 2
+NODES, WEIGHTS = quadrature(24)
 
 
 @np.errstate(all="ignore")
@@ -190,11 +189,10 @@ def exprel_derivative(x: Any, *, orders: tuple[int, ...]) -> Any:
     return like(np.where(is_near, inside, outside), given)
 
 
-EXPREL = family("exprel_derivative", exprel_derivative)
-elementwise(
+EXPREL = with_family(
     "exprel",
     special.exprel,
-    (lambda y, x: apply(EXPREL, x, orders=(1,)),),
+    exprel_derivative,
     form=Map("select(fabs(x) < 1e-16, 1, expm1(x) / x)"),
 )
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy import special
 
 from wengert.core.forms import Map
-from wengert.core.operation import apply, elementwise
-from wengert.ops.families import family
+from wengert.core.operation import elementwise
+from wengert.ops.families import with_family
 
 #: The slope of the error function at 0.
 SLOPE = 2 / math.sqrt(math.pi)
@@ -158,10 +158,7 @@ def like(values: Any, given: Any) -> Any:
     return np.asarray(values).astype(kind)[()]
 
 
-WOFZ = family("wofz_derivative", wofz_derivative)
-elementwise(
-    "wofz", special.wofz, (lambda y, x: apply(WOFZ, x, orders=(1,)),), form=Map()
-)
+with_family("wofz", special.wofz, wofz_derivative, form=Map())
 
 
 @np.errstate(all="ignore")
@@ -187,13 +184,7 @@ def erfcx_derivative(x: Any, *, orders: tuple[int, ...]) -> Any:
     return like(np.where(is_negative, found, right), given)
 
 
-ERFCX = family("erfcx_derivative", erfcx_derivative)
-elementwise(
-    "erfcx",
-    special.erfcx,
-    (lambda y, x: apply(ERFCX, x, orders=(1,)),),
-    form=Map(),
-)
+with_family("erfcx", special.erfcx, erfcx_derivative, form=Map())
 
 
 @np.errstate(all="ignore")
@@ -214,10 +205,4 @@ def dawsn_derivative(x: Any, *, orders: tuple[int, ...]) -> Any:
     return like(np.where(is_far, far, near), given)
 
 
-DAWSN = family("dawsn_derivative", dawsn_derivative)
-elementwise(
-    "dawsn",
-    special.dawsn,
-    (lambda y, x: apply(DAWSN, x, orders=(1,)),),
-    form=Map(),
-)
+with_family("dawsn", special.dawsn, dawsn_derivative, form=Map())

@@ -11,7 +11,7 @@ from scipy import special
 
 from wengert.core.forms import Map
 from wengert.core.operation import apply, constant_of, elementwise
-from wengert.ops.families import family
+from wengert.ops.families import family, with_family
 from wengert.ops.scipy_special.error import like
 
 POSITIVE = ((0.2, 4.0),)
@@ -182,14 +182,7 @@ def psi_derivative(x: Any, *, orders: tuple[int, ...]) -> Any:
     return like(special.polygamma(order, x), x)
 
 
-PSI = family("psi_derivative", psi_derivative)
-elementwise(
-    "psi",
-    special.psi,
-    (lambda y, x: apply(PSI, x, orders=(1,)),),
-    form=Map(),
-    domain=POSITIVE,
-)
+PSI = with_family("psi", special.psi, psi_derivative, form=Map(), domain=POSITIVE)
 
 # Functions of two numbers that are made of gamma functions
 
