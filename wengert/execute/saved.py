@@ -26,6 +26,7 @@ from wengert.core.user_node import user_operation
 from wengert.errors import Place, Source, TapeError, explain
 from wengert.execute.rehearsal import admit, try_container
 from wengert.ops.index import Placeholder, Slice
+from wengert.ops.results import NUMPYS
 from wengert.structure.call import Setting
 from wengert.structure.custom_rules import Call, CustomRule, WithRule
 
@@ -106,7 +107,7 @@ def load(path: Any, known: Mapping[str, Any] | None = None) -> Tape:
     try:
         with zipfile.ZipFile(path) as file:
             state = json.loads(read(file, TEXT, MOST_TEXT))
-            return Reader(file, dict(known or {})).tape(state)
+            return Reader(file, {**NUMPYS, **(known or {})}).tape(state)
     except (OSError, TapeError):
         raise
     except (Exception, RecursionError) as error:

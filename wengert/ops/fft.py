@@ -18,6 +18,7 @@ from wengert.core.operation import Operation, answers, apply, linear
 from wengert.ops.cumulative import along
 from wengert.ops.elements import into
 from wengert.ops.join import as_array
+from wengert.ops.shape import as_numpys
 
 normalize = np.lib.array_utils.normalize_axis_index
 
@@ -187,7 +188,7 @@ def whole_over_axes(operation: Operation) -> Callable[..., Any]:
     def answer(
         a: Any, s: Any = None, axes: Any = None, norm: Any = None, out: Any = None
     ) -> Any:
-        a = as_array(a)
+        a = as_numpys(as_array(a))
         sizes, axes = sizes_and_axes(a, s, axes)
         return into(out, over_axes(operation, a, sizes[::-1], axes[::-1], norm))
 

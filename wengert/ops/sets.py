@@ -12,6 +12,11 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, constant_of
 from wengert.ops.join import as_array
+from wengert.ops.results import (
+    UniqueAllResult,
+    UniqueCountsResult,
+    UniqueInverseResult,
+)
 from wengert.ops.sort import find_unique
 
 
@@ -91,9 +96,8 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     return both[is_new[1:] & is_new[:-1]]
 
 
-def answer_named(function: Any, *parts: int) -> None:
+def answer_named(function: Any, kind: Any, *parts: int) -> None:
     """Answer a function that names some of: values, first places, inverse, counts."""
-    kind = type(function(np.zeros(1)))
 
     @answers(function)
     def answer(x: Any, /) -> Any:
@@ -103,9 +107,9 @@ def answer_named(function: Any, *parts: int) -> None:
         return kind(*(every[k] for k in parts))
 
 
-answer_named(np.unique_all, 0, 1, 2, 3)
-answer_named(np.unique_inverse, 0, 2)
-answer_named(np.unique_counts, 0, 3)
+answer_named(np.unique_all, UniqueAllResult, 0, 1, 2, 3)
+answer_named(np.unique_inverse, UniqueInverseResult, 0, 2)
+answer_named(np.unique_counts, UniqueCountsResult, 0, 3)
 
 
 @answers(np.sort_complex)

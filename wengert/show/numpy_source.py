@@ -589,8 +589,11 @@ def known_forms(
     """Give the texts that have the operation's own result at some values."""
     if any(value is None for value in values):
         return
-    with np.errstate(all="ignore"):
-        expected = operation.function(*values, **settings)
+    try:
+        with np.errstate(all="ignore"):
+            expected = operation.function(*values, **settings)
+    except Exception:  # it takes other numbers: nothing is known to give the same
+        return
     for form in candidates(operation, settings, len(values)):
         if gives(form, values, expected):
             yield form

@@ -127,7 +127,7 @@ class State:
                 if module is not None and not is_being_loaded(module):
                     self.add(name, module)
             self.lead()
-            if len(self.loaded) < len(NAMED):
+            if len(self.loaded) < len(NAMED) and is_importing():
                 sys.meta_path.insert(0, LATE)
 
     def add(self, name: str, module: ModuleType) -> None:
@@ -148,7 +148,7 @@ class State:
         """Let each function have its own code again when it is called."""
         with self.lock:
             self.is_active = False
-            if LATE in sys.meta_path:
+            if is_importing() and LATE in sys.meta_path:
                 sys.meta_path.remove(LATE)
 
     def restore(self, answered: Answered) -> None:
@@ -164,6 +164,11 @@ class State:
             if self.is_active and name not in self.loaded:
                 self.add(name, module)
                 self.lead()
+
+
+def is_importing() -> bool:
+    """Whether modules can be imported: at the interpreter's end they cannot."""
+    return getattr(sys, "meta_path", None) is not None
 
 
 def is_being_loaded(module: ModuleType) -> bool:

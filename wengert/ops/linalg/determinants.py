@@ -15,7 +15,6 @@ from numpy.linalg import LinAlgError
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
 from wengert.ops.chain import CHAIN_PRODUCT
-from wengert.ops.linalg.results import SlogdetResult
 from wengert.ops.linalg.triangles import (
     adjoint,
     conjugate,
@@ -23,6 +22,7 @@ from wengert.ops.linalg.triangles import (
     square,
     transposed,
 )
+from wengert.ops.results import SlogdetResult
 
 
 def det_jvp(tangents: Any, d: Any, a: Any) -> Any:

@@ -14,7 +14,6 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
 from wengert.ops.linalg.gaps import inverse_gaps
-from wengert.ops.linalg.results import REAL_EIGENVALUES, EighResult, EigResult
 from wengert.ops.linalg.triangles import (
     adjoint,
     conjugate,
@@ -24,6 +23,7 @@ from wengert.ops.linalg.triangles import (
     onto_triangle,
     square,
 )
+from wengert.ops.results import REAL_EIGENVALUES, EighResult, EigResult
 
 # Hermitian matrices, of which one triangle is read
 

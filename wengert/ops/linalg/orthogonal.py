@@ -13,7 +13,6 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.linalg.results import QRResult
 from wengert.ops.linalg.singular import outside_of, turning
 from wengert.ops.linalg.triangles import (
     adjoint,
@@ -23,6 +22,7 @@ from wengert.ops.linalg.triangles import (
     on_diagonal,
     triangle,
 )
+from wengert.ops.results import QRResult
 
 
 def evaluate_qr(a: Any) -> Any:

@@ -17,7 +17,6 @@ from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.ops.join import as_array
 from wengert.ops.linalg.gaps import inverse_gaps, inverse_values
-from wengert.ops.linalg.results import SVDResult
 from wengert.ops.linalg.triangles import (
     adjoint,
     conjugate,
@@ -31,6 +30,7 @@ from wengert.ops.linalg.triangles import (
     square,
     transposed,
 )
+from wengert.ops.results import SVDResult
 
 # A matrix as u diag(s) vh, with as many singular vectors as values
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import answers_named, apply, general
+from wengert.core.types import plain_example
 from wengert.ops.index import INDEX_ADD, Placeholder, Slice
 from wengert.ops.join import as_array
 from wengert.ops.linalg.triangles import conjugate
@@ -88,6 +89,15 @@ SOLVE_TOEPLITZ = general(
 )
 
 
+def like_scipys(c_or_cr: Any, b: Any) -> Any:
+    """Return the solution of no equations, in the type that SciPy gives it."""
+    from scipy import linalg
+
+    is_pair = isinstance(c_or_cr, tuple)
+    given = tuple(map(plain_example, c_or_cr)) if is_pair else plain_example(c_or_cr)
+    return b.astype(linalg.solve_toeplitz(given, plain_example(b)).dtype)
+
+
 @answers_named("scipy.linalg.solve_toeplitz")
 def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
     """Answer ``scipy.linalg.solve_toeplitz``."""
@@ -97,7 +107,7 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
         c = as_array(c_or_cr)
         r = conjugate(c)
     if not c.shape[-1]:
-        return as_array(b)
+        return like_scipys(c_or_cr, as_array(b))
     how = {"check_finite": bool(check_finite)}
     return with_columns(lambda b: apply(SOLVE_TOEPLITZ, c, r, b, **how), b)
 
