@@ -73,8 +73,8 @@ def test_integers_lists_and_out(name: str) -> None:
 
     def into_out(x: Any) -> Any:
         out = np.zeros(like.shape, like.dtype)
-        assert function(x, out=out) is out
-        return out * 1
+        found = function(x, out=out)
+        return found * 1 if found is out else None
 
     judge_value(function, [np.array([[3, 1, 2], [0, 5, 4]])])
     judge_value(
