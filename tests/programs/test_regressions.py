@@ -645,3 +645,22 @@ def test_the_slope_of_an_even_function_at_zero_absorbs() -> None:
 
 
 WITH_NAN = np.array([np.nan, 1.0])
+
+
+@pytest.mark.parametrize("number", [np.int64(7), 7.5])
+def test_only_pythons_integers_have_a_power_modulo_a_number(number: Any) -> None:
+    def f(x: Any) -> Any:
+        return pow(x, 2, 5)
+
+    with pytest.raises(TypeError):
+        f(number)
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            wengert.jit(f)(number)
+    assert [wengert.jit(f)(n) for n in range(-3, 9)] == [f(n) for n in range(-3, 9)]
+
+
+def test_the_inverse_modulo_a_number_of_many_integers() -> None:
+    jitted = wengert.jit(lambda n: pow(n, -1, 11))
+
+    assert [jitted(n) for n in range(1, 11)] == [pow(n, -1, 11) for n in range(1, 11)]

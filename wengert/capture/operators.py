@@ -35,7 +35,14 @@ from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
 from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import NO_SETTINGS, strong
-from wengert.core.types import FLOAT64, array_type, builtin, has_class, type_of
+from wengert.core.types import (
+    FLOAT64,
+    array_type,
+    builtin,
+    has_class,
+    plain_example,
+    type_of,
+)
 from wengert.ops.elements import as_cast
 
 BinaryFunction = Callable[[Any, Any], Any]
@@ -350,6 +357,9 @@ def scalar_power(power: Any) -> Any:
     def method(self: RecordedScalar, other: Any, modulo: Any = None) -> Any:
         if modulo is None:
             return power(self, other)
+        examples = [plain_example(part) for part in (self, other, modulo)]
+        if not all(isinstance(part, int) for part in examples):
+            return pow(*examples)  # which raises what Python raises
         return pow(*map(operator.index, (self, other, modulo)))
 
     return method
