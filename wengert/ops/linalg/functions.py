@@ -100,6 +100,8 @@ def evaluate_expm_frechet(a: Any, t: Any) -> Any:
     """Return the derivative of the exponential along a tangent."""
     from scipy import linalg
 
+    if 0 in a.shape[:-2]:  # SciPy takes no empty stacks; the exponential does
+        return np.zeros(a.shape, np.result_type(a, t, np.float32))
     return linalg.expm_frechet(a, t, compute_expm=False, check_finite=False)
 
 
@@ -160,6 +162,8 @@ def expm_frechet(
     a, t = matrices(A), matrices(E)
     if a.shape != t.shape:
         raise ValueError("expected A and E to be the same shape")
+    if 0 in a.shape[:-2]:
+        raise ValueError("`expm_frechet` does not support zero-size batches.")
     found = apply(EXPM_FRECHET, a, t)
     return (apply(EXPM_BESIDE, a, t), found) if compute_expm else found
 
