@@ -358,7 +358,7 @@ def scalar_power(power: Any) -> Any:
         if modulo is None:
             return power(self, other)
         examples = [plain_example(part) for part in (self, other, modulo)]
-        if not all(isinstance(part, int) for part in examples):
+        if not all(has_class(part, int) for part in examples):
             return pow(*examples)  # which raises what Python raises
         return pow(*map(operator.index, (self, other, modulo)))
 
