@@ -664,3 +664,25 @@ def test_the_inverse_modulo_a_number_of_many_integers() -> None:
     jitted = wengert.jit(lambda n: pow(n, -1, 11))
 
     assert [jitted(n) for n in range(1, 11)] == [pow(n, -1, 11) for n in range(1, 11)]
+
+
+@pytest.mark.parametrize("function", [math.gamma, math.lgamma, math.erf, math.erfc])
+def test_a_replay_raises_where_the_functions_of_math_do(function: Any) -> None:
+    name = function.__name__
+
+    def f(x: Any) -> Any:
+        return getattr(math, name)(x) * 2.0
+
+    def outcome(call: Any, x: float) -> Any:
+        try:
+            return call(x)
+        except (ValueError, OverflowError) as error:
+            return type(error)
+
+    jitted = wengert.jit(f)
+    points = [0.3, 0.3, 0.3, 0.0, -0.0, -3.0, -math.inf, math.inf, 172.0, 1e308, 0.4]
+    for x in points:
+        found, expected = outcome(jitted, x), outcome(f, x)
+        if isinstance(expected, float):
+            expected = pytest.approx(expected, rel=1e-12)
+        assert found == expected

@@ -96,7 +96,7 @@ def guard_no_error(name: str, operands: list[Any]) -> None:
 
 
 #: Functions of several nodes that may raise.
-MAY_RAISE = frozenset({"remainder", "fma", "ulp"})
+MAY_RAISE = frozenset({"remainder", "fma", "ulp", "gamma", "lgamma"})
 
 
 def as_python(found: Any, value: Any) -> Any:
