@@ -137,6 +137,11 @@ def special(name: str) -> Function:
     return function
 
 
+def log_gamma(x: Any) -> Any:
+    """Return ``math.lgamma``, which is infinite at either end."""
+    return special("gammaln")(np.where(x == -np.inf, np.inf, x))
+
+
 def ieee_remainder(x: Any, y: Any) -> Any:
     """Return ``math.remainder``: what is left of the nearest multiple.
 
@@ -218,7 +223,7 @@ OF_SEVERAL_NODES: dict[str, Function] = {
     "erf": special("erf"),
     "erfc": special("erfc"),
     "gamma": special("gamma"),
-    "lgamma": special("gammaln"),
+    "lgamma": log_gamma,
 }
 for _name, _function in OF_SEVERAL_NODES.items():
     answer_math(_name, _function)
