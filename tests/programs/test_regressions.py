@@ -550,7 +550,11 @@ def store_flat(a: Any, x: Any) -> None:
     a.flat[0] = x
 
 
-@pytest.mark.parametrize("write", [store, fill, store_flat])
+#: What has no source to look at.
+FILL = eval("lambda a, x: a.fill(x)")
+
+
+@pytest.mark.parametrize("write", [store, fill, store_flat, FILL])
 def test_a_recorded_float_is_not_written_into_plain_integers(write: Any) -> None:
     def f(x: Any) -> Any:
         write(TABLE, x)

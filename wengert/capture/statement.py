@@ -183,10 +183,16 @@ def is_writing(frame: FrameType) -> bool:
 
     Of the array, a plain one of integers, nothing is known: it asks for an integer.
     """
-    if dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("STORE"):
+    code, at = frame.f_code, frame.f_lasti
+    if dis.opname[code.co_code[at]].startswith("STORE"):
         return True
-    return "fill" in frame.f_code.co_names and ".fill(" in (
-        statement_at(frame, frame.f_lasti).source
+    if "fill" not in code.co_names:
+        return False
+    starts = [(line, column) for line, _, column, _ in code.co_positions()]
+    return any(
+        step.argval == "fill" and starts[step.offset // 2] == starts[at // 2]
+        for step in dis.get_instructions(code)
+        if step.offset < at
     )
 
 
