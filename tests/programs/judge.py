@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -28,8 +29,9 @@ from tests.programs.program import Function, Instance, Outcome, Program, outcome
 
 #: Gradients of numbers that are farther from 1 are not compared with differences.
 FAR = 1e12
-#: How often the last digits are moved before a difference counts.
-NUDGES = 16
+#: How often last digits are moved before a difference counts: those of the inputs, then
+#: also those of arrays that are written, which are more.
+NUDGES, SHAKES = 16, 100
 #: What asks for the sign also of a NaN, which is nobody's business.
 SIGNS = "signbit", "copysign"
 #: What NumPy does not say of an ``out=`` that shares memory with what it reads.
@@ -128,11 +130,11 @@ class Judge:
         expected: Outcome,
         is_bitwise: bool = False,
         where: str = "",
-        again: Function | None = None,
+        again: Callable[[Instance], Function] | None = None,
     ) -> None:
         """Raise unless a call gave what it should, or refused with a way out.
 
-        `again` gives the expected of other arguments, by default the program itself.
+        `again` gives the expected of a loaded program, by default its function.
         """
         where = where or f"call {k}"
         self.counts[f"call: {way}"] += 1
@@ -235,27 +237,36 @@ class Judge:
         return True
 
     def is_ill_conditioned(
-        self, k: int, text: str, found: Outcome, again: Function | None = None
+        self,
+        k: int,
+        text: str,
+        found: Outcome,
+        again: Callable[[Instance], Function] | None = None,
     ) -> bool:
-        """Whether NumPy's own answer moves as much by the last digit of its inputs.
+        """Whether NumPy's own answer moves as much by last digits.
 
+        First by those of its inputs, then also by those of every array that it writes.
         That of a gradient jumps at the last digit where the program is at a kink.
         """
         if not text.startswith("value") or self.is_stateful or self.is_strict:
             return False
         random = np.random.default_rng(k)
         instance = self.program.load()
-        function = again or instance.function
+        function = again(instance) if again else instance.function
         plain = outcome(function, instance.arguments(k)).value
-        limit = 1e-2 if self.is_single else 1e-4
-        for _ in range(NUDGES):
+        for nudge in range(NUDGES + SHAKES):
+            instance = self.program.load()
+            function = again(instance) if again else instance.function
+            if nudge >= NUDGES:
+                path = instance.function.__code__.co_filename
+                function = noise.shaken(function, path, random, nudge % 2 == 0)
             args = instance.arguments(k)
             for position, arg in enumerate(args):
-                for path, leaf in gradients.leaves(arg):
-                    args = noise.nudged(args, position, path, leaf, random)
+                for way, leaf in gradients.leaves(arg):
+                    args = noise.nudged(args, position, way, leaf, random)
             moved = outcome(function, args)
             if moved.error is None and noise.spread(
-                moved.value, plain, found.value, limit
+                moved.value, plain, found.value, self.is_single
             ):
                 self.counts["ill-conditioned"] += 1
                 return True

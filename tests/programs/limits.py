@@ -10,8 +10,8 @@ LIMITS = (
     "Programs with single numbers agree to single precision in whatever they total "
     "(judge.py).",
     "Where NumPy's own answer, or an eager gradient, moves more than that when the "
-    "inputs move by their last digit, a native result may too (judge.py: "
-    "ill-conditioned).",
+    "inputs and the arrays that variables hold move by their last digits, a native "
+    "result may too (judge.py: ill-conditioned).",
     "So do they where they differ by less than 1e-9 of the largest number that a "
     "variable of the program held: native code contracts a*b + c (judge.py: is_small).",
     "A gradient that is not finite is one where the operation that made it so has, by "

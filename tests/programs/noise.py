@@ -1,10 +1,11 @@
-"""Whether a result is as uncertain as the last digit of its inputs makes it."""
+"""Whether a result is as uncertain as the last digits of its variables make it."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from tests.programs import gradients
-from tests.programs.compare import TOLERANCE
+from tests.programs.compare import SINGLE, TOLERANCE
+
+Watch = Callable[[FrameType, str, Any], Any]
 
 
 def nudged(args: Any, position: int, path: Any, leaf: Any, random: Any) -> Any:
@@ -20,7 +23,7 @@ def nudged(args: Any, position: int, path: Any, leaf: Any, random: Any) -> Any:
     array = np.asarray(leaf)
     if array.dtype.kind not in "fc":
         return args
-    step = 4 * np.finfo(array.dtype).eps * random.choice([-1, 0, 1], array.shape)
+    step = digits(array, random)
     if isinstance(leaf, np.ndarray):
         if leaf.flags.writeable:
             leaf += (leaf * step).astype(leaf.dtype)
@@ -29,11 +32,70 @@ def nudged(args: Any, position: int, path: Any, leaf: Any, random: Any) -> Any:
     return (*args[:position], new, *args[position + 1 :])
 
 
-def spread(moved: Any, plain: Any, found: Any, limit: float) -> bool:
+@contextlib.contextmanager
+def watched(path: str, watch: Watch) -> Iterator[None]:
+    """Call a function at every line that runs in the functions of a file."""
+
+    def follow(frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code.co_filename != path:
+            return None
+        watch(frame, event, arg)
+        return follow
+
+    before = sys.gettrace()
+    sys.settrace(follow)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def shaken(
+    function: Callable[..., Any], path: str, random: Any, spares_whole: bool
+) -> Callable[..., Any]:
+    """Return a function whose arrays move by a few last digits where it writes them.
+
+    Those are arrays that variables of the functions of a file hold.  Whole numbers,
+    which are often exact, may be spared.
+    """
+    seen: dict[int, tuple[Any, bytes]] = {}
+
+    def shake(frame: FrameType, event: str, arg: Any) -> None:
+        own = (*frame.f_code.co_varnames, *frame.f_code.co_cellvars)
+        held = [frame.f_locals[name] for name in own if name in frame.f_locals]
+        for array in held:
+            if type(array) is not np.ndarray or array.dtype.kind not in "fc":
+                continue
+            known = seen.get(id(array), (None, b""))[1]
+            if array.flags.writeable and known != array.tobytes():
+                with np.errstate(all="ignore"):
+                    steps = array * digits(array, random)
+                    if spares_whole:
+                        steps *= gradients.has_slope(array)
+                    array += steps.astype(array.dtype)
+                seen[id(array)] = array, array.tobytes()
+
+    def moving(*args: Any) -> Any:
+        seen.clear()
+        with watched(path, shake):
+            return function(*args)
+
+    return moving
+
+
+def digits(array: Any, random: Any) -> Any:
+    """Return relative steps of a few last digits for every element of an array."""
+    steps = random.choice([-1, 0, 1], array.shape)
+    return 4 * np.finfo(array.dtype).eps * steps
+
+
+def spread(moved: Any, plain: Any, found: Any, is_single: bool) -> bool:
     """Whether two plain results are about as far apart as ours is from one of them.
 
     Up to a limit, relative to the result; or ours is the one that was moved.
     """
+    tolerance = (SINGLE if is_single else TOLERANCE)["d"]
+    limit = 1e-2 if is_single else 1e-4
     one, other = gradients.flat(moved), gradients.flat(plain)
     ours = gradients.flat(found)
     if one.shape != other.shape or ours.shape != other.shape:
@@ -42,7 +104,7 @@ def spread(moved: Any, plain: Any, found: Any, limit: float) -> bool:
         noise, error = np.abs(one - other), np.abs(ours - other)
         is_noisy = noise * 100 >= error
         small = error <= limit * (1 + np.abs(other))
-    close = {"rtol": TOLERANCE["d"], "atol": TOLERANCE["d"], "equal_nan": True}
+    close = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
     same = np.isclose(ours, other, **close) | np.isclose(ours, one, **close)
     return bool(np.all(same | (is_noisy & small)))
 
@@ -70,9 +132,7 @@ def variables(function: Callable[..., Any], args: tuple[Any, ...]) -> Variables:
     """Run a program, and return what its variables have held."""
     held = Variables()
 
-    def watch(frame: FrameType, event: str, arg: Any) -> Any:
-        if frame.f_code.co_filename != function.__code__.co_filename:
-            return None
+    def watch(frame: FrameType, event: str, arg: Any) -> None:
         for value in (*frame.f_locals.values(), arg):
             for _, leaf in gradients.leaves(value):
                 held.dtypes.add(getattr(getattr(leaf, "dtype", None), "char", ""))
@@ -82,16 +142,14 @@ def variables(function: Callable[..., Any], args: tuple[Any, ...]) -> Variables:
             held.largest = max(held.largest, float(np.max(finite, initial=0.0)))
             nonzero = finite[finite > 0]
             held.smallest = min(held.smallest, float(np.min(nonzero, initial=1.0)))
-        return watch
 
-    before = sys.gettrace()
-    sys.settrace(watch)
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            function(*args)
-    except Exception:  # what it raises is judged elsewhere
-        held.dtypes.discard("")
-    finally:
-        sys.settrace(before)
+    path = function.__code__.co_filename
+    with (
+        contextlib.suppress(Exception),  # what it raises is judged elsewhere
+        np.errstate(all="ignore"),
+        warnings.catch_warnings(),
+        watched(path, watch),
+    ):
+        warnings.simplefilter("ignore")
+        function(*args)
     return held

@@ -55,8 +55,9 @@ def check_gradient(judge: Judge) -> None:
         if slopes is not None and k in judge.slopes and not judge.is_stateful:
             found, expected = Outcome(slopes), Outcome(judge.slopes[k])
             where = f"call {n}, gradient"
-            again = judge.slopes_of(instance)
-            judge.agree("jit(grad)", k, found, expected, where=where, again=again)
+            judge.agree(
+                "jit(grad)", k, found, expected, where=where, again=judge.slopes_of
+            )
     count_paths(judge, "jit(grad)", function)
 
 
