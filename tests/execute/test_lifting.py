@@ -585,7 +585,7 @@ def test_what_operators_take_is_found_in_bytecode(
         k for k, access in enumerate(accesses) if ("attribute", "k") in access.steps
     }
 
-    found = uses(code, reads)
+    found = uses(code, reads, {})
 
     shown = [use.expression.text for use in found.found]
     for k in reads:

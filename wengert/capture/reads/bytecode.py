@@ -11,13 +11,13 @@ import dis
 import inspect
 import itertools
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
-from wengert.capture.reads.expressions import Span, Uses, find_uses
+from wengert.capture.reads.expressions import Known, Span, Uses, find_uses
 from wengert.core.types import has_class
 from wengert.errors import Line
 
@@ -26,7 +26,7 @@ Step = tuple[str, Any]
 #: ``("global", name)``, ``("name", a local name or a cell)``, or ``("super", the name
 #: of the object)``.
 Root = tuple[str, str]
-SKIPPED = frozenset({"EXTENDED_ARG", "CACHE", "NOP", "RESUME", "PRECALL", "KW_NAMES"})
+SKIPPED = frozenset({"EXTENDED_ARG", "CACHE", "NOP", "RESUME", "PRECALL"})
 LOCAL = "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW"
 CELL = "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"
 GLOBAL = "LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"
@@ -134,7 +134,7 @@ def analyse(code: CodeType) -> Analysis:
                 aliases[name] = access
                 continue
         is_copied = any(part.kind == "copy" for part in tokens[start:after])
-        if not (access.is_called or access.is_store or is_copied):
+        if not (access.is_store or is_copied):
             spans[start] = Span(after, len(accesses))
         accesses.append(access)
 
@@ -153,14 +153,20 @@ def analyse(code: CodeType) -> Analysis:
     )
 
 
-def uses(code: CodeType, reads: Collection[int]) -> Uses:
-    """Return the operators that take what is computed of some reads, by number."""
+def uses(
+    code: CodeType, reads: Collection[int], known: Mapping[int, Known]
+) -> Uses:
+    """Return what takes what is computed of some reads, by number.
+
+    `known` are the functions that code calls, by number of the read.
+    """
     analysis = analyse(code)
 
     def effect(token: Token) -> tuple[int, int] | None:
         return stack_effect(token.raw)
 
-    return find_uses(tokenise(code), analysis.spans, reads, analysis.kept, effect)
+    tokens = tokenise(code)
+    return find_uses(tokens, analysis.spans, reads, known, analysis.kept, effect)
 
 
 def is_outside(code: CodeType, token: Token) -> bool:
@@ -305,6 +311,7 @@ EFFECTS = {
     "LOAD_ATTR": (1, 1),
     "LOAD_METHOD": (1, 2),
     "PUSH_NULL": (0, 1),
+    "KW_NAMES": (0, 0),
 }
 
 

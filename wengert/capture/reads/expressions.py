@@ -1,9 +1,10 @@
 """Numbers that code computes of what it reads, and the instruction that takes each.
 
 The instructions are gone through in a line, with what they leave on the stack: a read,
-or arithmetic of reads and constants (``-s.k``, ``0.5 * s.k``).  What an operator then
-takes together with something else is a `Use`.  A read that goes any other way, to a
-call, a test, a container or a branch, is told as lost.
+or what arithmetic and known functions make of reads and constants (``-s.k``,
+``math.exp(-s.k)``).  What an operator, or an operation of NumPy with two operands, then
+takes together with something else is a `Use`.  A read that goes any other way, to
+another call, a test, a container or a branch, is told as lost.
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ ARITHMETIC = frozenset({"+", "-", "*", "/", "**", "//", "%"})
 COMPARISONS = frozenset({"<", "<=", "==", "!=", ">", ">="})
 
 
+class Known(NamedTuple):
+    """A function that code calls: one of numbers, or an operation like an operator."""
+
+    read: int
+    is_operator: bool
+
+
 class Expression(NamedTuple):
-    """Arithmetic of numbers: its text, with ``{r3}`` for read number 3."""
+    """What is computed of numbers: its text, with ``{r3}`` for read number 3."""
 
     text: str
     reads: tuple[int, ...] = ()
@@ -60,6 +68,7 @@ def find_uses(
     tokens: Sequence[Token],
     spans: Mapping[int, Span],
     reads: Collection[int],
+    known: Mapping[int, Known],
     kept: Collection[str],
     effect: Callable[[Token], tuple[int, int] | None],
 ) -> Uses:
@@ -72,13 +81,15 @@ def find_uses(
         The access paths, by the place of their first token.
     reads : collection of int
         Those that are followed, by number.
+    known : dict of int to Known
+        The reads that are functions, by number.
     kept : collection of str
         Local names that are written once, and read by their name alone.
     effect : callable
         Says how many values a token's instruction takes and gives, None where that is
         not known.
     """
-    walk = _Walk(tokens, reads, kept, effect)
+    walk = _Walk(tokens, reads, known, kept, effect)
     at = 0
     while at < len(tokens):
         at = walk.step(at, spans.get(at))
@@ -94,12 +105,13 @@ class _Walk:
         self,
         tokens: Sequence[Token],
         reads: Collection[int],
+        known: Mapping[int, Known],
         kept: Collection[str],
         effect: Callable[[Token], tuple[int, int] | None],
     ) -> None:
-        self.tokens, self.reads = tokens, reads
+        self.tokens, self.reads, self.known = tokens, reads, known
         self.kept, self.effect = kept, effect
-        self.stack: list[Expression | None] = []
+        self.stack: list[Expression | Known | None] = []
         self.uses: list[Use] = []
         self.lost: set[int] = set()
         #: Local names that stand for an expression, and those that were read.
@@ -128,10 +140,10 @@ class _Walk:
             self.compare(at)
         elif token.kind == "store" and name == "STORE_FAST":
             self.store(token.value)
-        elif (known := self.effect(token)) is not None:
-            self.other(*known)
-        else:
+        elif (known := self.effect(token)) is None:
             self.forget()
+        elif not (name == "CALL" and self.call(at, token.raw.arg or 0)):
+            self.other(*known)
         return at + 1
 
     def path(self, at: int, span: Span) -> None:
@@ -158,15 +170,18 @@ class _Walk:
                 self.forget()
                 return
             self.other(*effect)
+        if span.read is not None and span.read in self.known:
+            self.stack[-1] = self.known[span.read]
 
     def pop(self) -> Expression | None:
         """Take the topmost value."""
-        return self.stack.pop() if self.stack else None
+        value = self.stack.pop() if self.stack else None
+        return value if isinstance(value, Expression) else None
 
-    def lose(self, *values: Expression | None) -> None:
+    def lose(self, *values: Expression | Known | None) -> None:
         """Note that values went where nobody follows them."""
         for value in values:
-            if value is not None:
+            if isinstance(value, Expression):
                 self.lost.update(value.reads)
 
     def other(self, takes: int, gives: int) -> None:
@@ -178,6 +193,29 @@ class _Walk:
         """Note that nothing is known of the stack from here on."""
         self.lose(*self.stack)
         self.stack.clear()
+
+    def call(self, at: int, count: int) -> bool:
+        """Take in a call by position of a known function; False if it is another.
+
+        The function lies below its operands, beside an empty place.
+        """
+        below = self.stack[-count - 2 : len(self.stack) - count]
+        found = [part for part in below if isinstance(part, Known)]
+        if not found or len(below) < 2 or self.tokens[at - 1].raw.opname == "KW_NAMES":
+            return False
+        given = [self.pop() for _ in range(count)][::-1]
+        del self.stack[-2:]
+        operands = [part for part in given if part is not None]
+        if len(operands) == count:
+            texts = ", ".join(part.text for part in operands)
+            reads = tuple(read for part in operands for read in part.reads)
+            self.stack.append(Expression(f"{{r{found[0].read}}}({texts})", reads))
+        elif found[0].is_operator and count == 2:
+            self.use(at, *given, is_recorded=True)
+        else:
+            self.lose(*given)
+            self.stack.append(None)
+        return True
 
     def negative(self) -> None:
         """Take in the negative of a number."""

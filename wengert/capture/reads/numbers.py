@@ -1,13 +1,15 @@
 """Numbers that a function reads from outside, and that can be inputs of a path.
 
-A number is one if every place that reads it gives it, or arithmetic of such numbers,
-to an operator beside a recorded value (see `expressions`), and if a recording shows
-that the operator put it on the tape whenever it ran.  What goes another way (a test,
-an index, a call) is a constant of the path, which is compared.
+A number is one if every place that reads it gives it, or what arithmetic and functions
+of numbers make of such numbers, to an operator beside a recorded value (see
+`expressions`), and if a recording shows that the operator put it on the tape whenever
+it ran.  What goes another way (a test, an index, a call of the user's) is a constant of
+the path, which is compared.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -21,6 +23,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from wengert.capture.reads.bytecode import analyse, uses
+from wengert.capture.reads.expressions import Known
+from wengert.core.operation import Operation, find_answer
 from wengert.core.tape import Tape
 
 if TYPE_CHECKING:
@@ -40,6 +44,24 @@ MAKES_OBJECTS = frozenset(
 PACKAGE = str(Path(__file__).parents[2]) + os.sep
 #: What the expressions of a walk call the objects that they start from.
 NAME = re.compile(r"(?<![\w.'\"])v\d+\b")
+
+
+#: Functions that compute with numbers, and do nothing else, by ``id``.
+FUNCTIONS = {
+    id(function)
+    for function in [*vars(math).values(), abs, float, int, max, min, pow, round]
+    if callable(function)
+}
+
+
+class ReadNumbers(NamedTuple):
+    """What one run of code reads: numbers, functions of numbers that it calls.
+
+    Both by the place of the access.
+    """
+
+    numbers: dict[int, Cursor]
+    functions: dict[int, Cursor]
 
 
 class Place(NamedTuple):
@@ -112,27 +134,40 @@ class Numbers:
             return [], {}
         followed: dict[str, int] = {}
         inputs: dict[str, Input] = {}
-        for code, numbers in self.found:
+        for code, (numbers, functions) in self.found:
             if not numbers or codes.count(code) > 1:
                 continue  # code of several functions: which one runs is not seen
-            taken = uses(code, numbers)
+            known = {
+                read: Known(read, is_operator(found.value))
+                for read, found in functions.items()
+            }
+            taken = uses(code, numbers, known)
             for read in numbers.keys() - taken.lost:
                 fetch = numbers[read].fetch
                 followed[fetch] = followed.get(fetch, 0) + 1
             for use in taken.found:
-                found = self.input(code, numbers, use)
+                found = self.input(code, numbers, functions, use)
                 known = inputs.get(found.text)
                 if known is not None:
                     found = replace(found, places=known.places + found.places)
                 inputs[found.text] = found
         return list(inputs.values()), self.alone(followed)
 
-    def input(self, code: CodeType, numbers: dict[int, Cursor], use: Use) -> Input:
-        """Return what an operator takes, given the numbers that its code reads."""
+    def input(
+        self,
+        code: CodeType,
+        numbers: dict[int, Cursor],
+        functions: dict[int, Cursor],
+        use: Use,
+    ) -> Input:
+        """Return what an operator takes, given what its code reads and calls."""
         expression, first, last = use
         text, path = (
             expression.text.format_map(
-                {f"r{k}": getattr(found, part) for k, found in numbers.items()}
+                {
+                    f"r{k}": getattr(found, part)
+                    for k, found in (numbers | functions).items()
+                }
             )
             for part in ("fetch", "path")
         )
@@ -186,6 +221,21 @@ class Numbers:
         except Exception:
             return None
         return found if all(type(value) in LIFTED for value in found) else None
+
+
+def is_function_of_numbers(value: Any) -> bool:
+    """Whether a value is a function that computes with numbers, and nothing else."""
+    if type(value) is np.ufunc:
+        is_own = getattr(np, value.__name__, None) is value
+        return is_own and value.nout == 1 and value.signature is None
+    return id(value) in FUNCTIONS
+
+
+def is_operator(function: Any) -> bool:
+    """Whether a function records its two operands as an operator does."""
+    if type(function) is not np.ufunc or function.nin != 2:
+        return False
+    return isinstance(find_answer(function), Operation)
 
 
 def is_opaque(code: CodeType) -> bool:

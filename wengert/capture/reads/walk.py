@@ -19,12 +19,18 @@ from wengert.capture.floating_point import ERROR_STATE
 from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse, imports
 from wengert.capture.reads.libraries import (
     is_installed_file,
+    is_pure_module,
     is_user_function,
+    members,
     mro_of,
     raising,
 )
 from wengert.capture.reads.lookups import Lookups
-from wengert.capture.reads.numbers import LIFTED
+from wengert.capture.reads.numbers import (
+    LIFTED,
+    ReadNumbers,
+    is_function_of_numbers,
+)
 from wengert.capture.reads.watched import Cursor, Site
 from wengert.core.types import Recorded, has_class
 
@@ -72,8 +78,9 @@ class Walk(Lookups):
         self.calls: dict[CodeType, list[tuple[CodeType | None, bool]]] = {}
         self.free: set[str] = set()
         self.handles_errors = self.writes_text = False
-        #: The numbers that each run of code reads, by the place of the access.
-        self.read_numbers: list[tuple[CodeType, dict[int, Cursor]]] = []
+        #: The numbers that each run of code reads, and what it calls, by the place of
+        #: the access.
+        self.read_numbers: list[tuple[CodeType, ReadNumbers]] = []
         self._builtins: dict[int, tuple[dict[str, Any], set[str]]] = {}
         self._installed = 0
         self._visited: set[tuple[int | None, ...]] = set()
@@ -211,14 +218,18 @@ class Walk(Lookups):
             self.line = code, code.co_firstlineno
             self.miss("np.errstate", RAISES_ERRORS)
         names = {**names, **self.imported(function, code)}
-        numbers: dict[int, Cursor] = {}
-        self.read_numbers.append((code, numbers))
+        read = ReadNumbers({}, {})
+        self.read_numbers.append((code, read))
         for number, access in enumerate(analysis.accesses):
             self.line, self.site = access.line, Site(code, access)
             found = self.resolve(access, function, analysis, names)
             end = None if found is None else self.follow(*found, access)
-            if end is not None and type(end.value) in LIFTED:
-                numbers[number] = end
+            if access.is_called:
+                known = None if found is None else self.function_of_numbers(*found)
+                if known is not None:
+                    read.functions[number] = known
+            elif end is not None and type(end.value) in LIFTED:
+                read.numbers[number] = end
         self.line, self.site = outer
         for part in analysis.inner:
             self.calls.setdefault(part, []).append((code, True))
@@ -229,6 +240,19 @@ class Walk(Lookups):
                 if cursor is not None:
                     known[name] = cursor
             self.read(function, part, known)
+
+    def function_of_numbers(
+        self, cursor: Cursor, steps: tuple[Step, ...]
+    ) -> Cursor | None:
+        """Return what an access calls if it computes with numbers, and nothing else."""
+        value, path = cursor.value, cursor.path
+        for kind, name in steps:
+            if kind != "attribute" or not is_pure_module(value):
+                return None
+            value, path = members(value).get(name), f"{path}.{name}"
+        if not is_function_of_numbers(value):
+            return None
+        return Cursor(self.bind(value), path.removeprefix("global "), value)
 
     def imported(self, function: FunctionType, code: CodeType) -> dict[str, Cursor]:
         """Return what import statements inside a function bind to local names."""
