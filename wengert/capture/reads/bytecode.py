@@ -153,9 +153,7 @@ def analyse(code: CodeType) -> Analysis:
     )
 
 
-def uses(
-    code: CodeType, reads: Collection[int], known: Mapping[int, Known]
-) -> Uses:
+def uses(code: CodeType, reads: Collection[int], known: Mapping[int, Known]) -> Uses:
     """Return what takes what is computed of some reads, by number.
 
     `known` are the functions that code calls, by number of the read.

@@ -211,7 +211,7 @@ class _Walk:
             reads = tuple(read for part in operands for read in part.reads)
             self.stack.append(Expression(f"{{r{found[0].read}}}({texts})", reads))
         elif found[0].is_operator and count == 2:
-            self.use(at, *given, is_recorded=True)
+            self.use(at, given[0], given[1], is_recorded=True)
         else:
             self.lose(*given)
             self.stack.append(None)

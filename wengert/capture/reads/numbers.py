@@ -137,11 +137,11 @@ class Numbers:
         for code, (numbers, functions) in self.found:
             if not numbers or codes.count(code) > 1:
                 continue  # code of several functions: which one runs is not seen
-            known = {
-                read: Known(read, is_operator(found.value))
-                for read, found in functions.items()
+            called = {
+                read: Known(read, is_operator(cursor.value))
+                for read, cursor in functions.items()
             }
-            taken = uses(code, numbers, known)
+            taken = uses(code, numbers, called)
             for read in numbers.keys() - taken.lost:
                 fetch = numbers[read].fetch
                 followed[fetch] = followed.get(fetch, 0) + 1

@@ -225,9 +225,9 @@ class Walk(Lookups):
             found = self.resolve(access, function, analysis, names)
             end = None if found is None else self.follow(*found, access)
             if access.is_called:
-                known = None if found is None else self.function_of_numbers(*found)
-                if known is not None:
-                    read.functions[number] = known
+                called = None if found is None else self.function_of_numbers(*found)
+                if called is not None:
+                    read.functions[number] = called
             elif end is not None and type(end.value) in LIFTED:
                 read.numbers[number] = end
         self.line, self.site = outer
