@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -443,6 +444,41 @@ def test_eight_threads_call_one_function_at_once() -> None:
         thread.join()
 
     assert wrong == []
+
+
+@pytest.mark.parametrize("transform", [wg.jit, wg.vmap])
+def test_a_report_while_another_thread_records(transform: Any) -> None:
+    """A path that comes meanwhile does not disturb it."""
+    function = transform(lambda x: x * x if x[0] > 0.0 else x + 1.0)
+    for size in range(1, 9):
+        function(np.ones((1, size)) if transform is wg.vmap else np.ones(size))
+    is_done = threading.Event()
+    failed: list[Exception] = []
+
+    def look() -> None:
+        while not is_done.is_set():
+            try:
+                str(function.report())
+                if transform is wg.jit:
+                    function.paths()
+            except Exception as error:
+                failed.append(error)
+                return
+
+    looking = threading.Thread(target=look)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    looking.start()
+    try:
+        for size in range(9, 60):
+            x = np.full(size, -1.0 if size % 2 else 1.0)
+            function(x[None] if transform is wg.vmap else x)
+    finally:
+        sys.setswitchinterval(before)
+        is_done.set()
+        looking.join()
+
+    assert failed == []
 
 
 FORKED = wg.jit(rosenbrock)

@@ -350,11 +350,11 @@ class Jitted(Generic[P, R]):
         What takes longer than a second is told on the standard error stream.
         """
         for entry in list(self.entries.values()):
-            for path in list(entry.tree.paths.values()):
+            for path in entry.tree.kept:
                 if path.is_pending and not path.is_asked:
                     self.submit(entry, path, compile_path)
         for entry in list(self.entries.values()):
-            for path in list(entry.tree.paths.values()):
+            for path in entry.tree.kept:
                 if path.job is not None:
                     WORKER.finish(path.job)
 
@@ -551,7 +551,7 @@ class Jitted(Generic[P, R]):
         """Keep a path that was recorded once; of too many the oldest goes."""
         entry.recordings += 1
         entry.tree.insert(path, beside, node)
-        unsure = [p for p in entry.tree.paths.values() if not p.is_believed]
+        unsure = [p for p in entry.tree.kept if not p.is_believed]
         if len(unsure) > self.max_paths:
             entry.tree.remove(unsure[0])
         if entry.recordings > 4 * self.max_paths:
@@ -655,11 +655,7 @@ class Jitted(Generic[P, R]):
     def paths(self) -> PathList:
         """Return the paths that are kept, with the lines that split them."""
         return PathList(
-            [
-                path
-                for entry in self.entries.values()
-                for path in entry.tree.paths.values()
-            ]
+            [path for entry in list(self.entries.values()) for path in entry.tree.kept]
         )
 
     def strict(self) -> Jitted[P, R]:

@@ -248,9 +248,14 @@ class Tree:
         return bool(self.belief.reason)
 
     @property
+    def kept(self) -> list[Path]:
+        """The paths at this moment, which another thread may be adding to."""
+        return list(self.paths.values())
+
+    @property
     def believed(self) -> list[Path]:
         """The paths that may be replayed."""
-        return [path for path in self.paths.values() if path.is_believed]
+        return [path for path in self.kept if path.is_believed]
 
     def add(self, path: Path) -> None:
         """Keep a path, that exits alone lead to."""

@@ -39,13 +39,13 @@ class Report:
                 ", ".join(str(like) for _, like in entry.leaf_types),
                 entry.tree.belief.reason,
             )
-            for entry in jitted.entries.values()
+            for entry in list(jitted.entries.values())
             if entry.is_eager
         ]
         self.rows = [
             self.row(jitted, entry, path)
-            for entry in jitted.entries.values()
-            for path in entry.tree.paths.values()
+            for entry in list(jitted.entries.values())
+            for path in entry.tree.kept
         ]
 
     def row(self, jitted: Jitted[..., Any], entry: Entry, path: Path) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class RowsReport:
         trees = [
             (types, known)
             for rows in functions
-            for (types, *_), known in rows.entries.items()
+            for (types, *_), known in list(rows.entries.items())
         ]
         #: Why, for every kind of arguments that runs eagerly.
         self.eager = [
@@ -96,9 +96,7 @@ class RowsReport:
             if known.is_eager
         ]
         self.rows = [
-            self.row(types, path)
-            for types, known in trees
-            for path in known.paths.values()
+            self.row(types, path) for types, known in trees for path in known.kept
         ]
 
     def row(self, types: Any, path: Path) -> dict[str, Any]:

@@ -497,7 +497,7 @@ def compile_inside(tape: Tape) -> None:
         node = getattr(operation.function, "__self__", None)
         if isinstance(node, Node):
             for known in list(node.rows.entries.values()):
-                for path in list(known.paths.values()):
+                for path in known.kept:
                     if path.tape is not None and path.is_pending:
                         lower_path(path, node.rows)
 
