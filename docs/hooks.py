@@ -276,7 +276,10 @@ def scipy_functions() -> set[str]:
         taken = {
             key for key, value in held if callable(value) and known(value, DISPATCH)
         }
-        taken |= ANSWERS.get(module, {}).keys() | NAMED.get(f"scipy.{name}", {}).keys()
+        taken |= ANSWERS.get(module, {}).keys()
+        for home, rows in NAMED.items():  # a row may be where a module has its code
+            if f"{home}.".startswith(f"scipy.{name}."):
+                taken |= {key for key in rows if hasattr(module, key)}
         found |= {f"{name}.{key}" for key in taken}
     return found
 

@@ -15,6 +15,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+from scipy import fft as sf
 from scipy import linalg as sl
 from scipy import special
 
@@ -476,6 +477,36 @@ example("rfft2", np.fft.rfft2, normal(2, 4))
 example("irfft2", np.fft.irfft2, complex_normal(2, 3))
 example("fftshift", np.fft.fftshift, normal(5))
 example("ifftshift", lambda x: np.fft.ifftshift(x, axes=1), normal(2, 5))
+for _name in ("fftn", "ifftn", "hfftn", "irfftn"):
+    example(
+        f"scipy_{_name}",
+        lambda x, _name=_name: getattr(sf, _name)(x, axes=(0, 1)),
+        complex_normal(2, 3, 2),
+    )
+for _name in ("rfftn", "ihfftn"):
+    example(
+        f"scipy_{_name}",
+        lambda x, _name=_name: getattr(sf, _name)(x, axes=(0, 1)),
+        normal(2, 3, 2),
+    )
+for _name in ("hfftn", "hfft2"):
+    example(_name, getattr(sf, _name), complex_normal(2, 3))
+for _name in ("ihfftn", "ihfft2"):
+    example(_name, getattr(sf, _name), normal(2, 4))
+for _name in ("dctn", "dstn", "idctn", "idstn"):
+    example(
+        _name, lambda x, _name=_name: getattr(sf, _name)(x, axes=(0, 1)), normal(2, 3)
+    )
+for _name in ("dct", "dst", "idct", "idst"):
+    example(
+        _name,
+        lambda x, _name=_name: getattr(sf, _name)(x, 3, 5, 0, norm="forward"),
+        normal(4, 2),
+    )
+for _name in ("fht", "ifht"):
+    example(
+        _name, lambda x, _name=_name: getattr(sf, _name)(x, 0.1, 0.5, 0.2), normal(2, 4)
+    )
 
 WITH_NAN = np.array([[0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, np.nan]])
 for _function in (

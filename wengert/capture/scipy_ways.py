@@ -75,14 +75,6 @@ CALLS: dict[str, str] = dict(
         # Signals: what is linear in its argument
         ("signal.convolve(a, v)", "np.convolve(a, v)"),
         ("signal.fftconvolve(a, v)", "np.convolve(a, v)"),
-        ("fft.fft(x)", by_first("fft.fft(x)", "fft.fft(g).real")),
-        (
-            "fft.rfft(x)",
-            by_first(
-                "fft.rfft(x)",
-                "fft.fft(np.append(g, np.zeros(len(x) - len(g)))).real",
-            ),
-        ),
         # Distances
         (
             "spatial.distance.cdist(x, y)",

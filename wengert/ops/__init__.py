@@ -22,6 +22,7 @@ from wengert.ops import (  # noqa: F401
     questions,
     reduce,
     rounding,
+    scipy_fft,
     select,
     sets,
     shape,

@@ -289,6 +289,8 @@ def origin_of(value: Any) -> tuple[Any, str]:
         return _MODULE(value), str(_NAME(value)).rpartition(".")[2]
     if kind is MethodType:
         return origin_of(value.__func__)
+    if kind is CACHED:  # what it keeps are results that it would give again
+        return origin_of(value.__wrapped__)
     if issubclass(kind, BuiltinFunctionType):
         source = value.__self__
         if issubclass(type(source), type):
@@ -314,6 +316,8 @@ def compiled_origin(value: Any, kind: type) -> tuple[Any, str]:
         return None, ""
     return value.__module__, name
 
+
+CACHED: Any = type(functools.lru_cache(origin_of))
 
 #: Methods that a C class holds.
 DESCRIBED = (
