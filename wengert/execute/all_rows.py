@@ -29,8 +29,8 @@ from wengert.execute.interpret import (
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import IN_PLACE
 from wengert.ops.python import EXACT, PYTHON, RAISES, is_weak
-from wengert.structure.checkpoint import Rerun
 from wengert.structure.custom_rules import Call
+from wengert.structure.nested import Rerun
 
 MULTIPLY = REGISTRY["multiply"]
 #: Elements of the largest array of a block of rows: what stays in a processor's cache.

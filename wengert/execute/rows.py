@@ -109,8 +109,6 @@ class Rows:
         #: they hold, and what their methods read, is read from outside too.
         self.given: dict[int | str, Any] = {}
         self.kinds: tuple[type, ...] = ()
-        #: What must live as long as this function.
-        self.keep: Any = None
         #: Whether it was said that it is slow.
         self.is_told = False
         #: Whether its paths are compiled where that is possible.
@@ -359,7 +357,6 @@ class Rows:
         """Return a function of rows that is made of this one."""
         made = Rows(name, body, mapped, sums, self.source, self.options)
         made.given, made.kinds, made.compiles = self.given, self.kinds, self.compiles
-        made.keep = self.keep
         return made
 
     # Rows of rows

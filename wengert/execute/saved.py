@@ -27,8 +27,8 @@ from wengert.errors import Place, Source, TapeError, explain
 from wengert.execute.rehearsal import admit, try_container
 from wengert.ops.index import Placeholder, Slice
 from wengert.ops.results import NUMPYS
-from wengert.structure.call import Setting
 from wengert.structure.custom_rules import Call, CustomRule, WithRule
+from wengert.structure.nested import Setting
 
 FORMAT, VERSION = "wengert tape", 2
 #: Versions that are read: in the first, lines are texts, ``file.py:12``.

@@ -10,7 +10,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import check_class
-from wengert.capture.captures import CAPTURES, Captures
+from wengert.capture.captures import CAPTURES
 from wengert.capture.reads import kinds_in
 from wengert.capture.record import active_tape
 from wengert.core.transformed import Transformed, shown
@@ -27,6 +27,7 @@ from wengert.execute.rows import (
     Rows,
     other_capture,
 )
+from wengert.structure.nested import Captured
 
 Function = Callable[..., Any]
 Axes = Any
@@ -325,20 +326,14 @@ class Call:
 
     def capturing(self, found: list[tuple[Any, Any]]) -> Rows:
         """Return the function of rows whose last operands are captured values."""
-        places = [id(value) for value, _ in found]
+        captured = Captured(found, other_capture)
+        count = len(self.places)
 
         def body(*leaves: Any) -> Any:
-            count = len(self.places)
-            stand_ins = dict(zip(places, leaves[count:], strict=True))
-            token = CAPTURES.set(Captures(stand_ins, other_capture))
-            try:
+            with captured.replaced(leaves[count:]):
                 return self.body(*leaves[:count])
-            finally:
-                CAPTURES.reset(token)
 
-        rows = self.rows(body, len(found))
-        rows.keep = found  # the values, so that no other gets the same id
-        return rows
+        return self.rows(body, len(found))
 
     def written_out(self, operands: list[Any], count: int) -> tuple[list[Any], Any]:
         """Return flat results of rows recorded one after another."""

@@ -30,7 +30,7 @@ from wengert.errors import (
     explain,
     is_library,
 )
-from wengert.structure.call import (
+from wengert.structure.nested import (
     Arguments,
     Setting,
     any_recorded,
