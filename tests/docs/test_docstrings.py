@@ -61,6 +61,7 @@ def test_every_transformation_shows_an_example() -> None:
     shown = {test.name.rpartition(".")[2] for test in EXAMPLES}
     names = (
         "grad jacobian hessian hvp jvp vjp jit record rule custom_jvp custom_vjp "
+        "black_box "
         "checkpoint check_grads taylor_test strict vmap Tape CompNode"
     )
 

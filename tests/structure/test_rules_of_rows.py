@@ -276,3 +276,15 @@ def test_a_rule_that_cannot_be_recorded_has_no_second_derivative() -> None:
 
     with pytest.raises(wg.WengertError, match="the vjp of kei"):
         wg.hessian(kei)(1.5)
+
+
+def test_several_results_have_rows_each() -> None:
+    @wg.rule(vjp=lambda g, y, x: g[0] * 2 + g[1])
+    def both(x: Any) -> Any:
+        return np.array([float(e) for e in x]) * 2, x + 1.0
+
+    rows = np.arange(10.0).reshape(5, 2)
+    found = wg.vmap(both)(rows)
+
+    np.testing.assert_array_equal(found[0], rows * 2)
+    np.testing.assert_array_equal(found[1], rows + 1)

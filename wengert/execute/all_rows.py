@@ -296,7 +296,7 @@ def answers_as(settings: Any, row: Any, expected: Any) -> bool:
 
 def chosen(value: Any, stays: Array) -> Any:
     """Return the rows of a value that stay."""
-    if type(value) is tuple:
+    if isinstance(value, tuple):
         return tuple(part[stays] for part in value)
     return value[stays]
 

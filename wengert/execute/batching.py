@@ -70,7 +70,7 @@ class Operands:
 
 def row_of(value: Any, number: int) -> Any:
     """Return one row of a value, or of every part of a tuple of values."""
-    if type(value) is tuple:
+    if isinstance(value, tuple):
         return tuple(part[number] for part in value)
     return value[number]
 
@@ -108,7 +108,7 @@ def batch_by_rows(operation: Operation, operands: Operands, settings: Settings) 
 
 def stacked(rows: list[Any]) -> Any:
     """Return the results of rows as one array, or as one for each of several."""
-    if type(rows[0]) is tuple:
+    if isinstance(rows[0], tuple):
         return tuple(stacked(list(parts)) for parts in zip(*rows, strict=True))
     return np.stack([np.asarray(row) for row in rows])
 
@@ -118,7 +118,7 @@ def batch_map(operation: Operation, operands: Operands, settings: Settings) -> A
     ndim = max(operands.rank(k) for k in range(len(operands.values)))
     given = [operands.aligned(k, ndim) for k in range(len(operands.values))]
     found = operation.function(*given, **settings)
-    if len(given) == 1 or type(found) is tuple:
+    if len(given) == 1 or isinstance(found, tuple):
         return found
     shape = np.broadcast_shapes(*(np.shape(value) for value in given))
     return found if found.shape == shape else np.broadcast_to(found, shape)

@@ -211,7 +211,7 @@ VALUES = (np.ndarray, np.generic, bool, int, float, complex)
 def fits(found: Any, like: Any, is_counted: bool) -> bool:
     """Whether what an operation gave on stand-ins has the type of its node."""
     if type(like) is tuple:
-        same = type(found) is tuple and len(found) == len(like)
+        same = isinstance(found, tuple) and len(found) == len(like)
         return same and all(
             fits(part, of, is_counted) for part, of in zip(found, like, strict=True)
         )

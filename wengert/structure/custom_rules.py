@@ -67,6 +67,9 @@ class Rules:
     elementwise: bool = False
     #: Whether function and rules take arguments with more axes, in front of their own.
     vectorized: bool = False
+    #: Whether the rules are told what is needed: `jvp` has None for no tangent, `vjp`
+    #: a keyword `wanted`, a flag an argument.
+    told: bool = False
 
     @property
     def takes_rows(self) -> bool:
@@ -96,6 +99,7 @@ class Call:
             jvp=None if rules.jvp is None else self.push,
             vjp=self.pull if rules.jvp is None or rules.vjp is not None else None,
             reads=(True,),
+            names_wanted=rules.told,
             form=Map() if rules.elementwise else Routine(stacks=rules.vectorized),
             identity=("rule", rules.function.__module__, rules.function.__qualname__)
             if hasattr(rules.function, "__qualname__")
@@ -228,25 +232,33 @@ class Call:
     # Derivatives
 
     def run(
-        self, rule: Function, args: tuple[Any, ...], what: str, recorded: bool = False
+        self,
+        rule: Function,
+        args: tuple[Any, ...],
+        what: str,
+        recorded: bool = False,
+        **told: Any,
     ) -> Any:
         """Call a rule; on plain values with any recording set aside."""
-        name = f"the {what} of {self.rules.name}"
+        name, keywords = f"the {what} of {self.rules.name}", self.keywords | told
         if not (recorded or any_recorded(tree.flatten(args)[0])):
-            return run_apart(rule, args, name, **self.keywords)
+            return run_apart(rule, args, name, **keywords)
         try:
-            return rule(*args, **self.keywords)
+            return rule(*args, **keywords)
         except (RecordingError, UnsupportedError):  # it calls what cannot be recorded
             rows = self.rules.elementwise, self.rules.vectorized
             box = Rules(rule, name, elementwise=rows[0], vectorized=rows[1])
-            return call_with(box, args, self.keywords)
+            return call_with(box, args, keywords)
 
     def push(self, tangents: Any, result: Any, *operands: Any, **_: Any) -> Any:
         """Return the tangent of the results (the forward rule of the operation)."""
         assert self.rules.jvp is not None
         operands = tuple(settle(operand) for operand in operands)
         args = self.arguments.fill(operands)
-        dots = self.arguments.fill_tangents(tangents, operands)
+        if self.rules.told:
+            dots = self.arguments.by_argument(tangents)
+        else:
+            dots = self.arguments.fill_tangents(tangents, operands)
         pushed = self.run(self.rules.jvp, (dots, self.nest(result), *args), "jvp")
         refuse = self.refusal("jvp", "tangent", "the result")
         parts = spread_over(self.structure, pushed, refuse)
@@ -256,14 +268,20 @@ class Call:
         parts = [as_float(p) for p in parts]
         return tuple(parts) if isinstance(result, tuple) else parts[0]
 
-    def pull(self, g: Any, result: Any, *operands: Any, **_: Any) -> Any:
+    def pull(
+        self, g: Any, result: Any, *operands: Any, wanted: Any = None, **_: Any
+    ) -> Any:
         """Return the gradient of every operand (the reverse rule of the operation)."""
         operands = tuple(settle(operand) for operand in operands)
         args = self.arguments.fill(operands)
         if isinstance(result, tuple):
             pairs = zip(g, result, strict=True)
             g = [zero_of(value) if part is None else part for part, value in pairs]
-        gradients = self.gradients(self.nest_gradient(g), result, args, operands)
+        told: dict[str, Any] = {}
+        if self.rules.told:
+            wanted = (True,) * len(operands) if wanted is None else wanted
+            told = {"wanted": tuple(map(bool, self.arguments.by_argument(wanted)))}
+        gradients = self.gradients(self.nest_gradient(g), result, args, operands, told)
         if not isinstance(gradients, tuple):
             gradients = (gradients,) if len(args) == 1 else gradients
         if not isinstance(gradients, tuple) or len(gradients) != len(args):
@@ -291,13 +309,15 @@ class Call:
         """Return a flat gradient nested as the result."""
         return tree.unflatten(self.structure, list(g) if isinstance(g, list) else [g])
 
-    def gradients(self, g: Any, result: Any, args: Any, operands: Any) -> Any:
+    def gradients(
+        self, g: Any, result: Any, args: Any, operands: Any, told: dict[str, Any]
+    ) -> Any:
         """Return what the user's reverse rule gives."""
         rules = self.rules
         if rules.vjp is None:
             raise no_derivative(rules.name)
         if rules.forward is None:
-            return self.run(rules.vjp, (g, self.nest(result), *args), "vjp")
+            return self.run(rules.vjp, (g, self.nest(result), *args), "vjp", **told)
         if isinstance(result, Results) and not any_recorded(operands):
             return self.run(rules.vjp, (result.residuals, g), "bwd")
         _, residuals = self.split(rules.forward(*args))
@@ -383,7 +403,8 @@ def no_derivative(name: str) -> Exception:
         explain(
             f"a derivative of {name} is needed, which has no rule",
             "it is a black box: it was evaluated on plain values",
-            f"wengert.rule(vjp=...)({name}), or wengert.stop_gradient on its arguments",
+            f"wengert.rule(vjp=...)({name}), wengert.black_box({name}, jacobian=...), "
+            "or wengert.stop_gradient on its arguments",
         )
     )
 

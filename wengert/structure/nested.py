@@ -105,6 +105,10 @@ class Arguments:
             leaves[k] = operand
         return tree.unflatten(self.structure, leaves)
 
+    def by_argument(self, parts: Sequence[Any]) -> list[Any]:
+        """Return one part an operand as one a leaf of the arguments, None elsewhere."""
+        return replaced([None] * len(self.leaves), self.places, parts)
+
     def fill_tangents(self, tangents: Sequence[Any], operands: Sequence[Any]) -> Any:
         """Return tangents nested as the arguments, zeros where there is none."""
         leaves = [0.0 for _ in self.leaves]
