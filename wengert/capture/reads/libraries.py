@@ -289,7 +289,7 @@ def origin_of(value: Any) -> tuple[Any, str]:
         return _MODULE(value), str(_NAME(value)).rpartition(".")[2]
     if kind is MethodType:
         return origin_of(value.__func__)
-    if kind is CACHED:  # what it keeps are results that it would give again
+    if kind is LRU_CACHE:  # what it keeps are results that it would give again
         return origin_of(value.__wrapped__)
     if issubclass(kind, BuiltinFunctionType):
         source = value.__self__
@@ -307,8 +307,11 @@ def origin_of(value: Any) -> tuple[Any, str]:
 
 
 def compiled_origin(value: Any, kind: type) -> tuple[Any, str]:
-    """Return the module and the name of a function that Cython compiled."""
-    if _NAME(kind) != "cython_function_or_method":
+    """Return the module and the name of a function that a module says is its own.
+
+    Cython compiled it, or it is one of `scipy.fft`, which asks its backends.
+    """
+    if _NAME(kind) not in ("cython_function_or_method", "_Function"):
         return None, ""
     module = sys.modules.get(value.__module__)
     name = str(value.__name__)
@@ -317,7 +320,7 @@ def compiled_origin(value: Any, kind: type) -> tuple[Any, str]:
     return value.__module__, name
 
 
-CACHED: Any = type(functools.lru_cache(origin_of))
+LRU_CACHE: Any = type(functools.lru_cache(origin_of))
 
 #: Methods that a C class holds.
 DESCRIBED = (

@@ -34,6 +34,7 @@ from wengert.capture.reads.frozen import (
 )
 from wengert.capture.reads.libraries import (
     DESCRIBED,
+    LRU_CACHE,
     MISSING,
     QUESTIONS,
     SEEN_BASES,
@@ -604,8 +605,12 @@ class Values(Conditions):
             self.deep(part)
 
 
-LRU_CACHE = type(functools.lru_cache(lambda: None))
-CLASSES_OF_FUNCTIONS = ("cython_function_or_method", "_ArrayFunctionDispatcher")
+#: Of Cython, of NumPy, and of the library by which `scipy.fft` asks its backends.
+CLASSES_OF_FUNCTIONS = (
+    "cython_function_or_method",
+    "_ArrayFunctionDispatcher",
+    "_Function",
+)
 
 
 def shown(key: Any) -> str:
