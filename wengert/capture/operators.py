@@ -59,13 +59,13 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
     def method(self: RecordedScalar, other: Any) -> Any:
         tape = self._tape
         kind = type(other)
+        if tape.thread != get_ident():
+            return general_binary(operation, self, other, reflected)
         if kind is RecordedScalar and other._tape is tape:
             second, number = other._index, other._value
         elif kind in SIMPLE_NUMBERS:
             second, number = tape.number(other), other
         else:
-            return general_binary(operation, self, other, reflected)
-        if tape.thread != get_ident():
             return general_binary(operation, self, other, reflected)
         try:
             if reflected:

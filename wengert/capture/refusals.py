@@ -67,7 +67,9 @@ def as_numpy(
     NumPy is asked with copies of the plain contents: its own error if it has one, else
     ours, since NumPy would answer.  What calls a user's function is not called again.
     """
-    if isinstance(error, WengertError) or any(map(callable, args)):
+    if isinstance(error, WengertError) or any(
+        map(callable, (*args, *settings.values()))
+    ):
         return error
     try:
         plain = keys.plain(tuple(args)), {k: keys.plain(v) for k, v in settings.items()}

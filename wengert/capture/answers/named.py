@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import signature
+from threading import get_ident
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -59,8 +60,8 @@ class Answered:
         if not STATE.is_active:
             STATE.restore(self)
             return self.original(*args, **settings)
-        values = (args, tuple(settings.values()))
-        if is_active(values):
+        values = (*args, *settings.values())
+        if is_active(values) or reads_tape(values):
             try:
                 return self.answer(*args, **settings)
             except RAW as error:
@@ -71,6 +72,13 @@ class Answered:
         if tape is None or not any(isinstance(v, RecordedValue) for v in args):
             return self.original(*args, **settings)
         return call_plain(self.original, tape, args, settings)
+
+
+def reads_tape(values: tuple[Any, ...]) -> bool:
+    """Whether a function among arguments may read what is being recorded."""
+    tape = RECORDING.get()
+    here = tape is not None and tape.thread == get_ident()
+    return here and any(map(callable, values))
 
 
 #: A function of any arguments, inside of one whose variables are its closure; what

@@ -1,0 +1,274 @@
+"""`scipy.optimize` fed with derivatives: gradients, Jacobians, Hessians, products.
+
+Arguments and results are SciPy's.  The functions are compiled (`jit`), and recorded as
+SciPy's own are: their solutions are differentiated as implicit functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+
+from wengert.api import hessian, hvp, jacobian, value_and_grad
+from wengert.capture.captures import CAPTURES
+from wengert.capture.record import active_tape
+from wengert.execute.jit import jit
+
+Function = Callable[..., Any]
+__all__ = ["curve_fit", "least_squares", "minimize", "root"]
+
+#: Methods of `minimize` by what they want besides the value; all others: the gradient.
+VALUES = frozenset({"nelder-mead", "powell", "cobyla", "cobyqa"})
+PRODUCTS = frozenset({"newton-cg", "trust-ncg", "trust-krylov"})
+HESSIANS = frozenset({"dogleg", "trust-exact", "trust-constr"})
+#: Methods of `root` that use a Jacobian.
+JACOBIANS = frozenset({"hybr", "lm"})
+
+
+def minimize(
+    fun: Function,
+    x0: Any,
+    args: Any = (),
+    method: str | None = None,
+    *,
+    bounds: Any = None,
+    constraints: Any = (),
+    tol: float | None = None,
+    callback: Function | None = None,
+    options: dict[str, Any] | None = None,
+) -> Any:
+    """Minimize a function with its exact derivatives; see `scipy.optimize.minimize`.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> number``, in NumPy.
+    x0 : array
+    args, method, bounds, constraints, tol, callback, options
+        As SciPy has them.  The method decides what it gets: the gradient, Hessians, or
+        products of the Hessian and a vector.  Constraints get their Jacobians.
+
+    Returns
+    -------
+    OptimizeResult
+
+    See Also
+    --------
+    least_squares, root
+
+    Notes
+    -----
+    Cost: Compiled once; then one native call for a value and its gradient.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert.scipy.optimize import minimize
+    >>> def valley(x):
+    ...     return (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2
+    >>> np.round(minimize(valley, [-1.2, 1.0], method="trust-exact").x, 6)
+    array([1., 1.])
+    """
+    wants = "" if method is None or callable(method) else method.lower()
+    given: dict[str, Any] = {}
+    if wants in HESSIANS:
+        given["hess"] = compiled(hessian(fun))
+    elif wants in PRODUCTS:
+        given["hessp"] = compiled(product_of(fun))
+    return scipy.optimize.minimize(
+        fun if wants in VALUES else Fed(fun),
+        x0,
+        args,
+        method,
+        jac=wants not in VALUES or None,
+        bounds=bounds,
+        constraints=fed_constraints(constraints, wants),
+        tol=tol,
+        callback=callback,
+        options=options,
+        **given,
+    )
+
+
+def least_squares(fun: Function, x0: Any, **options: Any) -> Any:
+    """Solve a least-squares problem with its exact Jacobian.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args, **kwargs) -> residuals``, in NumPy.
+    x0 : array
+    **options
+        As `scipy.optimize.least_squares` has them: bounds, method, loss, args, ...
+
+    Returns
+    -------
+    OptimizeResult
+
+    See Also
+    --------
+    curve_fit, minimize
+
+    Notes
+    -----
+    Cost: Compiled once; then one native call for the residuals, one for a Jacobian.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert.scipy.optimize import least_squares
+    >>> t = np.linspace(0.0, 1.0, 5)
+    >>> data = 2 * np.exp(-3 * t)
+    >>> np.round(least_squares(lambda x: x[0] * np.exp(-x[1] * t) - data, [1, 1]).x, 6)
+    array([2., 3.])
+    """
+    start = np.asarray(x0, float)
+    return scipy.optimize.least_squares(
+        compiled(fun), start, jac=compiled(jacobian(fun)), **options
+    )
+
+
+def root(
+    fun: Function, x0: Any, args: Any = (), method: str = "hybr", **options: Any
+) -> Any:
+    """Solve equations with their exact Jacobian; see `scipy.optimize.root`.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> array``, in NumPy, 0 at the solution.
+    x0 : array
+    args, method, **options
+        As SciPy has them.  Methods that estimate the Jacobian themselves get none.
+
+    Returns
+    -------
+    OptimizeResult
+
+    See Also
+    --------
+    minimize, least_squares
+
+    Notes
+    -----
+    Cost: Compiled once; then one native call for the equations, one for a Jacobian.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert.scipy.optimize import root
+    >>> np.round(root(lambda x: np.cos(x) - x, np.ones(1)).x, 6)
+    array([0.739085])
+    """
+    jac = compiled(jacobian(fun)) if method in JACOBIANS else None
+    return scipy.optimize.root(compiled(fun), x0, args, method, jac, **options)
+
+
+def curve_fit(
+    f: Function, xdata: Any, ydata: Any, p0: Any = None, **options: Any
+) -> Any:
+    """Fit a function to data with its exact Jacobian; see `scipy.optimize.curve_fit`.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *parameters) -> array``, in NumPy.
+    xdata, ydata : array
+    p0 : sequence of numbers, optional
+    **options
+        As SciPy has them: sigma, absolute_sigma, bounds, method, ...
+
+    Returns
+    -------
+    popt, pcov : array
+
+    See Also
+    --------
+    least_squares
+
+    Notes
+    -----
+    Cost: Compiled once; then one native call for the values, one for a Jacobian.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert.scipy.optimize import curve_fit
+    >>> t = np.linspace(0.0, 1.0, 5)
+    >>> popt, _ = curve_fit(lambda t, a, k: a * np.exp(-k * t), t, 2 * np.exp(-3 * t))
+    >>> np.round(popt, 6)
+    array([2., 3.])
+    """
+
+    def of_parameters(p: Any, x: Any) -> Any:
+        return f(x, *p)
+
+    inner = compiled(jacobian(of_parameters))
+
+    def jac(x: Any, *parameters: Any) -> Any:
+        return inner(np.asarray(parameters, float), x)
+
+    return scipy.optimize.curve_fit(f, xdata, ydata, p0, jac=jac, **options)
+
+
+class Fed:
+    """A cost that returns its gradient too."""
+
+    def __init__(self, cost: Function) -> None:
+        self.cost = cost
+        self.both = compiled(value_and_grad(cost))
+
+    def __call__(self, x: Any, *args: Any) -> Any:
+        """Return the value and the gradient."""
+        return self.both(x, *args)
+
+
+def product_of(fun: Function) -> Function:
+    """Return the product of a function's Hessian and a vector, as SciPy calls it."""
+
+    def hessp(x: Any, p: Any, *args: Any) -> Any:
+        return hvp(lambda x: fun(x, *args), x, p)
+
+    return hessp
+
+
+def compiled(function: Function) -> Function:
+    """Return a function that is compiled, but for when it is itself recorded."""
+    fast = jit(function)
+
+    def call(*args: Any, **keywords: Any) -> Any:
+        is_apart = active_tape() is None and CAPTURES.get() is None
+        return (fast if is_apart else function)(*args, **keywords)
+
+    return call
+
+
+def fed_constraints(constraints: Any, wants: str) -> Any:
+    """Return constraints with their derivatives."""
+    if wants in VALUES:
+        return constraints
+    if isinstance(constraints, Sequence):
+        return [fed_constraints(part, wants) for part in constraints]
+    if isinstance(constraints, dict):
+        added = {"jac": compiled(jacobian(constraints["fun"]))}
+        return added | constraints
+    if isinstance(constraints, scipy.optimize.NonlinearConstraint):
+        return nonlinear(constraints)
+    return constraints
+
+
+def nonlinear(given: Any) -> Any:
+    """Return a nonlinear constraint with its derivatives."""
+    fun = given.fun
+    jac = given.jac if callable(given.jac) else compiled(jacobian(fun))
+
+    def curvature(x: Any, v: Any) -> Any:
+        return hessian(lambda x: np.sum(v * fun(x)))(x)
+
+    hess = given.hess if callable(given.hess) else compiled(curvature)
+    return scipy.optimize.NonlinearConstraint(
+        fun, given.lb, given.ub, jac, hess, given.keep_feasible
+    )
