@@ -100,8 +100,8 @@ WAYS = {call.partition("(")[0]: (call, way) for call, way in CALLS.items()}
 SOLVER = (
     "scipy.optimize.root, brentq, newton, minimize or least_squares, which are "
     "recorded; or a function with @wengert.rule(jvp=...) that calls it on plain "
-    "numbers; for a root, x = the root for wengert.stop_gradient values and then x - f(x) / slope, "
-    "one step of Newton's, which is recorded"
+    "numbers; for a root, x = the root for wengert.stop_gradient values and then "
+    "x - f(x) / slope, one step of Newton's, which is recorded"
 )
 LINEAR = (
     "where it is linear in x, wengert.rule(f, jvp=lambda t, y, x: f(t[0]), "
