@@ -205,3 +205,15 @@ def test_numbers_of_choices_are_zero_outside_the_triangle() -> None:
         assert grad(function)(2.0, 3.0) == 0.0
         with pytest.raises(UnsupportedError, match="exact=True"):
             grad(lambda x, f=function: f(x, 2, exact=True))(5.0)
+
+
+@pytest.mark.filterwarnings("ignore:floating point number truncated")
+@pytest.mark.parametrize("function", [special.expn, special.kn, special.yn])
+@pytest.mark.parametrize("order", [0.3, 1.7, 2.4])
+def test_orders_that_are_cut_off_have_the_derivative_of_what_is_left(
+    function: Function, order: float
+) -> None:
+    x, step = 0.7, 1e-6
+    slope = (function(order, x + step) - function(order, x - step)) / (2 * step)
+
+    assert grad(lambda x: function(order, x))(x) == pytest.approx(slope, rel=1e-7)

@@ -69,6 +69,15 @@ def with_numbers(mapped: Sequence[bool], count: int) -> tuple[bool, ...]:
     return (*mapped, *[False] * (count - len(mapped)))
 
 
+def marks_in(failed: Array) -> list[int]:
+    """Return which guards rows have failed, each once.
+
+    NumPy's `unique` is C++ that ends the process where it waits for the interpreter
+    lock in a daemon thread at exit.
+    """
+    return sorted(set(failed[failed != 0].tolist()))
+
+
 class Turn:
     """One replay of all rows of some operands.
 
@@ -243,7 +252,7 @@ class Turn:
         if held.size:
             self.put_held(path, places, everything[held], held, parts)
         todo: list[tuple[Path, Array]] = []
-        for mark in np.unique(failed[failed != 0]).tolist():
+        for mark in marks_in(failed):
             todo.extend(self.branch(path, mark, everything[failed == mark]))
         return todo
 
@@ -293,7 +302,7 @@ class Turn:
         for number in known:
             self.put_recorded(number)
         if known:
-            group = np.setdiff1d(group, known)
+            group = np.delete(group, np.searchsorted(group, known))
         if not group.size:
             return []
         child = path.exits.get((0, mark))
@@ -377,7 +386,7 @@ class Turn:
             where = None if held.size == self.count else held
             self.collected.put(path.structure, path.types, where, parts)
         todo: list[tuple[Path, Array]] = []
-        for mark in np.unique(failed[failed != 0]).tolist():
+        for mark in marks_in(failed):
             todo.extend(self.branch(path, mark, group[failed == mark]))
         return todo
 

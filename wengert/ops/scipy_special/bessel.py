@@ -126,14 +126,16 @@ scaled("ive", special.ive, growing, by_imaginary=False)
 scaled("jve", special.jve, falling, by_imaginary=True)
 scaled("yve", special.yve, falling, by_imaginary=True)
 
-# Whole orders: no derivative by the order
+# Whole orders, to which SciPy cuts others off: no derivative by the order
 
 elementwise(
     "kn",
     special.kn,
     (
         lambda y, n, x: 0.0,
-        lambda y, n, x: -0.5 * (special.kn(np.abs(n - 1), x) + special.kn(n + 1, x)),
+        lambda y, n, x: (
+            -0.5 * (special.kn(np.abs(np.trunc(n) - 1), x) + special.kn(n + 1, x))
+        ),
     ),
     form=Map(),
     domain=(),
@@ -143,7 +145,7 @@ elementwise(
     special.yn,
     (
         lambda y, n, x: 0.0,
-        lambda y, n, x: 0.5 * (special.yn(n - 1, x) - special.yn(n + 1, x)),
+        lambda y, n, x: 0.5 * (special.yn(np.trunc(n) - 1, x) - special.yn(n + 1, x)),
     ),
     form=Map(),
     domain=(),

@@ -34,7 +34,7 @@ elementwise(
 
 def expn_partial(y: Any, n: Any, x: Any) -> Any:
     """Return the derivative of the exponential integral of a whole order."""
-    is_lowest = n == 0
+    is_lowest = np.trunc(n) == 0  # SciPy cuts orders off
     below = special.expn(np.where(is_lowest, 0, n - 1), x)
     return np.where(is_lowest, -y * (1 + 1 / x), -below)
 
