@@ -23,6 +23,8 @@ LIMITS = (
     "The sign of a NaN, where `signbit` or `copysign` asks for it (judge.py: SIGNS).",
     "`np.cumsum(x, out=...)` into another shape is refused also where it shares memory "
     "with `x`, in which case NumPy forgets to look (judge.py: OVERLAPPING).",
+    "`x.flat[x] = y` writes at the places that `x` holds before, and NumPy at those "
+    "that it holds meanwhile (judge.py: SELF_INDEXED).",
     "The caller's arrays are never written; a program that writes into its arguments "
     "answers as if it had (judge.py: untouched).  Arguments that share memory are "
     "written where the program runs eagerly.",

@@ -690,3 +690,16 @@ def test_a_replay_raises_where_the_functions_of_math_do(function: Any) -> None:
         if isinstance(expected, float):
             expected = pytest.approx(expected, rel=1e-12)
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    "bounds", [(1.25 - 0.72j,), (2.5 + 1.5j,), (1j, 4 + 3j, 1 + 1j), (0, 9, 1 + 2j)]
+)
+def test_a_range_of_complex_numbers_ends_where_numpys_does(bounds: Any) -> None:
+    def f(*given: Any) -> Any:
+        return np.arange(*given) * 2.0
+
+    for call in (f, wengert.jit(f), wengert.jit(f)):
+        for _ in range(3):
+            found = call(*map(np.complex128, bounds))
+            np.testing.assert_array_equal(found, f(*bounds))

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-import wengert
 from tests.programs import gradients
 from tests.programs.judge import Judge, MismatchError
+from wengert.capture.record import record_onto
+from wengert.core.tape import Tape
 from wengert.show.nonfinite import first_nonfinite
 
 
@@ -56,7 +57,7 @@ def is_steep(judge: Judge, k: int) -> bool:
     """
     total, chosen = judge.of_floats(k)
     with np.errstate(all="ignore"):
-        tape = wengert.record(total, *chosen)
+        tape = record_onto(Tape(), total, chosen)
         found = first_nonfinite(tape)
         if found is None or found.sweep != "reverse":
             return False

@@ -132,7 +132,11 @@ def arange(*args: Any, **settings: Any) -> Any:
     if not any(is_float(part) for part in args):
         return passive(tape, np_arange(*whole(args), **whole(settings)))
     start, stop, step = (0, *args, 1) if len(args) == 1 else (*args, 1)[:3]
-    count = max(int(np.ceil((stop - start) / step)), 0)
+    quotient = (stop - start) / step
+    parts = [quotient]
+    if np.result_type(quotient).kind == "c":
+        parts = [np.real(quotient), np.imag(quotient)]
+    count = max(min(int(np.ceil(part)) for part in parts), 0)
     expected = np_arange(*(number(part) for part in args), **settings)
     delta = (start + step) - start
     result = start + np_arange(count) * delta
