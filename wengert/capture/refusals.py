@@ -11,7 +11,7 @@ import numpy as np
 
 from wengert.capture import keys
 from wengert.capture.scipy_ways import name_of, nearest_way
-from wengert.core.types import is_array, type_of
+from wengert.core.types import has_class, is_array, type_of
 from wengert.errors import RecordingError, UnsupportedError, WengertError, explain
 
 
@@ -55,6 +55,11 @@ def unsupported(function: Any) -> WengertError:
 GENERAL_WAY = "another NumPy function, a rule of your own (wengert.rule)"
 
 
+def has_function(*values: Any) -> bool:
+    """Whether one of some arguments is to be called; a class says a kind (`dtype=`)."""
+    return any(callable(value) and not has_class(value, type) for value in values)
+
+
 #: What code that was not written for its arguments raises.
 RAW = (TypeError, ValueError, AttributeError, LookupError, NotImplementedError)
 
@@ -67,9 +72,7 @@ def as_numpy(
     NumPy is asked with copies of the plain contents: its own error if it has one, else
     ours, since NumPy would answer.  What calls a user's function is not called again.
     """
-    if isinstance(error, WengertError) or any(
-        map(callable, (*args, *settings.values()))
-    ):
+    if isinstance(error, WengertError) or has_function(*args, *settings.values()):
         return error
     try:
         plain = keys.plain(tuple(args)), {k: keys.plain(v) for k, v in settings.items()}

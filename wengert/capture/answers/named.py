@@ -25,7 +25,7 @@ from typing import Any
 
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedValue, call_plain, is_active
-from wengert.capture.refusals import RAW, as_numpy
+from wengert.capture.refusals import RAW, as_numpy, has_function
 from wengert.core.locks import make as make_lock
 from wengert.core.operation import NAMED
 
@@ -78,7 +78,7 @@ def reads_tape(values: tuple[Any, ...]) -> bool:
     """Whether a function among arguments may read what is being recorded."""
     tape = RECORDING.get()
     here = tape is not None and tape.thread == get_ident()
-    return here and any(map(callable, values))
+    return here and has_function(*values)
 
 
 #: A function of any arguments, inside of one whose variables are its closure; what
