@@ -264,13 +264,18 @@ def numpy_functions() -> tuple[list[str], list[str]]:
     return recorded, refused
 
 
+SCIPY_MODULES = (
+    "special linalg fft signal ndimage integrate interpolate stats"
+).split()
+
+
 def scipy_functions() -> set[str]:
     """Return SciPy's functions that are recorded: ``special.erf``."""
     from wengert.capture.answers.table import ANSWERS
     from wengert.core.operation import DISPATCH, NAMED
 
     found = set()
-    for name in ("special", "linalg", "fft", "integrate", "interpolate", "stats"):
+    for name in SCIPY_MODULES:
         module = importlib.import_module(f"scipy.{name}")
         held = vars(module).items()
         taken = {

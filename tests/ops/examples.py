@@ -17,6 +17,8 @@ from zlib import crc32
 import numpy as np
 from scipy import fft as sf
 from scipy import linalg as sl
+from scipy import ndimage as si
+from scipy import signal as ss
 from scipy import special
 
 import wengert.ops.scipy_special  # noqa: F401  (states the operations)
@@ -507,6 +509,120 @@ for _name in ("fht", "ifht"):
     example(
         _name, lambda x, _name=_name: getattr(sf, _name)(x, 0.1, 0.5, 0.2), normal(2, 4)
     )
+
+# Images and signals
+
+IMAGE, FEEDBACK = (3, 4), np.array([1.0, -0.4, 0.2])
+PLACES = np.array([[0.3, 1.6, 1.1], [0.7, 2.2, 1.4]])
+for _name in ("correlate1d", "convolve1d"):
+    example(
+        _name,
+        lambda x, w, _name=_name: getattr(si, _name)(x, w, 0),
+        normal(*IMAGE),
+        normal(3),
+    )
+example(
+    "ndimage_correlate",
+    lambda x, w: si.correlate(x, w, mode="wrap"),
+    normal(*IMAGE),
+    normal(2, 3),
+)
+for _name, _given in {
+    "uniform_filter1d": (3,),
+    "uniform_filter": ((2, 3),),
+    "gaussian_filter1d": (0.6,),
+    "gaussian_filter": (0.6,),
+    "gaussian_laplace": (0.6,),
+    "gaussian_gradient_magnitude": (0.6,),
+    "sobel": (),
+    "prewitt": (),
+    "laplace": (),
+    "spline_filter1d": (),
+    "spline_filter": (),
+}.items():
+    example(
+        _name,
+        lambda x, _name=_name, _given=_given: getattr(si, _name)(x, *_given),
+        normal(*IMAGE),
+    )
+for _name, _given in {
+    "maximum_filter1d": (2,),
+    "maximum_filter": ((2, 3),),
+    "minimum_filter1d": (2,),
+    "minimum_filter": ((2, 3),),
+    "median_filter": (3,),
+    "rank_filter": (2, 3),
+    "percentile_filter": (30, 3),
+}.items():
+    example(
+        _name,
+        lambda x, _name=_name, _given=_given: getattr(si, _name)(x, *_given),
+        distinct(*IMAGE),
+    )
+for _name, _given in {
+    "map_coordinates": (PLACES,),
+    "affine_transform": (np.array([0.9, 1.1]), 0.2),
+    "shift": ((0.3, -0.6),),
+    "zoom": (1.4,),
+    "rotate": (31.0,),
+}.items():
+    for _label in (_name, f"{_name}_value"):
+        example(
+            _label,
+            lambda x, _name=_name, _given=_given: getattr(si, _name)(x, *_given),
+            normal(*IMAGE),
+        )
+for _label, _name in (
+    ("signal_convolve", "convolve"),
+    ("signal_correlate", "correlate"),
+    ("fftconvolve", "fftconvolve"),
+    ("oaconvolve", "oaconvolve"),
+    ("convolve2d", "convolve2d"),
+    ("correlate2d", "correlate2d"),
+    ("convolve2d_value", "convolve2d"),
+):
+    _given = ("direct",) if _name == "correlate" else ()
+    example(
+        _label,
+        lambda x, w, _name=_name, _given=_given: getattr(ss, _name)(
+            x, w, "same", *_given
+        ),
+        normal(*IMAGE),
+        normal(2, 2),
+    )
+example("lfilter", ss.lfilter, normal(2), uniform(0.5, 1.0, 2), normal(2, 4))
+for _label in ("lfilter_value", "lfilter_zi", "filtfilt"):
+    example(
+        _label,
+        {
+            "lfilter_value": lambda b, x: ss.lfilter(b, FEEDBACK, x, zi=b[1:]),
+            "lfilter_zi": lambda b, x: ss.lfilter_zi(b, FEEDBACK),
+            "filtfilt": lambda b, x: ss.filtfilt(b, FEEDBACK, x, padlen=2),
+        }[_label],
+        normal(3),
+        normal(5),
+    )
+SECTIONS = np.array([[0.3, 0.2, 0.5, 1.0, -0.4, 0.2], [0.1, 0.7, 0.0, 1.0, 0.3, 0.0]])
+for _label, _name in (
+    ("sosfilt", "sosfilt"),
+    ("sosfilt_value", "sosfilt"),
+    ("sosfiltfilt", "sosfiltfilt"),
+):
+    _given = {"padlen": 2} if _name == "sosfiltfilt" else {}
+    example(
+        _label,
+        lambda x, _name=_name, _given=_given: getattr(ss, _name)(SECTIONS, x, **_given),
+        normal(5),
+    )
+example(
+    "sosfilt_zi",
+    lambda b: ss.sosfilt_zi(np.concatenate([b, FEEDBACK])[None]),
+    normal(3),
+)
+for _label in ("savgol_filter", "savgol_value"):
+    example(_label, lambda x: ss.savgol_filter(x, 4, 2), normal(2, 6))
+example("detrend", lambda x: ss.detrend(x), normal(2, 5))
+example("hilbert", lambda x: ss.hilbert(x), normal(2, 5))
 
 WITH_NAN = np.array([[0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, np.nan]])
 for _function in (

@@ -72,9 +72,6 @@ CALLS: dict[str, str] = dict(
         ),
         # Tables
         ("interpolate.interp1d(x, y)", "lambda z: np.interp(z, x, y)"),
-        # Signals: what is linear in its argument
-        ("signal.convolve(a, v)", "np.convolve(a, v)"),
-        ("signal.fftconvolve(a, v)", "np.convolve(a, v)"),
         # Distances
         (
             "spatial.distance.cdist(x, y)",
