@@ -138,6 +138,44 @@ def test_draws_agree_with_the_curvature_at_the_mode() -> None:
     np.testing.assert_allclose(draws.std(axis=0), spread, rtol=0.15)
 
 
+def test_a_process_is_as_likely_as_scikit_learn_says() -> None:
+    """Its gradient is by the logarithms of variances, twice those of deviations."""
+    kernels = pytest.importorskip("sklearn.gaussian_process.kernels")
+    from sklearn.gaussian_process import GaussianProcessRegressor
+
+    import process
+    import wengert as wg
+
+    theta = np.array([0.3, 2.0, -0.4])
+    amplitude, length, noise = np.exp(theta)
+    kernel = kernels.ConstantKernel(amplitude**2) * kernels.Matern(length, nu=1.5)
+    theirs = GaussianProcessRegressor(
+        kernel + kernels.WhiteKernel(noise**2), optimizer=None
+    ).fit(process.T[:, None], process.Y)
+    value, slope = theirs.log_marginal_likelihood(
+        theirs.kernel_.theta, eval_gradient=True
+    )
+    mine, own = wg.value_and_grad(process.negative_log_marginal)(theta)
+    years = np.array([1890.0, 1950.0])
+    mean, _ = process.predict(years, theta)
+
+    assert -mine == pytest.approx(value, rel=1e-8)
+    np.testing.assert_allclose(-own * [0.5, 1.0, 0.5], slope, rtol=1e-6)
+    predicted = theirs.predict((years - process.YEARS.mean())[:, None])
+    np.testing.assert_allclose((mean - process.CENTRE) / process.SCALE, predicted)
+
+
+def test_draws_of_hyperparameters_have_the_moments_of_a_grid() -> None:
+    import process
+
+    mode, cov = process.fit()
+    draws = process.hmc(mode, cov)
+    mean, spread = process.integrate()
+
+    assert np.max(np.abs(draws.mean(axis=0) - mean) / spread) < 0.3
+    np.testing.assert_allclose(draws.std(axis=0), spread, rtol=0.25)
+
+
 def test_rates_of_an_ode_are_found_again() -> None:
     import dynamics
 

@@ -49,8 +49,8 @@ def test_the_report_is_one_page_with_plots_and_tapes(
     text = path.read_text("utf-8")
 
     assert steps == report.STEPS
-    assert text.count("<svg ") - text.count('<svg viewBox="0 0 16 16">') == 7
-    assert text.count('<div class="wengert-microscope">') == len(report.SECTIONS) == 8
+    assert text.count("<svg ") - text.count('<svg viewBox="0 0 16 16">') == 8
+    assert text.count('<div class="wengert-microscope">') == len(report.SECTIONS) == 9
     assert "src=" not in text
     assert [row[2] for row in rows if row[1] == "df/do, df/da, df/db"] == ["5, 15, 10"]
 
@@ -95,7 +95,7 @@ def test_the_report_hides_no_column_and_opens_the_first_microscope(
     assert browser.execute_script(cut) == 0
     assert browser.execute_script(beside) is (width >= 1000)
     opened = "return [...document.querySelectorAll('details')].map(d => d.open)"
-    assert browser.execute_script(opened) == [True, *[False] * 7]
+    assert browser.execute_script(opened) == [True, *[False] * 8]
     scope.one("#step").click()
     assert scope.host.get_attribute("data-time") == "1"
     scope.close()

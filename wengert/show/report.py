@@ -24,7 +24,7 @@ from wengert.core.tape import Tape
 from wengert.show.html import fragment
 
 #: Steps of the progress bar.
-STEPS = 12
+STEPS = 13
 EPOCHS, QUICK_EPOCHS = 40, 8
 #: Points of the likelihood surface along one axis, and arrows along one axis.
 GRID, ARROWS = 80, 9
@@ -38,6 +38,7 @@ TITLES = {
     "calibration": "A smile calibrated, an option and its Greeks",
     "collocation": "A pendulum is swung up",
     "counts": "A Poisson regression, its mode and its posterior",
+    "process": "A Gaussian process, fitted and sampled",
     "dynamics": "An ODE is fitted, a wave differentiated",
 }
 WORDS = {
@@ -51,6 +52,8 @@ WORDS = {
     "constraints.",
     "counts": "One log density: Newton's method takes its Hessian, Hamiltonian Monte "
     "Carlo its gradient.",
+    "process": "The marginal likelihood is a Cholesky factor and its solves; the fit "
+    "and the sampler take its gradient.",
     "dynamics": "Loops as one writes them, Runge-Kutta and upwind differences in "
     "slices, differentiated as they stand.",
 }
@@ -382,6 +385,26 @@ def counts_section(advance: Any, quick: bool) -> Found:
     return Found(program.main(), plot, tape, "The tape of the log density")
 
 
+def process_section(advance: Any, quick: bool) -> Found:
+    """Return the results of the process and the tape of its likelihood."""
+    program = example("process")
+    mode, _ = program.fit()
+    years = np.linspace(1865.0, 1980.0, 231)
+    mean, deviation = program.predict(years, mode)
+    series = [
+        ("flow, two years each", program.YEARS, program.FLOWS, "o"),
+        ("process", years, mean, "-"),
+        ("one deviation below", years, mean - deviation, ":"),
+        ("above", years, mean + deviation, ":"),
+    ]
+    plot = figure(
+        lambda plots: plots.lines(series, "year"),
+        "The Nile's flow, and the Gaussian process of the most likely hyperparameters.",
+    )
+    tape = wg.record(program.negative_log_marginal, mode)
+    return Found(program.main(), plot, tape, "The tape of the marginal likelihood")
+
+
 def dynamics_section(advance: Any, quick: bool) -> Found:
     """Return the results of the fit and the wave, and the tape of the wave."""
     program = example("dynamics")
@@ -409,6 +432,7 @@ SECTIONS = {
     "calibration": calibration_section,
     "collocation": collocation_section,
     "counts": counts_section,
+    "process": process_section,
     "dynamics": dynamics_section,
 }
 
