@@ -281,6 +281,33 @@ def test_a_captured_array_is_read_anew() -> None:
     assert_allclose(fast(x), jacobian(lambda x: np.cumsum(table * x * x[0]))(x))
 
 
+@pytest.mark.usefixtures("one_node")
+def test_rows_of_a_table_are_constants_of_the_node() -> None:
+    """Each was an operand, which native code cannot roll into a loop over the table."""
+    table = WEIGHTS[:, :4].copy()
+
+    def loss(x: Any) -> Any:
+        total = 0.0
+        for row in table:
+            total = total + np.tanh(row @ x) ** 2
+        return total
+
+    fast, x = jit(hessian(loss)), X[:4]
+    for _ in range(3):
+        fast(x)
+    tape = fast.paths()[0].tape
+    node = next(
+        k
+        for k, operation in enumerate(tape.operations)
+        if "directions" in str(operation)
+    )
+    before = len(tape.operands[node])
+    table *= 0.5
+
+    assert before == 2  # the directions, and the point
+    assert_allclose(fast(x), by_sweeps(hessian(loss), x), rtol=1e-11)
+
+
 def test_a_recorded_jacobian_is_as_long_as_the_function() -> None:
     lengths = [
         len(record(jacobian(recurrence), np.linspace(0.1, 1.0, count)))

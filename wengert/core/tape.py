@@ -7,7 +7,7 @@ objects are handles (tape, index) that a person holds; a recording never makes t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from threading import get_ident
 from typing import Any, NamedTuple, overload
 
@@ -137,6 +137,8 @@ class Tape:
         self._arrays: dict[int, tuple[Any, Any, int]] = {}
         #: Constants made of arrays that someone may refill before a replay.
         self.refillable: set[int] = set()
+        #: While recording: those arrays, by their ``id``; None if all may be.
+        self.refilled: Container[int] | None = None
         #: While recording: gives the input that a plain number is, if it is one.
         self.lifted: Callable[[Any], int | None] | None = None
         #: What was derived while it was recorded, by the first node of the stretch.
@@ -205,7 +207,7 @@ class Tape:
         copy = value.copy() if copy is None else copy
         index = self.append(CONSTANT, (), {"value": copy}, type_of(copy), copy)
         self._arrays[id(value)] = (value, copy, index)
-        if self.keeps_guards:
+        if self.keeps_guards and (self.refilled is None or id(value) in self.refilled):
             self.refillable.add(index)
         return index
 

@@ -423,6 +423,7 @@ class Jitted(Generic[P, R]):
             if follower is not None:
                 expected = follower.path.expected
                 tape = CheckedTape(expected, follower.branch, evaluate_node)
+            tape.refilled = snapshot.contents
             with snapshot.noticing():
                 self.record_call(tape, key, leaves, structure, evidence)
             wrote = snapshot.written()

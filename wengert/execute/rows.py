@@ -282,6 +282,7 @@ class Rows:
             with evidence.watching(tape, outside):
                 return self.body(*leaves[:count])
 
+        tape.refilled = snapshot.contents
         token = RECORDS_ROW.set(True)
         try:
             with (
