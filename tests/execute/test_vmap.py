@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -209,9 +210,26 @@ def test_wrong_axes_are_errors() -> None:
 
 
 def test_an_operation_without_a_rule_runs_row_by_row() -> None:
-    found = vmap(lambda x: np.histogram(x, bins=2)[0])(X)
+    """Of many rows that is said once, with the line."""
 
-    assert_array_equal(found, by_loop(lambda x: np.histogram(x, bins=2)[0], X))
+    def places(x: Any) -> Any:
+        return np.unique(np.reshape(np.round(x), (2, -1)), axis=1)[0, 0]  # the line
+
+    rows = vmap(places)
+    many = np.resize(X, (1200, 2))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(60):
+            found = rows(many)
+            if caught:
+                break
+        rows(many)
+
+    assert_array_equal(found, by_loop(places, many))
+    (warning,) = caught
+    assert warning.filename == __file__
+    assert warning.lineno == places.__code__.co_firstlineno + 1
+    assert "calls count_unique row by row, 1200 times" in str(warning.message)
 
 
 def test_random_draws_are_refused() -> None:

@@ -16,7 +16,14 @@ from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, Tape
 from wengert.core.types import Array, Type, is_array
-from wengert.execute.batching import Operands, batch, row_of, stacked, write_rows
+from wengert.execute.batching import (
+    NotBatchedError,
+    Operands,
+    batch,
+    row_of,
+    stacked,
+    write_rows,
+)
 from wengert.execute.costs import ROWS_ELEMENT, ROWS_NODE
 from wengert.execute.interpret import (
     LEAVES_PATH,
@@ -46,10 +53,13 @@ class Outcome(NamedTuple):
     failed : array of int, one a row
         0 where it stayed; otherwise minus one more than the node at which it left, so
         that it is no number of a guard in native code.
+    by_rows : list of int
+        The nodes that were computed row by row.
     """
 
     parts: list[Any]
     failed: Array
+    by_rows: list[int]
 
 
 class RowsPlay:
@@ -90,6 +100,8 @@ class RowsPlay:
         self.count = count
         self.numbers = np.arange(count)
         self.failed = np.zeros(count, np.intp)
+        #: The nodes that were computed row by row.
+        self.by_rows: set[int] = set()
         #: By node after which nothing reads them: the outputs with rows to let go.
         self.dead: dict[int, list[int]] = {}
 
@@ -161,7 +173,7 @@ class RowsPlay:
                     operation = MULTIPLY
                 values = self.narrowed(index, values, flags)
             return batch(operation, values, flags, settings, self.count)
-        except LEAVES_PATH:
+        except (NotBatchedError, *LEAVES_PATH):
             return self.one_by_one(index, flags)
 
     def is_weak_row(self, index: int, flags: list[int]) -> bool:
@@ -203,6 +215,7 @@ class RowsPlay:
 
     def one_by_one(self, index: int, flags: list[int]) -> Any:
         """Return the output of a node row by row; rows for which it raises leave."""
+        self.by_rows.add(index)
         operands = self.tape.operands[index]
         types = [self.tape.types[k] for k in operands]
         rows, stays = [], np.ones(self.count, bool)
@@ -356,7 +369,7 @@ def play_all(
     size = rows_in_block(tape)
     nodes, last = steps_of(tape)
     blocks: list[list[Any]] = []
-    failed = []
+    failed, by_rows = [], set[int]()
     for start in range(0, count, size):
         stop = min(start + size, count)
         given = {index: array for array, index in captured}
@@ -371,9 +384,10 @@ def play_all(
         with np.errstate(all="ignore"):
             play.run()
         failed.append(play.failed)
+        by_rows |= play.by_rows
         if play.count:
             blocks.append(play.results(tape.output_indices, sums))
-    return Outcome(joined(blocks, sums), np.concatenate(failed))
+    return Outcome(joined(blocks, sums), np.concatenate(failed), sorted(by_rows))
 
 
 def joined(blocks: list[list[Any]], sums: Sequence[bool]) -> list[Any]:

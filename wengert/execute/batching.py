@@ -1,7 +1,7 @@
 """One operation for all rows: batching over leading axes, as the form says.
 
 An operand has rows, along its first axis, or is shared by all of them.  What a form
-does not tell is done row by row.
+does not tell is refused here, and done row by row.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ WHOLE = slice(None)
 Settings = dict[str, Any]
 
 
+class NotBatchedError(Exception):
+    """There is no rule for all rows at once."""
+
+
 class Operands:
     """The operands of one node: values, and which of them have rows."""
 
@@ -44,13 +48,6 @@ class Operands:
     def rank(self, k: int) -> int:
         """Return the number of axes of a row of operand k."""
         return np.ndim(self.values[k]) - bool(self.has_rows[k])
-
-    def row(self, number: int) -> list[Any]:
-        """Return the operands of one row."""
-        return [
-            row_of(value, number) if has_rows else value
-            for value, has_rows in zip(self.values, self.has_rows, strict=True)
-        ]
 
     def aligned(self, k: int, ndim: int) -> Any:
         """Return operand k so that its rows broadcast against rows of `ndim` axes."""
@@ -91,19 +88,16 @@ def batch(
     has_rows : a flag an operand, of which one at least is set
     settings : dict
     count : int, at least 1
+
+    Raises
+    ------
+    NotBatchedError
+        Where the rows are computed one after another.
     """
     operands = Operands(values, has_rows, count)
     rule = BATCHED.get(type(operation.form))
     assert rule is not None
     return rule(operation, operands, settings)
-
-
-def batch_by_rows(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """Return the results of rows computed one after another."""
-    function = operation.function
-    return stacked(
-        [function(*operands.row(k), **settings) for k in range(operands.count)]
-    )
 
 
 def stacked(rows: list[Any]) -> Any:
@@ -136,7 +130,7 @@ def behind_rows(axis: Any, ndim: int) -> Any:
 def batch_reduce(operation: Operation, operands: Operands, settings: Settings) -> Any:
     """Return the folds of all rows: their axes come after that of the rows."""
     if any(operands.has_rows[2:]):
-        return batch_by_rows(operation, operands, settings)
+        raise NotBatchedError
     ndim, axis = operands.rank(0), settings["axis"]
     x = operands.repeated(0)
     masks = [operands.aligned(k, ndim) for k in range(1, len(operands.values))]
@@ -164,13 +158,13 @@ def batch_routine(operation: Operation, operands: Operands, settings: Settings) 
         return batch_along(operation, operands, settings)
     if form.core is not None:
         return batch_stacks(operation, operands, settings, form.core)
-    if form.stacks or form.rows is not None:
-        given = [operands.repeated(k) for k in range(len(operands.values))]
-        return (form.rows or operation.function)(*given, **settings)
     alone = [bool(flag) == (k == form.each) for k, flag in enumerate(operands.has_rows)]
     if all(alone):
         return operation.function(*operands.values, **settings)
-    return batch_by_rows(operation, operands, settings)
+    if form.stacks or form.rows is not None:
+        given = [operands.repeated(k) for k in range(len(operands.values))]
+        return (form.rows or operation.function)(*given, **settings)
+    raise NotBatchedError
 
 
 def batch_stacks(
@@ -215,7 +209,7 @@ def batch_convolve(operation: Operation, operands: Operands, settings: Settings)
     x, y = sorted(map(np.asarray, operands.values), key=lambda x: -x.shape[-1])
     n, m = x.shape[-1], y.shape[-1]
     if m > operands.count:
-        return batch_by_rows(operation, operands, settings)
+        raise NotBatchedError
     total = np.zeros((operands.count, n + m - 1), np.result_type(x, y))
     for k in range(m):
         total[:, k : k + n] += x * y[..., k, None]
@@ -381,9 +375,7 @@ def write_rows(
             continue
         found = views_of_rows(step.function, target, dict(given))
         if found is None:  # a copy, or nothing to write to
-            copies = batch_by_rows(operation, operands, settings)
-            new[...] = copies
-            return
+            raise NotBatchedError
         target = found
     places = Places(operands, 2, settings["key"])
     if places.is_basic:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.core.tape import Tape
 from wengert.core.types import Array, is_array, type_of
 from wengert.emit.cache import compile_once
 from wengert.emit.kernels import has_chain_products, lower
@@ -370,17 +369,17 @@ class Turn:
                 return self.replay(path, places)
             self.play_each(group.tolist())
             return []
-        self.warn_slow(tape, len(group))
         mapped, sums = self.mapped, self.rows.summed(len(path.types))
         operands = [
             operand[group] if has_rows and places is not None else operand
             for operand, has_rows in zip(self.operands, mapped, strict=True)
         ]
         started = time.perf_counter()
-        parts, failed = play_all(
+        parts, failed, by_rows = play_all(
             tape, operands, mapped, path.captured, sums, len(group)
         )
         path.tier.best[PLAY] = (time.perf_counter() - started) / len(group)
+        self.warn_slow(path, by_rows, len(group))
         held = group[failed == 0]
         if held.size:
             where = None if held.size == self.count else held
@@ -390,25 +389,37 @@ class Turn:
             todo.extend(self.branch(path, mark, group[failed == mark]))
         return todo
 
-    def warn_slow(self, tape: Tape, count: int) -> None:
-        """Warn, once, of many rows for each of which Python calls a function."""
-        if count < MANY_ROWS or self.rows.is_told:
+    def warn_slow(self, path: Path, by_rows: Sequence[int], count: int) -> None:
+        """Warn, once, of a node that many rows compute one after another.
+
+        Not of one that native code may still compute.
+        """
+        if count < MANY_ROWS or self.rows.is_told or path.tape is None:
             return
-        for index, operation in enumerate(tape.operations):
-            call = getattr(operation.function, "__self__", None)
-            if isinstance(call, RuleCall) and not call.rules.takes_rows:
-                self.rows.is_told = True
-                line = tape.lines[index]
-                text = explain(
-                    f"{self.rows.name} calls {operation.name} row by row, "
-                    f"{count} times",
-                    "its rule does not say that it takes many rows at once",
-                    "wengert.rule(..., elementwise=True), or vectorized=True where "
-                    "function and rules take leading axes",
-                    line,
-                )
-                warn(text, RuntimeWarning, line)
-                return
+        tape = path.tape
+        for index in by_rows:
+            operation, line = tape.operations[index], tape.lines[index]
+            is_rule = isinstance(
+                getattr(operation.function, "__self__", None), RuleCall
+            )
+            if path.is_pending and not is_rule:
+                continue
+            self.rows.is_told = True
+            text = explain(
+                f"{self.rows.name} calls {operation.name} row by row, {count} times",
+                "its rule does not say that it takes many rows at once"
+                if is_rule
+                else "it is computed for one row at a time, and there is no native "
+                f"code of them all: {path.reason}",
+                "wengert.rule(..., elementwise=True), or vectorized=True where "
+                "function and rules take leading axes"
+                if is_rule
+                else "operations that have an axis, or a wengert.rule(..., "
+                "vectorized=True) of a function that takes leading axes",
+                line,
+            )
+            warn(text, RuntimeWarning, line)
+            return
 
     def play_eagerly(self, number: int) -> None:
         """Call the function itself on one row, which it may write into."""

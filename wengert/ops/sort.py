@@ -222,9 +222,51 @@ def evaluate_nonzero(x: Any) -> Any:
     return tuple(np.nonzero(x))
 
 
+def comes_before(x: Any, y: Any) -> Any:
+    """Return where x stands before y in NumPy's order, NaN last."""
+    if x.dtype.kind != "f":
+        return x < y
+    return (x < y) | (np.isnan(y) & ~np.isnan(x))
+
+
+def search_of_rows(a: Any, v: Any, *sorter: Any, side: str) -> Any:
+    """Return ``np.searchsorted`` in every row: one binary search, side by side."""
+    kind = np.result_type(a, v)
+    if kind.kind not in "biufc":
+        raise TypeError("rows of what are no numbers")
+    a = np.take_along_axis(a, sorter[0], axis=1) if sorter else a
+    a, keys = a.astype(kind), v.reshape(len(v), -1).astype(kind)
+    if kind.kind == "c" and (np.isnan(a).any() or np.isnan(keys).any()):
+        raise TypeError("rows of complex numbers of which parts are NaN")
+    low = np.zeros(keys.shape, np.intp)
+    high = np.full(keys.shape, a.shape[1], np.intp)
+    for _ in range(a.shape[1].bit_length()):
+        middle = (low + high) // 2
+        met = np.take_along_axis(a, np.minimum(middle, a.shape[1] - 1), axis=1)
+        goes_on = (
+            comes_before(met, keys) if side == "left" else ~comes_before(keys, met)
+        )
+        is_open = low < high
+        low = np.where(is_open & goes_on, middle + 1, low)
+        high = np.where(is_open & ~goes_on, middle, high)
+    return low.reshape(v.shape)
+
+
+def digitize_of_rows(x: Any, bins: Any, *, right: bool) -> Any:
+    """Return ``np.digitize`` in every row, for bins that increase."""
+    if np.result_type(x, bins).kind == "c":
+        raise TypeError("complex numbers lie in no bins")
+    if np.any(bins[:, 1:] < bins[:, :-1]):
+        raise ValueError("rows of bins that do not increase")
+    return search_of_rows(bins, x, side="left" if right else "right")
+
+
 LEXSORT = constant_of("lexsort", evaluate_lexsort, form=Routine(along=True), numpy=())
 SEARCHSORTED = constant_of(
-    "searchsorted", evaluate_searchsorted, form=Routine(each=1), numpy=()
+    "searchsorted",
+    evaluate_searchsorted,
+    form=Routine(each=1, rows=search_of_rows),
+    numpy=(),
 )
 
 
@@ -241,7 +283,12 @@ def count_per_row(counts: Any) -> int:
     return int(counts[0])
 
 
-DIGITIZE = constant_of("digitize", evaluate_digitize, form=Routine(each=0), numpy=())
+DIGITIZE = constant_of(
+    "digitize",
+    evaluate_digitize,
+    form=Routine(each=0, rows=digitize_of_rows),
+    numpy=(),
+)
 NONZERO = constant_of(
     "nonzero", evaluate_nonzero, form=Routine(rows=nonzero_of_rows), numpy=()
 )
@@ -310,9 +357,48 @@ def evaluate_count_unique(x: Any, *, axis: int | None, equal_nan: bool) -> Any:
     return np.intp(evaluate_unique(x, axis=axis, equal_nan=equal_nan)[0].size)
 
 
-UNIQUE = constant_of("unique", evaluate_unique, form=Routine(), results=3, numpy=())
+def distinct_of_rows(x: Any, axis: int | None, equal_nan: bool) -> tuple[Any, Any, Any]:
+    """Return the order of every row, what is new in that order, and how many are."""
+    if axis is not None:
+        raise ValueError("rows that are compared slice by slice")
+    flat = x.reshape(len(x), -1)
+    order = np.argsort(flat, axis=1, kind="stable")
+    ordered = np.take_along_axis(flat, order, axis=1)
+    is_new = np.ones(ordered.shape, bool)
+    is_new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    if equal_nan:
+        is_new[:, 1:] &= ~(np.isnan(ordered[:, 1:]) & np.isnan(ordered[:, :-1]))
+    return order, is_new, np.count_nonzero(is_new, axis=1)
+
+
+def unique_of_rows(x: Any, *, axis: int | None, equal_nan: bool) -> Any:
+    """Return what `evaluate_unique` does in every row, as many elements in each."""
+    order, is_new, counts = distinct_of_rows(x, axis, equal_nan)
+    count = count_per_row(counts)
+    starts = np.nonzero(is_new)[1].reshape(len(x), count)
+    inverse = np.empty(order.shape, np.intp)
+    np.put_along_axis(inverse, order, np.cumsum(is_new, axis=1) - 1, axis=1)
+    lengths = np.diff(starts, axis=1, append=order.shape[1])
+    return np.take_along_axis(order, starts, axis=1), inverse.reshape(x.shape), lengths
+
+
+def count_unique_of_rows(x: Any, *, axis: int | None, equal_nan: bool) -> Any:
+    """Return the number of distinct elements in every row."""
+    return distinct_of_rows(x, axis, equal_nan)[2]
+
+
+UNIQUE = constant_of(
+    "unique",
+    evaluate_unique,
+    form=Routine(rows=unique_of_rows),
+    results=3,
+    numpy=(),
+)
 COUNT_UNIQUE = constant_of(
-    "count_unique", evaluate_count_unique, form=Routine(), numpy=()
+    "count_unique",
+    evaluate_count_unique,
+    form=Routine(rows=count_unique_of_rows),
+    numpy=(),
 )
 
 
@@ -430,8 +516,41 @@ def evaluate_histogram(x: Any, *bins: Any, count: Any, range: Any) -> Any:
     return tuple(np.histogram(x, bins[0] if bins else count, range=range))
 
 
+def histogram_of_rows(x: Any, *bins: Any, count: Any, range: Any) -> Any:
+    """Return ``np.histogram`` in every row, for a number of bins or edges."""
+    x = x.reshape(len(x), -1)
+    if isinstance(count, str) or x.dtype.kind not in "iuf":
+        raise ValueError("rows with results of several lengths")
+    edges = bins[0] if bins else equal_bins_of_rows(x, count, range)
+    if np.any(edges[:, :-1] > edges[:, 1:]):
+        raise ValueError("rows of bins that do not increase")
+    x = np.sort(x, axis=1)
+    inner = search_of_rows(x, edges[:, :-1], side="left")
+    last = search_of_rows(x, edges[:, -1:], side="right")
+    return np.diff(np.concatenate((inner, last), axis=1), axis=1), edges
+
+
+def equal_bins_of_rows(x: Any, count: int, range: Any) -> Any:
+    """Return the edges of so many equal bins of every row."""
+    if range is not None or not x.size:
+        edges = np.histogram_bin_edges(x[0], count, range)
+        return np.broadcast_to(edges, (len(x), len(edges)))
+    low, high = np.min(x, axis=1), np.max(x, axis=1)
+    if not np.all(np.isfinite(low) & np.isfinite(high)):
+        raise ValueError("rows whose extremes are not finite")
+    kind = np.result_type(x, 0.0)
+    is_flat = low == high
+    low = np.where(is_flat, low - kind.type(0.5), low)
+    high = np.where(is_flat, high + kind.type(0.5), high)
+    return np.linspace(low, high, count + 1, dtype=kind, axis=1)
+
+
 HISTOGRAM = constant_of(
-    "histogram", evaluate_histogram, form=Routine(), results=2, numpy=()
+    "histogram",
+    evaluate_histogram,
+    form=Routine(rows=histogram_of_rows),
+    results=2,
+    numpy=(),
 )
 
 
