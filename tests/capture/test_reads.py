@@ -484,6 +484,26 @@ def test_a_function_of_its_arguments_alone_reads_nothing() -> None:
     assert not snapshot(lambda x: RATE * x).is_empty
 
 
+def test_what_pytest_writes_around_an_assertion_is_not_read() -> None:
+    """Its functions that say what failed lead through all of pytest: 3 s, 5,000 guards.
+
+    What the assertion itself names is read as ever.
+    """
+
+    def positive(x: Any) -> Any:
+        assert np.all(x > 0) and TABLE["k"] == 1.0, "the table"
+        return x
+
+    held = snapshot(positive)
+    before = held.changed()
+    TABLE["k"] = 2.0
+
+    assert "@pytest_ar" in positive.__code__.co_names
+    assert (before, held.changed()) == (None, "global TABLE['k']")
+    assert len(held.guards) < 20
+    assert not held.unresolved
+
+
 # Arrays
 
 

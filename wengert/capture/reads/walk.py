@@ -282,8 +282,15 @@ class Walk(Lookups):
         analysis: Analysis,
         names: dict[str, Cursor],
     ) -> tuple[Cursor, tuple[Step, ...]] | None:
-        """Return the value that a path starts from, and steps that an alias adds."""
+        """Return the value that a path starts from, and steps that an alias adds.
+
+        A global whose name no program can write was put there by a tool that rewrote
+        the code, as pytest does with assertions, to say what failed: nothing depends
+        on it.
+        """
         kind, name = root
+        if kind == "global" and not name.isidentifier():
+            return None
         if kind == "global":
             found = self.global_(function.__globals__, name)
             return None if found is None else (found, ())
