@@ -23,16 +23,15 @@ from wengert.capture.record import (
     Segment,
     check_states,
     finish,
-    output_node,
     plain_result,
     record_onto,
     trace,
 )
 from wengert.core.operation import apply
-from wengert.core.tape import GUARD, IDENTITY, Tape
+from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
-from wengert.core.types import FLOAT64, has_class, is_array, is_whole_number, type_of
-from wengert.derive import forward, functions, reverse
+from wengert.core.types import FLOAT64, has_class, is_whole_number, type_of
+from wengert.derive import functions, reverse
 from wengert.derive.functions import as_arguments, own_gradients
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, DerivativeError, explain
@@ -560,7 +559,9 @@ class Jacobian(Transformed):
         leaves, structure = tree.flatten(result)
         inputs = input_order(segment, structures, chosen)
         check_holomorphic(segment, inputs, leaves, self.holomorphic)
-        blocks = jacobian_blocks(segment, inputs, leaves, self.direction, self.fun)
+        blocks = directions.jacobian_blocks(
+            segment, inputs, leaves, self.direction, self.fun
+        )
         rows = [rebuild(row, structures, self.is_single) for row in blocks]
         matrix = tree.unflatten(structure, rows)
         if not self.has_value:
@@ -585,162 +586,6 @@ def check_holomorphic(
                 "jacobian(f, holomorphic=True), or split into real and imaginary parts",
             )
         )
-
-
-def jacobian_blocks(
-    segment: Segment,
-    inputs: list[int],
-    leaves: list[Any],
-    direction: str,
-    fun: Function,
-) -> list[list[Any]]:
-    """Return the block of every output leaf and input leaf."""
-    outputs = [output_node(segment, leaf) for leaf in leaves]
-    types = [type_of(plain(leaf)) for leaf in leaves]
-    input_types = [segment.tape.types[index] for index in inputs]
-    if direction == "chosen":
-        columns = sum(like.size for like in input_types)
-        direction = "forward" if columns < sum(t.size for t in types) else "reverse"
-    stop = len(segment.tape)
-    if len(inputs) == len(outputs) == 1 and is_diagonal(
-        segment, stop, *inputs, *outputs
-    ):
-        return [[diagonal_block(segment, stop, *inputs, *outputs)]]
-    blocks = forward_blocks if direction == "forward" else reverse_blocks
-    return blocks(segment, stop, inputs, input_types, outputs, types, fun)
-
-
-def is_diagonal(segment: Segment, stop: int, given: int, output: int | None) -> bool:
-    """Whether each element of an output depends on one element of an input alone."""
-    tape, shape = segment.tape, segment.tape.types[given].shape
-    if not shape or tape.types[given].dtype.kind != "f":
-        return False
-    depends, mixed = {given}, set[int]()
-    for index in range(segment.start, stop):
-        operation, operands = tape.operations[index], tape.operands[index]
-        if operation is GUARD or depends.isdisjoint(operands):
-            continue
-        depends.add(index)
-        stays = operation.kind == "elementwise" or operation is IDENTITY
-        stays = stays and getattr(tape.types[index], "shape", None) == shape
-        if not stays or not mixed.isdisjoint(operands):
-            mixed.add(index)
-    return output in depends and output not in mixed
-
-
-def diagonal_block(segment: Segment, stop: int, given: int, output: Any) -> Any:
-    """Return the block of an input and an output element by element, by one sweep."""
-    tape, like = segment.tape, segment.tape.types[output]
-    seeds = [(output, np.ones(like.shape, like.dtype))]
-    active = reverse.depends_on(tape, [given], segment.start, stop)
-    (slopes,) = reverse.pull(
-        tape, segment.start, stop, seeds, [given], segment.nested, active
-    )
-    block = np.reshape(np.diag(np.ravel(slopes)), 2 * like.shape)
-    return wrap_passive(tape, block) if segment.nested and is_array(block) else block
-
-
-def basis(like: Any) -> list[Any]:
-    """Return the unit arrays of a type, one an element."""
-    dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
-    if not like.shape:
-        return [dtype.type(1)]
-    return list(np.eye(like.size, dtype=dtype).reshape(like.size, *like.shape))
-
-
-def reverse_blocks(
-    segment: Segment,
-    stop: int,
-    inputs: Any,
-    input_types: Any,
-    outputs: Any,
-    types: Any,
-    fun: Function,
-) -> list[list[Any]]:
-    """Return the blocks, by one reverse sweep a row where all at once is slower."""
-    tape = segment.tape
-    rows = directions.reverse_rows(segment, stop, inputs, outputs, types, fun)
-    if rows is not None:
-        return [
-            [
-                np.reshape(part, like.shape + to.shape)
-                for part, to in zip(parts, input_types, strict=True)
-            ]
-            for parts, like in zip(rows, types, strict=True)
-        ]
-    active = reverse.depends_on(tape, inputs, segment.start, stop)
-    blocks = []
-    for index, like in zip(outputs, types, strict=True):
-        found = []
-        for seed in basis(like):
-            seeds = [] if index is None else [(index, seed)]
-            found.append(
-                reverse.pull(
-                    tape, segment.start, stop, seeds, inputs, segment.nested, active
-                )
-            )
-        blocks.append(
-            [
-                stack([row[k] for row in found], like.shape + to.shape, to, axis=0)
-                for k, to in enumerate(input_types)
-            ]
-        )
-    return blocks
-
-
-def forward_blocks(
-    segment: Segment,
-    stop: int,
-    inputs: Any,
-    input_types: Any,
-    outputs: Any,
-    types: Any,
-    fun: Function,
-) -> list[list[Any]]:
-    """Return the blocks, by one forward sweep a column where all at once is slower."""
-    tape = segment.tape
-    how = segment, stop, inputs, input_types, outputs, fun
-    together = directions.forward_columns(*how)
-    if together is not None:
-        return [
-            [
-                np.reshape(
-                    np.copy(np.moveaxis(parts[j], 0, -1), order="C"),
-                    to.shape + like.shape,
-                )
-                for parts, like in zip(together, input_types, strict=True)
-            ]
-            for j, to in enumerate(types)
-        ]
-    columns = []
-    for index, like in zip(inputs, input_types, strict=True):
-        found = []
-        for tangent in basis(like):
-            tangents = {index: tangent}
-            forward.push(tape, segment.start, stop, tangents, segment.nested, outputs)
-            found.append(
-                [
-                    zeros_like_type(to)
-                    if out is None or out not in tangents
-                    else tangents[out]
-                    for out, to in zip(outputs, types, strict=True)
-                ]
-            )
-        columns.append(
-            [
-                stack([part[j] for part in found], to.shape + like.shape, to, axis=-1)
-                for j, to in enumerate(types)
-            ]
-        )
-    return [[column[j] for column in columns] for j in range(len(types))]
-
-
-def stack(parts: list[Any], shape: tuple[int, ...], like: Any, axis: int) -> Any:
-    """Return rows or columns as one block of a given shape."""
-    if not parts:
-        dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
-        return np.zeros(shape, dtype)
-    return np.reshape(np.stack(parts, axis=axis), shape)
 
 
 def hessian(

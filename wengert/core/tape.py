@@ -7,7 +7,7 @@ objects are handles (tape, index) that a person holds; a recording never makes t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from threading import get_ident
 from typing import Any, NamedTuple, overload
 
@@ -785,6 +785,39 @@ def node_class(operation: Operation) -> type[CompNode]:
         if REGISTRY.get(name) is operation:
             _CLASSES[name] = known
     return known
+
+
+def reaching(
+    tape: Tape,
+    targets: Iterable[int],
+    start: int = 0,
+    stop: int | None = None,
+    known: Iterable[int] = (),
+    is_kept: Callable[[int], bool] | None = None,
+) -> bytearray:
+    """Return which nodes some targets are made of, the targets included.
+
+    Parameters
+    ----------
+    tape : Tape
+    targets : indices of nodes
+    start, stop : int
+        Only nodes of this stretch are looked behind; the flags end at `stop`.
+    known : nodes that are not looked behind either
+    is_kept : callable, optional
+        Whether a node counts as a target too.
+    """
+    stop, known = len(tape) if stop is None else stop, frozenset(known)
+    wanted, operands = bytearray(stop), tape.operands
+    for index in targets:
+        wanted[index] = 1
+    for index in range(stop - 1, start - 1, -1):
+        if not wanted[index] and is_kept is not None and is_kept(index):
+            wanted[index] = 1
+        if wanted[index] and index not in known:
+            for operand in operands[index]:
+                wanted[operand] = 1
+    return wanted
 
 
 def number_key(value: Any) -> tuple[type, Any]:

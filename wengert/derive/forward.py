@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import Operation, Partial, apply
-from wengert.core.tape import Tape
+from wengert.core.tape import Tape, reaching
 from wengert.core.types import Type
 from wengert.derive.again import derived
 from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode, fit
@@ -30,7 +30,10 @@ def push(
     `tangents` gains the tangent of every node that one reaches; the others are zero.
     Where `outputs` are named, only theirs are sure: no other nodes are asked.
     """
-    wanted = reaching(tape, start, stop, outputs) if outputs else b"\1" * stop
+    wanted: bytes | bytearray = b"\1" * stop
+    if outputs:
+        named = [index for index in outputs if index is not None]
+        wanted = reaching(tape, named, start, stop)
     if not records:
         with np.errstate(all="ignore"):
             mode = PlainMode(tape, absorb=True)
@@ -52,21 +55,6 @@ def push(
                 derive()
     finally:
         tape.line_here = line
-
-
-def reaching(
-    tape: Tape, start: int, stop: int, outputs: Sequence[int | None]
-) -> bytearray:
-    """Return which nodes of a stretch some of the outputs depend on."""
-    wanted, operands = bytearray(stop), tape.operands
-    for index in outputs:
-        if index is not None:
-            wanted[index] = 1
-    for index in range(stop - 1, start - 1, -1):
-        if wanted[index]:
-            for operand in operands[index]:
-                wanted[operand] = 1
-    return wanted
 
 
 def sweep(

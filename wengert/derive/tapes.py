@@ -11,7 +11,7 @@ from wengert.capture import tree
 from wengert.capture.array import handle, place
 from wengert.capture.record import Recording
 from wengert.core.names import identifier, variable_names
-from wengert.core.tape import INPUT, NO_SETTINGS, CompNode, Tape
+from wengert.core.tape import GUARD, INPUT, NO_SETTINGS, CompNode, Tape, reaching
 from wengert.core.types import Type, has_class
 from wengert.derive import forward, reverse
 from wengert.derive.modes import RecordedMode, fit, zeros_like_type
@@ -227,17 +227,18 @@ def name_derivatives(
             tape.names[place_] = form.format(known[index])
 
 
+def needed_by_results(tape: Tape) -> bytearray:
+    """Return which nodes some output, guard or input needs."""
+    return reaching(
+        tape,
+        (*tape.input_indices, *tape.output_indices),
+        is_kept=lambda index: tape.operations[index] is GUARD,
+    )
+
+
 def without_unused(tape: Tape) -> Tape:
     """Return a tape without the nodes that no output, guard or input needs."""
-    kept = bytearray(len(tape))
-    for index in (*tape.input_indices, *tape.output_indices):
-        kept[index] = 1
-    for index in range(len(tape) - 1, -1, -1):
-        if tape.operations[index].name == "guard":
-            kept[index] = 1
-        if kept[index]:
-            for operand in tape.operands[index]:
-                kept[operand] = 1
+    kept = needed_by_results(tape)
     places = [index for index in range(len(tape)) if kept[index]]
     at = {index: k for k, index in enumerate(places)}
     new = Tape()

@@ -11,12 +11,20 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from wengert.capture.array import handle, place, wrap
-from wengert.capture.record import Recording, Segment
-from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
-from wengert.core.types import Array, Type
+from wengert.capture.array import handle, place, plain, wrap
+from wengert.capture.record import Recording, Segment, output_node
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape, reaching
+from wengert.core.types import Array, Type, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.functions import jvp, vjp
+from wengert.derive.jacobians import (
+    Blocks,
+    diagonal_block,
+    forward_blocks,
+    is_diagonal,
+    reverse_blocks,
+    unit_vectors,
+)
 from wengert.derive.modes import zeros_like_type
 from wengert.emit.kernels import count_scalars
 from wengert.execute.all_rows import RowsPlay, block_rows, largest, steps_of
@@ -32,8 +40,55 @@ from wengert.execute.interpret import evaluate_or_record
 from wengert.execute.rows import Options, Rows
 
 Derive = Callable[[list[Any]], list[Any]]
-#: For each of several values the directions of its elements, and what they give.
-Blocks = list[list[Any]]
+
+
+def jacobian_blocks(
+    segment: Segment,
+    inputs: Sequence[int],
+    leaves: Sequence[Any],
+    direction: str,
+    fun: Any,
+) -> Blocks:
+    """Return the block of every output leaf and input leaf.
+
+    `direction` is ``"forward"``, ``"reverse"``, or ``"chosen"`` by their sizes.
+    """
+    outputs = [output_node(segment, leaf) for leaf in leaves]
+    types = [type_of(plain(leaf)) for leaf in leaves]
+    input_types = [segment.tape.types[index] for index in inputs]
+    if direction == "chosen":
+        columns = sum(like.size for like in input_types)
+        direction = "forward" if columns < sum(t.size for t in types) else "reverse"
+    stop = len(segment.tape)
+    if len(inputs) == len(outputs) == 1 and is_diagonal(
+        segment, stop, *inputs, *outputs
+    ):
+        return [[diagonal_block(segment, stop, *inputs, *outputs)]]
+    where = segment, stop, inputs, input_types, outputs
+    if direction == "forward":
+        columns_ = forward_columns(*where, fun)
+        if columns_ is None:
+            return forward_blocks(*where, types)
+        return [
+            [
+                np.reshape(
+                    np.copy(np.moveaxis(parts[j], 0, -1), order="C"),
+                    to.shape + like.shape,
+                )
+                for parts, like in zip(columns_, input_types, strict=True)
+            ]
+            for j, to in enumerate(types)
+        ]
+    rows = reverse_rows(segment, stop, inputs, outputs, types, fun)
+    if rows is None:
+        return reverse_blocks(*where, types)
+    return [
+        [
+            np.reshape(part, like.shape + to.shape)
+            for part, to in zip(parts, input_types, strict=True)
+        ]
+        for parts, like in zip(rows, types, strict=True)
+    ]
 
 
 def pays(length: int, count: int, size: int) -> bool:
@@ -143,18 +198,6 @@ def apart(found: list[Any], likes: Sequence[Type]) -> Blocks:
     ]
 
 
-def unit_vectors(likes: Sequence[Type], start: int, stop: int) -> list[Array]:
-    """Return some of the unit vectors of values of several types, one a row."""
-    seeds, offset = [], 0
-    for like in likes:
-        seed = np.zeros((stop - start, like.size), like.dtype)
-        own = np.arange(max(start, offset), min(stop, offset + like.size))
-        seed[own - start, own - offset] = 1
-        seeds.append(seed.reshape(-1, *like.shape))
-        offset += like.size
-    return seeds
-
-
 def record_direction(
     tape: Tape, derive: Derive, likes: Sequence[Type]
 ) -> tuple[list[int], list[int]]:
@@ -228,20 +271,11 @@ class Stretch:
         self.tape, self.start = segment.tape, segment.start
         self.inputs = list(inputs)
         self.outputs = list(outputs)
-        known, stack, self.around = set(self.inputs), list(self.outputs), list[int]()
-        self.nodes: list[int] = []
-        while stack:
-            index = stack.pop()
-            if index in known:
-                continue
-            known.add(index)
-            if self.is_around(index):
-                self.around.append(index)
-                continue
-            self.nodes.append(index)
-            stack.extend(self.tape.operands[index])
-        self.nodes.sort()
-        self.around.sort()
+        own = set(self.inputs)
+        wanted = reaching(self.tape, self.outputs, self.start, known=own)
+        known = [k for k, flag in enumerate(wanted) if flag and k not in own]
+        self.around = [index for index in known if self.is_around(index)]
+        self.nodes = [index for index in known if not self.is_around(index)]
 
     def is_around(self, index: int) -> bool:
         """Whether a node is an operand: it came before, or may be refilled."""

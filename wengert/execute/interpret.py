@@ -15,7 +15,7 @@ from wengert.capture.record import active_tape
 from wengert.core.forms import Contract, Map, Move, Reduce, Scan
 from wengert.core.guards import answer
 from wengert.core.operation import REGISTRY, Operation
-from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape, strong
+from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape, reaching, strong
 from wengert.core.types import WEAK, Type, has_class, is_array, type_of
 from wengert.errors import (
     ArgumentError,
@@ -192,14 +192,9 @@ def needed(tape: Tape) -> list[int]:
     They are those that an output needs, or what may leave the path; the functions that
     a Jacobian was made of, say, leave nodes behind that nothing reads.
     """
-    keep = bytearray(len(tape))
-    for index in tape.output_indices:
-        keep[index] = 1
-    for index in reversed(range(len(tape))):
-        if keep[index] or may_leave(tape, index):
-            keep[index] = 1
-            for operand in tape.operands[index]:
-                keep[operand] = 1
+    keep = reaching(
+        tape, tape.output_indices, is_kept=lambda index: may_leave(tape, index)
+    )
     given = (INPUT, CONSTANT)
     return [k for k, op in enumerate(tape.operations) if keep[k] and op not in given]
 
@@ -489,7 +484,10 @@ def tape_function(
     chosen = [outputs] if isinstance(outputs, CompNode) else list(outputs)
     targets = [tape._own(node).index for node in chosen]
     sources = [tape._own(node).index for node in inputs]
-    needed = needed_nodes(tape, sources, targets)
+    wanted = reaching(tape, targets, known=sources)
+    for index in sources:
+        wanted[index] = 0
+    needed = [index for index, flag in enumerate(wanted) if flag]
 
     def function(*args: Any) -> Any:
         if len(args) != len(sources):
@@ -522,16 +520,3 @@ def evaluate_or_record(operation: Any, operands: Any, settings: Any) -> Any:
         if isinstance(operand, RecordedValue):
             return operand.record(operation, operands, settings)
     return operation.function(*operands, **settings)
-
-
-def needed_nodes(tape: Tape, sources: list[int], targets: list[int]) -> list[int]:
-    """Return the nodes that the targets need and the sources do not replace."""
-    needed: set[int] = set()
-    stack = list(targets)
-    while stack:
-        index = stack.pop()
-        if index in needed or index in sources:
-            continue
-        needed.add(index)
-        stack.extend(tape.operands[index])
-    return sorted(needed)

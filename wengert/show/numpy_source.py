@@ -22,6 +22,7 @@ from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
 from wengert.core.verify import is_name
+from wengert.derive.tapes import needed_by_results
 from wengert.errors import ArgumentError, UnsupportedError, WengertError, explain
 from wengert.execute.rehearsal import Rehearsal
 from wengert.ops.chain import CHAIN_PRODUCT
@@ -144,16 +145,11 @@ class Writer:
     def find_uses(self) -> None:
         """Find the nodes that are needed, who reads them, and where each is written."""
         tape, count = self.tape, len(self.tape)
-        needed = bytearray(count)
-        for index in (*tape.input_indices, *tape.output_indices):
-            needed[index] = 1
+        needed = needed_by_results(tape)
         readers: list[list[int]] = [[] for _ in range(count)]
         for index in range(count - 1, -1, -1):
-            if tape.operations[index] is GUARD:
-                needed[index] = 1
             if needed[index]:
                 for operand in tape.operands[index]:
-                    needed[operand] = 1
                     readers[operand].append(index)
         self.needed, self.readers = needed, readers
         #: The statement that a node is written in, and the last one that reads it.
