@@ -106,9 +106,9 @@ def value_at(tape: Tape, place: int | Plain) -> Any:
 def is_playable(tape: Tape, start: int) -> bool:
     """Whether a stretch holds known operations alone, and few writes."""
     operations = tape.operations[start : len(tape)]
-    if sum(operation in IN_PLACE for operation in operations) > MOST_WRITES:
+    if sum(map(operations.count, IN_PLACE)) > MOST_WRITES:
         return False
-    return all(REGISTRY.get(operation.name) is operation for operation in operations)
+    return all(REGISTRY.get(known.name) is known for known in set(operations))
 
 
 def play(tape: CheckedTape, stop: int) -> bool:
