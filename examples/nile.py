@@ -80,7 +80,7 @@ def fit_rows(name: str, result: OptimizeResult, seconds: float) -> Rows:
 def main() -> Rows:
     """Fit the model all three ways; rows of (quantity, result, expected)."""
     exact, seconds = fit(wg.value_and_grad(negative_log_likelihood), True)
-    compiled = wg.jit(wg.value_and_grad(negative_log_likelihood))
+    compiled = wg.jit(wg.value_and_grad(negative_log_likelihood), wait=True)
     compiled(np.zeros(2), FLOWS)  # recorded and compiled here, once
     again, compiled_seconds = fit(compiled, True)
     rough, rough_seconds = fit(negative_log_likelihood, False)
