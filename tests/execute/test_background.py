@@ -397,7 +397,9 @@ def test_vmap_plays_few_rows_and_compiles_for_many() -> None:
     np.testing.assert_allclose(mapped(few), [wave(row) for row in few])
     (entry,) = next(iter(mapped.batch.known.values())).entries.values()
     assert entry.root.kernels == []
-    assert "(float64[4]): 0 guards; row by row; compiled once" in str(mapped.report())
+    assert "(float64[4]): 0 guards; by NumPy, all at once; compiled once" in str(
+        mapped.report()
+    )
 
     np.testing.assert_allclose(mapped(many), np.full(len(many), wave(many[0])))
     (entry, *_) = next(iter(mapped.batch.known.values())).entries.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -345,4 +346,6 @@ def test_functions_of_rows_on_a_tape_are_compiled_beside_the_calls(
         p for rows in made for t in rows.entries.values() for p in t.paths.values()
     ]
     assert any(path.kernels for path in paths)
+    assert "without native code: the operation directions_of" in str(fast.report())
+    assert re.search(r"\n    directions_of\w+: .*\n.* lanes", str(fast.report()))
     assert_allclose(fast(X), jacobian(network)(X), rtol=1e-12, atol=1e-14)

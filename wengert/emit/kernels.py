@@ -293,7 +293,9 @@ def lower_node(
     if operation is INPUT:
         raise NotLoweredError("an input that is not an argument")
     settings = tape.settings[index]
-    if isinstance(like, tuple) and operation.name in SEVERAL:
+    if type(like) is tuple and operation.name not in SEVERAL:
+        raise NotLoweredError(f"the operation {operation.name}")
+    if type(like) is tuple:
         parts = [as_array(elements[k]) for k in tape.operands[index]]
         if any(part.size == 0 for part in parts):
             raise NotLoweredError(NOTHING)

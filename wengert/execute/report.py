@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from wengert.core.types import Type
 from wengert.execute.entries import Entry
 from wengert.execute.paths import Path
+from wengert.execute.rows import Rows, rows_on
 
 if TYPE_CHECKING:
     from wengert.execute.jit import Jitted
-    from wengert.execute.rows import Rows
 
 
 class PathList(list[Path]):
@@ -59,6 +60,9 @@ class Report:
             "written_nodes": kernel.written if kernel else 0,
             "chunks": kernel.chunks if kernel else 0,
             "captures": len(path.captured),
+            "functions of rows": [
+                RowsReport(rows.name, [rows]) for rows in rows_on(path.recording)
+            ],
             "seconds": seconds | {"call": seconds_a_call(jitted, entry, path)},
         }
 
@@ -75,6 +79,7 @@ class Report:
                 + (f"; without native code: {row['reason']}" if row["reason"] else "")
                 + (f"; {row['waits']}" if row["waits"] else "")
             )
+            lines += [indent(str(part), "    ") for part in row["functions of rows"]]
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
 
@@ -110,7 +115,7 @@ class RowsReport:
         for row in self.rows:
             seconds = "".join(f", {k} {v:.3g} s" for k, v in row["seconds"].items())
             native = f"{row['scalar_nodes']} scalar nodes in {row['lanes']} lanes"
-            how = native + seconds if row["lanes"] else "row by row"
+            how = native + seconds if row["lanes"] else "by NumPy, all at once"
             why = "".join(f"; {row[k]}" for k in ("reason", "waits") if row[k])
             why = inputs_of(row["inputs from outside"]) + why
             lines.append(f"  ({row['types']}): {row['guards']} guards; {how}{why}")

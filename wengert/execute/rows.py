@@ -489,15 +489,19 @@ class Node:
         return tuple(gradients)
 
 
+def rows_on(tape: Tape) -> list[Rows]:
+    """Return the functions of rows that are nodes of a tape."""
+    nodes = [getattr(known.function, "__self__", None) for known in tape.operations]
+    return list({node.rows: None for node in nodes if isinstance(node, Node)})
+
+
 def compile_inside(tape: Tape) -> None:
     """Make native code of the functions of rows that are nodes of a tape."""
-    for operation in tape.operations:
-        node = getattr(operation.function, "__self__", None)
-        if isinstance(node, Node):
-            for known in list(node.rows.entries.values()):
-                for path in known.kept:
-                    if path.tape is not None and path.is_pending:
-                        lower_path(path, node.rows)
+    for rows in rows_on(tape):
+        for known in list(rows.entries.values()):
+            for path in known.kept:
+                if path.tape is not None and path.is_pending:
+                    lower_path(path, rows)
 
 
 def type_like(value: Any) -> Any:

@@ -90,7 +90,8 @@ def vmap(
     Notes
     -----
     Cost: One recording for every path that rows take, then native code over all
-    rows, or NumPy row by row while that takes less than compiling.
+    rows, or one NumPy call an operation for all of them while that takes less than
+    compiling.
 
     Examples
     --------
