@@ -324,6 +324,8 @@ def test_what_a_zero_absorbed_is_listed_with_its_line() -> None:
 
 def test_arguments_without_derivative_are_passed_on() -> None:
     assert check_grads(lambda x, n, name: x**n, (2.0, 3, "cube")).passed
+    with pytest.raises(TypeError, match="arguments as ndarray"):
+        check_grads(np.sin, np.ones(2))
     with pytest.raises(TypeError, match="no floating-point argument"):
         check_grads(lambda n: n, (3,))
     with pytest.raises(TypeError, match="mode 'sideways'"):

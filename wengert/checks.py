@@ -259,6 +259,14 @@ def as_flat(
 
     Also the leaves, and what to call each of them.
     """
+    if not isinstance(args, (tuple, list)):
+        raise ArgumentError(
+            explain(
+                f"check_grads was given arguments as {type(args).__name__}",
+                "they are listed, one entry an argument of the function",
+                "check_grads(f, (x,))",
+            )
+        )
     leaves, structure = tree.flatten(tuple(args))
     places = [k for k, leaf in enumerate(leaves) if is_float(leaf)]
     if not places:
