@@ -44,7 +44,9 @@ from wengert.errors import (
 from wengert.execute.jit import jit
 from wengert.execute.saved import load
 from wengert.execute.vmap import vmap
+from wengert.structure import ode as _ode  # noqa: F401
 from wengert.structure import optimize as _optimize  # noqa: F401
+from wengert.structure import quadrature as _quadrature  # noqa: F401
 from wengert.structure.black_box import black_box
 from wengert.structure.checkpoint import checkpoint, remat
 from wengert.structure.custom_rules import custom_jvp, custom_vjp, rule

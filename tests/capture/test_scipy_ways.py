@@ -44,8 +44,6 @@ VALUES: dict[str, Any] = {
     "f": lambda t: np.exp(-t) * np.cos(3 * t),
 }
 OTHERS: dict[str, dict[str, Any]] = {
-    "integrate.trapezoid(y, x)": {"x": np.array([0.1, 0.5, 0.6])},
-    "integrate.quad(f, a, b)": {"a": 0.5, "b": 2.0},
     "interpolate.interp1d(x, y)": {"x": np.array([0.1, 0.5, 0.6])},
     "spatial.distance.cdist(x, y)": {"x": np.eye(3) + 0.2, "y": MATRIX},
 }

@@ -23,13 +23,6 @@ def rule(call: str, jvp: str) -> str:
     return f"wengert.rule({function}, jvp=lambda t, y, {names}: {jvp})({names})"
 
 
-def by_first(call: str, gradient: str) -> str:
-    """Return a call of a function with a reverse rule."""
-    function, _, given = call.partition("(")
-    names = given.removesuffix(")")
-    return f"wengert.rule({function}, vjp=lambda g, y, {names}: {gradient})({names})"
-
-
 def by_last(call: str, slope: str) -> str:
     """Return a function of its last parameter alone, with a forward rule."""
     last = call.rstrip(")").rpartition(", ")[2]
@@ -55,20 +48,6 @@ CALLS: dict[str, str] = dict(
                 by_last(f"special.{name}(n, x)", f"special.{name}(n, x, True)"),
             )
             for name in ("spherical_jn", "spherical_yn", "spherical_in", "spherical_kn")
-        ),
-        # Integrals
-        ("integrate.trapezoid(y, x)", "np.trapezoid(y, x)"),
-        (
-            "integrate.simpson(y)",
-            by_first(
-                "integrate.simpson(y)",
-                "g * integrate.simpson(np.eye(len(y)))",
-            ).replace("lambda g, y, y", "lambda g, s, y"),
-        ),
-        (
-            "integrate.quad(f, a, b)",
-            "(b - a) / 2 * np.sum(w * f((a + b) / 2 + (b - a) / 2 * u)), where u, w "
-            "is np.polynomial.legendre.leggauss(32)",
         ),
         # Tables
         ("interpolate.interp1d(x, y)", "lambda z: np.interp(z, x, y)"),
@@ -109,7 +88,8 @@ RULE = "a function with @wengert.rule(vjp=...) that calls it on plain numbers"
 MODULES = {
     "scipy.optimize": SOLVER,
     "scipy.integrate": (
-        "a loop of fixed steps (y = y + h * f(t, y)), which is recorded; or " + RULE
+        "scipy.integrate.solve_ivp or quad, which are recorded, a loop of fixed steps "
+        "(y = y + h * f(t, y)), which is recorded too; or " + RULE
     ),
     "scipy.interpolate": (
         "np.interp(x, xs, ys), which is recorded; for a spline made outside the "

@@ -286,7 +286,7 @@ def function_of_rows(call: Any) -> Callable[..., tuple[Any, ...]] | None:
 
     if isinstance(call, Node):
         return call.of_rows
-    if not isinstance(call, Rerun):
+    if not (isinstance(call, Rerun) and call.takes_rows):
         return None
 
     def of_checkpoint(values: Any, flags: tuple[bool, ...], count: int) -> Any:

@@ -11,6 +11,7 @@ from wengert.ops import (  # noqa: F401
     image_filters,
     image_transforms,
     index,
+    integrals,
     join,
     linalg,
     mean,

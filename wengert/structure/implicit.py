@@ -17,7 +17,6 @@ from wengert.derive.modes import zeros_like_type
 from wengert.errors import DerivativeError, explain, warn
 from wengert.structure.nested import (
     Nested,
-    Rerun,
     any_recorded,
     float_places,
     of_chosen,
@@ -85,13 +84,6 @@ class Implicit(Nested):
 
         found = self.derivative("vjp", pulled, places, [g[0], result[0], *operands])
         return scattered(found, places, len(operands))
-
-    def derivative(
-        self, mode: str, run: Function, places: list[int], operands: Sequence[Any]
-    ) -> tuple[Any, ...]:
-        """Return a derivative, a function that runs again as one node."""
-        parts = [places, *self.parts]
-        return Rerun(f"{self.name}_{mode}", run, self.source, parts).apply(*operands)
 
     def at(self, y: Any) -> Function:
         """Return the residual as a function of the operands."""

@@ -373,6 +373,9 @@ class Nested:
         The results of its first run, which was done already.
     """
 
+    #: Whether what is recorded of a derivative at one row holds for others.
+    takes_rows = True
+
     def __init__(
         self,
         name: str,
@@ -383,6 +386,7 @@ class Nested:
     ) -> None:
         self.name, self.run, self.source, self.parts = name, run, source, parts
         self.first = first
+        self.shapes = None if first is None else tuple(map(np.shape, first))
         self.operation = Operation(
             name,
             self.evaluate,
@@ -405,11 +409,25 @@ class Nested:
             return found
         with SetAside(None):
             results = self.run(*[read_only(operand) for operand in operands])
-        return tuple(own_leaf(leaf, self.name) for leaf in results)
+        found = tuple(own_leaf(leaf, self.name) for leaf in results)
+        shapes = tuple(map(np.shape, found))
+        if self.shapes is None:
+            self.shapes = shapes
+        elif shapes != self.shapes:  # a replay leaves its path, and records another
+            raise ValueError(f"{self.name} gave shapes {shapes} after {self.shapes}")
+        return found
 
     def apply(self, *operands: Any) -> tuple[Any, ...]:
         """Return the results: one node where an operand is recorded."""
         return tuple(apply(self.operation, *operands))
+
+    def derivative(
+        self, mode: str, run: Function, places: list[int], operands: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        """Return the results of a derivative, a function that runs again as a node."""
+        parts, name = [places, *self.parts], f"{self.name}_{mode}"
+        made = Rerun(name, run, self.source, parts, takes_rows=self.takes_rows)
+        return made.apply(*operands)
 
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the tangents of the results."""
@@ -424,16 +442,28 @@ class Rerun(Nested):
     """A function that can be recorded as the operation of one node.
 
     Its derivatives run it again, and are such functions themselves.
+
+    Parameters
+    ----------
+    *given : what a node has
+    again : callable, optional
+        What is recorded for derivatives, where that is not what gives the values.
+    takes_rows : bool
+        Whether what is recorded of it at one row holds for others.
     """
 
-    def __init__(self, *given: Any) -> None:
+    def __init__(
+        self, *given: Any, again: Function | None = None, takes_rows: bool = True
+    ) -> None:
         super().__init__(*given)
+        self.again = again or self.run
+        self.repeats, self.takes_rows = again is None, takes_rows
         #: The function of rows that it is, by which operands have rows (`execute`).
         self.of_rows: dict[tuple[bool, ...], Any] = {}
 
     def body(self, *operands: Any) -> tuple[Any, ...]:
         """Return the results, recorded as if it were not one node."""
-        return self.run(*operands)  # type: ignore[no-any-return]
+        return self.again(*operands)  # type: ignore[no-any-return]
 
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the tangents of the results."""
@@ -442,28 +472,28 @@ class Rerun(Nested):
         def pushed(*given: Any) -> tuple[Any, ...]:
             dots, values = given[: len(places)], given[len(places) :]
             chosen = tuple(values[k] for k in places)
-            function = of_chosen(self.run, values, places)
+            function = of_chosen(self.again, values, places)
             return tuple(jvp(function, chosen, tuple(dots))[1])
 
-        node = Rerun(f"{self.name}_jvp", pushed, self.source, [places, *self.parts])
-        return node.apply(*[tangents[k] for k in places], *operands)
+        dots = [tangents[k] for k in places]
+        return self.derivative("jvp", pushed, places, [*dots, *operands])
 
     def pull(self, g: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the gradients of the operands."""
         places = float_places(operands)
         seeds = seeds_of(g, result)
-        expected = None if any_recorded((*seeds, *operands)) else result
+        is_plain = not any_recorded((*seeds, *operands))
+        expected = result if self.repeats and is_plain else None
 
         def pulled(*given: Any) -> tuple[Any, ...]:
             values = given[len(seeds) :]
             chosen = [values[k] for k in places]
-            again, back = vjp(of_chosen(self.run, values, places), *chosen)
+            again, back = vjp(of_chosen(self.again, values, places), *chosen)
             if expected is not None:
                 self.compare(again, expected)
             return back(tuple(given[: len(seeds)]))
 
-        node = Rerun(f"{self.name}_vjp", pulled, self.source, [places, *self.parts])
-        found = node.apply(*seeds, *operands)
+        found = self.derivative("vjp", pulled, places, [*seeds, *operands])
         return scattered(found, places, len(operands))
 
     def compare(self, again: tuple[Any, ...], before: tuple[Any, ...]) -> None:

@@ -7,8 +7,6 @@ it was given close over, and by ``args=``, is that of an implicit function
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,18 +15,14 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import wrap_passive
-from wengert.capture.captures import stand_in
-from wengert.capture.record import active_tape
-from wengert.core.operation import answers_named
 from wengert.core.types import has_class
 from wengert.derive.functions import vjp
 from wengert.errors import UnsupportedError, explain
 from wengert.structure.implicit import Implicit
-from wengert.structure.nested import Closed, any_recorded, own_leaf
+from wengert.structure.nested import any_recorded, own_leaf
+from wengert.structure.solver import Given, Problem, answers_functions_of
 
 Function = Callable[..., Any]
-#: The arguments of one call by name.
-Given = dict[str, Any]
 #: Where a number is in a result.
 Path = tuple[Any, ...]
 
@@ -63,27 +57,14 @@ class Solver:
     refused: Callable[[Given], None] | None = None
 
     @property
-    def original(self) -> Function:
-        """SciPy's function."""
-        return getattr(sys.modules["scipy.optimize"], self.name)  # type: ignore[no-any-return]
+    def path(self) -> str:
+        """Where it is in SciPy."""
+        return f"scipy.optimize.{self.name}"
 
-    def given(self, args: Sequence[Any], keywords: Given) -> Given:
-        """Return the arguments of a call by name, defaults included."""
-        bound = inspect.signature(self.original).bind(*args, **keywords)
-        bound.apply_defaults()
-        found = bound.arguments
-        if "args" in found and not isinstance(found["args"], tuple):
-            found["args"] = (found["args"],)
-        return found
-
-    def answer(self, *args: Any, **keywords: Any) -> Any:
+    def answer(self, tape: Any, *args: Any, **keywords: Any) -> Any:
         """Return what the function returns, recorded where it depends on an input."""
-        tape = active_tape()
-        if tape is None:
-            args, keywords = tree.map_leaves(stand_in, (args, keywords))
-            return self.original(*args, **keywords)
-        given = self.given(args, keywords)
-        closed = Closed(self.original, (args, keywords), self.name)
+        problem = Problem(self.path, args, keywords)
+        closed, given = problem.closed, problem.given
         shape = Shape(closed.result, self.key)
         if not any_recorded(closed.operands):
             return shape.filled([wrap_passive(tape, v) for v in shape.numbers])
@@ -94,9 +75,9 @@ class Solver:
             return tuple(Shape(closed(*operands), self.key).like(shape))
 
         def residual(y: Any, *operands: Any) -> Any:
-            args, keywords, captured = closed.call_of(operands)
-            with closed.captured.replaced(captured):
-                found = self.residual(y, self.given(args, keywords))
+            given, replaced = problem.at(operands)
+            with replaced:
+                found = self.residual(y, given)
             return np.reshape(found, np.shape(y))
 
         node = Implicit(
@@ -360,15 +341,5 @@ SOLVERS = [
 ]
 
 
-def state(solver: Solver) -> None:
-    """State that a solver answers SciPy's function."""
-
-    @answers_named(f"scipy.optimize.{solver.name}")
-    def code(*args: Any, **keywords: Any) -> Any:
-        return solver.answer(*args, **keywords)
-
-    code.__name__ = code.__qualname__ = solver.name
-
-
 for known in SOLVERS:
-    state(known)
+    answers_functions_of(known.path)(known.answer)

@@ -1,0 +1,70 @@
+"""`scipy.integrate` with a choice of derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import scipy.integrate
+
+from wengert.errors import ArgumentError, explain
+from wengert.structure.ode import ADJOINT
+
+__all__ = ["solve_ivp"]
+
+
+def solve_ivp(*args: Any, adjoint: str | None = None, **keywords: Any) -> Any:
+    """Solve a differential equation; see `scipy.integrate.solve_ivp`.
+
+    Parameters
+    ----------
+    *args, **keywords
+        As SciPy has them.
+    adjoint : "discrete" or "continuous", optional
+        What a derivative is made of.  The discrete one is that of the steps taken, for
+        the explicit methods RK23, RK45 and DOP853, whose default it is: exact for the
+        numbers that come out, to any order, events included.  The continuous one solves
+        the equation of the tangents, or the adjoint equation backward in time, within
+        the same tolerances; it takes the memory of one solution, and is the derivative
+        of all other methods.
+
+    Returns
+    -------
+    OdeResult
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such adjoint.
+
+    See Also
+    --------
+    wengert.grad
+
+    Notes
+    -----
+    Cost: Discrete: the steps are recorded when a derivative is computed.  Continuous:
+    another solution, each evaluation of which records one right-hand side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad
+    >>> from wengert.scipy.integrate import solve_ivp
+    >>> def at_one(k):
+    ...     return solve_ivp(lambda t, y: -k * y, (0, 1), [1.0], rtol=1e-8).y[0, -1]
+    >>> round(float(grad(at_one)(2.0)), 6)
+    -0.135335
+    """
+    if adjoint not in (None, "discrete", "continuous"):
+        raise ArgumentError(
+            explain(
+                f"solve_ivp with adjoint={adjoint!r}",
+                "there are two",
+                '"discrete" or "continuous"',
+            )
+        )
+    token = ADJOINT.set(adjoint)
+    try:
+        return scipy.integrate.solve_ivp(*args, **keywords)
+    finally:
+        ADJOINT.reset(token)
