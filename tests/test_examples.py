@@ -196,3 +196,33 @@ def test_a_pde_is_differentiated_through_its_loop() -> None:
     np.testing.assert_allclose(total, 1.0, atol=1e-12)
     numeric = (ends[0] - ends[1]) / (2 * h)
     assert dynamics.influence(u, 20)[7] == pytest.approx(numeric, abs=1e-9)
+
+
+def test_hares_and_lynxes_are_fitted_with_the_jacobian_of_the_solver() -> None:
+    """The same fit by differences of SciPy's own runs, which takes more calls."""
+    from scipy.optimize import least_squares
+
+    import predators
+
+    found = predators.least_squares(predators.residuals, predators.START)
+    expected = least_squares(predators.residuals, found.x, jac="3-point", xtol=1e-12)
+
+    assert found.nfev < 15
+    np.testing.assert_allclose(found.x, expected.x, atol=1e-4)
+    assert found.cost == pytest.approx(expected.cost, rel=1e-6)
+
+
+def test_heston_is_calibrated_through_its_integrals() -> None:
+    import heston
+    import wengert as wg
+
+    found = heston.calibrate(heston.prices(heston.TRUTH))
+    np.testing.assert_allclose(found, heston.TRUTH, atol=1e-6)
+
+    step = 1e-4 * np.eye(3)
+    slopes = [
+        (heston.call(100.0, 1.0, found + e) - heston.call(100.0, 1.0, found - e)) / 2e-4
+        for e in step
+    ]
+    gradient = wg.grad(lambda model: heston.call(100.0, 1.0, model))(found)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-4)
