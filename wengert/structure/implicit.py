@@ -17,6 +17,7 @@ from wengert.derive.modes import zeros_like_type
 from wengert.errors import DerivativeError, explain, warn
 from wengert.structure.nested import (
     Nested,
+    Remembered,
     any_recorded,
     float_places,
     of_chosen,
@@ -50,6 +51,7 @@ class Implicit(Nested):
     ) -> None:
         super().__init__(*given)
         self.residual, self.is_elementwise = residual, is_elementwise
+        self.last = Remembered()
 
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the tangents of the results."""
@@ -60,7 +62,7 @@ class Implicit(Nested):
             dots, y, values = given[:count], given[count], given[count + 1 :]
             function = of_chosen(self.at(y), values, places)
             moved = jvp(function, [values[k] for k in places], dots)[1]
-            return (-self.solved(self.slopes(y, values), moved),)
+            return (-self.solved(self.jacobian(y, values), moved),)
 
         given = [tangents[k] for k in places]
         dot = self.derivative("jvp", pushed, places, [*given, result[0], *operands])[0]
@@ -79,7 +81,7 @@ class Implicit(Nested):
             seed, y, values = given[0], given[1], given[2:]
             function = of_chosen(self.at(y), values, places)
             _, back = vjp(function, *[values[k] for k in places])
-            slopes = self.slopes(y, values)
+            slopes = self.jacobian(y, values)
             return tuple(-part for part in back(self.solved(slopes.T, seed)))
 
         found = self.derivative("vjp", pulled, places, [g[0], result[0], *operands])
@@ -92,6 +94,10 @@ class Implicit(Nested):
             return self.residual(y, *operands)
 
         return function
+
+    def jacobian(self, y: Any, values: Sequence[Any]) -> Any:
+        """Return the Jacobian of the residual by y; see `slopes`."""
+        return self.last.of((y, *values), lambda: self.slopes(y, values))
 
     def slopes(self, y: Any, values: Sequence[Any]) -> Any:
         """Return the Jacobian of the residual by y; its diagonal where that is all."""

@@ -18,11 +18,11 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.captures import CAPTURES, Captures, read_only
-from wengert.capture.record import SetAside
+from wengert.capture.record import SetAside, active_tape
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import CONSTANT
 from wengert.core.types import Recorded, Type, has_class, is_array, type_of
-from wengert.derive.functions import jvp, vjp
+from wengert.derive.functions import linearize, vjp
 from wengert.derive.modes import zeros_like_type
 from wengert.errors import DerivativeError, RuleError, explain
 
@@ -357,6 +357,24 @@ def not_repeatable(name: str, what: str) -> DerivativeError:
 # A function that runs again
 
 
+class Remembered:
+    """What was computed last of plain numbers: other directions ask for it again."""
+
+    def __init__(self) -> None:
+        self.known: tuple[list[Any], Any] | None = None
+
+    def of(self, values: Sequence[Any], make: Callable[[], Any]) -> Any:
+        """Return what `make` gives for these numbers; make it unless it is known."""
+        if active_tape() is not None or any_recorded(values):
+            return make()
+        known = self.known
+        if known is not None and all(map(np.array_equal, known[0], values)):
+            return known[1]
+        made = make()
+        self.known = [private(value) for value in values], made
+        return made
+
+
 class Nested:
     """A function as the operation of one node; a subclass has its derivatives.
 
@@ -460,6 +478,20 @@ class Rerun(Nested):
         self.repeats, self.takes_rows = again is None, takes_rows
         #: The function of rows that it is, by which operands have rows (`execute`).
         self.of_rows: dict[tuple[bool, ...], Any] = {}
+        #: What records much for every derivative keeps the last recording; a
+        #: checkpoint keeps nothing.
+        self.last: dict[Any, Remembered] = {}
+
+    def recorded(
+        self, mode: str, places: list[int], values: Sequence[Any], make: Function
+    ) -> Any:
+        """Return what `make` records of the function of the chosen operands."""
+        function = of_chosen(self.again, values, places)
+        chosen = [values[k] for k in places]
+        if self.repeats:
+            return make(function, chosen)
+        last = self.last.setdefault((mode, *places), Remembered())
+        return last.of(values, lambda: make(function, chosen))
 
     def body(self, *operands: Any) -> tuple[Any, ...]:
         """Return the results, recorded as if it were not one node."""
@@ -471,9 +503,8 @@ class Rerun(Nested):
 
         def pushed(*given: Any) -> tuple[Any, ...]:
             dots, values = given[: len(places)], given[len(places) :]
-            chosen = tuple(values[k] for k in places)
-            function = of_chosen(self.again, values, places)
-            return tuple(jvp(function, chosen, tuple(dots))[1])
+            _, push = self.recorded("jvp", places, values, linearized)
+            return tuple(push(*dots))
 
         dots = [tangents[k] for k in places]
         return self.derivative("jvp", pushed, places, [*dots, *operands])
@@ -487,11 +518,10 @@ class Rerun(Nested):
 
         def pulled(*given: Any) -> tuple[Any, ...]:
             values = given[len(seeds) :]
-            chosen = [values[k] for k in places]
-            again, back = vjp(of_chosen(self.again, values, places), *chosen)
+            again, back = self.recorded("vjp", places, values, pulled_back)
             if expected is not None:
                 self.compare(again, expected)
-            return back(tuple(given[: len(seeds)]))
+            return tuple(back(tuple(given[: len(seeds)])))
 
         found = self.derivative("vjp", pulled, places, [*seeds, *operands])
         return scattered(found, places, len(operands))
@@ -505,6 +535,16 @@ class Rerun(Nested):
             new, old = np.asarray(new), np.asarray(old)
             if type_of(new) != type_of(old) or new.tobytes() != old.tobytes():
                 raise not_repeatable(name, "gave other numbers")
+
+
+def linearized(function: Function, chosen: Sequence[Any]) -> Any:
+    """Return a function's value, and the function that pushes tangents through it."""
+    return linearize(function, chosen, keeps=True)
+
+
+def pulled_back(function: Function, chosen: Sequence[Any]) -> Any:
+    """Return a function's value, and the function that pulls gradients back."""
+    return vjp(function, *chosen)
 
 
 def of_chosen(run: Function, values: Sequence[Any], places: Sequence[int]) -> Function:

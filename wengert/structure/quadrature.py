@@ -19,6 +19,7 @@ from wengert.ops.join import as_array
 from wengert.structure.implicit import unknown
 from wengert.structure.nested import (
     Nested,
+    Remembered,
     any_recorded,
     float_places,
     of_chosen,
@@ -28,6 +29,8 @@ from wengert.structure.solver import Problem, answers_functions_of, original_of
 
 Function = Callable[..., Any]
 QUAD = "scipy.integrate.quad"
+#: Up to how many elements a tangent is computed with the gradient.
+FEW = 8
 #: Arguments of `quad` that a derivative is computed with too.
 OPTIONS = "epsabs epsrel limit points weight wvar wopts maxp1 limlst".split()
 
@@ -63,6 +66,11 @@ class Integral(Nested):
     """An integral, and the estimate of its error, as one node."""
 
     problem: Problem
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        #: The last gradients, by the operands that they are by.
+        self.last: dict[tuple[int, ...], Remembered] = {}
 
     def integrand(self, x: Any) -> Function:
         """Return the integrand at one place as a function of the operands."""
@@ -113,7 +121,12 @@ class Integral(Nested):
                 sign * self.integrand(values[k])(*values) * moved[k]
                 for k, sign in ends.items()
             ]
-            if inner:
+            sizes = [int(np.prod(np.shape(values[k]))) for k in inner]
+            if inner and sum(sizes) <= FEW:  # the next direction has it already
+                slopes = self.gradient(values, inner)
+                dots = [np.reshape(moved[k], (-1,)) for k in inner]
+                parts.append(slopes @ np.concatenate(dots))
+            elif inner:
                 parts.append(self.integral(sloped, values))
             return (sum(parts[1:], parts[0]),)
 
@@ -144,19 +157,29 @@ class Integral(Nested):
                 for k, sign in ends.items()
             }
             if inner:
-                sizes = [int(np.prod(np.shape(values[k]))) for k in inner]
-                sloped = remembered(self.slopes_at(values, inner))
-                flat = [
-                    seed * self.integral(lambda x, j=j: sloped(x)[j], values)
-                    for j in range(sum(sizes))
-                ]
-                for k, size in zip(inner, sizes, strict=True):
-                    parts, flat = as_array(flat[:size]), flat[size:]
-                    found[k] = np.reshape(parts, np.shape(values[k]))
+                flat = seed * self.gradient(values, inner)
+            for k in inner:
+                size = int(np.prod(np.shape(values[k])))
+                found[k] = np.reshape(flat[:size], np.shape(values[k]))
+                flat = flat[size:]
             return tuple(found[k] for k in places)
 
         parts = self.derivative("vjp", pulled, places, [g[0], *operands])
         return tuple(replaced([None] * len(operands), places, parts))
+
+    def gradient(self, values: Sequence[Any], inner: Sequence[int]) -> Any:
+        """Return the integrals of the derivatives by all elements of some operands."""
+        last = self.last.setdefault(tuple(inner), Remembered())
+        return last.of(values, lambda: self.integrals(values, inner))
+
+    def integrals(self, values: Sequence[Any], inner: Sequence[int]) -> Any:
+        """Compute the gradient."""
+        size = sum(int(np.prod(np.shape(values[k]))) for k in inner)
+        sloped = remembered(self.slopes_at(values, inner))
+        parts = [
+            self.integral(lambda x, j=j: sloped(x)[j], values) for j in range(size)
+        ]
+        return as_array(parts)
 
     def slopes_at(self, values: Sequence[Any], inner: Sequence[int]) -> Function:
         """Return the gradient of the integrand as a function of the place."""

@@ -60,6 +60,7 @@ def answers_functions_of(path: str) -> Callable[[Function], Function]:
             return code(tape, *args, **keywords)
 
         answer.__name__ = answer.__qualname__ = path.rpartition(".")[2]
+        answer.takes_functions = True  # type: ignore[attr-defined]
         answers_named(path)(answer)
         return answer
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedValue, call_plain, is_active
-from wengert.capture.refusals import RAW, as_numpy, has_function
+from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.locks import make as make_lock
 from wengert.core.operation import NAMED
 
@@ -35,10 +35,19 @@ Function = Callable[..., Any]
 class Answered:
     """A function of a library, its own code, and the code that leads to its answer."""
 
-    __slots__ = ("answer", "answering", "function", "original", "own")
+    __slots__ = (
+        "answer",
+        "answering",
+        "function",
+        "original",
+        "own",
+        "takes_functions",
+    )
 
     def __init__(self, function: FunctionType, answer: Function) -> None:
         self.function, self.answer = function, answer
+        #: Whether it calls functions among its arguments, which may read a tape.
+        self.takes_functions = getattr(answer, "takes_functions", False)
         self.own: CodeType = function.__code__
         #: The function as it is without us.
         self.original = FunctionType(
@@ -61,7 +70,7 @@ class Answered:
             STATE.restore(self)
             return self.original(*args, **settings)
         values = (*args, *settings.values())
-        if is_active(values) or reads_tape(values):
+        if is_active(values) or (self.takes_functions and is_recording()):
             try:
                 return self.answer(*args, **settings)
             except RAW as error:
@@ -74,11 +83,10 @@ class Answered:
         return call_plain(self.original, tape, args, settings)
 
 
-def reads_tape(values: tuple[Any, ...]) -> bool:
-    """Whether a function among arguments may read what is being recorded."""
+def is_recording() -> bool:
+    """Whether this thread records, so that a function may read what is recorded."""
     tape = RECORDING.get()
-    here = tape is not None and tape.thread == get_ident()
-    return here and has_function(*values)
+    return tape is not None and tape.thread == get_ident()
 
 
 #: A function of any arguments, inside of one whose variables are its closure; what
