@@ -202,7 +202,7 @@ class Writer:
             return {kind: ".".join(identity[1:])}  # type: ignore[index]
         raise not_data(
             f"{operation.name} as one node ({self.tape.line(index) or 'no line'})",
-            "save a tape of the function without checkpoint or vmap",
+            "save a tape of the function without checkpoint, vmap or a solver",
         )
 
     def settings(self, settings: dict[str, Any], index: int) -> dict[str, Any]:
