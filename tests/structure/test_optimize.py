@@ -14,6 +14,8 @@ import pytest
 import scipy.optimize
 from scipy.optimize import (
     Bounds,
+    LinearConstraint,
+    NonlinearConstraint,
     brentq,
     curve_fit,
     fixed_point,
@@ -27,7 +29,7 @@ from scipy.optimize import (
 )
 
 import wengert as wg
-from wengert import DerivativeError, UnsupportedError
+from wengert import DerivativeError
 from wengert.scipy import optimize as fed
 
 P = np.array([1.3, 2.1])
@@ -82,6 +84,20 @@ def minimum(p: Any, **options: Any) -> Any:
     )
 
 
+def constrained(p: Any, constraints: Any, **options: Any) -> Any:
+    """Return a number of a minimum under constraints."""
+    found = minimize(
+        lambda x: cost(x, p),
+        np.array([0.5, 0.6]),
+        jac=lambda x: slope(x, p),
+        method="SLSQP",
+        constraints=constraints,
+        tol=1e-14,
+        **options,
+    )
+    return found.x @ W + found.fun
+
+
 def model(t: Any, a: Any, k: Any) -> Any:
     """Decay."""
     return a * np.exp(-k * t)
@@ -123,6 +139,25 @@ SOLUTIONS: dict[str, Callable[..., Any]] = {
         minimum(
             p, method="L-BFGS-B", bounds=Bounds([-5, -5], [np.exp(0.1) * 0.8, 5])
         ).fun
+    ),
+    "an equality": lambda p: constrained(
+        p, {"type": "eq", "fun": lambda x: x @ x - p[0]}
+    ),
+    "inequalities, one of them active": lambda p: constrained(
+        p,
+        [
+            {"type": "ineq", "fun": lambda x: p[1] - x[0] - 3 * x[1] ** 2},
+            {"type": "ineq", "fun": lambda x, a: x[0] + a, "args": (5.0,)},
+        ],
+    ),
+    "a constraint and a bound": lambda p: constrained(
+        p,
+        LinearConstraint(np.array([[1.0, 1.0]]), -np.inf, 1.1),
+        bounds=[(None, 0.3), (None, None)],
+    ),
+    "a nonlinear constraint": lambda p: constrained(
+        p,
+        NonlinearConstraint(lambda x: np.array([x @ x - p[0], x[0]]), -9.0, [0, 9]),
     ),
     "minimize_scalar": lambda p: (
         minimize_scalar(lambda x: (x - p[0]) ** 2 + np.exp(p[1] * x), tol=1e-14).fun
@@ -325,12 +360,6 @@ def test_a_singular_jacobian_is_an_error(f: Any) -> None:
 def test_what_is_not_the_solution_has_no_derivative() -> None:
     with pytest.raises(DerivativeError, match=r"wengert\.grad\(fun\)\(result\.x\)"):
         wg.grad(lambda p: minimum(p).jac @ W)(P)
-
-
-def test_constraints_are_refused() -> None:
-    equal = {"type": "eq", "fun": lambda x: x[0] - 1}
-    with pytest.raises(UnsupportedError, match=r"with constraints="):
-        wg.grad(lambda p: minimize(lambda x: x @ x * p, P, constraints=equal).x[0])(1.0)
 
 
 def test_equations_that_cannot_be_recorded_are_an_error() -> None:

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import wrap_passive
+from wengert.capture.array import plain, wrap_passive
 from wengert.core.types import has_class
 from wengert.derive.functions import vjp
-from wengert.errors import UnsupportedError, explain
 from wengert.structure.implicit import Implicit
 from wengert.structure.nested import any_recorded, own_leaf
 from wengert.structure.solver import Given, Problem, answers_functions_of
 
 Function = Callable[..., Any]
+#: How far, relatively, a constraint may be from a limit that it is said to lie at.
+ACTIVE = 1e-5
 #: Where a number is in a result.
 Path = tuple[Any, ...]
 
@@ -44,8 +45,6 @@ class Solver:
         Whether elements of arrays are solved for one by one.
     value : callable or None
         ``value(y, given)``: what is named ``fun`` in the result, at the solution.
-    refused : callable or None
-        Raises where a call is of a kind whose derivative is not known.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Solver:
     key: str = "x"
     is_elementwise: bool = False
     value: Callable[[Any, Given], Any] | None = None
-    refused: Callable[[Given], None] | None = None
 
     @property
     def path(self) -> str:
@@ -68,8 +66,6 @@ class Solver:
         shape = Shape(closed.result, self.key)
         if not any_recorded(closed.operands):
             return shape.filled([wrap_passive(tape, v) for v in shape.numbers])
-        if self.refused is not None:
-            self.refused(given)
 
         def run(*operands: Any) -> tuple[Any, ...]:
             return tuple(Shape(closed(*operands), self.key).like(shape))
@@ -89,6 +85,8 @@ class Solver:
             residual=residual,
             is_elementwise=self.is_elementwise,
         )
+        if given.get("constraints"):  # which of them are active is found at each row
+            node.takes_rows = False
         found = list(node.apply(*closed.operands))
         result = shape.filled(found)
         if self.value is not None and "fun" in result:
@@ -220,7 +218,66 @@ def minimum(y: Any, given: Given) -> Any:
     def cost(y: Any) -> Any:
         return np.sum(cost_of(given, y))
 
-    return stationary(cost, y, *limits(given["bounds"], y))
+    constraints = listed(given.get("constraints", ()))
+    if not constraints:
+        return stationary(cost, y, *limits(given["bounds"], y))
+    bounds = limits(given["bounds"], y)
+    conditions = [*map(condition, constraints), *([(identity, *bounds)] * bool(bounds))]
+    return within(conditions, stationary(cost, y), y)
+
+
+def identity(y: Any) -> Any:
+    """Return a value as it is."""
+    return y
+
+
+def listed(constraints: Any) -> list[Any]:
+    """Return constraints as a list."""
+    several = isinstance(constraints, (list, tuple))
+    return list(constraints) if several else [constraints]
+
+
+def condition(constraint: Any) -> tuple[Function, Any, Any]:
+    """Return a constraint as a function and its limits."""
+    if isinstance(constraint, dict):
+        fun, args = constraint["fun"], constraint.get("args", ())
+        upper = 0.0 if constraint["type"].lower() == "eq" else np.inf
+        return lambda y: as_array(fun(y, *args)), 0.0, upper
+    lower, upper = as_array(constraint.lb), as_array(constraint.ub)
+    if hasattr(constraint, "A"):
+        return lambda y: as_array(constraint.A) @ y, lower, upper
+    return lambda y: as_array(constraint.fun(y)), lower, upper
+
+
+def within(conditions: Sequence[tuple[Function, Any, Any]], slope: Any, y: Any) -> Any:
+    """Return what is 0 at a minimum under constraints.
+
+    Along the active ones it is the gradient, across them how far they are missed.
+    """
+
+    def missed(y: Any) -> Any:
+        return np.concatenate([active(c(y), low, high) for c, low, high in conditions])
+
+    values, back = vjp(missed, y)
+    count = np.shape(values)[0]
+    if not count:
+        return slope
+    across = np.stack([back(unit)[0] for unit in np.eye(count)])
+    multipliers = np.linalg.solve(across @ across.T, across @ slope)
+    return slope + across.T @ (values - multipliers)
+
+
+def active(values: Any, lower: Any, upper: Any) -> Any:
+    """Return by how much constraints miss the limits that they lie at."""
+    values = np.reshape(values, (-1,))
+    lower, upper = (np.broadcast_to(limit, values.shape) for limit in (lower, upper))
+    now, low, high = plain(values), plain(lower), plain(upper)
+    at_low = now - low <= ACTIVE * (1 + np.abs(now))
+    at_high = (high - now <= ACTIVE * (1 + np.abs(now))) & ~at_low
+    places = np.nonzero(at_low)[0], np.nonzero(at_high)[0]
+    return np.concatenate(
+        [values[places[0]] - lower[places[0]], values[places[1]] - upper[places[1]]]
+    )
 
 
 def limits(bounds: Any, y: Any) -> tuple[Any, ...]:
@@ -306,24 +363,6 @@ def residuals(y: Any, given: Given) -> Any:
     return as_array(given["fun"](y, *given["args"], **(given["kwargs"] or {})))
 
 
-# Refusals
-
-
-def no_constraints(given: Given) -> None:
-    """Raise where a minimum has constraints other than bounds."""
-    constraints = given["constraints"]
-    if isinstance(constraints, (list, tuple)) and not constraints:
-        return
-    raise UnsupportedError(
-        explain(
-            "the derivative of scipy.optimize.minimize with constraints=",
-            "the multipliers of the constraints are needed, which it does not return",
-            "bounds=, variables that satisfy the constraints by themselves, or "
-            "scipy.optimize.root of the equations of Karush, Kuhn and Tucker",
-        )
-    )
-
-
 SOLVERS = [
     *(
         Solver(name, "f", equations("f"), key="root")
@@ -334,7 +373,7 @@ SOLVERS = [
     Solver("root", "fun", equations("fun", "jac"), value=value_of_equations),
     Solver("fsolve", "func", equations("func")),
     Solver("fixed_point", "func", fixed),
-    Solver("minimize", "fun", minimum, value=value_of_minimum, refused=no_constraints),
+    Solver("minimize", "fun", minimum, value=value_of_minimum),
     Solver("minimize_scalar", "fun", minimum, value=value_of_minimum),
     Solver("least_squares", "fun", least, value=residuals),
     Solver("curve_fit", "f", fitted),
