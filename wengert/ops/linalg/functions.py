@@ -249,7 +249,10 @@ SQRTM = general(
 def sqrtm(A: Any) -> Any:
     """Answer ``scipy.linalg.sqrtm``: whether the result is real is guarded."""
     a = at_least_matrix(A)
-    return real_if_all(apply(SQRTM, a), a)
+    found = real_if_all(apply(SQRTM, a), a)
+    if a.shape[-2:] == (1, 1) and np.sqrt(np.ones(1, a.dtype)).dtype == np.float16:
+        return found.astype(np.float16)  # SciPy asks NumPy for roots of numbers
+    return found
 
 
 # Sylvester's equation, a x + x b = q

@@ -449,7 +449,7 @@ def cond(x: Any, p: Any = None) -> Any:
         else:
             square(x)
             wide = np.result_type(x.dtype, np.float64)
-            kind = np.result_type(real_type(x.dtype), np.float32)
+            kind = real_type(x.dtype) if x.dtype.kind in "fc" else np.float64
             inverse = apply(INV_OR_NAN, x.astype(wide))
             found = np.linalg.norm(x, p, (-2, -1))
             found = found * np.linalg.norm(inverse, p, (-2, -1))
