@@ -445,6 +445,19 @@ def test_a_damaged_pickle_gives_a_clear_error(seed: int) -> None:
     assert not Marked.used
 
 
+@pytest.mark.parametrize("shape", [(3, 2), (2,), (4, 3, 2)])
+@pytest.mark.parametrize(
+    "function", [np.linalg.inv, np.linalg.det, np.linalg.cholesky], ids=str
+)
+def test_matrices_that_are_none_are_refused(function: Any, shape: Any) -> None:
+    """NumPy's class of errors is that of singular matrices."""
+    state = wg.record(function, np.eye(2)).__getstate__()
+    state["types"] = [like._replace(shape=shape) for like in state["types"]]
+
+    with pytest.raises(wg.TapeError, match="LinAlgError"):
+        Tape.__new__(Tape).__setstate__(state)
+
+
 @pytest.mark.slow
 def test_many_damaged_pickles_give_clear_errors() -> None:
     for number in range(100_000):

@@ -143,10 +143,11 @@ class Rehearsal:
             return evaluate_node(self.tape, index, values)
         except TapeError:
             raise
-        except (WengertError, *BY_NUMBERS):
-            return None
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
+            is_by_shape = any(part in text for part in BY_SHAPE)
+            if isinstance(error, (WengertError, *BY_NUMBERS)) and not is_by_shape:
+                return None
             if self.has_mask(index) and any(part in text for part in BY_COUNT):
                 return None  # as many elements as the mask says
             raise illegal(
@@ -201,6 +202,8 @@ def stand_in(like: Any) -> Any:
     return value if like.shape else value[()]
 
 
+#: What NumPy says of matrices that are none, in the class of errors of numbers.
+BY_SHAPE = ("LinAlgError: Last 2 dim", "-dimensional array given")
 #: What NumPy says of a mask that is true at too few places, or too many.
 BY_COUNT = ("NumPy boolean array indexing assignment", "not broadcastable")
 #: Operations whose results have as many elements as the numbers say.
