@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
 from wengert import grad, jvp, vjp
 
@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "edges.md"
 ENGINES: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
     "interpreter": lambda function: function,
 }
-NAMES = {"np": np, "special": special, "inf": np.inf, "nan": np.nan}
+NAMES = {"np": np, "special": special, "stats": stats, "inf": np.inf, "nan": np.nan}
 
 
 class Row(NamedTuple):

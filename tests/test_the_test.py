@@ -51,6 +51,11 @@ ZERO = {
     ("expn", 0),
     ("lambertw", 1),
     ("lambertw", 2),
+    *((name, k) for name in ("pdtr", "pdtrc", "pdtri") for k in range(1)),
+    *((name, k) for name in ("bdtr", "bdtrc", "bdtri") for k in range(2)),
+    *((name, k) for name in ("nbdtr", "nbdtrc", "nbdtri") for k in range(2)),
+    ("_binom_pmf", 0),
+    ("_nbinom_pmf", 0),
 }
 
 

@@ -19,9 +19,12 @@ from scipy import fft as sf
 from scipy import linalg as sl
 from scipy import ndimage as si
 from scipy import signal as ss
-from scipy import special
+from scipy import sparse, special, stats
+from scipy.sparse import linalg as sparse_linalg
+from scipy.spatial import distance
 
-import wengert.ops.scipy_special  # noqa: F401  (states the operations)
+import wengert.ops.scipy_special
+import wengert.ops.stats.formulas  # noqa: F401  (states the operations)
 from wengert import jvp, stop_gradient
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 
@@ -70,7 +73,9 @@ class Example:
 ROUGH = frozenset(
     (
         "gammainc gammaincc gammaincinv gammainccinv betainc betaincc betaincinv "
-        "betainccinv jv yv iv kv jve yve ive kve hyp0f1 hyp1f1 hyp2f1 elliprf elliprd"
+        "betainccinv gdtr gdtrc gdtria gdtrib fdtr fdtrc fdtri fdtridfd pdtrik bdtrik "
+        "bdtrin nbdtrik nbdtrin btdtria btdtrib stdtridf chdtriv jv yv iv kv jve yve "
+        "ive kve hyp0f1 hyp1f1 hyp2f1 elliprf elliprd"
     ).split()
 )
 ROUGHLY = {"atol": 1e-6, "rtol": 1e-6}
@@ -838,6 +843,13 @@ example("polyfit", lambda x, y: np.polyfit(x, y, 1), distinct(5), normal(5))
 example("polymul", np.polymul, normal(3), normal(4))
 example("polyder", lambda p: np.polyder(p, 2), normal(5))
 example("polyint", lambda p: np.polyint(p, 2, [3.0, 1.0]), normal(4))
+INFINITE = np.array([1.0, np.inf, -np.inf])
+example(
+    "isposinf", lambda x: np.where(np.isposinf(x * INFINITE), x, 2.0 * x), normal(3)
+)
+example(
+    "isneginf", lambda x: np.where(np.isneginf(x * INFINITE), x, 2.0 * x), normal(3)
+)
 example("isreal", lambda x: np.where(np.isreal(x * 1j), x, 2.0 * x), normal(3))
 example("iscomplex", lambda x: np.where(np.iscomplex(x * 1j), x, 2.0 * x), normal(3))
 example("real_if_close", lambda x: np.real_if_close(x * (1.0 + 0j)), normal(3))
@@ -1341,6 +1353,30 @@ for _name in ("ive", "jve", "yve"):
     example(_name, _function, positive(2, 3), positive(3))
     example(_name, _function, positive(2), complex_normal(2), label="complex")
 
+# Distribution functions of whole numbers, and private ufuncs of SciPy's
+
+TRIALS = np.array([5, 7, 8])
+PROBABILITY = uniform(0.2, 0.8, 2, 3)
+for _name in ("bdtr", "bdtrc", "nbdtr", "nbdtrc"):
+    _function = call(REGISTRY[_name])
+    example(_name, lambda p, f=_function: f(WHOLE, TRIALS, p), PROBABILITY)
+for _name in ("bdtri", "nbdtri"):
+    _function = getattr(special, _name)
+    example(_name, lambda y, f=_function: f(WHOLE, TRIALS, y), PROBABILITY)
+example("pdtri", lambda y: special.pdtri(WHOLE, y), PROBABILITY)
+example(
+    "_binom_pmf",
+    lambda n, p: special._ufuncs._binom_pmf(WHOLE, n, p),
+    uniform(5.0, 8.0, 3),
+    PROBABILITY,
+)
+example(
+    "_nbinom_pmf",
+    lambda n, p: special._ufuncs._nbinom_pmf(WHOLE, n, p),
+    uniform(2.0, 4.0, 3),
+    PROBABILITY,
+)
+
 # Their derivatives
 
 
@@ -1359,6 +1395,7 @@ for _name, _orders in {
     "zeta": (0, 1),
     "gammainc": (1,),
     "betainc": (0, 1),
+    "stdtr": (1,),
     "hyp0f1": (1, 0),
     "hyp1f1": (0, 1, 1),
     "hyp2f1": (0, 0, 1, 0),
@@ -1414,3 +1451,171 @@ example("multigammaln", lambda x: special.multigammaln(x + 1, 3), positive(2, 3)
 example("comb", lambda x: special.comb(x + 4, 2), positive(3))
 example("comb", lambda x: special.comb(x + 4, 2, repetition=True), positive(3))
 example("perm", lambda x: special.perm(x + 4, 2), positive(3))
+
+# Distributions
+
+
+def methods(kind: str, names: str, call: Function, *operands: Any) -> None:
+    """Enter methods of SciPy's distributions: ``call(name, *operands)``."""
+    for name in names.split():
+        example(
+            f"{kind}.{name}", lambda *x, name=name: call(name, *x), *operands, order=2
+        )
+
+
+methods(
+    "rv_continuous",
+    "pdf logpdf cdf logcdf sf logsf",
+    lambda name, x, a: getattr(stats.gamma, name)(x, a, 0.1, 0.8),
+    uniform(2.0, 3.0, 2, 3),
+    uniform(1.0, 1.5, 3),
+)
+methods(
+    "rv_continuous",
+    "ppf isf",
+    lambda name, q, s: getattr(stats.lognorm, name)(q, s, 0.1),
+    uniform(0.3, 0.7, 2, 3),
+    positive(3),
+)
+methods(
+    "rv_continuous",
+    "stats entropy",
+    lambda name, a, s: getattr(stats.gamma, name)(a, scale=s),
+    positive(3),
+    positive(2, 1),
+)
+methods(
+    "rv_discrete",
+    "pmf logpmf cdf logcdf sf logsf",
+    lambda name, p: getattr(stats.geom, name)(WHOLE + 1, p),
+    PROBABILITY,
+)
+example(
+    "apply_where",
+    lambda x: stats.cauchy.logpdf(x),
+    distinct(2, 3),
+)
+example("_lazyselect", lambda v: stats.t.stats(v, moments="mv")[1], uniform(4, 5, 3))
+example(
+    "vonmises_derivative",
+    lambda x, k: stats.vonmises.cdf(x, k),
+    uniform(-2.0, 2.0, 2, 3),
+    positive(3),
+)
+example(
+    "quantile_of",
+    lambda q, k: stats.vonmises.ppf(q, k),
+    uniform(0.2, 0.8, 3),
+    positive(3),
+)
+
+# Distances
+
+_POINTS, _OTHERS = normal(3, 2), normal(4, 2)
+example("cdist", distance.cdist, _POINTS, _OTHERS)
+example("pdist", lambda x: distance.pdist(x, "cityblock"), _POINTS)
+example("squareform", distance.squareform, normal(6))
+for _name in "chebyshev cosine correlation".split():
+    example(_name, getattr(distance, _name), distinct(3), positive(3))
+example("canberra", distance.canberra, uniform(0.5, 1.0, 3), uniform(2.0, 3.0, 3))
+example("_validate_vector", distance.euclidean, distinct(3), positive(3))
+example("_validate_vector", distance.braycurtis, distinct(3), positive(3))
+example("jensenshannon", distance.jensenshannon, positive(3), positive(3))
+
+# Sparse matrices
+
+_PLACES = (np.array([0, 0, 1, 2, 2]), np.array([0, 2, 1, 0, 2]))
+_CONSTANT = sparse.csc_array(
+    np.array([[4.0, 0.0, 1.0], [0.0, 3.0, 0.0], [1.0, 0.0, 2.0]])
+)
+
+
+def sparse_example(name: str, function: Function, *others: Any) -> None:
+    """Enter a function of a matrix of recorded entries."""
+    example(
+        name,
+        lambda d, *x: function(
+            sparse.coo_array((d, _PLACES), shape=(3, 3)).tocsc(), *x
+        ),
+        lambda random: np.array([4.0, 1.0, 3.0, 1.0, 2.0]) + random.random(5),
+        *others,
+    )
+
+
+sparse_example("sparse_matmul", lambda a, x: a @ x, normal(3))
+sparse_example("_spbase._matmul_dispatch", lambda a, x: x @ a, normal(2, 3))
+for _name in ("sparse_solve", "spsolve"):
+    sparse_example(_name, sparse_linalg.spsolve, normal(3))
+sparse_example("splu", lambda a, b: sparse_linalg.splu(a).solve(b, "T"), normal(3, 2))
+sparse_example("factorized", lambda a, b: sparse_linalg.factorized(a)(b), normal(3))
+for _name in ("sparse_iterative", "gmres", "bicgstab", "bicg", "cgs"):
+    _method = getattr(sparse_linalg, _name, sparse_linalg.gmres)
+    sparse_example(_name, lambda a, b, m=_method: m(a, b, rtol=1e-13)[0], normal(3))
+for _name in ("cg", "minres"):
+    _method = getattr(sparse_linalg, _name)
+    sparse_example(
+        _name, lambda a, b, m=_method: m(a.T @ a, b, rtol=1e-13)[0], normal(3)
+    )
+for _name, _function in {
+    "_cs_matrix.__init__": lambda a: a.data * 2.0,
+    "_coo_base.__init__": lambda a: a.tocoo().data * 2.0,
+    "_cs_matrix.toarray": lambda a: a.toarray(),
+    "_coo_base.toarray": lambda a: a.tocoo().toarray(),
+    "_cs_matrix.tocoo": lambda a: a.tocoo().toarray(),
+    "_csr_base.tocsc": lambda a: a.T.tocsc().data * 2.0,
+    "_csc_base.tocsr": lambda a: a.tocsr().data * 2.0,
+    "_coo_base.tocsr": lambda a: a.tocoo().tocsr().data * 2.0,
+    "_coo_base.tocsc": lambda a: a.tocoo().tocsc().data * 2.0,
+    "_cs_matrix.diagonal": lambda a: a.diagonal(),
+    "_coo_base.diagonal": lambda a: a.tocoo().diagonal(),
+    "_spbase.sum": lambda a: a.tocoo().sum(),
+    "_cs_matrix.sum": lambda a: a.sum(axis=0),
+    "_cs_matrix._add_sparse": lambda a: (a + _CONSTANT).toarray(),
+    "_cs_matrix._sub_sparse": lambda a: (a - _CONSTANT).toarray(),
+    "_coo_base._add_sparse": lambda a: (a.tocoo() + _CONSTANT).toarray(),
+    "_coo_base._sub_sparse": lambda a: (a.tocoo() - _CONSTANT).toarray(),
+    "_data_matrix._mul_scalar": lambda a: (2.0 * a).toarray(),
+}.items():
+    sparse_example(_name, _function)
+for _name in ("diags", "diags_array"):
+    _function = getattr(sparse, _name)
+    example(_name, lambda x, f=_function: f(x).toarray(), normal(3))
+
+# Distributions of vectors
+
+
+def of_vectors(name: str, method: str, parameters: Function, x: Any, y: Any) -> None:
+    """Enter a distribution of vectors, and what is frozen of it."""
+    dist = getattr(stats, name)
+    for call in (method, f"log{method}"):
+        example(
+            f"{name}_gen.{call}",
+            lambda x, y, call=call: getattr(dist, call)(x, *parameters(y)),
+            x,
+            y,
+        )
+        example(
+            f"{name}_frozen.{call}",
+            lambda x, y, call=call: getattr(dist(*parameters(y)), call)(x),
+            x,
+            y,
+        )
+    frozen = EXAMPLES[f"{name}_frozen.{method}"][0]
+    example(f"{name}_frozen.__init__", frozen.function, x, y)
+
+
+of_vectors(
+    "multivariate_normal",
+    "pdf",
+    lambda y: (y, np.diag([1.0, 2.0])),
+    normal(3, 2),
+    normal(2),
+)
+of_vectors("dirichlet", "pdf", lambda a: (a,), uniform(0.1, 0.4, 2), positive(3))
+of_vectors(
+    "multinomial",
+    "pmf",
+    lambda p: (4, np.stack([p, p, 1.0 - 2.0 * p])),
+    np.array([1, 1, 2]),
+    uniform(0.1, 0.4),
+)

@@ -319,6 +319,59 @@ row(
     (0.01, 0.99),
 )
 
+# Distribution functions
+
+
+def student(v: Any, t: Any) -> Any:
+    """Student's distribution function."""
+    tail = beta_lower(v / 2, mp.mpf(1) / 2, v / (v + t * t)) / 2
+    return tail if t < 0 else 1 - tail
+
+
+def fisher(m: Any, n: Any, x: Any) -> Any:
+    """The distribution function of F."""
+    return beta_lower(m / 2, n / 2, m * x / (n + m * x))
+
+
+def binomial(k: Any, n: Any, p: Any) -> Any:
+    """The binomial distribution function."""
+    return beta_upper(k + 1, n - k, p)
+
+
+FREEDOM = logs(0.5, 50)
+row("stdtr", S.stdtr, student, FREEDOM, (-9, 9), at=((3.0, -40.0), (1e3, 2.0)))
+row("stdtrit", S.stdtrit, inverse(student, S.stdtrit), FREEDOM, (0.02, 0.45))
+row("fdtr", S.fdtr, fisher, FREEDOM, FREEDOM, logs(0.1, 9), digits=90)
+row(
+    "fdtrc",
+    S.fdtrc,
+    lambda m, n, x: beta_upper(m / 2, n / 2, m * x / (n + m * x)),
+    FREEDOM,
+    FREEDOM,
+    logs(0.1, 9),
+)
+row("fdtri", S.fdtri, inverse(fisher, S.fdtri), (3, 9), (3, 9), (0.1, 0.9))
+row("gdtr", S.gdtr, lambda a, b, x: lower(b, a * x), (0.5, 2), (0.5, 5), (0.5, 3))
+row("chdtrc", S.chdtrc, lambda v, x: upper(v / 2, x / 2), FREEDOM, logs(0.3, 50))
+row("pdtr", S.pdtr, lambda k, m: upper(k + 1, m), whole(0, 9), logs(0.1, 20))
+row(
+    "pdtrik",
+    S.pdtrik,
+    lambda p, m: root(lambda k: upper(k + 1, m) - p, S.pdtrik(float(p), float(m))),
+    (0.6, 0.9),
+    (1, 4),
+    digits=50,
+)
+row("bdtr", lambda p: S.bdtr(2, 7, p), lambda p: binomial(2, 7, p), (0.1, 0.9))
+row(
+    "nbdtr",
+    S.nbdtr,
+    lambda k, n, p: beta_lower(n, k + 1, p),
+    whole(0, 4),
+    whole(1, 9),
+    (0.1, 0.9),
+)
+
 # Bessel
 
 ORDER, NUMBER = logs(0.05, 30), logs(1e-3, 60)

@@ -141,6 +141,19 @@ DIFFERENT = {
     ("sign", complex_): "the operation complex_sign then",
     ("unique_values", complex_): "NumPy leaves complex ones unsorted",
     ("signed_logsumexp", complex_): "the last bit: from the complex logarithm",
+    ("apply_where", complex_): "of complex numbers there is no distribution",
+    ("cg", complex_): "the last bit: of a product of two sparse matrices",
+    ("minres", complex_): "the last bit: of a product of two sparse matrices",
+    **{
+        (f"multivariate_normal_{kind}", single): "the last bit: SciPy's is of an eigh"
+        for kind in (
+            "gen.pdf",
+            "gen.logpdf",
+            "frozen.pdf",
+            "frozen.logpdf",
+            "frozen.__init__",
+        )
+    },
     ("nanstd", complex_): "the last bit: NumPy multiplies by the conjugate",
     ("nanvar", complex_): "the last bit: NumPy multiplies by the conjugate",
     ("cov", empty): "NumPy answers what has no variables apart",

@@ -140,8 +140,8 @@ def test_what_is_smooth_has_its_slope_and_curvature(
         try:
             curve = curve_of(example, kind)
             expected = (None, None) if curve is None else smooth(curve)
-        except (ValueError, TypeError, ZeroDivisionError, IndexError):
-            pytest.skip("NumPy does not take these numbers")
+        except (ValueError, TypeError, ArithmeticError, IndexError, RuntimeError):
+            pytest.skip("NumPy, or SciPy, does not take these numbers")
         if curve is None or expected[0] is None:
             pytest.skip("not smooth here")
         for order, value in enumerate(expected):

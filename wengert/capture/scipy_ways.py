@@ -51,22 +51,6 @@ CALLS: dict[str, str] = dict(
         ),
         # Tables
         ("interpolate.interp1d(x, y)", "lambda z: np.interp(z, x, y)"),
-        # Distances
-        (
-            "spatial.distance.cdist(x, y)",
-            "np.sqrt(np.sum((x[:, None] - y) ** 2, axis=-1))",
-        ),
-        # Distributions
-        ("stats.norm.pdf(x)", "np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)"),
-        ("stats.norm.logpdf(x)", "-(x**2) / 2 - np.log(2 * np.pi) / 2"),
-        (
-            "stats.norm.cdf(x)",
-            rule(
-                "stats.norm.cdf(x)", "t[0] * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)"
-            ),
-        ),
-        ("stats.expon.pdf(x)", "np.exp(-x)"),
-        ("stats.expon.logpdf(x)", "-x"),
         ("stats.zscore(x)", "(x - np.mean(x)) / np.std(x)"),
     ]
 )
@@ -106,7 +90,7 @@ MODULES = {
         "wengert.rule(lambda b: spsolve(S, b), vjp=lambda g, y, b: spsolve(S.T, g))(b)"
         " for a sparse S made outside the function"
     ),
-    "scipy.stats": "the formula of the density in NumPy, which is recorded; or " + RULE,
+    "scipy.stats": "its formula in NumPy, which is recorded; or " + RULE,
     "scipy.linalg": RULE + ", with SciPy's functions in the rule too",
     "scipy.special": (
         "a function with @wengert.rule(jvp=lambda t, y, x: t[0] * the derivative at x)"
@@ -171,7 +155,8 @@ def called_as(frame: FrameType, name: str) -> str:
     if not kind:
         return name
     kind = kind.rpartition(".")[2]  # Cython's names have the module
-    this = frame.f_locals.get("self")
+    names = frame.f_locals
+    this = names.get("self", next(iter(names.get("args", ())), None))
     this = getattr(this, "dist", this)  # of a distribution with its parameters
     named = getattr(this, "name", None)
     if not isinstance(named, str):

@@ -213,12 +213,20 @@ def answers(*functions: Any) -> Callable[[Function], Function]:
     return register_answer
 
 
-def answers_named(*paths: str) -> Callable[[Function], Function]:
-    """Say which functions the decorated code answers: ``"scipy.linalg.solve"``."""
+def answers_named(
+    *paths: str, looks_into: Function | None = None
+) -> Callable[[Function], Function]:
+    """Say which functions the decorated code answers: ``"scipy.linalg.solve"``.
+
+    A method is written ``"scipy.stats:rv_continuous.pdf"``; ``looks_into(args)`` is
+    what may be recorded inside of arguments.
+    """
 
     def register_answer(code: Function) -> Function:
+        code.looks_into = looks_into  # type: ignore[attr-defined]
         for path in paths:
-            module, _, name = path.rpartition(".")
+            separator = ":" if ":" in path else "."
+            module, _, name = path.rpartition(separator)
             NAMED.setdefault(module, {})[name] = code
         return code
 

@@ -6,6 +6,7 @@ from wengert.ops import (  # noqa: F401
     compare,
     constants,
     cumulative,
+    distances,
     elementwise,
     fft,
     image_filters,
@@ -31,9 +32,12 @@ from wengert.ops import (  # noqa: F401
     shape,
     signals,
     sort,
+    sparse,
     special,
     special_python,
+    stats,
     write,
 )
 
 ROOMS["scipy.special"] = "wengert.ops.scipy_special"
+ROOMS["scipy.stats"] = "wengert.ops.stats.formulas"

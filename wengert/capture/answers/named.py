@@ -39,6 +39,7 @@ class Answered:
         "answer",
         "answering",
         "function",
+        "looks_into",
         "original",
         "own",
         "takes_functions",
@@ -48,6 +49,8 @@ class Answered:
         self.function, self.answer = function, answer
         #: Whether it calls functions among its arguments, which may read a tape.
         self.takes_functions = getattr(answer, "takes_functions", False)
+        #: What is recorded inside of arguments.
+        self.looks_into: Function | None = getattr(answer, "looks_into", None)
         self.own: CodeType = function.__code__
         #: The function as it is without us.
         self.original = FunctionType(
@@ -70,7 +73,12 @@ class Answered:
             STATE.restore(self)
             return self.original(*args, **settings)
         values = (*args, *settings.values())
-        if is_active(values) or (self.takes_functions and is_recording()):
+        inside = self.looks_into
+        if (
+            is_active(values)
+            or (self.takes_functions and is_recording())
+            or (inside is not None and is_active(inside(args)))
+        ):
             try:
                 return self.answer(*args, **settings)
             except RAW as error:
@@ -131,6 +139,8 @@ class State:
         self.is_active = False
         self.lock = make_lock()
         self.loaded: set[str] = set()
+        #: How many modules there were at the last look.
+        self.seen = -1
         #: Those that have their own code.
         self.own: list[Answered] = []
 
@@ -138,19 +148,29 @@ class State:
         """Lead all functions of loaded modules to their answers."""
         with self.lock:
             self.is_active = True
-            for name in NAMED.keys() - self.loaded:
-                module = sys.modules.get(name)
-                if module is not None and not is_being_loaded(module):
-                    self.add(name, module)
+            if len(sys.modules) != self.seen:
+                self.look()
             self.lead()
             if len(self.loaded) < len(NAMED) and is_importing():
                 sys.meta_path.insert(0, LATE)
+
+    def look(self) -> None:
+        """Take in the modules that have been loaded since the last time."""
+        self.seen = len(sys.modules)
+        for name in NAMED.keys() - self.loaded:
+            module = sys.modules.get(name)
+            if module is not None and is_being_loaded(module):
+                self.seen = -1  # it is looked for again
+            elif module is not None:
+                self.add(name, module)
 
     def add(self, name: str, module: ModuleType) -> None:
         """Take in the functions of a module that have rows."""
         self.loaded.add(name)
         for key, answer in NAMED[name].items():
-            function = getattr(module, key, None)
+            function: Any = module
+            for part in key.split("."):
+                function = getattr(function, part, None)
             if isinstance(function, FunctionType):
                 self.own.append(Answered(function, answer))
 

@@ -2,6 +2,7 @@
 
 from wengert.ops.scipy_special import (  # noqa: F401
     bessel,
+    distributions,
     elementary,
     elliptic,
     error,

@@ -1,0 +1,271 @@
+"""Distributions of SciPy's: values, derivatives in both modes, edges, frozen ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.stats import gamma, norm
+
+from tests.ops.special_table import Row
+from tests.ops.stats_table import ROWS
+from tests.ops.test_special_functions import first, second
+from wengert import UnsupportedError, grad, hessian, jacobian, jit, vjp, vmap
+from wengert.checks import check_grads
+
+CONTINUOUS = "pdf logpdf cdf logcdf sf logsf ppf isf".split()
+DISCRETE = "pmf logpmf cdf logcdf sf logsf".split()
+#: Shape parameters that are good, and that are bad.
+SHAPES: dict[str, tuple[tuple[float, ...], ...]] = {
+    "norm": ((),),
+    "t": ((3.5,), (np.inf,), (-1.0,)),
+    "gamma": ((2.5,), (1.0,), (-0.5,)),
+    "beta": ((2.5, 1.5), (0.5, 1.0), (-1.0, 1.0)),
+    "lognorm": ((0.7,), (-0.7,)),
+    "expon": ((),),
+    "uniform": ((),),
+    "chi2": ((3.5,), (0.0,)),
+    "f": ((3.5, 4.5), (-1.0, 2.0)),
+    "weibull_min": ((1.7,), (-1.7,)),
+    "laplace": ((),),
+    "logistic": ((),),
+    "cauchy": ((),),
+    "vonmises": ((1.5,), (-1.0,)),
+    "truncnorm": ((-1.0, 2.0), (3.0, 6.0), (-np.inf, -2.0), (2.0, 1.0)),
+    "gumbel_r": ((),),
+    "pareto": ((2.5,), (-1.0,)),
+    "poisson": ((2.5,), (0.0,), (-1.0,)),
+    "binom": ((5.0, 0.3), (5.5, 0.3), (5.0, 1.0)),
+    "nbinom": ((2.5, 0.3), (2.5, 1.3)),
+    "bernoulli": ((0.3,), (1.3,)),
+}
+NUMBERS = np.array([-np.inf, -3.0, -0.5, 0.0, 0.5, 1.0, 2.0, 7.3, np.inf, np.nan])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_derivatives(row: Row) -> None:
+    """By the number, the shape parameters, the location and the scale; in the tails."""
+    first(row, list(row.at) or row.points(1))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_second_derivatives(row: Row) -> None:
+    second(row, [*row.at, *row.points(1)][:1])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_values_are_scipys(name: str) -> None:
+    """In and outside of the support, at its ends, and of bad parameters too."""
+    dist = getattr(stats, name)
+    is_discrete = hasattr(dist, "pmf")
+    for method in DISCRETE if is_discrete else CONTINUOUS:
+        at = np.array([-0.1, 0.0, 0.2, 0.5, 1.0, 1.1, np.nan])
+        at = at if method in ("ppf", "isf") else NUMBERS
+        for shapes in SHAPES[name]:
+            for place in ((0.0,), (1.0,)) if is_discrete else ((0.3, 1.4), (0.0, -1.0)):
+                with np.errstate(all="ignore"):
+                    expected = getattr(dist, method)(at, *shapes, *place)
+                    found, pull = vjp(getattr(dist, method), at, *shapes, *place)
+                    pull(np.ones_like(found))
+
+                np.testing.assert_allclose(found, expected, rtol=1e-12)
+                assert found.dtype == expected.dtype
+
+
+def test_outside_of_the_support_nothing_moves() -> None:
+    x = np.array([-1.0, 0.5])
+
+    found = grad(lambda x, a: np.sum(gamma.pdf(x, a)), (0, 1))(x, 2.0)
+
+    assert found[0][0] == 0.0
+    assert grad(gamma.logpdf)(-1.0, 2.0) == 0.0
+    np.testing.assert_allclose(found[0][1], np.exp(-0.5) * (1 - 0.5), rtol=1e-14)
+
+
+def test_bad_parameters_are_not_a_number() -> None:
+    assert np.isnan(vjp(lambda s: norm.logpdf(1.0, 0.0, s), -1.0)[0])
+    assert np.isnan(vjp(lambda a: gamma.cdf(1.0, a), -1.0)[0])
+
+
+@pytest.mark.parametrize("name", ["norm", "gamma", "truncnorm", "poisson"])
+def test_shapes_and_types_are_scipys(name: str) -> None:
+    dist = getattr(stats, name)
+    shapes = [np.full((2, 1), v) for v in SHAPES[name][0]]
+    for x in (2, 2.0, np.arange(3), np.float32([1, 2, 3]), [1.0, 2.0], np.zeros(0)):
+        for given in (SHAPES[name][0], shapes):
+            if np.shape(x) == (2,) and given is shapes:
+                continue
+            for method in "cdf", "logpmf" if name == "poisson" else "logpdf":
+                call = getattr(dist, method)
+                expected = call(x, *given, loc=0.5)
+                found = vjp(lambda loc: call(x, *given, loc=loc), 0.5)[0]  # noqa: B023
+                assert type(found) is type(expected)
+                np.testing.assert_allclose(found, expected, rtol=1e-13, strict=True)
+
+
+def test_a_frozen_distribution_is_the_distribution() -> None:
+    x = np.array([0.3, 1.2])
+
+    def free(x: Any, a: Any, s: Any) -> Any:
+        return np.sum(gamma.logpdf(x, a, scale=s)) + gamma.cdf(0.7, a, 0.0, s)
+
+    def frozen(x: Any, a: Any, s: Any) -> Any:
+        dist = gamma(a, scale=s)
+        return np.sum(dist.logpdf(x)) + dist.cdf(0.7)
+
+    for one, other in zip(
+        hessian(frozen, (0, 1, 2))(x, 2.5, 1.4),
+        hessian(free, (0, 1, 2))(x, 2.5, 1.4),
+        strict=True,
+    ):
+        for found, expected in zip(one, other, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    outside = gamma(2.5, scale=1.4)
+    found = jacobian(lambda x: outside.logpdf(x))(x)
+    np.testing.assert_array_equal(
+        found, jacobian(lambda x: gamma.logpdf(x, 2.5, scale=1.4))(x)
+    )
+
+
+def test_they_run_compiled_and_in_rows() -> None:
+    """Points that leave the support are no other path."""
+    x = np.array([[0.3, 1.2, -1.0], [2.0, -0.1, 0.5], [1.0, 1.0, 1.0]])
+    gradient = grad(lambda x, a: np.sum(gamma.logpdf(x + 2, a) + gamma.cdf(x, a)), 1)
+    expected = np.array([gradient(row, 2.5) for row in x])
+
+    np.testing.assert_allclose(vmap(gradient, (0, None))(x, 2.5), expected, rtol=1e-12)
+    fast = jit(gradient)
+    for _ in range(2):
+        found = [fast(row, 2.5) for row in x]
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert len(fast.paths()) == 1
+
+
+# Distributions of vectors
+
+RANDOM = np.random.default_rng(0)
+MEAN, FACTOR = RANDOM.standard_normal(3), RANDOM.standard_normal((3, 3))
+POINTS = RANDOM.standard_normal((4, 3))
+VECTORS: dict[str, tuple[Any, ...]] = {
+    "normal": (
+        lambda x, m, a: stats.multivariate_normal.logpdf(x, m, a @ a.T + np.eye(3)),
+        POINTS,
+        MEAN,
+        FACTOR,
+    ),
+    "normal, one point": (
+        lambda x, m: stats.multivariate_normal.pdf(x, m, np.diag([1.0, 2.0, 3.0])),
+        POINTS[0],
+        MEAN,
+    ),
+    "normal, one number": (
+        lambda x, s: stats.multivariate_normal.logpdf(x, cov=s),
+        POINTS[:, 0],
+        2.0,
+    ),
+    "normal, frozen": (
+        lambda x, m, a: stats.multivariate_normal(m, a @ a.T + np.eye(3)).logpdf(x),
+        POINTS,
+        MEAN,
+        FACTOR,
+    ),
+    "dirichlet": (
+        stats.dirichlet.logpdf,
+        np.array([0.2, 0.3]),
+        np.array([1.5, 2.0, 3.0]),
+    ),
+    "dirichlet, several": (
+        lambda x, a: stats.dirichlet(a).pdf(np.stack([x, x / 2], axis=-1)),
+        np.array([0.2, 0.3]),
+        np.array([1.5, 2.0, 3.0]),
+    ),
+    "multinomial": (
+        lambda p: stats.multinomial.logpmf([[1, 2, 3], [2, 2, 2]], 6, p / np.sum(p)),
+        np.array([0.25, 0.25, 0.5]),
+    ),
+    "multinomial, frozen": (
+        lambda p: stats.multinomial(6, p / np.sum(p)).pmf([1, 2, 3]),
+        np.array([0.25, 0.25, 0.5]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_distributions_of_vectors(name: str) -> None:
+    function, *args = VECTORS[name]
+    expected, found = function(*args), vjp(function, *args)[0]
+
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert type(found) is type(expected)
+    check_grads(function, tuple(args), order=2, atol=1e-6, rtol=1e-6)
+
+
+def test_a_frozen_distribution_of_vectors_from_outside() -> None:
+    outside = stats.multivariate_normal(MEAN, FACTOR @ FACTOR.T + np.eye(3))
+    inverse = np.linalg.inv(FACTOR @ FACTOR.T + np.eye(3))
+
+    np.testing.assert_allclose(
+        grad(outside.logpdf)(POINTS[0]), -inverse @ (POINTS[0] - MEAN), rtol=1e-12
+    )
+
+
+def test_vectors_that_are_none_of_the_distribution_raise() -> None:
+    with pytest.raises(ValueError, match="simplex"):
+        grad(stats.dirichlet.logpdf)(np.array([0.2, 0.3, 0.6]), np.ones(3))
+    with pytest.raises(ValueError, match="positive"):
+        grad(lambda c: stats.multivariate_normal.logpdf(MEAN, MEAN, c))(-np.eye(3))
+
+
+# Moments
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_moments(name: str) -> None:
+    """Values are SciPy's, derivatives those of differences."""
+    dist, shapes = getattr(stats, name), SHAPES[name][0]
+    shapes = (4.5, 9.5) if name == "f" else tuple(np.float64(v) for v in shapes)
+    methods = ["mean", "var", "std", "entropy"]
+    if name in ("vonmises", "poisson", "binom", "nbinom"):
+        methods.remove("entropy")
+    if name == "vonmises":
+        methods = []
+    moving = (0.3,) if hasattr(dist, "pmf") else (0.3, 1.4)
+    for method in methods:
+        call = getattr(dist, method)
+        if name == "binom":
+            given, f = (0.3,), lambda p, call=call: call(5, p)
+        else:
+            given, f = (*shapes, *moving), call
+        expected = f(*given)
+        with np.errstate(all="ignore"):
+            found, pull = vjp(f, *given)
+            slopes = pull(1.0)
+
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+        if not np.isfinite(expected):
+            continue
+        for k, slope in enumerate(slopes):
+            step = 1e-5 * np.eye(len(given))[k]
+            numeric = (f(*(given + step)) - f(*(given - step))) / 2e-5
+            np.testing.assert_allclose(slope, numeric, rtol=1e-7, atol=1e-8)
+
+
+def test_median_and_interval_are_quantiles() -> None:
+    assert grad(lambda s: norm.median(0.5, s))(2.0) == 0.0
+    low, high = jacobian(lambda s: np.stack(norm.interval(0.95, 0.5, s)))(2.0)
+    expected = norm.ppf([0.025, 0.975])
+    np.testing.assert_allclose((low, high), expected, rtol=1e-13)
+
+
+def test_what_has_no_formula_says_what_to_write() -> None:
+    class Own(stats.rv_continuous):  # type: ignore[misc]
+        def _pdf(self, x: Any, a: Any) -> Any:
+            return a * x ** (a - 1)
+
+    own = Own(a=0.0, b=1.0, name="own", shapes="a")
+
+    np.testing.assert_allclose(grad(own.logpdf, 1)(0.5, 3.0), 1 / 3 + np.log(0.5))
+    with pytest.raises(UnsupportedError, match="has no formula"):
+        grad(own.cdf)(0.5, 3.0)
