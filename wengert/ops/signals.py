@@ -420,7 +420,7 @@ def evaluate_sosfilt(sos: Any, x: Any, zi: Any, *, axis: int) -> tuple[Any, Any]
     """Return ``scipy.signal.sosfilt`` from a state, and the state after it."""
     from scipy import signal
 
-    return tuple(signal.sosfilt(sos, x, axis, zi))
+    return tuple(signal.sosfilt(np.array(sos), x, axis, zi))  # it may be read-only
 
 
 SOSFILT = constant_of(
