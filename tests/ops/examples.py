@@ -16,10 +16,10 @@ from zlib import crc32
 
 import numpy as np
 from scipy import fft as sf
+from scipy import integrate, sparse, special, stats
 from scipy import linalg as sl
 from scipy import ndimage as si
 from scipy import signal as ss
-from scipy import sparse, special, stats
 from scipy.sparse import linalg as sparse_linalg
 from scipy.spatial import distance
 
@@ -1619,3 +1619,8 @@ of_vectors(
     np.array([1, 1, 2]),
     uniform(0.1, 0.4),
 )
+
+# Integrals of samples
+
+for _name in ("simpson", "cumulative_trapezoid", "cumulative_simpson", "romb"):
+    example(_name, getattr(integrate, _name), normal(2, 5))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,8 +78,16 @@ ANSWERED = {
     for function, answer in DISPATCH.items()
     if not isinstance(answer, Operation)
 } - QUESTIONS
+#: Solvers and integrals, which call what they are given.
+OF_FUNCTIONS = {
+    name
+    for rows in NAMED.values()
+    for name, answer in rows.items()
+    if getattr(answer, "takes_functions", False)
+}
 #: Of functions with the name of NumPy's the operation is SciPy's own.
-ANSWERED |= {name for rows in NAMED.values() for name in rows}
+ANSWERED |= {name for rows in NAMED.values() for name in rows} - OF_FUNCTIONS
+STRUCTURE = Path(__file__).parents[1] / "structure"
 
 
 @pytest.mark.parametrize("name", sorted(ANSWERED - set(REGISTRY)))
@@ -85,6 +95,15 @@ def test_every_answered_function_has_an_example(name: str) -> None:
     assert name in EXAMPLES, (
         f"{name} has no example: enter one in tests/ops/examples.py"
     )
+
+
+@pytest.mark.parametrize("name", sorted(OF_FUNCTIONS))
+def test_every_function_of_functions_is_judged_with_the_nodes_that_hold_one(
+    name: str,
+) -> None:
+    texts = [path.read_text() for path in STRUCTURE.glob("test_*.py")]
+
+    assert any(re.search(rf"\b{name}\b", text) for text in texts)
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
