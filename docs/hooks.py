@@ -284,7 +284,8 @@ def scipy_functions() -> set[str]:
         taken |= ANSWERS.get(module, {}).keys()
         for home, rows in NAMED.items():  # a row may be where a module has its code
             if f"{home}.".startswith(f"scipy.{name}."):
-                taken |= {key for key in rows if hasattr(module, key)}
+                names = {key.partition(".")[0] for key in rows}
+                taken |= {key for key in names if hasattr(module, key)}
         found |= {f"{name}.{key}" for key in taken}
     return found
 

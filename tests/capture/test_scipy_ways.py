@@ -45,7 +45,6 @@ VALUES: dict[str, Any] = {
     "f": lambda t: np.exp(-t) * np.cos(3 * t),
 }
 OTHERS: dict[str, dict[str, Any]] = {
-    "interpolate.interp1d(x, y)": {"x": np.array([0.1, 0.5, 0.6])},
 }
 
 

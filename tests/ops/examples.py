@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 from scipy import fft as sf
 from scipy import integrate, sparse, special, stats
+from scipy import interpolate as sp
 from scipy import linalg as sl
 from scipy import ndimage as si
 from scipy import signal as ss
@@ -628,6 +629,91 @@ for _label in ("savgol_filter", "savgol_value"):
     example(_label, lambda x: ss.savgol_filter(x, 4, 2), normal(2, 6))
 example("detrend", lambda x: ss.detrend(x), normal(2, 5))
 example("hilbert", lambda x: ss.hilbert(x), normal(2, 5))
+
+# Interpolation
+
+KNOTS = np.array([0.0, 0.7, 1.5, 2.1, 3.3, 4.0, 4.9])
+TABLE = np.array([0.3, -0.4, 1.1, 0.2, -0.9, 0.5, 0.8])
+AUGMENTED = np.concatenate([[0.0] * 3, KNOTS, [4.9] * 3])
+BETWEEN = uniform(0.8, 1.4, 3)
+for _label, _kind in (
+    ("ppoly", "CubicSpline"),
+    ("spline_coefficients", "CubicSpline"),
+    ("CubicSpline.__init__", "CubicSpline"),
+    ("PchipInterpolator.__init__", "PchipInterpolator"),
+    ("Akima1DInterpolator.__init__", "Akima1DInterpolator"),
+    ("interp1d_value", "interp1d"),
+    ("interp1d.__init__", "interp1d"),
+    ("bspline_value", "make_interp_spline"),
+    ("bspline_coefficients", "make_interp_spline"),
+    ("make_interp_spline", "make_interp_spline"),
+):
+    example(
+        _label,
+        lambda y, x, _kind=_kind: getattr(sp, _kind)(KNOTS, y)(x),
+        normal(7),
+        BETWEEN,
+    )
+example(
+    "CubicHermiteSpline.__init__",
+    lambda y, d, x: sp.CubicHermiteSpline(KNOTS, y, d)(x),
+    normal(7),
+    normal(7),
+    BETWEEN,
+)
+example("_PPolyBase.__init__", lambda c: sp.PPoly(c, KNOTS)(1.1), normal(3, 6))
+for _label, _made in (
+    ("_PPolyBase.__call__", lambda: sp.CubicSpline(KNOTS, TABLE)),
+    ("BSpline.__call__", lambda: sp.make_interp_spline(KNOTS, TABLE)),
+    ("UnivariateSpline.__call__", lambda: sp.UnivariateSpline(KNOTS, TABLE, s=0.1)),
+    ("_Interpolator1D.__call__", lambda: sp.interp1d(KNOTS, TABLE)),
+):
+    example(_label, lambda x, _made=_made: _made()(x), BETWEEN)
+example(
+    "ppoly_antiderivative",
+    lambda y: sp.CubicSpline(KNOTS, y).antiderivative()(1.1),
+    normal(7),
+)
+example(
+    "PPoly.integrate",
+    lambda a: sp.CubicSpline(KNOTS, TABLE).integrate(a, 3.0),
+    uniform(0.8, 1.4),
+)
+example(
+    "ppoly_integral", lambda y: sp.CubicSpline(KNOTS, y).integrate(1.0, 3.0), normal(7)
+)
+for _label in ("bspline_integral", "BSpline.integrate"):
+    example(
+        _label,
+        lambda a: sp.make_interp_spline(KNOTS, TABLE).integrate(a, 3.0),
+        uniform(0.8, 1.4),
+    )
+example("BSpline.__init__", lambda c: sp.BSpline(AUGMENTED, c, 3)(1.1), normal(9))
+example(
+    "make_lsq_spline",
+    lambda y: sp.make_lsq_spline(np.linspace(0, 4.9, 15), y, AUGMENTED)(1.1),
+    normal(15),
+)
+for _label in ("splev", "splev_value"):
+    example(_label, lambda c, x: sp.splev(x, (AUGMENTED, c, 3)), normal(9), BETWEEN)
+for _label in ("grid_value", "RegularGridInterpolator.__init__"):
+    example(
+        _label,
+        lambda v, x: sp.RegularGridInterpolator((KNOTS[:3], KNOTS[:4]), v)(x),
+        normal(3, 4),
+        uniform(0.8, 1.4, 3, 2),
+    )
+example(
+    "RegularGridInterpolator.__call__",
+    lambda x: sp.RegularGridInterpolator((KNOTS, KNOTS), np.outer(TABLE, TABLE))(x),
+    uniform(0.8, 1.4, 3, 2),
+)
+example(
+    "interpn",
+    lambda v, x: sp.interpn((KNOTS[:3], KNOTS[:4]), v, x),
+    normal(3, 4),
+    uniform(0.8, 1.4, 3, 2),
+)
 
 WITH_NAN = np.array([[0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, np.nan]])
 for _function in (

@@ -49,8 +49,6 @@ CALLS: dict[str, str] = dict(
             )
             for name in ("spherical_jn", "spherical_yn", "spherical_in", "spherical_kn")
         ),
-        # Tables
-        ("interpolate.interp1d(x, y)", "lambda z: np.interp(z, x, y)"),
         ("stats.zscore(x)", "(x - np.mean(x)) / np.std(x)"),
     ]
 )
@@ -68,8 +66,20 @@ LINEAR = (
     "vjp=lambda g, y, x: the transpose of f at g)(x)"
 )
 RULE = "a function with @wengert.rule(vjp=...) that calls it on plain numbers"
-#: By module: what to write instead of any other function.
+KNOTS = (
+    "make_interp_spline(x, y) through the points, or make_lsq_spline(x, y, t) near "
+    "them with knots t, of scipy.interpolate, which are recorded"
+)
+#: By module, or by function: what to write instead of any other function.
 MODULES = {
+    "scipy.interpolate.UnivariateSpline": KNOTS,
+    "scipy.interpolate.InterpolatedUnivariateSpline": KNOTS,
+    "scipy.interpolate.LSQUnivariateSpline": KNOTS,
+    "scipy.interpolate.griddata": (
+        "RegularGridInterpolator of scipy.interpolate for values on a grid, which is "
+        "recorded; for others weights of your own, found once by "
+        "scipy.spatial.Delaunay, times the values"
+    ),
     "scipy.optimize": SOLVER,
     "scipy.integrate": (
         "scipy.integrate.solve_ivp or quad, which are recorded, a loop of fixed steps "

@@ -233,6 +233,16 @@ def answers_named(
     return register_answer
 
 
+def answers_method(module: str, path: str) -> Callable[[Function], Function]:
+    """Say which method of a class the decorated code answers, ``"Kind.__init__"``."""
+
+    def register_answer(code: Function) -> Function:
+        NAMED.setdefault(module, {})[path] = code
+        return code
+
+    return register_answer
+
+
 def elementwise(
     name: str,
     function: Function,
@@ -411,7 +421,7 @@ def read_parameters(rule: Function, count: int, types: bool = True) -> list[bool
     instructions = list(dis.get_instructions(code))
     read: set[str] = set()
     for this, following in pairwise(instructions):
-        if "LOAD" not in this.opname:
+        if "LOAD" not in this.opname or "CONST" in this.opname:
             continue
         loaded = this.argval if isinstance(this.argval, tuple) else (this.argval,)
         asks = "ATTR" in following.opname and following.argval in TYPE_ATTRIBUTES

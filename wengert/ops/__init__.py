@@ -2,6 +2,7 @@
 
 from wengert.core.operation import ROOMS
 from wengert.ops import (  # noqa: F401
+    bsplines,
     chain,
     compare,
     constants,
@@ -9,6 +10,7 @@ from wengert.ops import (  # noqa: F401
     distances,
     elementwise,
     fft,
+    grids,
     image_filters,
     image_transforms,
     index,
@@ -19,6 +21,7 @@ from wengert.ops import (  # noqa: F401
     methods,
     nan,
     numeric,
+    piecewise,
     polynomials,
     products,
     python,

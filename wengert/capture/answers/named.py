@@ -42,15 +42,20 @@ class Answered:
         "looks_into",
         "original",
         "own",
+        "owners",
         "takes_functions",
     )
 
-    def __init__(self, function: FunctionType, answer: Function) -> None:
+    def __init__(
+        self, function: FunctionType, answer: Function, owners: int = 0
+    ) -> None:
         self.function, self.answer = function, answer
         #: Whether it calls functions among its arguments, which may read a tape.
         self.takes_functions = getattr(answer, "takes_functions", False)
         #: What is recorded inside of arguments.
         self.looks_into: Function | None = getattr(answer, "looks_into", None)
+        #: How many of the first arguments are whose method it is.
+        self.owners = owners
         self.own: CodeType = function.__code__
         #: The function as it is without us.
         self.original = FunctionType(
@@ -72,7 +77,7 @@ class Answered:
         if not STATE.is_active:
             STATE.restore(self)
             return self.original(*args, **settings)
-        values = (*args, *settings.values())
+        values = (*args[self.owners :], *settings.values())
         inside = self.looks_into
         if (
             is_active(values)
@@ -82,7 +87,10 @@ class Answered:
             try:
                 return self.answer(*args, **settings)
             except RAW as error:
-                raise as_numpy(self.original, args, settings, error) from (
+                function: Any = self.original
+                if self.owners:
+                    function = function.__get__(args[0])
+                raise as_numpy(function, args[self.owners :], settings, error) from (
                     error.__cause__
                 )
         tape = RECORDING.get()
@@ -168,11 +176,9 @@ class State:
         """Take in the functions of a module that have rows."""
         self.loaded.add(name)
         for key, answer in NAMED[name].items():
-            function: Any = module
-            for part in key.split("."):
-                function = getattr(function, part, None)
+            function = member(module, key)
             if isinstance(function, FunctionType):
-                self.own.append(Answered(function, answer))
+                self.own.append(Answered(function, answer, "." in key))
 
     def lead(self) -> None:
         """Lead the functions that have their own code to their answers."""
@@ -200,6 +206,13 @@ class State:
             if self.is_active and name not in self.loaded:
                 self.add(name, module)
                 self.lead()
+
+
+def member(module: Any, path: str) -> Any:
+    """Return what a module has under a name, or a class of it; None if it has none."""
+    for name in path.split("."):
+        module = getattr(module, name, None)
+    return module
 
 
 def is_importing() -> bool:
