@@ -226,3 +226,34 @@ def test_heston_is_calibrated_through_its_integrals() -> None:
     ]
     gradient = wg.grad(lambda model: heston.call(100.0, 1.0, model))(found)
     np.testing.assert_allclose(gradient, slopes, rtol=1e-4)
+
+
+# Signals
+
+
+def test_a_signal_is_retrieved_from_sizes_up_to_one_phase() -> None:
+    import phases
+
+    found = phases.retrieve()
+    phase = np.vdot(found, phases.TRUTH)
+
+    np.testing.assert_allclose(
+        found * phase / np.abs(phase), phases.TRUTH, rtol=0, atol=1e-5
+    )
+
+
+def test_the_knots_of_a_regression_find_the_step() -> None:
+    """The noise is 0.02; knots gather at the step."""
+    import knots
+    import wengert as wg
+
+    steps = 1e-6 * np.eye(knots.EVEN.size)
+    moved = knots.EVEN + 0.01
+    expected = [
+        (knots.misfit(moved + h) - knots.misfit(moved - h)) / 2e-6 for h in steps
+    ]
+    np.testing.assert_allclose(wg.grad(knots.misfit)(moved), expected, rtol=1e-5)
+    found = knots.fit()
+
+    assert np.sqrt(knots.misfit(found)) < 0.025 < np.sqrt(knots.misfit(knots.EVEN)) / 2
+    assert np.sum(np.abs(found - 0.6) < 0.03) == 2

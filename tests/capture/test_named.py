@@ -22,7 +22,6 @@ from scipy.linalg import cho_factor, cho_solve, det, expm, null_space, solve
 from scipy.linalg import solve as renamed
 
 import wengert
-from wengert.capture.answers.named import member
 from wengert.core.operation import NAMED
 
 A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])

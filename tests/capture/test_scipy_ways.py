@@ -44,8 +44,7 @@ VALUES: dict[str, Any] = {
     "v": np.array([0.5, -1.0]),
     "f": lambda t: np.exp(-t) * np.cos(3 * t),
 }
-OTHERS: dict[str, dict[str, Any]] = {
-}
+OTHERS: dict[str, dict[str, Any]] = {}
 
 
 def flat(result: Any) -> Any:

@@ -715,6 +715,42 @@ example(
     uniform(0.8, 1.4, 3, 2),
 )
 
+# Histograms and windows
+
+EDGES = np.array([-2.0, -0.5, 0.5, 2.0])
+example(
+    "histogram_value",
+    lambda x, w: np.histogram(x, EDGES, weights=w, density=True)[0],
+    distinct(6),
+    positive(6),
+)
+for _label in ("histogram_bin_edges", "bin_edges_value"):
+    example(_label, lambda x: np.histogram_bin_edges(x, 3), distinct(6))
+for _label in ("histogram2d", "histogramdd"):
+    example(
+        _label,
+        {
+            "histogram2d": lambda x, w: np.histogram2d(x, x[::-1], 2, weights=w),
+            "histogramdd": lambda x, w: np.histogramdd([x], (3,), weights=w)[0],
+        }[_label],
+        distinct(6),
+        positive(6),
+    )
+example(
+    "quantile",
+    lambda x, q: np.quantile(x, q, axis=1),
+    distinct(2, 5),
+    uniform(0.3, 0.45, 2),
+    label="q",
+)
+example(
+    "sliding_window_view",
+    lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 3)) ** 2,
+    normal(3, 4),
+)
+for _function in (np.isposinf, np.isneginf):
+    example(_function.__name__, _function, np.array([np.inf, -np.inf, np.nan, 1.0]))
+
 WITH_NAN = np.array([[0.0, np.nan, 0.0, 0.0], [0.0, 0.0, 0.0, np.nan]])
 for _function in (
     np.nanmean,

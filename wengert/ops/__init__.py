@@ -11,6 +11,7 @@ from wengert.ops import (  # noqa: F401
     elementwise,
     fft,
     grids,
+    histograms,
     image_filters,
     image_transforms,
     index,
@@ -39,6 +40,7 @@ from wengert.ops import (  # noqa: F401
     special,
     special_python,
     stats,
+    windows,
     write,
 )
 

@@ -96,3 +96,15 @@ def array_equiv(a1: Any, a2: Any) -> bool:
     except ValueError:
         return False
     return bool(np.all(np.equal(a1, a2)))
+
+
+@answers(np.isposinf)
+def isposinf(x: Any, out: Any = None) -> Any:
+    """Answer ``np.isposinf``."""
+    return np.logical_and(np.isinf(x), np.logical_not(np.signbit(x)), out)
+
+
+@answers(np.isneginf)
+def isneginf(x: Any, out: Any = None) -> Any:
+    """Answer ``np.isneginf``."""
+    return np.logical_and(np.isinf(x), np.signbit(x), out)

@@ -422,13 +422,8 @@ def cubic_slopes(ends: tuple[Any, Any], given: Any) -> Callable[..., Any]:
             other = steps[::-1], h[::-1], m[::-1], y[::-1]
             after = cubic_end(kinds[1], at_ends[1], *other, -1)
             main, beside, right = zip(left, after, strict=True)  # type: ignore[assignment]
-        zero, flat = (
-            np.zeros(1),
-            [
-                np.reshape(np.asarray(v) if isinstance(v, float) else v, (1,))
-                for v in (*beside, *main)
-            ],
-        )
+        zero = np.zeros(1)
+        flat = [np.reshape(v, (1,)) for v in (*beside, *main)]
         upper = np.concatenate([zero, flat[0], steps[:-1]])
         lower = np.concatenate([steps[1:], flat[1], zero])
         middle = np.concatenate([flat[2], 2 * (steps[:-1] + steps[1:]), flat[3]])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers
-from wengert.core.types import Recorded, has_class
+from wengert.core.types import Recorded, has_class, plain_example
 from wengert.errors import UnsupportedError, explain, warn
 from wengert.ops.elements import into
 from wengert.ops.reduce import as_array, axes_of, flag, join_axes
@@ -130,7 +130,7 @@ def interpolate(low: Any, high: Any, weight: Any, is_weak: bool) -> Any:
     return np.where(weight >= 0.5, falling, rising)
 
 
-def check_plain(q: Any, weights: Any, a: Any) -> None:
+def check_plain(weights: Any, a: Any) -> None:
     """Raise for what is not recorded of a quantile's arguments."""
     if a.dtype.kind == "c":
         raise TypeError("a must be an array of real numbers")
@@ -142,27 +142,19 @@ def check_plain(q: Any, weights: Any, a: Any) -> None:
                 "np.sort, np.cumsum of the sorted weights and np.searchsorted",
             )
         )
-    if isinstance(q, Recorded):
-        raise UnsupportedError(
-            explain(
-                "np.quantile with a recorded q",
-                "the place of the quantile must be known while recording",
-                "wengert.stop_gradient is not enough: pass q as a plain number, or "
-                "interpolate np.sort(x) with np.interp",
-            )
-        )
 
 
 def quantiles(
     a: Any, q: Any, axis: Any, out: Any, method: str, keepdims: Any, is_weak: bool
 ) -> Any:
-    """Return quantiles of plain probabilities."""
+    """Return quantiles; which elements they lie between is data."""
     joined, axes = rows(a, axis)
     low, high, weight = virtual_place(method, joined.shape[-1], q)
     ordered = np.sort(joined, axis=-1)
     result = at_last(ordered, low)
     if weight is not None:
-        weight = float(weight) if is_weak else weight
+        if is_weak and not isinstance(weight, Recorded):
+            weight = float(weight)
         result = interpolate(result, at_last(ordered, high), weight, is_weak)
     result = lying(leading(result, q.ndim), "C")
     if joined.dtype.kind == "f":
@@ -228,8 +220,8 @@ def answer_quantile(function: Any, scale: Any, skips_nan: bool) -> None:
         weights: Any = None,
     ) -> Any:
         a = as_array(a)
-        check_plain(q, weights, a)
-        is_weak = type(q) in (int, float)
+        check_plain(weights, a)
+        is_weak = type(plain_example(q)) in (int, float)
         q = np.positive(q) if scale is None else np.true_divide(q, scale)
         if np.any(q < 0) or np.any(q > 1):
             raise ValueError("Quantiles must be in the range [0, 1]")

@@ -131,7 +131,7 @@ ANSWERS[np]["c_"] = Concatenator("c_")
 #: numbers that become elements.
 SEQUENCES = (
     "concatenate concat stack vstack hstack dstack column_stack block append select "
-    "choose lexsort put place putmask insert fill_diagonal"
+    "choose lexsort put place putmask insert fill_diagonal histogramdd"
 )
 #: Functions whose fresh results are often written into: of plain arrays they are
 #: passive recorded ones.

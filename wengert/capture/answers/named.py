@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import signature
@@ -23,6 +24,7 @@ from threading import get_ident
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from wengert.capture.answers.followed import rows_of
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedValue, call_plain, is_active
 from wengert.capture.refusals import RAW, as_numpy
@@ -122,10 +124,7 @@ def leading_to(call: Function, own: CodeType) -> CodeType:
 
     It stands for other code of a function, whose closure it takes and leaves alone.
     """
-    made: dict[str, Any] = {}
-    exec(TEMPLATE.format(names=", ".join(own.co_freevars)), made)
-    template = made["outer"](*own.co_freevars)
-    code: CodeType = template.__code__
+    code = template_of(own.co_freevars)
     constants = tuple(
         call if constant == "what is called" else constant
         for constant in code.co_consts
@@ -138,6 +137,15 @@ def leading_to(call: Function, own: CodeType) -> CodeType:
         co_firstlineno=own.co_firstlineno,
         co_freevars=own.co_freevars,
     )
+
+
+@cache
+def template_of(names: tuple[str, ...]) -> CodeType:
+    """Return the code of the template with variables of these names."""
+    made: dict[str, Any] = {}
+    exec(TEMPLATE.format(names=", ".join(names)), made)
+    code: CodeType = made["outer"](*names).__code__
+    return code
 
 
 class State:
@@ -175,7 +183,7 @@ class State:
     def add(self, name: str, module: ModuleType) -> None:
         """Take in the functions of a module that have rows."""
         self.loaded.add(name)
-        for key, answer in NAMED[name].items():
+        for key, answer in rows_of(name, module).items():
             function = member(module, key)
             if isinstance(function, FunctionType):
                 self.own.append(Answered(function, answer, "." in key))
