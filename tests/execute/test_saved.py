@@ -446,9 +446,7 @@ def test_a_damaged_pickle_gives_a_clear_error(seed: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (2,), (4, 3, 2)])
-@pytest.mark.parametrize(
-    "function", [np.linalg.inv, np.linalg.det, np.linalg.cholesky], ids=str
-)
+@pytest.mark.parametrize("function", [np.linalg.inv, np.linalg.det, np.linalg.cholesky])
 def test_matrices_that_are_none_are_refused(function: Any, shape: Any) -> None:
     """NumPy's class of errors is that of singular matrices."""
     state = wg.record(function, np.eye(2)).__getstate__()
