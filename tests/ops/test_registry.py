@@ -193,6 +193,7 @@ DIFFERENT = {
     ("solve_toeplitz", empty): "SciPy takes what has no equations, in any shape",
     ("scipy_eig", complex_): "a rounding decides in which order LAPACK finds them",
     ("scipy_eigvals", complex_): "a rounding decides in which order LAPACK finds them",
+    ("cumulative_simpson", single): "SciPy multiplies by double spacings first",
     ("scipy_svd", complex_): "LAPACK chooses the phases: judged apart without them",
     ("scipy_svd_full", complex_): "LAPACK chooses the phases: judged apart without",
     ("eigvals", complex_): "a rounding decides in which order LAPACK finds them",

@@ -178,11 +178,6 @@ def test_histograms() -> None:
     judge_value(lambda x: np.histogram(x, 3), [INTEGERS])
 
 
-def test_a_weighted_histogram_names_the_way_out() -> None:
-    with pytest.raises(UnsupportedError, match=r"np\.bincount"):
-        record(lambda x: np.histogram(x, weights=abs(x)), V)
-
-
 def test_sorting_by_fields_names_the_way_out() -> None:
     with pytest.raises(UnsupportedError, match=r"np\.lexsort"):
         record(lambda x: np.sort(x, order="a"), V)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers_named
+from wengert.core.types import has_class
 from wengert.ops.join import as_array
 from wengert.ops.mean import trapezoid
 
@@ -27,6 +28,11 @@ def samples(y: Any, x: Any, dx: Any, axis: int) -> tuple[Any, Any]:
     return y, np.diff(x, axis=-1)
 
 
+def weak(spacing: Any, dx: Any) -> Any:
+    """Return a Python number as it is, which takes the dtype of the samples."""
+    return dx if has_class(dx, (int, float)) else spacing
+
+
 def ratio(a: Any, b: Any) -> Any:
     """Return a quotient, 0 where the divisor is."""
     return np.where(b != 0, a / np.where(b != 0, b, 1.0), 0.0)
@@ -38,6 +44,7 @@ def cumulative_trapezoid(
 ) -> Any:
     """Answer ``scipy.integrate.cumulative_trapezoid``."""
     y, h = samples(y, x, dx, axis)
+    h = weak(h, dx) if x is None else h
     found = np.cumsum(h * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
     if initial is not None:
         first = np.broadcast_to(as_array(initial), (*found.shape[:-1], 1))
@@ -49,6 +56,7 @@ def cumulative_trapezoid(
 def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     """Answer ``scipy.integrate.simpson``."""
     y, h = samples(y, x, dx, axis)
+    h = weak(h, dx) if x is None else h
     count = y.shape[-1]
     if count % 2:
         return parabolas(y, h, x is None)
