@@ -31,6 +31,7 @@ def on_files(files: Any, config: Any) -> Any:
 
     made = {"index.md": readme()}
     made["reference/operations.md"] = operations_page()
+    made["reference/functions.md"] = functions_page()
     made["recorded.md"] = recorded_page()
     for notebook in sorted(DOCS.glob("notebooks/*.ipynb")):
         made[f"notebooks/{notebook.stem}.md"] = notebook_page(notebook)
@@ -112,7 +113,12 @@ def is_page(target: Path) -> bool:
 def made_pages() -> set[Path]:
     """Return the paths of the pages that are made."""
     notebooks = {path.with_suffix(".md") for path in DOCS.glob("notebooks/*.ipynb")}
-    names = ("index.md", "recorded.md", "reference/operations.md")
+    names = (
+        "index.md",
+        "recorded.md",
+        "reference/operations.md",
+        "reference/functions.md",
+    )
     return notebooks | {DOCS / name for name in names}
 
 
@@ -161,6 +167,66 @@ def row(operation: Any) -> str:
         native,
         domain,
     )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+# The table of functions, beside the peers
+
+FUNCTIONS = ROOT / "bench" / "reference.json"
+#: What the states of a function are shown as.
+SHOWN = {
+    "derivative": "yes",
+    "derivative, first order alone": "first order",
+    "derivative, reverse mode alone": "reverse mode",
+    "constant": "constant",
+    "value": "value",
+    "wrong": "**wrong**",
+    "unknown": "?",
+    "no": "",
+}
+PEERS = ("autograd", "jax", "advect")
+
+
+def functions_page() -> str:
+    """Return the table of NumPy's and SciPy's functions, from what was measured."""
+    found = json.loads(FUNCTIONS.read_text())
+    states, versions = found["states"], found["versions"]
+    modules: dict[str, list[str]] = {}
+    for name, call in found["calls"].items():
+        short = call.lstrip("(").partition(".")[0]
+        module = name.partition(".")[0] if short == "np" else f"scipy.{short}"
+        if name.startswith(("numpy.linalg.", "numpy.fft.", "numpy.lib.")):
+            module = name.rpartition(".")[0]
+        modules.setdefault(module, []).append(name)
+    beside = ", ".join(f"{peer} {versions[peer]}" for peer in PEERS if peer in versions)
+    parts = [
+        "# Functions of NumPy and SciPy",
+        "",
+        "Every function is called once, as `bench/reference_calls.txt` says, and its "
+        "derivatives by all operands are compared with differences of the plain call; "
+        f"for wengert in both modes, and once more.  Beside it: {beside}; the peers "
+        "that have NumPy and SciPy of their own are called there.",
+        "",
+        "*yes*: the derivative is right; *constant*: so is the value, and there is no "
+        "slope; *value*: the value alone; *wrong*: another derivative; empty: an "
+        "error.  *Compiled* says whether native code computes it, or calls NumPy back.",
+    ]
+    for module, names in sorted(modules.items()):
+        parts += ["", f"## {module}", ""]
+        columns = ("function", "wengert", "compiled", *PEERS)
+        parts += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+        parts += [function_row(found, states, name) for name in names]
+    return "\n".join(parts) + "\n"
+
+
+def function_row(found: dict[str, Any], states: dict[str, Any], name: str) -> str:
+    """Return the row of one function."""
+    own = states["wengert"].get(name, "no")
+    compiled = ""
+    if own.startswith("derivative"):
+        compiled = "called back" if name in found["called back"] else "native"
+    cells = [f"`{found['calls'][name]}`", SHOWN[own], compiled]
+    cells += [SHOWN[states.get(peer, {}).get(name, "no")] for peer in PEERS]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -40,7 +40,6 @@ from wengert.ops import (  # noqa: F401
     special,
     special_python,
     stats,
-    windows,
     write,
 )
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, constant_of
+from wengert.errors import UnsupportedError, explain
 from wengert.ops.index import INDEX_ADD, Placeholder
 from wengert.ops.join import as_array
 from wengert.ops.numeric import VALUED_AS
@@ -179,6 +180,14 @@ def over_columns(
     columns: list[Any], bins: Any, range: Any, density: Any, weights: Any
 ) -> tuple[Any, Any]:
     """Return the counts of points by their coordinates, and the edges."""
+    if any(column.dtype.kind == "c" for column in columns):
+        raise UnsupportedError(
+            explain(
+                "a histogram of complex numbers in several dimensions",
+                "its edges are complex, and which bin a point is in is not recorded",
+                "np.histogram2d(np.real(z), np.imag(z))",
+            )
+        )
     dims = len(columns)
     each = (
         list(bins)

@@ -130,8 +130,19 @@ def interpolate(low: Any, high: Any, weight: Any, is_weak: bool) -> Any:
     return np.where(weight >= 0.5, falling, rising)
 
 
-def check_plain(weights: Any, a: Any) -> None:
+def check_plain(q: Any, weights: Any, a: Any, skips_nan: bool) -> None:
     """Raise for what is not recorded of a quantile's arguments."""
+    axes = np.ndim(q)
+    if isinstance(q, Recorded) and (skips_nan or axes > 1):
+        raise UnsupportedError(
+            explain(
+                "np.nanquantile with a recorded q"
+                if skips_nan
+                else f"np.quantile with a recorded q of {axes} axes",
+                "how NumPy lays its result out is not followed there",
+                "np.quantile(x, np.ravel(q)) of numbers, reshaped",
+            )
+        )
     if a.dtype.kind == "c":
         raise TypeError("a must be an array of real numbers")
     if weights is not None:
@@ -220,7 +231,7 @@ def answer_quantile(function: Any, scale: Any, skips_nan: bool) -> None:
         weights: Any = None,
     ) -> Any:
         a = as_array(a)
-        check_plain(weights, a)
+        check_plain(q, weights, a, skips_nan)
         is_weak = type(plain_example(q)) in (int, float)
         q = np.positive(q) if scale is None else np.true_divide(q, scale)
         if np.any(q < 0) or np.any(q > 1):

@@ -150,7 +150,7 @@ def total(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> An
     from scipy import sparse
 
     if axis is None:
-        return np.sum(entries(self).data, dtype=dtype)
+        return np.sum(self.data, dtype=dtype)
     found = np.sum(toarray(self), axis=axis, dtype=dtype)
     is_matrix = not isinstance(self, sparse.sparray)
     return np.expand_dims(found, axis) if is_matrix else found
@@ -243,6 +243,8 @@ def answer_diags(name: str, container: str) -> None:
 
         data, *places, shape = on_diagonals(diagonals, offsets, shape)
         kind = dtype if isinstance(dtype, (type, np.dtype, str)) else None
+        if kind is None and data.dtype.kind in "iu":
+            kind = np.float64
         found = getattr(sparse, container)((data, places), shape=shape, dtype=kind)
         return found.asformat("csr" if format in (None, "dia") else format)
 
