@@ -22,7 +22,7 @@ Curve = Callable[[Any], Any]
 #: At ties these follow a permutation, or change their shape or a choice.
 CHOICES = (
     "sort partition unique median quantile percentile where select piecewise interp "
-    "interval polymul accumulate argsort isreal iscomplex union intersect"
+    "interval polymul accumulate argsort isreal iscomplex union intersect Akima"
 ).split()
 #: Sums of numbers that cancel, which differences cannot follow.
 CANCELS = ("fsum",)

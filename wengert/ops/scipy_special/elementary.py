@@ -96,8 +96,8 @@ elementwise(
 
 
 def share_at_zero(x: Any, y: Any) -> Any:
-    """Return x / y, 0 where x is 0, whatever y is."""
-    is_zero = x == 0
+    """Return x / y, 0 where both are 0; by x its slope is 1/y also where x is 0."""
+    is_zero = (x == 0) & (y == 0)
     return np.where(is_zero, 0.0, x / np.where(is_zero, 1.0, y))
 
 
