@@ -233,16 +233,6 @@ def answers_named(
     return register_answer
 
 
-def answers_method(module: str, path: str) -> Callable[[Function], Function]:
-    """Say which method of a class the decorated code answers, ``"Kind.__init__"``."""
-
-    def register_answer(code: Function) -> Function:
-        NAMED.setdefault(module, {})[path] = code
-        return code
-
-    return register_answer
-
-
 def elementwise(
     name: str,
     function: Function,

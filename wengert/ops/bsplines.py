@@ -12,7 +12,6 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import (
-    answers_method,
     answers_named,
     apply,
     constant_of,
@@ -223,10 +222,7 @@ def made(kind: type, t: Any, c: Any, k: int, extrapolate: Any, axis: int) -> Any
     return spline
 
 
-HOME = "scipy.interpolate"
-
-
-@answers_method(HOME, "BSpline.__init__")
+@answers_named("scipy.interpolate:BSpline.__init__")
 def bspline(
     self: Any, t: Any, c: Any, k: Any, extrapolate: Any = True, axis: Any = 0
 ) -> None:
@@ -244,13 +240,13 @@ def bspline(
     self.extrapolate, self.axis = how, axis
 
 
-@answers_method(HOME, "BSpline.__call__")
+@answers_named("scipy.interpolate:BSpline.__call__")
 def bspline_values(self: Any, x: Any, nu: Any = 0, extrapolate: Any = None) -> Any:
     """Answer a call of one of SciPy's B-splines at recorded places."""
     return values(self, x, nu, extrapolate)
 
 
-@answers_method(HOME, "BSpline.integrate")
+@answers_named("scipy.interpolate:BSpline.integrate")
 def bspline_integral_between(self: Any, a: Any, b: Any, extrapolate: Any = None) -> Any:
     """Answer the integral of one of SciPy's B-splines between recorded places."""
     how = (self.extrapolate, self.axis)
@@ -467,7 +463,7 @@ def splev(x: Any, tck: Any, der: Any = 0, ext: Any = 0) -> Any:
     return apply(VALUED_AS, found, value)
 
 
-@answers_method(HOME, "UnivariateSpline.__call__")
+@answers_named("scipy.interpolate:UnivariateSpline.__call__")
 def univariate_values(self: Any, x: Any, nu: Any = 0, ext: Any = None) -> Any:
     """Answer a call of one of FITPACK's splines at recorded places."""
     modes = {"extrapolate": 0, "zeros": 1, "raise": 2, "const": 3}

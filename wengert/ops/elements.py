@@ -99,3 +99,8 @@ def fits(number: Any, dtype: np.dtype[Any]) -> bool:
         return True
     low, high = np.float64(bounds.min - 1), np.float64(bounds.max + 1)
     return bool(number > low) and bool(number < high)
+
+
+def conjugate(x: Any) -> Any:
+    """Return the conjugate of a complex array, a real array itself."""
+    return np.conjugate(x) if x.dtype.kind == "c" else x

@@ -12,7 +12,6 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import (
-    answers_method,
     answers_named,
     apply,
     constant_of,
@@ -23,8 +22,6 @@ from wengert.ops import bsplines
 from wengert.ops.join import as_array
 from wengert.ops.numeric import VALUED_AS
 from wengert.ops.piecewise import along_rest, in_order, recorded
-
-HOME = "scipy.interpolate"
 
 
 def inexact(x: Any) -> Any:
@@ -147,7 +144,7 @@ class RecordedTable:
         return table(xs, ys, x, *how)
 
 
-@answers_method(HOME, "interp1d.__init__")
+@answers_named("scipy.interpolate:interp1d.__init__")
 def interp1d(
     self: Any,
     x: Any,
@@ -170,7 +167,7 @@ def interp1d(
     self.x, self.y, self.axis = x, y, axis
 
 
-@answers_method("scipy.interpolate._polyint", "_Interpolator1D.__call__")
+@answers_named("scipy.interpolate._polyint:_Interpolator1D.__call__")
 def table_values(self: Any, x: Any) -> Any:
     """Answer a call of one of SciPy's tables at recorded places."""
     from scipy import interpolate
@@ -347,7 +344,7 @@ def check_order(nu: Any) -> None:
         )
 
 
-@answers_method(HOME, "RegularGridInterpolator.__init__")
+@answers_named("scipy.interpolate:RegularGridInterpolator.__init__")
 def regular_grid(
     self: Any,
     points: Any,
@@ -369,7 +366,7 @@ def regular_grid(
     self.fill_value = fill_value
 
 
-@answers_method(HOME, "RegularGridInterpolator.__call__")
+@answers_named("scipy.interpolate:RegularGridInterpolator.__call__")
 def grid_values(self: Any, xi: Any, method: Any = None, *, nu: Any = None) -> Any:
     """Answer a call of one of SciPy's grids at recorded places."""
     check_order(nu)

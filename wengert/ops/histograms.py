@@ -7,17 +7,61 @@ extremes that they lie between.
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from wengert.core.forms import Routine
-from wengert.core.operation import answers, apply, constant_of
+from wengert.core.operation import Operation, answers, apply, constant_of
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.index import INDEX_ADD, Placeholder
 from wengert.ops.join import as_array
 from wengert.ops.numeric import VALUED_AS
-from wengert.ops.sort import BINCOUNT, HISTOGRAM, TALLY
+from wengert.ops.sort import BINCOUNT, TALLY, search_of_rows
+
+
+def evaluate_histogram(x: Any, *bins: Any, count: Any, range: Any) -> Any:
+    """Return ``np.histogram``: counts and edges."""
+    return tuple(np.histogram(x, bins[0] if bins else count, range=range))
+
+
+def histogram_of_rows(x: Any, *bins: Any, count: Any, range: Any) -> Any:
+    """Return ``np.histogram`` in every row, for a number of bins or edges."""
+    x = x.reshape(len(x), -1)
+    if isinstance(count, str) or x.dtype.kind not in "iuf":
+        raise ValueError("rows with results of several lengths")
+    edges = bins[0] if bins else equal_bins_of_rows(x, count, range)
+    if np.any(edges[:, :-1] > edges[:, 1:]):
+        raise ValueError("rows of bins that do not increase")
+    x = np.sort(x, axis=1)
+    inner = search_of_rows(x, edges[:, :-1], side="left")
+    last = search_of_rows(x, edges[:, -1:], side="right")
+    return np.diff(np.concatenate((inner, last), axis=1), axis=1), edges
+
+
+def equal_bins_of_rows(x: Any, count: int, range: Any) -> Any:
+    """Return the edges of so many equal bins of every row."""
+    if range is not None or not x.size:
+        edges = np.histogram_bin_edges(x[0], count, range)
+        return np.broadcast_to(edges, (len(x), len(edges)))
+    low, high = np.min(x, axis=1), np.max(x, axis=1)
+    if not np.all(np.isfinite(low) & np.isfinite(high)):
+        raise ValueError("rows whose extremes are not finite")
+    kind = np.result_type(x, 0.0)
+    is_flat = low == high
+    low = np.where(is_flat, low - kind.type(0.5), low)
+    high = np.where(is_flat, high + kind.type(0.5), high)
+    return np.linspace(low, high, count + 1, dtype=kind, axis=1)
+
+
+HISTOGRAM = constant_of(
+    "histogram",
+    evaluate_histogram,
+    form=Routine(rows=histogram_of_rows),
+    results=2,
+    numpy=(),
+)
 
 
 def evaluate_weighted(
@@ -56,16 +100,24 @@ def chosen_bins(bins: Any) -> tuple[Any, list[Any]]:
     return None, [as_array(bins)]
 
 
-def weighted(a: Any, bins: Any, range: Any, weights: Any) -> tuple[Any, Any]:
-    """Return the sums of the weights in every bin, and the edges."""
-    a, weights = np.ravel(as_array(a)), np.ravel(as_array(weights))
+def counted(
+    operation: Operation, a: Any, others: Sequence[Any], bins: Any, range: Any
+) -> tuple[Any, Any]:
+    """Return what an operation counts, and the edges, which follow the extremes."""
     span = span_of(range)
     count, given = chosen_bins(bins)
-    sums, edges = apply(WEIGHTED, a, weights, *given, count=count, range=span)
+    found, edges = apply(operation, a, *others, *given, count=count, range=span)
     if given:
         edges = given[0]
     elif span is None and a.size:
         edges = between_extremes(a, edges)
+    return found, edges
+
+
+def weighted(a: Any, bins: Any, range: Any, weights: Any) -> tuple[Any, Any]:
+    """Return the sums of the weights in every bin, and the edges."""
+    a, weights = np.ravel(as_array(a)), np.ravel(as_array(weights))
+    sums, edges = counted(WEIGHTED, a, [weights], bins, range)
     if sums.dtype.kind in "fc":
         place, is_inside = bins_of(a, edges)
         zeros = np.zeros(sums.shape, weights.dtype)
@@ -83,17 +135,7 @@ def histogram(
     """Answer ``np.histogram``: counts are data, edges follow the extremes."""
     if weights is not None:
         return with_density(*weighted(a, bins, range, weights), density)
-    a = as_array(a)
-    span = None if range is None else tuple(float(bound) for bound in range)
-    if isinstance(bins, str) or np.ndim(bins) == 0:
-        count = bins if isinstance(bins, str) else operator.index(bins)
-        tally, edges = apply(HISTOGRAM, a, count=count, range=span)
-        if span is None and a.size:
-            edges = between_extremes(a, edges)
-    else:
-        bins = as_array(bins)
-        tally, edges = apply(HISTOGRAM, a, bins, count=None, range=span)[0], bins
-    return with_density(tally, edges, density)
+    return with_density(*counted(HISTOGRAM, as_array(a), [], bins, range), density)
 
 
 def with_density(tally: Any, edges: Any, density: Any) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import Function, apply, general
+from wengert.ops.elements import conjugate
 from wengert.ops.fft import normalize
 from wengert.ops.index import INDEX_ADD, Placeholder, Slice
 from wengert.ops.join import as_array
@@ -211,6 +212,12 @@ def check_mode(mode: Any) -> str:
     return str(mode)
 
 
+def check_origin(size: int, origin: int) -> None:
+    """Raise unless a window that is moved by `origin` holds its own element."""
+    if not 0 <= size // 2 + origin < size:
+        raise ValueError("invalid origin")
+
+
 def as_numbers(cval: Any) -> Any:
     """Return a number beyond the ends as a plain one."""
     return complex(cval) if np.iscomplexobj(cval) else float(cval)
@@ -250,9 +257,8 @@ def floating(x: Any) -> Any:
 
 def along_axis(x: Any, weights: Any, axis: int, mode: Any, cval: Any, o: Any) -> Any:
     """Return the correlation with weights along an axis."""
-    size, origin = weights.shape[0], operator.index(o)
-    if not -(size // 2) <= origin <= (size - 1) // 2:
-        raise ValueError("Invalid origin")
+    origin = operator.index(o)
+    check_origin(weights.shape[0], origin)
     settings = {"mode": (check_mode(mode),), "cval": as_numbers(cval)}
     return apply(
         CORRELATE1D,
@@ -262,11 +268,6 @@ def along_axis(x: Any, weights: Any, axis: int, mode: Any, cval: Any, o: Any) ->
         origin=(origin,),
         **settings,
     )
-
-
-def conjugate(x: Any) -> Any:
-    """Return the conjugate of complex numbers, real numbers as they are."""
-    return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
 @answers_arrays("scipy.ndimage.correlate1d")
@@ -323,8 +324,7 @@ def over_axes(
         pairs = zip(weights.shape, starts, strict=True)
         starts = [turned_origin(size, start) for size, start in pairs]
     for size, start in zip(weights.shape, starts, strict=True):
-        if not -(size // 2) <= start <= (size - 1) // 2:
-            raise ValueError("Invalid origin")
+        check_origin(size, start)
     return apply(
         CORRELATE if x.ndim > 1 else CORRELATE1D,
         floating(x),
@@ -408,8 +408,7 @@ def mean_along(x: Any, size: Any, axis: int, mode: Any, cval: Any, origin: Any) 
     size, origin = operator.index(size), operator.index(origin)
     if size < 1:
         raise ValueError("incorrect filter size")
-    if not 0 <= size // 2 + origin < size:
-        raise ValueError("invalid origin")
+    check_origin(size, origin)
     how = {"mode": check_mode(mode), "cval": as_numbers(cval), "origin": origin}
     return apply(UNIFORM1D, floating(x), size=size, axis=axis, **how)
 
@@ -595,10 +594,15 @@ def laplace(
     pairs = zip(axes, sequence(mode, len(axes)), strict=True)
     parts = [along_axis(x, second, axis, how, cval, 0) for axis, how in pairs]
     parts = [written_as(part, x, output) for part in parts]
-    return delivered(sum(parts[1:], parts[0]) if parts else x * 1, output, x)
+    return delivered(total(parts) if parts else x * 1, output, x)
 
 
-def second_smoothed(
+def total(parts: Sequence[Any]) -> Any:
+    """Return the sum of some arrays, of which there is one."""
+    return sum(parts[1:], parts[0])
+
+
+def smoothed_differences(
     x: Any,
     sigma: Any,
     mode: Any,
@@ -620,41 +624,33 @@ def second_smoothed(
     return found
 
 
-@answers_arrays("scipy.ndimage.gaussian_laplace")
-def gaussian_laplace(
-    input: Any,
-    sigma: Any,
-    output: Any = None,
-    mode: Any = "reflect",
-    cval: Any = 0.0,
-    *,
-    axes: Any = None,
-    **kwargs: Any,
-) -> Any:
-    """Answer ``scipy.ndimage.gaussian_laplace``."""
-    x = as_array(input)
-    parts = second_smoothed(x, sigma, mode, cval, axes, 2, kwargs, output)
-    return delivered(sum(parts[1:], parts[0]) if parts else x * 1, output, x)
+def answer_smoothed_differences(name: str, order: int, join: Function) -> None:
+    """Answer what is made of derivatives of an order along each axis."""
+
+    @answers_arrays(f"scipy.ndimage.{name}")
+    def answer(
+        input: Any,
+        sigma: Any,
+        output: Any = None,
+        mode: Any = "reflect",
+        cval: Any = 0.0,
+        *,
+        axes: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        x = as_array(input)
+        how = (mode, cval, axes, order, kwargs, output)
+        parts = smoothed_differences(x, sigma, *how)
+        return delivered(join(parts) if parts else x * 1, output, x)
 
 
-@answers_arrays("scipy.ndimage.gaussian_gradient_magnitude")
-def gaussian_gradient_magnitude(
-    input: Any,
-    sigma: Any,
-    output: Any = None,
-    mode: Any = "reflect",
-    cval: Any = 0.0,
-    *,
-    axes: Any = None,
-    **kwargs: Any,
-) -> Any:
-    """Answer ``scipy.ndimage.gaussian_gradient_magnitude``."""
-    x = as_array(input)
-    parts = second_smoothed(x, sigma, mode, cval, axes, 1, kwargs, output)
-    if not parts:
-        return delivered(x * 1, output, x)
-    squares = [part * part for part in parts]
-    return delivered(np.sqrt(sum(squares[1:], squares[0])), output, x)
+def length(parts: Sequence[Any]) -> Any:
+    """Return the length of vectors of which the parts are given."""
+    return np.sqrt(total([part * part for part in parts]))
+
+
+answer_smoothed_differences("gaussian_laplace", 2, total)
+answer_smoothed_differences("gaussian_gradient_magnitude", 1, length)
 
 
 # Filters that select one element of every window
@@ -666,8 +662,7 @@ def windows(x: Any, sizes: Any, modes: Any, cval: Any, origins: Any) -> Any:
     for axis, (size, mode, origin) in enumerate(
         zip(sizes, modes, origins, strict=True)
     ):
-        if not 0 <= size // 2 + origin < size:
-            raise ValueError("invalid origin")
+        check_origin(size, origin)
         x = extended(x, axis, *before_and_after(size, origin), check_mode(mode), cval)
     places = np.arange(x.size).reshape(x.shape)
     views = np.lib.stride_tricks.sliding_window_view(np.asarray(places), sizes)

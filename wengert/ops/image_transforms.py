@@ -269,16 +269,22 @@ def moved(
     mode: str,
     cval: Any,
     prefilter: bool,
+    plane: tuple[int, ...] = (),
     **settings: Any,
 ) -> Any:
-    """Return SciPy's value, whose derivatives are those of the sum of splines."""
+    """Return SciPy's value, whose derivatives are those of the sum of splines.
+
+    The places are those along the axes of `plane`, by default along all.
+    """
     order, cval = check_order(order), as_numbers(cval)
     given = {"order": order, "mode": mode, "cval": cval, "prefilter": bool(prefilter)}
     kind = output.dtype if not is_type(output) and output is not None else output
     found = apply(operation, x, *numbers, output=dtype_name(kind), **given, **settings)
     if found.dtype.kind in "fc":
-        real = floating(x)
+        front = range(len(plane))
+        real = np.moveaxis(floating(x), plane, front) if plane else floating(x)
         sums = at_places(real, places, order, mode, cval, bool(prefilter))
+        sums = np.moveaxis(sums, front, plane) if plane else sums
         sums = np.broadcast_to(sums, found.shape)
         found = apply(VALUED_AS, written_as(sums, x, kind), found)
     return delivered(found, output, x)
@@ -435,15 +441,6 @@ def rotate(
         c * u + s * v + (rows - 1) / 2,
         c * v - s * u + (columns - 1) / 2,
     ]
-    order, cval = check_order(order), as_numbers(cval)
-    how = {"order": order, "mode": mode, "cval": cval, "prefilter": bool(prefilter)}
-    kind = output.dtype if not is_type(output) and output is not None else output
-    settings = {"axes": (one, two), "reshape": bool(reshape)}
-    name = dtype_name(kind)
-    found = apply(ROTATE, x, angle, output=name, **how, **settings)
-    if found.dtype.kind in "fc":
-        front = np.moveaxis(floating(x), (one, two), (0, 1))
-        sums = at_places(front, places, order, mode, cval, bool(prefilter))
-        sums = np.moveaxis(sums, (0, 1), (one, two))
-        found = apply(VALUED_AS, written_as(sums, x, kind), found)
-    return delivered(found, output, x)
+    how = (output, order, mode, cval, prefilter, (one, two))
+    settings: dict[str, Any] = {"axes": (one, two), "reshape": bool(reshape)}
+    return moved(ROTATE, x, (angle,), places, *how, **settings)

@@ -15,10 +15,13 @@ answers_named("scipy.integrate.trapezoid")(trapezoid)
 
 
 def samples(y: Any, x: Any, dx: Any, axis: int) -> tuple[Any, Any]:
-    """Return samples along the last axis, and the spacings between them."""
+    """Return samples along the last axis, and the spacings between them.
+
+    One that is a Python number stays one, and takes the dtype of the samples.
+    """
     y = np.moveaxis(as_array(y), axis, -1)
     if x is None:
-        return y, as_array(dx)
+        return y, dx if has_class(dx, (int, float)) else as_array(dx)
     x = as_array(x)
     if x.ndim != 1 and x.ndim != y.ndim:
         raise ValueError("If given, shape of x must be 1-D or the same as y.")
@@ -26,11 +29,6 @@ def samples(y: Any, x: Any, dx: Any, axis: int) -> tuple[Any, Any]:
     if x.shape[-1] != y.shape[-1]:
         raise ValueError("If given, length of x along axis must be the same as y.")
     return y, np.diff(x, axis=-1)
-
-
-def weak(spacing: Any, dx: Any) -> Any:
-    """Return a Python number as it is, which takes the dtype of the samples."""
-    return dx if has_class(dx, (int, float)) else spacing
 
 
 def ratio(a: Any, b: Any) -> Any:
@@ -44,7 +42,6 @@ def cumulative_trapezoid(
 ) -> Any:
     """Answer ``scipy.integrate.cumulative_trapezoid``."""
     y, h = samples(y, x, dx, axis)
-    h = weak(h, dx) if x is None else h
     found = np.cumsum(h * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
     if initial is not None:
         first = np.broadcast_to(as_array(initial), (*found.shape[:-1], 1))
@@ -56,7 +53,6 @@ def cumulative_trapezoid(
 def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     """Answer ``scipy.integrate.simpson``."""
     y, h = samples(y, x, dx, axis)
-    h = weak(h, dx) if x is None else h
     count = y.shape[-1]
     if count % 2:
         return parabolas(y, h, x is None)
@@ -98,7 +94,7 @@ def cumulative_simpson(
     if x is not None and np.any(h <= 0):
         raise ValueError("Input x must be strictly increasing.")
     count = y.shape[-1] - 1
-    if x is None and h.ndim:
+    if x is None and np.ndim(h):
         h = np.moveaxis(h, axis, -1)
     h = np.broadcast_to(h, (*y.shape[:-1], count))
     ahead = first_of_two(y, h)

@@ -322,25 +322,6 @@ def between(x: Any, xp: Any, fp: Any) -> Any:
 # What is real, and what is nothing
 
 
-@answers(np.isposinf)
-def isposinf(x: Any, out: Any = None) -> Any:
-    """Answer ``np.isposinf``."""
-    return infinite(np.isposinf, x, np.inf, out)
-
-
-@answers(np.isneginf)
-def isneginf(x: Any, out: Any = None) -> Any:
-    """Answer ``np.isneginf``."""
-    return infinite(np.isneginf, x, -np.inf, out)
-
-
-def infinite(function: Any, x: Any, value: float, out: Any) -> Any:
-    """Return where a number is an infinite one; of complex ones NumPy raises."""
-    x = as_array(x)
-    function(np.zeros((), x.dtype))
-    return np.equal(x, value) if out is None else np.equal(x, value, out=out)
-
-
 @answers(np.isreal)
 def isreal(x: Any) -> Any:
     """Answer ``np.isreal``."""

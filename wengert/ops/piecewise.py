@@ -16,7 +16,7 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import (
     Function,
-    answers_method,
+    answers_named,
     apply,
     constant_of,
     general,
@@ -483,10 +483,7 @@ def conditions(bc_type: Any, shape: tuple[int, ...]) -> tuple[list[Any], list[An
     return kinds, given
 
 
-HOME = "scipy.interpolate"
-
-
-@answers_method(HOME, "CubicSpline.__init__")
+@answers_named("scipy.interpolate:CubicSpline.__init__")
 def cubic_spline(
     self: Any,
     x: Any,
@@ -506,7 +503,7 @@ def cubic_spline(
     through(self, x, y, slopes, *more, **how, ends=tuple(kinds))
 
 
-@answers_method(HOME, "PchipInterpolator.__init__")
+@answers_named("scipy.interpolate:PchipInterpolator.__init__")
 def pchip_interpolator(
     self: Any, x: Any, y: Any, axis: Any = 0, extrapolate: Any = None
 ) -> None:
@@ -516,7 +513,7 @@ def pchip_interpolator(
     through(self, x, y, monotone_slopes, **how)
 
 
-@answers_method(HOME, "Akima1DInterpolator.__init__")
+@answers_named("scipy.interpolate:Akima1DInterpolator.__init__")
 def akima_interpolator(
     self: Any,
     x: Any,
@@ -533,7 +530,7 @@ def akima_interpolator(
     through(self, x, y, akima_slopes(method), **how, method=method)
 
 
-@answers_method(HOME, "CubicHermiteSpline.__init__")
+@answers_named("scipy.interpolate:CubicHermiteSpline.__init__")
 def hermite_spline(
     self: Any, x: Any, y: Any, dydx: Any, axis: Any = 0, extrapolate: Any = None
 ) -> None:
@@ -544,10 +541,7 @@ def hermite_spline(
     through(self, x, y, lambda *_: d, d, **how)
 
 
-PIECES = "scipy.interpolate._interpolate"
-
-
-@answers_method(PIECES, "_PPolyBase.__init__")
+@answers_named("scipy.interpolate._interpolate:_PPolyBase.__init__")
 def piecewise(
     self: Any, c: Any, x: Any, extrapolate: Any = None, axis: Any = 0
 ) -> None:
@@ -562,7 +556,7 @@ def piecewise(
     become(self, c, x, extrapolate, axis)
 
 
-@answers_method(PIECES, "_PPolyBase.__call__")
+@answers_named("scipy.interpolate._interpolate:_PPolyBase.__call__")
 def piecewise_values(self: Any, x: Any, nu: Any = 0, extrapolate: Any = None) -> Any:
     """Answer a call of one of SciPy's piecewise polynomials at recorded places."""
     check_powers(self)
@@ -583,7 +577,7 @@ def check_powers(spline: Any) -> None:
         )
 
 
-@answers_method(PIECES, "PPoly.integrate")
+@answers_named("scipy.interpolate._interpolate:PPoly.integrate")
 def piecewise_integral(self: Any, a: Any, b: Any, extrapolate: Any = None) -> Any:
     """Answer the integral of one of SciPy's splines between recorded places."""
     made: Any = object.__new__(recorded(type(self)))

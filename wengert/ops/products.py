@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert.core.forms import Contract
 from wengert.core.operation import answers, apply, general, multilinear
-from wengert.ops.elements import into
+from wengert.ops.elements import conjugate, into
 from wengert.ops.index import INDEX_ADD, Placeholder
 from wengert.ops.join import as_array, deliver
 
@@ -480,8 +480,3 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     if a.size >= v.size:
         return convolve(a, conjugate(v)[::-1], mode)
     return conjugate(convolve(v, conjugate(a)[::-1], mode)[::-1])
-
-
-def conjugate(x: Any) -> Any:
-    """Return the conjugate of a complex array, a real array itself."""
-    return np.conjugate(x) if x.dtype.kind == "c" else x

@@ -18,11 +18,11 @@ from wengert.core.operation import (
 )
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.cumulative import along
+from wengert.ops.elements import conjugate
 from wengert.ops.fft import normalize
 from wengert.ops.image_filters import (
     as_numbers,
     axes_of,
-    conjugate,
     convolve1d,
     extended,
 )

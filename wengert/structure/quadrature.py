@@ -23,7 +23,7 @@ from wengert.structure.nested import (
     any_recorded,
     float_places,
     of_chosen,
-    replaced,
+    scattered,
 )
 from wengert.structure.solver import Problem, answers_functions_of, original_of
 
@@ -165,7 +165,7 @@ class Integral(Nested):
             return tuple(found[k] for k in places)
 
         parts = self.derivative("vjp", pulled, places, [g[0], *operands])
-        return tuple(replaced([None] * len(operands), places, parts))
+        return scattered(parts, places, len(operands))
 
     def gradient(self, values: Sequence[Any], inner: Sequence[int]) -> Any:
         """Return the integrals of the derivatives by all elements of some operands."""

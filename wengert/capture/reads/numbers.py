@@ -48,7 +48,7 @@ NAME = re.compile(r"(?<![\w.'\"])v\d+\b")
 
 #: Functions that compute with numbers, and do nothing else, by ``id``.
 FUNCTIONS = {
-    id(function)
+    id(function): function
     for function in [*vars(math).values(), abs, float, int, max, min, pow, round]
     if callable(function)
 }
@@ -134,40 +134,32 @@ class Numbers:
             return [], {}
         followed: dict[str, int] = {}
         inputs: dict[str, Input] = {}
-        for code, (numbers, functions) in self.found:
-            if not numbers or codes.count(code) > 1:
+        for code, read in self.found:
+            if not read.numbers or codes.count(code) > 1:
                 continue  # code of several functions: which one runs is not seen
             called = {
-                read: Known(read, is_operator(cursor.value))
-                for read, cursor in functions.items()
+                number: Known(number, is_operator(cursor.value))
+                for number, cursor in read.functions.items()
             }
-            taken = uses(code, numbers, called)
-            for read in numbers.keys() - taken.lost:
-                fetch = numbers[read].fetch
+            taken = uses(code, read.numbers, called)
+            for number in read.numbers.keys() - taken.lost:
+                fetch = read.numbers[number].fetch
                 followed[fetch] = followed.get(fetch, 0) + 1
             for use in taken.found:
-                found = self.input(code, numbers, functions, use)
+                found = self.input(code, read, use)
                 known = inputs.get(found.text)
                 if known is not None:
                     found = replace(found, places=known.places + found.places)
                 inputs[found.text] = found
         return list(inputs.values()), self.alone(followed)
 
-    def input(
-        self,
-        code: CodeType,
-        numbers: dict[int, Cursor],
-        functions: dict[int, Cursor],
-        use: Use,
-    ) -> Input:
+    def input(self, code: CodeType, read: ReadNumbers, use: Use) -> Input:
         """Return what an operator takes, given what its code reads and calls."""
         expression, first, last = use
+        numbers, cursors = read.numbers, read.numbers | read.functions
         text, path = (
             expression.text.format_map(
-                {
-                    f"r{k}": getattr(found, part)
-                    for k, found in (numbers | functions).items()
-                }
+                {f"r{k}": getattr(found, part) for k, found in cursors.items()}
             )
             for part in ("fetch", "path")
         )

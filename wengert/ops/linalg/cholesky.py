@@ -11,9 +11,9 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
+from wengert.ops.elements import conjugate
 from wengert.ops.linalg.triangles import (
     adjoint,
-    conjugate,
     from_triangle,
     onto_triangle,
     square,

@@ -15,13 +15,8 @@ from numpy.linalg import LinAlgError
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
 from wengert.ops.chain import CHAIN_PRODUCT
-from wengert.ops.linalg.triangles import (
-    adjoint,
-    conjugate,
-    diagonal,
-    square,
-    transposed,
-)
+from wengert.ops.elements import conjugate
+from wengert.ops.linalg.triangles import adjoint, diagonal, square, transposed
 from wengert.ops.results import SlogdetResult
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
+from wengert.ops.elements import conjugate
 from wengert.ops.linalg.gaps import inverse_gaps
 from wengert.ops.linalg.triangles import (
     adjoint,
-    conjugate,
     diagonal,
     from_triangle,
     on_diagonal,

@@ -13,10 +13,10 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
 from wengert.errors import UnsupportedError, explain
+from wengert.ops.elements import conjugate
 from wengert.ops.linalg.singular import outside_of, turning
 from wengert.ops.linalg.triangles import (
     adjoint,
-    conjugate,
     diagonal,
     matrices,
     on_diagonal,

@@ -19,6 +19,7 @@ from wengert.core.operation import (
     general,
 )
 from wengert.errors import UnsupportedError, explain
+from wengert.ops.elements import conjugate
 from wengert.ops.join import as_array
 from wengert.ops.linalg.determinants import det_jvp, det_vjp
 from wengert.ops.linalg.eigen import (
@@ -48,7 +49,6 @@ from wengert.ops.linalg.singular import (
 )
 from wengert.ops.linalg.triangles import (
     adjoint,
-    conjugate,
     diagonal,
     from_triangle,
     matrices,

@@ -15,11 +15,11 @@ from numpy.linalg import LinAlgError
 
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, constant_of, general
+from wengert.ops.elements import conjugate
 from wengert.ops.join import as_array
 from wengert.ops.linalg.gaps import inverse_gaps, inverse_values
 from wengert.ops.linalg.triangles import (
     adjoint,
-    conjugate,
     diagonal,
     from_triangle,
     matrices,

@@ -9,9 +9,9 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import answers_named, apply, general
 from wengert.core.types import plain_example
+from wengert.ops.elements import conjugate
 from wengert.ops.index import INDEX_ADD, Placeholder, Slice
 from wengert.ops.join import as_array
-from wengert.ops.linalg.triangles import conjugate
 from wengert.ops.linalg.triangular import with_columns
 
 # Toeplitz matrices: an element depends on how far it is from the diagonal

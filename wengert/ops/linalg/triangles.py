@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 
 from wengert.core.types import Recorded
+from wengert.ops.elements import conjugate
 from wengert.ops.join import as_array
-
-
-def conjugate(x: Any) -> Any:
-    """Return the conjugate of complex numbers, real ones themselves."""
-    return np.conjugate(x) if x.dtype.kind == "c" else x
 
 
 def transposed(x: Any) -> Any:

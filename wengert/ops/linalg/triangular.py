@@ -12,11 +12,11 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import answers_named, apply, constant_of, general
+from wengert.ops.elements import conjugate
 from wengert.ops.join import as_array
 from wengert.ops.linalg.cholesky import cholesky_jvp, cholesky_vjp
 from wengert.ops.linalg.triangles import (
     adjoint,
-    conjugate,
     matrices,
     real_type,
     transposed,
