@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 from wengert import jvp, record, vjp
 from wengert.capture.tree import flatten
@@ -228,3 +229,12 @@ def quietly(function: Function) -> Function:
             return function(*args)
 
     return quiet
+
+
+def judge_refusal(function: Any, *operands: Any) -> None:
+    """Judge that a recording raises what the plain call does."""
+    with pytest.raises(Exception) as plain:  # noqa: PT011
+        function(*operands)
+    with pytest.raises(plain.type) as found:
+        record(function, *operands)
+    assert str(found.value) == str(plain.value)

@@ -156,7 +156,7 @@ class Judge:
         else:
             text = self.difference(found.value, expected.value, is_bitwise)
             if text is not None and not (
-                SELF_INDEXED.search(self.program.source)
+                self.is_self_indexed()
                 or self.is_ill_conditioned(k, text, found, expected, again)
                 or (not is_bitwise and self.is_small(way, k, text, found, expected))
             ):
@@ -238,6 +238,12 @@ class Judge:
             return False
         self.counts["rounding of a larger variable"] += 1
         return True
+
+    def is_self_indexed(self) -> bool:
+        """Whether the program writes into what it indexes with meanwhile."""
+        found = SELF_INDEXED.search(self.program.source) is not None
+        self.counts["an index that is written by what it indexes"] += found
+        return found
 
     def is_ill_conditioned(
         self,
