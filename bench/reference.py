@@ -242,7 +242,7 @@ SHAPES = {
     "truncweibull_min": (2.5, 0.25, 1.75),
     "loguniform": (0.5, 2.0),
     "reciprocal": (0.5, 2.0),
-    "trapezoid": (0.2, 0.7),
+    "trapezoid": (0.25, 0.65),
     "kappa4": (0.1, 0.2),
     "wrapcauchy": (0.3,),
     "dgamma": (1.3,),
