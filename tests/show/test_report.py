@@ -137,3 +137,16 @@ def test_what_needs_a_missing_package_is_left_out_in_words(
     assert f"Left out here: {package} {report.EXTRAS[name]}" in text
     assert f"pip install {package}" in text
     assert any(row[1] == "left out" for row in rows) is (name == "sklearn")
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_every_line_is_drawn(count: int) -> None:
+    from wengert.show import plots
+
+    x = np.linspace(0.0, 1.0, 3)
+    series = [("first", x, x, "-")]
+    series += [(f"_{k}", x, x + k, "-") for k in range(1, count)]
+
+    groups = plots.lines(series, "x").split('id="line2d_')
+
+    assert sum("clip-path" in part for part in groups) == count

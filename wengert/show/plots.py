@@ -75,12 +75,14 @@ def lines(
     Parameters
     ----------
     series : sequence of (name, x, y, style)
-        `x` and `y` are arrays of shape (n,), the style is one of matplotlib.
+        `x` and `y` are arrays of shape (n,), the style is one of matplotlib.  From the
+        third on they are grey; a name that begins with an underline is not shown.
     x_label, y_label : str
     """
     with mpl.rc_context(STYLE):
         figure, axes = new_figure()
-        for (name, x, y, style), colour in zip(series, (BLUE, RED, GREY), strict=False):
+        for place, (name, x, y, style) in enumerate(series):
+            colour = (BLUE, RED, GREY)[min(place, 2)]
             size = {"*": 13, ".": 3}.get(style, 4)
             above = 2 if style == "-" else 3
             axes.plot(
@@ -89,8 +91,8 @@ def lines(
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         # Above the axes, where no line can run through it.
-        place: Any = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 3}
-        axes.legend(frameon=False, labelcolor="linecolor", **place)
+        where: Any = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": 3}
+        axes.legend(frameon=False, labelcolor="linecolor", **where)
         return svg(figure)
 
 

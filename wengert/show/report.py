@@ -394,8 +394,8 @@ def process_section(advance: Any, quick: bool) -> Found:
     series = [
         ("flow, two years each", program.YEARS, program.FLOWS, "o"),
         ("process", years, mean, "-"),
-        ("one deviation below", years, mean - deviation, ":"),
-        ("above", years, mean + deviation, ":"),
+        ("one deviation from it", years, mean - deviation, ":"),
+        ("_above", years, mean + deviation, ":"),
     ]
     plot = figure(
         lambda plots: plots.lines(series, "year"),
