@@ -278,8 +278,8 @@ def plain_modules() -> dict[str, Any]:
 def differences(call: Call) -> list[Any] | None:
     """Return the derivative by every operand, of plain calls; None where there is none.
 
-    There is none where steps of two sizes disagree: a jump, or a value that SciPy
-    finds by a search.
+    There is none where steps of two sizes disagree (a jump, or a value that SciPy
+    finds by a search), or where a step is lost in the rounding of a large value.
     """
     modules = plain_modules()
     values = [np.asarray(call.operands[name], float) for name in call.wanted]
@@ -299,7 +299,8 @@ def differences(call: Call) -> list[Any] | None:
                 (at(number, place, h) - at(number, place, -h)) / (2 * h)
                 for h in (STEP, 3 * STEP)
             )
-            if not abs(one - other) <= TOLERANCE * (1 + abs(one)):
+            lost = np.spacing(abs(at(number, place, 0.0))) / STEP
+            if not abs(one - other) + lost <= TOLERANCE * (1 + abs(one)):
                 return None
             slopes[place] = one
         found.append(slopes)

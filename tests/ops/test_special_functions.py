@@ -217,3 +217,46 @@ def test_orders_that_are_cut_off_have_the_derivative_of_what_is_left(
     slope = (function(order, x + step) - function(order, x - step)) / (2 * step)
 
     assert grad(lambda x: function(order, x))(x) == pytest.approx(slope, rel=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:floating point number truncated")
+@pytest.mark.filterwarnings("ignore:non-integer arg n:DeprecationWarning")
+@pytest.mark.parametrize("name", ["bdtr", "bdtrc", "nbdtr", "nbdtrc"])
+@pytest.mark.parametrize("counts", [(1.3, 1.6), (1.2, 4.7)])
+def test_counts_are_cut_off_in_the_derivative_too(
+    name: str, counts: tuple[float, float]
+) -> None:
+    """At as many successes as trials the value is 1, whatever their probability."""
+    function = getattr(special, name)
+    p, step = 0.37, 1e-6
+    slope = (function(*counts, p + step) - function(*counts, p - step)) / (2 * step)
+
+    found = grad(function, (0, 1, 2))(*counts, p)
+
+    np.testing.assert_allclose(found, (0.0, 0.0, slope), rtol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("name", "point"),
+    [
+        ("pdtrik", (0.1, 1.0)),
+        ("bdtrik", (0.1, 4.0, 0.3)),
+        ("nbdtrik", (0.1, 3.0, 0.6)),
+        ("fdtridfd", (2.0, 0.9, 0.3)),
+        ("stdtridf", (0.3, 1.0)),
+        ("stdtridf", (0.9, 1.0)),
+    ],
+)
+def test_the_bound_at_which_a_search_ends_does_not_move(
+    name: str, point: Point, dtype: Any
+) -> None:
+    function = getattr(special, name)
+    values = tuple(map(dtype, point))
+    near = product((0.99, 1.0, 1.01), repeat=len(point))
+    assert len({float(function(*np.multiply(values, scales))) for scales in near}) == 1
+
+    every = tuple(range(len(point)))
+    assert grad(function, every)(*values) == (0.0,) * len(point)
+    assert jvp(function, values, values)[1] == 0.0
+    assert not np.any(jacobian(grad(function, every), every)(*values))

@@ -89,26 +89,37 @@ def inverse(
     *,
     sign: float = 1.0,
     function: Any = None,
+    bound: float | None = None,
 ) -> None:
     """State what solves a distribution function for the argument at a place.
 
     The probability stands at that place; `sign` is -1 where it is of the upper tail.
+    What SciPy searches for above 0 ends at a `bound` where there is no solution, and
+    does not move.
     """
 
+    def quotient(k: int, z: Any, x: Any) -> Any:
+        at = (*x[:place], z, *x[place + 1 :])
+        above = -slopes[k](*at) if k != place else sign
+        return above / slopes[place](*at)
+
     def partial(k: int) -> Slope:
-        def by_probability(z: Any, *x: Any) -> Any:
-            return sign / slopes[place](*x[:place], z, *x[place + 1 :])
+        def slope(z: Any, *x: Any) -> Any:
+            if bound is None:
+                return quotient(k, z, x)
+            size = np.abs(z)
+            is_end = (size <= LEAST) | (size >= np.float64(bound))
+            return np.where(is_end, 0.0, quotient(k, np.where(is_end, 1.0, z), x))
 
-        def by_other(z: Any, *x: Any) -> Any:
-            at = (*x[:place], z, *x[place + 1 :])
-            return -slopes[k](*at) / slopes[place](*at)
-
-        return by_probability if k == place else by_other
+        return slope
 
     function = function or getattr(special, name, None) or getattr(_ufuncs, name)
     partials = tuple(partial(k) for k in range(len(slopes)))
     elementwise(name, function, partials, form=Map(), domain=domain)
 
+
+#: Searches end at 0, or so near to it, and at infinity where no less is said.
+LEAST = np.float64(1e-100)  # of no single precision
 
 # Gamma and chi-squared
 
@@ -119,8 +130,8 @@ GAMMA: tuple[Slope, ...] = (
     lambda a, b, x: a * gamma_density(b, a * x),
 )
 cumulative("gdtr", GAMMA, ((0.5, 1.5), (0.6, 1.5), (1.5, 2.5)), upper="gdtrc")
-inverse("gdtria", GAMMA, 0, (PROBABILITY, SHAPE, (1.0, 2.0)))
-inverse("gdtrib", GAMMA, 1, ((0.5, 1.5), (0.2, 0.8), (1.0, 2.0)))
+inverse("gdtria", GAMMA, 0, (PROBABILITY, SHAPE, (1.0, 2.0)), bound=np.inf)
+inverse("gdtrib", GAMMA, 1, ((0.5, 1.5), (0.2, 0.8), (1.0, 2.0)), bound=np.inf)
 inverse("gdtrix", GAMMA, 2, ((0.5, 1.5), SHAPE, PROBABILITY))
 CHI2: tuple[Slope, ...] = (
     lambda v, x: 0.5 * by_shape(0.5 * v, 0.5 * x),
@@ -128,15 +139,16 @@ CHI2: tuple[Slope, ...] = (
 )
 cumulative("chdtr", CHI2, ((1.0, 3.0), (4.0, 6.0)), upper="chdtrc")
 inverse("chdtri", CHI2, 1, ((1.0, 3.0), (0.02, 0.3)), sign=-1.0)
-inverse("chdtriv", CHI2, 0, ((0.2, 0.8), (1.0, 4.0)))
+inverse("chdtriv", CHI2, 0, ((0.2, 0.8), (1.0, 4.0)), bound=np.inf)
 
 # Numbers of events: SciPy's functions of its own round them down, and Boost's do not
 
 
 def rounded(*slopes: Slope, count: int) -> tuple[Slope, ...]:
-    """Return derivatives at a number rounded down; by so many first ones: none."""
+    """Return derivatives at so many first numbers rounded down; by these: none."""
     moving = tuple(
-        lambda k, *x, slope=slope: slope(np.floor(k), *x) for slope in slopes[count:]
+        lambda *x, slope=slope: slope(*map(np.floor, x[:count]), *x[count:])
+        for slope in slopes[count:]
     )
     return (constant,) * count + moving
 
@@ -148,7 +160,7 @@ POISSON: tuple[Slope, ...] = (
 EVENTS = rounded(*POISSON, count=1)
 cumulative("pdtr", EVENTS, ((0.1, 0.9), (0.5, 4.0)), upper="pdtrc")
 inverse("pdtri", EVENTS, 1, ())
-inverse("pdtrik", POISSON, 0, ((0.5, 0.9), (1.0, 4.0)))
+inverse("pdtrik", POISSON, 0, ((0.5, 0.9), (1.0, 4.0)), bound=np.inf)
 
 # Binomial
 
@@ -162,8 +174,8 @@ cumulative("bdtr", SUCCESSES, (), upper="bdtrc")
 BINOMIAL_RANGE = ((1.0, 4.0), (5.0, 9.0), (0.2, 0.8))
 cumulative("_binom_cdf", BINOMIAL, BINOMIAL_RANGE, upper="_binom_sf")
 inverse("bdtri", SUCCESSES, 2, ())
-inverse("bdtrik", BINOMIAL, 0, ((0.3, 0.9), (7.0, 9.0), (0.3, 0.6)))
-inverse("bdtrin", BINOMIAL, 1, ((1.0, 3.0), (0.2, 0.7), (0.3, 0.6)))
+inverse("bdtrik", BINOMIAL, 0, ((0.3, 0.9), (7.0, 9.0), (0.3, 0.6)), bound=np.inf)
+inverse("bdtrin", BINOMIAL, 1, ((1.0, 3.0), (0.2, 0.7), (0.3, 0.6)), bound=1e100)
 elementwise(
     "_binom_pmf",
     _ufuncs._binom_pmf,
@@ -198,8 +210,8 @@ cumulative("nbdtr", FAILURES, (), upper="nbdtrc")
 NEGATIVE_RANGE = ((1.0, 4.0), (1.0, 5.0), (0.2, 0.8))
 cumulative("_nbinom_cdf", NEGATIVE, NEGATIVE_RANGE, upper="_nbinom_sf")
 inverse("nbdtri", FAILURES, 2, ())
-inverse("nbdtrik", NEGATIVE, 0, ((0.5, 0.9), (2.0, 5.0), (0.3, 0.5)))
-inverse("nbdtrin", NEGATIVE, 1, ((1.1, 1.9), (0.2, 0.8), (0.3, 0.6)))
+inverse("nbdtrik", NEGATIVE, 0, ((0.5, 0.9), (2.0, 5.0), (0.3, 0.5)), bound=np.inf)
+inverse("nbdtrin", NEGATIVE, 1, ((1.1, 1.9), (0.2, 0.8), (0.3, 0.6)), bound=1e100)
 elementwise(
     "_nbinom_pmf",
     _ufuncs._nbinom_pmf,
@@ -248,8 +260,8 @@ BETA: tuple[Slope, ...] = (
     by_second,
     beta_density,
 )
-inverse("btdtria", BETA, 0, (PROBABILITY, (1.0, 3.0), (0.3, 0.7)))
-inverse("btdtrib", BETA, 1, ((1.0, 3.0), PROBABILITY, (0.3, 0.7)))
+inverse("btdtria", BETA, 0, (PROBABILITY, (1.0, 3.0), (0.3, 0.7)), bound=np.inf)
+inverse("btdtrib", BETA, 1, ((1.0, 3.0), PROBABILITY, (0.3, 0.7)), bound=np.inf)
 BETA_OF_X = tuple(
     lambda x, a, b, slope=slope: slope(a, b, x)
     for slope in (beta_density, by_first, by_second)
@@ -278,7 +290,7 @@ F: tuple[Slope, ...] = (
 F_RANGE = ((1.0, 5.0), (1.0, 5.0), (0.5, 3.0))
 cumulative("fdtr", F, F_RANGE, upper="fdtrc")
 inverse("fdtri", F, 2, (*F_RANGE[:2], PROBABILITY))
-inverse("fdtridfd", F, 1, ((2.0, 4.0), (0.3, 0.5), (0.7, 1.0)))
+inverse("fdtridfd", F, 1, ((2.0, 4.0), (0.3, 0.5), (0.7, 1.0)), bound=1e100)
 
 # Student's t
 
@@ -356,7 +368,7 @@ STUDENT: tuple[Slope, ...] = (
 )
 cumulative("stdtr", STUDENT, ((1.0, 5.0), (-3.0, 3.0)))
 inverse("stdtrit", STUDENT, 1, ((1.0, 5.0), PROBABILITY))
-inverse("stdtridf", STUDENT, 0, ((0.84, 0.95), (1.55, 1.85)))
+inverse("stdtridf", STUDENT, 0, ((0.84, 0.95), (1.55, 1.85)), bound=1e10)
 
 # Normal, of a location and a scale
 
