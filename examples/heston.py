@@ -1,4 +1,4 @@
-"""Heston's model is calibrated to option prices, which are integrals by `quad`.
+"""All of Heston's model is calibrated to option prices, integrals by `quad`.
 
 The price of a call by its characteristic function (Albrecher et al., 2007), integrated
 by `scipy.integrate.quad`; the Jacobian of all prices is by Leibniz's rule.
@@ -11,25 +11,26 @@ from wengert.scipy.optimize import least_squares
 
 Rows = list[tuple[str, str, str]]
 SPOT, RATE = 100.0, 0.02
-#: Strikes and expiries of the options.
-OPTIONS = [(90.0, 0.5), (100.0, 1.0), (115.0, 1.0)]
-#: How fast the variance returns to which level, known from its history.
-SPEED, LEVEL = 1.5, 0.06
-#: Variance now, its volatility, and its correlation with the price.
-TRUTH = np.array([0.04, 0.4, -0.6])
-START = np.array([0.05, 0.5, -0.5])
+#: Strikes and expiries: short and long ones tell the speed of the variance from its
+#: level, low and high strikes its volatility from its correlation.
+OPTIONS = [(strike, expiry) for expiry in (0.25, 1.0, 3.0) for strike in (90.0, 115.0)]
+#: Variance now, the speed with which it returns to which level, its volatility, and its
+#: correlation with the price.
+NAMES = ("variance", "speed", "level", "volatility", "correlation")
+TRUTH = np.array([0.04, 1.5, 0.06, 0.4, -0.6])
+START = np.array([0.05, 1.0, 0.05, 0.5, -0.5])
 
 
 def characteristic(u: complex, expiry: float, model: np.ndarray) -> complex:
     """The characteristic function of the logarithm of the forward price's change."""
-    variance, volatility, correlation = model
-    slope = SPEED - correlation * volatility * 1j * u
+    variance, speed, level, volatility, correlation = model
+    slope = speed - correlation * volatility * 1j * u
     root = np.sqrt(slope**2 + volatility**2 * (1j * u + u**2))
     ratio = (slope - root) / (slope + root)
     decay = np.exp(-root * expiry)
     mean = (slope - root) * expiry - 2 * np.log((1 - ratio * decay) / (1 - ratio))
     return np.exp(
-        SPEED * LEVEL / volatility**2 * mean
+        speed * level / volatility**2 * mean
         + variance / volatility**2 * (slope - root) * (1 - decay) / (1 - ratio * decay)
     )
 
@@ -43,7 +44,7 @@ def call(strike: float, expiry: float, model: np.ndarray) -> float:
         wave = np.exp(1j * u * k) * characteristic(u - 0.5j, expiry, model)
         return np.real(wave) / (u**2 + 0.25)
 
-    integral = quad(integrand, 0, np.inf, epsabs=1e-7, epsrel=1e-7)[0]
+    integral = quad(integrand, 0, np.inf, epsabs=1e-5, epsrel=1e-5)[0]
     return np.exp(-RATE * expiry) * (
         forward - np.sqrt(forward * strike) / np.pi * integral
     )
@@ -56,19 +57,17 @@ def prices(model: np.ndarray) -> np.ndarray:
 
 def calibrate(quotes: np.ndarray) -> np.ndarray:
     """The model whose prices are nearest to the quotes."""
-    bounds = [1e-3, 1e-2, -0.99], [1.0, 2.0, 0.99]
     return least_squares(
-        lambda model: prices(model) - quotes, START, bounds=bounds, xtol=1e-9
+        lambda model: prices(model) - quotes, START, x_scale="jac", gtol=1e-5
     ).x
 
 
 def main() -> Rows:
-    """Calibrate to prices of a model that is known, and return what was found."""
+    """Calibrate to prices of a model that is known; (quantity, result, expected)."""
     found = calibrate(prices(TRUTH))
-    names = "variance", "volatility", "correlation"
     return [
-        (name, f"{value:.6f}", f"{truth:.6f}")
-        for name, value, truth in zip(names, found, TRUTH, strict=True)
+        (name, f"{value:.5f}", f"{truth:.5f}")
+        for name, value, truth in zip(NAMES, found, TRUTH, strict=True)
     ]
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def examples_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test import an example as the demo does."""
     monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
+
+
+def test_every_program_is_on_the_page_of_examples() -> None:
+    page = (EXAMPLES.parent / "docs" / "examples.md").read_text()
+
+    names = {path.name for path in EXAMPLES.glob("*.py")} - {"demo.py"}
+    assert {name for name in names if f"(../examples/{name})" in page} == names
 
 
 def test_hand_built_tape_gives_5_15_10() -> None:
@@ -213,19 +221,160 @@ def test_hares_and_lynxes_are_fitted_with_the_jacobian_of_the_solver() -> None:
 
 
 def test_heston_is_calibrated_through_its_integrals() -> None:
+    """All five parameters; the gradient by differences of sums over Gauss's places."""
     import heston
     import wengert as wg
 
     found = heston.calibrate(heston.prices(heston.TRUTH))
     np.testing.assert_allclose(found, heston.TRUTH, atol=1e-6)
 
-    step = 1e-4 * np.eye(3)
-    slopes = [
-        (heston.call(100.0, 1.0, found + e) - heston.call(100.0, 1.0, found - e)) / 2e-4
-        for e in step
-    ]
+    forward = heston.SPOT * np.exp(heston.RATE)
+    places, weights = np.polynomial.legendre.leggauss(500)
+    u = 60.0 * (places + 1.0)
+
+    def price(model: Any) -> Any:
+        """A call at 100 in a year."""
+        wave = heston.characteristic(u - 0.5j, 1.0, model)
+        wave = np.real((forward / 100.0) ** (1j * u) * wave) / (u**2 + 0.25)
+        integral = 60.0 * weights @ wave
+        return np.exp(-heston.RATE) * (
+            forward - 10.0 * np.sqrt(forward) / np.pi * integral
+        )
+
+    assert heston.call(100.0, 1.0, found) == pytest.approx(price(found), abs=1e-7)
+    slopes = [(price(found + e) - price(found - e)) / 2e-5 for e in 1e-5 * np.eye(5)]
     gradient = wg.grad(lambda model: heston.call(100.0, 1.0, model))(found)
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-4)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-6)
+
+
+# States that are not seen
+
+
+def test_a_filter_and_a_smoother_are_those_of_all_measurements_at_once() -> None:
+    """One normal distribution of all positions and measurements, by SciPy and NumPy."""
+    from scipy.stats import multivariate_normal
+
+    import smoother
+    import wengert as wg
+
+    q, r = variances = np.exp(smoother.fit())
+    covs = [smoother.FIRST]
+    for _ in range(smoother.COUNT - 1):
+        covs.append(smoother.MOVE @ covs[-1] @ smoother.MOVE.T + q * smoother.SPREAD)
+    together = np.array(
+        [
+            [
+                (np.linalg.matrix_power(smoother.MOVE, abs(s - t)) @ covs[min(s, t)])[
+                    0, 0
+                ]
+                for t in range(smoother.COUNT)
+            ]
+            for s in range(smoother.COUNT)
+        ]
+    )
+    seen = together + r * np.eye(smoother.COUNT)
+    mean, cov = smoother.smoothed(np.log(variances), smoother.MEASURED)
+    value, slope = wg.value_and_grad(
+        lambda v: smoother.filtered(v, smoother.MEASURED)[0]
+    )(np.log(variances))
+
+    expected = multivariate_normal(np.zeros(smoother.COUNT), seen)
+    assert -value == pytest.approx(expected.logpdf(smoother.MEASURED), rel=1e-12)
+    np.testing.assert_allclose(slope, 0.0, atol=1e-4)
+    weights = together @ np.linalg.inv(seen)
+    np.testing.assert_allclose(mean[:, 0], weights @ smoother.MEASURED, rtol=1e-9)
+    np.testing.assert_allclose(cov[:, 0, 0], r * np.diag(weights), rtol=1e-9)
+    np.testing.assert_allclose(
+        smoother.weights(np.log(variances)), weights, atol=1e-12, rtol=1e-9
+    )
+
+
+def test_earthquakes_are_as_likely_as_published() -> None:
+    import earthquakes
+
+    for states, published in earthquakes.PUBLISHED.items():
+        assert earthquakes.fit(states).fun == pytest.approx(published, abs=6e-5)
+
+
+def test_a_gradient_is_the_backward_algorithm() -> None:
+    """Against all sequences of states of the first seven years, one by one."""
+    from itertools import product
+
+    import earthquakes
+    import wengert as wg
+
+    moves = np.array([[0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.5, 0.1, 0.4]])
+    values, vectors = np.linalg.eig(moves.T)
+    stationary = np.real(vectors[:, np.argmax(np.real(values))])
+    stationary = stationary / stationary.sum()
+    density = np.random.default_rng(0).uniform(0.1, 1.0, (7, 3))
+    weights = np.zeros((7, 3))
+    for states in product(range(3), repeat=7):
+        weight = stationary[states[0]] * density[0, states[0]]
+        for t in range(1, 7):
+            weight *= moves[states[t - 1], states[t]] * density[t, states[t]]
+        weights[range(7), states] += weight
+    value, found = wg.value_and_grad(earthquakes.forward, 1)(
+        np.log(moves), np.log(density)
+    )
+
+    total = weights[0].sum()
+    assert value == pytest.approx(np.log(total), rel=1e-12)
+    np.testing.assert_allclose(found, weights / total, rtol=1e-10)
+
+
+# Structures, heat, integrals over what is not known
+
+
+def test_a_truss_is_as_stiff_as_a_linear_program_says() -> None:
+    import truss
+
+    found = truss.optimise()
+    stretched = truss.STRETCH @ truss.moves(found.x) / truss.LENGTHS
+
+    assert found.success
+    assert found.fun == pytest.approx(truss.least_work(), rel=1e-4)
+    carrying = np.abs(stretched[found.x > 1e-2])  # every bar as much as all others
+    np.testing.assert_allclose(carrying, carrying.mean(), rtol=1e-2)
+
+
+def test_a_flow_of_heat_is_found_from_the_other_end() -> None:
+    """Differences of the rod as NumPy runs it."""
+    import furnace
+    import wengert as wg
+
+    found = furnace.find()
+    jacobian = wg.jacobian(furnace.temperatures)(found)
+    push = 1e-5 * np.eye(len(found))[7]
+    ends = [furnace.temperatures(found + side * push) for side in (1, -1)]
+
+    np.testing.assert_allclose(jacobian[:, 7], (ends[0] - ends[1]) / 2e-5, atol=1e-9)
+    assert np.std(found - furnace.TRUTH) < 0.06
+    assert np.argmax(found) == np.argmax(furnace.TRUTH)
+
+
+def test_laplaces_approximation_is_near_the_integrals() -> None:
+    """The gradient through mode and determinant, by differences of plain NumPy runs."""
+    import pumps
+    import wengert as wg
+
+    found = pumps.fit()
+    model = np.array([-0.7, 0.5])
+    slopes = [
+        (
+            pumps.negative_log_marginal(model + step)
+            - pumps.negative_log_marginal(model - step)
+        )
+        / 2e-5
+        for step in 1e-5 * np.eye(2)
+    ]
+
+    gradient = wg.grad(pumps.negative_log_marginal)(model)
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-6)
+    exact = pumps.exact(found)
+    assert pumps.negative_log_marginal(found) == pytest.approx(exact, abs=0.1)
+    for step in 0.1 * np.eye(2):  # the most likely model by the integrals is near
+        assert exact < min(pumps.exact(found + step), pumps.exact(found - step))
 
 
 # Signals
