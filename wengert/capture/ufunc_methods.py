@@ -21,6 +21,7 @@ from wengert.core.types import is_whole_number
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops import cumulative
 from wengert.ops import reduce as reductions
+from wengert.ops.axes import axes_of, axis_of
 from wengert.ops.cumulative import ACCUMULATED_EXTREMES, along
 from wengert.ops.elements import into
 from wengert.ops.index import INDEX_ADD
@@ -29,7 +30,6 @@ from wengert.ops.reduce import (
     EXTREMES,
     UNSET,
     as_array,
-    axes_of,
     cast,
     dtype_of,
     mask_of,
@@ -37,7 +37,6 @@ from wengert.ops.reduce import (
 )
 
 Settings = dict[str, Any]
-normalize = np.lib.array_utils.normalize_axis_index
 
 #: Ufuncs whose reduction is a NumPy function with a rule of its own.  The answers
 #: themselves: NumPy's would come back here where the mask alone is recorded.
@@ -177,7 +176,7 @@ def alone(ufunc: np.ufunc, part: Any) -> Any:
 def accumulate(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
     """Answer ``ufunc.accumulate``."""
     array = as_array(inputs[0])
-    axis = normalize(settings.get("axis", 0), array.ndim)
+    axis = axis_of(settings.get("axis", 0), array.ndim)
     dtype = dtype_of(settings.get("dtype"), out, array)
     if ufunc in ACCUMULATIONS:
         return ACCUMULATIONS[ufunc](array, axis=axis, dtype=dtype, out=out)
@@ -306,7 +305,7 @@ def apply_one_by_one(
 def reduceat(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
     """Answer ``ufunc.reduceat``; recorded indices are guarded."""
     array, indices = as_array(inputs[0]), inputs[1]
-    axis = normalize(settings.get("axis", 0), array.ndim)
+    axis = axis_of(settings.get("axis", 0), array.ndim)
     places = tuple(operator.index(indices[k]) for k in range(len(indices)))
     size = array.shape[axis]
     for place in places:

@@ -9,6 +9,7 @@ import numpy as np
 
 from wengert.core.forms import Scan
 from wengert.core.operation import Operation, answers, apply, general, linear
+from wengert.ops.axes import axis_of
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.elements import into
 from wengert.ops.reduce import (
@@ -16,8 +17,6 @@ from wengert.ops.reduce import (
     dtype_of,
     passes_gradient,
 )
-
-normalize = np.lib.array_utils.normalize_axis_index
 
 
 def along(axis: int, part: Any) -> tuple[Any, ...]:
@@ -196,7 +195,7 @@ def cumulate(operation: Operation, a: Any, axis: Any, dtype: Any, out: Any) -> A
     dtype = dtype_of(dtype, out, a)
     if not passes_gradient(dtype):
         a = apply(STOP_GRADIENT, a)
-    axis = normalize(axis, a.ndim)
+    axis = axis_of(axis, a.ndim)
     return into(out, apply(operation, a, axis=axis, dtype=dtype))
 
 
@@ -230,7 +229,7 @@ def cumulate_from(
         )
     result = cumulate(operation, x, axis, dtype, None)
     if include_initial:
-        axis = 0 if axis is None else normalize(axis, result.ndim)
+        axis = 0 if axis is None else axis_of(axis, result.ndim)
         shape = tuple(1 if k == axis else n for k, n in enumerate(result.shape))
         front = np.ones(shape, result.dtype) * result.dtype.type(first)
         result = np.concatenate([front, result], axis=axis)

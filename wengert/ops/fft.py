@@ -15,6 +15,7 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import Operation, answers, apply, linear
+from wengert.ops.axes import integer
 from wengert.ops.cumulative import along
 from wengert.ops.elements import into
 from wengert.ops.join import as_array
@@ -112,7 +113,7 @@ def transformed(
         n = a.shape[axis]
         n = 2 * (n - 1) if operation is IRFFT else n
     norm = "backward" if norm is None else norm
-    return into(out, apply(operation, a, n=operator.index(n), axis=axis, norm=norm))
+    return into(out, apply(operation, a, n=integer(n), axis=axis, norm=norm))
 
 
 def answer_along(name: str, operation: Operation) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import Function, apply, general
+from wengert.ops.axes import integer, sizes_of
 from wengert.ops.elements import conjugate
 from wengert.ops.fft import normalize
 from wengert.ops.index import INDEX_ADD, Placeholder, Slice
@@ -485,7 +486,7 @@ def gaussian_along(
 ) -> Any:
     """Return `x` smoothed along an axis; how far a Gaussian reaches is guarded."""
     reach = int(truncate * sigma + 0.5) if radius is None else operator.index(radius)
-    order = operator.index(order)
+    order = 0 if order is False else integer(order)
     if reach < 0 or order < 0:
         raise ValueError("Radius must be a nonnegative integer.")
     weights = gaussian_weights(sigma, order, reach)[::-1]
@@ -783,6 +784,8 @@ def ranked(
 ) -> Any:
     """Return the filter of the elements of a rank."""
     mode, cval, origin, axes = settings
+    if size is not None:
+        sizes_of(size)
     found = selected(x, size, footprint, mode, cval, origin, axes, at_rank(rank))
     return delivered(found, output, x)
 

@@ -20,6 +20,7 @@ from wengert.core.operation import (
     constant_of,
     linear,
 )
+from wengert.ops.axes import sizes_of
 from wengert.ops.image_filters import (
     as_numbers,
     axes_of,
@@ -422,7 +423,7 @@ def rotate(
 ) -> Any:
     """Answer ``scipy.ndimage.rotate``; how large the result is is guarded."""
     x = as_array(input)
-    one, two = sorted(axes_of(axes, x.ndim))
+    one, two = sorted(axes_of(sizes_of(axes), x.ndim))
     if x.ndim < 2:
         raise ValueError("input array should be at least 2D")
     radians = np.deg2rad(angle)

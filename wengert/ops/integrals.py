@@ -8,6 +8,7 @@ import numpy as np
 
 from wengert.core.operation import answers_named
 from wengert.core.types import has_class
+from wengert.ops.axes import integer
 from wengert.ops.join import as_array
 from wengert.ops.mean import trapezoid
 
@@ -41,7 +42,7 @@ def cumulative_trapezoid(
     y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None
 ) -> Any:
     """Answer ``scipy.integrate.cumulative_trapezoid``."""
-    y, h = samples(y, x, dx, axis)
+    y, h = samples(y, x, dx, integer(axis))
     found = np.cumsum(h * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
     if initial is not None:
         first = np.broadcast_to(as_array(initial), (*found.shape[:-1], 1))
@@ -52,7 +53,7 @@ def cumulative_trapezoid(
 @answers_named("scipy.integrate.simpson")
 def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     """Answer ``scipy.integrate.simpson``."""
-    y, h = samples(y, x, dx, axis)
+    y, h = samples(y, x, dx, integer(axis))
     count = y.shape[-1]
     if count % 2:
         return parabolas(y, h, x is None)
@@ -90,7 +91,7 @@ def cumulative_simpson(
     """Answer ``scipy.integrate.cumulative_simpson``."""
     if as_array(y).shape[axis] < 3:
         return cumulative_trapezoid(y, x, dx, axis, initial)
-    y, h = samples(y, x, dx, axis)
+    y, h = samples(y, x, dx, integer(axis))
     if x is not None and np.any(h <= 0):
         raise ValueError("Input x must be strictly increasing.")
     count = y.shape[-1] - 1
@@ -122,7 +123,7 @@ def first_of_two(y: Any, h: Any) -> Any:
 @answers_named("scipy.integrate.romb")
 def romb(y: Any, dx: Any = 1.0, axis: int = -1, show: bool = False) -> Any:
     """Answer ``scipy.integrate.romb``; the table of `show` is not printed."""
-    y = np.moveaxis(as_array(y), axis, -1)
+    y = np.moveaxis(as_array(y), integer(axis), -1)
     count = y.shape[-1] - 1
     if count < 1 or count & (count - 1):
         raise ValueError(

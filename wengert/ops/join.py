@@ -12,13 +12,13 @@ from numpy.lib.array_utils import normalize_axis_index
 from wengert.core.forms import Move
 from wengert.core.operation import answers, apply, general
 from wengert.core.types import Recorded
+from wengert.ops.axes import axis_of, integers
 from wengert.ops.elements import check_elements, into
 from wengert.ops.shape import (
     WHOLE,
     along,
     check_places,
     filled_order,
-    integers,
     lying,
 )
 
@@ -199,7 +199,7 @@ def concatenate(
     parts = [as_array(part) for part in arrays]
     if axis is None:
         parts, axis = [np.ravel(part) for part in parts], 0
-    axis = normalize_axis_index(axis, np.ndim(parts[0]))
+    axis = axis_of(axis, np.ndim(parts[0]))
     return deliver(apply(CONCATENATE, *parts, axis=axis), out, dtype, casting)
 
 

@@ -10,12 +10,12 @@ from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise
 from wengert.core.types import has_class
 from wengert.errors import warn
+from wengert.ops.axes import axes_of
 from wengert.ops.elements import into
 from wengert.ops.reduce import (
     UNSET,
     Axis,
     as_array,
-    axes_of,
     cast,
     dtype_of,
     flag,

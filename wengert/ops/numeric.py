@@ -15,10 +15,11 @@ from wengert.core.forms import Map, Routine
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import WEAK, Recorded, plain_example
 from wengert.errors import warn
+from wengert.ops.axes import axis_of, integers
 from wengert.ops.join import as_array
 from wengert.ops.reduce import cast
 from wengert.ops.select import take
-from wengert.ops.shape import along, integers, lying
+from wengert.ops.shape import along, lying
 
 
 def second(x: Any, y: Any) -> Any:
@@ -251,7 +252,7 @@ def unwrap(
 ) -> Any:
     """Answer ``np.unwrap``: jumps are moved by whole periods."""
     p = as_array(p)
-    axis = normalize_axis_index(axis, p.ndim)
+    axis = axis_of(axis, p.ndim)
     steps = np.diff(p, axis=axis)
     discont = period / 2 if discont is None else discont
     high = period / 2

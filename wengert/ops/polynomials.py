@@ -14,6 +14,7 @@ from numpy.exceptions import RankWarning
 from wengert.core.operation import answers, apply
 from wengert.core.types import Recorded
 from wengert.errors import warn
+from wengert.ops.axes import integer
 from wengert.ops.join import as_array
 from wengert.ops.numeric import VALUED_AS
 
@@ -36,7 +37,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     x = as_array(x)
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
-    count = len(x) if N is None else N
+    count = len(x) if N is None else integer(N)
     dtype = np.promote_types(x.dtype, int)
     columns = [np.astype(np.ones_like(x), dtype)] if count else []
     for _ in range(1, count):

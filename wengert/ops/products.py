@@ -9,6 +9,7 @@ import numpy as np
 
 from wengert.core.forms import Contract
 from wengert.core.operation import answers, apply, general, multilinear
+from wengert.ops.axes import integer
 from wengert.ops.elements import conjugate, into
 from wengert.ops.index import INDEX_ADD, Placeholder
 from wengert.ops.join import as_array, deliver
@@ -150,7 +151,8 @@ VECDOT = general(
 def vecdot(x1: Any, x2: Any, /, axis: int = -1) -> Any:
     """Answer ``np.vecdot``."""
     x1, x2 = as_array(x1), as_array(x2)
-    if axis != -1:
+    if axis != -1 or type(axis) is not int:
+        axis = integer(axis)
         x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
     return apply(VECDOT, x1, x2)
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from wengert.core.operation import answers
 from wengert.core.types import Recorded, has_class, plain_example
 from wengert.errors import UnsupportedError, explain, warn
 from wengert.ops.elements import into
-from wengert.ops.reduce import as_array, axes_of, flag, join_axes
+from wengert.ops.reduce import as_array, flag, join_axes
 from wengert.ops.shape import lying
 from wengert.ops.sort import take_along
 
@@ -23,7 +24,8 @@ UNSET = np._NoValue
 def rows(a: Any, axis: Any) -> tuple[Any, Any]:
     """Return an array with the reduced axes joined last, and the axes."""
     a = as_array(a)
-    axis = axes_of(axis, a.ndim)
+    if axis is not None:
+        axis = tuple(sorted(normalize_axis_tuple(axis, a.ndim)))
     return join_axes(a, axis), axis
 
 

@@ -20,6 +20,7 @@ from wengert.core.operation import (
     linear,
 )
 from wengert.core.types import Recorded, has_class, plain_example
+from wengert.ops.axes import axes_of
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.elements import into
 
@@ -28,14 +29,6 @@ UNSET = np._NoValue
 
 
 # Arguments
-
-
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:
-    """Return reduction axes as sorted non-negative ints; None for all of them."""
-    if axis is None or (ndim == 0 and axis in (0, -1)):
-        return None
-    chosen = axis if isinstance(axis, (tuple, list)) else (axis,)
-    return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(chosen, ndim)))
 
 
 def is_set(value: Any) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise, general
 from wengert.core.types import Recorded, has_class
+from wengert.ops.axes import axis_of
 from wengert.ops.elements import into
 from wengert.ops.elementwise import as_computed
 from wengert.ops.index import GETITEM, Placeholder, Slice
@@ -137,7 +137,7 @@ def take(
     """Answer ``np.take``."""
     if axis is None:
         a, axis = np.ravel(a), 0
-    axis = normalize_axis_index(axis, np.ndim(a))
+    axis = axis_of(axis, np.ndim(a))
     n = np.shape(a)[axis]
     if not isinstance(indices, Recorded):
         indices = np.asarray(indices)
@@ -167,7 +167,7 @@ def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
         raise ValueError("condition must be a 1-d array")
     if axis is None:
         a, axis = np.reshape(a, (-1,)), 0
-    axis = np.lib.array_utils.normalize_axis_index(axis, a.ndim)
+    axis = axis_of(axis, a.ndim)
     places = np.nonzero(condition)[0]
     return into(out, np.take(a, places, axis=axis), "copy")
 

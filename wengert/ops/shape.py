@@ -16,17 +16,11 @@ from wengert.core.forms import Map, Move
 from wengert.core.operation import answers, apply, constant_of, linear
 from wengert.core.types import WEAK, Recorded, exact_value, is_array, plain_example
 from wengert.errors import UnsupportedError, explain
+from wengert.ops.axes import axis_of, integers, sizes_of
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 
 Shape = tuple[int, ...]
 WHOLE = slice(None)
-
-
-def integers(values: Any) -> tuple[int, ...]:
-    """Return one integer, or several, as a tuple; recorded ones are guarded."""
-    if np.ndim(values) == 0:
-        return (operator.index(values),)
-    return tuple(operator.index(value) for value in values)
 
 
 def plain_integers(values: Any) -> Any:
@@ -127,7 +121,7 @@ def reshape(
     a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None
 ) -> Any:
     """Answer ``np.reshape``."""
-    shape = integers(shape)
+    shape = sizes_of(shape)
     if -1 in shape:
         size = np.size(a)
         known = int(np.prod([n for n in shape if n != -1], dtype=np.int64))
@@ -165,7 +159,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
         return as_numpys(a)
     if axis is None:
         return np.reshape(a, tuple(n for n in shape if n != 1))
-    axes = normalize_axis_tuple(axis, len(shape))
+    axes = normalize_axis_tuple(sizes_of(axis), len(shape))
     if any(shape[k] != 1 for k in axes):
         raise ValueError(
             "cannot select an axis to squeeze out which has size not equal to one"
@@ -236,7 +230,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
         return as_numpys(a)
     if axes is None:
         return apply(TRANSPOSE, a, axes=tuple(range(ndim))[::-1])
-    axes = normalize_axis_tuple(integers(axes), ndim)
+    axes = normalize_axis_tuple(sizes_of(axes), ndim)
     if len(axes) != ndim:
         raise ValueError("axes don't match array")
     return apply(TRANSPOSE, a, axes=axes)
@@ -312,7 +306,7 @@ BROADCAST_TO = linear(
 @answers(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """Answer ``np.broadcast_to``."""
-    return apply(BROADCAST_TO, array, shape=integers(shape))
+    return apply(BROADCAST_TO, array, shape=sizes_of(shape))
 
 
 @answers(np.broadcast_arrays)
@@ -423,6 +417,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
         return m[:]
     if k == 2:
         return np.flip(m, (first, second))
+    sizes_of(axes)
     if k == 1:
         return np.swapaxes(np.flip(m, second), first, second)
     return np.flip(np.swapaxes(m, first, second), second)
@@ -465,7 +460,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         a, axis = np.ravel(a), 0
     a = np.atleast_1d(a)
-    axis = normalize_axis_index(axis, a.ndim)
+    axis = axis_of(axis, a.ndim)
     repeats = integers(repeats)
     if len(repeats) != 1:
         return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
@@ -497,7 +492,7 @@ def tile(A: Any, reps: Any) -> Any:
 @answers(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """Answer ``np.resize``."""
-    shape = integers(new_shape)
+    shape = sizes_of(new_shape)
     if any(n < 0 for n in shape):
         raise ValueError("all elements of `new_shape` must be non-negative")
     a = np.ravel(a)
@@ -536,7 +531,7 @@ def along_axis_key(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
 @answers(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]:
     """Answer ``np.unravel_index``: the indices stay data."""
-    sizes = integers(shape)
+    sizes = sizes_of(shape)
     count = int(np.prod(sizes, dtype=np.int64))
     if np.any(np.greater_equal(indices, count)) or np.any(np.less(indices, 0)):
         raise ValueError(f"index is out of bounds for array with size {count}")
@@ -552,7 +547,7 @@ def ravel_multi_index(
     multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C"
 ) -> Any:
     """Answer ``np.ravel_multi_index``: the index stays data."""
-    sizes = integers(dims)
+    sizes = sizes_of(dims)
     if mode != "raise" or order != "C":
         raise UnsupportedError(
             explain(

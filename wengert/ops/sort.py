@@ -13,8 +13,9 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, constant_of, general
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, plain_example
 from wengert.errors import UnsupportedError, explain
+from wengert.ops.axes import axis_of, integers
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 from wengert.ops.reduce import as_array
 from wengert.ops.shape import lying
@@ -89,12 +90,12 @@ SORT = general(
 ARGSORT = constant_of("argsort", evaluate_argsort, form=Routine(along=True), numpy=())
 
 
-def prepare(a: Any, axis: Any) -> tuple[Any, int]:
+def prepare(a: Any, axis: Any, read: Any = normalize) -> tuple[Any, int]:
     """Return an array and its axis; all elements in a row without one."""
     a = as_array(a)
     if axis is None:
         return np.reshape(a, (-1,)), 0
-    return a, normalize(axis, a.ndim)
+    return a, read(axis, a.ndim)
 
 
 def kind_of(kind: Any, order: Any, stable: Any) -> str:
@@ -126,7 +127,7 @@ def argsort(
     """Answer ``np.argsort``."""
     if np.ndim(a) == 0 and axis is not None:
         axis = None
-    a, axis = prepare(a, axis)
+    a, axis = prepare(a, axis, axis_of)
     return apply(ARGSORT, a, axis=axis, kind=kind_of(kind, order, stable))
 
 
@@ -174,9 +175,9 @@ ARGPARTITION = constant_of(
 
 def places_of(kth: Any) -> Any:
     """Return ``kth`` as plain data."""
-    if np.ndim(kth) == 0:
-        return operator.index(kth)
-    return tuple(operator.index(k) for k in kth)
+    if np.asarray(plain_example(kth)).dtype == bool:
+        raise ValueError("Booleans unacceptable as partition index")
+    return integers(kth) if np.ndim(kth) else operator.index(kth)
 
 
 @answers(np.partition)
@@ -195,7 +196,7 @@ def argpartition(
 ) -> Any:
     """Answer ``np.argpartition``."""
     kind_of(kind, order, None)
-    a, axis = prepare(a, axis)
+    a, axis = prepare(a, axis, axis_of)
     return apply(ARGPARTITION, a, kth=places_of(kth), axis=axis)
 
 
@@ -408,7 +409,7 @@ def find_unique(a: Any, axis: int | None, equal_nan: bool) -> tuple[Any, Any, An
     Their number is guarded; the values are those at the first positions.
     """
     a = as_array(a)
-    axis = None if axis is None else normalize(axis, a.ndim)
+    axis = None if axis is None else axis_of(axis, a.ndim)
     operator.index(apply(COUNT_UNIQUE, a, axis=axis, equal_nan=equal_nan))
     index, inverse, counts = apply(UNIQUE, a, axis=axis, equal_nan=equal_nan)
     if axis is None:

@@ -14,10 +14,11 @@ from wengert.core.forms import Reduce, Routine
 from wengert.core.operation import answers_named, apply, find_operation, general
 from wengert.core.types import plain_example
 from wengert.errors import UnsupportedError, explain
+from wengert.ops.axes import axes_of
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.join import as_array
-from wengert.ops.reduce import Axis, axes_of, expand
+from wengert.ops.reduce import Axis, expand
 
 # Sums of exponentials
 

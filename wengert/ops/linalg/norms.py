@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers, apply
+from wengert.ops.axes import sizes_of
 from wengert.ops.join import as_array
 from wengert.ops.mean import ROOT_OF_SQUARES
 
@@ -31,6 +32,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
         if ord is None or is_matrix or (x.ndim == 1 and is_number(ord, 2)):
             return whole_norm(x, keepdims)
     axes = axes_of(axis, x.ndim)
+    if isinstance(axis, tuple) and (len(axes) == 1 or ord in FROBENIUS):
+        axes = sizes_of(axes)
     if len(axes) == 1:
         return norm_of_vectors(x, ord, axes, keepdims)
     if len(axes) == 2:
