@@ -59,10 +59,9 @@ def compare(
 def chosen(
     args: tuple[Any, ...], axes: list[int | None], rows: list[int]
 ) -> tuple[Any, ...]:
-    """Return the arguments of some rows."""
-    return tuple(
-        a[rows] if axis == 0 else copy.deepcopy(a)
-        for a, axis in zip(args, axes, strict=True)
+    """Return the arguments of some rows; those that share memory go on doing so."""
+    return copy.deepcopy(
+        tuple(a[rows] if axis == 0 else a for a, axis in zip(args, axes, strict=True))
     )
 
 
