@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from wengert.core.types import has_class
+
 
 def integer(value: Any, role: str = "") -> int:
     """Return an integer; a bool is none."""
-    if isinstance(value, (bool, np.bool_)):
+    if has_class(value, (bool, np.bool_)):
         raise TypeError(f"an integer is required{role}")
     return operator.index(value)
 
