@@ -372,6 +372,57 @@ def test_holomorphic_functions(derive: Any) -> None:
         derive(lambda z: np.exp(z))(z)
 
 
+TIMES = np.array([0.3, 0.9, -1.2])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t: np.exp(1j * t),  # element by element
+        lambda t: np.fft.fft(t**2),
+        lambda t: np.sum(t) * np.exp(1j * t[:2]),
+        lambda t: t[0] + 2j * t[1],
+    ],
+)
+@pytest.mark.parametrize("holomorphic", [False, True])
+def test_complex_results_of_real_arguments_have_a_complex_jacobian(
+    function: Any, holomorphic: bool
+) -> None:
+    """The word for complex arguments took the imaginary part away."""
+    steps = 1e-6 * np.eye(3)
+    columns = [(function(TIMES + h) - function(TIMES - h)) / 2e-6 for h in steps]
+    expected = np.moveaxis(np.array(columns), 0, -1)
+
+    for derive in (jacobian, jacfwd, lambda f, **k: jit(jacobian(f, **k))):
+        found = derive(function, holomorphic=holomorphic)(TIMES)
+        np.testing.assert_allclose(found, expected, atol=1e-8)
+    with pytest.raises(DerivativeError, match=r"jacrev of real(.|\n)*jacfwd\(f\)"):
+        jacrev(function, holomorphic=holomorphic)(TIMES)
+
+
+def test_real_results_of_complex_arguments_have_gradients_as_rows() -> None:
+    z = np.array([0.3 + 0.7j, 1.0 - 0.2j])
+
+    def function(z: Any) -> Any:
+        return np.concatenate([np.abs(z) ** 2, [np.real(z[0] * z[1])]])
+
+    expected = [grad(lambda z, k=k: function(z)[k])(z) for k in range(3)]
+    for derive in (jacobian, jacrev):
+        np.testing.assert_allclose(derive(function)(z), expected, atol=1e-14)
+    with pytest.raises(DerivativeError, match=r"jacfwd of real(.|\n)*jacrev\(f\)"):
+        jacfwd(function)(z)
+
+
+def test_real_and_complex_arguments_are_differentiated_together() -> None:
+    by_x, by_z = jacobian(lambda x, z: x * z, (0, 1), holomorphic=True)(2.0, 1 + 2j)
+
+    assert (by_x, by_z) == (1 + 2j, 2)
+    with pytest.raises(DerivativeError, match=r"jacfwd.* and jacrev"):
+        jacobian(lambda x, z: [x * z, np.abs(x * z)], (0, 1), holomorphic=True)(
+            2.0, 1 + 2j
+        )
+
+
 def test_the_gradient_of_a_complex_result_is_refused() -> None:
     with pytest.raises(DerivativeError, match="complex"):
         grad(lambda z: z * 1j)(1.0 + 1j)

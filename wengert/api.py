@@ -480,7 +480,8 @@ def jacobian(
     has_aux : bool
         Whether `fun` returns ``(value, aux)``.
     holomorphic : bool
-        Whether `fun` is a holomorphic function of complex arguments.
+        Whether `fun` is a holomorphic function of complex arguments.  Complex results
+        of real arguments, and real results of complex ones, need no such word.
 
     Returns
     -------
@@ -558,9 +559,14 @@ class Jacobian(Transformed):
         result, aux = split_aux(segment.result, self.has_aux)
         leaves, structure = tree.flatten(result)
         inputs = input_order(segment, structures, chosen)
-        check_holomorphic(segment, inputs, leaves, self.holomorphic)
+        direction = complex_direction(
+            [segment.tape.types[index].dtype.kind == "c" for index in inputs],
+            [type_of(plain(leaf)).dtype.kind == "c" for leaf in leaves],
+            self.holomorphic,
+            self.direction,
+        )
         blocks = directions.jacobian_blocks(
-            segment, inputs, leaves, self.direction, self.fun
+            segment, inputs, leaves, direction, self.fun
         )
         rows = [rebuild(row, structures, self.is_single) for row in blocks]
         matrix = tree.unflatten(structure, rows)
@@ -570,22 +576,40 @@ class Jacobian(Transformed):
         return ((value, finish(segment, aux)) if self.has_aux else value), matrix
 
 
-def check_holomorphic(
-    segment: Segment, inputs: list[int], leaves: list[Any], holomorphic: bool
-) -> None:
-    """Raise where complex numbers need the user's word for a holomorphic function."""
-    types = [segment.tape.types[index] for index in inputs]
-    is_complex = any(t.dtype.kind == "c" for t in types) or any(
-        type_of(plain(leaf)).dtype.kind == "c" for leaf in leaves
-    )
-    if is_complex and not holomorphic:
+def complex_direction(
+    arguments: list[bool], results: list[bool], holomorphic: bool, direction: str
+) -> str:
+    """Return the direction in which a Jacobian with complex numbers is found whole.
+
+    `arguments` and `results` say which of them are complex.  A tangent from a real
+    argument to a complex result is complex, and so is the gradient of a real result by
+    a complex argument; the other way round each would lose a part.
+    """
+    if any(arguments) and any(results) and not holomorphic:
         raise DerivativeError(
             explain(
-                "jacobian of a function with complex arguments or results",
+                "jacobian of complex results by complex arguments",
                 "it has one complex derivative only if it is holomorphic",
                 "jacobian(f, holomorphic=True), or split into real and imaginary parts",
             )
         )
+    needed = []
+    if any(results) and not all(arguments):
+        needed.append("forward")
+    if any(arguments) and not all(results):
+        needed.append("reverse")
+    if len(needed) == 2 or (needed and direction not in ("chosen", *needed)):
+        name = {"forward": "jacfwd", "reverse": "jacrev", "chosen": "jacobian"}
+        raise DerivativeError(
+            explain(
+                f"{name[direction]} of real and complex numbers",
+                "the derivative by a real argument of a complex result is found "
+                "forward, that by a complex argument of a real result in reverse",
+                " and ".join(f"{name[way]}(f)" for way in needed)
+                + " for such arguments and results alone" * (len(needed) == 2),
+            )
+        )
+    return needed[0] if needed else direction
 
 
 def hessian(

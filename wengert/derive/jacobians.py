@@ -27,6 +27,8 @@ def is_diagonal(segment: Segment, stop: int, given: int, output: int | None) -> 
     tape, shape = segment.tape, segment.tape.types[given].shape
     if not shape or tape.types[given].dtype.kind != "f":
         return False
+    if output is not None and tape.types[output].dtype.kind == "c":
+        return False  # a gradient by a real input is real
     depends, mixed = {given}, set[int]()
     for index in range(segment.start, stop):
         operation, operands = tape.operations[index], tape.operands[index]
