@@ -115,6 +115,7 @@ GATHERED: dict[str, Any] = {
     "r_": lambda x: np.r_[x, 1.0, x[0], 0:3],
     "c_": lambda x: np.c_[x, x * x],
     "vectorize": lambda x: np.vectorize(lambda v: v * v if v > 0 else -v)(x),
+    "vectorize_later": lambda x: np.vectorize(otypes=[float])(lambda v: v * v)(x),
     "vectorize_two": lambda x: np.vectorize(lambda v, w: v * w)(x, 2.0),
     "vectorize_tuple": lambda x: np.vectorize(lambda v: (v, v * v))(x),
     "ndenumerate": lambda x: sum(v * (i[0] + 1) for i, v in np.ndenumerate(x)),

@@ -145,7 +145,9 @@ def state_rooms(everything: bool = False) -> bool:
 
 def is_stated(name: str) -> bool:
     """Whether there is an operation of a name."""
-    return name in REGISTRY or (state_rooms(everything=True) and name in REGISTRY)
+    if name in REGISTRY or (state_rooms() and name in REGISTRY):
+        return True
+    return state_rooms(everything=True) and name in REGISTRY
 
 
 def find_answer(function: Any) -> Operation | Function | None:

@@ -21,13 +21,17 @@ from wengert.ops.join import gather
 class vectorize:  # noqa: N801 - NumPy's name
     """Answer ``np.vectorize``: a loop over elements."""
 
-    def __init__(self, pyfunc: Any, *args: Any, **settings: Any) -> None:
-        self.pyfunc = pyfunc
+    def __init__(self, pyfunc: Any = None, *args: Any, **settings: Any) -> None:
+        self.pyfunc, self.settings = pyfunc, settings
+        if pyfunc is None:  # it is to decorate one
+            return
         self.original = np_vectorize(pyfunc, *args, **settings)
         self.__name__ = getattr(pyfunc, "__name__", "vectorize")
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Return the function's results at every element, as one array."""
+        if self.pyfunc is None:
+            return vectorize(*args, **self.settings)
         tape = tape_here()
         if tape is None:
             return self.original(*args, **settings)
