@@ -137,10 +137,12 @@ def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
         home = importlib.import_module(f"scipy.{module}")
         for name in home.__all__:
             value = getattr(home, name)
+            if inspect.isclass(value):
+                continue
             if hasattr(value, "logpdf") or hasattr(value, "logpmf"):
                 method = "logpdf" if hasattr(value, "logpdf") else "logpmf"
                 yield f"scipy.{module}.{name}.{method}", getattr(value, method)
-            elif name[0] != "_" and callable(value) and not inspect.isclass(value):
+            elif name[0] != "_" and callable(value):
                 yield f"scipy.{module}.{name}", value
 
 
@@ -150,7 +152,7 @@ FUNCTIONS = dict(functions())
 TAKE_NONE = re.compile(
     r"\.(test|show_options|errprint|geterr|seterr|use_named_args|.*_backend"
     r"|get_(lapack|blas)_funcs|find_best_blas_type|get_workers|set_workers"
-    r"|(special\.(.*_zeros|roots_.*|(sh_)?(cheby[cstu]|legendre|jacobi)|gegenbauer"
+    r"|(special\.(.*_zeros|(.*_)?roots(_.*)?|(sh_)?(cheby[cstu]|legendre|jacobi)|gegenbauer"
     r"|(gen)?laguerre|hermite(norm)?))"
     r"|issparse|isspmatrix.*|is_.*|(save|load)_npz|next_fast_len|prev_fast_len)$"
 )

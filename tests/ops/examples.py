@@ -76,7 +76,11 @@ ROUGH = frozenset(
         "gammainc gammaincc gammaincinv gammainccinv betainc betaincc betaincinv "
         "betainccinv gdtr gdtrc gdtria gdtrib fdtr fdtrc fdtri fdtridfd pdtrik bdtrik "
         "bdtrin nbdtrik nbdtrin btdtria btdtrib stdtridf chdtriv jv yv iv kv jve yve "
-        "ive kve hyp0f1 hyp1f1 hyp2f1 elliprf elliprd"
+        "ive kve hyp0f1 hyp1f1 hyp2f1 elliprf elliprd hankel1 hankel2 "
+        "hankel1e hankel2e itairy eval_legendre eval_chebyt eval_chebyu eval_chebyc "
+        "eval_chebys eval_laguerre eval_sh_legendre eval_sh_chebyt eval_sh_chebyu "
+        "eval_genlaguerre eval_gegenbauer eval_jacobi eval_sh_jacobi hyperu struve "
+        "modstruve wright_bessel log_wright_bessel"
     ).split()
 )
 ROUGHLY = {"atol": 1e-6, "rtol": 1e-6}
@@ -1470,6 +1474,39 @@ for _name in ("ive", "jve", "yve"):
     example(_name, _function, positive(2, 3), positive(3))
     example(_name, _function, positive(2), complex_normal(2), label="complex")
 
+for _name in ("airy", "airye"):
+    _function = getattr(special, _name)
+    example(_name, _function, positive(3))
+    example(_name, _function, complex_normal(2), label="complex")
+example("airy", special.airy, normal(2, 3), label="any")
+for (
+    _name
+) in "kelvin itairy itj0y0 iti0k0 it2j0y0 it2i0k0 modfresnelp modfresnelm".split():
+    example(_name, getattr(special, _name), positive(3))
+for _name in ("eval_hermite", "eval_hermitenorm"):
+    _function = getattr(special, _name)
+    example(_name, lambda x, f=_function: f(WHOLE, x), normal(2, 3))
+for _name in ("jn", "yn", "in", "kn"):
+    _function = getattr(special, f"spherical_{_name}")
+    example(f"spherical_{_name}", lambda x, f=_function: f(WHOLE, x), positive(2, 3))
+    example(
+        f"spherical_{_name}_slope",
+        lambda x, f=_function: f(WHOLE, x, derivative=True),
+        positive(2, 3),
+    )
+    example(
+        f"spherical_{_name}",
+        lambda x, f=_function: f(2, x),
+        complex_normal(3),
+        label="complex",
+    )
+example(
+    "eval_jacobi",
+    lambda a, b, x: special.eval_jacobi(WHOLE, a, b, x),
+    *[positive(3)] * 3,
+    label="whole",
+)
+
 # Distribution functions of whole numbers, and private ufuncs of SciPy's
 
 TRIALS = np.array([5, 7, 8])
@@ -1517,7 +1554,16 @@ for _name, _orders in {
     "hyp1f1": (0, 1, 1),
     "hyp2f1": (0, 0, 1, 0),
     "elliprf": (1, 0, 0),
-    **dict.fromkeys("jv yv iv kv kve".split(), (1,)),
+    **dict.fromkeys("jv yv iv kv kve hankel1 hankel2 hankel1e hankel2e".split(), (1,)),
+    **dict.fromkeys(
+        "eval_legendre eval_chebyt eval_chebyu eval_chebyc eval_chebys eval_laguerre "
+        "eval_sh_legendre eval_sh_chebyt eval_sh_chebyu struve modstruve".split(),
+        (1, 0),
+    ),
+    **dict.fromkeys(
+        "eval_genlaguerre eval_gegenbauer hyperu wright_bessel".split(), (0, 1, 1)
+    ),
+    **dict.fromkeys(("eval_jacobi", "eval_sh_jacobi"), (0, 1, 0, 0)),
 }.items():
     _domains = REGISTRY[_name].domain
     example(

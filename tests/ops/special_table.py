@@ -15,6 +15,9 @@ import mpmath as mp
 import numpy as np
 from scipy import special
 
+import wengert.ops.scipy_special  # noqa: F401  (states the operations)
+from wengert.core.operation import REGISTRY
+
 Function = Callable[..., Any]
 Draw = Callable[[np.random.Generator], float]
 
@@ -362,6 +365,44 @@ row(
     (1, 4),
     digits=50,
 )
+
+
+def parameter(name: str, place: int, function: Function) -> None:
+    """Enter what is found for a parameter of a distribution, in its range."""
+    ours = getattr(S, name)
+
+    def exact(*args: Any) -> Any:
+        p = args[place]
+        return root(
+            lambda z: mp.log(function(*args[:place], z, *args[place + 1 :]) / p),
+            ours(*map(float, args)),
+        )
+
+    row(name, ours, exact, *REGISTRY[name].domain, digits=50)
+
+
+def gammas(a: Any, b: Any, x: Any) -> Any:
+    """The gamma distribution function, of a rate."""
+    return lower(b, a * x)
+
+
+def failures(k: Any, n: Any, p: Any) -> Any:
+    """The negative binomial distribution function."""
+    return beta_lower(n, k + 1, p)
+
+
+parameter("gdtria", 0, gammas)
+parameter("gdtrib", 1, gammas)
+parameter("chdtriv", 0, lambda v, x: lower(v / 2, x / 2))
+parameter("bdtrik", 0, binomial)
+parameter("bdtrin", 1, binomial)
+parameter("nbdtrik", 0, failures)
+parameter("nbdtrin", 1, failures)
+parameter("btdtria", 0, beta_lower)
+parameter("btdtrib", 1, beta_lower)
+parameter("fdtridfd", 1, fisher)
+parameter("stdtridf", 0, student)
+row("gdtrc", S.gdtrc, lambda a, b, x: upper(b, a * x), (0.5, 2), (0.5, 5), (0.5, 3))
 row("bdtr", lambda p: S.bdtr(2, 7, p), lambda p: binomial(2, 7, p), (0.1, 0.9))
 row(
     "nbdtr",
@@ -451,3 +492,237 @@ row(
     logs(1e-6, 1e9),
     at=(-0.3, 0.0),
 )
+
+# Orthogonal polynomials
+
+DEGREE, INSIDE, SHAPES = (0.1, 5), (-0.8, 0.98), (-0.4, 4)
+
+
+def mp_shifted(p: Any, q: Any, n: Any, x: Any) -> Any:
+    """Jacobi's polynomial from 0 to 1, led by x**n."""
+    return mp.jacobi(n, p - q, q - 1, 2 * x - 1) / mp.binomial(2 * n + p - 1, n)
+
+
+for name, exact, scale, low in (
+    ("legendre", mp.legendre, 1, -1),
+    ("chebyt", mp.chebyt, 1, -1),
+    ("chebyu", mp.chebyu, 1, -1),
+    ("sh_legendre", mp.legendre, 2, 0),
+    ("sh_chebyt", mp.chebyt, 2, 0),
+    ("sh_chebyu", mp.chebyu, 2, 0),
+    ("chebyc", lambda n, x: 2 * mp.chebyt(n, x), 0.5, -2),
+    ("chebys", mp.chebyu, 0.5, -2),
+):
+    row(
+        f"eval_{name}",
+        getattr(S, f"eval_{name}"),
+        lambda n, x, f=exact, c=scale, a=low: f(n, c * (x - a) - 1),
+        DEGREE,
+        (low + 0.2 / scale, low + 1.98 / scale),
+        digits=50,
+    )
+row(
+    "eval_laguerre", S.eval_laguerre, lambda n, x: mp.laguerre(n, 0, x), DEGREE, (-3, 9)
+)
+row("eval_genlaguerre", S.eval_genlaguerre, mp.laguerre, DEGREE, SHAPES, (-3, 9))
+row("eval_gegenbauer", S.eval_gegenbauer, mp.gegenbauer, DEGREE, SHAPES, INSIDE)
+row("eval_jacobi", S.eval_jacobi, mp.jacobi, DEGREE, SHAPES, SHAPES, INSIDE)
+row(
+    "eval_sh_jacobi",
+    S.eval_sh_jacobi,
+    lambda n, p, q, x: mp_shifted(p, q, n, x),
+    DEGREE,
+    (2.5, 6),
+    (0.5, 2),
+    (0.1, 0.99),
+)
+row("eval_hermite", lambda x: S.eval_hermite(5, x), lambda x: mp.hermite(5, x), (-4, 4))
+row(
+    "eval_hermitenorm",
+    lambda x: S.eval_hermitenorm(4, x),
+    lambda x: mp.hermite(4, x / mp.sqrt(2)) / 4,
+    (-4, 4),
+)
+row("hyperu", S.hyperu, mp.hyperu, PARAMETER, PARAMETER, (0.1, 9))
+
+
+def mp_wright(a: Any, b: Any, x: Any) -> Any:
+    """Wright's function."""
+    return mp.fsum(x**k * mp.rgamma(a * k + b) / mp.factorial(k) for k in range(90))
+
+
+WRIGHT = ((0.2, 3), (0.3, 3), (0.1, 5))
+row("wright_bessel", S.wright_bessel, mp_wright, *WRIGHT, digits=50)
+row(
+    "log_wright_bessel",
+    S.log_wright_bessel,
+    lambda *x: mp.log(mp_wright(*x)),
+    *WRIGHT,
+    digits=50,
+)
+
+# Airy, Kelvin, Struve, Hankel, spherical Bessel
+
+
+def mp_airy(k: int) -> Function:
+    """One of Airy's functions."""
+    function, order = (mp.airyai, mp.airybi)[k // 2], k % 2
+    return lambda x: function(x, derivative=order)
+
+
+def zeta_of(x: Any) -> Any:
+    """The exponent of the scale."""
+    return mp.mpf(2) / 3 * mp.sqrt(x) ** 3
+
+
+for k in range(4):
+    exact = mp_airy(k)
+    row(f"airy-{k}", lambda x, k=k: S.airy(x)[k], exact, (-9, 9), at=(0.0,))
+    row(
+        f"airye-{k}",
+        lambda x, k=k: S.airye(x)[k],
+        lambda x, k=k, f=exact: f(x) * mp.exp((1, -1)[k // 2] * zeta_of(x)),
+        (0.05, 30),
+    )
+    row(
+        f"itairy-{k}",
+        lambda x, k=k: S.itairy(x)[k],
+        lambda x, k=k: (
+            (-1) ** (k // 2)
+            * (mp.airyai, mp.airybi)[k % 2]((-1) ** (k // 2) * x, derivative=-1)
+        ),
+        (0.1, 5),
+    )
+
+
+def mp_kelvin(name: str) -> Function:
+    """Kelvin's function of order 0, or its derivative by a difference."""
+    function = {"be": (mp.ber, mp.bei), "ke": (mp.ker, mp.kei)}[name[:2]]
+    function = function["ri".index(name[2])]
+    if len(name) == 3:
+        return lambda x: function(0, x)
+    return lambda x: mp.diff(lambda x: function(0, x), x)
+
+
+for name in "ber bei berp beip ker kei kerp keip".split():
+    ranges = logs(1e-3, 20) if name[0] == "k" else (-20, 20)
+    row(name, getattr(S, name), mp_kelvin(name), ranges, digits=50)
+for k, name in enumerate(("ber", "ker", "berp", "kerp")):
+    row(
+        f"kelvin-{k}",
+        lambda x, k=k: S.kelvin(x)[k].real,
+        mp_kelvin(name),
+        logs(1e-2, 20),
+        digits=50,
+    )
+row("struve", S.struve, mp.struveh, (0.05, 9), (0.1, 20))
+row("modstruve", S.modstruve, mp.struvel, (0.05, 9), (0.1, 20))
+
+
+def mp_hankel(function: Function, turn: Any) -> Function:
+    """Minus i times Hankel's function, scaled."""
+    return lambda v, x: -1j * function(v, x) * mp.exp(turn * x)
+
+
+for name, exact, turn in (("hankel1", mp.hankel1, -1j), ("hankel2", mp.hankel2, 1j)):
+    for short, factor in ((name, 0), (f"{name}e", turn)):
+        row(
+            short,
+            lambda v, x, f=short: getattr(S, f)(v, x).imag,
+            mp_hankel(exact, factor),
+            ORDER,
+            NUMBER,
+        )
+
+
+def mp_spherical(function: Function, n: int, x: Any) -> Any:
+    """A spherical Bessel function."""
+    return mp.sqrt(mp.pi / (2 * x)) * function(n + mp.mpf(1) / 2, x)
+
+
+for kind, exact in (
+    ("jn", mp.besselj),
+    ("yn", mp.bessely),
+    ("in", mp.besseli),
+    ("kn", mp.besselk),
+):
+    row(
+        f"spherical_{kind}",
+        lambda n, x, f=f"spherical_{kind}": getattr(S, f)(n, x),
+        lambda n, x, f=exact: mp_spherical(f, n, x),
+        whole(0, 9),
+        logs(0.05, 30),
+    )
+    row(
+        f"spherical_{kind}_slope",
+        lambda n, x, f=f"spherical_{kind}": getattr(S, f)(n, x, derivative=True),
+        lambda n, x, f=exact: mp.diff(lambda x: mp_spherical(f, n, x), x),
+        whole(0, 9),
+        logs(0.05, 30),
+        digits=50,
+    )
+
+# Integrals of those, and the modified ones of Fresnel
+
+
+def integral(function: Function) -> Function:
+    """The integral from somewhere on."""
+    return lambda x: mp.quad(function, [1, x], maxdegree=6)
+
+
+for name, exact in (
+    ("itj0y0-0", lambda t: mp.besselj(0, t)),
+    ("itj0y0-1", lambda t: mp.bessely(0, t)),
+    ("iti0k0-0", lambda t: mp.besseli(0, t)),
+    ("iti0k0-1", lambda t: mp.besselk(0, t)),
+    ("it2j0y0-0", lambda t: (1 - mp.besselj(0, t)) / t),
+    ("it2j0y0-1", lambda t: -mp.bessely(0, t) / t),
+    ("it2i0k0-0", lambda t: (mp.besseli(0, t) - 1) / t),
+    ("it2i0k0-1", lambda t: -mp.besselk(0, t) / t),
+):
+    row(
+        name,
+        lambda x, f=name[:-2], k=int(name[-1]): getattr(S, f)(x)[k],
+        integral(exact),
+        (0.5, 3),
+        digits=25,
+    )
+
+
+def of_struve(sign: int, more: int) -> Function:
+    """The integral of Struve's function of order 0, or of it over the number."""
+
+    def term(k: int, x: Any) -> Any:
+        power = x ** (2 * k + 1 + more) / (2 * k + 1 + more)
+        return sign**k * power / mp.fac2(2 * k + 1) ** 2
+
+    return lambda x: 2 / mp.pi * mp.fsum(term(k, x) for k in range(60))
+
+
+row("itstruve0", S.itstruve0, of_struve(-1, 1), (0.1, 20))
+row("it2struve0", S.it2struve0, lambda x: mp.pi / 2 - of_struve(-1, 0)(x), (0.1, 20))
+row("itmodstruve0", S.itmodstruve0, of_struve(1, 1), (0.1, 20))
+
+
+def mp_fresnel(sign: int, is_scaled: bool) -> Function:
+    """The modified Fresnel integral, and scaled."""
+    turn = -sign * 1j
+
+    def value(x: Any) -> Any:
+        root = mp.sqrt(turn)
+        tail = mp.sqrt(mp.pi) / (2 * root) * mp.erfc(root * x)
+        if not is_scaled:
+            return tail
+        return tail * mp.exp(turn * (x * x + mp.pi / 4)) / mp.sqrt(mp.pi)
+
+    return value
+
+
+for name, sign in (("modfresnelp", 1), ("modfresnelm", -1)):
+    for k in range(2):
+        row(
+            f"{name}-{k}",
+            lambda x, k=k, f=name: getattr(S, f)(x)[k].real,
+            mp_fresnel(sign, bool(k)),
+            (-3, 3),
+        )

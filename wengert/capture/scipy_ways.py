@@ -16,42 +16,14 @@ from typing import Any
 Parts = tuple[str, str, str]
 
 
-def rule(call: str, jvp: str) -> str:
-    """Return a call of a function with a forward rule."""
-    function, _, given = call.partition("(")
-    names = given.removesuffix(")")
-    return f"wengert.rule({function}, jvp=lambda t, y, {names}: {jvp})({names})"
-
-
-def by_last(call: str, slope: str) -> str:
-    """Return a function of its last parameter alone, with a forward rule."""
-    last = call.rstrip(")").rpartition(", ")[2]
-    jvp = f"lambda t, y, {last}: t[0] * {slope}"
-    return f"wengert.rule(lambda {last}: {call}, jvp={jvp})({last})"
-
-
-def slope(call: str, slope: str) -> tuple[str, str]:
-    """Return the way of a function of one number by its derivative."""
-    return call, rule(call, f"t[0] * {slope}")
-
-
 #: What to write in place of a call, by the call as its documentation writes it.
-CALLS: dict[str, str] = dict(
-    [
-        # Special functions
-        ("special.sindg(x)", "np.sin(np.radians(x))"),
-        ("special.cosdg(x)", "np.cos(np.radians(x))"),
-        ("special.tandg(x)", "np.tan(np.radians(x))"),
-        *(
-            (
-                f"special.{name}(n, x)",
-                by_last(f"special.{name}(n, x)", f"special.{name}(n, x, True)"),
-            )
-            for name in ("spherical_jn", "spherical_yn", "spherical_in", "spherical_kn")
-        ),
-        ("stats.zscore(x)", "(x - np.mean(x)) / np.std(x)"),
-    ]
-)
+CALLS: dict[str, str] = {
+    # Special functions
+    "special.sindg(x)": "np.sin(np.radians(x))",
+    "special.cosdg(x)": "np.cos(np.radians(x))",
+    "special.tandg(x)": "np.tan(np.radians(x))",
+    "stats.zscore(x)": "(x - np.mean(x)) / np.std(x)",
+}
 #: The same by the name of the function: the call, and what to write in its place.
 WAYS = {call.partition("(")[0]: (call, way) for call, way in CALLS.items()}
 

@@ -278,6 +278,22 @@ def inside(N: Any, k: Any, values: Any) -> Any:
     return np.where(is_inside, values, 0.0)[()]
 
 
+# Spherical Bessel functions, of whole orders
+
+
+def answer_spherical(name: str) -> None:
+    """Answer one of ``scipy.special``, and its derivative."""
+
+    @answers_named(f"scipy.special.{name}")
+    def answer(n: Any, z: Any, derivative: bool = False) -> Any:
+        operation = find_operation(f"{name}_slope" if derivative else name)
+        return apply(operation, np.asarray(n, np.int64), as_floats(z))
+
+
+for _kind in ("jn", "yn", "in", "kn"):
+    answer_spherical(f"spherical_{_kind}")
+
+
 def unsupported(what: str, instead: str) -> UnsupportedError:
     """Return the error of what is not recorded."""
     return UnsupportedError(

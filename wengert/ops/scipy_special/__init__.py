@@ -1,6 +1,7 @@
 """SciPy's special functions; stated when somebody asks for one of them."""
 
 from wengert.ops.scipy_special import (  # noqa: F401
+    airy,
     bessel,
     distributions,
     elementary,
@@ -10,4 +11,5 @@ from wengert.ops.scipy_special import (  # noqa: F401
     hypergeometric,
     incomplete,
     integrals,
+    orthogonal,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.families import family
 from wengert.ops.scipy_special.differences import differentiated
 from wengert.ops.scipy_special.error import like
+from wengert.ops.scipy_special.parameters import parametric, rising
 
 ORDER_RANGE = ((0.3, 3.0), (0.5, 4.0))
 POSITIVE = ((0.5, 4.0),)
@@ -26,6 +28,7 @@ def by_order(function: Any) -> Function:
             return function(v, x)
         given = np.result_type(v, x, np.float32)
         kind = np.complex128 if given.kind == "c" else np.float64
+        given = function(1.0, given.type(1)).dtype  # Hankel's is complex
         v, x = np.asarray(v, np.float64), np.asarray(x, kind)
         with np.errstate(all="ignore"):
             # Small arguments go with a power of the order.
@@ -80,6 +83,13 @@ bessel("iv", special.iv, growing)
 bessel("kv", special.kv, lambda y, f, v, x: -growing(y, f, v, x))
 bessel("kve", special.kve, lambda y, f, v, x: y - growing(y, f, v, x))
 
+# Hankel's, and times exp(-i x) or exp(i x)
+
+bessel("hankel1", special.hankel1, falling)
+bessel("hankel2", special.hankel2, falling)
+bessel("hankel1e", special.hankel1e, lambda y, f, v, x: falling(y, f, v, x) - 1j * y)
+bessel("hankel2e", special.hankel2e, lambda y, f, v, x: falling(y, f, v, x) + 1j * y)
+
 # Scaled by exp(-|Re x|), or exp(-|Im x|): of complex numbers not holomorphic
 
 
@@ -128,11 +138,17 @@ scaled("yve", special.yve, falling, by_imaginary=True)
 
 # Whole orders, to which SciPy cuts others off: no derivative by the order
 
+
+def constant(y: Any, n: Any, x: Any) -> Any:
+    """Return the derivative by a whole order."""
+    return 0.0
+
+
 elementwise(
     "kn",
     special.kn,
     (
-        lambda y, n, x: 0.0,
+        constant,
         lambda y, n, x: (
             -0.5 * (special.kn(np.abs(np.trunc(n) - 1), x) + special.kn(n + 1, x))
         ),
@@ -144,12 +160,83 @@ elementwise(
     "yn",
     special.yn,
     (
-        lambda y, n, x: 0.0,
+        constant,
         lambda y, n, x: 0.5 * (special.yn(np.trunc(n) - 1, x) - special.yn(n + 1, x)),
     ),
     form=Map(),
     domain=(),
 )
+
+# Spherical ones, of whole orders: DLMF 10.51.2 and 10.51.5
+
+
+def spherical(kind: str, sign_below: float, sign_above: float) -> None:
+    """State such a function and its derivative, which both solve one recurrence."""
+    function = getattr(special, f"spherical_{kind}")
+
+    def combined(operation: Any, n: Any, x: Any) -> Any:
+        """Return the derivative, of the neighbours."""
+        below = sign_below * n * apply(operation, np.maximum(n - 1, 0), x)
+        above = sign_above * (n + 1) * apply(operation, n + 1, x)
+        return (below + above) / (2 * n + 1)
+
+    def derivative(n: Any, x: Any) -> Any:
+        return function(n, x, derivative=True)
+
+    slope = elementwise(
+        f"spherical_{kind}_slope",
+        derivative,
+        (constant, lambda y, n, x: combined(slope, n, x)),
+        form=Map(),
+        domain=(),
+        numpy=(),
+    )
+    elementwise(
+        f"spherical_{kind}",
+        function,
+        (constant, lambda y, n, x: apply(slope, n, x)),
+        form=Map(),
+        domain=(),
+        numpy=(),
+    )
+
+
+spherical("jn", 1.0, -1.0)
+spherical("yn", 1.0, -1.0)
+spherical("in", 1.0, 1.0)
+spherical("kn", -1.0, -1.0)
+
+# Struve's: DLMF 11.4.27 and 11.4.28
+
+
+def struve(function: Any, sign: float) -> Function:
+    """Return the derivatives by the number."""
+
+    def power(v: Any, x: Any, order: int) -> Any:
+        """Return a derivative of ``(x / 2)**v / (sqrt(pi) gamma(v + 3 / 2))``."""
+        size = special.rgamma(v + 1.5) / math.sqrt(math.pi)
+        factor = (-0.5) ** order * rising(-v, order)
+        return factor * size * (x / 2) ** (v - order)
+
+    def by_number(v: Any, x: Any, order: int) -> Any:
+        if order == 0:
+            return function(v, x)
+        below = by_number(v - 1.0, x, order - 1)
+        above = by_number(v + 1.0, x, order - 1)
+        return 0.5 * (below + sign * above + power(v, x, order - 1))
+
+    return by_number
+
+
+def logarithm(x: Any) -> Any:
+    """Return how fast a power of the number goes with its exponent."""
+    return np.abs(np.log(np.abs(x))) / 4
+
+
+for _name, _sign in (("struve", -1.0), ("modstruve", 1.0)):
+    _function = getattr(special, _name)
+    _by_number = struve(_function, _sign)
+    parametric(_name, _function, _by_number, ORDER_RANGE, growth=logarithm)
 
 # Orders 0 and 1
 

@@ -1,4 +1,4 @@
-"""Exponential, trigonometric and Fresnel integrals, and Owen's T."""
+"""Exponential, trigonometric and Fresnel integrals, Owen's T, those of Bessel's."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from scipy import special
 
 from wengert.core.forms import Map
-from wengert.core.operation import Function, apply, elementwise, general
-from wengert.ops.chain import CHAIN_PRODUCT
+from wengert.core.operation import Function, apply, elementwise
 from wengert.ops.scipy_special.error import PEAK, SQRT2
+from wengert.ops.scipy_special.several import several
 from wengert.ops.special import SINC
 
 POSITIVE = ((0.3, 4.0),)
@@ -55,29 +55,12 @@ elementwise(
 # Pairs of integrals
 
 
-def pair(name: str, function: Any, slopes: tuple[Function, Function]) -> None:
-    """State a function with two results by the derivative of each."""
-
-    def jvp(tangents: Any, results: Any, x: Any) -> Any:
-        return tuple(apply(CHAIN_PRODUCT, tangents[0], slope(x)) for slope in slopes)
-
-    def vjp(gradients: Any, results: Any, x: Any) -> Any:
-        total: Any = None
-        for g, slope in zip(gradients, slopes, strict=True):
-            if g is not None:
-                part = apply(CHAIN_PRODUCT, g, slope(x))
-                total = part if total is None else total + part
-        return (total,)
-
-    general(name, function, form=Map(), jvp=jvp, vjp=vjp, results=2, numpy=(function,))
-
-
 def sine_over(x: Any) -> Any:
     """Return ``sin(x) / x``."""
     return apply(SINC, x / np.pi, orders=(0,))
 
 
-def hyperbolic_sine_over(x: Any) -> Any:
+def sinh_over(x: Any) -> Any:
     """Return ``sinh(x) / x``."""
     if np.iscomplexobj(x):
         return apply(SINC, 1j * x / np.pi, orders=(0,))
@@ -93,13 +76,87 @@ def quarter_turns(x: Any) -> Any:
     return odd + twice - 4 * np.rint(np.real(twice) / 4) + rest * rest
 
 
-pair("sici", special.sici, (sine_over, lambda x: np.cos(x) / x))
-pair("shichi", special.shichi, (hyperbolic_sine_over, lambda x: np.cosh(x) / x))
-pair(
+several("sici", special.sici, lambda y, x: (sine_over(x), np.cos(x) / x))
+several("shichi", special.shichi, lambda y, x: (sinh_over(x), np.cosh(x) / x))
+several(
     "fresnel",
     special.fresnel,
-    (
-        lambda x: np.sin(math.pi / 2 * quarter_turns(x)),
-        lambda x: np.cos(math.pi / 2 * quarter_turns(x)),
+    lambda y, x: (
+        np.sin(math.pi / 2 * quarter_turns(x)),
+        np.cos(math.pi / 2 * quarter_turns(x)),
     ),
+)
+
+# The modified ones: F is the integral of exp(+-i t t) from x on, K is it, scaled by
+# exp(-+i (x x + pi / 4)) / sqrt(pi): A & S 7.4, DLMF 7.2
+
+
+def modified_fresnel(sign: float) -> Function:
+    """Return the derivatives of both."""
+    turn = complex(np.exp(-0.25j * np.pi * sign)) / math.sqrt(math.pi)
+    return lambda y, x: (-np.exp(1j * sign * x * x), -2j * sign * x * y[1] - turn)
+
+
+several("modfresnelp", special.modfresnelp, modified_fresnel(1.0))
+several("modfresnelm", special.modfresnelm, modified_fresnel(-1.0))
+
+# Integrals of the functions of Bessel, Struve and Airy: DLMF 10.43, 11.2 and 9.10
+
+POWERS = np.arange(1, 9)
+#: Of (1 - J0(x)) / x, which cancels near 0: the powers of x / 2 over k!**2, halved.
+COEFFICIENTS = 0.5 / special.gamma(POWERS + 1) ** 2
+NEAR = 1.0
+
+
+def complement_over(x: Any, sign: float, far: Any) -> Any:
+    """Return ``(1 - J0(x)) / x``, or ``(I0(x) - 1) / x``, by its series near 0."""
+    is_near = np.abs(x) < NEAR
+    half = np.where(is_near, 0.5 * x, 0.0)
+    total: Any = 0.0
+    for factor in COEFFICIENTS[::-1]:
+        total = factor - sign * half * half * total
+    return np.where(is_near, total * half, far / np.where(is_near, 1.0, x))
+
+
+several("itj0y0", special.itj0y0, lambda y, x: (special.j0(x), special.y0(x)))
+several("iti0k0", special.iti0k0, lambda y, x: (special.i0(x), special.k0(x)))
+several(
+    "it2j0y0",
+    special.it2j0y0,
+    lambda y, x: (complement_over(x, 1.0, 1 - special.j0(x)), -special.y0(x) / x),
+)
+several(
+    "it2i0k0",
+    special.it2i0k0,
+    lambda y, x: (complement_over(x, -1.0, special.i0(x) - 1), -special.k0(x) / x),
+)
+
+
+def of_airy(y: Any, x: Any) -> Any:
+    """Return the integrands at the number and at its opposite."""
+    right, left = special.airy(x), special.airy(-x)
+    return right[0], right[2], left[0], left[2]
+
+
+several("itairy", special.itairy, of_airy, results=4)
+elementwise(
+    "itstruve0",
+    special.itstruve0,
+    (lambda y, x: special.struve(np.zeros_like(x), x),),
+    form=Map(),
+    domain=POSITIVE,
+)
+elementwise(
+    "it2struve0",
+    special.it2struve0,
+    (lambda y, x: -special.struve(np.zeros_like(x), x) / x,),
+    form=Map(),
+    domain=POSITIVE,
+)
+elementwise(
+    "itmodstruve0",
+    special.itmodstruve0,
+    (lambda y, x: special.modstruve(np.zeros_like(x), x),),
+    form=Map(),
+    domain=POSITIVE,
 )
