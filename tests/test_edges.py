@@ -10,7 +10,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import (
+    fft,
+    integrate,
+    interpolate,
+    ndimage,
+    optimize,
+    signal,
+    sparse,
+    special,
+    stats,
+)
+from scipy.spatial import distance
 
 from wengert import grad, jvp, vjp
 
@@ -19,7 +30,21 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "edges.md"
 ENGINES: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
     "interpreter": lambda function: function,
 }
-NAMES = {"np": np, "special": special, "stats": stats, "inf": np.inf, "nan": np.nan}
+NAMES = {
+    "np": np,
+    "fft": fft,
+    "integrate": integrate,
+    "interpolate": interpolate,
+    "ndimage": ndimage,
+    "optimize": optimize,
+    "signal": signal,
+    "sparse": sparse,
+    "special": special,
+    "stats": stats,
+    "distance": distance,
+    "inf": np.inf,
+    "nan": np.nan,
+}
 
 
 class Row(NamedTuple):

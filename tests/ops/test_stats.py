@@ -252,6 +252,69 @@ def test_moments(name: str) -> None:
             np.testing.assert_allclose(slope, numeric, rtol=1e-7, atol=1e-8)
 
 
+def one_sided(f: Any, at: float, side: float, step: float = 1e-4) -> Any:
+    """The derivative at an end, by values on one side of it."""
+    values = [f(at + side * step * k) for k in range(4)]
+    weights = np.array([-11.0, 18.0, -9.0, 2.0]) / 6.0
+    return side * (weights @ np.array(values)) / step
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+@pytest.mark.parametrize("method", ["pmf", "cdf", "sf"])
+def test_probabilities_of_0_and_1_move_as_their_neighbours(
+    method: str, end: float
+) -> None:
+    """They moved half as much: SciPy clips what rounding brings beyond 0 and 1."""
+    for k in range(4):
+        calls = [
+            lambda p, k=k: getattr(stats.binom, method)(k, 3, p),
+            lambda p, k=k: getattr(stats.bernoulli, method)(k, p),
+        ]
+        if end == 1.0:
+            calls.append(lambda p, k=k: getattr(stats.nbinom, method)(k, 2.0, p))
+        for f in calls:
+            expected = one_sided(f, end, 1.0 - 2.0 * end)
+            assert grad(f)(end) == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("dist", "shapes", "end"),
+    [
+        (stats.uniform, (), 0.0),
+        (stats.uniform, (), 1.0),
+        (stats.expon, (), 0.0),
+        (stats.pareto, (2.0,), 0.0),
+        (stats.beta, (1.0, 2.0), 0.0),
+        (stats.lomax, (2.0,), 0.0),
+    ],
+)
+def test_quantiles_at_the_ends_move_as_their_neighbours(
+    dist: Any, shapes: Any, end: float
+) -> None:
+    """They were constants, and so did not move."""
+    given = (*shapes, 0.3, 1.4)
+    expected = one_sided(lambda q: dist.ppf(q, *given), end, 1.0 - 2.0 * end)
+    by_q, *by_rest = grad(dist.ppf, tuple(range(len(given) + 1)))(end, *given)
+
+    assert by_q == pytest.approx(expected, rel=1e-6)
+    upper = dist.isf(1.0 - end, *given)
+    assert grad(dist.isf)(1.0 - end, *given) == pytest.approx(-expected, rel=1e-6)
+    for k, slope in enumerate(by_rest):
+        step = 1e-5 * np.eye(len(given))[k]
+        ends = [dist.ppf(end, *(given + side * step)) for side in (1, -1)]
+        assert slope == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-8)
+    assert upper == dist.ppf(end, *given)
+
+
+def test_a_density_of_beta_moves_at_the_ends() -> None:
+    """It was NaN: 0 times infinity."""
+    for shapes in ((2.0, 3.0), (3.0, 2.0), (1.0, 2.0), (2.0, 1.0), (4.0, 4.0)):
+        for end in (0.0, 1.0):
+            f = lambda x, s=shapes: stats.beta.pdf(x, *s)  # noqa: E731
+            expected = one_sided(f, end, 1.0 - 2.0 * end)
+            assert grad(f)(end) == pytest.approx(expected, abs=1e-6)
+
+
 def test_median_and_interval_are_quantiles() -> None:
     assert grad(lambda s: norm.median(0.5, s))(2.0) == 0.0
     low, high = jacobian(lambda s: np.stack(norm.interval(0.95, 0.5, s)))(2.0)

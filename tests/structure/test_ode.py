@@ -221,6 +221,26 @@ def test_odeint() -> None:
     np.testing.assert_allclose(wg.jacfwd(f)(P), expected, rtol=1e-5)
 
 
+def test_odeint_at_times_that_repeat() -> None:
+    """Its forward mode took an interval of no length, and times in strict order."""
+
+    def f(p: Any) -> Any:
+        y = odeint(lambda y, t: -p[0] * y, p[1], [0.0, p[2], p[2], 2.0 * p[2]])
+        return np.sum(y[1:, 0] ** np.array([1.0, 2.0, 3.0]))
+
+    for p in (np.array([0.7, 1.5, 0.4]), np.array([0.7, 1.5, 0.0])):
+        ends = p[1] * np.exp(-p[0] * p[2]), p[1] * np.exp(-2.0 * p[0] * p[2])
+        outer = 1.0 + 2.0 * ends[0], 3.0 * ends[1] ** 2
+        expected = [
+            -p[2] * (outer[0] * ends[0] + 2.0 * outer[1] * ends[1]),
+            (outer[0] * ends[0] + outer[1] * ends[1]) / p[1],
+            -p[0] * (outer[0] * ends[0] + 2.0 * outer[1] * ends[1]),
+        ]
+
+        np.testing.assert_allclose(wg.grad(f)(p), expected, rtol=1e-5, atol=1e-9)
+        np.testing.assert_allclose(wg.jacfwd(f)(p), expected, rtol=1e-5, atol=1e-9)
+
+
 def test_forward_over_forward_of_the_continuous_derivative() -> None:
     def rate(p: Any) -> Any:
         return wg.jvp(lambda p: solved(p, method="LSODA", rtol=1e-6), (p,), (V,))[1]

@@ -72,7 +72,14 @@ def ppoly_jvp(
             moved = moved - x_dot[pieces_at(x, at)]
         slope = slopes_at(c, x, at, nu, extrapolate)
         parts.append(apply(CHAIN_PRODUCT, along_rest(moved, y.ndim), slope))
-    return sum(parts[1:], parts[0])
+    total = sum(parts[1:], parts[0])
+    return total if extrapolate else np.where(are_beside(x, at, y.ndim), 0.0, total)
+
+
+def are_beside(x: Any, at: Any, ndim: int) -> Any:
+    """Return which places are beyond the ends; there the value is NaN, and constant."""
+    low, high = np.minimum(x[0], x[-1]), np.maximum(x[0], x[-1])
+    return along_rest((at < low) | (at > high), ndim)
 
 
 def ppoly_vjp(
@@ -82,8 +89,7 @@ def ppoly_vjp(
     piece = pieces_at(x, at)
     step = at - x[piece]
     if not extrapolate:
-        low, high = np.minimum(x[0], x[-1]), np.maximum(x[0], x[-1])
-        g = np.where(along_rest((at < low) | (at > high), g.ndim), 0.0, g)
+        g = np.where(are_beside(x, at, g.ndim), 0.0, g)
     count = c.shape[0]
     rows = []
     for m in range(count):

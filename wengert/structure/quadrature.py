@@ -25,7 +25,12 @@ from wengert.structure.nested import (
     of_chosen,
     scattered,
 )
-from wengert.structure.solver import Problem, answers_functions_of, original_of
+from wengert.structure.solver import (
+    Problem,
+    answers_functions_of,
+    given_by_name,
+    original_of,
+)
 
 Function = Callable[..., Any]
 QUAD = "scipy.integrate.quad"
@@ -38,7 +43,7 @@ OPTIONS = "epsabs epsrel limit points weight wvar wopts maxp1 limlst".split()
 @answers_functions_of(QUAD)
 def quad(tape: Any, *args: Any, **keywords: Any) -> Any:
     """Answer ``scipy.integrate.quad``."""
-    problem = Problem(QUAD, args, keywords)
+    problem = Problem(QUAD, args, keywords, over_any)
     closed, given = problem.closed, problem.given
     if not any_recorded(closed.operands):
         return closed.result
@@ -60,6 +65,18 @@ def quad(tape: Any, *args: Any, **keywords: Any) -> Any:
     node = Integral("quad", run, given["func"], closed.parts, first)
     node.problem = problem
     return node.apply(*closed.operands)
+
+
+def over_any(*args: Any, **keywords: Any) -> Any:
+    """Return ``scipy.integrate.quad``, which asks the integrand in any case.
+
+    Over an empty interval SciPy does not, and what the integrand closes over would not
+    be known where the limits move.
+    """
+    given = given_by_name(QUAD, args, keywords)
+    if given["a"] == given["b"]:
+        given["func"](given["a"], *given["args"])
+    return original_of(QUAD)(*args, **keywords)
 
 
 class Integral(Nested):

@@ -26,7 +26,9 @@ from wengert.ops.scipy_special.incomplete import (
     NODES,
     WEIGHTS,
     Cumulant,
+    beta_slope,
     moment,
+    of_inverse,
     psi,
 )
 
@@ -100,8 +102,9 @@ def inverse(
 
     def quotient(k: int, z: Any, x: Any) -> Any:
         at = (*x[:place], z, *x[place + 1 :])
-        above = -slopes[k](*at) if k != place else sign
-        return above / slopes[place](*at)
+        if k == place:
+            return sign / slopes[place](*at)
+        return of_inverse(slopes[k](*at), slopes[place](*at))
 
     def partial(k: int) -> Slope:
         def slope(z: Any, *x: Any) -> Any:
@@ -236,25 +239,23 @@ def one_less(k: Any, n: Any, p: Any) -> Any:
 
 # Beta and F
 
+
+def own_beta_density(a: Any, b: Any, x: Any) -> Any:
+    """Return the density of the beta distribution, as SciPy's distribution has it."""
+    return _ufuncs._beta_pdf(x, a, b)
+
+
 elementwise(
     "_beta_pdf",
     _ufuncs._beta_pdf,
     (
-        lambda z, x, a, b: z * (without_pole(a, x) - without_pole(b, 1 - x)),
-        lambda z, x, a, b: z * (np.log(x) + special.psi(a + b) - special.psi(a)),
-        lambda z, x, a, b: z * (np.log1p(-x) + special.psi(a + b) - special.psi(b)),
+        lambda z, x, a, b: beta_slope(own_beta_density, z, a, b, x),
+        lambda z, x, a, b: special.xlogy(z, x) + z * (psi(a + b, 0) - psi(a, 0)),
+        lambda z, x, a, b: special.xlog1py(z, -x) + z * (psi(a + b, 0) - psi(b, 0)),
     ),
     form=Map(),
     domain=((0.1, 0.9), (0.5, 4.0), (0.5, 4.0)),
 )
-
-
-def without_pole(a: Any, x: Any) -> Any:
-    """Return (a - 1)/x, which is 0 where a is 1."""
-    is_flat = a == 1
-    return np.where(is_flat, 0.0, (a - 1) / np.where(is_flat, 1.0, x))
-
-
 BETA: tuple[Slope, ...] = (
     by_first,
     by_second,

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import special
 
 from wengert.core.forms import Map
-from wengert.core.operation import apply, elementwise
+from wengert.core.operation import Operation, apply, elementwise
 from wengert.ops.families import family
 from wengert.ops.scipy_special.error import like
 from wengert.ops.scipy_special.gamma import PSI
@@ -86,17 +86,28 @@ def gamma_density(a: Any, x: Any) -> Any:
         return like(np.where(is_end, at_ends, inside), np.result_type(inside))
 
 
-GAMMA_DENSITY = elementwise(
+GAMMA_DENSITY: Operation = elementwise(
     "gamma_density",
     gamma_density,
     (
-        lambda z, a, x: z * (np.log(x) - special.psi(a)),
-        lambda z, a, x: z * ((a - 1) / x - 1),
+        lambda z, a, x: special.xlogy(z, x) - z * special.psi(a),
+        lambda z, a, x: with_power(z, a, x, lambda a: apply(GAMMA_DENSITY, a, x)) - z,
     ),
     form=Map(),
     domain=GAMMA_RANGE,
     numpy=(),
 )
+
+
+def with_power(z: Any, a: Any, x: Any, density: Any) -> Any:
+    """Return a density that goes as ``x**(a - 1)``, times ``(a - 1) / x``.
+
+    Above 1 it is a multiple of the density of one less, which is right at 0 too.
+    """
+    has_less, is_flat = a > 1, a == 1
+    less = density(np.where(has_less, a - 1, 1.0))
+    rest = z * np.where(is_flat, 0.0, (a - 1) / np.where(is_flat, 1.0, x))
+    return np.where(has_less, less, rest)
 
 
 def gamma_cumulant(a: Any, log: Any) -> Cumulant:
@@ -177,18 +188,32 @@ def beta_density(a: Any, b: Any, x: Any) -> Any:
         return np.exp(exponent - special.betaln(a, b))
 
 
-BETA_DENSITY = elementwise(
+BETA_DENSITY: Operation = elementwise(
     "beta_density",
     beta_density,
     (
-        lambda z, a, b, x: z * beta_cumulant(a, b, np.log(x), 0.0)(1, 0),
-        lambda z, a, b, x: z * beta_cumulant(a, b, 0.0, np.log1p(-x))(0, 1),
-        lambda z, a, b, x: z * ((a - 1) / x - (b - 1) / (1 - x)),
+        lambda z, a, b, x: (
+            special.xlogy(z, x) + z * beta_cumulant(a, b, 0.0, 0.0)(1, 0)
+        ),
+        lambda z, a, b, x: (
+            special.xlog1py(z, -x) + z * beta_cumulant(a, b, 0.0, 0.0)(0, 1)
+        ),
+        lambda z, a, b, x: beta_slope(
+            lambda *given: apply(BETA_DENSITY, *given), z, a, b, x
+        ),
     ),
     form=Map(),
     domain=BETA_RANGE,
     numpy=(),
 )
+
+
+def beta_slope(density: Any, z: Any, a: Any, b: Any, x: Any) -> Any:
+    """Return the derivative by x of a density of the beta distribution, z."""
+    whole = a + b - 1
+    up = with_power(z, a, x, lambda less: whole * density(less, b, x))
+    down = with_power(z, b, 1 - x, lambda less: whole * density(a, less, x))
+    return up - down
 
 
 def beta_cumulant(a: Any, b: Any, log: Any, log_rest: Any) -> Cumulant:

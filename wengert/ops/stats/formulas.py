@@ -103,8 +103,9 @@ def solved(dist: Any, q: Any, *args: Any) -> Any:
         return numeric(dist)
     found = z = apply(QUANTILE, q, *args, name=dist.name)
     for _ in range(2):
-        left = q - formula(dist, "_cdf")(z, *args)
-        z = z + left / formula(dist, "_pdf")(z, *args)
+        left, slope = (formula(dist, m)(z, *args) for m in ("_cdf", "_pdf"))
+        moves = slope > 0
+        z = z + np.where(moves, (q - left) / np.where(moves, slope, 1.0), 0.0)
     return found + (z - apply(STOP_GRADIENT, z))
 
 

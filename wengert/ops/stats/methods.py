@@ -17,6 +17,7 @@ from wengert.core.operation import answers_named, apply
 from wengert.core.types import Recorded
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.join import as_array
+from wengert.ops.numeric import VALUED_AS
 
 Function = Callable[..., Any]
 
@@ -180,14 +181,14 @@ def quantile(dist: Any, name: str, q: Any, args: Any, kwds: Any) -> Any:
     q, loc, scale, *args = map(as_array, (q, loc, scale, *args))
     with np.errstate(all="ignore"):
         good = both(both(are_good(dist, args), scale > 0), loc == loc)
-        there = both(good, (q > 0) & (q < 1))
-        value = formula(dist, name)(np.where(there, q, 0.5), *args)
+        there = both(good, (q >= 0) & (q <= 1))
+        value = formula(dist, name)(np.where(there, q, 0.5), *args) * scale + loc
         a, b, _ = support(dist, args)
         if name == "_isf":
             a, b = b, a
         ends = [end if is_infinite(end) else end * scale + loc for end in (a, b)]
-        at_end = np.where(q == 0, ends[0], np.where(q == 1, ends[1], np.nan))
-        value = choose(there, value * scale + loc, choose(good, at_end, np.nan))
+        at_end = np.where(q == 0, ends[0], np.where(q == 1, ends[1], value))
+        value = choose(there, apply(VALUED_AS, value, at_end), np.nan)
     return result(value)
 
 
@@ -208,6 +209,14 @@ def whole(dist: Any, k: Any, args: Any, kwds: Any) -> Any:
     return apply(STOP_GRADIENT, k), loc, args
 
 
+def rounded_in(value: Any) -> Any:
+    """Return a probability that rounding may have moved beyond 0 or 1, as SciPy does.
+
+    At 0 and at 1 it moves as its formula does.
+    """
+    return apply(VALUED_AS, value, np.clip(value, 0, 1))
+
+
 def probability(dist: Any, name: str, k: Any, args: Any, kwds: Any) -> Any:
     """Return the probability of a number, or its logarithm."""
     k, _, args = whole(dist, k, args, kwds)
@@ -217,7 +226,7 @@ def probability(dist: Any, name: str, k: Any, args: Any, kwds: Any) -> Any:
         a, b, _ = support(dist, args)
         there = both(good, both((k >= a) & (k <= b), dist._nonzero(k, *args)))
         value = formula(dist, name)(np.where(there, k, a), *args)
-        value = value if is_log else np.clip(value, 0, 1)
+        value = value if is_log else rounded_in(value)
         rest = np.where(np.isnan(k), np.nan, -np.inf if is_log else 0.0)
         value = np.where(there, value, choose(good, rest, np.nan))
     return result(value)
@@ -232,7 +241,7 @@ def step(dist: Any, name: str, k: Any, args: Any, kwds: Any) -> Any:
         a, b, _ = support(dist, args)
         there = both(good, (k >= a) & (k < b) & np.isfinite(k))
         value = formula(dist, name)(np.where(there, k, a), *args)
-        value = value if "log" in name else np.clip(value, 0, 1)
+        value = value if "log" in name else rounded_in(value)
         rest = np.where(k >= b, above, below)
         rest = np.where(np.isnan(k), np.nan, rest)
         rest = choose(good, rest, np.nan)
