@@ -202,6 +202,8 @@ PROGRAMS: dict[str, Program] = {
     "no index": lambda x: x[[]],
     "a mask in a list": lambda x: x[[True, False, True]],
     "a range as an index": lambda x: x[range(2)],
+    "a range without numbers as an index": lambda x: x[range(0)],
+    "places without numbers in a list": lambda x: x[[[]]],
     "a set as an index": lambda x: x[{0}],
     **{
         f"{name} of {other!r}": lambda x, f=name, o=other: of(f)(x, o)

@@ -19,6 +19,7 @@ import scipy
 import scipy.stats
 
 import wengert as wg
+from wengert.capture.answers.followed import FOLLOWED
 from wengert.capture.scipy_ways import CALLS, MODULES
 from wengert.core.operation import NAMED as ROWS
 from wengert.core.operation import find_answer
@@ -185,7 +186,7 @@ ANSWERED = {
     for module, rows in ROWS.items()
     for home in (module, module.partition("._")[0])
     for name in rows
-}
+} | {f"{module}.{name}" for module in FOLLOWED for name in FOLLOWED[module].split()}
 #: Their methods are answered; distances are, or call what is.
 DISTRIBUTIONS = (
     scipy.stats.rv_continuous,

@@ -463,7 +463,6 @@ def test_a_memory_mapped_array_is_an_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda v: np.lib.stride_tricks.sliding_window_view(v, 2),
         lambda v: v.view(np.int64),
         lambda v: np.lib.stride_tricks.as_strided(v, (2, 2), (8, 8))[0],
     ],

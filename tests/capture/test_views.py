@@ -46,6 +46,7 @@ np.where(True, x, x) ; np.copy(x) ; np.sum(x, axis=()) ; np.max(x, axis=())
 np.mean(x, axis=()) ; np.polyder(np.ravel(x), 0) ; np.apply_over_axes(np.sum, x, [])
 np.meshgrid(x, copy=False) ; np.meshgrid(x) ; np.einsum("...->...", x)
 np.einsum("ij->ji", x) ; np.einsum("ii->i", x) ; np.triu(x) ; np.multiply(x, 1) ; x**1
+np.lib.stride_tricks.sliding_window_view(x, 1, 0)
 np.column_stack([x]) ; np.compress([True] * len(x), x, axis=0) ; np.abs(x) ; np.sort(x)
 """
 #: Binary ufuncs that NumPy reduces without an identity of the operand.

@@ -136,3 +136,18 @@ def test_a_gradient_is_not_the_array_that_a_rule_returned() -> None:
     found *= 0.0
 
     np.testing.assert_array_equal(slope, [3.0, 4.0])
+
+
+def test_whole_numbers_have_gradients_that_are_none() -> None:
+    """By hand every node has one; that of a whole number need not be one itself."""
+
+    def moved(x: Any) -> Any:
+        places = np.argsort(x)
+        return np.sum((places[1:] - places[:-1]) * x[1:])
+
+    tape = record(moved, np.array([0.5, 2.5, 1.5]))
+    tape.backward()
+
+    places = tape.computations[1]
+    np.testing.assert_array_equal(tape.inputs[0].gradient, [0.0, 2.0, -1.0])
+    np.testing.assert_array_equal(places.gradient, [-2.5, 1.0, 1.5])

@@ -747,6 +747,11 @@ example(
     uniform(0.3, 0.45, 2),
     label="q",
 )
+example(
+    "sliding_window_view",
+    lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 3)) ** 2,
+    normal(3, 4),
+)
 for _function in (np.isposinf, np.isneginf):
     example(_function.__name__, _function, np.array([np.inf, -np.inf, np.nan, 1.0]))
 
@@ -807,6 +812,7 @@ example("flip", lambda x: np.flip(x, 1), normal(2, 3))
 example("fliplr", lambda x: np.fliplr(x), normal(2, 3))
 example("flipud", lambda x: np.flipud(x), normal(2, 3))
 example("matrix_transpose", lambda x: np.matrix_transpose(x), normal(2, 2, 3))
+example("ix_", lambda x, y: np.ix_(x, y, [True, False]), normal(2), normal(3))
 example("meshgrid", lambda x, y: np.meshgrid(x, y), normal(2), normal(3))
 example("moveaxis", lambda x: np.moveaxis(x, 0, -1), normal(2, 3, 2))
 example("rollaxis", lambda x: np.rollaxis(x, 2), normal(2, 3, 2))
@@ -1384,6 +1390,9 @@ example(
     complex_normal(4, 2),
     label="columns",
 )
+example("circulant", sl.circulant, complex_normal(2, 3))
+example("hankel", sl.hankel, normal(3))
+example("hankel", sl.hankel, normal(3), complex_normal(2), label="row")
 example("block_diag", sl.block_diag, normal(2, 2), normal(2), complex_normal(1, 2))
 for _assume in (None, "gen", "sym", "her", "pos", "upper triangular", "tridiagonal"):
     example(

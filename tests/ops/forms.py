@@ -122,6 +122,9 @@ VECTOR |= {
     "histogram weights": lambda x: np.histogram(x, 3, weights=np.abs(x)),
     "histogram2d": lambda x: np.histogram2d(x, x[::-1], 2, weights=np.abs(x))[0],
     "quantile place": lambda x: np.quantile(x, 0.5 + 0.1 * np.tanh(x[0])),
+    "sliding_window_view": lambda x: np.lib.stride_tricks.sliding_window_view(
+        x, 2 + least(x) % 3
+    ),
     "interp": lambda x: np.interp(x[:2], np.sort(x), x),
     # writing
     "y[order] = ": written(order, lambda x: 2.0 * x),

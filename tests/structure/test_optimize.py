@@ -16,10 +16,13 @@ from scipy.optimize import (
     Bounds,
     LinearConstraint,
     NonlinearConstraint,
+    brent,
     brentq,
     curve_fit,
     fixed_point,
+    fminbound,
     fsolve,
+    golden,
     least_squares,
     minimize,
     minimize_scalar,
@@ -54,6 +57,11 @@ def bracketed(name: str) -> Callable[..., Any]:
     """Return the root by a method with a bracket, to all digits."""
     solver = getattr(scipy.optimize, name)
     return lambda p: solver(lambda x: cubic(x, p), 0.0, 3.0, xtol=1e-15)
+
+
+def line(x: Any, p: Any) -> Any:
+    """A cost of one number."""
+    return np.cosh(x - p[0] * p[1])
 
 
 def equations(x: Any, p: Any) -> Any:
@@ -162,6 +170,10 @@ SOLUTIONS: dict[str, Callable[..., Any]] = {
     "minimize_scalar": lambda p: (
         minimize_scalar(lambda x: (x - p[0]) ** 2 + np.exp(p[1] * x), tol=1e-14).fun
     ),
+    "brent": lambda p: brent(line, (p,), tol=1e-14),
+    "golden": lambda p: golden(line, (p,), tol=1e-14, full_output=True)[0],
+    "fminbound": lambda p: fminbound(line, -1.0, 9.0, (p,), 1e-12, full_output=1)[0],
+    "fminbound at a bound": lambda p: fminbound(line, -9.0, -p[0], (p,), xtol=1e-12),
     "least_squares": lambda p: (
         least_squares(lambda x: model(T, *x) - DATA * p[0] - p[1] * T, P, **TIGHT).x @ W
     ),

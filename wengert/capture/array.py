@@ -1080,8 +1080,11 @@ def shares_memory(value: Any, source: Any) -> bool:
     """Whether NumPy returned a view."""
     if type(value) is not ndarray or type(source) is not ndarray:
         return False
+    base = value.base
+    if base is not None and type(base) is not ndarray:
+        base = getattr(base, "base", base)  # NumPy's stride tricks hold it
     return value is source or (
-        value.base is not None and (value.base is source or value.base is source.base)
+        base is not None and (base is source or base is source.base)
     )
 
 

@@ -79,10 +79,10 @@ def bound(value: Any) -> int | None:
 
 def index_array(part: Any) -> Any:
     """Return an index array or mask as an operand; the count of a mask is guarded."""
-    if isinstance(part, list):
-        part = np.array(part, dtype=None if part else np.intp)
-    elif not has_class(part, (Recorded, np.ndarray)):
-        part = np.asarray(part)
+    if not has_class(part, (Recorded, np.ndarray)):
+        part = np.array(part)
+        if not part.size:  # a list or a range without numbers says no type
+            part = part.astype(np.intp)
     if isinstance(part, Recorded) and part.dtype.kind in "fc":  # type: ignore[attr-defined]
         raise not_whole(part)
     if isinstance(part, Recorded) and part.dtype == bool:  # type: ignore[attr-defined]

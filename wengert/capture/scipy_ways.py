@@ -22,7 +22,6 @@ CALLS: dict[str, str] = {
     "special.sindg(x)": "np.sin(np.radians(x))",
     "special.cosdg(x)": "np.cos(np.radians(x))",
     "special.tandg(x)": "np.tan(np.radians(x))",
-    "stats.zscore(x)": "(x - np.mean(x)) / np.std(x)",
 }
 #: The same by the name of the function: the call, and what to write in its place.
 WAYS = {call.partition("(")[0]: (call, way) for call, way in CALLS.items()}

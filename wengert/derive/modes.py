@@ -126,7 +126,9 @@ class PlainMode:
         buffer = gradients.get(index)
         if buffer is None:
             like = self.tape.types[index]
-            buffer = np.zeros(like.shape, like.dtype)
+            whole = like.dtype.kind not in "fc"  # of whole numbers it need not be one
+            dtype = np.result_type(like.dtype, g) if whole else like.dtype
+            buffer = np.zeros(like.shape, dtype)
             gradients[index] = buffer
             self.owned.add(index)
             if not indices:

@@ -40,6 +40,7 @@ from wengert.ops import (  # noqa: F401
     special,
     special_python,
     stats,
+    windows,
     write,
 )
 

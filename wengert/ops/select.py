@@ -11,7 +11,7 @@ import numpy as np
 
 from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise, general
-from wengert.core.types import Recorded, has_class
+from wengert.core.types import Recorded, has_class, is_array
 from wengert.ops.axes import axis_of
 from wengert.ops.elements import into
 from wengert.ops.elementwise import as_computed
@@ -157,6 +157,27 @@ def take(
         key = (Slice(None, None, None),) * axis + (Placeholder(0),)
         result = lying(apply(GETITEM, a, indices, key=key), "C")
     return into(out, result, "copy")
+
+
+@answers(np.ix_)
+def ix_(*args: Any) -> tuple[Any, ...]:
+    """Answer ``np.ix_``: vectors, each along an axis of its own."""
+    found = []
+    for k, x in enumerate(args):
+        x = as_index(x)
+        if x.ndim != 1:
+            raise ValueError("Cross index must be 1 dimensional")
+        x = np.nonzero(x)[0] if x.dtype == bool else x
+        found.append(np.reshape(x, [-1 if j == k else 1 for j in range(len(args))]))
+    return tuple(found)
+
+
+def as_index(x: Any) -> Any:
+    """Return a sequence as an array; one without numbers is of whole numbers."""
+    if isinstance(x, Recorded) or is_array(x):
+        return x
+    x = as_array(x)
+    return x if x.size else np.astype(x, np.intp)
 
 
 @answers(np.compress)

@@ -44,7 +44,8 @@ class Solver:
     is_elementwise : bool
         Whether elements of arrays are solved for one by one.
     value : callable or None
-        ``value(y, given)``: what is named ``fun`` in the result, at the solution.
+        ``value(y, given)``: what is named ``fun`` in the result, or second in it, at
+        the solution.
     """
 
     name: str
@@ -89,7 +90,11 @@ class Solver:
             node.takes_rows = False
         found = list(node.apply(*closed.operands))
         result = shape.filled(found)
-        if self.value is not None and "fun" in result:
+        if self.value is None:
+            return result
+        if isinstance(result, tuple):
+            return found[0], self.value(found[0], given), *result[2:]
+        if isinstance(result, dict) and "fun" in result:
             result["fun"] = self.value(found[0], given)
         return result
 
@@ -307,6 +312,13 @@ def least(y: Any, given: Given) -> Any:
     return stationary(cost, y, lower, upper)
 
 
+def along_line(y: Any, given: Given) -> Any:
+    """Return what is 0 at a minimum of a function of a number."""
+    return stationary(
+        lambda y: value_on_line(y, given), y, given.get("x1"), given.get("x2")
+    )
+
+
 #: Of squares of residuals, as `least_squares` names them.
 LOSSES: dict[str, Function] = {
     "linear": np.positive,
@@ -353,6 +365,11 @@ def value_of_minimum(y: Any, given: Given) -> Any:
     return cost_of(given, y)
 
 
+def value_on_line(y: Any, given: Given) -> Any:
+    """Return the function of a number that is minimized."""
+    return given["func"](y, *given["args"])
+
+
 def value_of_equations(y: Any, given: Given) -> Any:
     """Return the equations at the solution."""
     return equations("fun", "jac")(y, given)
@@ -375,6 +392,10 @@ SOLVERS = [
     Solver("fixed_point", "func", fixed),
     Solver("minimize", "fun", minimum, value=value_of_minimum),
     Solver("minimize_scalar", "fun", minimum, value=value_of_minimum),
+    *(
+        Solver(name, "func", along_line, value=value_on_line)
+        for name in ("brent", "fminbound", "golden")
+    ),
     Solver("least_squares", "fun", least, value=residuals),
     Solver("curve_fit", "f", fitted),
 ]

@@ -24,7 +24,7 @@ from threading import get_ident
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from wengert.capture.answers.followed import rows_of
+from wengert.capture.answers.followed import SEEN, member, rows_of
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedValue, call_plain, is_active
 from wengert.capture.refusals import RAW, as_numpy
@@ -187,6 +187,7 @@ class State:
             function = member(module, key)
             if isinstance(function, FunctionType):
                 self.own.append(Answered(function, answer, "." in key))
+                SEEN[function] = function
 
     def lead(self) -> None:
         """Lead the functions that have their own code to their answers."""
@@ -214,13 +215,6 @@ class State:
             if self.is_active and name not in self.loaded:
                 self.add(name, module)
                 self.lead()
-
-
-def member(module: Any, path: str) -> Any:
-    """Return what a module has under a name, or a class of it; None if it has none."""
-    for name in path.split("."):
-        module = getattr(module, name, None)
-    return module
 
 
 def is_importing() -> bool:

@@ -29,6 +29,33 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     return elements[..., places(m, n)]
 
 
+@answers_named("scipy.linalg.circulant")
+def circulant(c: Any) -> Any:
+    """Answer ``scipy.linalg.circulant``: every column is the one before, turned."""
+    c = np.atleast_1d(as_array(c))
+    n = c.shape[-1]
+    return c[..., (np.arange(n)[:, None] - np.arange(n)) % max(n, 1)]
+
+
+@answers_named("scipy.linalg.hankel")
+def hankel(c: Any, r: Any = None) -> Any:
+    """Answer ``scipy.linalg.hankel``: an element depends on the sum of its places."""
+    c = as_array(c)
+    r = np.zeros_like(c) if r is None else as_array(r)
+    if c.ndim > 1 or r.ndim > 1:  # SciPy warns of these
+        linalg_of_plain("hankel", c, r)
+        c, r = np.ravel(c), np.ravel(r)
+    elements = np.concatenate([c, r[1:]])
+    return elements[np.arange(len(c))[:, None] + np.arange(len(r))]
+
+
+def linalg_of_plain(name: str, *operands: Any) -> Any:
+    """Return what SciPy makes of plain numbers of the same types, and its warnings."""
+    from scipy import linalg
+
+    return getattr(linalg, name)(*map(plain_example, operands))
+
+
 def places(m: int, n: int) -> Any:
     """Return how far each element is below the last of the first row."""
     return np.arange(m)[:, None] - np.arange(n) + n - 1
