@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+from scipy.optimize import root
 
 import wengert
 from wengert import (
@@ -23,6 +25,7 @@ from wengert import (
     value_and_grad,
     vjp,
 )
+from wengert.errors import WengertError
 
 X, W = np.array([0.3, -0.4]), np.array([1.0, 2.0])
 
@@ -289,3 +292,26 @@ def test_float32_stays() -> None:
     found = grad(lambda x: np.sum(checkpoint(lambda y: y * 2.5)(x)))(x)
 
     assert found.dtype == np.float32
+
+
+def writing(x: Any) -> Any:
+    x[0] = 2.0
+    return np.sum(x**2)
+
+
+NODES: dict[str, Any] = {
+    "checkpoint": lambda x: checkpoint(writing)(x),
+    "solve_ivp": lambda x: solve_ivp(lambda t, y: (writing(y), -y)[1], (0, 1), x).y[-1],
+    "root": lambda x: root(lambda y: (writing(y), y - x)[1], x).x[0],
+    "black_box": lambda x: wengert.black_box(writing, jacobian="complex-step")(x),
+}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_a_write_into_an_operand_is_refused(name: str) -> None:
+    with pytest.raises(
+        WengertError, match=r"(?s)wrote into.*instead: .*copy"
+    ) as caught:
+        grad(lambda x: np.sum(NODES[name](x * 1.0)))(X.copy())
+
+    assert "test_checkpoint.py" in str(caught.value)

@@ -24,7 +24,7 @@ from wengert.core.tape import CONSTANT
 from wengert.core.types import Recorded, Type, has_class, is_array, type_of
 from wengert.derive.functions import linearize, vjp
 from wengert.derive.modes import zeros_like_type
-from wengert.errors import DerivativeError, RuleError, explain
+from wengert.errors import DerivativeError, RecordingError, RuleError, explain
 
 Function = Callable[..., Any]
 
@@ -312,7 +312,8 @@ class Closed:
         captures = Captures()
         with SetAside(captures):
             args, keywords = self.arguments.fill([read_only(plain_of(v)) for v in own])
-            self.result = fun(*args, **keywords)
+            with RefusingWrites(name):
+                self.result = fun(*args, **keywords)
         self.captured = Captured(captures.found, self.refuse)
         self.operands = own + self.captured.operands
 
@@ -341,6 +342,26 @@ class Closed:
 def plain_of(value: Any) -> Any:
     """Return the plain contents of an operand."""
     return value._current() if hasattr(value, "_current") else value
+
+
+class RefusingWrites:
+    """While entered, a write into an operand, which is read-only, says what it is."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, ValueError) and "read-only" in str(error):
+            raise RecordingError(
+                explain(
+                    f"{self.name} wrote into an array that it was given",
+                    "it is one node of the tape: what it writes would be lost",
+                    "write into a copy inside the function: y = np.copy(x)",
+                )
+            ) from error
 
 
 def not_repeatable(name: str, what: str) -> DerivativeError:
@@ -425,7 +446,7 @@ class Nested:
         if self.first is not None:
             found, self.first = self.first, None
             return found
-        with SetAside(None):
+        with SetAside(None), RefusingWrites(self.name):
             results = self.run(*[read_only(operand) for operand in operands])
         found = tuple(own_leaf(leaf, self.name) for leaf in results)
         shapes = tuple(map(np.shape, found))

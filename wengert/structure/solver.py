@@ -78,7 +78,7 @@ class Problem:
         run: Function | None = None,
     ) -> None:
         self.path, self.name = path, path.rpartition(".")[2]
-        self.closed = Closed(run or original_of(path), (args, keywords), self.name)
+        self.closed = Closed(run or original_of(path), (args, keywords), path)
         self.given = given_by_name(path, args, keywords)
 
     def place_of(self, name: str) -> int | None:
