@@ -282,9 +282,9 @@ def function_of_rows(call: Any) -> Callable[..., tuple[Any, ...]] | None:
 
     It takes the operands, which of them have rows, and how many rows there are.
     """
-    from wengert.execute.rows import Node, Options, Rows  # rows are played here
+    from wengert.execute.rows import Options, Rows, RowsNode  # rows are played here
 
-    if isinstance(call, Node):
+    if isinstance(call, RowsNode):
         return call.of_rows
     if not (isinstance(call, Rerun) and call.takes_rows):
         return None

@@ -24,7 +24,7 @@ from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.record import SetAside, active_tape, record_onto
 from wengert.core.checked import CheckedTape, Expected
 from wengert.core.guards import strides_of
-from wengert.core.operation import Operation, apply
+from wengert.core.operation import apply
 from wengert.core.tape import Play, Tape
 from wengert.core.types import is_array, type_of
 from wengert.derive.functions import jvp, vjp
@@ -40,6 +40,7 @@ from wengert.execute.lifting import Lifting
 from wengert.execute.paths import Path, Tree
 from wengert.execute.row_results import Recorded, value_type
 from wengert.execute.turn import Turn, lower_path
+from wengert.structure.nested import Node
 
 Function = Callable[..., Any]
 #: Paths kept for one function and types of operands; rows beyond are played one by one.
@@ -133,7 +134,9 @@ class Rows:
             for operand in operands
         ]
         results, structure = self.evaluate(plain)
-        return list(apply(Node(self, tuple(results)).operation, *operands)), structure
+        return list(
+            apply(RowsNode(self, tuple(results)).operation, *operands)
+        ), structure
 
     def evaluate(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:
         """Return the flat results of plain operands, and how they nest."""
@@ -422,36 +425,22 @@ def repeated(value: Any, flag: bool, has_rows: bool, count: int, inner: int) -> 
     return value.reshape(count * inner, *value.shape[2:])
 
 
-class Node:
+class RowsNode(Node):
     """Rows as the operation of one node; its derivatives are functions of rows."""
 
     def __init__(self, rows: Rows, first: tuple[Any, ...] | None = None) -> None:
-        self.rows = rows
-        #: The results of its first run, which was done already.
-        self.first = first
-        self.operation = Operation(
+        super().__init__(
             rows.name,
-            self.evaluate,
-            "general",
-            jvp=self.push,
-            vjp=self.pull,
-            reads=(True,),
+            [rows.name, rows.source, rows.mapped, rows.sums],
+            first,
             reads_result=False,
             names_wanted=True,
             identity=("vmap", rows.name),
         )
+        self.rows = rows
 
-    @property
-    def compared_by(self) -> list[Any]:
-        """What must be the same where two recordings agree."""
-        rows = self.rows
-        return [rows.name, rows.source, rows.mapped, rows.sums]
-
-    def evaluate(self, *operands: Any) -> tuple[Any, ...]:
-        """Return the results at plain operands."""
-        if self.first is not None:
-            found, self.first = self.first, None
-            return found
+    def values(self, *operands: Any) -> tuple[Any, ...]:
+        """Return the results of all rows."""
         return tuple(self.rows.evaluate(operands)[0])
 
     def of_rows(
@@ -492,7 +481,7 @@ class Node:
 def rows_on(tape: Tape) -> list[Rows]:
     """Return the functions of rows that are nodes of a tape."""
     nodes = [getattr(known.function, "__self__", None) for known in tape.operations]
-    return list({node.rows: None for node in nodes if isinstance(node, Node)})
+    return list({node.rows: None for node in nodes if isinstance(node, RowsNode)})
 
 
 def compile_inside(tape: Tape) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.core.forms import Map, Routine
-from wengert.core.operation import Operation, apply
+from wengert.core.operation import apply
 from wengert.core.transformed import Transformed, shown
 from wengert.core.types import Recorded, Type, has_class
 from wengert.derive.modes import unbroadcast
@@ -32,6 +32,7 @@ from wengert.errors import (
 )
 from wengert.structure.nested import (
     Arguments,
+    Node,
     Setting,
     any_recorded,
     check_part,
@@ -83,39 +84,32 @@ class Results(tuple[Any, ...]):
     residuals: Any = None
 
 
-class Call:
-    """One call: the operation of one node, made from the rules of its function."""
+class Call(Node):
+    """One call as the operation of one node, made from the rules of its function."""
 
     def __init__(
         self, rules: Rules, args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> None:
         self.rules, self.keywords = rules, keywords
-        self.arguments = Arguments(args)
+        self.arguments = arguments = Arguments(args)
         self.structure: Any = None
-        self.operation = Operation(
+        function = rules.function
+        functions = [function, rules.jvp, rules.vjp, rules.forward, rules.shape]
+        super().__init__(
             rules.name,
-            self.evaluate,
-            "general",
+            [*functions, keywords, arguments.leaves, arguments.structure],
             jvp=None if rules.jvp is None else self.push,
             vjp=self.pull if rules.jvp is None or rules.vjp is not None else None,
-            reads=(True,),
             names_wanted=rules.told,
             form=Map() if rules.elementwise else Routine(stacks=rules.vectorized),
-            identity=("rule", rules.function.__module__, rules.function.__qualname__)
-            if hasattr(rules.function, "__qualname__")
+            identity=("rule", function.__module__, function.__qualname__)
+            if hasattr(function, "__qualname__")
             else ("rule", rules.name, ""),
         )
 
-    @property
-    def compared_by(self) -> list[Any]:
-        """What must be the same where two recordings agree."""
-        rules, arguments = self.rules, self.arguments
-        functions = [rules.function, rules.jvp, rules.vjp, rules.forward, rules.shape]
-        return [*functions, self.keywords, arguments.leaves, arguments.structure]
-
     # Values
 
-    def evaluate(self, *operands: Any, **_: Any) -> Any:
+    def values(self, *operands: Any) -> Any:
         """Return the flat results at plain operands."""
         rules, args = self.rules, self.arguments.fill(operands)
         if rules.forward is None:

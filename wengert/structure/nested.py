@@ -396,20 +396,66 @@ class Remembered:
         return made
 
 
-class Nested:
-    """A function as the operation of one node; a subclass has its derivatives.
+class Node:
+    """A function as the operation of one node; a subclass has values and derivatives.
 
     Parameters
     ----------
     name : str
-    run : callable
-        Takes the operands, returns a flat tuple of results.
-    source : callable
-        The user's function, whose reads from outside are watched for rows.
     parts : list
         What it is made of, for a recording that is checked.
     first : tuple or None
         The results of its first run, which was done already.
+    **how
+        What its operation states otherwise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: list[Any],
+        first: tuple[Any, ...] | None = None,
+        **how: Any,
+    ) -> None:
+        self.name, self.parts, self.first = name, parts, first
+        rules: dict[str, Any] = {"jvp": self.push, "vjp": self.pull, "reads": (True,)}
+        self.operation = Operation(name, self.evaluate, "general", **(rules | how))
+
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree."""
+        return self.parts
+
+    def evaluate(self, *operands: Any, **_: Any) -> Any:
+        """Return the results at plain operands."""
+        if self.first is not None:
+            found, self.first = self.first, None
+            return found
+        return self.values(*operands)
+
+    def values(self, *operands: Any) -> Any:
+        """Return the results of a run at plain operands."""
+        raise NotImplementedError
+
+    def push(self, tangents: Any, result: Any, *operands: Any) -> Any:
+        """Return the tangents of the results."""
+        raise NotImplementedError
+
+    def pull(self, g: Any, result: Any, *operands: Any) -> Any:
+        """Return the gradients of the operands."""
+        raise NotImplementedError
+
+
+class Nested(Node):
+    """A node of a function of flat operands; a subclass has its derivatives.
+
+    Parameters
+    ----------
+    run : callable
+        Takes the operands, returns a flat tuple of results.
+    source : callable
+        The user's function, whose reads from outside are watched for rows.
+    name, parts, first : what a node has
     """
 
     #: Whether what is recorded of a derivative at one row holds for others.
@@ -423,29 +469,12 @@ class Nested:
         parts: list[Any],
         first: tuple[Any, ...] | None = None,
     ) -> None:
-        self.name, self.run, self.source, self.parts = name, run, source, parts
-        self.first = first
+        super().__init__(name, parts, first, identity=("checkpoint", name))
+        self.run, self.source = run, source
         self.shapes = None if first is None else tuple(map(np.shape, first))
-        self.operation = Operation(
-            name,
-            self.evaluate,
-            "general",
-            jvp=self.push,
-            vjp=self.pull,
-            reads=(True,),
-            identity=("checkpoint", name),
-        )
 
-    @property
-    def compared_by(self) -> list[Any]:
-        """What must be the same where two recordings agree."""
-        return self.parts
-
-    def evaluate(self, *operands: Any) -> tuple[Any, ...]:
-        """Return the results at plain operands."""
-        if self.first is not None:
-            found, self.first = self.first, None
-            return found
+    def values(self, *operands: Any) -> tuple[Any, ...]:
+        """Return the results of a run, which does not write into its operands."""
         with SetAside(None), RefusingWrites(self.name):
             results = self.run(*[read_only(operand) for operand in operands])
         found = tuple(own_leaf(leaf, self.name) for leaf in results)
@@ -467,14 +496,6 @@ class Nested:
         parts, name = [places, *self.parts], f"{self.name}_{mode}"
         made = Rerun(name, run, self.source, parts, takes_rows=self.takes_rows)
         return made.apply(*operands)
-
-    def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
-        """Return the tangents of the results."""
-        raise NotImplementedError
-
-    def pull(self, g: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
-        """Return the gradients of the operands."""
-        raise NotImplementedError
 
 
 class Rerun(Nested):
