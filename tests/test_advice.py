@@ -57,6 +57,28 @@ row(
     4.0,
 )
 row(
+    "wengert.ops.stats.draws:rvs_of_counts",
+    "from scipy import stats\n"
+    "result = grad(lambda mu: stats.poisson.rvs(mu, random_state=1))(3.0)",
+    "numbers k drawn outside of the function, and np.mean(f(k) * "
+    "scipy.stats.poisson.logpmf(k, ...))",
+    "from scipy import stats\n"
+    "k = np.array([2.0, 5.0])\n"
+    "result = grad(lambda mu: np.mean(k * stats.poisson.logpmf(k, mu)))(3.0)",
+    (2 * (2 / 3 - 1) + 5 * (5 / 3 - 1)) / 2,
+)
+row(
+    "wengert.capture.array:RecordedValue._refuse",
+    "rng = np.random.default_rng(1)\n"
+    "result = grad(lambda m: np.sum(rng.normal(m, 2.0, size=3)))(1.0)",
+    "scipy.stats.norm.rvs(loc, scale, size=n, random_state=rng), which is recorded",
+    "from scipy import stats\n"
+    "rng = np.random.default_rng(1)\n"
+    "draw = lambda m: np.sum(stats.norm.rvs(m, 2.0, size=3, random_state=rng))\n"
+    "result = grad(draw)(1.0)",
+    3.0,
+)
+row(
     "wengert.capture.refusals:check_mask",
     "def f(x):\n"
     "    low = x < 2.5\n"

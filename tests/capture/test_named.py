@@ -200,9 +200,19 @@ def test_what_has_no_rule_says_what_to_write(call: Any, instead: str) -> None:
 
 def test_every_row_is_a_function_in_python() -> None:
     """One in C has no code that could lead anywhere else."""
-    for module, rows in NAMED.items():
-        for name in rows:
-            assert inspect.isfunction(attrgetter(name)(import_module(module))), name
+    homes = {"scipy._lib", "scipy._external"}  # of what SciPy takes along, by version
+    absent = {f"{home}.array_api_extra" for home in homes}
+    missing = set()
+    for name, rows in NAMED.items():
+        try:
+            module = import_module(name)
+        except ModuleNotFoundError as error:
+            missing.add(error.name)
+            continue
+        for row in rows:
+            assert inspect.isfunction(attrgetter(row)(module)), row
+    assert len(missing) == 1
+    assert missing < absent | homes
 
 
 ALONE = """

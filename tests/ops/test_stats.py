@@ -12,7 +12,16 @@ from scipy.stats import gamma, norm
 from tests.ops.special_table import Row
 from tests.ops.stats_table import ROWS
 from tests.ops.test_special_functions import first, second
-from wengert import UnsupportedError, grad, hessian, jacobian, jit, vjp, vmap
+from wengert import (
+    UnsupportedError,
+    grad,
+    hessian,
+    jacobian,
+    jit,
+    value_and_grad,
+    vjp,
+    vmap,
+)
 from wengert.checks import check_grads
 
 CONTINUOUS = "pdf logpdf cdf logcdf sf logsf ppf isf".split()
@@ -332,3 +341,91 @@ def test_what_has_no_formula_says_what_to_write() -> None:
     np.testing.assert_allclose(grad(own.logpdf, 1)(0.5, 3.0), 1 / 3 + np.log(0.5))
     with pytest.raises(UnsupportedError, match="has no formula"):
         grad(own.cdf)(0.5, 3.0)
+
+
+# Draws
+
+#: Distributions by their shape parameters.
+DRAWN = {
+    "norm": (),
+    "expon": (),
+    "t": (3.5,),
+    "gamma": (2.5,),
+    "beta": (2.5, 1.5),
+    "lognorm": (0.7,),
+    "f": (3.5, 4.5),
+    "vonmises": (1.5,),
+    "truncnorm": (-1.0, 2.0),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_draws_are_scipys_and_move_as_quantiles(name: str) -> None:
+    dist, parameters = getattr(stats, name), (*DRAWN[name], 0.3, 1.4)
+    u = np.array([0.4, -1.0, 0.7])
+
+    def draw(*given: Any) -> Any:
+        return dist.rvs(*given, size=3, random_state=np.random.default_rng(1))
+
+    drawn = draw(*parameters)
+    value, found = value_and_grad(
+        lambda *given: np.sum(draw(*given) * u), tuple(range(len(parameters)))
+    )(*parameters)
+
+    assert value == np.sum(drawn * u)
+    p = dist.cdf(drawn, *parameters)
+    for k, part in enumerate(found):
+        high, low = ([*parameters] for _ in range(2))
+        high[k] += 1e-5
+        low[k] -= 1e-5
+        moved = (dist.ppf(p, *high) - dist.ppf(p, *low)) / 2e-5
+        np.testing.assert_allclose(part, np.sum(moved * u), rtol=1e-5)
+
+
+def test_draws_of_arrays_of_parameters_frozen_ones_and_single_ones() -> None:
+    shapes, scales = np.array([2.5, 1.0]), np.array([[1.0], [2.0], [0.5]])
+
+    def draw(make: Any) -> Any:
+        return make.rvs(random_state=np.random.RandomState(3))
+
+    found = vjp(lambda a: draw(gamma(a)), 2.5)[0]
+    every = vjp(lambda a, s: gamma.rvs(a, 0.1, s, random_state=3), shapes, scales)[0]
+
+    assert type(found) is np.float64
+    assert found == draw(gamma(2.5))
+    np.testing.assert_array_equal(every, gamma.rvs(shapes, 0.1, scales, random_state=3))
+    with pytest.raises(ValueError, match="Domain error"):
+        grad(lambda s: gamma.rvs(2.0, scale=s, random_state=3))(-1.0)
+
+
+def test_draws_of_vectors_have_the_covariance_that_they_move_with() -> None:
+    """The mean of their squares moves with the covariance as their factor says."""
+    cov = np.array([[2.0, 0.6], [0.6, 1.0]])
+
+    def squares(mean: Any, cov: Any) -> Any:
+        x = stats.multivariate_normal(mean, cov).rvs(4, np.random.default_rng(1))
+        return x[:, 0] ** 2 + 3 * x[:, 1]
+
+    mean = np.array([0.0, 0.0])
+    found = jacobian(squares, (0, 1))(mean, cov)
+    x = stats.multivariate_normal.rvs(mean, cov, 4, np.random.default_rng(1))
+
+    assert (squares(mean, cov) == x[:, 0] ** 2 + 3 * x[:, 1]).all()
+    np.testing.assert_allclose(found[0], np.stack([2 * x[:, 0], np.full(4, 3.0)], 1))
+    # x_0 is the first factor times a standard number: its square grows as the variance
+    np.testing.assert_allclose(
+        found[1][:, 0, 0] * 2.0
+        + found[1][:, 1, 0] * 0.6
+        + found[1][:, 0, 1] * 0.6
+        + found[1][:, 1, 1],
+        x[:, 0] ** 2 + 1.5 * x[:, 1],
+    )
+
+
+def test_draws_under_jit_are_those_of_every_parameter() -> None:
+    def draw(a: Any) -> Any:
+        return np.sum(gamma.rvs(a, size=3, random_state=np.random.default_rng(3)))
+
+    compiled = jit(draw)
+    for a in (1.0, 2.5, 1.0, 0.4, 2.5):
+        assert compiled(a) == draw(a)

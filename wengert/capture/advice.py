@@ -136,6 +136,7 @@ def explain_call(statement: Statement, shown: str) -> Parts | None:
         or explain_math(statement, function, shown)
         or explain_list(statement, tree)
         or explain_method(statement, tree, shown)
+        or explain_draw(statement, tree, shown)
         or explain_vectorized(statement, tree)
     )
 
@@ -219,6 +220,47 @@ def explain_method(statement: Statement, call: ast.Call, shown: str) -> Parts | 
         return what, why, f"{numpy}.{method}({name}, {given})"
     why, instead = explain_plain(statement, name)
     return what, why, instead
+
+
+#: SciPy's calls that draw as a generator of NumPy's does, by its method.
+DRAWS = {
+    "beta": "beta.rvs(a, b",
+    "chisquare": "chi2.rvs(df",
+    "exponential": "expon.rvs(scale=scale",
+    "gamma": "gamma.rvs(shape, scale=scale",
+    "gumbel": "gumbel_r.rvs(loc, scale",
+    "laplace": "laplace.rvs(loc, scale",
+    "logistic": "logistic.rvs(loc, scale",
+    "lognormal": "lognorm.rvs(sigma, scale=np.exp(mean)",
+    "multivariate_normal": "multivariate_normal.rvs(mean, cov",
+    "normal": "norm.rvs(loc, scale",
+    "standard_gamma": "gamma.rvs(shape",
+    "standard_t": "t.rvs(df",
+    "uniform": "uniform.rvs(low, high - low",
+    "vonmises": "vonmises.rvs(kappa, mu",
+    "weibull": "weibull_min.rvs(a",
+}
+
+
+def explain_draw(statement: Statement, call: ast.Call, shown: str) -> Parts | None:
+    """Return the three parts for a draw of NumPy's with a recorded parameter."""
+    if not isinstance(call.func, ast.Attribute):
+        return None
+    owner, method = statement.find(call.func.value), call.func.attr
+    is_generator = isinstance(owner, (np.random.Generator, np.random.RandomState))
+    is_made_here = owner is MISSING and method in DRAWS
+    if not (is_generator or is_made_here or owner is np.random):
+        return None
+    instead = "numbers drawn outside of the function, or wengert.stop_gradient(x)"
+    if method in DRAWS:
+        instead = f"scipy.stats.{DRAWS[method]}, size=n, random_state=rng)"
+        instead += ", which is recorded and moves with its parameters"
+    return (
+        f"{shortened(call)} with a recorded {shown}",
+        "NumPy's generators draw with plain parameters: how the numbers move with "
+        "them would be lost",
+        instead,
+    )
 
 
 def explain_scipy(statement: Statement, shown: str) -> Parts | None:

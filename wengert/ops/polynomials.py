@@ -16,7 +16,9 @@ from wengert.core.types import Recorded
 from wengert.errors import warn
 from wengert.ops.axes import integer
 from wengert.ops.join import as_array
+from wengert.ops.linalg.eigen import is_real
 from wengert.ops.numeric import VALUED_AS
+from wengert.ops.results import REAL_EIGENVALUES
 
 # Values, sums and products
 
@@ -191,6 +193,8 @@ def roots(p: Any) -> Any:
     below = np.eye(len(p) - 2, len(p) - 1, dtype=p.dtype)
     companion = np.concatenate(((-p[1:] / p[0])[None], below))
     found = np.linalg.eigvals(companion)
+    if not REAL_EIGENVALUES and is_real(found, companion):
+        found = np.real(found)
     return np.concatenate((found, np.zeros(at_zero, found.dtype)))
 
 

@@ -26,6 +26,7 @@ MODULES = frozenset(f"numpy.polynomial.{name}" for name in POLYNOMIALS.split())
 #: The functions and methods of other modules that are followed.
 FOLLOWED = {
     "scipy._lib.array_api_extra._lib._at": "at._op",
+    "scipy._external.array_api_extra._lib._at": "at._op",  # from SciPy 1.18 on
     "scipy.linalg": """
         cdf2rdf companion convolution_matrix coshm cosm diagsvd expm_cond
         fiedler fiedler_companion khatri_rao leslie matmul_toeplitz null_space

@@ -1,3 +1,3 @@
 """`scipy.stats`: distributions and statistics of samples."""
 
-from wengert.ops.stats import methods, multivariate  # noqa: F401
+from wengert.ops.stats import draws, methods, multivariate  # noqa: F401

@@ -337,7 +337,10 @@ def entropy(self: Any, *args: Any, **kwds: Any) -> Any:
 # What the formulas of SciPy's are made of
 
 
-@answers_named("scipy._lib.array_api_extra._lib._funcs:apply_where")
+@answers_named(
+    "scipy._lib.array_api_extra._lib._funcs:apply_where",
+    "scipy._external.array_api_extra._lib._funcs:apply_where",  # from SciPy 1.18 on
+)
 def apply_where(
     cond: Any,
     args: Any,
