@@ -30,7 +30,7 @@ from wengert.capture.record import (
 from wengert.core.operation import apply
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
-from wengert.core.types import FLOAT64, has_class, is_whole_number, type_of
+from wengert.core.types import ARRAYS, FLOAT64, has_class, is_whole_number, type_of
 from wengert.derive import functions, reverse
 from wengert.derive.functions import as_arguments, own_gradients
 from wengert.derive.modes import fit, zeros_like_type
@@ -123,7 +123,8 @@ def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
     """
     if type(value) is RecordedScalar and type(value._value) in SIMPLE:
         return place(segment.tape, value)
-    dtype = value.dtype if hasattr(value, "dtype") else None
+    value = tree.contents(value)
+    dtype = value.dtype if has_class(value, ARRAYS) else None
     if isinstance(value, (tuple, list, dict)) or np.size(value) != 1:
         shown = type_of(plain(value)) if dtype is not None else type(value).__name__
         raise DerivativeError(

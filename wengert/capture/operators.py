@@ -31,6 +31,7 @@ from wengert.capture.array import (
     record_unary,
     save,
 )
+from wengert.capture.labelled import bases_of_xarray
 from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
 from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import REGISTRY, Operation
@@ -179,7 +180,7 @@ def defers(other: Any) -> bool:
     if issubclass(kind, (ndarray, np.generic)):
         return False
     if hasattr(kind, "__array_ufunc__"):
-        return kind.__array_ufunc__ is None
+        return kind.__array_ufunc__ is None or bool(bases_of_xarray(kind))
     priority = getattr(kind, "__array_priority__", 0.0)
     return has_class(priority, (int, float)) and priority > 0.0
 

@@ -33,6 +33,7 @@ from wengert.capture.array import (
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
 from wengert.capture.floating_point import Told
 from wengert.capture.kinds import warn_of_types
+from wengert.capture.labelled import without_labels
 from wengert.capture.layout import copy_as_it_lies
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.reads.walk import RAISES_ERRORS, makes_numpy_raise
@@ -360,8 +361,9 @@ def check_number(leaf: Any) -> np.dtype[Any]:
         explain(
             f"a derivative by {shown} was asked for",
             "only numbers and arrays of numbers have derivatives",
-            "choose the arguments to differentiate with argnums=; under jit and vmap "
-            "read other data from outside the function",
+            without_labels(leaf)
+            or "choose the arguments to differentiate with argnums=; under jit and "
+            "vmap read other data from outside the function",
         )
     )
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.capture import labelled
 from wengert.capture.reads.frozen import freeze, has_contents, is_same
 from wengert.core.checked import same
 from wengert.core.types import Recorded, by_class, has_class
@@ -83,6 +84,28 @@ def register_pytree_node(kind: type, flatten: Flatten, unflatten: Unflatten) -> 
 def is_registered(kind: type) -> bool:
     """Whether `register_pytree_node` was told how to look into a class."""
     return kind in _CLASSES
+
+
+@by_class
+def is_labelled(kind: Any) -> bool:
+    """Whether a class is one of arrays with labels; from then on it is registered."""
+    way = labelled.way_into(kind)
+    if way is not None:
+        _CLASSES.setdefault(kind, way)
+    return way is not None
+
+
+def contents(value: Any) -> Any:
+    """Return the array of one of xarray's objects, and anything else as it is."""
+    if has_class(value, NUMERIC) or not wraps_array(type(value)):
+        return value
+    return value.data
+
+
+@by_class
+def wraps_array(kind: Any) -> bool:
+    """Whether a class is one of xarray's around one array."""
+    return bool(labelled.bases_of_xarray(kind)) and hasattr(kind, "data")
 
 
 # What an object has besides its items
@@ -259,7 +282,7 @@ def children_of(value: Any) -> Parts | None:
         return tuple(value), tuple(value.values()), None
     if value is None:
         return None, (), None
-    if kind in _CLASSES:
+    if kind in _CLASSES or is_labelled(kind):
         children, data = _CLASSES[kind][0](value)
         return data, tuple(children), None
     base = container_base(kind)
@@ -380,7 +403,7 @@ def put_together(structure: Branch, children: tuple[Any, ...]) -> Any:
         return dict(zip(keys, children, strict=True))
     if kind is type(None):
         return None
-    if kind in _CLASSES:
+    if kind in _CLASSES or is_labelled(kind):
         return _CLASSES[kind][1](keys, children)
     more: tuple[Any, ...] = ()
     if kept is not None and kept.leaves:

@@ -109,16 +109,19 @@ def type_of(value: Any) -> Any:
         return FLOAT64
     if kind in WEAK:
         return WEAK[kind]
+    if has_class(value, ARRAYS):
+        return array_type(value.shape, value.dtype)
     if isinstance(value, tuple):
         return tuple(type_of(part) for part in value)
-    if not hasattr(value, "dtype"):
-        number = builtin(value)
-        return WEAK[type(number)] if type(number) in WEAK else no_number(value)
-    return array_type(value.shape, value.dtype)
+    number = builtin(value)
+    return WEAK[type(number)] if type(number) in WEAK else no_number(value)
 
 
 def no_number(value: Any) -> NoReturn:
-    """Refuse what is neither a number nor an array."""
+    """Refuse what is neither a number nor an array of NumPy's.
+
+    Another library's array may hold a recorded one, which would be lost.
+    """
     raise RecordingError(
         explain(
             f"a {type(value).__name__} stands among recorded numbers",
@@ -152,6 +155,10 @@ class Recorded:
         What is asked of it cannot depend on the numbers.
         """
         raise NotImplementedError
+
+
+#: What has a shape and a dtype.
+ARRAYS: tuple[type[Any], ...] = (np.ndarray, np.generic, Recorded)
 
 
 def plain_example(value: Any) -> Any:

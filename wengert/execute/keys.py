@@ -14,6 +14,7 @@ import numpy as np
 
 from wengert.capture import reads, tree
 from wengert.capture.array import check_class
+from wengert.capture.labelled import without_labels
 from wengert.core import locks
 from wengert.core.guards import strides_of
 from wengert.core.tape import Tape
@@ -79,11 +80,13 @@ class Keys:
         try:
             hash(key)
         except TypeError as error:
+            advice = [without_labels(leaf) for _, leaf in others]
             raise ArgumentError(
                 explain(
                     f"an argument of {self.name} is neither numbers nor hashable",
                     "jit keeps one recording for every static value, and looks it up",
-                    "pass arrays, numbers or nested containers of them; make other "
+                    next(filter(None, advice), None)
+                    or "pass arrays, numbers or nested containers of them; make other "
                     "arguments hashable",
                 )
             ) from error

@@ -16,6 +16,7 @@ from wengert.capture.answers.table import (
     passive,
     tape_here,
 )
+from wengert.capture.tree import contents
 from wengert.core.operation import answers
 from wengert.core.types import Recorded, is_array, plain_example
 from wengert.errors import UnsupportedError, explain
@@ -207,7 +208,7 @@ def array(
     **settings: Any,
 ) -> Any:
     """Answer ``np.array``: lists of recorded values are gathered."""
-    tape = tape_here()
+    tape, object = tape_here(), contents(object)
     recorded = holds(object) and not is_foreign()
     if tape is None and not recorded:
         return np_array(
@@ -322,7 +323,7 @@ def answer_converter(name: str, fixed: str | None = None) -> None:
 
     @answered(name)
     def converter(a: Any, dtype: Any = None, *args: Any, **settings: Any) -> Any:
-        tape = tape_here()
+        tape, a = tape_here(), contents(a)
         if holds(a) and not is_foreign():
             if dtype is not None and np.dtype(dtype) == np.dtype(np_object):
                 return object_array(a)

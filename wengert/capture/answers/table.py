@@ -25,7 +25,7 @@ Function = Callable[..., Any]
 
 #: The tape that this context is recording on.
 RECORDING: ContextVar[Any] = ContextVar("wengert_recording", default=None)
-LIBRARIES = frozenset({"numpy", "scipy", "wengert"})
+LIBRARIES = frozenset({"numpy", "scipy", "pandas", "xarray", "wengert"})
 #: What answers: module -> name -> replacement.
 ANSWERS: dict[ModuleType, dict[str, Any]] = {}
 
