@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.ops.examples import Example, examples
-from tests.ops.test_forms import assert_same, nodes, recorded, same
+from tests.ops.judge import noted
+from tests.ops.test_forms import assert_same, nodes, tapes
 from tests.ops.test_registry import (
     ELEMENTWISE,
-    complex_,
-    empty,
-    fortran,
     operands_of,
     shapes_of,
-    single,
 )
 from wengert import checkpoint, grad, hessian, vmap
 from wengert.core.operation import Operation
@@ -80,19 +76,17 @@ def assert_batched(
                 np.testing.assert_array_equal(value, kept)
 
 
-@pytest.mark.parametrize("cast", [same, single, complex_, fortran, empty])
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("example", EVERY, ids=str)
-def test_all_rows_at_once_are_a_loop_over_rows(example: Example, cast: Any) -> None:
-    tape = recorded(example, cast)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+def test_all_rows_at_once_are_a_loop_over_rows(example: Example) -> None:
+    for name, tape in tapes(example):
         for index, values, _ in nodes(tape):
-            if tape.operations[index] is RAISES:
+            operation, settings = tape.operations[index], tape.settings[index]
+            if operation is RAISES:
                 continue
             for count in (1, 3):
-                assert_batched(
-                    tape.operations[index], values, tape.settings[index], count
-                )
+                with noted(f"operands: {name}, rows: {count}"):
+                    assert_batched(operation, values, settings, count)
 
 
 @pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)

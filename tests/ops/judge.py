@@ -7,7 +7,8 @@ AssertionError where the function's recorded value or derivatives are wrong.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,16 @@ from wengert.checks import check_grads
 
 Function = Callable[..., Any]
 Operands = Sequence[Any]
+
+
+@contextmanager
+def noted(text: str) -> Iterator[None]:
+    """Say at which of a test's cases an error came."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(text)
+        raise
 
 
 def judge(

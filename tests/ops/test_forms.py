@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.ops.examples import BY_RECORDING, Example, examples
-from tests.ops.judge import is_float
+from tests.ops.judge import is_float, noted
 from tests.ops.player import play_form
 from tests.ops.test_registry import (
     complex_,
@@ -52,14 +53,15 @@ def nodes(tape: Tape) -> list[tuple[int, list[Any], Any]]:
     return found
 
 
-def recorded(example: Example, cast: Any) -> Tape:
-    """Return the tape of an example with its floats cast; skip what NumPy refuses."""
-    operands = [cast(np.asarray(x)) if is_float(x) else x for x in example.operands]
-    if cast is not same and not numpy_takes(example, operands):
-        pytest.skip("not NumPy's case")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return record(example.function, *operands)
+def tapes(example: Example) -> Iterator[tuple[str, Tape]]:
+    """Give the tapes of an example with its floats cast, where NumPy takes them."""
+    for cast in (same, single, complex_, fortran, empty):
+        operands = [cast(np.asarray(x)) if is_float(x) else x for x in example.operands]
+        if cast is same or numpy_takes(example, operands):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tape = record(example.function, *operands)
+            yield cast.__name__, tape
 
 
 def assert_same(found: Any, expected: Any) -> None:
@@ -79,15 +81,14 @@ def assert_same(found: Any, expected: Any) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("cast", [same, single, complex_, fortran, empty])
 @pytest.mark.parametrize("example", EVERY, ids=str)
-def test_the_form_is_what_the_function_does(example: Example, cast: Any) -> None:
-    tape = recorded(example, cast)
-    for index, values, expected in nodes(tape):
-        operation = tape.operations[index]
-        likes = type_of(expected)
-        found = play_form(operation, values, tape.settings[index], likes)
-        assert_same(found, expected)
+def test_the_form_is_what_the_function_does(example: Example) -> None:
+    for name, tape in tapes(example):
+        for index, values, expected in nodes(tape):
+            operation, likes = tape.operations[index], type_of(expected)
+            with noted(f"operands: {name}"):
+                found = play_form(operation, values, tape.settings[index], likes)
+                assert_same(found, expected)
 
 
 @pytest.mark.parametrize("name", sorted(set(REGISTRY) - BY_RECORDING))
