@@ -47,6 +47,7 @@ PROGRAMS = {
     "where": lambda v: (v.where(v > 1, 0.0) ** 2).sum(),
     "shift": lambda v: (v.shift(t=1, fill_value=0.0) * v).sum(),
     "diff": lambda v: (v.diff("t") ** 2).sum(),
+    "rolling": lambda v: (v.rolling(t=2).mean() ** 2).sum(),
     "groupby": lambda v: (v.groupby("g").mean() ** 2).sum(),
     "concat": lambda v: (xr.concat([v, v * 2], "t") ** 2).sum(),
     "dot": lambda v: xr.dot(v, v, dim="x").sum(),
