@@ -284,7 +284,7 @@ def as_flat(
             given[place] = leaf
         # The function may write into its arguments.
         given = [x.copy("K") if is_array(x) else x for x in given]
-        results, _ = tree.flatten(f(*tree.unflatten(structure, given)))
+        results = tree.shown(f(*tree.unflatten(structure, given)))
         return [result for result in results if is_float(result)]
 
     names = leaf_names(args)

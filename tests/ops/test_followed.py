@@ -13,6 +13,7 @@ from scipy import signal, stats
 import wengert
 from tests.ops.judge import judge_modes, judge_refusal, judge_value
 from wengert.capture.answers.followed import FOLLOWED
+from wengert.capture.tree import shown
 from wengert.checks import check_grads
 
 R = np.random.default_rng(5)
@@ -352,22 +353,13 @@ def function_of(text: str, operands: dict[str, Any] = OPERANDS) -> tuple[Any, An
     return function, [operands[name] for name in names]
 
 
-def fields(result: Any) -> Any:
-    """Return the fields of a result, which has further attributes."""
-    return tuple(result) if isinstance(result, tuple) else result
-
-
 @pytest.mark.parametrize("text", quickly())
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_code_that_is_followed(text: str) -> None:
     function, operands = function_of(text)
-
-    def of_fields(*operands: Any) -> Any:
-        return fields(function(*operands))
-
     judge_value(function, operands)
-    judge_modes(of_fields, operands)
-    check_grads(of_fields, tuple(operands), order=1, rtol=1e-7, atol=1e-9)
+    judge_modes(function, operands)
+    check_grads(function, tuple(operands), order=1, rtol=1e-7, atol=1e-9)
 
 
 def test_all_that_is_followed_is_called() -> None:
@@ -450,3 +442,19 @@ def test_a_parameter_that_is_searched_for_is_an_implicit_function(call: Any) -> 
 
     ends = [(call(x + h)[1] - call(x - h)[1]) / (2 * step) for h in step * np.eye(6)]
     np.testing.assert_allclose(found, ends, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_arrays_that_are_made_inside_are_taken() -> None:
+    """They depend on no input: SciPy computes with their numbers."""
+
+    def with_all(t: Any) -> Any:
+        for text in LINES:
+            function, operands = function_of(text)
+            made = [np.array(x) if np.ndim(x) else x for x in operands]
+            found, expected = shown(function(*made)), shown(function(*operands))
+            for value, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(np.asarray(value), other, text)
+        return t
+
+    wengert.record(with_all, 1.0)

@@ -860,9 +860,20 @@ def wrap_passive(tape: Tape, value: Any) -> Any:
             result._own_storage().lent = [ref(owner)]
         return result
     if isinstance(value, tuple):
-        parts = [wrap_passive(tape, part) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+        return with_parts(value, [wrap_passive(tape, part) for part in value])
     return value
+
+
+def with_parts(value: Any, parts: list[Any]) -> Any:
+    """Return a list or a tuple with other parts, its names and attributes kept."""
+    if isinstance(value, list):
+        return parts
+    if not hasattr(value, "_fields"):
+        return tuple(parts)
+    made = tuple.__new__(type(value), parts)
+    if hasattr(value, "__dict__"):  # SciPy's results have more than their fields
+        made.__dict__.update(value.__dict__)
+    return made
 
 
 def call_plain(function: Any, tape: Tape, args: Any, settings: Settings) -> Any:
@@ -878,7 +889,7 @@ def lent(value: Any) -> Any:
     if isinstance(value, RecordedValue):
         return value.lend()
     if isinstance(value, (list, tuple)):
-        return type(value)(lent(part) for part in value)
+        return with_parts(value, [lent(part) for part in value])
     return value
 
 

@@ -349,6 +349,21 @@ def _flatten_into(value: Any, leaves: list[Any], depth: int) -> Any:
     return Branch(type(value), keys, tuple(parts), kept)
 
 
+def shown(value: Any, depth: int = 0) -> list[Any]:
+    """Return the leaves that a value has whether it is recorded or not.
+
+    Attributes of a container are leaves only where they are recorded.
+    """
+    found = None if has_class(value, NUMERIC) else children_of(value)
+    if found is None:
+        return [value]
+    if depth > DEEPEST:
+        raise too_deep(value)
+    _, children, kept = found
+    count = len(children) - (len(kept.leaves) if kept is not None else 0)
+    return [leaf for child in children[:count] for leaf in shown(child, depth + 1)]
+
+
 def too_deep(value: Any) -> ArgumentError:
     """Return the error of containers that nest too deep, or for ever."""
     seen: set[int] = set()
