@@ -162,6 +162,13 @@ row(
 )
 row(
     LEAVING,
+    "import cmath\nresult = grad(lambda x: cmath.exp(1j * x).real)(0.0)",
+    "np.exp(x) and its kin in place of cmath's",
+    "result = grad(lambda x: np.exp(1j * x).real)(0.0)",
+    0.0,
+)
+row(
+    LEAVING,
     "result = grad(lambda x: sum(x.tolist()))(x)",
     "list(x) gives recorded numbers",
     "result = grad(lambda x: sum(list(x)))(x)",

@@ -317,7 +317,8 @@ class RecordedValue(Recorded):
         return float(self._leave("float(x)", "leave float() out: x is a number"))
 
     def __complex__(self) -> complex:
-        return complex(self._leave("complex(x)", "write x + 0j"))
+        way = "write x + 0j, and np.exp(x) and its kin in place of cmath's"
+        return complex(self._leave("complex(x)", way))
 
     def tolist(self) -> Any:
         """Return plain Python numbers; refused while recording."""
