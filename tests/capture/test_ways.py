@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.interpolate import CubicSpline
 
 import wengert as wg
 from tests.capture.ways.families import PLACES, THINGS, product
@@ -42,20 +41,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-#: From SciPy 1.18 on a spline holds the module of its arrays, which is not watched.
-HOLDS_MODULE = hasattr(CubicSpline([0.0, 1.0], [0.0, 1.0]), "_xp")
-
-
-def expected(way: Way) -> str:
-    """Return what comes of a way with the SciPy that is installed."""
-    is_spline = way.kind == "Objects of SciPy" and "pline" in way.name
-    return "eager" if is_spline and HOLDS_MODULE else way.outcome
-
-
 @pytest.mark.usefixtures("interpreter")
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_way(way: Way, tmp_path: Path) -> None:
-    assert observe(way, tmp_path, jitted, plainly, X, is_jit_eager) == expected(way)
+    assert observe(way, tmp_path, jitted, plainly, X, is_jit_eager) == way.outcome
 
 
 @pytest.mark.parametrize("way", SAMPLE.values(), ids=str)
@@ -63,7 +52,7 @@ def test_way_natively(way: Way, tmp_path: Path) -> None:
     if not native_engine():
         pytest.skip("the native engine is off")
 
-    assert observe(way, tmp_path, jitted, plainly, X, is_jit_eager) == expected(way)
+    assert observe(way, tmp_path, jitted, plainly, X, is_jit_eager) == way.outcome
 
 
 def derived(function: Any) -> Any:

@@ -44,6 +44,7 @@ from wengert.capture.reads.libraries import (
     is_harmless,
     is_library_constant,
     is_own,
+    is_pure_module,
     is_pure_name,
     is_user_class,
     is_user_function,
@@ -356,7 +357,8 @@ class Values(Conditions):
         elif kind in SIMPLE or issubclass(kind, np.dtype):
             return
         elif issubclass(kind, ModuleType):
-            self.miss(path, "a module is handed on as a whole")
+            if not is_pure_module(value):
+                self.miss(path, "a module is handed on as a whole")
         elif issubclass(kind, type):
             self.class_(cursor)
         elif value is os.environ:
