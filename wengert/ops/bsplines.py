@@ -22,6 +22,7 @@ from wengert.ops.join import as_array
 from wengert.ops.linalg.structured import solve_banded
 from wengert.ops.numeric import VALUED_AS
 from wengert.ops.piecewise import (
+    Held,
     along_rest,
     floating,
     in_order,
@@ -100,7 +101,7 @@ BSPLINE = constant_of("bspline_value", evaluate_bspline, form=Routine(), numpy=(
 
 def values(spline: Any, at: Any, nu: Any, extrapolate: Any) -> Any:
     """Return the values of a B-spline at places, or those of a derivative."""
-    at, t, c, k = as_array(at), spline._t, spline._c, spline.k
+    at, t, c, k = as_array(at), spline.t, spline.c, spline.k
     how = spline.extrapolate if extrapolate is None else extrapolate
     how = how if how == "periodic" else bool(how)
     places = np.reshape(np.astype(at, np.float64), (-1,))
@@ -139,15 +140,8 @@ INTEGRAL = constant_of(
 class RecordedBSpline:
     """A B-spline whose numbers are recorded."""
 
-    _t: Any
-    _c: Any
-    k: int
-    axis: int
-    extrapolate: Any
-
-    t = property(lambda self: self._t)
-    c = property(lambda self: self._c)
-    tck = property(lambda self: (self._t, self._c, self.k))
+    t, c, k, axis, extrapolate = Held(), Held(), Held(), Held(), Held()
+    tck = property(lambda self: (self.t, self.c, self.k))
 
     def __call__(self, x: Any, nu: Any = 0, extrapolate: Any = None) -> Any:
         """Return the values at places, or those of a derivative."""
@@ -157,7 +151,7 @@ class RecordedBSpline:
         """Return the derivative of an order, with zeros behind its coefficients."""
         if nu < 0:
             return self.antiderivative(-nu)
-        t, c, k = self._t, self._c, self.k
+        t, c, k = self.t, self.c, self.k
         if nu > k:
             raise ValueError(
                 f"Order of derivative (n = {nu}) must be <= order of spline"
@@ -172,7 +166,7 @@ class RecordedBSpline:
         """Return the antiderivative of an order."""
         if nu < 0:
             return self.derivative(-nu)
-        t, c, k = self._t, self._c, self.k
+        t, c, k = self.t, self.c, self.k
         for _ in range(nu):
             n = t.shape[0] - k - 1
             step = along_rest(t[k + 1 :] - t[:n], c.ndim)
@@ -189,7 +183,7 @@ class RecordedBSpline:
         how = self.extrapolate if extrapolate is None else extrapolate
         if how == "periodic":
             raise refused(self, "integrate", "periods", "the integral over each part")
-        t, c, k = self._t, self._c, self.k
+        t, c, k = self.t, self.c, self.k
         value = apply(INTEGRAL, t, c, a, b, k=k, extrapolate=bool(how))
         total = self.antiderivative()
         ends = [np.reshape(as_array(place), (1,)) for place in (a, b)]
@@ -197,7 +191,7 @@ class RecordedBSpline:
             low, high = t[k], t[t.shape[0] - k - 1]
             ends = [np.clip(place, low, high) for place in ends]
         low, high = (
-            sum_of_splines(total._t, total._c, k + 1, place, 0)[0] for place in ends
+            sum_of_splines(total.t, total.c, k + 1, place, 0)[0] for place in ends
         )
         return apply(VALUED_AS, high - low, value)
 
@@ -216,9 +210,8 @@ def behind(c: Any, count: int) -> Any:
 def made(kind: type, t: Any, c: Any, k: int, extrapolate: Any, axis: int) -> Any:
     """Return a B-spline of recorded numbers."""
     spline: Any = object.__new__(recorded(kind, RecordedBSpline))
-    spline._t, spline._c, spline.k = t, c, k
+    spline.t, spline.c, spline.k = t, c, k
     spline.extrapolate, spline.axis = extrapolate, axis
-    spline._asarray = np.asarray
     return spline
 
 
@@ -236,7 +229,7 @@ def bspline(
         raise ValueError("Knots, coefficients and degree are inconsistent.")
     how = extrapolate if extrapolate == "periodic" else bool(extrapolate)
     self.__class__ = recorded(type(self), RecordedBSpline)
-    self._t, self._c, self.k, self._asarray = t, c, k, np.asarray
+    self.t, self.c, self.k = t, c, k
     self.extrapolate, self.axis = how, axis
 
 
@@ -250,7 +243,7 @@ def bspline_values(self: Any, x: Any, nu: Any = 0, extrapolate: Any = None) -> A
 def bspline_integral_between(self: Any, a: Any, b: Any, extrapolate: Any = None) -> Any:
     """Answer the integral of one of SciPy's B-splines between recorded places."""
     how = (self.extrapolate, self.axis)
-    return made(type(self), self._t, self._c, self.k, *how).integrate(a, b, extrapolate)
+    return made(type(self), self.t, self.c, self.k, *how).integrate(a, b, extrapolate)
 
 
 # Splines through points, and near them

@@ -75,7 +75,7 @@ def between(x: Any, y: Any, at: Any, kind: Any) -> Any:
     else:
         order = ORDERS.get(kind, kind)
         spline = bsplines.make_interp_spline(x, y, order)
-        return bsplines.sum_of_splines(spline._t, spline._c, order, at, 0)
+        return bsplines.sum_of_splines(spline.t, spline.c, order, at, 0)
     return y[np.clip(place, 0, count - 1)] + along_rest(at * 0.0, y.ndim)
 
 
@@ -241,10 +241,10 @@ def of_splines(values: Any, at: Any, points: Any, k: int) -> Any:
     c, parts, starts = values, [], []
     for axis, p in enumerate(points):
         spline = bsplines.make_interp_spline(p, c, k, axis=axis)
-        c = np.moveaxis(spline._c, 0, axis)
+        c = np.moveaxis(spline.c, 0, axis)
         x = at[:, axis]
-        span = bsplines.spans(spline._t, k, x)
-        parts.append(bsplines.basis(spline._t, k, x, span))
+        span = bsplines.spans(spline.t, k, x)
+        parts.append(bsplines.basis(spline.t, k, x, span))
         starts.append(span - k)
     total: Any = 0.0
     for chosen in itertools.product(range(k + 1), repeat=len(points)):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from functools import cache
+from types import MemberDescriptorType
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,7 @@ def in_order(found: Any, count: int, axis: int) -> Any:
 
 def values(spline: Any, at: Any, nu: Any, extrapolate: Any) -> Any:
     """Return the values of a piecewise polynomial at places, or of a derivative."""
-    at, c, x = as_array(at), spline._c, spline._x
+    at, c, x = as_array(at), spline.c, spline.x
     places = np.reshape(np.astype(at, np.float64), (-1,))
     extrapolate = spline.extrapolate if extrapolate is None else extrapolate
     if extrapolate == "periodic":
@@ -182,17 +183,36 @@ def evaluate_integral(c: Any, x: Any, a: Any, b: Any, *, extrapolate: Any) -> An
 INTEGRAL = constant_of("ppoly_integral", evaluate_integral, form=Routine(), numpy=())
 
 
+@cache
+def slot_of(kind: type, name: str) -> Any:
+    """Return where objects of a class keep an attribute; None for a dictionary."""
+    held = [vars(part).get(key) for part in kind.__mro__ for key in (name, f"_{name}")]
+    slots = [slot for slot in held if isinstance(slot, MemberDescriptorType)]
+    return slots[0] if slots else None
+
+
+class Held:
+    """An attribute of an object itself, whatever a version of SciPy makes of it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        slot: Any = slot_of(type(owner), self.name)  # type: ignore[arg-type]
+        return vars(owner)[self.name] if slot is None else slot.__get__(owner)
+
+    def __set__(self, owner: Any, value: Any) -> None:
+        slot: Any = slot_of(type(owner), self.name)  # type: ignore[arg-type]
+        if slot is None:
+            vars(owner)[self.name] = value
+        else:
+            slot.__set__(owner, value)
+
+
 class RecordedPieces:
     """A piecewise polynomial whose numbers are recorded."""
 
-    __slots__ = ()
-    _c: Any
-    _x: Any
-    axis: int
-    extrapolate: Any
-
-    c = property(lambda self: self._c)
-    x = property(lambda self: self._x)
+    c, x, axis, extrapolate = Held(), Held(), Held(), Held()
 
     def __call__(self, x: Any, nu: Any = 0, extrapolate: Any = None) -> Any:
         """Return the values at places, or those of a derivative."""
@@ -201,16 +221,16 @@ class RecordedPieces:
     def with_coefficients(self, c: Any, extrapolate: Any) -> Any:
         """Return another polynomial over the same pieces."""
         made = object.__new__(type(self))
-        fill(made, c, self._x, extrapolate, self.axis)
+        fill(made, c, self.x, extrapolate, self.axis)
         return made
 
     def derivative(self, nu: int = 1) -> Any:
         """Return the derivative of an order."""
         if nu < 0:
             return self.antiderivative(-nu)
-        c = self._c[: self._c.shape[0] - nu] if nu else self._c * 1
+        c = self.c[: self.c.shape[0] - nu] if nu else self.c * 1
         if not c.shape[0]:
-            c = np.zeros((1, *self._c.shape[1:]), self._c.dtype)
+            c = np.zeros((1, *self.c.shape[1:]), self.c.dtype)
         powers = np.arange(c.shape[0], 0, -1)
         factor = np.prod([powers + k for k in range(nu)], axis=0) if nu else powers**0
         factor = np.reshape(factor * 1.0, (-1, *(1,) * (c.ndim - 1)))
@@ -221,19 +241,19 @@ class RecordedPieces:
         if nu <= 0:
             return self.derivative(-nu)
         is_periodic = self.extrapolate == "periodic"
-        found = antiderivative(self._c, self._x, nu)
+        found = antiderivative(self.c, self.x, nu)
         return self.with_coefficients(found, False if is_periodic else self.extrapolate)
 
     def integrate(self, a: Any, b: Any, extrapolate: Any = None) -> Any:
         """Return the integral between two places."""
         how = self.extrapolate if extrapolate is None else extrapolate
-        value = apply(INTEGRAL, self._c, self._x, a, b, extrapolate=how)
+        value = apply(INTEGRAL, self.c, self.x, a, b, extrapolate=how)
         total = self.antiderivative()
         total.axis = 0
         if how != "periodic":
             found = total(b, extrapolate=how) - total(a, extrapolate=how)
             return apply(VALUED_AS, found, value)
-        low, high = self._x[0], self._x[-1]
+        low, high = self.x[0], self.x[-1]
         whole = total(high)
         ends = []
         for place in (as_array(a), as_array(b)):
@@ -272,20 +292,28 @@ def refused(spline: Any, method: str, what: str, instead: str) -> UnsupportedErr
 
 def fill(spline: Any, c: Any, x: Any, extrapolate: Any, axis: int) -> None:
     """Give a piecewise polynomial its numbers."""
-    spline._c, spline._x, spline._asarray = c, x, np.asarray
-    spline.axis, spline.extrapolate = axis, extrapolate
+    spline.c, spline.x, spline.axis, spline.extrapolate = c, x, axis, extrapolate
 
 
 def recorded(kind: Any, methods: Any = RecordedPieces) -> Any:
     """Return the class of SciPy's objects of a kind whose numbers are recorded."""
-    return kind if issubclass(kind, methods) else with_methods(kind, methods)
+    is_recorded = getattr(kind, "recorded_by", None) is methods
+    return kind if is_recorded else with_methods(kind, methods)
 
 
 @cache
 def with_methods(kind: Any, methods: Any) -> Any:
-    """Return a class of SciPy's with other methods; its objects may change to it."""
-    names = {"__slots__": (), "__module__": kind.__module__}
-    return type(kind.__name__, (methods, kind), names)
+    """Return a class of SciPy's with other methods; its objects may change to it.
+
+    Only to a class of the same single base whose objects lie the same.
+    """
+    own = {key: value for key, value in vars(methods).items() if key not in OF_CLASS}
+    names = {"__slots__": (), "__module__": kind.__module__, "recorded_by": methods}
+    return type(kind.__name__, (kind,), own | names)
+
+
+#: What a class has of its own.
+OF_CLASS = frozenset(("__dict__", "__weakref__", "__module__", "__qualname__"))
 
 
 def become(spline: Any, c: Any, x: Any, extrapolate: Any, axis: int) -> None:
@@ -547,7 +575,11 @@ def hermite_spline(
     through(self, x, y, lambda *_: d, d, **how)
 
 
-@answers_named("scipy.interpolate._interpolate:_PPolyBase.__init__")
+@answers_named(
+    "scipy.interpolate._interpolate:_PPolyBase.__init__",
+    "scipy.interpolate._interpolate:PPoly.__init__",  # its own from SciPy 1.18 on
+    "scipy.interpolate._interpolate:BPoly.__init__",
+)
 def piecewise(
     self: Any, c: Any, x: Any, extrapolate: Any = None, axis: Any = 0
 ) -> None:
@@ -562,7 +594,11 @@ def piecewise(
     become(self, c, x, extrapolate, axis)
 
 
-@answers_named("scipy.interpolate._interpolate:_PPolyBase.__call__")
+@answers_named(
+    "scipy.interpolate._interpolate:_PPolyBase.__call__",
+    "scipy.interpolate._interpolate:PPoly.__call__",
+    "scipy.interpolate._interpolate:BPoly.__call__",
+)
 def piecewise_values(self: Any, x: Any, nu: Any = 0, extrapolate: Any = None) -> Any:
     """Answer a call of one of SciPy's piecewise polynomials at recorded places."""
     check_powers(self)
@@ -587,5 +623,5 @@ def check_powers(spline: Any) -> None:
 def piecewise_integral(self: Any, a: Any, b: Any, extrapolate: Any = None) -> Any:
     """Answer the integral of one of SciPy's splines between recorded places."""
     made: Any = object.__new__(recorded(type(self)))
-    fill(made, self._c, self._x, self.extrapolate, self.axis)
+    fill(made, self.c, self.x, self.extrapolate, self.axis)
     return made.integrate(a, b, extrapolate)

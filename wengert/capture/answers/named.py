@@ -159,6 +159,8 @@ class State:
         self.seen = -1
         #: Those that have their own code.
         self.own: list[Answered] = []
+        #: All of them: one that is inherited has one row.
+        self.known: set[FunctionType] = set()
 
     def begin(self) -> None:
         """Lead all functions of loaded modules to their answers."""
@@ -185,7 +187,8 @@ class State:
         self.loaded.add(name)
         for key, answer in rows_of(name, module).items():
             function = member(module, key)
-            if isinstance(function, FunctionType):
+            if isinstance(function, FunctionType) and function not in self.known:
+                self.known.add(function)
                 self.own.append(Answered(function, answer, "." in key))
                 SEEN[function] = function
 
