@@ -665,9 +665,11 @@ example(
     normal(7),
     BETWEEN,
 )
-example("_PPolyBase.__init__", lambda c: sp.PPoly(c, KNOTS)(1.1), normal(3, 6))
+for _label in ("_PPolyBase.__init__", "PPoly.__init__"):  # the second of SciPy 1.18
+    example(_label, lambda c: sp.PPoly(c, KNOTS)(1.1), normal(3, 6))
 for _label, _made in (
     ("_PPolyBase.__call__", lambda: sp.CubicSpline(KNOTS, TABLE)),
+    ("PPoly.__call__", lambda: sp.CubicSpline(KNOTS, TABLE)),
     ("BSpline.__call__", lambda: sp.make_interp_spline(KNOTS, TABLE)),
     ("UnivariateSpline.__call__", lambda: sp.UnivariateSpline(KNOTS, TABLE, s=0.1)),
     ("_Interpolator1D.__call__", lambda: sp.interp1d(KNOTS, TABLE)),
@@ -1794,6 +1796,27 @@ of_vectors(
     lambda p: (4, np.stack([p, p, 1.0 - 2.0 * p])),
     np.array([1, 1, 2]),
     uniform(0.1, 0.4),
+)
+
+TWO = np.array([[2.0, 0.6], [0.6, 1.0]])
+
+# Draws, which move by location and scale; by shapes: test_stats.py
+
+example(
+    "rv_continuous.rvs",
+    lambda m, s: stats.norm.rvs(m, s, random_state=np.random.default_rng(5)),
+    normal(3),
+    positive(2, 1),
+)
+example(
+    "multivariate_normal_gen.rvs",
+    lambda m: stats.multivariate_normal.rvs(m, TWO, 3, np.random.default_rng(5)),
+    normal(2),
+)
+example(
+    "multivariate_normal_frozen.rvs",
+    lambda m: stats.multivariate_normal(m, TWO).rvs(3, np.random.default_rng(5)),
+    normal(2),
 )
 
 # Integrals of samples

@@ -578,7 +578,6 @@ def hermite_spline(
 @answers_named(
     "scipy.interpolate._interpolate:_PPolyBase.__init__",
     "scipy.interpolate._interpolate:PPoly.__init__",  # its own from SciPy 1.18 on
-    "scipy.interpolate._interpolate:BPoly.__init__",
 )
 def piecewise(
     self: Any, c: Any, x: Any, extrapolate: Any = None, axis: Any = 0
@@ -597,7 +596,6 @@ def piecewise(
 @answers_named(
     "scipy.interpolate._interpolate:_PPolyBase.__call__",
     "scipy.interpolate._interpolate:PPoly.__call__",
-    "scipy.interpolate._interpolate:BPoly.__call__",
 )
 def piecewise_values(self: Any, x: Any, nu: Any = 0, extrapolate: Any = None) -> Any:
     """Answer a call of one of SciPy's piecewise polynomials at recorded places."""
