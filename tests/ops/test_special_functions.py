@@ -267,3 +267,20 @@ def test_the_bound_at_which_a_search_ends_does_not_move(
     assert grad(function, every)(*values) == (0.0,) * len(point)
     assert jvp(function, values, values)[1] == 0.0
     assert not np.any(jacobian(grad(function, every), every)(*values))
+
+
+@pytest.mark.parametrize("name", ["elliprf", "elliprd"])
+def test_complex_symmetric_integrals_curve_as_they_should(name: str) -> None:
+    """Differences in 40 digits; at wide angles their integrands are near a pole."""
+    function, exact = getattr(special, name), getattr(mp, name)
+    for angle in (0.3, 1.2, 2.6):
+        given = [0.7 * np.exp(1j * angle), np.complex128(0.9), 0.5 * np.exp(-0.2j)]
+
+        def first(x: Any, given: Any = given) -> Any:
+            return jacobian(function, holomorphic=True)(x, *given[1:])
+
+        found = jacobian(first, holomorphic=True)(given[0])
+        with mp.workdps(40):
+            parts = [mp.mpc(number) for number in given]
+            expected = mp.diff(lambda x, rest=parts[1:]: exact(x, *rest), parts[0], 2)
+        np.testing.assert_allclose(found, complex(expected), rtol=1e-12)

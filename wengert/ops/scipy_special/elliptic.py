@@ -13,9 +13,14 @@ from wengert.ops.families import family
 from wengert.ops.scipy_special.error import like
 
 # R_F is half the integral over t from 0 to infinity of (t + x)**-1/2 (t + y)**-1/2
-# (t + z)**-1/2.  By the logarithm of t the trapezoid rule is exact.
+# (t + z)**-1/2.  By the logarithm of t the trapezoid rule is exact: its error falls
+# with the distance to the singularities -x, -y, -z, pi for positive numbers.
+# Complex ones are integrated along the ray in the middle of their angles.
 
+#: The step at that distance.
 STEP = 0.5
+#: The smallest share of the distance that a step is still made smaller for.
+NEAREST = 0.02
 #: How far beyond the numbers' logarithms something is left.
 BEYOND = 80.0
 
@@ -36,8 +41,14 @@ def elliprf_derivative(x: Any, y: Any, z: Any, *, orders: tuple[int, ...]) -> An
     smallest = np.min(np.where(sizes == 0, np.inf, sizes), axis=0)
     low = np.log(smallest) - BEYOND
     width = np.log(np.max(sizes, axis=0)) + BEYOND - low
-    count = int(np.nanmax(width, initial=0.0) / STEP) + 1
-    u = low[..., None] + width[..., None] * (np.arange(count) / count)
+    share, ray = 1.0, 0.0
+    if kind is np.complex128:
+        angles = np.where(sizes == 0, np.nan, np.angle(np.stack(parts)))
+        high, least = np.nanmax(angles, axis=0), np.nanmin(angles, axis=0)
+        share = max(1 - np.nanmax(high - least, initial=0.0) / (2 * np.pi), NEAREST)
+        ray = 0.5j * (high + least)[..., None]
+    count = int(np.nanmax(width, initial=0.0) / (STEP * share)) + 1
+    u = low[..., None] + width[..., None] * (np.arange(count) / count) + ray
     exponent, factor = u, 0.5
     for part, order in zip(parts, orders, strict=True):
         exponent = exponent - (0.5 + order) * np.log(np.exp(u) + part[..., None])
