@@ -62,7 +62,10 @@ def correlation(u: Any, v: Any, *, w: Any = None, centered: bool = True) -> Any:
         )
     uv = np.vecdot(u, weighted(v, w))
     uu, vv = (np.vecdot(x, weighted(x, w)) for x in (u, v))
-    found = 1.0 - uv / np.sqrt(uu * vv)
+    squares = uu * vv
+    if squares.dtype.kind not in "fc":  # SciPy takes the root of a Python number
+        squares = np.astype(squares, np.float64)
+    found = 1.0 - uv / np.sqrt(squares)
     # A rounding is clipped away; it has nothing to do with the derivatives.
     return found + apply(STOP_GRADIENT, np.clip(found, 0.0, 2.0) - found)
 
