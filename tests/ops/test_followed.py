@@ -39,11 +39,16 @@ CONSTANTS: dict[str, Any] = {
 }
 for _name in "linalg ndimage optimize signal special stats".split():
     CONSTANTS[_name] = import_module(f"scipy.{_name}")
+CONSTANTS["distance"] = import_module("scipy.spatial.distance")
 
 CONSTANTS["KERNELS"] = stats.gaussian_kde([0.2, 0.5, 0.9, 0.4])
 CONSTANTS["STFT"] = signal.ShortTimeFFT(np.ones(3), 2, 1.0)
 
-CALLS = """linalg.cdf2rdf(np.exp(1j * np.array([a, -a])), np.array([[1, 1], [1j, -1j]]))
+CALLS = """distance.euclidean(b, c, np.array([1.0, 2.0, 0.5]))
+distance.minkowski(b, c, 3)
+distance.seuclidean(b, c, np.array([1.0, 2.0, 0.5]))
+distance.sqeuclidean(b, c)
+linalg.cdf2rdf(np.exp(1j * np.array([a, -a])), np.array([[1, 1], [1j, -1j]]))
 linalg.companion(b)
 linalg.companion(S)
 linalg.convolution_matrix(b, 4)
