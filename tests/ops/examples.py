@@ -1692,8 +1692,6 @@ example("squareform", distance.squareform, normal(6))
 for _name in "chebyshev cosine correlation".split():
     example(_name, getattr(distance, _name), distinct(3), positive(3))
 example("canberra", distance.canberra, uniform(0.5, 1.0, 3), uniform(2.0, 3.0, 3))
-example("_validate_vector", distance.euclidean, distinct(3), positive(3))
-example("_validate_vector", distance.braycurtis, distinct(3), positive(3))
 example("jensenshannon", distance.jensenshannon, positive(3), positive(3))
 
 # Sparse matrices

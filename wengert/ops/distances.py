@@ -132,13 +132,12 @@ METRICS: dict[str, Function] = {
         )
     },
 }
-# Of two vectors: SciPy's own functions, which are NumPy, record as they stand where
-# they do not compare numbers or ask `math`
+# Of two vectors: SciPy's own functions, which are NumPy, are followed where they do not
+# compare numbers or ask `math`
 
 
-@answers_named("scipy.spatial.distance._validate_vector")
 def vector(u: Any, dtype: Any = None) -> Any:
-    """Answer what makes a vector of an argument."""
+    """Return an argument, which must be a vector."""
     u = as_array(u)
     if u.ndim != 1:
         raise ValueError("Input vector should be 1-D.")

@@ -52,7 +52,9 @@ FOLLOWED = {
         sawtooth spectrogram square stft tf2zpk vectorstrength welch wiener
         zoom_fft
     """,
-    "scipy.spatial.distance": "euclidean minkowski seuclidean sqeuclidean",
+    "scipy.spatial.distance": """
+        braycurtis cityblock euclidean mahalanobis minkowski seuclidean sqeuclidean
+    """,
     "scipy.special": "diric factorial",
     "scipy.stats": """
         boxcox boxcox_llf chisquare circmean circstd circvar describe
