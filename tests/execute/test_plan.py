@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -167,15 +168,19 @@ RESULTS: dict[str, Callable[..., Any]] = {
 }
 
 
+@pytest.mark.parametrize("way", ["play", "jit"])
 @pytest.mark.parametrize("name", RESULTS)
-def test_results_of_a_play_are_the_callers_own(name: str) -> None:
+def test_results_are_the_callers_own(name: str, way: str) -> None:
+    """Those of a play, and of calls that are recorded, checked and compiled."""
     function, x = RESULTS[name], LONG.copy()
+    fast = jit(function) if way == "jit" else None
     plan = Plan(record(function, x))
     expected = function(x)
     expected = expected if isinstance(expected, tuple) else (expected,)
 
-    for _ in range(2):
-        found = plan.run([x])
+    for _ in range(4):
+        found = plan.run([x]) if fast is None else fast(x)
+        found = found if isinstance(found, list | tuple) else [found]
         arrays = [part for part in found if is_array(part)]
         for k, part in enumerate(arrays):
             others = [x, TABLE, *arrays[:k], *arrays[k + 1 :]]
@@ -186,6 +191,24 @@ def test_results_of_a_play_are_the_callers_own(name: str) -> None:
             part[...] = np.nan
 
     np.testing.assert_array_equal(x, LONG)
+
+
+def test_a_path_keeps_no_numbers_but_its_inputs() -> None:
+    def chain(x: Any) -> Any:
+        for _ in range(20):
+            x = np.sin(x) * 1.1
+        return np.sum(x)
+
+    x, fast = np.ones(100_000), jit(grad(chain))
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            fast(x)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 8 * x.nbytes
 
 
 @pytest.mark.parametrize(

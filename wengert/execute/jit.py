@@ -58,7 +58,7 @@ from wengert.execute.keys import (
 )
 from wengert.execute.out import deliver, has_keyword
 from wengert.execute.paths import Follower, Path
-from wengert.execute.plan import Left
+from wengert.execute.plan import Left, results_of
 from wengert.execute.report import PathList, Report
 from wengert.execute.rows import compile_inside
 from wengert.execute.tier import CALL, PLAY
@@ -375,7 +375,7 @@ class Jitted(Generic[P, R]):
                     self.entries.pop(next(iter(self.entries)))
             path, tape = self.record_first(entry, key, leaves, structure)
             key = self.learn(path.recording, key, entry, leaves)
-            found = [own(as_returned(tape, k)) for k in tape.output_indices]
+            found = results_of(tape)
             for _ in range(MOST_TRIES if self.waits else 0):
                 if path.is_believed or entry.is_eager:
                     break
@@ -736,13 +736,6 @@ def bind_again(reference: weakref.ref[Jitted[..., Any]], _: Progress) -> None:
     jitted = reference()
     if jitted is not None:
         jitted.bind_later()
-
-
-def as_returned(tape: Tape, index: int) -> Any:
-    """Return an output of the recorded run; Python's numbers stay Python's."""
-    output = tape.play.outputs[index]
-    is_weak = tape.types[index].weak and has_class(output, np.generic)
-    return output.item() if is_weak else output
 
 
 def jit(

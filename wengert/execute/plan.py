@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.operation import REGISTRY
-from wengert.core.tape import CONSTANT, GUARD, Tape
-from wengert.core.types import Type, is_array
+from wengert.core.tape import CONSTANT, GUARD, Play, Tape
+from wengert.core.types import Type, has_class, is_array
 from wengert.execute.interpret import (
     LEAVES_PATH,
     check_guard,
@@ -76,7 +76,7 @@ class Plan:
             if operation is CONSTANT and index not in self.captured:
                 self.blank[index] = tape.settings[index]["value"]
         #: Buffers of constants, and which outputs are computed by operations of ours.
-        self.held = {id(owner_of(value)) for value in self.blank}
+        self.held = held_by(tape)
         self.is_made = [is_made(tape, index) for index in self.outputs]
         items = needed(tape) if schedule is None else schedule
         self.groups = sum(isinstance(item, Group) for item in items)
@@ -120,23 +120,60 @@ class Plan:
         return self.owned(outputs)
 
     def owned(self, outputs: list[Any]) -> list[Any]:
-        """Return the tape's outputs, each in memory that nothing else holds.
-
-        A large array is copied only where its buffer is that of an input, of a
-        constant or of another output.
-        """
+        """Return the tape's outputs, each in memory that nothing else holds."""
         found = [outputs[index] for index in self.outputs]
-        if not any(map(is_large, found)):
-            return [own(value) for value in found]
         given = [outputs[index] for index in (*self.inputs, *self.captured)]
-        taken = self.held | {id(owner_of(value)) for value in given}
-        for place, value in enumerate(found):
-            owner = owner_of(value)
-            is_own = self.is_made[place] and is_whole(value, owner)
-            if not is_own or id(owner) in taken:
-                found[place] = own(value)
-            taken.add(id(owner))
-        return found
+        return owned(found, given, self.held, self.is_made)
+
+
+def owned(
+    found: list[Any], given: Sequence[Any], held: set[int], is_made: Sequence[bool]
+) -> list[Any]:
+    """Return outputs of a run, each in memory that nothing else holds.
+
+    A large array is copied only where its buffer is that of an input, of a constant (of
+    those that are `held`) or of another output.
+    """
+    if not any(map(is_large, found)):
+        return [own(value) for value in found]
+    taken = held | {id(owner_of(value)) for value in given}
+    for place, value in enumerate(found):
+        owner = owner_of(value)
+        if not (is_made[place] and is_whole(value, owner)) or id(owner) in taken:
+            found[place] = own(value)
+        taken.add(id(owner))
+    return found
+
+
+def results_of(tape: Tape) -> list[Any]:
+    """Return the outputs of a run that was recorded, and let its numbers go.
+
+    Only the inputs are kept, for measurements; Python's numbers stay Python's.
+    """
+    outputs = tape.play.outputs
+    given = {index: outputs[index] for index in tape.input_indices}
+    found = [as_returned(tape, index) for index in tape.output_indices]
+    is_made_here = [is_made(tape, index) for index in tape.output_indices]
+    tape.play = Play(len(tape))
+    for index, value in given.items():
+        tape.play.outputs[index] = value
+    return owned(found, list(given.values()), held_by(tape), is_made_here)
+
+
+def as_returned(tape: Tape, index: int) -> Any:
+    """Return an output of the recorded run; Python's numbers stay Python's."""
+    output = tape.play.outputs[index]
+    is_weak = tape.types[index].weak and has_class(output, np.generic)
+    return output.item() if is_weak else output
+
+
+def held_by(tape: Tape) -> set[int]:
+    """Return the buffers of a tape's constants."""
+    return {
+        id(owner_of(tape.settings[index]["value"]))
+        for index, operation in enumerate(tape.operations)
+        if operation is CONSTANT
+    }
 
 
 def is_large(value: Any) -> bool:
