@@ -37,9 +37,13 @@ def sizes_of(values: Any) -> tuple[int, ...]:
     return tuple(integer(value) for value in several(values))
 
 
+#: An axis from 0 on; a bool is 0 or 1.
+axis_index = normalize_axis_index
+
+
 def axis_of(axis: Any, ndim: int) -> int:
     """Return an axis from 0 on; a bool is none."""
-    return normalize_axis_index(integer(axis, " for the axis"), ndim)
+    return axis_index(integer(axis, " for the axis"), ndim)
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...] | None:

@@ -15,13 +15,11 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import Operation, answers, apply, linear
-from wengert.ops.axes import integer
+from wengert.ops.axes import axis_index, integer
 from wengert.ops.cumulative import along
 from wengert.ops.elements import into
 from wengert.ops.join import as_array
 from wengert.ops.shape import as_numpys
-
-normalize = np.lib.array_utils.normalize_axis_index
 
 #: The scale of a transform is that of the other direction under the other name.
 SWAPPED: dict[Any, Any] = {
@@ -108,7 +106,7 @@ def transformed(
 ) -> Any:
     """Return a transform along one axis; left out, `n` is what the axis has."""
     a = as_array(a)
-    axis = normalize(operator.index(axis), a.ndim)
+    axis = axis_index(axis, a.ndim)
     if n is None:
         n = a.shape[axis]
         n = 2 * (n - 1) if operation is IRFFT else n

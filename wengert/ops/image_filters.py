@@ -15,9 +15,8 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import Function, apply, general
-from wengert.ops.axes import integer, sizes_of
+from wengert.ops.axes import axis_index, integer, sizes_of
 from wengert.ops.elements import conjugate
-from wengert.ops.fft import normalize
 from wengert.ops.index import INDEX_ADD, Placeholder, Slice
 from wengert.ops.join import as_array
 from wengert.ops.scipys import answers_arrays
@@ -51,7 +50,7 @@ def axes_of(axes: Any, ndim: int) -> tuple[int, ...]:
     if axes is None:
         return tuple(range(ndim))
     axes = (axes,) if np.ndim(axes) == 0 else axes
-    return tuple(normalize(operator.index(axis), ndim) for axis in axes)
+    return tuple(axis_index(axis, ndim) for axis in axes)
 
 
 # Beyond the ends
@@ -265,7 +264,7 @@ def along_axis(x: Any, weights: Any, axis: int, mode: Any, cval: Any, o: Any) ->
         CORRELATE1D,
         floating(x),
         weights,
-        axis=(normalize(axis, x.ndim),),
+        axis=(axis_index(axis, x.ndim),),
         origin=(origin,),
         **settings,
     )
@@ -426,7 +425,7 @@ def uniform_filter1d(
 ) -> Any:
     """Answer ``scipy.ndimage.uniform_filter1d``."""
     x = as_array(input)
-    axis = normalize(operator.index(axis), x.ndim)
+    axis = axis_index(axis, x.ndim)
     return delivered(mean_along(x, size, axis, mode, cval, origin), output, x)
 
 
@@ -564,7 +563,7 @@ def answer_differences(name: str, across: Sequence[float]) -> None:
         cval: Any = 0.0,
     ) -> Any:
         x = as_array(input)
-        axis = normalize(operator.index(axis), x.ndim)
+        axis = axis_index(axis, x.ndim)
         modes = sequence(mode, x.ndim)
         found = along_axis(x, np.array([-1, 0, 1]), axis, modes[axis], cval, 0)
         found = written_as(found, x, output)

@@ -7,12 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from wengert.core.forms import Move
 from wengert.core.operation import answers, apply, general
 from wengert.core.types import Recorded
-from wengert.ops.axes import axis_of, integers
+from wengert.ops.axes import axis_index, axis_of, integers
 from wengert.ops.elements import check_elements, into
 from wengert.ops.shape import (
     WHOLE,
@@ -181,7 +180,7 @@ def stack(
         raise ValueError("need at least one array to stack")
     if len({np.shape(part) for part in parts}) != 1:
         raise ValueError("all input arrays must have the same shape")
-    axis = normalize_axis_index(axis, np.ndim(parts[0]) + 1)
+    axis = axis_index(axis, np.ndim(parts[0]) + 1)
     return deliver(apply(STACK, *parts, axis=axis), out, dtype, casting)
 
 
@@ -298,7 +297,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         bounds = [sum(sizes[:k]) for k in range(count + 1)]
     else:
         bounds = [0, *integers(indices_or_sections), n]
-    axis = normalize_axis_index(axis, np.ndim(ary))
+    axis = axis_index(axis, np.ndim(ary))
     return [along(ary, axis, start, stop) for start, stop in pairwise(bounds)]
 
 
@@ -381,7 +380,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     values = as_array(values)
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    axis = normalize_axis_index(axis, np.ndim(arr))
+    axis = axis_index(axis, np.ndim(arr))
     n = arr.shape[axis]
     places = places_on(obj, n, n + 1)
     values = np.reshape(values, (1,) * (arr.ndim - np.ndim(values)) + np.shape(values))
@@ -401,7 +400,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """Answer ``np.delete``."""
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    axis = normalize_axis_index(axis, np.ndim(arr))
+    axis = axis_index(axis, np.ndim(arr))
     kept = kept_places(obj, np.shape(arr)[axis])
     if isinstance(obj, slice) or np.ndim(obj) == 0:
         return lying(np.take(arr, kept, axis=axis), filled_order(arr))

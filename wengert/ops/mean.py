@@ -10,7 +10,7 @@ from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise
 from wengert.core.types import has_class
 from wengert.errors import warn
-from wengert.ops.axes import axes_of
+from wengert.ops.axes import axes_of, axis_index
 from wengert.ops.elements import into
 from wengert.ops.reduce import (
     UNSET,
@@ -245,7 +245,7 @@ def average(
 
 def neighbours(ndim: int, axis: int) -> tuple[Any, Any]:
     """Return the keys of all elements but the first, and all but the last."""
-    before = (slice(None),) * np.lib.array_utils.normalize_axis_index(axis, ndim)
+    before = (slice(None),) * axis_index(axis, ndim)
     return (*before, slice(1, None)), (*before, slice(None, -1))
 
 

@@ -9,13 +9,13 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from wengert.core.forms import Map, Routine
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import WEAK, Recorded, plain_example
 from wengert.errors import warn
-from wengert.ops.axes import axis_of, integers
+from wengert.ops.axes import axis_index, axis_of, integers
 from wengert.ops.join import as_array
 from wengert.ops.reduce import cast
 from wengert.ops.select import take
@@ -68,7 +68,7 @@ def diff(
     a = as_array(a)
     if np.ndim(a) == 0:
         raise ValueError("diff requires input that is at least one dimensional")
-    axis = normalize_axis_index(axis, a.ndim)
+    axis = axis_index(axis, a.ndim)
     pieces = [a]
     if prepend is not np._NoValue:
         pieces.insert(0, beside(prepend, a, axis))
@@ -544,7 +544,7 @@ def apply_along_axis(
 ) -> Any:
     """Answer ``np.apply_along_axis``."""
     arr = as_array(arr)
-    axis = normalize_axis_index(axis, arr.ndim)
+    axis = axis_index(axis, arr.ndim)
     lines = np.moveaxis(arr, axis, -1)
     outside = lines.shape[:-1]
     if 0 in outside:

@@ -16,7 +16,8 @@ from wengert.core.forms import Routine
 from wengert.core.operation import Operation, answers_named, apply, linear
 from wengert.core.types import Recorded
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.fft import SWAPPED, normalize, resized
+from wengert.ops.axes import axis_index
+from wengert.ops.fft import SWAPPED, resized
 from wengert.ops.join import as_array
 
 Axes = tuple[int, ...]
@@ -114,7 +115,7 @@ def sizes_and_axes(x: Any, s: Any, axes: Any) -> tuple[list[int], Axes]:
         axes = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
     elif np.ndim(axes) == 0:
         axes = (axes,)
-    axes = tuple(normalize(operator.index(axis), x.ndim) for axis in axes)
+    axes = tuple(axis_index(axis, x.ndim) for axis in axes)
     if len(set(axes)) != len(axes):
         raise ValueError("all axes must be unique")
     s = [-1] * len(axes) if s is None else s

@@ -10,13 +10,13 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from wengert.core.forms import Map, Move
 from wengert.core.operation import answers, apply, constant_of, linear
 from wengert.core.types import WEAK, Recorded, exact_value, is_array, plain_example
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.axes import axis_of, integers, sizes_of
+from wengert.ops.axes import axis_index, axis_of, integers, sizes_of
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 
 Shape = tuple[int, ...]
@@ -523,7 +523,7 @@ def along_axis_key(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
     ndim = np.ndim(arr)
     if ndim != np.ndim(indices):
         raise ValueError("`indices` and `arr` must have the same number of dimensions")
-    axis = normalize_axis_index(axis, ndim)
+    axis = axis_index(axis, ndim)
     grid = np.ogrid[tuple(slice(n) for n in np.shape(arr))]
     return (*grid[:axis], indices, *grid[axis + 1 :])
 

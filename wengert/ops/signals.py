@@ -17,9 +17,9 @@ from wengert.core.operation import (
     multilinear,
 )
 from wengert.errors import UnsupportedError, explain
+from wengert.ops.axes import axis_index
 from wengert.ops.cumulative import along
 from wengert.ops.elements import conjugate
-from wengert.ops.fft import normalize
 from wengert.ops.image_filters import (
     as_numbers,
     axes_of,
@@ -407,7 +407,7 @@ def coefficients(b: Any) -> Any:
 def lfilter(b: Any, a: Any, x: Any, axis: Any = -1, zi: Any = None) -> Any:
     """Answer ``scipy.signal.lfilter``, by the coefficients and the state too."""
     b, a, x = coefficients(b), coefficients(a), as_array(x)
-    axis = normalize(operator.index(axis), x.ndim)
+    axis = axis_index(axis, x.ndim)
     if zi is None:
         return apply(LFILTER, b, a, x, axis=axis)
     zi = as_array(zi)
@@ -442,7 +442,7 @@ def sections_of(sos: Any) -> Any:
 def sosfilt(sos: Any, x: Any, axis: Any = -1, zi: Any = None) -> Any:
     """Answer ``scipy.signal.sosfilt``: one section after another."""
     sos, x = sections_of(sos), as_array(x)
-    axis = normalize(operator.index(axis), x.ndim)
+    axis = axis_index(axis, x.ndim)
     count = sos.shape[0]
     shape = (count, *(2 if k == axis else n for k, n in enumerate(x.shape)))
     if zi is None:
@@ -539,7 +539,7 @@ def filtfilt(
 ) -> Any:
     """Answer ``scipy.signal.filtfilt``."""
     b, a, x = coefficients(b), coefficients(a), as_array(x)
-    axis = normalize(operator.index(axis), x.ndim)
+    axis = axis_index(axis, x.ndim)
     if method == "gust":
         raise UnsupportedError(
             explain(
@@ -566,7 +566,7 @@ def sosfiltfilt(
 ) -> Any:
     """Answer ``scipy.signal.sosfiltfilt``."""
     sos, x = sections_of(sos), as_array(x)
-    axis = normalize(operator.index(axis), x.ndim)
+    axis = axis_index(axis, x.ndim)
     count = sos.shape[0]
     zeros = [operator.index(np.sum(sos[:, k] == 0)) for k in (2, 5)]
     edge = edge_of(x, axis, padtype, padlen, 2 * count + 1 - min(zeros))
@@ -612,7 +612,7 @@ def savgol_filter(
 
     x = as_array(x)
     x = x if x.dtype in (np.float64, np.float32) else np.astype(x, np.float64)
-    axis = normalize(operator.index(axis), x.ndim)
+    axis = axis_index(axis, x.ndim)
     window, order = operator.index(window_length), operator.index(polyorder)
     deriv, delta = operator.index(deriv), float(delta)
     if mode not in ("mirror", "constant", "nearest", "interp", "wrap"):
@@ -664,7 +664,7 @@ def detrend(
 ) -> Any:
     """Answer ``scipy.signal.detrend``."""
     x = as_array(data)
-    axis = normalize(operator.index(axis), x.ndim)
+    axis = axis_index(axis, x.ndim)
     breaks = tuple(operator.index(k) for k in np.ravel(np.asarray(bp)))
     return apply(DETREND, x, axis=axis, type=type, bp=breaks)
 
@@ -675,7 +675,7 @@ def hilbert(x: Any, N: Any = None, axis: Any = -1) -> Any:
     x = as_array(x)
     if x.dtype.kind == "c":
         raise ValueError("x must be real.")
-    axis = normalize(operator.index(axis), x.ndim)
+    axis = axis_index(axis, x.ndim)
     count = x.shape[axis] if N is None else operator.index(N)
     if count <= 0:
         raise ValueError("N must be positive.")

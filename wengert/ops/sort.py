@@ -15,13 +15,10 @@ from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, constant_of, general
 from wengert.core.types import Recorded, plain_example
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.axes import axis_of, integers
+from wengert.ops.axes import axis_index, axis_of, integers
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 from wengert.ops.reduce import as_array
 from wengert.ops.shape import lying
-
-normalize = np.lib.array_utils.normalize_axis_index
-
 
 # The permutation, and what it does to tangents and gradients
 
@@ -90,7 +87,7 @@ SORT = general(
 ARGSORT = constant_of("argsort", evaluate_argsort, form=Routine(along=True), numpy=())
 
 
-def prepare(a: Any, axis: Any, read: Any = normalize) -> tuple[Any, int]:
+def prepare(a: Any, axis: Any, read: Any = axis_index) -> tuple[Any, int]:
     """Return an array and its axis; all elements in a row without one."""
     a = as_array(a)
     if axis is None:

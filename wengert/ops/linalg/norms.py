@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers, apply
-from wengert.ops.axes import sizes_of
+from wengert.ops.axes import axis_index, sizes_of
 from wengert.ops.join import as_array
 from wengert.ops.mean import ROOT_OF_SQUARES
 
 Axes = tuple[int, ...]
-axis_index = np.lib.array_utils.normalize_axis_index
 axis_tuple = np.lib.array_utils.normalize_axis_tuple
 FROBENIUS = (None, "fro", "f")
 
