@@ -51,6 +51,9 @@ CALLS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
         [X, SEVERAL],
     ),
 }
+#: Steps of differences of what rounds more than they allow for at theirs: the residual
+#: is small beside the sums that its gradient is the difference of.
+STEPS = {"polyfit in full": {"eps": 2e-3}}
 
 
 def close(found: Any, expected: Any) -> None:
@@ -71,7 +74,7 @@ def test_polynomials(name: str) -> None:
     close(record(function, *operands)(*operands), expected)
     for _ in range(3):
         close(jitted(*operands), expected)
-    judge(lambda *given: total(function(*given)), operands)
+    judge(lambda *given: total(function(*given)), operands, allowed=STEPS.get(name))
 
 
 def total(result: Any) -> Any:

@@ -16,7 +16,6 @@ from wengert.core.operation import (
     linear,
     multilinear,
 )
-from wengert.errors import UnsupportedError, explain
 from wengert.ops.axes import axis_index
 from wengert.ops.cumulative import along
 from wengert.ops.elements import conjugate
@@ -458,125 +457,6 @@ def sosfilt(sos: Any, x: Any, axis: Any = -1, zi: Any = None) -> Any:
         states.append(after)
     y = apply(VALUED_AS, found, values[0])
     return y if zi is None else (y, apply(VALUED_AS, np.stack(states), values[1]))
-
-
-@answers_arrays("scipy.signal.lfilter_zi")
-def lfilter_zi(b: Any, a: Any) -> Any:
-    """Answer ``scipy.signal.lfilter_zi``: the state of a step that has settled."""
-    b, a = coefficients(b), coefficients(a)
-    while a.shape[0] > 1 and a[0] == 0.0:
-        a = a[1:]
-    b, a = b / a[0], a / a[0]
-    count = max(a.shape[0], b.shape[0])
-    a, b = filled_to(a, count, 0), filled_to(b, count, 0)
-    below = np.eye(count - 2, count - 1, dtype=a.dtype)
-    companion = np.concatenate([(-a[1:] / (1.0 * a[0]))[None], below])
-    matrix = np.eye(count - 1) - companion.T
-    return np.linalg.solve(matrix, b[1:] - a[1:] * b[0])
-
-
-@answers_arrays("scipy.signal.sosfilt_zi")
-def sosfilt_zi(sos: Any) -> Any:
-    """Answer ``scipy.signal.sosfilt_zi``."""
-    sos = as_array(sos)
-    if sos.ndim != 2 or sos.shape[1] != 6:
-        raise ValueError("sos must be shape (n_sections, 6)")
-    states, scale = [], 1.0
-    for k in range(sos.shape[0]):
-        b, a = sos[k, :3], sos[k, 3:]
-        states.append(scale * lfilter_zi(b, a))
-        scale = scale * (np.sum(b) / np.sum(a))
-    return np.stack(states)
-
-
-# Filters that run forward and back
-
-
-def with_ends(x: Any, axis: int, padtype: Any, edge: int) -> Any:
-    """Return a signal that goes on beyond its ends, as SciPy has it."""
-    if padtype is None or edge < 1:
-        return x
-    first, final = stretch(x, axis, 0, 1), stretch(x, axis, -1, None)
-    if padtype == "constant":
-        ones = np.ones([edge if k == axis else 1 for k in range(x.ndim)], x.dtype)
-        return np.concatenate([ones * first, x, ones * final], axis=axis)
-    before = stretch(x, axis, edge, 0, -1)
-    after = stretch(x, axis, -2, -(edge + 2), -1)
-    if padtype == "odd":
-        before, after = 2 * first - before, 2 * final - after
-    return np.concatenate([before, x, after], axis=axis)
-
-
-def edge_of(x: Any, axis: int, padtype: Any, padlen: Any, taps: int) -> int:
-    """Return how far a signal goes on beyond its ends."""
-    if padtype not in ("even", "odd", "constant", None):
-        raise ValueError(f"Unknown value '{padtype}' given to padtype.")
-    padlen = 0 if padtype is None else padlen
-    edge = taps * 3 if padlen is None else operator.index(padlen)
-    if x.shape[axis] <= edge:
-        raise ValueError("The length of the input vector x must be greater than padlen")
-    return edge
-
-
-def there_and_back(x: Any, axis: int, edge: int, padtype: Any, run: Any) -> Any:
-    """Return a signal filtered forward and back, from a settled state both times."""
-    y = with_ends(x, axis, padtype, edge)
-    for _ in range(2):
-        y = reversed_along(run(y, stretch(y, axis, 0, 1)), axis)
-    return stretch(y, axis, edge, -edge) if edge > 0 else y
-
-
-@answers_arrays("scipy.signal.filtfilt")
-def filtfilt(
-    b: Any,
-    a: Any,
-    x: Any,
-    axis: Any = -1,
-    padtype: Any = "odd",
-    padlen: Any = None,
-    method: Any = "pad",
-    irlen: Any = None,
-) -> Any:
-    """Answer ``scipy.signal.filtfilt``."""
-    b, a, x = coefficients(b), coefficients(a), as_array(x)
-    axis = axis_index(axis, x.ndim)
-    if method == "gust":
-        raise UnsupportedError(
-            explain(
-                "scipy.signal.filtfilt with method='gust'",
-                "its initial states solve equations that are not recorded",
-                "method='pad'",
-            )
-        )
-    if method != "pad":
-        raise ValueError("method must be 'pad' or 'gust'.")
-    edge = edge_of(x, axis, padtype, padlen, max(len(a), len(b)))
-    zi = lfilter_zi(b, a)
-    zi = np.reshape(zi, [-1 if k == axis else 1 for k in range(x.ndim)])
-
-    def run(y: Any, first: Any) -> Any:
-        return lfilter(b, a, y, axis, zi * first)[0]
-
-    return there_and_back(x, axis, edge, padtype, run)
-
-
-@answers_arrays("scipy.signal.sosfiltfilt")
-def sosfiltfilt(
-    sos: Any, x: Any, axis: Any = -1, padtype: Any = "odd", padlen: Any = None
-) -> Any:
-    """Answer ``scipy.signal.sosfiltfilt``."""
-    sos, x = sections_of(sos), as_array(x)
-    axis = axis_index(axis, x.ndim)
-    count = sos.shape[0]
-    zeros = [operator.index(np.sum(sos[:, k] == 0)) for k in (2, 5)]
-    edge = edge_of(x, axis, padtype, padlen, 2 * count + 1 - min(zeros))
-    zi = sosfilt_zi(sos)
-    zi = np.reshape(zi, [count, *(2 if k == axis else 1 for k in range(x.ndim))])
-
-    def run(y: Any, first: Any) -> Any:
-        return sosfilt(sos, y, axis, zi * first)[0]
-
-    return there_and_back(x, axis, edge, padtype, run)
 
 
 # Smoothing, trends, envelopes

@@ -46,11 +46,11 @@ FOLLOWED = {
         CZT.__call__ ShortTimeFFT.__init__ ShortTimeFFT._fft_func
         ShortTimeFFT._ifft_func ShortTimeFFT._x_slices ShortTimeFFT.istft
         ShortTimeFFT.spectrogram ShortTimeFFT.stft ShortTimeFFT.stft_detrend
-        bilinear coherence csd cspline1d cspline1d_eval czt deconvolve freqs
-        freqz group_delay hilbert2 istft lfiltic lombscargle medfilt
+        bilinear coherence csd cspline1d cspline1d_eval czt deconvolve filtfilt freqs
+        freqz group_delay hilbert2 istft lfilter_zi lfiltic lombscargle medfilt
         minimum_phase order_filter periodogram qspline1d qspline1d_eval resample
-        sawtooth spectrogram square stft tf2zpk vectorstrength welch wiener
-        zoom_fft
+        sawtooth sosfilt_zi sosfiltfilt spectrogram square stft tf2zpk vectorstrength
+        welch wiener zoom_fft
     """,
     "scipy.spatial.distance": """
         braycurtis cityblock euclidean mahalanobis minkowski seuclidean sqeuclidean
@@ -72,6 +72,9 @@ FOLLOWED = {
         yeojohnson yeojohnson_llf zmap zscore
     """,
 }
+#: Functions of a filter that divide by the first feedback coefficient unless it is 1,
+#: and would have no derivative by one that is: theirs is divided by it before.
+DIVIDING = frozenset(("lfilter_zi", "lfiltic"))
 for _name in (*MODULES, *FOLLOWED):
     NAMED.setdefault(_name, {})
 
@@ -89,6 +92,8 @@ def rows_of(name: str, module: ModuleType) -> dict[str, Function]:
         function = member(module, key)
         if isinstance(function, FunctionType):  # else this version has none
             found[key] = followed(function)
+            if key in DIVIDING:
+                found[key] = of_divided(found[key])
             if "." in key:
                 found[key].looks_into = held_by_owner  # type: ignore[attr-defined]
     return found | NAMED[name]
@@ -106,6 +111,20 @@ def held_by_owner(args: Any) -> Iterable[Any]:
     owner = args[0]
     names = getattr(owner, "__slots__", ()) or vars(owner)
     return [getattr(owner, name) for name in names]
+
+
+def of_divided(function: Function) -> Function:
+    """Return a function of a filter that divides it by a first coefficient of 1."""
+
+    def divided(b: Any, a: Any, *args: Any, **settings: Any) -> Any:
+        b, a = np.atleast_1d(b), np.atleast_1d(a)
+        if b.ndim == a.ndim == 1:  # any other is refused
+            first = next((c for c in a if c != 0), 0.0)
+            if first == 1:
+                b, a = b / first, a / first
+        return function(b, a, *args, **settings)
+
+    return divided
 
 
 #: What stands for a function in code that is followed: itself where it is answered.

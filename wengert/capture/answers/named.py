@@ -84,7 +84,7 @@ class Answered:
         if (
             is_active(values)
             or (self.takes_functions and is_recording())
-            or (inside is not None and is_active(inside(args)))
+            or (inside is not None and is_recorded(inside(args)))
         ):
             try:
                 return self.answer(*args, **settings)
@@ -99,6 +99,13 @@ class Answered:
         if tape is None or not any(isinstance(v, RecordedValue) for v in args):
             return self.original(*args, **settings)
         return call_plain(self.original, tape, args, settings)
+
+
+def is_recorded(value: Any) -> bool:
+    """Whether a value or a part of it is recorded, or made for such ones to go into."""
+    if isinstance(value, (tuple, list)):
+        return any(is_recorded(part) for part in value)
+    return isinstance(value, RecordedValue)
 
 
 def is_recording() -> bool:

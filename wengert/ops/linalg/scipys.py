@@ -331,15 +331,24 @@ def evaluate_lstsq(a: Any, b: Any, **settings: Any) -> Any:
     from scipy import linalg
 
     x, residuals, rank, s = linalg.lstsq(a, b, **settings)
-    return x, residuals, np.intp(rank), s
+    return x, residuals, np.asarray(rank, np.intp)[()], s
 
 
 def scipy_lstsq_jvp(
     tangents: Any, results: Any, a: Any, b: Any, *, cond: Any, **_: Any
 ) -> Any:
     """Return the tangents as NumPy's, at constant rank."""
-    cut = float(np.finfo(results[3].dtype).eps) if cond is None else cond
-    return lstsq_jvp(tangents, results, a, b, rcond=cut)
+    x, residuals, rank, s = results
+    cut = float(np.finfo(s.dtype).eps) if cond is None else cond
+    is_vector = b.ndim == 1
+    if is_vector:
+        x, b, right = (v if v is None else v[..., None] for v in (x, b, tangents[1]))
+        tangents = tangents[0], right
+    results = (x, residuals, rank, s)
+    x_dot, sums, *rest = lstsq_jvp(tangents, results, a, b, rcond=cut)
+    if is_vector:
+        x_dot, sums = x_dot[..., 0], sums[..., 0] if residuals.size else sums
+    return x_dot, np.astype(sums, residuals.dtype, copy=False), *rest
 
 
 LSTSQ = general(
@@ -362,24 +371,20 @@ def lstsq(
     check_finite: bool = True,
     lapack_driver: str | None = None,
 ) -> Any:
-    """Answer ``scipy.linalg.lstsq``: the rank is guarded."""
+    """Answer ``scipy.linalg.lstsq``: the rank of a matrix is guarded."""
     if lapack_driver == "gelsy":
         raise refuse(
             "scipy.linalg.lstsq with lapack_driver='gelsy'", "lapack_driver='gelsd'"
         )
     a, b = matrices(a), as_array(b)
-    columns = b if b.ndim > 1 else b[:, None]
     how = {
         "cond": None if cond is None else float(plain(cond, "cond")),
         "check_finite": bool(check_finite),
         "lapack_driver": lapack_driver,
     }
-    x, residuals, rank, s = apply(LSTSQ, a, columns, **how)
-    rank, s = rank.__index__(), apply(LSTSQ_VALUES, a, s)
-    if b.ndim > 1:
-        return x, residuals, rank, s
-    residuals = residuals[0] if residuals.size else residuals
-    return x[:, 0], residuals, rank, s
+    x, residuals, rank, s = apply(LSTSQ, a, b, **how)
+    rank = rank if a.ndim > 2 else rank.__index__()
+    return x, residuals, rank, apply(LSTSQ_VALUES, a, s)
 
 
 # Eigenvalues

@@ -373,8 +373,8 @@ def lstsq_jvp(tangents: Any, results: Any, a: Any, b: Any, *, rcond: Any) -> Any
     x_dot = np.matmul(p, off)
     x_dot = x_dot if x_more is None else x_dot + x_more
     sums = np.zeros_like(residuals)
-    if residuals.shape[0]:
-        sums = 2 * np.sum(np.real(np.multiply(conjugate(left), off)), axis=0)
+    if residuals.size:
+        sums = 2 * np.sum(np.real(np.multiply(conjugate(left), off)), axis=-2)
     return x_dot, sums, None, np.zeros_like(s)
 
 

@@ -6,6 +6,7 @@ in every sweep.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -160,20 +161,31 @@ def evaluate_cho_factor(a: Any, **settings: Any) -> Any:
     return linalg.cho_factor(a, **settings)[0]
 
 
+@cache
+def keeps_other_triangle() -> bool:
+    """Whether a factor's other triangle is the matrix's; 0 from SciPy 1.18 on."""
+    return bool(evaluate_cho_factor(np.ones((2, 2)) + np.eye(2))[1, 0])
+
+
 def cho_factor_jvp(
     tangents: Any, c: Any, a: Any, *, lower: bool, check_finite: bool
 ) -> Any:
-    """Return the factor's tangent; the other triangle is that of the matrix."""
+    """Return the factor's tangent; the other triangle may be that of the matrix."""
     factor = triangle(c, not lower)
     found = cholesky_jvp(tangents, factor, a, upper=not lower)
-    return found + triangle(tangents[0], lower, 0.0)
+    return found + passed_through(tangents[0], lower)
 
 
 def cho_factor_vjp(g: Any, c: Any, a: Any, *, lower: bool, check_finite: bool) -> Any:
     """Return the gradient of the factor, and of the triangle that passes through."""
     factor = triangle(c, not lower)
     (found,) = cholesky_vjp(triangle(g, not lower), factor, a, upper=not lower)
-    return (found + triangle(g, lower, 0.0),)
+    return (found + passed_through(g, lower),)
+
+
+def passed_through(x: Any, lower: bool) -> Any:
+    """Return the triangle that a factor has of its matrix, 0.0 if it has none."""
+    return triangle(x, lower, 0.0) if keeps_other_triangle() else 0.0
 
 
 CHO_FACTOR = general(
