@@ -12,7 +12,15 @@ from typing import Any
 import mpmath as mp
 from scipy import stats
 
-from tests.ops.special_table import Row, beta_lower, evenly, lower, root, upper
+from tests.ops.special_table import (
+    Row,
+    beta_lower,
+    evenly,
+    lower,
+    mp_owens_t,
+    root,
+    upper,
+)
 
 Function = Callable[..., Any]
 ROWS: list[Row] = []
@@ -204,6 +212,38 @@ distribution(
     lambda x, b: mp.log(b) - (b + 1) * mp.log(x),
     lambda x, b: 1 - x**-b,
     low=1e-3,  # nearer to the end SciPy's own values have few digits
+)
+distribution(
+    "genpareto",
+    (0.1,),
+    lambda x, c: -(1 + 1 / c) * mp.log1p(c * x),
+    lambda x, c: -mp.expm1(-mp.log1p(c * x) / c),
+    "pdf logpdf cdf sf logsf ppf isf",
+)
+distribution(
+    "invgauss",
+    (0.8,),
+    lambda x, m: -(((x / m - 1) ** 2) / x + LOG_2PI() + 3 * mp.log(x)) / 2,
+    lambda x, m: (
+        mp.ncdf((x / m - 1) / mp.sqrt(x))
+        + mp.exp(2 / m) * mp.ncdf(-(x / m + 1) / mp.sqrt(x))
+    ),
+    "ppf isf",
+)
+distribution(
+    "skewnorm",
+    (1.3,),
+    lambda x, a: -half(x * x) - LOG_2PI() / 2 + mp.log(2 * mp.ncdf(a * x)),
+    lambda x, a: mp.ncdf(x) - 2 * mp_owens_t(x, a),
+    "cdf sf",
+    low=1e-4,  # nearer to the end SciPy's own values have few digits
+)
+distribution(
+    "cosine",
+    (),
+    lambda x: mp.log1p(mp.cos(x)) - LOG_2PI(),
+    lambda x: (mp.pi + x + mp.sin(x)) / (2 * mp.pi),
+    "cdf sf ppf isf",
 )
 
 # Whole numbers: a function of the shape parameters alone

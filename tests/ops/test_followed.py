@@ -258,6 +258,21 @@ stats.ttest_ind_from_stats(a, 1.1, 6, 0.9 * a, 0.8, 7)
 stats.ttest_rel(x, y)
 stats.variation(x, ddof=1)
 stats.variation(A, axis=1)
+stats.alpha.ppf(x, 1.0 + a)
+stats.dpareto_lognorm.logcdf(1.0 + x, 3.0, 1.2, 1.5, 1.0 + a)
+stats.dpareto_lognorm.logpdf(1.0 + x, 3.0, 1.2, 1.5, 1.0 + a)
+stats.exponweib.ppf(x, 2.9, 1.0 + a)
+stats.genhalflogistic.cdf(x, a)
+stats.genhalflogistic.pdf(x, a)
+stats.genpareto.ppf(x, -a)
+stats.truncpareto.cdf(1.0 + x, 1.0 + a, 5.3)
+stats.truncpareto.isf(x, 1.8, 5.0 + a)
+stats.truncpareto.logcdf(1.0 + x, 1.0 + a, 5.3)
+stats.truncpareto.logpdf(1.0 + x, 1.0 + a, 5.3)
+stats.truncpareto.logsf(1.0 + x, 1.0 + a, 5.3)
+stats.truncpareto.pdf(1.0 + x, 1.8, 5.0 + a)
+stats.truncpareto.ppf(x, 1.0 + a, 5.3)
+stats.truncpareto.sf(1.0 + x, -1.0 - a, 5.3)
 stats.zmap(x, y, ddof=1)
 stats.zscore(x)
 stats.zscore(A, axis=None, ddof=1)
@@ -349,6 +364,17 @@ def quickly() -> list[Any]:
 
 #: What other functions call, with the names of those in calls.
 INNER = {
+    "alpha_gen._ppf": "alpha.ppf",
+    "dpareto_lognorm_gen._logcdf": "dpareto_lognorm.logcdf",
+    "dpareto_lognorm_gen._logpdf": "dpareto_lognorm.logpdf",
+    "exponweib_gen._ppf": "exponweib.ppf",
+    "genhalflogistic_gen._cdf": "genhalflogistic.cdf",
+    "genhalflogistic_gen._pdf": "genhalflogistic.pdf",
+    "genpareto_gen._get_support": "genpareto.ppf",
+    **{
+        f"truncpareto_gen._{method}": f"truncpareto.{method}"
+        for method in "cdf isf logcdf logpdf logsf pdf ppf sf".split()
+    },
     "at._op": "zscore",
     "CZT.__call__": "CZT",
     "ShortTimeFFT.__init__": "ShortTimeFFT",

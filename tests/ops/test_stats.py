@@ -45,6 +45,10 @@ SHAPES: dict[str, tuple[tuple[float, ...], ...]] = {
     "truncnorm": ((-1.0, 2.0), (3.0, 6.0), (-np.inf, -2.0), (2.0, 1.0)),
     "gumbel_r": ((),),
     "pareto": ((2.5,), (-1.0,)),
+    "genpareto": ((0.1,), (-0.4,), (0.0,), (np.inf,)),
+    "invgauss": ((0.8,), (-1.0,)),
+    "skewnorm": ((1.3,), (-0.7,), (np.inf,)),
+    "cosine": ((),),
     "poisson": ((2.5,), (0.0,), (-1.0,)),
     "binom": ((5.0, 0.3), (5.5, 0.3), (5.0, 1.0)),
     "nbinom": ((2.5, 0.3), (2.5, 1.3)),
@@ -236,7 +240,7 @@ def test_moments(name: str) -> None:
     dist, shapes = getattr(stats, name), SHAPES[name][0]
     shapes = (4.5, 9.5) if name == "f" else tuple(np.float64(v) for v in shapes)
     methods = ["mean", "var", "std", "entropy"]
-    if name in ("vonmises", "poisson", "binom", "nbinom"):
+    if name in ("vonmises", "skewnorm", "invgauss", "poisson", "binom", "nbinom"):
         methods.remove("entropy")
     if name == "vonmises":
         methods = []
@@ -322,6 +326,73 @@ def test_a_density_of_beta_moves_at_the_ends() -> None:
             f = lambda x, s=shapes: stats.beta.pdf(x, *s)  # noqa: E731
             expected = one_sided(f, end, 1.0 - 2.0 * end)
             assert grad(f)(end) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("gamma", (1.0,)),
+        ("gamma", (2.0,)),
+        ("gamma", (3.0,)),
+        ("erlang", (2,)),
+        ("chi2", (2.0,)),
+        ("chi2", (4.0,)),
+        ("chi", (2.0,)),
+        ("f", (2.0, 5.0)),
+        ("f", (4.0, 5.0)),
+        ("f", (4000.0, 4000.0)),
+        ("nakagami", (1.0,)),
+        ("gengamma", (2.0, 1.0)),
+        ("gengamma", (2.0, -1.0)),
+        ("exponweib", (2.0, 1.0)),
+        ("burr", (2.0, 1.0)),
+        ("burr12", (2.0, 2.0)),
+        ("fisk", (1.0,)),
+    ],
+)
+def test_a_density_moves_at_0_as_beside_it(name: str, shapes: Any) -> None:
+    """It was constant: SciPy's is the exponential of a logarithm, infinite there."""
+    f = lambda x: getattr(stats, name).pdf(x, *shapes)  # noqa: E731
+    weights = np.array([2.0, -5.0, 4.0, -1.0])
+    beside = np.array([f(1e-4 * k) for k in range(4)])
+
+    assert grad(f)(0.0) == pytest.approx(one_sided(f, 0.0, 1.0), abs=1e-6)
+    assert grad(grad(f))(0.0) == pytest.approx(weights @ beside / 1e-8, abs=0.1)
+    assert vjp(f, 0.0)[0] == pytest.approx(f(0.0), rel=1e-14)
+
+
+def test_other_densities_at_their_ends() -> None:
+    assert grad(lambda x: stats.gamma.pdf(x, 1.5))(0.0) == np.inf
+    assert grad(lambda x: stats.gamma.pdf(x, 0.5))(0.0) == -np.inf
+    assert grad(lambda x: stats.argus.pdf(x, 1.0))(1.0) == -np.inf
+    for end in (-1.0, 1.0):
+        f = lambda x: stats.rdist.pdf(x, 4.0)  # noqa: E731
+        assert grad(f)(end) == pytest.approx(one_sided(f, end, -end), rel=1e-7)
+    f = lambda x: stats.genpareto.pdf(x, -0.5)  # noqa: E731
+    assert grad(f)(2.0) == pytest.approx(one_sided(f, 2.0, -1.0), rel=1e-7)
+    f = lambda x: stats.argus.pdf(x, 1.0)  # noqa: E731
+    assert grad(f)(0.0) == pytest.approx(one_sided(f, 0.0, 1.0), rel=1e-7)
+
+
+@pytest.mark.parametrize("method", CONTINUOUS)
+def test_a_pareto_moves_with_a_shape_of_0(method: str) -> None:
+    """There SciPy's is the exponential distribution, whatever is beside it."""
+
+    def at(c: Any) -> Any:
+        return getattr(stats.genpareto, method)(0.7, c)
+
+    high, low, middle = at(1e-4), at(-1e-4), at(0.0)
+    assert grad(at)(0.0) == pytest.approx((high - low) / 2e-4, rel=1e-6)
+    curvature = (high + low - 2 * middle) / 1e-8
+    assert grad(grad(at))(0.0) == pytest.approx(curvature, rel=1e-4)
+
+
+@pytest.mark.parametrize("p", [0.3, 1e-3])
+@pytest.mark.parametrize("method", ["ppf", "isf"])
+def test_quantiles_of_compiled_code(method: str, p: float) -> None:
+    for dist, shape in ((stats.skewnorm, 1.3), (stats.invgauss, 0.8)):
+        settings = {"rtol": 1e-6, "atol": 1e-11, "eps": 1e-4}
+        check_grads(getattr(dist, method), (p, shape), order=2, **settings)
 
 
 def test_median_and_interval_are_quantiles() -> None:

@@ -71,6 +71,13 @@ FOLLOWED = {
         ttest_ind_from_stats ttest_rel tvar variation wasserstein_distance
         yeojohnson yeojohnson_llf zmap zscore
     """,
+    "scipy.stats._continuous_distns": """
+        alpha_gen._ppf dpareto_lognorm_gen._logcdf dpareto_lognorm_gen._logpdf
+        exponweib_gen._ppf genhalflogistic_gen._cdf genhalflogistic_gen._pdf
+        genpareto_gen._get_support truncpareto_gen._cdf truncpareto_gen._isf
+        truncpareto_gen._logcdf truncpareto_gen._logpdf truncpareto_gen._logsf
+        truncpareto_gen._pdf truncpareto_gen._ppf truncpareto_gen._sf
+    """,
 }
 #: Functions of a filter that divide by the first feedback coefficient unless it is 1,
 #: and would have no derivative by one that is: theirs is divided by it before.

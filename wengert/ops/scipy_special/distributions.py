@@ -380,3 +380,14 @@ NORMAL: tuple[Slope, ...] = (
 )
 inverse("nrdtrimn", NORMAL, 0, (PROBABILITY, (0.5, 2.0), (-1.0, 1.0)))
 inverse("nrdtrisd", NORMAL, 1, ((-3.0, -1.0), (0.6, 0.9), (0.0, 1.0)))
+
+# The cosine distribution
+
+
+def cosine_density(x: Any) -> Any:
+    """Return the density of the cosine distribution."""
+    return (1 + np.cos(x)) / (2 * np.pi)
+
+
+cumulative("_cosine_cdf", (cosine_density,), ((-2.5, 2.5),))
+inverse("_cosine_invcdf", (cosine_density,), 0, (PROBABILITY,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from scipy import special, stats
 from scipy.stats import rv_continuous, rv_discrete
 
 from wengert.core.forms import Map
-from wengert.core.operation import apply, constant_of
+from wengert.core.operation import apply, constant_of, elementwise
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.families import family, quadrature
+from wengert.ops.scipy_special.error import density as normal_density
 from wengert.ops.scipy_special.incomplete import Cumulant, moment
 from wengert.ops.stats.methods import formula
 
@@ -89,27 +91,43 @@ def formulas(distribution: Any) -> Callable[[Function], Function]:
 # Quantiles that SciPy solves for
 
 
-def evaluate_quantile(q: Any, *args: Any, name: str) -> Any:
+def evaluate_quantile(q: Any, *args: Any, name: str, method: str) -> Any:
     """Return what SciPy solves for, with no derivative."""
-    return getattr(stats, name).ppf(q, *args)
+    return getattr(getattr(stats, name), method)(q, *args)
 
 
 QUANTILE = constant_of("quantile_of", evaluate_quantile, form=Map(), numpy=())
 
 
-def solved(dist: Any, q: Any, *args: Any) -> Any:
+def solved(method: str, own: str, sign: float) -> Function:
     """Return a quantile with its derivatives, to the third: two steps of Newton's."""
-    if getattr(stats, dist.name, None) is None:
-        return numeric(dist)
-    found = z = apply(QUANTILE, q, *args, name=dist.name)
-    for _ in range(2):
-        left, slope = (formula(dist, m)(z, *args) for m in ("_cdf", "_pdf"))
-        moves = slope > 0
-        z = z + np.where(moves, (q - left) / np.where(moves, slope, 1.0), 0.0)
-    return found + (z - apply(STOP_GRADIENT, z))
+
+    def quantile(dist: Any, q: Any, *args: Any) -> Any:
+        if getattr(stats, dist.name, None) is None:
+            return numeric(dist)
+        found = z = apply(QUANTILE, q, *args, name=dist.name, method=method)
+        for _ in range(2):
+            probability, slope = (formula(dist, m)(z, *args) for m in (own, "_pdf"))
+            moves = slope > 0
+            step = sign * (q - probability) / np.where(moves, slope, 1.0)
+            z = z + np.where(moves, step, 0.0)
+        return found + (z - apply(STOP_GRADIENT, z))
+
+    return quantile
 
 
-DEFAULTS[rv_continuous._ppf] = solved
+DEFAULTS[rv_continuous._ppf] = solved("ppf", "_cdf", 1.0)
+SOLVED = {"_ppf": DEFAULTS[rv_continuous._ppf], "_isf": solved("isf", "_sf", -1.0)}
+
+
+def solve_quantiles(*distributions: Any) -> None:
+    """Enter quantiles that SciPy computes in compiled code."""
+    for dist in distributions:
+        for name, code in SOLVED.items():
+            FORMULAS.setdefault(type(dist), {})[name] = partial(code, dist)
+
+
+solve_quantiles(stats.invgauss, stats.wald, stats.skewnorm)
 
 # Student's t: of infinite freedom it is the normal distribution
 
@@ -188,6 +206,77 @@ def nbinom_logcdf(k: Any, n: Any, p: Any) -> Any:
     above = special.betainc(k + 1, n, 1 - p)
     below = special._ufuncs._nbinom_cdf(k, n, p)
     return np.where(below > 0.5, np.log1p(-above), np.log(below))
+
+
+# The skew normal distribution
+
+
+def evaluate_skewnorm_cdf(x: Any, a: Any) -> Any:
+    """Return the distribution function, of which SciPy's takes no numbers."""
+    x, a = np.broadcast_arrays(x, a)
+    return np.reshape(stats.skewnorm._cdf(np.ravel(x), np.ravel(a)), x.shape)[()]
+
+
+SKEWNORM = elementwise(
+    "skewnorm_cdf",
+    evaluate_skewnorm_cdf,
+    (
+        lambda y, x, a: 2 * normal_density(x) * special.ndtr(a * x),
+        lambda y, x, a: np.exp(-0.5 * x * x * (1 + a * a)) / (-np.pi * (1 + a * a)),
+    ),
+    form=Map(),
+    numpy=(),
+)
+
+
+@formulas(stats.skewnorm)
+def skewnorm_cdf(x: Any, a: Any) -> Any:
+    """Return the probability below."""
+    return apply(SKEWNORM, x, a)
+
+
+@formulas(stats.skewnorm)
+def skewnorm_sf(x: Any, a: Any) -> Any:
+    """Return the probability above, as SciPy does."""
+    return apply(SKEWNORM, -x, -a)
+
+
+# The generalized Pareto distribution
+
+#: The coefficients of ``log(1 + u) / u``, the highest power first.
+LOG1P_OVER = [(-1.0) ** k / (k + 1) for k in range(16)][::-1]
+
+
+def over_shape(x: Any, c: Any, power: Any) -> Any:
+    """Return ``power log(1 + c x) / c``; near c = 0 by its series, to rounding."""
+    u = c * x
+    is_near = (np.abs(u) < 0.05) | (c == 0)
+    near = np.where(is_near & np.isfinite(u), u, 0.0)
+    series = power * x * np.polyval(LOG1P_OVER, near)
+    logarithm = special.xlog1py(power, np.where(is_near, 1.0, u))
+    return np.where(is_near, series, logarithm / np.where(is_near, 1.0, c))
+
+
+@formulas(stats.genpareto)
+def genpareto_logpdf(x: Any, c: Any) -> Any:
+    """Return the logarithm of the density."""
+    return -over_shape(x, c, c + 1.0)
+
+
+@formulas(stats.genpareto)
+def genpareto_pdf(x: Any, c: Any) -> Any:
+    """Return the density; at an upper end in powers."""
+    is_end = c * x == -1
+    least = np.where(is_end, 1 + c * x, 1.0)
+    at_end = least ** (-1 - 1 / np.where(is_end, c, 1.0))
+    inside = np.exp(genpareto_logpdf(np.where(is_end, 0.0, x), c))
+    return np.where(is_end, at_end, inside)
+
+
+@formulas(stats.genpareto)
+def genpareto_logsf(x: Any, c: Any) -> Any:
+    """Return the logarithm of the probability above."""
+    return -over_shape(x, c, 1.0)
 
 
 # Von Mises

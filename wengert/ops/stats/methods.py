@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.operation import answers_named, apply
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, plain_example
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.join import as_array
 from wengert.ops.numeric import VALUED_AS
@@ -24,7 +24,8 @@ Function = Callable[..., Any]
 
 def formula(dist: Any, name: str) -> Function:
     """Return a formula of a distribution, by the name of SciPy's private method."""
-    from wengert.ops.stats.formulas import DEFAULTS, FORMULAS
+    from wengert.ops.stats.ends import FORMULAS
+    from wengert.ops.stats.formulas import DEFAULTS
 
     kind = type(dist)
     own = FORMULAS.get(kind, {}).get(name)
@@ -93,6 +94,10 @@ def result(value: Any) -> Any:
 
     Powers of Python's own numbers are complex where the parameters are bad.
     """
+    if (
+        type(plain_example(value)) is float
+    ):  # of arithmetic alone with a number of Python's own
+        return np.positive(value)
     value = np.real(value) if value.dtype.kind == "c" else value
     return value[()] if np.ndim(value) == 0 else value
 
