@@ -80,7 +80,10 @@ ROUGH = frozenset(
         "hankel1e hankel2e itairy eval_legendre eval_chebyt eval_chebyu eval_chebyc "
         "eval_chebys eval_laguerre eval_sh_legendre eval_sh_chebyt eval_sh_chebyu "
         "eval_genlaguerre eval_gegenbauer eval_jacobi eval_sh_jacobi hyperu struve "
-        "modstruve wright_bessel log_wright_bessel"
+        "modstruve wright_bessel log_wright_bessel besselpoly lpmv elliprj elliprg "
+        "elliprc tklmbda chndtr chndtrix chndtridf chndtrinc ncfdtr ncfdtri nctdtr "
+        "nctdtrit nctdtridf _ncx2_pdf _ncx2_sf _ncf_pdf _ncf_sf _nct_pdf "
+        "_nct_sf"
     ).split()
 )
 ROUGHLY = {"atol": 1e-6, "rtol": 1e-6}
@@ -1506,6 +1509,62 @@ example(
     label="whole",
 )
 
+example("ellipj", lambda u, m: special.ellipj(u, m), normal(2, 3), uniform(0.2, 0.8, 3))
+example("factorial", special.factorial, positive(3))
+example("factorial", lambda x: special.factorial(x), normal(3), label="any")
+example("diric", lambda x: special.diric(x, 5), normal(2, 3))
+example("diric", lambda x: special.diric(x, 4), normal(), label="even")
+for _name in ("legendre_p", "assoc_legendre_p", "sph_legendre_p"):
+    _function = getattr(special, _name)
+    _orders = (WHOLE, np.array([0, -1, 2]))[: 1 if _name == "legendre_p" else 2]
+    for _count in (0, 1):
+        example(
+            _name,
+            lambda x, f=_function, n=_orders, k=_count: f(*n, x, diff_n=k),
+            uniform(0.2, 0.8, 2, 3),
+            label=f"up to {_count}",
+        )
+example(
+    "sph_harm_y",
+    lambda x, y: special.sph_harm_y(3, WHOLE, x, y),
+    positive(2, 1),
+    normal(3),
+)
+example(
+    "MultiUFunc.__call__", lambda x: special.legendre_p(WHOLE, x), uniform(-0.8, 0.8, 3)
+)
+example(
+    "lpmv", lambda v, x: special.lpmv(1, v, x), positive(2, 1), uniform(-0.8, 0.8, 3)
+)
+
+for _name in ("pbdv", "pbvv", "pbwa"):
+    example(_name, getattr(special, _name), positive(2, 1), positive(3))
+for _name in ("mathieu_a", "mathieu_b"):
+    example(_name, lambda q, f=_name: getattr(special, f)(2, q), positive(3))
+for _name in ("cem", "sem"):
+    example(
+        f"mathieu_{_name}",
+        lambda q, x, f=f"mathieu_{_name}": getattr(special, f)(2, q, 30.0 * x),
+        positive(2, 1),
+        positive(3),
+    )
+for _name in "modcem1 modcem2 modsem1 modsem2".split():
+    example(
+        f"mathieu_{_name}",
+        lambda q, x, f=f"mathieu_{_name}": getattr(special, f)(1, q, x),
+        positive(2, 1),
+        positive(3),
+    )
+for _name in ("pro_cv", "obl_cv"):
+    example(_name, lambda c, f=_name: getattr(special, f)(1, 2, c), positive(3))
+for _name in "pro_ang1 pro_rad1 obl_ang1 obl_rad1".split():
+    example(
+        _name,
+        lambda c, x, f=_name: getattr(special, f)(1, 2, c, x),
+        positive(2, 1),
+        uniform(1.5, 2.0, 3) if _name == "pro_rad1" else uniform(0.2, 0.7, 3),
+    )
+
 # Distribution functions of whole numbers, and private ufuncs of SciPy's
 
 TRIALS = np.array([5, 7, 8])
@@ -1563,6 +1622,8 @@ for _name, _orders in {
         "eval_genlaguerre eval_gegenbauer hyperu wright_bessel".split(), (0, 1, 1)
     ),
     **dict.fromkeys(("eval_jacobi", "eval_sh_jacobi"), (0, 1, 0, 0)),
+    **dict.fromkeys(("chndtr", "nctdtr", "besselpoly"), (0, 1, 0)),
+    **dict.fromkeys(("ncfdtr", "elliprj"), (0, 1, 0, 0)),
 }.items():
     _domains = REGISTRY[_name].domain
     example(
@@ -1571,6 +1632,38 @@ for _name, _orders in {
         *[domain_draw(d, *s) for d, s in zip(_domains, SHAPES_OF, strict=False)],
     )
 example("log1prel_derivative", derivative("log1prel", 1), uniform(-0.4, 0.9, 3))
+
+example(
+    "lpmv_derivative",
+    lambda v, x: apply(REGISTRY["lpmv_derivative"], 1.0, v, x, orders=(0, 1, 0)),
+    positive(2, 1),
+    uniform(-0.5, 0.5, 3),
+)
+
+for _name in ("pbdv", "pbvv", "pbwa"):
+    example(f"{_name}_derivative", derivative(_name, 1, 0), positive(2, 1), positive(3))
+for _name in ("mathieu_a", "mathieu_b"):
+    _function = derivative(_name, 0, 1)
+    example(f"{_name}_derivative", lambda q, f=_function: f(2.0, q), positive(3))
+for _name in "cem sem modcem1 modcem2 modsem1 modsem2".split():
+    _function = derivative(f"mathieu_{_name}", 0, 1, 0)
+    example(
+        f"mathieu_{_name}_derivative",
+        lambda q, x, f=_function: f(1.0, q, x),
+        positive(2, 1),
+        positive(3),
+    )
+for _name in ("pro_cv", "obl_cv"):
+    _function = derivative(_name, 0, 0, 1)
+    example(f"{_name}_derivative", lambda c, f=_function: f(1.0, 2.0, c), positive(3))
+for _name in "pro_ang1 pro_rad1 obl_ang1 obl_rad1".split():
+    _function = derivative(_name, 0, 0, 1, 0)
+    example(
+        f"{_name}_derivative",
+        lambda c, x, f=_function: f(1.0, 2.0, c, x),
+        positive(2, 1),
+        uniform(1.5, 2.0, 3) if _name == "pro_rad1" else uniform(0.2, 0.7, 3),
+    )
 
 # SciPy's special functions that are written in Python
 

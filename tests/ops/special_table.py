@@ -32,6 +32,8 @@ class Row:
     draws: tuple[Draw, ...]
     digits: int
     at: tuple[tuple[float, ...], ...]
+    #: Whether mpmath takes seconds.
+    is_slow: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -79,11 +81,12 @@ def row(
     *ranges: Any,
     digits: int = 90,
     at: tuple[Any, ...] = (),
+    slow: bool = False,
 ) -> None:
     """Enter a function."""
     draws = tuple(evenly(*r) if isinstance(r, tuple) else r for r in ranges)
     points = tuple(p if isinstance(p, tuple) else (p,) for p in at)
-    ROWS.append(Row(name, ours, exact, draws, digits, points))
+    ROWS.append(Row(name, ours, exact, draws, digits, points, slow))
 
 
 S = special
@@ -367,7 +370,9 @@ row(
 )
 
 
-def parameter(name: str, place: int, function: Function) -> None:
+def parameter(
+    name: str, place: int, function: Function, *, digits: int = 50, slow: bool = False
+) -> None:
     """Enter what is found for a parameter of a distribution, in its range."""
     ours = getattr(S, name)
 
@@ -378,7 +383,7 @@ def parameter(name: str, place: int, function: Function) -> None:
             ours(*map(float, args)),
         )
 
-    row(name, ours, exact, *REGISTRY[name].domain, digits=50)
+    row(name, ours, exact, *REGISTRY[name].domain, digits=digits, slow=slow)
 
 
 def gammas(a: Any, b: Any, x: Any) -> Any:
@@ -726,3 +731,260 @@ for name, sign in (("modfresnelp", 1), ("modfresnelm", -1)):
             mp_fresnel(sign, bool(k)),
             (-3, 3),
         )
+
+# Non-central distributions
+
+
+def mixed(c: Any, central: Function) -> Any:
+    """Poisson's mixture of central distributions."""
+    weights = [mp.exp(-c / 2) * (c / 2) ** j / mp.factorial(j) for j in range(50)]
+    return mp.fsum(w * central(j) for j, w in enumerate(weights))
+
+
+def noncentral_chi2(x: Any, v: Any, c: Any) -> Any:
+    """The non-central distribution function of chi-squared."""
+    return mixed(c, lambda j: lower(v / 2 + j, x / 2))
+
+
+def noncentral_f(m: Any, n: Any, c: Any, x: Any) -> Any:
+    """The non-central distribution function of F."""
+    return mixed(c, lambda j: beta_lower(m / 2 + j, n / 2, m * x / (n + m * x)))
+
+
+def noncentral_t(v: Any, c: Any, t: Any) -> Any:
+    """The non-central distribution function of Student's t, for positive t."""
+    y, half = t * t / (t * t + v), mp.mpf(1) / 2
+    total = mp.fsum(
+        (c * c / 2) ** j
+        * (
+            beta_lower(j + half, v / 2, y) / mp.factorial(j)
+            + c / mp.sqrt(2) * beta_lower(j + 1, v / 2, y) / mp.gamma(j + 3 * half)
+        )
+        for j in range(50)
+    )
+    return mp.ncdf(-c) + mp.exp(-c * c / 2) / 2 * total
+
+
+NEAR = (0.3, 5)
+
+
+def noncentral(
+    name: str, boost: str, exact: Function, place: int, *ranges: Any
+) -> None:
+    """Enter a distribution function, and Boost's tail and density, number first."""
+
+    def ordered(*x: Any) -> tuple[Any, ...]:
+        return (*x[1 : place + 1], x[0], *x[place + 1 :])
+
+    def tail(*x: Any) -> Any:
+        return 1 - exact(*ordered(*x))
+
+    def density(*x: Any) -> Any:
+        return mp.diff(lambda z: exact(*ordered(z, *x[1:])), x[0])
+
+    first = (ranges[place], *ranges[:place], *ranges[place + 1 :])
+    row(name, getattr(S, name), exact, *ranges, digits=40)
+    for end, of_end in (("sf", tail), ("pdf", density)):
+        ufunc = getattr(S._ufuncs, f"_{boost}_{end}")
+        row(f"_{boost}_{end}", ufunc, of_end, *first, digits=40, slow=True)
+
+
+noncentral("chndtr", "ncx2", noncentral_chi2, 0, (0.3, 9), NEAR, NEAR)
+noncentral("ncfdtr", "ncf", noncentral_f, 3, NEAR, NEAR, NEAR, NEAR)
+noncentral("nctdtr", "nct", noncentral_t, 2, NEAR, (-2, 2), NEAR)
+parameter("chndtrix", 0, noncentral_chi2, digits=30, slow=True)
+parameter("chndtridf", 1, noncentral_chi2, digits=30, slow=True)
+parameter("chndtrinc", 2, noncentral_chi2, digits=30, slow=True)
+parameter("ncfdtri", 3, noncentral_f, digits=30, slow=True)
+parameter("nctdtrit", 2, noncentral_t, digits=30, slow=True)
+parameter("nctdtridf", 0, noncentral_t, digits=30, slow=True)
+
+# Elliptic functions, and what is left of the integrals
+
+SYMMETRIC = [logs(1e-2, 1e2)] * 4
+row("elliprj", S.elliprj, mp.elliprj, *SYMMETRIC, digits=40)
+row("elliprg", S.elliprg, mp.elliprg, *SYMMETRIC[:3], digits=60)
+row("elliprc", S.elliprc, mp.elliprc, *SYMMETRIC[:2], at=((0.7, -0.4), (2.0, -9.0)))
+row("agm", S.agm, mp.agm, *SYMMETRIC[:2])
+
+
+def mp_jacobi(kind: str) -> Function:
+    """One of Jacobi's functions; mpmath's take the modulus squared by name."""
+    return lambda u, m: mp.ellipfun(kind, u, m=m)
+
+
+for k, kind in enumerate(("sn", "cn", "dn")):
+    row(
+        f"ellipj-{k}",
+        lambda u, m, k=k: S.ellipj(u, m)[k],
+        mp_jacobi(kind),
+        (-5, 5),
+        (0.01, 0.98),
+        digits=50,
+    )
+row(
+    "ellipj-3",
+    lambda u, m: S.ellipj(u, m)[3],
+    lambda u, m: mp.asin(mp.ellipfun("sn", u, m=m)),
+    (-1.5, 1.5),
+    (0.01, 0.98),
+    digits=50,
+)
+
+# Others
+
+
+def degrees(function: Function) -> Function:
+    """A function of degrees."""
+    return lambda x: function(x * mp.pi / 180)
+
+
+row("sindg", S.sindg, degrees(mp.sin), (-400, 400))
+row("cosdg", S.cosdg, degrees(mp.cos), (-400, 400))
+row("tandg", S.tandg, degrees(mp.tan), (-80, 80))
+row("cotdg", S.cotdg, degrees(mp.cot), (1, 170))
+row(
+    "radian",
+    S.radian,
+    lambda d, m, s: (d + m / 60 + s / 3600) * mp.pi / 180,
+    *[(-90, 90)] * 3,
+)
+row(
+    "powm1", S.powm1, lambda x, y: x**y - 1, logs(1e-2, 1e2), (-3, 3), at=((1.01, 0.0),)
+)
+row("wrightomega", S.wrightomega, lambda x: mp.lambertw(mp.exp(x)).real, (-9, 30))
+row("zetac", S.zetac, lambda x: mp.zeta(x) - 1, (1.01, 30), at=(-2.5, 0.3))
+row("factorial", S.factorial, mp.factorial, (0, 90))
+
+
+def mp_tukey(x: Any, y: Any) -> Any:
+    """Tukey's distribution function."""
+    start = S.tklmbda(float(x), float(y))
+    return root(lambda p: (p**y - (1 - p) ** y) / y - x, start)
+
+
+row("tklmbda", S.tklmbda, mp_tukey, (-1.2, 1.2), (0.05, 0.8), digits=50)
+
+
+def mp_voigt(x: Any, sigma: Any, gamma: Any) -> Any:
+    """Voigt's profile."""
+    z = (x + 1j * gamma) / (sigma * mp.sqrt(2))
+    return (mp.exp(-z * z) * mp.erfc(-1j * z)).real / (sigma * mp.sqrt(2 * mp.pi))
+
+
+row("voigt_profile", S.voigt_profile, mp_voigt, (-9, 9), (0.1, 3), (0.1, 3))
+
+
+def mp_kolmogorov(x: Any) -> Any:
+    """The tail of Kolmogorov's distribution."""
+    return 2 * mp.fsum(
+        (-1) ** (k - 1) * mp.exp(-2 * (k * x) ** 2) for k in range(1, 99)
+    )
+
+
+row("kolmogorov", S.kolmogorov, mp_kolmogorov, (0.2, 4), at=(0.999, 1.0))
+row(
+    "kolmogi",
+    S.kolmogi,
+    lambda p: root(lambda x: mp_kolmogorov(x) - p, S.kolmogi(float(p))),
+    (0.01, 0.99),
+    digits=50,
+)
+
+
+def mp_besselpoly(a: Any, lam: Any, v: Any) -> Any:
+    """The integral from 0 to 1 of a power times Bessel's function of 2 a t."""
+    power = lam + v + 1
+    size = a**v / mp.gamma(v + 1) / power
+    return size * mp.hyper([power / 2], [power / 2 + 1, v + 1], -a * a)
+
+
+row("besselpoly", S.besselpoly, mp_besselpoly, (0.1, 5), (0.1, 3), (0.1, 3), digits=50)
+row(
+    "diric",
+    lambda x: S.diric(x, 6),
+    lambda x: mp.sin(3 * x) / (6 * mp.sin(x / 2)),
+    (-9, 9),
+)
+
+# Legendre functions
+
+
+def ferrers(m: int, v: Any, x: Any) -> Any:
+    """Ferrers's function."""
+    return mp.legenp(v, m, x, type=2).real
+
+
+def harmonic(n: int, m: int, theta: Any, phi: Any = 0) -> Any:
+    """The spherical harmonic."""
+    size = mp.sqrt(
+        (2 * n + 1) / (4 * mp.pi) * mp.factorial(n - m) / mp.factorial(n + m)
+    )
+    return size * ferrers(m, n, mp.cos(theta)) * mp.exp(1j * m * phi)
+
+
+ANGLE = (0.1, 3.0)
+row("lpmv", lambda v, x: S.lpmv(1, v, x), lambda v, x: ferrers(1, v, x), (1, 6), INSIDE)
+row("legendre_p", lambda x: S.legendre_p(4, x)[0], lambda x: mp.legendre(4, x), INSIDE)
+row(
+    "assoc_legendre_p",
+    lambda x: S.assoc_legendre_p(4, 2, x)[0],
+    lambda x: ferrers(2, 4, x),
+    INSIDE,
+)
+row(
+    "sph_legendre_p",
+    lambda x: S.sph_legendre_p(4, 2, x)[0],
+    lambda x: harmonic(4, 2, x).real,
+    ANGLE,
+)
+row(
+    "sph_harm_y",
+    lambda x, y: S.sph_harm_y(4, 2, x, y).real,
+    lambda x, y: harmonic(4, 2, x, y).real,
+    ANGLE,
+    (-3, 3),
+)
+
+# Solutions of equations
+
+
+def mp_mathieu(q: Any) -> tuple[Any, Any]:
+    """The characteristic value of order 2, and Fourier's coefficients (DLMF 28.4)."""
+    count = 12
+    matrix = mp.zeros(count)
+    for k in range(count):
+        matrix[k, k] = mp.mpf(2 * k) ** 2
+        if k:
+            matrix[k, k - 1] = matrix[k - 1, k] = q * (mp.sqrt(2) if k == 1 else 1)
+    values, vectors = mp.eigsy(matrix)
+    own = [vectors[k, 1] for k in range(count)]
+    own[0] = own[0] / mp.sqrt(2)
+    sign = mp.sign(sum(own))
+    return values[1], [sign * a for a in own]
+
+
+def mp_mathieu_cem(q: Any, x: Any) -> Any:
+    """Mathieu's function of order 2 at an angle in degrees."""
+    _, own = mp_mathieu(q)
+    return mp.fsum(a * mp.cos(2 * k * x * mp.pi / 180) for k, a in enumerate(own))
+
+
+row("mathieu_a", lambda q: S.mathieu_a(2, q), lambda q: mp_mathieu(q)[0], (0.1, 2))
+row(
+    "mathieu_cem",
+    lambda q, x: S.mathieu_cem(2, q, x)[0],
+    mp_mathieu_cem,
+    (0.1, 2),
+    (5, 80),
+    digits=40,
+)
+row("pbdv", lambda v, x: S.pbdv(v, x)[0], mp.pcfd, (-2, 4), (-3, 4))
+row(
+    "pbvv",
+    lambda v, x: S.pbvv(v, x)[0],
+    lambda v, x: mp.pcfv(-v - mp.mpf(1) / 2, x),
+    (-2, 4),
+    (-3, 4),
+)
+row("pbwa", lambda a, x: S.pbwa(a, x)[0], mp.pcfw, (-2, 3), (-3, 4), digits=50)

@@ -18,10 +18,9 @@ Parts = tuple[str, str, str]
 
 #: What to write in place of a call, by the call as its documentation writes it.
 CALLS: dict[str, str] = {
-    # Special functions
-    "special.sindg(x)": "np.sin(np.radians(x))",
-    "special.cosdg(x)": "np.cos(np.radians(x))",
-    "special.tandg(x)": "np.tan(np.radians(x))",
+    "special.legendre_p_all(n, x)": (
+        "np.stack([special.legendre_p(k, x) for k in range(n + 1)], 1)"
+    ),
 }
 #: The same by the name of the function: the call, and what to write in its place.
 WAYS = {call.partition("(")[0]: (call, way) for call, way in CALLS.items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.forms import Reduce, Routine
+from wengert.core.forms import Map, Reduce, Routine
 from wengert.core.operation import answers_named, apply, find_operation, general
 from wengert.core.types import plain_example
 from wengert.errors import UnsupportedError, explain
@@ -272,10 +272,97 @@ def perm(N: Any, k: Any, exact: bool = False) -> Any:
     return inside(N, k, special.poch(N - k + 1, k))
 
 
+@answers_named("scipy.special.factorial")
+def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
+    """Answer ``scipy.special.factorial`` of numbers that are no integers."""
+    from scipy import special
+
+    if exact or extend != "zero":
+        raise unsupported(
+            "scipy.special.factorial with exact=True or extend=",
+            "special.factorial(n), or special.gamma(n + 1)",
+        )
+    n = as_floats(n)
+    if not n.size:
+        return n
+    is_negative = n < 0
+    found = special.gamma(np.where(is_negative, 0.0, n) + 1)
+    found = np.where(is_negative, 0.0, found)
+    return np.astype(found, np.float64) if n.ndim else found[()]
+
+
+# Dirichlet's kernel, a mean of waves
+
+
+def evaluate_diric(x: Any, *, n: int, order: int) -> Any:
+    """Return a derivative of the mean of so many waves."""
+    from scipy import special
+
+    if order == 0:
+        return special.diric(x, n)
+    x = np.asarray(x)
+    waves = np.arange(n) - 0.5 * (n - 1)
+    turned = np.cos(x[..., None] * waves + order * np.pi / 2)
+    return (turned @ waves**order / n).astype(x.dtype)[()]
+
+
+def diric_jvp(tangents: Any, y: Any, x: Any, *, n: int, order: int) -> Any:
+    """Return the tangent by the next derivative."""
+    return apply(CHAIN_PRODUCT, tangents[0], apply(DIRIC, x, n=n, order=order + 1))
+
+
+def diric_vjp(g: Any, y: Any, x: Any, *, n: int, order: int) -> Any:
+    """Return the gradient by the next derivative."""
+    return (apply(CHAIN_PRODUCT, g, apply(DIRIC, x, n=n, order=order + 1)),)
+
+
+DIRIC = general("diric", evaluate_diric, form=Map(), jvp=diric_jvp, vjp=diric_vjp)
+
+
+@answers_named("scipy.special.diric")
+def diric(x: Any, n: Any) -> Any:
+    """Answer ``scipy.special.diric`` of a whole number of waves."""
+    return apply(DIRIC, as_floats(x), n=operator.index(n), order=0)
+
+
 def inside(N: Any, k: Any, values: Any) -> Any:
     """Return values where they are numbers of choices, 0 elsewhere."""
     is_inside = np.logical_and(np.logical_and(k <= N, N >= 0), k >= 0)
     return np.where(is_inside, values, 0.0)[()]
+
+
+# Legendre functions and spherical harmonics, of whole degrees and orders
+
+
+def in_orders(operation: Any, operands: Any, diff_n: Any, how: Any) -> Any:
+    """Return derivatives up to an order, one after the other."""
+    orders = range(operator.index(diff_n) + 1)
+    return np.stack([apply(operation, *operands, order=k, **how) for k in orders])
+
+
+@answers_named("scipy.special._multiufuncs:MultiUFunc.__call__")
+def legendre_functions(self: Any, *args: Any, diff_n: Any = 0, **how: Any) -> Any:
+    """Answer ``legendre_p``, ``assoc_legendre_p``, ``sph_legendre_p``, ``sph_harm_y``.
+
+    Of numbers they have one or two last arguments; the others are whole.
+    """
+    name = self.__name__
+    count = 1 if name == "legendre_p" else 2
+    is_harmonic = name == "sph_harm_y"
+    if name.endswith("_all") or (is_harmonic and diff_n):
+        raise unsupported(
+            f"scipy.special.{name} with these arguments",
+            "special.legendre_p, sph_legendre_p or sph_harm_y of one degree and order, "
+            "and wengert.jacobian for derivatives",
+        )
+    if name == "assoc_legendre_p":
+        how = {"branch_cut": 2, "norm": False} | how
+    operation = find_operation(name)
+    whole = (np.asarray(n, np.int64) for n in args[:count])
+    operands = (*whole, *map(as_floats, args[count:]))
+    if is_harmonic:
+        return apply(operation, *operands, order=0)
+    return in_orders(operation, operands, diff_n, how)
 
 
 # Spherical Bessel functions, of whole orders

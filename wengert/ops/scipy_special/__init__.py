@@ -6,10 +6,13 @@ from wengert.ops.scipy_special import (  # noqa: F401
     distributions,
     elementary,
     elliptic,
+    equations,
     error,
     gamma,
     hypergeometric,
     incomplete,
     integrals,
+    legendre,
+    noncentral,
     orthogonal,
 )

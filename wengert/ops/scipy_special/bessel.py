@@ -14,7 +14,7 @@ from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.families import family
 from wengert.ops.scipy_special.differences import differentiated
 from wengert.ops.scipy_special.error import like
-from wengert.ops.scipy_special.parameters import parametric, rising
+from wengert.ops.scipy_special.parameters import by_differences, parametric, rising
 
 ORDER_RANGE = ((0.3, 3.0), (0.5, 4.0))
 POSITIVE = ((0.5, 4.0),)
@@ -237,6 +237,43 @@ for _name, _sign in (("struve", -1.0), ("modstruve", 1.0)):
     _function = getattr(special, _name)
     _by_number = struve(_function, _sign)
     parametric(_name, _function, _by_number, ORDER_RANGE, growth=logarithm)
+
+# The integral of t**lam J_v(2 a t) from 0 to 1: its derivative by a is DLMF 10.6.1
+
+
+def besselpoly_derivative(a: Any, lam: Any, v: Any, *, orders: tuple[int, ...]) -> Any:
+    """Return a derivative, by the exponent and the order by differences."""
+    by_number, *by_parameters = orders
+
+    def by_scale(lam: Any, v: Any, a: Any, order: int) -> Any:
+        if order == 0:
+            return special.besselpoly(a, lam, v)
+        above = by_scale(lam + 1, v + 1, a, order - 1)
+        return by_scale(lam + 1, v - 1, a, order - 1) - above
+
+    found = by_differences(
+        by_scale, (lam, v, a), (*by_parameters, by_number), power_poles, logarithm
+    )
+    return like(found, np.result_type(a, lam, v, np.float32))
+
+
+def power_poles(lam: Any, v: Any) -> Any:
+    """Return the power of which it is an integral, by both."""
+    return (lam + v + 1,), (lam + v + 1,)
+
+
+BESSELPOLY = family("besselpoly_derivative", besselpoly_derivative)
+elementwise(
+    "besselpoly",
+    special.besselpoly,
+    (
+        lambda y, a, lam, v: apply(BESSELPOLY, a, lam, v, orders=(1, 0, 0)),
+        lambda y, a, lam, v: apply(BESSELPOLY, a, lam, v, orders=(0, 1, 0)),
+        lambda y, a, lam, v: apply(BESSELPOLY, a, lam, v, orders=(0, 0, 1)),
+    ),
+    form=Map(),
+    domain=((0.5, 3.0), (0.5, 2.0), (0.5, 2.0)),
+)
 
 # Orders 0 and 1
 

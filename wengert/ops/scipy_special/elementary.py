@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from wengert.core.forms import Map
-from wengert.core.operation import apply, elementwise
+from wengert.core.operation import apply, constant_of, elementwise
 from wengert.ops.elementwise import share_of
 from wengert.ops.families import family, quadrature, with_family
 from wengert.ops.scipy_special.error import UNIT, like
@@ -49,6 +49,45 @@ elementwise(
     special.cosm1,
     (lambda y, x: -np.sin(x),),
     form=Map("-2 * sin(0.5 * x) * sin(0.5 * x)"),
+)
+
+# Of degrees; minutes and seconds are parts of one
+
+DEGREE = math.pi / 180
+elementwise(
+    "sindg", special.sindg, (lambda y, x: DEGREE * special.cosdg(x),), form=Map()
+)
+elementwise(
+    "cosdg", special.cosdg, (lambda y, x: -DEGREE * special.sindg(x),), form=Map()
+)
+elementwise("tandg", special.tandg, (lambda y, x: DEGREE * (1 + y * y),), form=Map())
+elementwise(
+    "cotdg",
+    special.cotdg,
+    (lambda y, x: -DEGREE * (1 + y * y),),
+    form=Map(),
+    domain=((20.0, 70.0),),
+)
+elementwise(
+    "radian",
+    special.radian,
+    (
+        lambda y, d, m, s: DEGREE,
+        lambda y, d, m, s: DEGREE / 60,
+        lambda y, d, m, s: DEGREE / 3600,
+    ),
+    form=Map(),
+)
+constant_of("special_round", special.round, form=Map(), domain=((0.1, 0.4),))
+elementwise(
+    "powm1",
+    special.powm1,
+    (
+        lambda z, x, y: y * x ** (y - 1),
+        lambda z, x, y: special.xlogy(z + 1, x),
+    ),
+    form=Map(),
+    domain=((0.3, 3.0), (-3.0, 3.0)),
 )
 
 # The logistic function
@@ -280,7 +319,34 @@ elementwise(
     domain=((0.2, 2.0), (-0.4, 2.0)),
 )
 
-# The dilogarithm and Lambert's W
+# Tukey's distribution function: its inverse is boxcox(p, y) - boxcox(1 - p, y)
+
+
+def tukey_by_number(p: Any, x: Any, y: Any) -> Any:
+    """Return the density; outside the range there is none."""
+    is_end = (p == 0) | (p == 1)
+    p = np.where(is_end, 0.5, p)
+    return np.where(is_end, 0.0, 1 / (p ** (y - 1) + (1 - p) ** (y - 1)))
+
+
+def tukey_by_shape(p: Any, x: Any, y: Any) -> Any:
+    """Return the derivative by the exponent."""
+    is_end = (p == 0) | (p == 1)
+    inside = np.where(is_end, 0.5, p)
+    left = by_exponent(np.log(inside), y, limit_at_zero)
+    right = by_exponent(np.log1p(-inside), y, limit_at_zero)
+    return (right - left) * tukey_by_number(p, x, y)
+
+
+elementwise(
+    "tklmbda",
+    special.tklmbda,
+    (tukey_by_number, tukey_by_shape),
+    form=Map(),
+    domain=((-1.0, 1.0), (-1.0, 0.8)),
+)
+
+# The dilogarithm, Lambert's W and Wright's omega
 
 elementwise(
     "spence",
@@ -288,6 +354,12 @@ elementwise(
     (lambda y, x: -log1prel(x - 1),),
     form=Map(),
     domain=POSITIVE,
+)
+elementwise(
+    "wrightomega",
+    special.wrightomega,
+    (lambda w, z: w / (1 + w),),
+    form=Map(),
 )
 elementwise(
     "lambertw",

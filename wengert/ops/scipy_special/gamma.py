@@ -167,6 +167,10 @@ elementwise(
     domain=((1.5, 4.0),),
 )
 
+elementwise(
+    "zetac", special.zetac, (riemann_partial,), form=Map(), domain=((1.5, 4.0),)
+)
+
 # Derivatives of the digamma function
 
 

@@ -160,3 +160,41 @@ elementwise(
     form=Map(),
     domain=POSITIVE,
 )
+
+# Kolmogorov's distribution: the tail is a sum of normal densities, or by Poisson's
+# formula of others, which is short for small numbers (Feller 1948)
+
+#: Where both are as short.
+MIDDLE = 1.0
+TERMS = range(1, 6)
+
+
+def kolmogorov_slope(y: Any, x: Any) -> Any:
+    """Return minus the density."""
+    is_small = x < MIDDLE
+    small, large = np.where(is_small, x, MIDDLE), np.where(is_small, MIDDLE, x)
+    near: Any = 0.0
+    far: Any = 0.0
+    for k in TERMS:
+        rate = ((2 * k - 1) * math.pi) ** 2 / 8
+        scaled = rate / (small * small)
+        near = near + (2 * scaled - 1) * np.exp(-scaled)
+        far = far + (-1) ** k * 8 * k * k * np.exp(-2 * k * k * large * large)
+    near = np.where(small > 0.02, near, 0.0) / np.maximum(small, 0.02) ** 2
+    return np.where(is_small, -math.sqrt(2 * math.pi) * near, far * large)
+
+
+elementwise(
+    "kolmogorov",
+    special.kolmogorov,
+    (kolmogorov_slope,),
+    form=Map(),
+    domain=((0.3, 2.0),),
+)
+elementwise(
+    "kolmogi",
+    special.kolmogi,
+    (lambda x, p: 1 / kolmogorov_slope(p, x),),
+    form=Map(),
+    domain=((0.05, 0.95),),
+)

@@ -1,0 +1,240 @@
+"""Functions that SciPy gives with their slope, by the equation of the second order.
+
+Parabolic cylinder functions, those of Mathieu's equation and spheroidal ones: their
+derivatives by parameters are taken by differences.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from wengert.core.forms import Map
+from wengert.core.operation import Function, Operation, apply, elementwise
+from wengert.ops.families import family
+from wengert.ops.scipy_special.differences import differentiated
+from wengert.ops.scipy_special.error import like
+from wengert.ops.scipy_special.parameters import power_of
+from wengert.ops.scipy_special.several import several
+
+#: Half the lengths of the intervals of all operands that are not whole.
+Widths = Callable[..., tuple[Any, ...]]
+DEGREE = math.pi / 180
+
+
+def by_widths(
+    name: str, by_order: Function, widths: Widths, whole: int, known: int = 2
+) -> Operation:
+    """State the derivatives of what has some, so many, by its last operand.
+
+    ``by_order(*operands, order=m)`` has these; the first operands are whole, and no
+    derivative is by them.
+    """
+
+    def derivative(*operands: Any, orders: tuple[int, ...]) -> Any:
+        *left, order = orders
+        values = [np.asarray(v, np.float64) for v in operands]
+        base = min(order, known)
+        steps = [*[None] * whole, *widths(*values[whole:])]
+        found = differentiated(
+            lambda *moved: by_order(*moved, order=base),
+            values,
+            (*[0] * whole, *left[whole:], order - base),
+            steps,
+        )
+        found = np.zeros_like(found) if any(left[:whole]) else found
+        return like(found, np.result_type(*operands, np.float32))
+
+    return family(f"{name}_derivative", derivative)
+
+
+def of_equation(
+    name: str,
+    second: Function,
+    widths: Widths,
+    *,
+    whole: int = 0,
+    count: int = 2,
+    scale: float = 1.0,
+) -> None:
+    """State a function with its slope, of so many operands, some first ones whole.
+
+    ``second(y, *operands)`` is the second derivative, in terms of both results, which
+    are by the last operand times `scale`.
+    """
+    function = getattr(special, name)
+
+    def by_order(*operands: Any, order: int) -> Any:
+        y = function(*operands)
+        found = y[order] if order < 2 else second(y, *operands)
+        return scale**order * found
+
+    every = by_widths(name, by_order, widths, whole)
+
+    def by_whole(y: Any, *operands: Any) -> Any:
+        return 0.0, 0.0
+
+    def by_parameter(k: int) -> Function:
+        def slopes(y: Any, *operands: Any) -> Any:
+            orders = tuple(int(j == k) for j in range(count))
+            value = apply(every, *operands, orders=orders)
+            slope = apply(every, *operands, orders=(*orders[:-1], 1))
+            return value, slope / scale
+
+        return slopes
+
+    def by_number(y: Any, *operands: Any) -> Any:
+        return scale * y[1], scale * second(y, *operands)
+
+    parameters = [by_parameter(k) for k in range(whole, count - 1)]
+    several(name, function, *[by_whole] * whole, *parameters, by_number)
+
+
+def of_parameter(name: str, whole: int, width: float) -> None:
+    """State a characteristic value by its last operand, the others being whole."""
+    function = getattr(special, name)
+
+    def by_order(*operands: Any, order: int) -> Any:
+        return function(*operands)
+
+    def widths(_: Any) -> Any:
+        return (width,)
+
+    every = by_widths(name, by_order, widths, whole, known=0)
+
+    def constant(y: Any, *operands: Any) -> Any:
+        return 0.0
+
+    def partial(y: Any, *operands: Any) -> Any:
+        return apply(every, *operands, orders=(*[0] * whole, 1))
+
+    elementwise(name, function, (*[constant] * whole, partial), form=Map(), domain=())
+
+
+# Parabolic cylinder functions: DLMF 12.2.2-3
+
+
+def cylinder(y: Any, v: Any, x: Any) -> Any:
+    """Return ``(x x / 4 - v - 1 / 2) w``."""
+    return (0.25 * x * x - v - 0.5) * y[0]
+
+
+def other_cylinder(y: Any, a: Any, x: Any) -> Any:
+    """Return ``(a - x x / 4) w``."""
+    return (a - 0.25 * x * x) * y[0]
+
+
+def cylinder_widths(v: Any, x: Any) -> Any:
+    """Return them; the functions are entire."""
+    return np.minimum(1.0, 2 / (1 + power_of(x))), 0.5
+
+
+def other_widths(a: Any, x: Any) -> Any:
+    """Return them; the factors have poles at ``+-i / 2``."""
+    return 0.15, 0.5
+
+
+of_equation("pbdv", cylinder, cylinder_widths)
+of_equation("pbvv", cylinder, cylinder_widths)
+of_equation("pbwa", other_cylinder, other_widths)
+
+# Mathieu's: DLMF 28.2.1 and 28.20.1; his own angles are degrees
+
+of_parameter("mathieu_a", 1, 0.4)
+of_parameter("mathieu_b", 1, 0.4)
+
+
+def angular(value: Any) -> Function:
+    """Return ``(2 q cos(2 x) - a) w``."""
+
+    def second(y: Any, m: Any, q: Any, x: Any) -> Any:
+        return (2 * q * np.cos(2 * DEGREE * x) - value(m, q)) * y[0]
+
+    return second
+
+
+def radial(value: Any) -> Function:
+    """Return ``(a - 2 q cosh(2 x)) w``."""
+
+    def second(y: Any, m: Any, q: Any, x: Any) -> Any:
+        return (value(m, q) - 2 * q * np.cosh(2 * x)) * y[0]
+
+    return second
+
+
+def angular_widths(q: Any, x: Any) -> Any:
+    """Return them: next to q = 0 SciPy's values have 10 digits."""
+    size = np.abs(q)
+    return np.where(size > 0.05, np.minimum(0.4, 0.9 * size), 0.4), 20.0
+
+
+def radial_widths(q: Any, x: Any) -> Any:
+    """Return them: powers of q stand in these."""
+    return 0.3 * np.minimum(q, 1.0), 0.3
+
+
+for _kind, _value in (("ce", special.mathieu_a), ("se", special.mathieu_b)):
+    of_equation(
+        f"mathieu_{_kind}m",
+        angular(_value),
+        angular_widths,
+        whole=1,
+        count=3,
+        scale=DEGREE,
+    )
+    for _number in "12":
+        of_equation(
+            f"mathieu_mod{_kind}m{_number}",
+            radial(_value),
+            radial_widths,
+            whole=1,
+            count=3,
+        )
+
+# Spheroidal ones: DLMF 30.2.1 and 30.11.  Of the second kind SciPy's slopes are not
+# those of its values.
+
+of_parameter("pro_cv", 2, 0.3)
+of_parameter("obl_cv", 2, 0.3)
+
+
+def spheroidal(value: Any, sign: float) -> Function:
+    """Return w'' of the equation between -1 and 1, and beyond."""
+
+    def second(y: Any, m: Any, n: Any, c: Any, x: Any) -> Any:
+        left = (1 - x) * (1 + x)
+        rest = value(m, n, c) - sign * (c * x) ** 2 - m * m / left
+        return (2 * x * y[1] - rest * y[0]) / left
+
+    return second
+
+
+def oblate_radial(y: Any, m: Any, n: Any, c: Any, x: Any) -> Any:
+    """Return w'' of the oblate equation of an imaginary number."""
+    right = 1 + x * x
+    rest = special.obl_cv(m, n, c) - (c * x) ** 2 - m * m / right
+    return (rest * y[0] - 2 * x * y[1]) / right
+
+
+def spheroidal_widths(c: Any, x: Any) -> Any:
+    """Return them, away from -1 and 1."""
+    return 0.3, 0.3 * np.minimum(np.abs(1 - x), np.abs(1 + x))
+
+
+def oblate_widths(c: Any, x: Any) -> Any:
+    """Return them, away from i."""
+    return 0.3 * np.minimum(c, 1.0), 0.2
+
+
+PROLATE, OBLATE = spheroidal(special.pro_cv, 1.0), spheroidal(special.obl_cv, -1.0)
+for _name, _second, _widths in (
+    ("pro_ang1", PROLATE, spheroidal_widths),
+    ("pro_rad1", PROLATE, spheroidal_widths),
+    ("obl_ang1", OBLATE, spheroidal_widths),
+    ("obl_rad1", oblate_radial, oblate_widths),
+):
+    of_equation(_name, _second, _widths, whole=2, count=4)
