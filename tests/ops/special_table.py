@@ -232,10 +232,10 @@ row("loggamma", S.loggamma, mp.loggamma, logs(1e-9, 1e9))
 row("gamma", S.gamma, mp.gamma, (-6, 150))
 row("rgamma", S.rgamma, mp.rgamma, (-9, 30), at=(0.0, -1.0, -4.0, 0.5))
 row("psi", S.psi, mp.digamma, logs(1e-6, 1e9), at=(-3.3, 1.4616321449683622))
-row("beta", S.beta, mp.beta, logs(1e-3, 30), logs(1e-3, 30))
+row("beta", S.beta, mp.beta, *[logs(1e-3, 30)] * 2, at=((1.5, -2.5), (0.7, -0.7)))
 row("betaln", S.betaln, lambda a, b: mp.log(mp.beta(a, b)), *[logs(1e-3, 1e3)] * 2)
-row("binom", S.binom, mp.binomial, (3, 30), (0, 3))
-row("poch", S.poch, mp.rf, (0.1, 9), (0.1, 9))
+row("binom", S.binom, mp.binomial, (3, 30), (0, 3), at=((2.5, 4.5), (2.5, -1.0)))
+row("poch", S.poch, mp.rf, (0.1, 9), (0.1, 9), at=((-2.0, 2.5), (-2.5, 2.0)))
 row(
     "polygamma",
     lambda x: S.polygamma(2, x),

@@ -20,8 +20,11 @@ ORDER_RANGE = ((0.3, 3.0), (0.5, 4.0))
 POSITIVE = ((0.5, 4.0),)
 
 
-def by_order(function: Any) -> Function:
-    """Return the derivatives by the order of a function of an order and a number."""
+def by_order(function: Any, at_zero: float = np.nan) -> Function:
+    """Return the derivatives by the order of a function of an order and a number.
+
+    `at_zero` is the limit of the first at order and number 0.
+    """
 
     def derivative(v: Any, x: Any, *, orders: tuple[int, ...]) -> Any:
         if orders == (0,):
@@ -37,13 +40,14 @@ def by_order(function: Any) -> Function:
         safe, step = np.where(is_zero, 1.0, x), np.where(is_zero, 1.0, step)
         found = differentiated(function, [v, safe], (*orders, 0), [step, None])
         vanishes = is_zero & (v > 0) & (function(1.0, 0.0 * x) == 0)
-        found = np.where(vanishes, 0.0, np.where(is_zero, np.nan, found))
+        limit = np.where((v == 0) & (orders == (1,)), at_zero, np.nan)
+        found = np.where(vanishes, 0.0, np.where(is_zero, limit, found))
         return like(found, given)
 
     return derivative
 
 
-def bessel(name: str, function: Any, slope: Function) -> None:
+def bessel(name: str, function: Any, slope: Function, at_zero: float = np.nan) -> None:
     """State a function of an order and a number.
 
     ``slope(y, f, v, x)`` is its derivative by the number, in terms of its value and of
@@ -54,7 +58,7 @@ def bessel(name: str, function: Any, slope: Function) -> None:
     def last(y: Any, v: Any, x: Any, orders: tuple[int, ...]) -> Any:
         return slope(y, lambda v, x: apply(all_orders, v, x, orders=orders), v, x)
 
-    all_orders = family(f"{name}_derivative", by_order(function), last)
+    all_orders = family(f"{name}_derivative", by_order(function, at_zero), last)
     elementwise(
         name,
         function,
@@ -77,11 +81,13 @@ def growing(y: Any, f: Function, v: Any, x: Any) -> Any:
     return 0.5 * (f(v - 1, x) + f(v + 1, x))
 
 
-bessel("jv", special.jv, falling)
-bessel("yv", special.yv, falling)
-bessel("iv", special.iv, growing)
-bessel("kv", special.kv, lambda y, f, v, x: -growing(y, f, v, x))
-bessel("kve", special.kve, lambda y, f, v, x: y - growing(y, f, v, x))
+# At order 0 the derivatives by it are pi Y0 / 2, -pi J0 / 2, -K0 and 0: DLMF 10.15.3-4
+# and 10.38.4-5.
+bessel("jv", special.jv, falling, -np.inf)
+bessel("yv", special.yv, falling, -np.pi / 2)
+bessel("iv", special.iv, growing, -np.inf)
+bessel("kv", special.kv, lambda y, f, v, x: -growing(y, f, v, x), 0.0)
+bessel("kve", special.kve, lambda y, f, v, x: y - growing(y, f, v, x), 0.0)
 
 # Hankel's, and times exp(-i x) or exp(i x)
 

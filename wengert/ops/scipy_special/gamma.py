@@ -188,14 +188,85 @@ def psi_derivative(x: Any, *, orders: tuple[int, ...]) -> Any:
 
 PSI = with_family("psi", special.psi, psi_derivative, form=Map(), domain=POSITIVE)
 
-# Functions of two numbers that are made of gamma functions
+# Functions of two numbers that are made of gamma functions.  A pole below makes them 0,
+# with the slope of 1/gamma; where one above meets one below, the difference of digamma
+# functions has a finite part, by their reflection (DLMF 5.5.4).
+
+
+def is_pole(x: Any) -> Any:
+    """Whether the gamma function has a pole at a number."""
+    return (x <= 0) & (x == np.floor(x))
+
+
+def psi_difference(x: Any, y: Any) -> Any:
+    """Return ``psi(x) - psi(y)``, or its finite part where both have a pole."""
+    is_finite = is_pole(x) & is_pole(y)
+    x, y = np.where(is_finite, 1 - x, x), np.where(is_finite, 1 - y, y)
+    return special.psi(x) - special.psi(y)
+
+
+def slope_at_zero(size: Any, other: Any, pole: Any) -> Any:
+    """Return the derivative of ``size / gamma(pole)`` by a number in both.
+
+    That of the size is it times ``psi(other)``.
+    """
+    return size * (special.psi(other) * special.rgamma(pole) + rgamma_partial(0, pole))
+
+
+def apart(condition: Any, *numbers: Any) -> tuple[Any, ...]:
+    """Return numbers where a condition holds, and others without a pole elsewhere."""
+    return tuple(np.where(condition, x, 1.0) for x in numbers)
+
+
+def beta_partial(z: Any, x: Any, y: Any) -> Any:
+    """Return the derivative by the first number."""
+    is_zero = is_pole(x + y) & ~is_pole(x) & ~is_pole(y)
+    a, b, both = apart(is_zero, x, y, x + y)
+    at_zero = slope_at_zero(special.gamma(a) * special.gamma(b), a, both)
+    elsewhere = psi_difference(x, np.where(is_zero, 1.0, x + y))
+    return np.where(is_zero, at_zero, z * elsewhere)
+
+
+def binom_partial(z: Any, x: Any, y: Any) -> Any:
+    """Return the derivative by the number of things."""
+    rest = x - y + 1
+    is_zero = is_pole(rest) & ~is_pole(x + 1) & ~is_pole(y + 1)
+    a, b, c = apart(is_zero, x + 1, y + 1, rest)
+    at_zero = slope_at_zero(special.gamma(a) * special.rgamma(b), a, c)
+    elsewhere = psi_difference(x + 1, np.where(is_zero, 1.0, rest))
+    return np.where(is_zero, at_zero, z * elsewhere)
+
+
+def binom_by_choice(z: Any, x: Any, y: Any) -> Any:
+    """Return the derivative by how many are chosen; both sides may be a pole."""
+    rest = x - y + 1
+    is_above = is_pole(rest) & ~is_pole(x + 1) & ~is_pole(y + 1)
+    is_below = is_pole(y + 1) & ~is_pole(x + 1) & ~is_pole(rest)
+    is_zero = is_above | is_below
+    pole, other = np.where(is_above, rest, y + 1), np.where(is_above, y + 1, rest)
+    a, b, c = apart(is_zero, x + 1, other, pole)
+    size = special.gamma(a) * special.rgamma(b)
+    at_zero = -slope_at_zero(size, b, c)
+    at_zero = np.where(is_above, at_zero, -at_zero)
+    elsewhere = psi_difference(*(np.where(is_zero, 1.0, v) for v in (rest, y + 1)))
+    return np.where(is_zero, at_zero, z * elsewhere)
+
+
+def poch_partial(z: Any, x: Any, y: Any) -> Any:
+    """Return the derivative by the first factor."""
+    is_zero = is_pole(x) & ~is_pole(x + y)
+    a, above = apart(is_zero, x, x + y)
+    at_zero = slope_at_zero(special.gamma(above), above, a)
+    elsewhere = psi_difference(x + y, np.where(is_zero, 1.0, x))
+    return np.where(is_zero, at_zero, z * elsewhere)
+
 
 elementwise(
     "beta",
     special.beta,
     (
-        lambda z, x, y: z * (special.psi(x) - special.psi(x + y)),
-        lambda z, x, y: z * (special.psi(y) - special.psi(x + y)),
+        beta_partial,
+        lambda z, x, y: beta_partial(z, y, x),
     ),
     form=Map(),
     domain=POSITIVE,
@@ -204,8 +275,8 @@ elementwise(
     "betaln",
     special.betaln,
     (
-        lambda z, x, y: special.psi(x) - special.psi(x + y),
-        lambda z, x, y: special.psi(y) - special.psi(x + y),
+        lambda z, x, y: psi_difference(x, x + y),
+        lambda z, x, y: psi_difference(y, x + y),
     ),
     form=Map(),
     domain=POSITIVE,
@@ -213,20 +284,14 @@ elementwise(
 elementwise(
     "binom",
     special.binom,
-    (
-        lambda z, x, y: z * (special.psi(x + 1) - special.psi(x - y + 1)),
-        lambda z, x, y: z * (special.psi(x - y + 1) - special.psi(y + 1)),
-    ),
+    (binom_partial, binom_by_choice),
     form=Map(),
     domain=((4.0, 7.0), (0.2, 3.5)),
 )
 elementwise(
     "poch",
     special.poch,
-    (
-        lambda z, x, y: z * (special.psi(x + y) - special.psi(x)),
-        lambda z, x, y: z * special.psi(x + y),
-    ),
+    (poch_partial, lambda z, x, y: z * special.psi(x + y)),
     form=Map(),
     domain=POSITIVE,
 )

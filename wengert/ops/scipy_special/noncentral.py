@@ -143,8 +143,8 @@ F = mixture(
 )
 inverse("ncfdtri", F, 3, (*F_RANGE, PROBABILITY))
 
-# Of SciPy's inverses for the parameters, and for Student's non-centrality, a search has 8
-# digits: they have no derivatives.
+# SciPy's inverses for the parameters, and for Student's non-centrality, have 8 digits
+# of a search, and no derivative here.
 
 # Student's t, which is no such mixture, and analytic in the non-centrality
 
