@@ -80,7 +80,8 @@ ROUGH = frozenset(
         "eval_genlaguerre eval_gegenbauer eval_jacobi eval_sh_jacobi hyperu struve "
         "modstruve wright_bessel log_wright_bessel besselpoly lpmv elliprj elliprg "
         "elliprc tklmbda chndtr chndtrix chndtridf chndtrinc ncfdtr ncfdtri nctdtr "
-        "nctdtrit nctdtridf _ncx2_pdf _ncx2_sf _ncf_pdf _ncf_sf _nct_pdf _nct_sf"
+        "nctdtrit nctdtridf _ncx2_pdf _ncx2_sf _ncf_pdf _ncf_sf _nct_pdf _nct_sf "
+        "smirnov"
     ).split()
 )
 ROUGHLY = {"atol": 1e-6, "rtol": 1e-6}
@@ -1534,6 +1535,13 @@ example(
     "lpmv", lambda v, x: special.lpmv(1, v, x), positive(2, 1), uniform(-0.8, 0.8, 3)
 )
 
+example("smirnov", lambda d: special.smirnov(5, d), uniform(0.42, 0.58, 2, 3))
+example("smirnovi", lambda p: special.smirnovi(4, p), uniform(0.12, 0.3, 3))
+example(
+    "smirnov_derivative",
+    lambda d: apply(REGISTRY["smirnov_derivative"], 5.0, d, orders=(0, 1)),
+    uniform(0.42, 0.58, 3),
+)
 for _name in ("pbdv", "pbvv", "pbwa"):
     example(_name, getattr(special, _name), positive(2, 1), positive(3))
 for _name in ("mathieu_a", "mathieu_b"):

@@ -892,6 +892,26 @@ row(
 )
 
 
+def mp_smirnov(d: Any) -> Any:
+    """The tail of Smirnov's distribution of five samples."""
+    return d * mp.fsum(
+        mp.binomial(5, j)
+        * (d + mp.mpf(j) / 5) ** (j - 1)
+        * (1 - d - mp.mpf(j) / 5) ** (5 - j)
+        for j in range(int(mp.floor(5 * (1 - d))) + 1)
+    )
+
+
+row("smirnov", lambda d: S.smirnov(5, d), mp_smirnov, (0.05, 0.95))
+row(
+    "smirnovi",
+    lambda p: S.smirnovi(5, p),
+    lambda p: root(lambda d: mp_smirnov(d) - p, S.smirnovi(5, float(p))),
+    (0.01, 0.9),
+    digits=50,
+)
+
+
 def mp_besselpoly(a: Any, lam: Any, v: Any) -> Any:
     """The integral from 0 to 1 of a power times Bessel's function of 2 a t."""
     power = lam + v + 1

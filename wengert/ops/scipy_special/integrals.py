@@ -10,7 +10,9 @@ from scipy import special
 
 from wengert.core.forms import Map
 from wengert.core.operation import Function, apply, elementwise
-from wengert.ops.scipy_special.error import PEAK, SQRT2
+from wengert.ops.families import family
+from wengert.ops.scipy_special.differences import differentiated
+from wengert.ops.scipy_special.error import PEAK, SQRT2, like
 from wengert.ops.scipy_special.several import several
 from wengert.ops.special import SINC
 
@@ -197,4 +199,45 @@ elementwise(
     (lambda x, p: 1 / kolmogorov_slope(p, x),),
     form=Map(),
     domain=((0.05, 0.95),),
+)
+
+# Smirnov's, of a whole number of samples: between the knots 1 - j / n a polynomial, of
+# which SciPy has the first derivative
+
+
+def smirnov_derivative(n: Any, d: Any, *, orders: tuple[int, ...]) -> Any:
+    """Return a derivative; further ones by differences between the knots."""
+    by_count, order = orders
+    given = np.result_type(n, d, np.float32)
+    n, d = np.trunc(np.asarray(n, np.float64)), np.asarray(d, np.float64)
+    if order < 2:
+        found = special._ufuncs._smirnovp(n, d) if order else special.smirnov(n, d)
+    else:
+        to_knot = np.abs(n * d - np.rint(n * d)) / n
+        found = differentiated(
+            special._ufuncs._smirnovp, [n, d], (0, order - 1), [None, 0.9 * to_knot]
+        )
+    return like(np.zeros_like(found) if by_count else found, given)
+
+
+SMIRNOV = family("smirnov_derivative", smirnov_derivative)
+elementwise(
+    "smirnov",
+    special.smirnov,
+    (
+        lambda y, n, d: 0.0,
+        lambda y, n, d: apply(SMIRNOV, n, d, orders=(0, 1)),
+    ),
+    form=Map(),
+    domain=(),
+)
+elementwise(
+    "smirnovi",
+    special.smirnovi,
+    (
+        lambda d, n, p: 0.0,
+        lambda d, n, p: 1 / apply(SMIRNOV, n, d, orders=(0, 1)),
+    ),
+    form=Map(),
+    domain=(),
 )
