@@ -83,15 +83,16 @@ def evaluate_harmonic(n: Any, m: Any, theta: Any, phi: Any, *, order: int) -> An
     )
 
 
-def of_order(name: str, evaluate: Function, last: int = 1) -> None:
+def of_order(name: str, evaluate: Function, *, is_wave: bool = False) -> None:
     """State a function whose rule by the number is the next order.
 
-    Of two numbers the second is the angle of a wave.
+    A wave has its angle after the number, and the order m before.
     """
+    last = 2 if is_wave else 1
 
     def slopes(y: Any, operands: Any, order: int, how: Any) -> list[Any]:
         found = [apply(operation, *operands, order=order + 1, **how)]
-        return [*found, 1j * operands[1] * y] if last == LAST else found
+        return [*found, 1j * operands[1] * y] if is_wave else found
 
     def jvp(tangents: Any, y: Any, *operands: Any, order: int, **how: Any) -> Any:
         total: Any = 0.0
@@ -113,7 +114,7 @@ def of_order(name: str, evaluate: Function, last: int = 1) -> None:
 of_order("legendre_p", evaluate_legendre)
 of_order("assoc_legendre_p", evaluate_associated)
 of_order("sph_legendre_p", evaluate_spherical)
-of_order("sph_harm_y", evaluate_harmonic, last=2)
+of_order("sph_harm_y", evaluate_harmonic, is_wave=True)
 
 # Ferrers's function of any degree: DLMF 14.10.5
 
