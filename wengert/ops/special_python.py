@@ -350,10 +350,13 @@ def legendre_functions(self: Any, *args: Any, diff_n: Any = 0, **how: Any) -> An
     count = 1 if name == "legendre_p" else 2
     is_harmonic = name == "sph_harm_y"
     if name.endswith("_all") or (is_harmonic and diff_n):
-        raise unsupported(
-            f"scipy.special.{name} with these arguments",
-            "special.legendre_p, sph_legendre_p or sph_harm_y of one degree and order, "
-            "and wengert.jacobian for derivatives",
+        raise UnsupportedError(
+            explain(
+                f"scipy.special.{name} cannot be recorded with these arguments",
+                "of this function one degree and order has a rule, and no diff_n",
+                "special.legendre_p, sph_legendre_p or sph_harm_y of one degree and "
+                "order, stacked by np.stack; wengert.jacobian for derivatives",
+            )
         )
     if name == "assoc_legendre_p":
         how = {"branch_cut": 2, "norm": False} | how
