@@ -18,8 +18,8 @@ Parts = tuple[str, str, str]
 
 #: What to write in place of a call, by the call as its documentation writes it.
 CALLS: dict[str, str] = {
-    "special.legendre_p_all(n, x)": (
-        "np.stack([special.legendre_p(k, x) for k in range(n + 1)], 1)"
+    "special.legendre_p_all(2, x)": (
+        "np.stack([special.legendre_p(k, x) for k in range(3)], 1)"
     ),
 }
 #: The same by the name of the function: the call, and what to write in its place.
