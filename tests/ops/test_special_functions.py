@@ -274,7 +274,7 @@ def test_the_bound_at_which_a_search_ends_does_not_move(
     assert not np.any(jacobian(grad(function, every), every)(*values))
 
 
-@pytest.mark.parametrize("name", ["elliprf", "elliprd"])
+@pytest.mark.parametrize("name", ["elliprf", "elliprd", "elliprg"])
 def test_complex_symmetric_integrals_curve_as_they_should(name: str) -> None:
     """Differences in 40 digits; at wide angles their integrands are near a pole."""
     function, exact = getattr(special, name), getattr(mp, name)
