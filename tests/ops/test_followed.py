@@ -162,6 +162,7 @@ signal.zoom_fft(u, [0.1, 0.5], 4)
 special.diric(x, 3)
 special.factorial(x)
 special.factorial(a)
+special.factorial(x, extend="complex")
 
 stats.boxcox(x, 0.3)
 stats.boxcox(x, 0.0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from wengert.core.forms import Map, Reduce, Routine
 from wengert.core.operation import answers_named, apply, find_operation, general
-from wengert.core.types import plain_example
+from wengert.core.types import exact_value, plain_example
 from wengert.errors import UnsupportedError, explain
 from wengert.ops.axes import axes_of
 from wengert.ops.chain import CHAIN_PRODUCT
@@ -274,21 +274,20 @@ def perm(N: Any, k: Any, exact: bool = False) -> Any:
 
 @answers_named("scipy.special.factorial")
 def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
-    """Answer ``scipy.special.factorial`` of numbers that are no integers."""
+    """Answer ``scipy.special.factorial``, by the gamma function at 0 and 1 too."""
     from scipy import special
 
-    if exact or extend != "zero":
-        raise unsupported(
-            "scipy.special.factorial with exact=True or extend=",
-            "special.factorial(n), or special.gamma(n + 1)",
-        )
+    special.factorial(plain_example(n), exact=exact, extend=extend)  # may refuse them
+    if exact:
+        return special.factorial(exact_value(n), exact=True, extend=extend)
     n = as_floats(n)
     if not n.size:
         return n
-    is_negative = n < 0
-    found = special.gamma(np.where(is_negative, 0.0, n) + 1)
-    found = np.where(is_negative, 0.0, found)
-    return np.astype(found, np.float64) if n.ndim else found[()]
+    is_outside = n == -1 if extend == "complex" else n < 0
+    found = special.gamma(np.where(is_outside, 0.0, n) + 1)
+    found = np.where(is_outside, np.nan if extend == "complex" else 0.0, found)
+    is_double = n.ndim and extend != "complex"
+    return np.astype(found, np.float64) if is_double else found[()]
 
 
 # Dirichlet's kernel, a mean of waves

@@ -55,7 +55,6 @@ FOLLOWED = {
     "scipy.spatial.distance": """
         braycurtis cityblock euclidean mahalanobis minkowski seuclidean sqeuclidean
     """,
-    "scipy.special": "diric factorial",
     "scipy.stats": """
         boxcox boxcox_llf chisquare circmean circstd circvar describe
         differential_entropy directional_stats energy_distance entropy expectile
