@@ -525,13 +525,31 @@ for name, exact, scale, low in (
         DEGREE,
         (low + 0.2 / scale, low + 1.98 / scale),
         digits=50,
+        at=((20.0, low + 0.3 / scale),),
     )
 row(
     "eval_laguerre", S.eval_laguerre, lambda n, x: mp.laguerre(n, 0, x), DEGREE, (-3, 9)
 )
 row("eval_genlaguerre", S.eval_genlaguerre, mp.laguerre, DEGREE, SHAPES, (-3, 9))
-row("eval_gegenbauer", S.eval_gegenbauer, mp.gegenbauer, DEGREE, SHAPES, INSIDE)
-row("eval_jacobi", S.eval_jacobi, mp.jacobi, DEGREE, SHAPES, SHAPES, INSIDE)
+row(
+    "eval_gegenbauer",
+    S.eval_gegenbauer,
+    mp.gegenbauer,
+    DEGREE,
+    SHAPES,
+    INSIDE,
+    at=((20.0, 0.7, -0.7),),
+)
+row(
+    "eval_jacobi",
+    S.eval_jacobi,
+    mp.jacobi,
+    DEGREE,
+    SHAPES,
+    SHAPES,
+    INSIDE,
+    at=((20.0, 1.3, 0.4, -0.7),),
+)
 row(
     "eval_sh_jacobi",
     S.eval_sh_jacobi,
@@ -540,6 +558,7 @@ row(
     (2.5, 6),
     (0.5, 2),
     (0.1, 0.99),
+    at=((20.0, 2.5, 1.3, 0.15),),
 )
 row("eval_hermite", lambda x: S.eval_hermite(5, x), lambda x: mp.hermite(5, x), (-4, 4))
 row(
