@@ -988,36 +988,170 @@ row(
 # Solutions of equations
 
 
-def mp_mathieu(q: Any) -> tuple[Any, Any]:
-    """The characteristic value of order 2, and Fourier's coefficients (DLMF 28.4)."""
-    count = 12
-    matrix = mp.zeros(count)
-    for k in range(count):
+def lowest(matrix: Any, place: int = 0) -> tuple[Any, list[Any]]:
+    """One of the lowest eigenvalues of a matrix, and its vector."""
+    values, vectors = mp.eigsy(matrix)
+    return values[place], [vectors[k, place] for k in range(matrix.rows)]
+
+
+#: How many of Fourier's or Legendre's coefficients: they fall like squared factorials.
+COEFFICIENTS = 9
+
+
+def mp_mathieu(q: Any) -> tuple[Any, list[Any]]:
+    """The even value of order 2, and Fourier's coefficients (DLMF 28.4)."""
+    matrix = mp.zeros(COEFFICIENTS)
+    for k in range(COEFFICIENTS):
         matrix[k, k] = mp.mpf(2 * k) ** 2
         if k:
             matrix[k, k - 1] = matrix[k - 1, k] = q * (mp.sqrt(2) if k == 1 else 1)
-    values, vectors = mp.eigsy(matrix)
-    own = [vectors[k, 1] for k in range(count)]
+    value, own = lowest(matrix, 1)
     own[0] = own[0] / mp.sqrt(2)
     sign = mp.sign(sum(own))
-    return values[1], [sign * a for a in own]
+    return value, [sign * a for a in own]
+
+
+def mp_mathieu_odd(q: Any) -> tuple[Any, list[Any]]:
+    """The odd value of order 2, and its coefficients."""
+    matrix = mp.zeros(COEFFICIENTS)
+    for k in range(COEFFICIENTS):
+        matrix[k, k] = mp.mpf(2 * k + 2) ** 2
+        if k:
+            matrix[k, k - 1] = matrix[k - 1, k] = q
+    value, own = lowest(matrix)
+    sign = mp.sign(sum((k + 1) * b for k, b in enumerate(own)))
+    return value, [sign * b for b in own]
 
 
 def mp_mathieu_cem(q: Any, x: Any) -> Any:
-    """Mathieu's function of order 2 at an angle in degrees."""
+    """Mathieu's even function of order 2 at an angle in degrees."""
     _, own = mp_mathieu(q)
     return mp.fsum(a * mp.cos(2 * k * x * mp.pi / 180) for k, a in enumerate(own))
 
 
-row("mathieu_a", lambda q: S.mathieu_a(2, q), lambda q: mp_mathieu(q)[0], (0.1, 2))
-row(
-    "mathieu_cem",
-    lambda q, x: S.mathieu_cem(2, q, x)[0],
-    mp_mathieu_cem,
-    (0.1, 2),
-    (5, 80),
-    digits=40,
+def mp_mathieu_sem(q: Any, x: Any) -> Any:
+    """The odd one."""
+    _, own = mp_mathieu_odd(q)
+    return mp.fsum(b * mp.sin((2 * k + 2) * x * mp.pi / 180) for k, b in enumerate(own))
+
+
+def mp_modified(kind: Function) -> tuple[Function, Function]:
+    """The even and the odd modified function of order 2 (DLMF 28.24.2 and 28.24.4)."""
+
+    def waves(q: Any, x: Any) -> tuple[list[Any], list[Any]]:
+        down, up = mp.sqrt(q) * mp.exp(-x), mp.sqrt(q) * mp.exp(x)
+        orders = range(COEFFICIENTS + 2)
+        return [mp.besselj(k, down) for k in orders], [kind(k, up) for k in orders]
+
+    def even(q: Any, x: Any) -> Any:
+        _, own = mp_mathieu(q)
+        down, up = waves(q, x)
+        terms = ((-1) ** k * a * down[k] * up[k] for k, a in enumerate(own))
+        return -mp.fsum(terms) / own[0]
+
+    def odd(q: Any, x: Any) -> Any:
+        _, own = mp_mathieu_odd(q)
+        down, up = waves(q, x)
+        terms = (
+            (-1) ** k * b * (down[k] * up[k + 2] - down[k + 2] * up[k])
+            for k, b in enumerate(own)
+        )
+        return mp.fsum(terms) / own[0]
+
+    return even, odd
+
+
+MATHIEU = (0.1, 2)
+row("mathieu_a", lambda q: S.mathieu_a(2, q), lambda q: mp_mathieu(q)[0], MATHIEU)
+row("mathieu_b", lambda q: S.mathieu_b(2, q), lambda q: mp_mathieu_odd(q)[0], MATHIEU)
+MODIFIED = dict(
+    zip(
+        ("modcem1", "modsem1", "modcem2", "modsem2"),
+        (*mp_modified(mp.besselj), *mp_modified(mp.bessely)),
+        strict=True,
+    )
 )
+for name, exact in (
+    ("cem", mp_mathieu_cem),
+    ("sem", mp_mathieu_sem),
+    *MODIFIED.items(),
+):
+    row(
+        f"mathieu_{name}",
+        lambda q, x, f=f"mathieu_{name}": getattr(S, f)(2, q, x)[0],
+        exact,
+        MATHIEU,
+        (0.2, 1.5) if name in MODIFIED else (5, 80),
+        digits=40,
+    )
+
+
+def mp_spheroidal(square: Any) -> tuple[Any, dict[int, Any]]:
+    """The value of order 1 and degree 2, and the coefficients by the degree.
+
+    The equation is that of Legendre with x**2 times a square added, of which
+    normalised functions have three terms (DLMF 30.8; 30.2.1).
+    """
+    degrees = range(2, 2 + 2 * COEFFICIENTS, 2)
+    x = [mp.sqrt((k * k - mp.mpf(1)) / (4 * k * k - 1)) for k in range(degrees[-1] + 3)]
+    matrix = mp.zeros(COEFFICIENTS)
+    for j, k in enumerate(degrees):
+        matrix[j, j] = k * (k + 1) + square * (x[k] ** 2 + x[k + 1] ** 2)
+        if j:
+            matrix[j, j - 1] = matrix[j - 1, j] = square * x[k - 1] * x[k]
+    value, own = lowest(matrix)
+    sizes = [mp.sqrt((2 * k + 1) / (2 * mp.mpf(k) * (k + 1))) for k in degrees]
+    return value, {k: v * s for k, v, s in zip(degrees, own, sizes, strict=True)}
+
+
+def angular(sign: int) -> Function:
+    """The angular function, with the slope of Legendre's at 0."""
+
+    def value(c: Any, x: Any) -> Any:
+        _, own = mp_spheroidal(sign * c * c)
+        half = mp.mpf(1) / 2
+        total = mp.fsum(d * mp.gegenbauer(k - 1, 3 * half, x) for k, d in own.items())
+        slope = mp.fsum(d * mp.gegenbauer(k - 2, 5 * half, 0) for k, d in own.items())
+        return mp.sqrt(1 - x * x) * total / slope
+
+    return value
+
+
+def radial(sign: int) -> Function:
+    """The radial function of the first kind (DLMF 30.11.3)."""
+
+    def value(c: Any, x: Any) -> Any:
+        _, own = mp_spheroidal(sign * c * c)
+        sizes = {k: d * k * (k + 1) for k, d in own.items()}
+        waves = mp.fsum(
+            (-1) ** (k // 2 - 1) * d * mp_spherical(mp.besselj, k, c * x)
+            for k, d in sizes.items()
+        )
+        return mp.sqrt(1 - sign / (x * x)) * waves / mp.fsum(sizes.values())
+
+    return value
+
+
+for name, sign, beyond in (("pro", 1, (1.2, 3)), ("obl", -1, (0.2, 2))):
+    row(
+        f"{name}_cv",
+        lambda c, f=f"{name}_cv": getattr(S, f)(1, 2, c),
+        lambda c, sign=sign: mp_spheroidal(sign * c * c)[0],
+        (0.02, 2),
+        digits=40,
+    )
+    for kind, exact, between in (
+        ("ang1", angular(sign), (-0.8, 0.8)),
+        ("rad1", radial(sign), beyond),
+    ):
+        row(
+            f"{name}_{kind}",
+            lambda c, x, f=f"{name}_{kind}": getattr(S, f)(1, 2, c, x)[0],
+            exact,
+            (0.3, 2),
+            between,
+            digits=40,
+        )
 row("pbdv", lambda v, x: S.pbdv(v, x)[0], mp.pcfd, (-2, 4), (-3, 4))
 row(
     "pbvv",

@@ -27,25 +27,37 @@ DEGREE = math.pi / 180
 
 
 def by_widths(
-    name: str, by_order: Function, widths: Widths, whole: int, known: int = 2
+    name: str,
+    by_order: Function,
+    widths: Widths,
+    whole: int,
+    known: int = 2,
+    *,
+    even: bool = False,
 ) -> Operation:
     """State the derivatives of what has some, so many, by its last operand.
 
     ``by_order(*operands, order=m)`` has these; the first operands are whole, and no
-    derivative is by them.
+    derivative is by them.  Of a negative parameter in which it is `even`, the one after
+    them, SciPy gives the value at 0.
     """
 
     def derivative(*operands: Any, orders: tuple[int, ...]) -> Any:
         *left, order = orders
         values = [np.asarray(v, np.float64) for v in operands]
         base = min(order, known)
+        is_folded = even and orders[whole] > 0
+
+        def value(*moved: Any) -> Any:
+            first, (parameter, *last) = moved[:whole], moved[whole:]
+            parameter = np.abs(parameter) if is_folded else parameter
+            return by_order(*first, parameter, *last, order=base)
+
         steps = [*[None] * whole, *widths(*values[whole:])]
-        found = differentiated(
-            lambda *moved: by_order(*moved, order=base),
-            values,
-            (*[0] * whole, *left[whole:], order - base),
-            steps,
-        )
+        moved = (*[0] * whole, *left[whole:], order - base)
+        found = differentiated(value, values, moved, steps)
+        if is_folded:
+            found = np.where(values[whole] < 0, 0.0, found)
         found = np.zeros_like(found) if any(left[:whole]) else found
         return like(found, np.result_type(*operands, np.float32))
 
@@ -60,6 +72,7 @@ def of_equation(
     whole: int = 0,
     count: int = 2,
     scale: float = 1.0,
+    even: bool = False,
 ) -> None:
     """State a function with its slope, of so many operands, some first ones whole.
 
@@ -73,7 +86,7 @@ def of_equation(
         found = y[order] if order < 2 else second(y, *operands)
         return scale**order * found
 
-    every = by_widths(name, by_order, widths, whole)
+    every = by_widths(name, by_order, widths, whole, even=even)
 
     def by_whole(y: Any, *operands: Any) -> Any:
         return 0.0, 0.0
@@ -94,7 +107,7 @@ def of_equation(
     several(name, function, *[by_whole] * whole, *parameters, by_number)
 
 
-def of_parameter(name: str, whole: int, width: float) -> None:
+def of_parameter(name: str, whole: int, width: float, *, even: bool = False) -> None:
     """State a characteristic value by its last operand, the others being whole."""
     function = getattr(special, name)
 
@@ -104,7 +117,7 @@ def of_parameter(name: str, whole: int, width: float) -> None:
     def widths(_: Any) -> Any:
         return (width,)
 
-    every = by_widths(name, by_order, widths, whole, known=0)
+    every = by_widths(name, by_order, widths, whole, known=0, even=even)
 
     def constant(y: Any, *operands: Any) -> Any:
         return 0.0
@@ -142,10 +155,11 @@ of_equation("pbdv", cylinder, cylinder_widths)
 of_equation("pbvv", cylinder, cylinder_widths)
 of_equation("pbwa", other_cylinder, other_widths)
 
-# Mathieu's: DLMF 28.2.1 and 28.20.1; his own angles are degrees
+# Mathieu's: DLMF 28.2.1 and 28.20.1; his own angles are degrees.  The values meet at
+# q = 1.47 i and beyond: DLMF 28.7.
 
-of_parameter("mathieu_a", 1, 0.4)
-of_parameter("mathieu_b", 1, 0.4)
+of_parameter("mathieu_a", 1, 0.6)
+of_parameter("mathieu_b", 1, 0.6)
 
 
 def angular(value: Any) -> Function:
@@ -196,10 +210,11 @@ for _kind, _value in (("ce", special.mathieu_a), ("se", special.mathieu_b)):
         )
 
 # Spheroidal ones: DLMF 30.2.1 and 30.11.  Of the second kind SciPy's slopes are not
-# those of its values.
+# those of its values.  The values meet at c = 1.82 + 2.60 i and beyond (Meixner and
+# Schaefke 1954, 3.24).
 
-of_parameter("pro_cv", 2, 0.3)
-of_parameter("obl_cv", 2, 0.3)
+of_parameter("pro_cv", 2, 0.8, even=True)
+of_parameter("obl_cv", 2, 0.8, even=True)
 
 
 def spheroidal(value: Any, sign: float) -> Function:
@@ -220,21 +235,27 @@ def oblate_radial(y: Any, m: Any, n: Any, c: Any, x: Any) -> Any:
     return (rest * y[0] - 2 * x * y[1]) / right
 
 
-def spheroidal_widths(c: Any, x: Any) -> Any:
+def angular_part(c: Any, x: Any) -> Any:
     """Return them, away from -1 and 1."""
-    return 0.3, 0.3 * np.minimum(np.abs(1 - x), np.abs(1 + x))
+    return 0.8, 0.3 * np.minimum(np.abs(1 - x), np.abs(1 + x))
 
 
-def oblate_widths(c: Any, x: Any) -> Any:
+def radial_part(c: Any, x: Any) -> Any:
+    """Return them; powers of c stand in the radial ones."""
+    return 0.3 * np.minimum(np.abs(c), 1.0), 0.3 * np.abs(1 - x)
+
+
+def oblate_part(c: Any, x: Any) -> Any:
     """Return them, away from i."""
-    return 0.3 * np.minimum(c, 1.0), 0.2
+    return 0.3 * np.minimum(np.abs(c), 1.0), 0.2
 
 
 PROLATE, OBLATE = spheroidal(special.pro_cv, 1.0), spheroidal(special.obl_cv, -1.0)
 for _name, _second, _widths in (
-    ("pro_ang1", PROLATE, spheroidal_widths),
-    ("pro_rad1", PROLATE, spheroidal_widths),
-    ("obl_ang1", OBLATE, spheroidal_widths),
-    ("obl_rad1", oblate_radial, oblate_widths),
+    ("pro_ang1", PROLATE, angular_part),
+    ("pro_rad1", PROLATE, radial_part),
+    ("obl_ang1", OBLATE, angular_part),
+    ("obl_rad1", oblate_radial, oblate_part),
 ):
-    of_equation(_name, _second, _widths, whole=2, count=4)
+    _is_even = _widths is angular_part
+    of_equation(_name, _second, _widths, whole=2, count=4, even=_is_even)

@@ -69,7 +69,8 @@ def evaluate_spherical(n: Any, m: Any, x: Any, *, order: int) -> Any:
 
     # Of an odd order there is a kink at the poles.
     to_pole = np.abs(x - np.pi * np.rint(x / np.pi))
-    return further(function, (n, m, x), order, np.minimum(2 / (1 + n), 0.9 * to_pole))
+    within = np.where(m % 2 == 0, np.inf, 0.9 * to_pole)
+    return further(function, (n, m, x), order, np.minimum(2 / (1 + n), within))
 
 
 def evaluate_harmonic(n: Any, m: Any, theta: Any, phi: Any, *, order: int) -> Any:
