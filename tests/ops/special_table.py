@@ -34,6 +34,8 @@ class Row:
     at: tuple[tuple[float, ...], ...]
     #: Whether mpmath takes seconds.
     is_slow: bool = False
+    #: Where a search of SciPy's ends, without having found anything.
+    bound: float = np.inf
 
     def __str__(self) -> str:
         return self.name
@@ -46,7 +48,11 @@ class Row:
     def points(self, count: int) -> list[tuple[float, ...]]:
         """Points of the range: those listed, and random ones."""
         random = np.random.default_rng(sum(self.name.encode()))
-        drawn = [tuple(d(random) for d in self.draws) for _ in range(count)]
+        drawn: list[tuple[float, ...]] = []
+        while len(drawn) < count:
+            point = tuple(draw(random) for draw in self.draws)
+            if self.bound == np.inf or self.ours(*point) < self.bound:
+                drawn.append(point)
         return [*self.at, *drawn]
 
 
@@ -82,11 +88,12 @@ def row(
     digits: int = 90,
     at: tuple[Any, ...] = (),
     slow: bool = False,
+    bound: float = np.inf,
 ) -> None:
     """Enter a function."""
     draws = tuple(evenly(*r) if isinstance(r, tuple) else r for r in ranges)
     points = tuple(p if isinstance(p, tuple) else (p,) for p in at)
-    ROWS.append(Row(name, ours, exact, draws, digits, points, slow))
+    ROWS.append(Row(name, ours, exact, draws, digits, points, slow, bound))
 
 
 S = special
@@ -383,7 +390,8 @@ def parameter(
             ours(*map(float, args)),
         )
 
-    row(name, ours, exact, *REGISTRY[name].domain, digits=digits, slow=slow)
+    domain = REGISTRY[name].domain
+    row(name, ours, exact, *domain, digits=digits, slow=slow, bound=1e9)
 
 
 def gammas(a: Any, b: Any, x: Any) -> Any:
