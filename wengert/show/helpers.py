@@ -16,7 +16,7 @@ import numpy as np
 from wengert.core.operation import Operation, apply
 from wengert.errors import warn
 from wengert.ops.join import as_array
-from wengert.show.literals import NotPlainError, array_text
+from wengert.show.literals import NotPlainError, array_text, literal
 
 
 class Helpers:
@@ -140,7 +140,7 @@ class Helpers:
         if isinstance(value, np.ndarray):
             return self.define(name, value, f"{{name}} = {array_text(value)}")
         if isinstance(value, PLAIN):
-            return self.define(name, value, f"{{name}} = {value!r}")
+            return self.define(name, value, f"{{name}} = {literal(value)}")
         raise NotPlainError(name)
 
     def define(self, name: str, value: Any, source: str) -> str:

@@ -42,6 +42,8 @@ def literal(value: Any) -> str:
     if isinstance(value, tuple):
         parts = ", ".join(literal(part) for part in value)
         return f"({parts}{',' if len(value) == 1 else ''})"
+    if isinstance(value, list):
+        return f"[{', '.join(literal(part) for part in value)}]"
     if isinstance(value, np.generic):
         return literal(value.item())
     if isinstance(value, (int, float, complex)) and not isinstance(value, bool):
