@@ -59,6 +59,8 @@ ZERO = {
     *((name, k) for name in ("nbdtr", "nbdtrc", "nbdtri") for k in range(2)),
     ("_binom_pmf", 0),
     ("_nbinom_pmf", 0),
+    *((name, 0) for name in "mathieu_a mathieu_b smirnov smirnovi lpmv".split()),
+    *((name, k) for name in ("pro_cv", "obl_cv") for k in range(2)),
 }
 
 
