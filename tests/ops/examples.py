@@ -1344,6 +1344,46 @@ example("sqrtm", sl.sqrtm, complex_regular(2, 2, 2), label="complex")
 example(
     "solve_sylvester", sl.solve_sylvester, regular(3, 3), regular(2, 2), normal(3, 2)
 )
+for _how, _a, _q in (
+    ("real", regular(3, 3), normal(3, 3)),
+    ("complex", complex_regular(2, 2), complex_normal(2, 2)),
+    ("stack", regular(2, 2, 2), normal(2, 2)),
+):
+    example(
+        "solve_continuous_lyapunov", sl.solve_continuous_lyapunov, _a, _q, label=_how
+    )
+
+
+def riccati(name: str, **settings: Any) -> Any:
+    """Return a solver of Riccati's equation, of weights that are definite."""
+
+    def solve(a: Any, b: Any, m: Any, n: Any, e: Any = None, s: Any = None) -> Any:
+        q, r = (np.matmul(x, np.conj(np.swapaxes(x, -1, -2))) + 1 for x in (m, n))
+        e = None if e is None else np.eye(e.shape[-1]) + e
+        return getattr(sl, name)(a, b, q, r, e, s, **settings)
+
+    return solve
+
+
+for _name in ("solve_continuous_are", "solve_discrete_are"):
+    example(
+        _name,
+        lambda a, b, _name=_name: riccati(_name)(a, b, np.eye(2), np.eye(2)),
+        uniform(-0.5, 0.5, 2, 2),
+        regular(2, 2),
+    )
+    example(
+        _name,
+        riccati(_name, balanced=False),  # SciPy's balance is not for all e
+        uniform(-0.5, 0.5, 2, 2),
+        regular(2, 2),
+        normal(2, 2),
+        normal(2, 2),
+        uniform(-0.1, 0.1, 2, 2),
+        uniform(-0.1, 0.1, 2, 2),
+        order=1,
+        label="all",
+    )
 example("polar", sl.polar, regular(3, 3))
 example("polar", lambda a: sl.polar(a, "left"), complex_normal(3, 2), label="tall")
 example("polar", sl.polar, normal(2, 3), label="wide")

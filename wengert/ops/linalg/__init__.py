@@ -10,6 +10,7 @@ from wengert.ops.linalg import (  # noqa: F401
     cholesky,
     determinants,
     eigen,
+    equations,
     functions,
     norms,
     orthogonal,
