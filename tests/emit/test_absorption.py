@@ -46,7 +46,7 @@ def numbers(result: Any) -> Any:
 def hides(example: Example, k: int) -> bool:
     """Whether an operation answers NaN in an operand by something else than NaN."""
     operands = list(example.operands)
-    if not isinstance(operands[k], (float, np.ndarray)):
+    if not (example.takes_nan and isinstance(operands[k], (float, np.ndarray))):
         return False
     if np.asarray(operands[k]).dtype != np.float64 or not np.size(operands[k]):
         return False

@@ -60,6 +60,11 @@ class Example:
         return ROUGHLY if self.operation.removesuffix("_derivative") in ROUGH else {}
 
     @property
+    def takes_nan(self) -> bool:
+        """Whether SciPy lives on where an operand is NaN."""
+        return self.operation.removesuffix("_derivative") not in FATAL
+
+    @property
     def operands(self) -> list[Any]:
         """The operands; the same ones every time."""
         random = np.random.default_rng(crc32(str(self).encode()))
@@ -87,6 +92,13 @@ ROUGH = frozenset(
     ).split()
 )
 ROUGHLY = {"atol": 1e-6, "rtol": 1e-6}
+#: Functions of which a parameter that is NaN ends the process, in SciPy itself.
+FATAL = frozenset(
+    (
+        "mathieu_cem mathieu_sem mathieu_modcem1 mathieu_modcem2 mathieu_modsem1 "
+        "mathieu_modsem2 pro_cv obl_cv pro_ang1 obl_ang1 pro_rad1 obl_rad1"
+    ).split()
+)
 
 EXAMPLES: dict[str, list[Example]] = {}
 
