@@ -625,6 +625,13 @@ example(
 SECTIONS = np.array([[0.3, 0.2, 0.5, 1.0, -0.4, 0.2], [0.1, 0.7, 0.0, 1.0, 0.3, 0.0]])
 for _label in ("sosfilt", "sosfilt_value"):
     example(_label, lambda x: ss.sosfilt(SECTIONS, x), normal(5))
+example("upfirdn", lambda h, x: ss.upfirdn(h, x, 3, 2), normal(4), normal(2, 3))
+example(
+    "upfirdn_value",
+    lambda h, x: ss.upfirdn(h, x, 2, 1, axis=0, mode="smooth"),
+    normal(3),
+    normal(3, 2),
+)
 for _label in ("savgol_filter", "savgol_value"):
     example(_label, lambda x: ss.savgol_filter(x, 4, 2), normal(2, 6))
 example("detrend", lambda x: ss.detrend(x), normal(2, 5))

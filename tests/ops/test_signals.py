@@ -102,6 +102,25 @@ def test_filters_forward_and_back(padtype: Any) -> None:
     )
 
 
+BEYOND = "constant symmetric antisymmetric reflect antireflect edge wrap line smooth"
+
+
+@pytest.mark.parametrize("mode", BEYOND.split())
+def test_filters_at_another_rate(mode: str) -> None:
+    """Samples beyond the ends are SciPy's, however far, and move with the signal."""
+    x = LINES[:, :4]
+    for taps, up, down in ((1, 2, 1), (4, 3, 2), (9, 1, 3), (12, 2, 5)):
+        h = R.standard_normal(taps)
+        judge(
+            lambda h, x, up=up, down=down: signal.upfirdn(
+                h, x, up, down, mode=mode, cval=0.7
+            ),
+            [h, x],
+            1,
+        )
+    judge(lambda h, x: signal.upfirdn(h, x, 2, 3, axis=0), [h, x + 1j])
+
+
 @pytest.mark.parametrize("mode", ["interp", "mirror", "constant", "nearest", "wrap"])
 def test_smoothing_by_polynomials(mode: str) -> None:
     judge(lambda x: signal.savgol_filter(x, 5, 2, mode=mode), [LINES], 1)

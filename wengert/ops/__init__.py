@@ -29,6 +29,7 @@ from wengert.ops import (  # noqa: F401
     quantile,
     questions,
     reduce,
+    resampling,
     rounding,
     scipy_fft,
     select,

@@ -17,6 +17,7 @@ import numpy as np
 
 from wengert.capture.answers.table import ANSWERS
 from wengert.core.operation import DISPATCH, NAMED, Function
+from wengert.core.types import Recorded, has_class, plain_example
 from wengert.ops.stats.kernels import SUMS
 
 POLYNOMIALS = "polynomial chebyshev legendre hermite hermite_e laguerre polyutils"
@@ -43,14 +44,14 @@ FOLLOWED = {
         rosen rosen_der rosen_hess rosen_hess_prod
     """,
     "scipy.signal": """
-        CZT.__call__ ShortTimeFFT.__init__ ShortTimeFFT._fft_func
-        ShortTimeFFT._ifft_func ShortTimeFFT._x_slices ShortTimeFFT.istft
-        ShortTimeFFT.spectrogram ShortTimeFFT.stft ShortTimeFFT.stft_detrend
-        bilinear coherence csd cspline1d cspline1d_eval czt deconvolve filtfilt freqs
-        freqz group_delay hilbert2 istft lfilter_zi lfiltic lombscargle medfilt
-        minimum_phase order_filter periodogram qspline1d qspline1d_eval resample
-        sawtooth sosfilt_zi sosfiltfilt spectrogram square stft tf2zpk vectorstrength
-        welch wiener zoom_fft
+        bilinear chirp coherence csd cspline1d cspline1d_eval czt CZT.__call__ decimate
+        deconvolve filtfilt freqs freqz group_delay hilbert2 istft lfilter_zi lfiltic
+        lombscargle medfilt minimum_phase order_filter periodogram qspline1d
+        qspline1d_eval resample resample_poly sawtooth ShortTimeFFT.__init__
+        ShortTimeFFT._fft_func ShortTimeFFT._ifft_func ShortTimeFFT._x_slices
+        ShortTimeFFT.istft ShortTimeFFT.spectrogram ShortTimeFFT.stft
+        ShortTimeFFT.stft_detrend sosfilt_zi sosfiltfilt spectrogram square stft tf2zpk
+        vectorstrength welch wiener zoom_fft
     """,
     "scipy.spatial.distance": """
         braycurtis cityblock euclidean mahalanobis minkowski seuclidean sqeuclidean
@@ -163,7 +164,7 @@ def seen(value: Any, name: str) -> Any:
     """Return what stands for a value of a name in code that is followed."""
     if isinstance(value, ModuleType) and in_scipy(value.__name__):
         return np if value.__name__.endswith("array_api_compat.numpy") else Names(value)
-    if not callable(value):
+    if not callable(value) or name in AS_THEY_ARE:
         return value
     own = OWN.get(name) or answers_in_place().get(value) or SEEN.get(value)
     if own is not None or not isinstance(value, FunctionType):
@@ -193,12 +194,31 @@ def is_writeable(x: Any) -> bool:
     return hasattr(x, "__setitem__") and bool(x.flags.writeable)
 
 
+def is_array_object(x: Any) -> bool:
+    """Whether something is an array, or a number of NumPy's."""
+    return isinstance(x, Recorded) or has_class(x, (np.ndarray, np.generic))
+
+
+#: What makes filters of plain numbers, and knows functions by themselves.
+AS_THEY_ARE = frozenset(("iirfilter",))
 #: What SciPy asks of arrays of any library: recorded ones are NumPy's.  And its sums.
 OWN: dict[str, Any] = {
     "array_namespace": namespace,
+    "is_array_api_obj": is_array_object,
     "is_writeable_array": is_writeable,
     **SUMS,
 }
+
+
+def as_float(x: Any) -> Any:
+    """Return a number in double precision; a recorded one stays so."""
+    number = float(plain_example(x))
+    is_recorded = isinstance(x, Recorded)
+    return np.reshape(x, ()) * 1.0 if is_recorded else number
+
+
+#: The modules whose functions make numbers of their parameters with ``float``.
+MAKE_FLOATS = frozenset(("scipy.signal._waveforms",))
 
 
 class Space(dict[str, Any]):
@@ -208,6 +228,8 @@ class Space(dict[str, Any]):
         super().__init__(__builtins__=builtins, __package__=names.get("__package__"))
         #: No library's name: its code is answered.
         self["__name__"] = f"followed.{names['__name__']}"
+        if names["__name__"] in MAKE_FLOATS:
+            self["float"] = as_float
         self.names = names
 
     def __missing__(self, name: str) -> Any:
