@@ -15,8 +15,8 @@ import pytest
 import wengert as wg
 from tests.ops.examples import Example, examples
 from wengert.core.operation import REGISTRY
-from wengert.emit.absorption import hidden
 from wengert.execute.engine import native_engine
+from wengert.lower.hiding import hidden
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

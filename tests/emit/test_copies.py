@@ -68,8 +68,11 @@ def test_every_row_comes_to_its_place(name: str, count: int, lanes: int) -> None
 
 
 @pytest.mark.parametrize("name", ["computed", "the same number", "truth"])
-def test_many_results_are_little_code(name: str) -> None:
+def test_many_results_are_little_code(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Code grows with what is computed, not with the number of results."""
+    monkeypatch.setenv("WENGERT_NESTS", "1000000")
     jitted = wg.jit(
         lambda x: FUNCTIONS[name](np.reshape(x, (500, 10))[:120]), wait=True
     )
@@ -82,8 +85,11 @@ def test_many_results_are_little_code(name: str) -> None:
     assert kernel.chunks < 8
 
 
-def test_code_that_is_all_stores_is_not_optimised_at_length() -> None:
+def test_code_that_is_all_stores_is_not_optimised_at_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Results in no order are stored one by one, which counts as the rest does."""
+    monkeypatch.setenv("WENGERT_NESTS", "1000000")
     order = np.random.default_rng(0).permutation(3000)
     jitted = wg.jit(lambda x: (x * 2.0)[order], wait=True)
     x = np.random.default_rng(1).uniform(size=3000)

@@ -9,54 +9,11 @@ results; where one is found, the play is refused.
 
 from __future__ import annotations
 
-import ast
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wengert.emit.program import CONSTANT, GUARD, INPUT, Program
-from wengert.emit.vocabulary import OPERANDS, parse
-
-#: The plain product; the brackets tell it from a product that a user wrote.
-PLAIN_PRODUCT = "(x * y)"
-#: Functions that answer a NaN by what is no NaN, for all of their operands ...
-_HIDING = frozenset({"fmax", "fmin", "isnan", "isinf", "isfinite"})
-#: ... or for their second one: a sign, a power of two.
-_HIDING_SECOND = frozenset({"copysign", "ldexp"})
-
-
-@functools.lru_cache(maxsize=4096)
-def hidden(native: str, type_: str) -> frozenset[int]:
-    """Return which operands' NaN an expression may turn into another answer."""
-    tree = parse(native)
-    names = _hidden(tree) if type_.startswith("float") else _names(tree)
-    return frozenset(OPERANDS.index(name) for name in names)
-
-
-def _names(*trees: ast.AST) -> set[str]:
-    """Return the operands that expressions read."""
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    return {n.id for n in nodes if isinstance(n, ast.Name) and n.id in OPERANDS}
-
-
-def _hidden(tree: ast.expr) -> set[str]:
-    """Return the operands whose NaN an expression may hide."""
-    match tree:
-        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
-            return _names(tree)
-        case ast.UnaryOp(operand=operand):
-            return _hidden(operand)
-        case ast.BinOp(left=left, right=right):
-            return _hidden(left) | _hidden(right)
-        case ast.Call(func=ast.Name(id="select"), args=[condition, *ways]):
-            return _names(condition).union(*map(_hidden, ways))
-        case ast.Call(func=ast.Name(id=name), args=arguments):
-            if name in _HIDING:
-                return _names(*arguments)
-            if name in _HIDING_SECOND:
-                return _hidden(arguments[0]) | _names(arguments[1])
-            return set().union(*map(_hidden, arguments))
-    return set()
+from wengert.lower.hiding import PLAIN_PRODUCT, hidden
 
 
 def checked(whole: Program) -> tuple[Program, frozenset[int]]:

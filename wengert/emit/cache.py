@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from wengert.core import locks
@@ -26,12 +27,18 @@ class Kernels:
     def get(self, program: Program, told: Told | None = None, **how: Any) -> Compiled:
         """Return a program compiled as `compile_program` is told."""
         key = fingerprint(program), *sorted(how.items())
+        return self.kept_or_made(
+            key, lambda: compile_program(program, told=told, **how)
+        )
+
+    def kept_or_made(self, key: Any, make: Callable[[], Compiled]) -> Compiled:
+        """Return what was compiled under a key, or make it."""
         with self.lock:
             found = self.kept.get(key)
             if found is not None:
                 self.kept.move_to_end(key)
                 return found
-        made = compile_program(program, told=told, **how)
+        made = make()
         with self.lock:
             self.kept[key] = made
             if len(self.kept) > MOST_KEPT:

@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from wengert.emit import llvm_ir, machine
 from wengert.emit.program import Program
 from wengert.emit.refusal import refuses
 
-_KERNEL = ctypes.CFUNCTYPE(
+KERNEL_TYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64,
     ctypes.c_void_p,
     ctypes.c_void_p,
@@ -72,6 +74,8 @@ class Compiled:
     module: machine.Module
     function: Callable[..., int]
     gives_way: bool = False
+    #: What the code reads besides its arguments.
+    data: tuple[np.ndarray, ...] = ()
 
     def call(
         self,
@@ -168,5 +172,5 @@ def compile_program(
         has_rows=has_rows or lanes > 1,
         seconds=seconds | module.seconds,
         module=module,
-        function=_KERNEL(address),
+        function=KERNEL_TYPE(address),
     )

@@ -16,9 +16,10 @@ import re
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import get_ident
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -147,9 +148,13 @@ class Engine:
     process: int = field(default_factory=os.getpid)
     libraries: int = 0
 
-    def link(self, text: str, names: tuple[str, ...]) -> Any:
+    def link(
+        self, text: str, names: tuple[str, ...], symbols: Mapping[str, int]
+    ) -> Any:
         """Make a library of an IR module, with symbols of its own."""
         builder = llvm.JITLibraryBuilder().add_ir(text)
+        for name, address in symbols.items():
+            builder.import_symbol(name, address)
         for name in names:
             builder.export_symbol(name)
         for name in (*LOWERED_TO, *_DECLARATION.findall(text)):
@@ -190,12 +195,19 @@ def _engine(level: int) -> Engine:
 Told = Callable[[int, int], None]
 
 
+NO_SYMBOLS: Mapping[str, int] = MappingProxyType({})
+
+
 class BusyError(RuntimeError):
     """Somebody else compiles, and the caller would not wait."""
 
 
 def compile_text(
-    text: str, names: tuple[str, ...], level: int = 0, waits: bool = True
+    text: str,
+    names: tuple[str, ...],
+    level: int = 0,
+    waits: bool = True,
+    symbols: Mapping[str, int] = NO_SYMBOLS,
 ) -> Module:
     """Machine code of an IR module.
 
@@ -209,6 +221,8 @@ def compile_text(
         Code generation level, 0 (fast to compile) to 3.
     waits : bool
         Whether to wait for a compilation that is under way.
+    symbols : mapping of str to int
+        Addresses of the memory that it names.
 
     Returns
     -------
@@ -228,7 +242,7 @@ def compile_text(
         raise BusyError
     try:
         engine = _engine(level)
-        library = engine.link(text, names)
+        library = engine.link(text, names, symbols)
     finally:
         _LOCK.release()
     return _module(engine, library, names, started)

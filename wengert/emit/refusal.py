@@ -11,13 +11,10 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from wengert.emit.machine import EngineMissingError
+from wengert.lower.refusal import NotLoweredError
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class NotLoweredError(Exception):
-    """A tape holds something that has no native kernel."""
 
 
 def refuses(function: Callable[P, R]) -> Callable[P, R]:
@@ -34,3 +31,6 @@ def refuses(function: Callable[P, R]) -> Callable[P, R]:
             raise NotLoweredError(reason) from error
 
     return refusing
+
+
+__all__ = ["NotLoweredError", "refuses"]

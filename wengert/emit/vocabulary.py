@@ -16,8 +16,10 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wengert.emit import expressions, machine
-from wengert.emit.refusal import NotLoweredError
+from wengert.emit import machine
+from wengert.lower import expressions
+from wengert.lower.hiding import OPERANDS
+from wengert.lower.refusal import NotLoweredError
 
 #: IR's name of each type, by NumPy's name.
 TYPES = {
@@ -30,7 +32,6 @@ TYPES = {
 #: Bytes of one element in memory.
 SIZES = {"float64": 8, "float32": 4, "int64": 8, "int32": 4, "bool": 1}
 _RANK = {"bool": 0, "int32": 1, "int64": 2, "float32": 3, "float64": 4}
-OPERANDS = "xyzw"
 
 _INTRINSICS = {  # name: LLVM's intrinsic, correctly rounded or exact
     "sqrt": "sqrt",

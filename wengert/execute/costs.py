@@ -6,15 +6,24 @@ speed has all of them halved, and what pays does not change.  Times are in secon
 
 from __future__ import annotations
 
+import os
+
 from wengert.core.tape import Tape
 from wengert.emit.kernels import count_scalars
 from wengert.emit.lowering import MOST_UNROLLED
+
+#: From how many scalar nodes of arrays on a tape becomes a nest; for tests of nests.
+NESTS_VARIABLE = "WENGERT_NESTS"
 
 # Compiling a whole tape.
 
 #: What any program takes to compile, and a scalar node more: lowered, written, and
 #: generated, where most are repetitions that become loops.
 COMPILE, COMPILE_NODE = 12e-3, 14e-6
+#: Scalar nodes of arrays from which a tape becomes a nest of loops; what a nest takes
+#: to compile, and a node of its tape; nodes up to which one is tried.
+ARRAYS = 1000
+NEST, NEST_NODE, MOST_NEST_NODES = 30e-3, 2e-3, 3000
 #: A native call, and a scalar node in it.
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
 #: What finding the path of a call costs where Python has to.
@@ -62,8 +71,20 @@ MOST_WRITTEN_OUT = 4000
 SWEEP_SCALARS = 1.8
 
 
+def is_of_arrays(tape: Tape) -> bool:
+    """Whether a tape is better a nest of loops than a line of scalars."""
+    return len(tape) <= MOST_NEST_NODES and count_scalars(tape, 0) > least_arrays()
+
+
+def least_arrays() -> int:
+    """Return how many scalar nodes of arrays make a nest."""
+    return int(os.environ.get(NESTS_VARIABLE, ARRAYS))
+
+
 def compile_seconds(tape: Tape) -> float:
     """Return about what compiling a tape takes; where it is refused, its parts."""
+    if is_of_arrays(tape):
+        return NEST + NEST_NODE * len(tape)
     if count_scalars(tape, 0) > MOST_UNROLLED:
         return min(MOST_SECONDS, PART + PART_NODE * len(tape))
     return COMPILE + COMPILE_NODE * count_scalars(tape)
@@ -76,6 +97,6 @@ def is_too_large(scalars: int, count: int) -> bool:
 
 def native_seconds(tape: Tape) -> float:
     """Return about what one native call of a tape takes, if it can be made."""
-    if count_scalars(tape, 0) > MOST_UNROLLED:
+    if is_of_arrays(tape) or count_scalars(tape, 0) > MOST_UNROLLED:
         return 0.0  # refused with a better reason, and played in native parts
     return NATIVE_CALL + NATIVE_NODE * count_scalars(tape)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from wengert.core.tape import Tape
 from wengert.emit import machine
 from wengert.emit.cache import compile_once
+from wengert.emit.compile import Compiled
 from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.machine import Told
-from wengert.emit.refusal import NotLoweredError
+from wengert.emit.nests import compile_nest
+from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.execute.arrays import native
 from wengert.execute.background import compiles_now
-from wengert.execute.costs import PLAY_NODE
+from wengert.execute.costs import PLAY_NODE, is_of_arrays
 from wengert.execute.plan import Left
 from wengert.execute.segments import mixed_plan
 from wengert.execute.tier import PLAY, TRIED
+from wengert.lower.build import build
+from wengert.lower.lower import HIDDEN
+from wengert.lower.lower import lower as lower_to_graph
 
 if TYPE_CHECKING:
     from wengert.execute.paths import Path
@@ -46,9 +54,7 @@ def compile_path(path: Path, told: Told | None = None) -> None:
     captured = [index for _, index in path.captured]
     path.is_optimistic = has_chain_products(path.recording)
     try:
-        path.lowered = lower(path.recording, not path.is_optimistic, captured)
-        path.nan_guards = path.lowered.nan_guards
-        path.kernels = [compile_once(path.lowered.program, told)]
+        path.kernels = [kernel_of(path, not path.is_optimistic, told)]
     except NotLoweredError as error:
         path.reason = str(error)
         path.plan = mixed_plan(path.recording, captured)
@@ -56,12 +62,56 @@ def compile_path(path: Path, told: Told | None = None) -> None:
             path.reason += f" ({path.plan.groups} native parts)"
 
 
+def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
+    """Return native code of a path: loops over arrays, or a line of scalars.
+
+    Raises
+    ------
+    NotLoweredError
+        Where there is neither.
+    """
+    captured = [index for _, index in path.captured]
+    if is_of_arrays(path.recording):
+        with contextlib.suppress(NotLoweredError):
+            kernel = compile_loops(path.recording, absorbs, captured)
+            path.nan_guards = frozenset({HIDDEN})
+            return kernel
+    lowered = lower(path.recording, absorbs, captured)
+    if not path.kernels:
+        path.lowered, path.nan_guards = lowered, lowered.nan_guards
+    return compile_once(lowered.program, told)
+
+
+@refuses
+def compile_loops(
+    tape: Tape, absorbs: bool, captured: Sequence[int] = (), lanes: int | None = None
+) -> Compiled:
+    """Return native code of a tape as loops over its arrays.
+
+    Parameters
+    ----------
+    tape, absorbs, captured : as for `lower.lower`
+    lanes : int, optional
+        Elements of a vector; by the processor if not given.
+
+    Raises
+    ------
+    NotLoweredError
+        Where a node has none.
+    """
+    started = time.perf_counter()
+    lowered = lower_to_graph(tape, absorbs, captured)
+    drawn = time.perf_counter()
+    width = lanes or machine.vector_bits() // 64
+    nest, constants = build(lowered, width)
+    seconds = {"graph": drawn - started, "nest": time.perf_counter() - drawn}
+    return compile_nest(nest, constants, width, seconds)
+
+
 def add_absorbing_kernel(path: Path, told: Told | None = None) -> None:
     """Add the kernel in which zeros absorb what is not finite, where it is needed."""
-    captured = [index for _, index in path.captured]
     try:
-        lowered = lower(path.recording, True, captured)
-        first, second = path.kernels[0], compile_once(lowered.program, told)
+        first, second = path.kernels[0], kernel_of(path, True, told)
         path.kernels[:] = [replace(first, gives_way=True), second]
     except NotLoweredError as error:
         path.reason = f"where zeros absorb: {error}"
@@ -70,7 +120,8 @@ def add_absorbing_kernel(path: Path, told: Told | None = None) -> None:
 
 def optimise(path: Path, told: Told | None = None) -> None:
     """Compile a path again, for speed."""
-    assert path.lowered is not None
+    if path.lowered is None:
+        return  # loops are made for speed at once
     try:
         kernel = compile_once(path.lowered.program, told, level=2)
     except NotLoweredError:

@@ -9,7 +9,8 @@ import pytest
 
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY
-from wengert.emit import expressions, vocabulary
+from wengert.emit import vocabulary
+from wengert.lower import expressions
 
 TEXTS = sorted(
     {operation.native for operation in REGISTRY.values() if operation.native}

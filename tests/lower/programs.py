@@ -1,0 +1,211 @@
+"""Random programs of arrays: broadcasts, folds, moves, gathers, writes, products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Step = Callable[[list[Any]], Any]
+SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17, 24, 33)
+UNARY = (np.sin, np.tanh, np.abs, np.negative, np.square, np.cos, np.arctan)
+BINARY = (np.add, np.subtract, np.multiply, np.maximum, np.minimum, np.hypot)
+FOLDS = (np.sum, np.max, np.min, np.mean)
+
+
+@dataclass
+class Program:
+    """Arguments, and steps of which each makes a value of those before it."""
+
+    arguments: list[np.ndarray]
+    steps: list[Step] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def __call__(self, *arguments: Any) -> Any:
+        values = list(arguments)
+        for step in self.steps:
+            values.append(step(values))
+        return tuple(values[-3:])
+
+    def total(self, *arguments: Any) -> Any:
+        """A number of all that the program returns."""
+        total = 0.0
+        for k, value in enumerate(self(*arguments)):
+            total = total + np.sum(np.tanh(value) * (0.5 + k))
+        return total
+
+    def __str__(self) -> str:
+        shapes = [f"{a.dtype}{list(a.shape)}" for a in self.arguments]
+        return "\n".join([f"of {', '.join(shapes)}", *self.texts])
+
+
+class Writer:
+    """A random program that is being written."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        n, m = (int(self.rng.choice(SIZES)) for _ in range(2))
+        shapes = [(n, m), (m,), (n,), (n, 1), (m, n), ()]
+        kept = self.rng.permutation(len(shapes))[: self.rng.integers(1, 4)]
+        arguments = [self.rng.normal(size=shapes[k]) for k in kept]
+        self.program = Program(arguments)
+        self.values = list(arguments)
+
+    def pick(self, fits: Callable[[Any], bool] = lambda x: True) -> int | None:
+        """Return a value that fits, later ones rather."""
+        found = [k for k, value in enumerate(self.values) if fits(value)]
+        if not found:
+            return None
+        weights = np.arange(1.0, len(found) + 1)
+        return int(self.rng.choice(found, p=weights / weights.sum()))
+
+    def add(self, text: str, step: Step) -> None:
+        """Append a step."""
+        with np.errstate(all="ignore"):
+            value = step(self.values)
+        if np.size(value) > 4000 or np.size(value) == 0:
+            return
+        self.values.append(value)
+        self.program.steps.append(step)
+        self.program.texts.append(
+            f"v{len(self.values) - 1} = {text}: {np.shape(value)}"
+        )
+
+    def write(self, count: int) -> Program:
+        """Return a program of some steps."""
+        kinds = [
+            self.unary, self.binary, self.binary, self.fold, self.move, self.part,
+            self.join, self.gather, self.choose, self.product, self.store, self.spread,
+        ]  # fmt: skip
+        while len(self.program.steps) < count:
+            self.rng.choice(kinds)()  # type: ignore[operator]
+        return self.program
+
+    def unary(self) -> None:
+        a, f = self.pick(), self.rng.choice(UNARY)  # type: ignore[arg-type]
+        self.add(f"{f.__name__}(v{a})", lambda v: f(v[a]))
+
+    def binary(self) -> None:
+        a, f = self.pick(), self.rng.choice(BINARY)  # type: ignore[arg-type]
+        b = self.pick(lambda x: fits(x, self.values[a]))
+        self.add(f"tanh({f.__name__}(v{a}, v{b}))", lambda v: np.tanh(f(v[a], v[b])))
+
+    def fold(self) -> None:
+        a, f = self.pick(np.ndim), self.rng.choice(FOLDS)  # type: ignore[arg-type]
+        if a is None:
+            return
+        axis = self.rng.choice([None, *range(np.ndim(self.values[a]))])
+        keep = bool(self.rng.integers(2))
+        self.add(
+            f"{f.__name__}(v{a}, axis={axis}, keepdims={keep})",
+            lambda v: f(v[a], axis=axis, keepdims=keep),
+        )
+
+    def move(self) -> None:
+        a = self.pick(np.ndim)
+        if a is None:
+            return
+        text, f = self.rng.choice(MOVES)
+        self.add(f"{text}(v{a})", lambda v: f(v[a]))
+
+    def part(self) -> None:
+        a = self.pick(lambda x: np.ndim(x) and np.shape(x)[0] > 1)
+        if a is None:
+            return
+        n = self.values[a].shape[0]
+        keys = [slice(1, None), slice(None, None, -1), slice(None, None, 2), n - 1]
+        keys += [slice(n - 1, 0, -2), (slice(None), None), (Ellipsis, -1)]
+        key = keys[self.rng.integers(len(keys))]
+        self.add(f"v{a}[{key}]", lambda v: v[a][key])
+
+    def join(self) -> None:
+        a = self.pick(np.ndim)
+        if a is None:
+            return
+        shape = self.values[a].shape
+        b = self.pick(lambda x: np.shape(x) == shape)
+        axis = int(self.rng.integers(len(shape)))
+        f = (np.concatenate, np.stack)[self.rng.integers(2)]
+        self.add(
+            f"{f.__name__}([v{a}, v{b}], {axis})", lambda v: f([v[a], v[b]], axis=axis)
+        )
+
+    def gather(self) -> None:
+        a = self.pick(np.ndim)
+        if a is None:
+            return
+        n = self.values[a].shape[0]
+        index = self.rng.integers(-n, n, size=int(self.rng.choice((2, 5, 9, 17))))
+        self.add(f"v{a}[{index.tolist()}]", lambda v: v[a][index])
+
+    def choose(self) -> None:
+        a = self.pick()
+        b = self.pick(lambda x: fits(x, self.values[a]))
+        limit = float(self.rng.normal())
+        self.add(
+            f"where(v{a} > {limit:.2f}, v{a}, v{b})",
+            lambda v: np.where(v[a] > limit, v[a], v[b]),
+        )
+
+    def product(self) -> None:
+        a = self.pick(np.ndim)
+        if a is None:
+            return
+        n = self.values[a].shape[-1]
+        b = self.pick(lambda x: np.ndim(x) in (1, 2) and np.shape(x)[0] == n)
+        if b is not None:
+            self.add(f"tanh(v{a} @ v{b})", lambda v: np.tanh(v[a] @ v[b]))
+
+    def store(self) -> None:
+        a = self.pick(lambda x: np.ndim(x) and np.shape(x)[0] > 2)
+        if a is None:
+            return
+        n = self.values[a].shape[0]
+        index = self.rng.integers(0, n, size=5)
+        key = [slice(1, None), slice(0, n - 1), slice(None, None, 2), index, n // 2][
+            self.rng.integers(5)
+        ]
+        adds = bool(self.rng.integers(2))
+
+        def step(v: list[Any]) -> Any:
+            new = np.sin(v[a])
+            if adds:
+                new[key] += new[0] * 0.5
+            else:
+                new[key] = new[-1] * 0.5
+            return new
+
+        self.add(f"v{a} with [{key}] {'+=' if adds else '='} ...", step)
+
+    def spread(self) -> None:
+        a = self.pick(lambda x: np.ndim(x) == 1)
+        if a is None:
+            return
+        f = (np.subtract, np.multiply)[self.rng.integers(2)]
+        self.add(f"{f.__name__}(v{a}[:, None], v{a})", lambda v: f(v[a][:, None], v[a]))
+
+
+MOVES: Any = np.empty((5, 2), dtype=object)
+MOVES[:] = [
+    ("transpose", lambda x: x.T),
+    ("ravel", lambda x: x.reshape(-1)),
+    ("add axis", lambda x: x[None]),
+    ("reversed rows", lambda x: x[::-1]),
+    ("halves", lambda x: x.reshape(2, -1) if x.size % 2 == 0 else x.reshape(1, -1)),
+]
+
+
+def fits(x: Any, y: Any) -> bool:
+    """Whether two values broadcast."""
+    try:
+        return bool(np.prod(np.broadcast_shapes(np.shape(x), np.shape(y))) <= 4000)
+    except ValueError:
+        return False
+
+
+def random_program(seed: int) -> Program:
+    """Return the random program of a seed."""
+    writer = Writer(seed)
+    return writer.write(int(writer.rng.integers(3, 12)))

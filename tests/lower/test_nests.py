@@ -1,0 +1,215 @@
+"""Loops over arrays give what the interpreter does: operations, random programs."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.lower.guarded import call_guarded
+from tests.lower.programs import random_program
+from tests.ops.examples import Example, examples
+from tests.ops.test_forms import tapes
+from wengert import Tape
+from wengert.core.types import Type
+from wengert.emit.compile import Compiled
+from wengert.emit.refusal import NotLoweredError
+from wengert.execute.engine import compile_loops, native_engine
+from wengert.execute.plan import Left, Plan
+from wengert.lower import schedule
+
+pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+
+#: Lanes of a vector, and elements up to which an axis is written out: with one, every
+#: axis is a loop.
+WAYS = [(2, 1), (4, 2), (8, 16)]
+SOME = [WAYS[0], *(pytest.param(way, marks=pytest.mark.slow) for way in WAYS[1:])]
+PROGRAMS = 120
+
+
+def compiled(tape: Tape, way: tuple[int, int], absorbs: bool = True) -> Compiled | None:
+    """Return a tape's loops, None where it is refused; errors are none."""
+    lanes, most = way
+    before, schedule.MOST_UNROLLED = schedule.MOST_UNROLLED, most
+    try:
+        return compile_loops(tape, absorbs, (), lanes)
+    except NotLoweredError as error:
+        if "of the compiler" in str(error):
+            raise
+        return None
+    finally:
+        schedule.MOST_UNROLLED = before
+
+
+def given_to(tape: Tape) -> list[Any]:
+    """Return a tape's recorded inputs as native code reads them."""
+    return [
+        np.ascontiguousarray(tape.play.outputs[k], tape.types[k].dtype).reshape(
+            tape.types[k].shape
+        )
+        for k in tape.input_indices
+    ]
+
+
+def assert_close(found: Any, expected: Any, ulps: float) -> None:
+    """Numbers agree to so many ulps of the largest one; all others exactly."""
+    expected = np.asarray(expected)
+    assert found.shape == expected.shape
+    if expected.dtype.kind != "f":
+        np.testing.assert_array_equal(found, expected)
+        return
+    finite = np.abs(expected[np.isfinite(expected)])
+    tolerance = ulps * np.finfo(expected.dtype).eps
+    most = max(1.0, float(finite.max())) if finite.size else 1.0
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * most)
+
+
+def check_tape(tape: Tape, way: tuple[int, int], at_end: bool = True) -> bool:
+    """Whether a tape has loops; they then give what the interpreter does."""
+    kernel = compiled(tape, way)
+    if kernel is None:
+        return False
+    given = given_to(tape)
+    with np.errstate(all="ignore"):
+        expected = Plan(tape).run(given)
+    assert not isinstance(expected, Left)
+    likes = [tape.types[k] for k in tape.output_indices]
+    answer, found = call_guarded(kernel, given, likes, at_end)
+    assert answer == 0
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one, other, 200)
+    return True
+
+
+def of_arrays(example: Example) -> bool:
+    """Whether an example's operands have types of native code."""
+    kinds = [np.asarray(x).dtype for x in example.operands]
+    return all(kind.name in ("float64", "int64", "bool") for kind in kinds)
+
+
+EVERY = [example for example in examples() if of_arrays(example)]
+
+
+@pytest.mark.parametrize("way", SOME, ids=str)
+@pytest.mark.parametrize("example", EVERY, ids=str)
+def test_an_operation_in_loops_is_the_operation(
+    example: Example, way: tuple[int, int]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, tape = next(tapes(example))
+    check_tape(tape, way)
+
+
+def judge(seed: int) -> None:
+    """A random program and its gradient, in loops between guard pages."""
+    program, way = random_program(seed), WAYS[seed % len(WAYS)]
+    at_end = bool(seed // len(WAYS) % 2)
+    assert check_tape(wg.record(program, *program.arguments), way, at_end)
+    every = tuple(range(len(program.arguments)))
+    gradient = wg.value_and_grad(program.total, every)
+    assert check_tape(wg.record(gradient, *program.arguments), way, at_end)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
+@pytest.mark.parametrize("first", range(0, PROGRAMS, 10))
+def test_random_programs_touch_nothing_outside(first: int) -> None:
+    for seed in range(first, first + 10):
+        judge(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
+@pytest.mark.parametrize("first", range(PROGRAMS, 10_000, 380))
+def test_many_random_programs_touch_nothing_outside(first: int) -> None:
+    for seed in range(first, first + 380):
+        judge(seed)
+
+
+# Refusals
+
+
+def refused(function: Any, *at: Any, absorbs: bool = True) -> int:
+    """Return the number by which loops refuse a call, which were recorded elsewhere."""
+    first, then = at[: len(at) // 2], at[len(at) // 2 :]
+    tape = wg.record(function, *first)
+    kernel = compiled(tape, WAYS[0], absorbs)
+    assert kernel is not None
+    likes: list[Type] = [tape.types[k] for k in tape.output_indices]
+    given = [np.ascontiguousarray(x) for x in then]
+    answer, _ = call_guarded(kernel, given, likes, True)
+    return answer
+
+
+def test_an_index_out_of_bounds_is_refused() -> None:
+    x, near, far = np.ones(5), np.array([0, 4, -5]), np.array([0, 5, 1])
+
+    assert refused(lambda x, i: x[i] * 2.0, x, near, x, near) == 0
+    assert refused(lambda x, i: x[i] * 2.0, x, near, x, far) == 2
+    assert refused(lambda x, i: x[i] * 2.0, x, near, x, -far - 1) == 2
+
+
+def test_a_branch_taken_otherwise_is_refused() -> None:
+    def function(x: Any) -> Any:
+        return x * 2.0 if np.all(x > 0) else -x
+
+    x = np.ones(40)
+
+    assert refused(function, x, x) == 0
+    assert refused(function, x, np.where(np.arange(40) == 37, -1.0, x)) > 2
+
+
+def test_a_product_that_a_zero_absorbs_is_refused_where_it_is_plain() -> None:
+    gradient = wg.grad(lambda x: np.sum(np.sqrt(x) ** 2))
+    x, zero = np.ones(20), np.where(np.arange(20) == 7, 0.0, 1.0)
+
+    assert refused(gradient, x, x, absorbs=False) == 0
+    assert refused(gradient, x, zero, absorbs=False) == 1
+    assert refused(gradient, x, zero) == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered")
+@pytest.mark.parametrize(
+    "function", [lambda x: np.sqrt(x) ** 2, lambda x: np.where(x > 0, x / x, 0.0)]
+)
+def test_compiled_gradients_at_holes_are_eager_ones(function: Any) -> None:
+    gradient = wg.grad(lambda x: np.sum(np.where(np.abs(x) < 1, function(x), x)))
+    fast = wg.jit(gradient, wait=True)
+    x = np.linspace(0.0, 2.0, 2001)
+    fast(x + 0.25)
+    for _ in range(6):
+        np.testing.assert_allclose(fast(x), gradient(x), rtol=1e-12)
+
+
+# Precision, threads
+
+
+@pytest.mark.parametrize("n", [1, 7, 64, 1000, 100_003])
+def test_sums_are_as_exact_as_numpys(n: int) -> None:
+    x = np.random.default_rng(n).uniform(0.5, 1.5, n)
+    exact = np.sum(x.astype(np.longdouble))
+    tape = wg.record(np.sum, x)
+    kernel = compile_loops(tape, True)
+    found = np.empty(())
+    assert kernel.call([x.ctypes.data], [found.ctypes.data]) == 0
+
+    error = abs(float(found - exact))
+    assert error <= 2 * abs(float(np.sum(x) - exact)) + 4 * np.spacing(float(exact))
+
+
+def test_threads_may_call_at_once() -> None:
+    gradient = wg.grad(lambda x: np.sum(np.exp(x - np.max(x)) * np.sin(x)[::-1]))
+    fast = wg.jit(gradient, wait=True)
+    x = np.random.default_rng(0).normal(size=3000)
+    fast(x)
+    inputs = [x * (1 + 0.01 * k) for k in range(64)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(fast, inputs))
+
+    for one, at in zip(found, inputs, strict=True):
+        np.testing.assert_allclose(one, gradient(at), rtol=1e-11, atol=1e-13)

@@ -1,0 +1,793 @@
+"""A nest of loops as LLVM's textual IR.
+
+A loop in lanes takes as many elements at once as a vector has, several vectors where
+its body is short, and what is left over under a mask, so that nothing outside of a
+buffer is read or written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wengert.emit import llvm_ir, machine
+from wengert.emit.cache import KERNELS
+from wengert.emit.compile import KERNEL_TYPE, Compiled
+from wengert.emit.refusal import NotLoweredError
+from wengert.emit.vocabulary import SIZES, TYPES, ir_type, literal, template
+from wengert.lower.nest import (
+    Across,
+    Address,
+    Buffer,
+    Fill,
+    Fold,
+    Guard,
+    Let,
+    Load,
+    Loop,
+    Nest,
+    Number,
+    Operand,
+    Read,
+    Start,
+    Statement,
+    Store,
+)
+
+#: Steps of a loop after which its sums are added to a total, so that they stay exact.
+BLOCK = 64
+#: Lines after which a block of code ends: code generation is quadratic in a block.
+MOST_LINES = 150
+#: Bytes of scratch memory that a call may take.
+MOST_WORKSPACE = 1 << 31
+#: Statements of a loop's body up to which vectors that are left over have code each.
+SHORT = 60
+
+
+def compile_nest(
+    nest: Nest, constants: list[np.ndarray], lanes: int, seconds: dict[str, float]
+) -> Compiled:
+    """Return native code of a nest.
+
+    Parameters
+    ----------
+    nest : Nest
+    constants : list of array
+        What its constant buffers hold.
+    lanes : int
+        Elements of a vector, as the nest was built for.
+    seconds : dict of str to float
+        What was spent on it before, by stage.
+
+    Raises
+    ------
+    NotLoweredError
+        Where it takes too much memory, or there is no native code.
+    """
+    machine.require()
+    started = time.perf_counter()
+    writer = Writer(nest, lanes)
+    text = writer.module()
+    if writer.workspace > MOST_WORKSPACE:
+        raise NotLoweredError(f"{writer.workspace >> 20} MiB of scratch memory")
+    seconds = seconds | {"write": time.perf_counter() - started}
+    content = [(array.shape, str(array.dtype), array.tobytes()) for array in constants]
+    key = hashlib.blake2b(repr((text, content)).encode()).digest()
+    return KERNELS.kept_or_made(key, lambda: made(text, constants, writer, seconds))
+
+
+def made(
+    text: str, constants: list[np.ndarray], writer: Writer, seconds: dict[str, float]
+) -> Compiled:
+    """Return the native code of a nest's text."""
+    symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(constants)}
+    module = machine.compile_text(text, (llvm_ir.KERNEL,), 2, symbols=symbols)
+    address = module.addresses[llvm_ir.KERNEL]
+    return Compiled(
+        address=address,
+        workspace=writer.workspace,
+        lanes=writer.width,
+        level=2,
+        chunks=1,
+        loops=writer.loops,
+        nodes=writer.nest.values,
+        written=writer.nest.values,
+        has_guards=writer.answer != "0",
+        has_rows=False,
+        seconds=seconds | module.seconds,
+        module=module,
+        function=KERNEL_TYPE(address),
+        data=tuple(constants),
+    )
+
+
+@dataclass(slots=True)
+class Name:
+    """A value in the text: its name, whether it is a vector, and where it is made."""
+
+    text: str
+    is_wide: bool
+    type: str
+    made: list[str]
+    wide: str = ""
+
+
+@dataclass(slots=True)
+class Register:
+    """What is folded so far."""
+
+    name: str
+    type: str
+    start: float
+    is_wide: bool
+    is_across: bool  # lanes run inside of the fold
+    fold: str = ""
+
+
+@dataclass(slots=True)
+class Lane:
+    """The loop in lanes that is being written: which elements exist."""
+
+    loop: int
+    count: int  # of the lanes that exist
+
+
+@dataclass(slots=True)
+class Writer:
+    """The text of one kernel."""
+
+    nest: Nest
+    width: int
+    lines: list[list[str]] = field(default_factory=list)
+    entry: list[str] = field(default_factory=list)
+    declarations: set[str] = field(default_factory=set)
+    names: dict[int, Name] = field(default_factory=dict)
+    registers: dict[int, Register] = field(default_factory=dict)
+    indices: dict[int, str] = field(default_factory=dict)
+    pointers: dict[Buffer, str] = field(default_factory=dict)
+    lane: Lane | None = None
+    block: str = "entry"
+    answer: str = "0"
+    count: int = 0
+    loops: int = 0
+    length: int = 0
+    workspace: int = 0
+
+    # The module
+
+    def module(self) -> str:
+        """Return the text of the module."""
+        for buffer in self.buffers():
+            self.pointers[buffer] = self.pointer(buffer)
+        self.body(self.nest.body)
+        externals = [
+            f"@c{b.number} = external global i8\n" for b in self.nest.constants
+        ]
+        head = (
+            f"define i64 @{llvm_ir.KERNEL}(ptr %given, ptr %taken, ptr %workspace,"
+            " i64 %begin, i64 %end) nounwind {\nentry:\n"
+        )
+        text = "".join("".join(chunk) for chunk in self.lines)
+        rest = f" ret i64 {self.answer}\n}}\n"
+        return "".join(
+            [*externals, *sorted(self.declarations), head, *self.entry, text, rest]
+        )
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Give every buffer."""
+        yield from self.nest.arguments
+        yield from self.nest.constants
+        yield from self.nest.results
+        yield from self.nest.scratch
+
+    def pointer(self, buffer: Buffer) -> str:
+        """Return the name of a buffer's first element."""
+        if buffer.kind == "constant":
+            return f"@c{buffer.number}"
+        name = f"%{buffer.kind}{buffer.number}"
+        if buffer.kind == "scratch":
+            self.entry.append(
+                f" {name} = getelementptr i8, ptr %workspace, i64 {self.workspace}\n"
+            )
+            size = buffer.size * SIZES[buffer.type]
+            self.workspace += (size + 63) // 64 * 64
+            return name
+        table = "%given" if buffer.kind == "argument" else "%taken"
+        self.entry.append(
+            f" {name}.at = getelementptr ptr, ptr {table}, i64 {buffer.number}\n"
+            f" {name} = load ptr, ptr {name}.at\n"
+        )
+        return name
+
+    # Writing
+
+    def fresh(self) -> int:
+        """Return a new number."""
+        self.count += 1
+        return self.count
+
+    def line(self, text: str) -> list[str]:
+        """Append a line; return where more may be put right behind it."""
+        made = [text]
+        self.lines.append(made)
+        self.length += text.count("\n")
+        return made
+
+    def value(self, text: str) -> str:
+        """Append an instruction; return the name of its result."""
+        name = f"%t{self.fresh()}"
+        self.line(f" {name} = {text}\n")
+        return name
+
+    def start_block(self, label: str) -> None:
+        """Begin a block."""
+        self.line(f"{label}:\n")
+        self.block, self.length = label, 0
+
+    def break_block(self) -> None:
+        """Begin another block where this one has become long."""
+        if self.length > MOST_LINES:
+            label = f"b{self.fresh()}"
+            self.line(f" br label %{label}\n")
+            self.start_block(label)
+
+    def ir(self, type_: str, is_wide: bool) -> str:
+        """Return IR's name of a type, or of a vector of it."""
+        return ir_type(type_, self.width if is_wide else 1)
+
+    def declare(self, text: str) -> None:
+        """Note a declaration."""
+        self.declarations.add(f"declare {text}\n")
+
+    # Operands
+
+    def define(self, value: int, text: str, is_wide: bool, type_: str) -> None:
+        """Note what a value is called; the line that makes it was the last one."""
+        self.names[value] = Name(text, is_wide, type_, self.lines[-1])
+
+    def name(self, operand: Operand, is_wide: bool) -> str:
+        """Return an operand's text, as a vector where that is asked."""
+        if isinstance(operand, Number):
+            lanes = self.width if is_wide else 1
+            return literal(operand.value, operand.type, lanes)
+        found = self.names[operand]
+        if found.is_wide == is_wide:
+            return found.text
+        assert is_wide, "a vector where a number is asked"
+        if not found.wide:
+            one, wide = self.ir(found.type, False), self.ir(found.type, True)
+            number = self.fresh()
+            mask = f"<{self.width} x i32> zeroinitializer"
+            found.made.append(
+                f" %s{number} = insertelement {wide} poison, {one} {found.text},"
+                f" i64 0\n %w{number} = shufflevector {wide} %s{number},"
+                f" {wide} poison, {mask}\n"
+            )
+            found.wide = f"%w{number}"
+        return found.wide
+
+    def is_wide(self, *operands: Operand) -> bool:
+        """Whether any operand is a vector."""
+        return any(
+            not isinstance(x, Number) and self.names[x].is_wide for x in operands
+        )
+
+    def type_of(self, operand: Operand) -> str:
+        """Return an operand's type."""
+        return operand.type if isinstance(operand, Number) else self.names[operand].type
+
+    # Statements
+
+    def body(self, statements: Sequence[Statement]) -> None:
+        """Write statements."""
+        for statement in statements:
+            self.break_block()
+            WRITERS[type(statement)](self, statement)
+
+    def let(self, let: Let) -> None:
+        """An expression."""
+        is_wide = self.is_wide(*let.operands)
+        names = [self.name(x, is_wide) for x in let.operands]
+        types = [self.type_of(x) for x in let.operands]
+        text = self.written(let.text, names, types, let.type, is_wide, let.is_strict)
+        self.define(let.value, text, is_wide, let.type)
+
+    def written(
+        self,
+        text: str,
+        names: Sequence[str],
+        types: Sequence[str],
+        type_: str,
+        is_wide: bool,
+        is_strict: bool = False,
+    ) -> str:
+        """Write an expression of names; return the name of its value."""
+        lanes = self.width if is_wide else 1
+        made = template(text, tuple(types), type_, lanes, is_strict)
+        self.declarations |= made.declarations
+        number = self.fresh()
+        self.line(made.format(number, *names))
+        return f"%v{number}"
+
+    def load(self, load: Load) -> None:
+        """An element of memory, or one a lane."""
+        pointer, lane_stride, picks = self.place(load.address)
+        is_wide = load.address.is_wide or lane_stride != 0 or bool(picks)
+        type_ = load.type
+        if not is_wide:
+            text = self.read(pointer, type_, False)
+        elif not picks and (lane_stride == 1 or load.address.is_wide):
+            is_whole = load.address.is_wide or self.is_full
+            text = self.read(pointer, type_, True, not is_whole)
+        else:
+            text = self.gathered(
+                self.pointers_of(pointer, lane_stride, picks, type_), type_
+            )
+        self.define(load.value, text, is_wide, type_)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all lanes exist."""
+        return self.lane is None or self.lane.count == self.width
+
+    @property
+    def mask(self) -> str:
+        """Which lanes exist."""
+        count = self.width if self.lane is None else self.lane.count
+        return "<" + ", ".join(f"i1 {int(k < count)}" for k in range(self.width)) + ">"
+
+    def place(self, address: Address) -> tuple[str, int, list[tuple[str, int]]]:
+        """Return where the first lane is, the lanes' stride, and vectors of places."""
+        total, lane_stride = "", 0
+        for loop, stride in address.terms:
+            total = self.plus(total, self.indices[loop], stride)
+            if self.lane is not None and loop == self.lane.loop:
+                lane_stride = stride
+        picks = []
+        for operand, stride in address.picks:
+            wide = self.is_wide(operand)
+            index = self.as_index(operand, wide)
+            if wide:
+                picks.append((index, stride))
+            else:
+                total = self.plus(total, index, stride)
+        ir = self.memory_ir(address.buffer.type)
+        pointer = self.pointers[address.buffer]
+        if total:
+            pointer = self.value(f"getelementptr {ir}, ptr {pointer}, i64 {total}")
+        if address.offset:
+            size = SIZES[address.buffer.type] * address.offset
+            pointer = self.value(f"getelementptr i8, ptr {pointer}, i64 {size}")
+        return pointer, lane_stride, picks
+
+    def plus(self, total: str, index: str, stride: int) -> str:
+        """Return a total and an index times a stride."""
+        if stride != 1:
+            index = self.value(f"mul nsw i64 {index}, {stride}")
+        return self.value(f"add nsw i64 {total}, {index}") if total else index
+
+    def as_index(self, operand: Operand, is_wide: bool) -> str:
+        """Return a whole number as an index."""
+        name, type_ = self.name(operand, is_wide), self.type_of(operand)
+        if type_ == "int64":
+            return name
+        return self.written("x", [name], [type_], "int64", is_wide)
+
+    def memory_ir(self, type_: str) -> str:
+        """Return IR's name of a type in memory: truth values are bytes."""
+        return "i8" if type_ == "bool" else TYPES[type_]
+
+    def vector(self, type_: str) -> str:
+        """Return IR's name of a vector in memory."""
+        return f"<{self.width} x {self.memory_ir(type_)}>"
+
+    def suffix(self, type_: str) -> str:
+        """Return what names a vector's type in an intrinsic."""
+        names = {"double": "f64", "float": "f32"}
+        ir = self.memory_ir(type_)
+        return f"v{self.width}{names.get(ir, ir)}"
+
+    def read(
+        self, pointer: str, type_: str, is_wide: bool, is_masked: bool = False
+    ) -> str:
+        """Read from a pointer."""
+        size = SIZES[type_]
+        ir = self.vector(type_) if is_wide else self.memory_ir(type_)
+        if is_masked:
+            name = f"llvm.masked.load.{self.suffix(type_)}.p0"
+            bits = f"<{self.width} x i1>"
+            self.declare(f"{ir} @{name}(ptr, i32, {bits}, {ir})")
+            text = self.value(
+                f"call {ir} @{name}(ptr {pointer}, i32 {size}, {bits} {self.mask},"
+                f" {ir} zeroinitializer)"
+            )
+        else:
+            text = self.value(f"load {ir}, ptr {pointer}, align {size}")
+        return self.from_memory(text, ir, type_)
+
+    def from_memory(self, text: str, ir: str, type_: str) -> str:
+        """Return what was read; bytes as truth values."""
+        if type_ != "bool":
+            return text
+        zero = "zeroinitializer" if ir[0] == "<" else "0"
+        return self.value(f"icmp ne {ir} {text}, {zero}")
+
+    def to_memory(self, text: str, type_: str, is_wide: bool) -> str:
+        """Return what is written; truth values as bytes."""
+        if type_ != "bool":
+            return text
+        ir = self.vector(type_) if is_wide else "i8"
+        return self.value(f"zext {self.ir(type_, is_wide)} {text} to {ir}")
+
+    def pointers_of(
+        self, pointer: str, stride: int, picks: Sequence[tuple[str, int]], type_: str
+    ) -> str:
+        """Return a vector of pointers, one a lane."""
+        whole = f"<{self.width} x i64>"
+        steps = ", ".join(f"i64 {k * stride}" for k in range(self.width))
+        total = f"<{steps}>"
+        for index, step in picks:
+            if step != 1:
+                steps = ", ".join([f"i64 {step}"] * self.width)
+                index = self.value(f"mul nsw {whole} {index}, <{steps}>")
+            total = self.value(f"add nsw {whole} {index}, {total}")
+        ir = self.memory_ir(type_)
+        return self.value(f"getelementptr {ir}, ptr {pointer}, {whole} {total}")
+
+    def gathered(self, pointers: str, type_: str) -> str:
+        """Read one element a lane."""
+        ir, bits = self.vector(type_), f"<{self.width} x i1>"
+        name = f"llvm.masked.gather.{self.suffix(type_)}.v{self.width}p0"
+        self.declare(f"{ir} @{name}(<{self.width} x ptr>, i32, {bits}, {ir})")
+        text = self.value(
+            f"call {ir} @{name}(<{self.width} x ptr> {pointers}, i32 {SIZES[type_]},"
+            f" {bits} {self.mask}, {ir} zeroinitializer)"
+        )
+        return self.from_memory(text, ir, type_)
+
+    def store(self, store: Store) -> None:
+        """An operand written to memory, or folded into what is there."""
+        pointer, lane_stride, picks = self.place(store.address)
+        is_block = store.address.is_wide
+        is_wide = is_block or lane_stride != 0 or bool(picks)
+        type_ = store.type
+        name = self.name(store.operand, is_wide)
+        own = self.type_of(store.operand)
+        if own != type_:
+            name = self.written("x", [name], [own], type_, is_wide)
+        if picks and store.fold:
+            self.one_by_one(pointer, lane_stride, picks, name, store)
+        elif picks or (is_wide and not is_block and lane_stride != 1):
+            pointers = self.pointers_of(pointer, lane_stride, picks, type_)
+            if store.fold:
+                before = self.gathered(pointers, type_)
+                name = self.folded(store.fold, before, name, type_, True)
+            self.scatter(pointers, name, type_)
+        else:
+            if is_block and store.fold and self.lane is not None and not self.is_full:
+                name = self.masked(name, store.start, type_)
+            masked = is_wide and not is_block and not self.is_full
+            if store.fold:
+                before = self.read(pointer, type_, is_wide, masked)
+                name = self.folded(store.fold, before, name, type_, is_wide)
+            self.write(pointer, name, type_, is_wide, masked)
+
+    def folded(self, text: str, x: str, y: str, type_: str, is_wide: bool) -> str:
+        """Return a fold of two names."""
+        return self.written(text, [x, y], [type_, type_], type_, is_wide)
+
+    def masked(self, name: str, start: float, type_: str) -> str:
+        """Return a vector whose lanes that do not exist are what nothing folds to."""
+        ir = self.ir(type_, True)
+        other = literal(start, type_, self.width)
+        return self.value(
+            f"select <{self.width} x i1> {self.mask}, {ir} {name}, {ir} {other}"
+        )
+
+    def write(
+        self, pointer: str, name: str, type_: str, is_wide: bool, is_masked: bool
+    ) -> None:
+        """Write to a pointer."""
+        name = self.to_memory(name, type_, is_wide)
+        ir = self.vector(type_) if is_wide else self.memory_ir(type_)
+        if not is_masked:
+            self.line(f" store {ir} {name}, ptr {pointer}, align {SIZES[type_]}\n")
+            return
+        bits = f"<{self.width} x i1>"
+        symbol = f"llvm.masked.store.{self.suffix(type_)}.p0"
+        self.declare(f"void @{symbol}({ir}, ptr, i32, {bits})")
+        self.line(
+            f" call void @{symbol}({ir} {name}, ptr {pointer}, i32 {SIZES[type_]},"
+            f" {bits} {self.mask})\n"
+        )
+
+    def scatter(self, pointers: str, name: str, type_: str) -> None:
+        """Write one element a lane; of equal places the last one stands."""
+        name = self.to_memory(name, type_, True)
+        ir, bits = self.vector(type_), f"<{self.width} x i1>"
+        symbol = f"llvm.masked.scatter.{self.suffix(type_)}.v{self.width}p0"
+        self.declare(f"void @{symbol}({ir}, <{self.width} x ptr>, i32, {bits})")
+        self.line(
+            f" call void @{symbol}({ir} {name}, <{self.width} x ptr> {pointers},"
+            f" i32 {SIZES[type_]}, {bits} {self.mask})\n"
+        )
+
+    def one_by_one(
+        self,
+        pointer: str,
+        stride: int,
+        picks: Sequence[tuple[str, int]],
+        name: str,
+        store: Store,
+    ) -> None:
+        """Fold lanes into places that may repeat, in their order."""
+        type_ = store.type
+        pointers = self.pointers_of(pointer, stride, picks, type_)
+        whole, ir = self.ir(type_, True), self.ir(type_, False)
+        count = self.width if self.lane is None else self.lane.count
+        for k in range(count):
+            at = self.value(f"extractelement <{self.width} x ptr> {pointers}, i64 {k}")
+            one = self.value(f"extractelement {whole} {name}, i64 {k}")
+            before = self.read(at, type_, False)
+            one = self.folded(store.fold, before, one, type_, False)
+            self.write(at, one, type_, False, False)
+        assert ir
+
+    def fill(self, fill: Fill) -> None:
+        """All of a buffer."""
+        buffer = fill.buffer
+        pointer = self.pointers[buffer]
+        size = buffer.size * SIZES[buffer.type]
+        number = literal(fill.value, buffer.type) if buffer.type != "bool" else ""
+        if fill.value == 0:
+            self.declare("void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+            self.line(
+                f" call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size},"
+                " i1 false)\n"
+            )
+            return
+        ir = self.memory_ir(buffer.type)
+        value = "1" if buffer.type == "bool" else number
+
+        def step(index: str) -> None:
+            at = self.value(f"getelementptr {ir}, ptr {pointer}, i64 {index}")
+            self.line(f" store {ir} {value}, ptr {at}\n")
+
+        self.counted("0", str(buffer.size), 1, [], step)
+
+    # Registers
+
+    def start(self, start: Start) -> None:
+        """A register begins."""
+        lanes = self.width if start.is_wide else 1
+        name = literal(start.start, start.type, lanes)
+        across = start.is_wide and self.lane is None
+        self.registers[start.register] = Register(
+            name, start.type, start.start, start.is_wide, across
+        )
+
+    def fold(self, fold: Fold) -> None:
+        """An operand goes into a register."""
+        register = self.registers[fold.register]
+        name, own = (
+            self.name(fold.operand, register.is_wide),
+            self.type_of(fold.operand),
+        )
+        if own != register.type:
+            name = self.written("x", [name], [own], register.type, register.is_wide)
+        if register.is_across and self.lane is not None and not self.is_full:
+            name = self.masked(name, register.start, register.type)
+        register.fold = fold.text
+        register.name = self.folded(
+            fold.text, register.name, name, register.type, register.is_wide
+        )
+
+    def read_register(self, read: Read) -> None:
+        """The value of a register."""
+        register = self.registers[read.register]
+        name, is_wide = register.name, register.is_wide
+        if read.is_across:
+            name, is_wide = self.over_lanes(read.text, name, read.type), False
+        self.line("")
+        self.define(read.value, name, is_wide, read.type)
+
+    def across(self, across: Across) -> None:
+        """The lanes of an operand folded to one."""
+        name = self.over_lanes(
+            across.text, self.name(across.operand, True), across.type
+        )
+        self.define(across.value, name, False, across.type)
+
+    def over_lanes(self, text: str, name: str, type_: str) -> str:
+        """Fold the lanes of a vector, halves first."""
+        width, whole = self.width, self.ir(type_, True)
+        while width > 1:
+            width //= 2
+            places = [k + width if k < width else k for k in range(self.width)]
+            mask = ", ".join(f"i32 {k}" for k in places)
+            other = self.value(
+                f"shufflevector {whole} {name}, {whole} poison,"
+                f" <{self.width} x i32> <{mask}>"
+            )
+            name = self.folded(text, name, other, type_, True)
+        return self.value(f"extractelement {whole} {name}, i64 0")
+
+    def guard(self, guard: Guard) -> None:
+        """The call is refused."""
+        flag = self.name(guard.operand, False)
+        self.answer = self.value(
+            f"select i1 {flag}, i64 {guard.number}, i64 {self.answer}"
+        )
+
+    # Loops
+
+    def loop(self, loop: Loop) -> None:
+        """A loop, in lanes or one by one."""
+        self.loops += 1
+        carried = folded_in(loop.body, self.registers)
+        if not loop.is_lanes:
+
+            def one(index: str) -> None:
+                self.indices[loop.loop] = index
+                self.body(loop.body)
+
+            self.counted("0", str(loop.extent), 1, carried, one)
+            return
+        width = self.width
+        times = loop.unroll
+        if len(loop.body) > SHORT:
+            times = 1
+        main = loop.extent // (times * width)
+        if main > 1:
+            self.main_loop(loop, main, times, carried)
+        else:
+            main = 0
+        for first in range(main * times * width, loop.extent, width):
+            with self.lanes(loop.loop, min(width, loop.extent - first)):
+                self.indices[loop.loop] = str(first)
+                self.body(loop.body)
+
+    @contextmanager
+    def lanes(self, loop: int, count: int) -> Iterator[None]:
+        """Write what runs in lanes of which so many exist."""
+        before, self.lane = self.lane, Lane(loop, count)
+        names = self.names
+        self.names = dict(names)
+        yield
+        self.lane, self.names = before, names
+
+    def main_loop(self, loop: Loop, main: int, times: int, carried: list[int]) -> None:
+        """The whole vectors of a loop, several at once, sums in blocks."""
+        step = times * self.width
+        sums = [k for k in carried if self.registers[k].type.startswith("float")]
+
+        def vectors(index: str) -> None:
+            kept = {k: self.registers[k].name for k in carried}
+            folded: dict[int, list[str]] = {k: [] for k in carried}
+            for copy in range(times):
+                at = index
+                if copy:
+                    at = self.value(f"add nsw i64 {index}, {copy * self.width}")
+                self.indices[loop.loop] = at
+                for k in carried:
+                    self.registers[k].name = kept[k] if not copy else self.nothing(k)
+                with self.lanes(loop.loop, self.width):
+                    self.body(loop.body)
+                for k in carried:
+                    folded[k].append(self.registers[k].name)
+            for k in carried:
+                register = self.registers[k]
+                register.name = self.tree(register, folded[k])
+
+        if main < 2 * BLOCK or not sums:
+            self.counted("0", str(main * step), step, carried, vectors)
+            return
+
+        def block(index: str) -> None:
+            totals = {k: self.registers[k].name for k in carried}
+            for k in carried:
+                self.registers[k].name = self.nothing(k)
+            last = self.value(f"add nsw i64 {index}, {BLOCK * step}")
+            is_less = self.value(f"icmp slt i64 {last}, {main * step}")
+            end = self.value(f"select i1 {is_less}, i64 {last}, i64 {main * step}")
+            self.counted(index, end, step, carried, vectors)
+            for k in carried:
+                register = self.registers[k]
+                register.name = self.tree(register, [totals[k], register.name])
+
+        self.counted("0", str(main * step), BLOCK * step, carried, block)
+
+    def nothing(self, register: int) -> str:
+        """Return what nothing folds to in a register."""
+        found = self.registers[register]
+        return literal(found.start, found.type, self.width if found.is_wide else 1)
+
+    def tree(self, register: Register, names: list[str]) -> str:
+        """Return what several names fold to, by halves."""
+        while len(names) > 1:
+            half = [
+                self.folded(register.fold, x, y, register.type, register.is_wide)
+                for x, y in zip(names[::2], names[1::2], strict=False)
+            ]
+            names = half + names[len(names) // 2 * 2 :]
+        return names[0]
+
+    def counted(
+        self,
+        low: str,
+        high: str,
+        step: int,
+        carried: list[int],
+        body: Callable[[str], None],
+    ) -> None:
+        """Write a loop that is entered at least once, and what it carries."""
+        number = self.fresh()
+        label, before = f"l{number}", self.block
+        self.line(f" br label %{label}\n")
+        self.start_block(label)
+        head = self.line("")
+        first = {k: self.registers[k].name for k in carried}
+        for k in carried:
+            self.registers[k].name = f"%r{number}.{k}"
+        self.line("")
+        body(f"%i{number}")
+        # Names that are made wide behind the phis come after all of them.
+        phis = [
+            f" %i{number} = phi i64 [{low}, %{before}], [%n{number}, %{self.block}]\n"
+        ]
+        for k in carried:
+            register = self.registers[k]
+            ir = self.ir(register.type, register.is_wide)
+            phis.append(
+                f" %r{number}.{k} = phi {ir} [{first[k]}, %{before}],"
+                f" [{register.name}, %{self.block}]\n"
+            )
+        head[0] = "".join(phis)
+        self.line(
+            f" %n{number} = add nsw i64 %i{number}, {step}\n"
+            f" %c{number} = icmp slt i64 %n{number}, {high}\n"
+            f" br i1 %c{number}, label %{label}, label %x{number}\n"
+        )
+        self.start_block(f"x{number}")
+
+
+def folded_in(body: Sequence[Statement], known: Mapping[int, Any]) -> list[int]:
+    """Return the registers that statements fold into and that began before."""
+    found: dict[int, None] = {}
+    todo = list(body)
+    while todo:
+        statement = todo.pop(0)
+        if isinstance(statement, Loop):
+            todo += statement.body
+        elif isinstance(statement, Fold) and statement.register in known:
+            found[statement.register] = None
+    begun = {s.register for s in everything(body) if isinstance(s, Start)}
+    return sorted(k for k in found if k not in begun)
+
+
+def everything(body: Sequence[Statement]) -> Iterator[Statement]:
+    """Give statements and those of their loops."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, Loop):
+            yield from everything(statement.body)
+
+
+WRITERS: dict[type, Callable[[Writer, Any], None]] = {
+    Let: Writer.let,
+    Load: Writer.load,
+    Store: Writer.store,
+    Fill: Writer.fill,
+    Start: Writer.start,
+    Fold: Writer.fold,
+    Read: Writer.read_register,
+    Across: Writer.across,
+    Guard: Writer.guard,
+    Loop: Writer.loop,
+}

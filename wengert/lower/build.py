@@ -1,0 +1,650 @@
+"""From a schedule to a nest: statements in the loops that the schedule chose.
+
+A value is asked for by whoever reads it, and computed in the outermost loop that it
+varies along.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.lower.graph import Affine, Node, Source, Step, number_of
+from wengert.lower.lower import Lowered
+from wengert.lower.nest import (
+    Across,
+    Address,
+    Buffer,
+    Fill,
+    Fold,
+    Guard,
+    Let,
+    Load,
+    Loop,
+    Nest,
+    Number,
+    Operand,
+    Read,
+    Start,
+    Statement,
+    Store,
+)
+from wengert.lower.refusal import NotLoweredError
+from wengert.lower.schedule import Root, Schedule, Wanted, is_disjoint
+
+#: How many vectors a loop takes at once, by the operations of its body.
+UNROLLED = ((600, 4), (1200, 2))
+#: Registers that may be folded into at once.
+MOST_REGISTERS = 16
+
+
+class Index(NamedTuple):
+    """The index of an axis inside its loop."""
+
+    loop: int
+
+
+#: Where every axis stands: in its loop, or at one of its steps that are written out.
+Places = Mapping[int, "Index | int"]
+
+
+@dataclass(slots=True)
+class Scope:
+    """The body of a loop that is being written, and the values that it holds."""
+
+    parent: Scope | None = None
+    axis: int | None = None
+    body: list[Statement] = field(default_factory=list)
+    known: dict[Any, Operand] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Memory:
+    """Where a root's value lies: a buffer, with a stride an axis."""
+
+    buffer: Buffer
+    strides: dict[int, int]
+    is_block: bool = False  # of one block of lanes
+
+
+def build(lowered: Lowered, lanes: int) -> tuple[Nest, list[np.ndarray]]:
+    """Return the nest of a graph, and the arrays of its constants.
+
+    Parameters
+    ----------
+    lowered : Lowered
+    lanes : int
+        How many elements a vector has.
+    """
+    return Builder(lowered, lanes).build()
+
+
+class Builder:
+    """A nest that is being made."""
+
+    def __init__(self, lowered: Lowered, lanes: int) -> None:
+        self.lowered = lowered
+        self.graph = lowered.graph
+        self.lanes = lanes
+        self.constants = list(lowered.constants)
+        self.arguments = [
+            Buffer("argument", k, str(like.dtype), like.size)
+            for k, like in enumerate(lowered.arguments)
+        ]
+        self.results = [
+            Buffer("result", k, str(like.dtype), like.size)
+            for k, like in enumerate(lowered.types)
+        ]
+        self.scratch: list[Buffer] = []
+        self.values = itertools.count()
+        self.loops = itertools.count()
+        self.registers = itertools.count()
+        self.memory: dict[int, Memory] = {}
+        #: Registers by root and by the steps that are written out.
+        self.folding: dict[Any, int] = {}
+        #: Wide buffers of folds over lanes, by root.
+        self.wide: dict[Root, Memory] = {}
+        self.packed: dict[Any, tuple[Source, dict[int, int]]] = {}
+
+    def build(self) -> tuple[Nest, list[np.ndarray]]:
+        """Return the nest and the arrays of its constants."""
+        wanted = [
+            Wanted(value.node, self.c_strides(value.dims, like.shape), k)
+            for k, (value, like) in enumerate(
+                zip(self.lowered.outputs, self.lowered.types, strict=True)
+            )
+        ]
+        self.schedule = Schedule(self.graph, wanted, self.lowered.guards, self.lanes)
+        top = Scope()
+        self.place_values(top)
+        self.group(self.schedule.roots, 0, top, {})
+        constants = [
+            Buffer("constant", k, str(array.dtype), array.size)
+            for k, array in enumerate(self.constants)
+        ]
+        nest = Nest(
+            self.arguments,
+            constants,
+            self.results,
+            self.scratch,
+            top.body,
+            next(self.values),
+        )
+        return nest, self.constants
+
+    def c_strides(
+        self, dims: Sequence[int | None], shape: Sequence[int]
+    ) -> dict[int, int]:
+        """Return the stride of each axis in an array in C order."""
+        strides, stride = {}, 1
+        for n, dim in zip(reversed(shape), reversed(dims), strict=True):
+            if dim is not None:
+                strides[self.graph.axes.find(dim)] = stride
+            stride *= n
+        return strides
+
+    # Memory
+
+    def place_values(self, top: Scope) -> None:
+        """Give memory to the roots that need it."""
+        self.place_in_results()
+        for roots in self.schedule.of_node.values():
+            node = roots[0].node
+            if node.number in self.memory or all(r.kept is None for r in roots):
+                continue
+            kept = min(r.kept for r in roots if r.kept is not None)
+            outside = {a for a, phase in roots[0].home[:kept] if phase % 2}
+            self.memory[node.number] = self.new_memory(node, outside)
+        for roots in self.schedule.of_node.values():
+            node = roots[0].node
+            if node.kind == "place" and not self.is_covered(node):
+                top.body.append(Fill(self.memory[node.number].buffer, 0.0))
+
+    def place_in_results(self) -> None:
+        """Let a place be written into the result that it is."""
+        for root in list(self.schedule.roots):
+            node = root.node
+            if root.kind != "result" or node.kind != "place":
+                continue
+            is_all = root.target.strides.keys() == node.axes
+            if is_all and node.number not in self.memory:
+                buffer = self.results[root.number]
+                self.memory[node.number] = Memory(buffer, root.target.strides)
+                self.schedule.roots.remove(root)
+
+    def new_memory(self, node: Node, outside: set[int]) -> Memory:
+        """Return memory for a value inside some loops."""
+        in_lanes = self.schedule.in_lanes
+        place = {axis: k for k, axis in enumerate(self.schedule.order)}
+        is_block = not in_lanes.isdisjoint(outside)
+        axes = sorted(
+            node.axes - outside,
+            key=lambda a: (a in in_lanes, place.get(a, len(place)), a),
+        )
+        strides, stride = {}, self.lanes if is_block else 1
+        for axis in reversed(axes):
+            strides[axis] = stride
+            stride *= self.graph.extent(axis)
+        return Memory(self.new_buffer(node.type, stride), strides, is_block)
+
+    def new_buffer(self, type_: str, size: int) -> Buffer:
+        """Return scratch memory."""
+        buffer = Buffer("scratch", len(self.scratch), type_, size)
+        self.scratch.append(buffer)
+        return buffer
+
+    def is_covered(self, node: Node) -> bool:
+        """Whether the pieces of a place write all of it, each element once."""
+        dims, adds, specs = node.data
+        whole = tuple([None if d is None else Affine(0, ((d, 1),)) for d in dims])
+        if specs[0] == whole:
+            return not adds or len(specs) == 1
+        if not is_disjoint(self.graph, node):
+            return False
+        if any(type(s) is int for spec in specs for s in spec):
+            return False
+        sizes = [
+            self.graph.count(a for s in spec if s is not None for a, _ in s.terms)
+            for spec in specs
+        ]
+        return sum(sizes) == self.graph.count(node.axes)
+
+    # Loops
+
+    def group(self, roots: list[Root], depth: int, scope: Scope, at: Places) -> None:
+        """Write roots that are in the same loops so far."""
+        if not roots:
+            return
+        if len(roots[0].path) == depth:
+            for root in roots:
+                self.write(root, scope, at)
+            return
+        axis = roots[0].path[depth][0]
+        for phase in sorted({root.path[depth][1] for root in roots}):
+            members = [root for root in roots if root.path[depth][1] == phase]
+            if phase % 2:
+                self.loop(axis, members, depth, scope, at)
+            else:
+                self.group(members, depth + 1, scope, at)
+
+    def loop(
+        self, axis: int, roots: list[Root], depth: int, scope: Scope, at: Places
+    ) -> None:
+        """Write a loop with the folds that it does."""
+        starts = [r for r in roots if r.kind == "reduce" and len(r.home) == depth]
+        for root in starts:
+            self.start(root, scope, at)
+        is_lanes = axis in self.schedule.in_lanes
+        index = Index(next(self.loops))
+        inner = Scope(scope, axis)
+        self.group(roots, depth + 1, inner, {**at, axis: index})
+        extent = self.graph.extent(axis)
+        loop = Loop(index.loop, extent, is_lanes, body=inner.body)
+        if is_lanes:
+            loop.unroll = self.unroll(inner.body, extent, starts)
+        scope.body.append(loop)
+        for root in starts:
+            self.finish(root, scope, at)
+
+    def unroll(self, body: list[Statement], extent: int, starts: list[Root]) -> int:
+        """Return how many vectors a loop takes at once."""
+        if any(isinstance(statement, Loop) for statement in body):
+            return 1
+        registers = sum(self.register_count(root) for root in starts)
+        for most, times in UNROLLED:
+            is_long = extent >= 2 * times * self.lanes
+            is_short = len(body) < 2 * most / times
+            if is_long and is_short and registers * times <= MOST_REGISTERS:
+                return times
+        return 1
+
+    def register_count(self, root: Root) -> int:
+        """Return how many registers a fold takes."""
+        if self.schedule.is_buffered(root):
+            return 0
+        return self.graph.count(root.node.axes & self.schedule.unrolled)
+
+    def steps(self, axes: Iterable[int]) -> Iterator[dict[int, int]]:
+        """Give every combination of steps of the axes that are written out."""
+        found = sorted(axis for axis in axes if axis in self.schedule.unrolled)
+        for place in itertools.product(*(range(self.graph.extent(a)) for a in found)):
+            yield dict(zip(found, place, strict=True))
+
+    # Folds
+
+    def is_wide(self, root: Root) -> bool:
+        """Whether a fold is over lanes."""
+        return not self.schedule.in_lanes.isdisjoint(root.node.data[1])
+
+    def start(self, root: Root, scope: Scope, at: Places) -> None:
+        """Begin a fold, in registers or in memory."""
+        step: Step = root.node.data[0]
+        if self.schedule.is_buffered(root):
+            memory = self.memory[root.node.number]
+            if self.is_wide(root):
+                size = memory.buffer.size * self.lanes
+                memory = Memory(
+                    self.new_buffer(root.node.type, size),
+                    {axis: k * self.lanes for axis, k in memory.strides.items()},
+                    True,
+                )
+                self.wide[root] = memory
+            nothing = Number(step.start, root.node.type)
+
+            def begin(inner: Scope, places: Places) -> None:
+                address = self.address(memory, places)
+                inner.body.append(Store(address, nothing, root.node.type))
+
+            if at.keys().isdisjoint(memory.strides):
+                scope.body.append(Fill(memory.buffer, step.start))
+            else:
+                self.over(root.node.axes - at.keys(), scope, at, begin)
+            return
+        is_vector = not self.schedule.in_lanes.isdisjoint(root.argument.axes)
+        for steps in self.steps(root.node.axes):
+            register = next(self.registers)
+            self.folding[root, tuple(sorted(steps.items()))] = register
+            scope.body.append(Start(register, root.node.type, step.start, is_vector))
+
+    def finish(self, root: Root, scope: Scope, at: Places) -> None:
+        """End a fold: its value is there."""
+        step: Step = root.node.data[0]
+        if self.schedule.is_buffered(root):
+            if self.is_wide(root):
+                self.fold_lanes(root, scope, at)
+            return
+        for steps in self.steps(root.node.axes):
+            register = self.folding[root, tuple(sorted(steps.items()))]
+            value = next(self.values)
+            across = self.is_wide(root)
+            scope.body.append(Read(value, register, step.text, root.node.type, across))
+            places = {**at, **steps}
+            scope.known[self.key(root.node, places)] = value
+            if root.kept is not None:
+                self.store(scope, root.node, places, value)
+
+    def fold_lanes(self, root: Root, scope: Scope, at: Places) -> None:
+        """Fold the lanes of a wide buffer, element by element."""
+        step: Step = root.node.data[0]
+        wide, memory = self.wide[root], self.memory[root.node.number]
+        type_ = root.node.type
+
+        def end(inner: Scope, places: Places) -> None:
+            read, found = next(self.values), next(self.values)
+            inner.body += [
+                Load(read, self.address(wide, places), type_),
+                Across(found, step.text, read, type_),
+                Store(self.address(memory, places), found, type_),
+            ]
+
+        self.over(root.node.axes - at.keys(), scope, at, end)
+
+    def over(
+        self,
+        axes: Iterable[int],
+        scope: Scope,
+        at: Places,
+        body: Callable[[Scope, Places], None],
+    ) -> None:
+        """Write statements for every place along some axes."""
+        places = dict(at)
+        for axis in self.schedule.order:
+            if axis in axes:
+                index = Index(next(self.loops))
+                is_lanes = axis in self.schedule.in_lanes
+                loop = Loop(index.loop, self.graph.extent(axis), is_lanes)
+                scope.body.append(loop)
+                scope = Scope(scope, axis, loop.body)
+                places[axis] = index
+        for steps in self.steps(axes):
+            body(scope, {**places, **steps})
+
+    # Roots
+
+    def write(self, root: Root, scope: Scope, at: Places) -> None:
+        """Write what a root does at one place."""
+        if root.kind == "guard":
+            operand = self.value(root.node, scope, at)
+            scope.body.append(Guard(root.number, operand))
+        elif root.kind == "reduce":
+            self.write_fold(root, scope, at)
+        elif root.kind == "store":
+            for steps in self.steps(root.domain):
+                places = {**at, **steps}
+                value = self.value(root.node, scope, places, is_own=True)
+                if root.kept is not None:
+                    self.store(scope, root.node, places, value)
+        elif root.kind == "result":
+            for steps in self.steps(root.domain):
+                places = {**at, **steps}
+                value = self.value(root.node, scope, places)
+                memory = Memory(self.results[root.number], root.target.strides)
+                address = self.address(memory, places)
+                scope.body.append(Store(address, value, root.node.type))
+        else:
+            self.write_piece(root, scope, at)
+
+    def write_fold(self, root: Root, scope: Scope, at: Places) -> None:
+        """Fold the elements at one place."""
+        step, axes = root.node.data
+        type_ = root.node.type
+        for steps in self.steps(root.node.axes):
+            places = {**at, **steps}
+            value = self.folded(step, root.argument, axes, scope, places)
+            if not self.schedule.is_buffered(root):
+                register = self.folding[root, tuple(sorted(steps.items()))]
+                scope.body.append(Fold(register, step.text, value))
+                continue
+            memory = self.wide.get(root, self.memory[root.node.number])
+            address = self.address(memory, places)
+            scope.body.append(Store(address, value, type_, step.text, step.start))
+
+    def write_piece(self, root: Root, scope: Scope, at: Places) -> None:
+        """Write a piece of a place at one place."""
+        node = root.node
+        dims, adds, specs = node.data
+        memory = self.memory[node.number]
+        is_set = not adds or (
+            is_disjoint(self.graph, node)
+            and not any(type(s) is int for s in specs[root.number])
+        )
+        for steps in self.steps(root.domain):
+            places = {**at, **steps}
+            offset, terms, picks = 0, [], []
+            for dim, spec in zip(dims, root.target, strict=True):
+                if dim is None:
+                    continue
+                stride = memory.strides[dim]
+                if type(spec) is int:
+                    index = self.value(node.operands[len(specs) + spec], scope, places)
+                    picks.append((index, stride))
+                    continue
+                offset += spec.offset * stride
+                for axis, k in spec.terms:
+                    place = places[axis]
+                    if isinstance(place, Index):
+                        terms.append((place.loop, k * stride))
+                    else:
+                        offset += place * k * stride
+            value = self.value(root.argument, scope, places)
+            address = Address(memory.buffer, offset, merged(terms), tuple(picks))
+            fold = "" if is_set else "x + y"
+            scope.body.append(Store(address, value, node.type, fold))
+
+    def store(self, scope: Scope, node: Node, places: Places, value: Operand) -> None:
+        """Write a value into its memory."""
+        address = self.address(self.memory[node.number], places)
+        scope.body.append(Store(address, value, node.type))
+
+    def address(self, memory: Memory, places: Places, offset: int = 0) -> Address:
+        """Return where the element of a place lies."""
+        terms = []
+        for axis, stride in memory.strides.items():
+            place = places[axis]
+            if isinstance(place, Index):
+                terms.append((place.loop, stride))
+            else:
+                offset += place * stride
+        return Address(memory.buffer, offset, merged(terms), (), memory.is_block)
+
+    # Values
+
+    def key(self, node: Node, places: Places) -> Any:
+        """Return what a value is known by."""
+        return node.number, tuple([(a, places[a]) for a in sorted(node.axes)])
+
+    def value(
+        self, node: Node, scope: Scope, places: Places, is_own: bool = False
+    ) -> Operand:
+        """Return the operand of a node at a place, computed where it is not known."""
+        number = number_of(node)
+        if number is not None:
+            return Number(number, node.type)
+        key = self.key(node, places)
+        look: Scope | None = scope
+        while look is not None:
+            if key in look.known:
+                return look.known[key]
+            look = look.parent
+        home = scope
+        while home.parent is not None and home.axis not in node.axes:
+            home = home.parent
+        if node.number in self.schedule.stored and not is_own:
+            found = self.read_memory(node, home, places)
+        else:
+            found = self.computed(node, home, places)
+        home.known[key] = found
+        return found
+
+    def read_memory(
+        self, node: Node, scope: Scope, places: Places, moved: Any = None
+    ) -> Operand:
+        """Return a value read from where it lies, or from elsewhere there."""
+        memory = self.memory[node.number]
+        address = self.moved_address(memory, places, moved or {}, scope)
+        return self.load(scope, address, node.type)
+
+    def moved_address(
+        self,
+        memory: Memory,
+        places: Places,
+        moved: Mapping[int, Affine | Node],
+        scope: Scope,
+        offset: int = 0,
+    ) -> Address:
+        """Return where an element lies whose places along some axes are others."""
+        terms: list[tuple[int, int]] = []
+        picks: list[tuple[Operand, int]] = []
+        for axis, stride in memory.strides.items():
+            place = moved.get(axis, Affine(0, ((axis, 1),)))
+            if isinstance(place, Node):
+                index = self.value(place, scope, places)
+                if isinstance(index, Number):
+                    offset += int(index.value) * stride
+                else:
+                    picks.append((index, stride))
+                continue
+            offset += place.offset * stride
+            for to, k in place.terms:
+                where = places[to]
+                if isinstance(where, Index):
+                    terms.append((where.loop, k * stride))
+                else:
+                    offset += where * k * stride
+        return Address(
+            memory.buffer, offset, merged(terms), tuple(picks), memory.is_block
+        )
+
+    def load(self, scope: Scope, address: Address, type_: str) -> Operand:
+        """Return a value read from memory; a constant that is known as a number."""
+        buffer = address.buffer
+        if buffer.kind == "constant" and not address.terms and not address.picks:
+            number = self.constants[buffer.number].reshape(-1)[address.offset]
+            return Number(number.item(), type_)
+        value = next(self.values)
+        scope.body.append(Load(value, address, type_))
+        return value
+
+    def computed(self, node: Node, scope: Scope, places: Places) -> Operand:
+        """Return a value that is computed here."""
+        if node.kind == "leaf":
+            memory, offset = self.of_leaf(node, places)
+            address = self.moved_address(memory, places, {}, scope, offset)
+            return self.load(scope, address, node.type)
+        if node.kind == "map":
+            return self.let(node, scope, places)
+        if node.kind == "reduce":
+            step, axes = node.data
+            return self.folded(step, node.operands[0], axes, scope, places)
+        if node.kind == "view":
+            return self.viewed(node, scope, places)
+        if node.kind == "gather":
+            return self.gathered(node, scope, places)
+        raise NotLoweredError(f"a {node.kind} that is not stored")
+
+    def let(self, node: Node, scope: Scope, places: Places) -> Operand:
+        """Return an expression of operands."""
+        operands = tuple([self.value(x, scope, places) for x in node.operands])
+        value = next(self.values)
+        is_strict = node.number in self.lowered.strict
+        scope.body.append(Let(value, node.data, operands, node.type, is_strict))
+        return value
+
+    def folded(
+        self, step: Step, x: Node, axes: frozenset[int], scope: Scope, places: Places
+    ) -> Operand:
+        """Return what the steps that are written out fold to."""
+        found: Operand | None = None
+        for steps in self.steps(axes):
+            operand = self.value(x, scope, {**places, **steps})
+            if found is None:
+                found = operand
+                continue
+            value = next(self.values)
+            scope.body.append(Let(value, step.text, (found, operand), x.type))
+            found = value
+        assert found is not None
+        return found
+
+    def viewed(self, node: Node, scope: Scope, places: Places) -> Operand:
+        """Return a value read elsewhere."""
+        read, moved = node.operands[0], dict(node.data)
+        if read.number in self.schedule.stored or read.kind == "leaf":
+            return self.read_memory(read, scope, places, moved)
+        inner = dict(places)
+        for axis, place in moved.items():
+            at = place.offset
+            for to, k in place.terms:
+                step = places[to]
+                assert not isinstance(step, Index)
+                at += step * k
+            inner[axis] = at
+        return self.value(read, scope, inner)
+
+    def gathered(self, node: Node, scope: Scope, places: Places) -> Operand:
+        """Return a value read where whole numbers say."""
+        read = node.operands[0]
+        moved = dict(zip(node.data, node.operands[1:], strict=True))
+        if read.number in self.schedule.stored:
+            return self.read_memory(read, scope, places, moved)
+        memory, offset = self.of_leaf(read, places, moved.keys())
+        address = self.moved_address(memory, places, moved, scope, offset)
+        return self.load(scope, address, node.type)
+
+    def of_leaf(
+        self, node: Node, places: Places, moved: Iterable[int] = ()
+    ) -> tuple[Memory, int]:
+        """Return where a leaf lies; a constant across the lanes is laid out anew."""
+        source, offset, strides = node.data
+        if source.kind == "argument":
+            return Memory(self.arguments[source.number], dict(strides)), offset
+        across = [
+            axis
+            for axis, stride in strides
+            if axis in self.schedule.in_lanes and stride != 1 and axis not in moved
+        ]
+        steps = dict(strides)
+        if across and isinstance(places.get(across[0]), Index):
+            source, steps = self.laid_out(node, across[0])
+            offset = 0
+        array = self.constants[source.number]
+        buffer = Buffer("constant", source.number, str(array.dtype), array.size)
+        return Memory(buffer, steps), offset
+
+    def laid_out(self, node: Node, last: int) -> tuple[Source, dict[int, int]]:
+        """Return a constant with one axis last, so that lanes read side by side."""
+        key = node.number, last
+        if key not in self.packed:
+            source, offset, strides = node.data
+            steps = dict(strides)
+            axes = [axis for axis in steps if axis != last] + [last]
+            array = self.constants[source.number]
+            shape = [self.graph.extent(axis) for axis in axes]
+            size = array.dtype.itemsize
+            view = np.lib.stride_tricks.as_strided(
+                array.reshape(-1)[offset:], shape, [steps[a] * size for a in axes]
+            )
+            packed = np.ascontiguousarray(view)
+            self.constants.append(packed)
+            found = Source("constant", len(self.constants) - 1)
+            made = {axis: packed.strides[k] // size for k, axis in enumerate(axes)}
+            self.packed[key] = found, made
+        return self.packed[key]
+
+
+def merged(terms: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Return the strides of loops, each loop once."""
+    found: dict[int, int] = {}
+    for loop, stride in terms:
+        found[loop] = found.get(loop, 0) + stride
+    return tuple(sorted((loop, k) for loop, k in found.items() if k))
+
+
+def arena_size(scratch: Sequence[Buffer]) -> int:
+    """Return how many bytes scratch buffers take, each aligned to 64."""
+    return sum(64 * math.ceil(b.size * np.dtype(b.type).itemsize / 64) for b in scratch)

@@ -1,0 +1,337 @@
+"""The graph: what a tape computes, every value a function of named axes.
+
+Broadcasts, transposes and axes of one element vanish: what varies along an axis has it,
+all else is the same everywhere.  A node is one of these:
+
+- ``leaf``: elements of a buffer, at an offset and a stride an axis;
+- ``number``;
+- ``map``: a native expression of the operands' elements at the same place;
+- ``reduce``: axes of the operand folded;
+- ``view``: the operand read at other places, which are affine in the axes;
+- ``gather``: the operand read along some axes where whole numbers say;
+- ``place``: pieces written, or added, into zeros.
+
+Equal nodes are one.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from wengert.lower.axes import Axes
+from wengert.lower.refusal import NotLoweredError
+
+
+class Source(NamedTuple):
+    """Memory that a graph reads: an argument, or an array that is constant."""
+
+    kind: str  # "argument" or "constant"
+    number: int
+
+
+class Affine(NamedTuple):
+    """A place along one dimension: ``offset + sum of index * stride``, by axis."""
+
+    offset: int
+    terms: tuple[tuple[int, int], ...]
+
+    def __str__(self) -> str:
+        parts = [f"{k} a{a}" if k != 1 else f"a{a}" for a, k in self.terms]
+        parts += [str(self.offset)] * (self.offset != 0 or not parts)
+        return " + ".join(parts)
+
+
+class Step(NamedTuple):
+    """How elements are folded, and what nothing is folded to."""
+
+    text: str
+    start: float
+
+
+#: What nothing is folded to, by the text of a fold.
+STARTS = {
+    "x + y": 0.0,
+    "x * y": 1.0,
+    "maximum(x, y)": -math.inf,
+    "minimum(x, y)": math.inf,
+    "x or y": 0.0,
+    "x and y": 1.0,
+}
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One value of a graph; see the module for the kinds."""
+
+    number: int
+    kind: str
+    data: Any
+    operands: tuple[Node, ...]
+    axes: frozenset[int]
+    type: str
+    #: Whether it is made of leaves by expressions alone, so may be read anywhere.
+    is_leafy: bool = False
+
+    def __repr__(self) -> str:
+        return f"%{self.number} = {said(self)}: {self.type}{over(self.axes)}"
+
+
+class Graph:
+    """Nodes in the order in which they can be computed."""
+
+    def __init__(self, axes: Axes) -> None:
+        self.axes = axes
+        self.nodes: list[Node] = []
+        self.known: dict[Any, Node] = {}
+
+    def extent(self, axis: int) -> int:
+        """Return the number of elements along an axis."""
+        return self.axes.extents[axis]
+
+    def count(self, axes: Iterable[int]) -> int:
+        """Return the number of elements over some axes."""
+        return math.prod(self.axes.extents[axis] for axis in axes)
+
+    def make(
+        self,
+        kind: str,
+        data: Any,
+        operands: Sequence[Node],
+        axes: Iterable[int],
+        type_: str,
+    ) -> Node:
+        """Return a node; an equal one is used again."""
+        key = kind, data, tuple([node.number for node in operands]), type_
+        node = self.known.get(key)
+        if node is None:
+            number = len(self.nodes)
+            is_leafy = kind in ("leaf", "number", "map")
+            is_leafy = is_leafy and all(x.is_leafy for x in operands)
+            node = Node(
+                number, kind, data, tuple(operands), frozenset(axes), type_, is_leafy
+            )
+            self.nodes.append(node)
+            self.known[key] = node
+        return node
+
+    def number(self, value: Any, type_: str) -> Node:
+        """Return the node of a number."""
+        if type_.startswith("float"):
+            return self.make("number", struct.pack("d", value), (), (), type_)
+        return self.make("number", int(value), (), (), type_)
+
+    def leaf(
+        self, source: Source, offset: int, strides: Mapping[int, int], type_: str
+    ) -> Node:
+        """Return elements of a buffer."""
+        kept = tuple(sorted((a, k) for a, k in strides.items() if k))
+        return self.make(
+            "leaf", (source, offset, kept), (), [a for a, _ in kept], type_
+        )
+
+    def map(self, text: str, operands: Sequence[Node], type_: str) -> Node:
+        """Return an expression of operands, or what is the same in every case."""
+        simpler = self.simpler(text, operands, type_)
+        if simpler is not None:
+            return simpler
+        axes = frozenset[int]().union(*(node.axes for node in operands))
+        return self.make("map", text, operands, axes, type_)
+
+    def simpler(self, text: str, operands: Sequence[Node], type_: str) -> Node | None:
+        """Return what costs less than an expression and is equal to the last bit."""
+        first = operands[0]
+        if text == "x":
+            if first.type == type_:
+                return first
+            value = number_of(first)
+            return None if value is None else self.number(value, type_)
+        if text == "-x" and first.kind == "map" and first.data == "-x":
+            return first.operands[0] if first.operands[0].type == type_ else None
+        if text == "x * y":
+            for one, other in (operands, operands[::-1]):
+                if number_of(one) == 1 and other.type == type_:
+                    return other
+                if number_of(one) == -1:
+                    return self.map("-x", (other,), type_)
+        if text == "x / y" and type_.startswith("f"):
+            value = number_of(operands[1])
+            if value and math.frexp(value)[0] == 0.5:  # a power of two
+                inverse = self.number(1 / value, type_)
+                return self.map("x * y", (first, inverse), type_)
+        if text == "select(x, y, z)" and operands[1] is operands[2]:
+            return operands[1] if operands[1].type == type_ else None
+        return None
+
+    def reduce(self, step: Step, x: Node, axes: Iterable[int]) -> Node:
+        """Return a value folded over axes; what does not vary folds at once."""
+        axes = frozenset(axes)
+        repeats = self.count(axes - x.axes)
+        axes &= x.axes
+        if axes:
+            x = self.make("reduce", (step, axes), (x,), x.axes - axes, x.type)
+        if repeats != 1 and step.text == "x + y":
+            return self.map("x * y", (self.number(repeats, x.type), x), x.type)
+        if repeats != 1 and step.text == "x * y":
+            raise NotLoweredError("a product of what repeats")
+        return x
+
+    def view(self, x: Node, places: Mapping[int, Affine]) -> Node:
+        """Return a value read elsewhere: along each axis at a place.
+
+        A leaf's strides change; an expression of leaves is computed there.
+        """
+        moved = {
+            axis: place
+            for axis, place in places.items()
+            if axis in x.axes and place != Affine(0, ((axis, 1),))
+        }
+        if not moved:
+            return x
+        if x.kind == "leaf":
+            return self.view_of_leaf(x, moved)
+        if x.kind == "map" and is_cheap(x):
+            return self.map(x.data, [self.view(y, moved) for y in x.operands], x.type)
+        axes = x.axes - moved.keys()
+        axes |= {axis for place in moved.values() for axis, _ in place.terms}
+        return self.make("view", tuple(sorted(moved.items())), (x,), axes, x.type)
+
+    def view_of_leaf(self, x: Node, moved: Mapping[int, Affine]) -> Node:
+        """Return elements of the same buffer, at other places."""
+        source, offset, strides = x.data
+        found: dict[int, int] = {}
+        for axis, stride in strides:
+            place = moved.get(axis, Affine(0, ((axis, 1),)))
+            offset += stride * place.offset
+            for to, step in place.terms:
+                found[to] = found.get(to, 0) + stride * step
+        return self.leaf(source, offset, found, x.type)
+
+    def gather(self, x: Node, places: Mapping[int, Node]) -> Node:
+        """Return a value read along axes where whole numbers say."""
+        chosen = sorted((a, node) for a, node in places.items() if a in x.axes)
+        if not chosen:
+            return x
+        axes = x.axes - {axis for axis, _ in chosen}
+        axes = axes.union(*(node.axes for _, node in chosen))
+        along = tuple(axis for axis, _ in chosen)
+        operands = (x, *(node for _, node in chosen))
+        return self.make("gather", along, operands, axes, x.type)
+
+    def wrapped(self, node: Node, length: int, is_signed: bool) -> Node:
+        """Return places of which those below 0 count from the end."""
+        if not is_signed:
+            return node
+        n, zero = self.number(length, node.type), self.number(0, node.type)
+        return self.map("select(x < z, x + y, x)", (node, n, zero), node.type)
+
+    def __str__(self) -> str:
+        return "\n".join(map(repr, self.nodes))
+
+
+# Text
+
+
+def over(axes: Iterable[int]) -> str:
+    """Return axes as text."""
+    return f"[{', '.join(f'a{axis}' for axis in sorted(axes))}]"
+
+
+def said(node: Node) -> str:
+    """Return what a node is, as text."""
+    operands = [f"%{x.number}" for x in node.operands]
+    match node.kind:
+        case "leaf":
+            source, offset, strides = node.data
+            return f"{source.kind}{source.number} at {Affine(offset, strides)}"
+        case "number":
+            return repr(number_of(node))
+        case "map":
+            named = zip("xyzw", operands, strict=False)
+            return f"{node.data} of {', '.join(f'{k}={x}' for k, x in named)}"
+        case "reduce":
+            step, axes = node.data
+            return f"{operands[0]} folded over {over(axes)} by {step.text}"
+        case "view":
+            places = ", ".join(f"a{axis} at {place}" for axis, place in node.data)
+            return f"{operands[0]} with {places}"
+        case "gather":
+            pairs = zip(node.data, operands[1:], strict=True)
+            return f"{operands[0]} with {', '.join(f'a{a} at {x}' for a, x in pairs)}"
+    _, adds, specs = node.data
+    count = len(specs)
+    pieces = [
+        f"{piece} at ({', '.join(place_text(s, operands[count:]) for s in spec)})"
+        for piece, spec in zip(operands, specs, strict=False)
+    ]
+    how = "the sum of" if adds else "in turn"
+    return f"{how} {', '.join(pieces)}"
+
+
+def place_text(place: Affine | int | None, indices: Sequence[str]) -> str:
+    """Return a place along a dimension as text."""
+    if place is None:
+        return "0"
+    return indices[place] if type(place) is int else str(place)
+
+
+def number_of(node: Node) -> float | None:
+    """Return the number of a number's node."""
+    if node.kind != "number":
+        return None
+    if isinstance(node.data, bytes):
+        return float(struct.unpack("d", node.data)[0])
+    return int(node.data)
+
+
+def reached(nodes: Iterable[Node]) -> dict[int, Node]:
+    """Return nodes and all that they are computed from, by number."""
+    found: dict[int, Node] = {}
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node.number not in found:
+            found[node.number] = node
+            todo += node.operands
+    return dict(sorted(found.items()))
+
+
+#: What is computed again rather than stored, in operations.
+CHEAP = 10
+#: What functions cost beside an addition.
+COSTS = dict.fromkeys(
+    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh "
+    "asinh acosh atanh erf erfc tgamma lgamma pow atan2 hypot fmod cbrt".split(),
+    20,
+)
+
+
+def own_cost(node: Node) -> int:
+    """Return what one element of an expression costs, beside an addition."""
+    if node.kind != "map":
+        return 0
+    text = node.data
+    found = sum(cost for name, cost in COSTS.items() if f"{name}(" in text)
+    return found + 8 * ("/" in text or "sqrt" in text) + 20 * ("**" in text) or 1
+
+
+def is_cheap(node: Node, most: int = CHEAP) -> bool:
+    """Whether an expression of leaves costs little to compute again."""
+    return cost_inline(node, most) <= most
+
+
+def cost_inline(node: Node, most: int) -> int:
+    """Return what an expression of leaves costs, or more than `most`."""
+    if node.kind in ("leaf", "number"):
+        return 0
+    if node.kind != "map":
+        return most + 1
+    total = own_cost(node)
+    for operand in node.operands:
+        if total > most:
+            break
+        total += cost_inline(operand, most - total)
+    return total

@@ -1,0 +1,1096 @@
+"""A tape becomes a graph: each operation by the form that it states.
+
+A value is a node and its dimensions: an axis each, none where there is one element.
+The tape is lowered until no two axes become one any more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.core.forms import Contract, Map, Move, Reduce
+from wengert.core.guards import OF_MEMORY, QUESTIONS
+from wengert.core.operation import Operation
+from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
+from wengert.core.types import Type
+from wengert.lower.axes import Axes
+from wengert.lower.graph import (
+    STARTS,
+    Affine,
+    Graph,
+    Node,
+    Source,
+    Step,
+    number_of,
+    reached,
+)
+from wengert.lower.hiding import PLAIN_PRODUCT, hidden
+from wengert.lower.refusal import NotLoweredError
+from wengert.ops.chain import CHAIN_PRODUCT
+from wengert.ops.index import (
+    GETITEM,
+    INDEX_ADD,
+    STORE,
+    Placeholder,
+    decode,
+    follow,
+)
+from wengert.ops.join import CONCATENATE, STACK
+from wengert.ops.python import NOTHING, conditions
+from wengert.ops.shape import RESHAPE
+
+Dims = tuple[int | None, ...]
+#: Where a write goes along one dimension: a place, or the number of an index array.
+Place = Affine | int | None
+#: The types that native code has.
+TYPES = frozenset({"float64", "float32", "int64", "int32", "bool"})
+#: A product in which a zero absorbs all.
+ABSORBING_PRODUCT = "select(x == 0 or y == 0, 0, x * y)"
+#: How often a tape is lowered again because axes became one.
+MOST_ROUNDS = 8
+#: The number by which a play is refused whose indices are out of bounds.
+BOUNDS = 2
+#: The number by which it is refused where a plain product of the chain rule is not a
+#: number and that would be hidden, or handed out.
+HIDDEN = 1
+
+
+class MergedError(NotLoweredError):
+    """A view runs over dimensions as if they were one."""
+
+
+class Value(NamedTuple):
+    """A node, and the axis of each dimension."""
+
+    node: Node
+    dims: Dims
+
+
+class Region(NamedTuple):
+    """Where a write goes.
+
+    Attributes
+    ----------
+    spec : tuple of Place
+        For each dimension.
+    gathered : list of Node
+        Index arrays.
+    dims : Dims
+        The axes of what is written.
+    """
+
+    spec: tuple[Place, ...]
+    gathered: list[Node]
+    dims: Dims
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A tape's graph.
+
+    Attributes
+    ----------
+    outputs : list of Value
+        One a result, the dimensions in the order of the result's.
+    constants : list of array
+    types, arguments : list of Type
+        Of the results, and of the arguments: the tape's inputs, then its captures.
+    guards : list of (number, Node)
+        What refuses a play where it is true.
+    strict : frozenset of int
+        Nodes that are rounded as NumPy rounds them: those that guards ask about.
+    """
+
+    graph: Graph
+    outputs: list[Value]
+    constants: list[np.ndarray]
+    types: list[Type]
+    arguments: list[Type]
+    guards: list[tuple[int, Node]]
+    strict: frozenset[int]
+
+
+def lower(tape: Tape, absorbs: bool = True, captured: Sequence[int] = ()) -> Lowered:
+    """Return the graph of a tape.
+
+    Parameters
+    ----------
+    tape : Tape
+    absorbs : bool
+        Whether a zero absorbs what is not finite in products of the chain rule.
+        Without, such a product is plain, and a play is refused where its NaN matters.
+    captured : sequence of int
+        Constant nodes whose arrays are arguments after the tape's inputs.
+
+    Raises
+    ------
+    NotLoweredError
+        If a node has none.
+    """
+    axes = Axes()
+    for _ in range(MOST_ROUNDS):
+        before = axes.merges
+        lowering = Lowering(tape, absorbs, captured, axes)
+        outputs = lowering.run()
+        if axes.merges == before:
+            break
+    else:
+        raise NotLoweredError("axes that go on becoming one")
+    sources = [*tape.input_indices, *captured]
+    guards = lowering.guards(outputs)
+    return Lowered(
+        lowering.graph,
+        outputs,
+        lowering.constants,
+        [tape.types[index] for index in tape.output_indices],
+        [tape.types[index] for index in sources],
+        guards,
+        strict_nodes([node for number, node in guards if number > BOUNDS]),
+    )
+
+
+class Lowering:
+    """One round of lowering a tape."""
+
+    def __init__(
+        self, tape: Tape, absorbs: bool, captured: Sequence[int], axes: Axes
+    ) -> None:
+        self.tape = tape
+        self.absorbs = absorbs
+        self.axes = axes
+        self.graph = Graph(axes)
+        self.constants: list[np.ndarray] = []
+        self.values: dict[int, Value] = {}
+        #: Truth values that are false wherever a play may go on, by number.
+        self.flags: list[tuple[int, Node]] = []
+        self.guard_count = 0
+        self.sources = [*tape.input_indices, *captured]
+
+    def run(self) -> list[Value]:
+        """Lower every node that is needed; return the outputs."""
+        tape = self.tape
+        for number, index in enumerate(self.sources):
+            like = checked_type(tape.types[index])
+            dims = self.fresh(index, like.shape)
+            source = Source("argument", number)
+            node = self.in_memory(source, like.shape, dims, str(like.dtype))
+            self.values[index] = Value(node, dims)
+        for index in needed(tape):
+            if index in self.values or is_asked_before(tape, index):
+                continue
+            if tape.operations[index] is GUARD:
+                self.asked(index)
+            else:
+                self.values[index] = self.node(index)
+        return [self.values[index] for index in tape.output_indices]
+
+    def guards(self, outputs: Sequence[Value]) -> list[tuple[int, Node]]:
+        """Return what refuses a play, each as one truth value; the first one counts."""
+        for suspect in suspects(self.graph, outputs):
+            self.flags.append((HIDDEN, is_nan(self.graph, suspect)))
+        step = step_of("x or y", "bool")
+        together: dict[tuple[int, frozenset[int]], Node] = {}
+        for number, flag in self.flags:
+            key = number, flag.axes
+            if key in together:
+                flag = self.graph.map("x or y", (together[key], flag), "bool")
+            together[key] = flag
+        return [
+            (number, self.graph.reduce(step, flag, axes))
+            for (number, axes), flag in together.items()
+        ]
+
+    def asked(self, index: int) -> None:
+        """Note the guard that asks the recorded question."""
+        settings = self.tape.settings[index]
+        value = self.current(self.values[self.tape.operands[index][0]])
+        question, expected = QUESTIONS.get(settings["kind"]), settings["expected"]
+        if question is None or value.dims:
+            raise NotLoweredError(f"a guard on {settings['kind']}")
+        node = value.node
+        text = question.native.get(node.type[0])
+        if text is not None:
+            node = self.graph.map(
+                text, (node,), "bool" if type(expected) is bool else node.type
+            )
+        if expected != expected or isinstance(expected, (str, bytes, tuple)):
+            raise NotLoweredError("a guard that no number passes")
+        if not is_exact(node):
+            raise NotLoweredError("a guard on a sum")
+        wanted = self.graph.number(expected, node.type)
+        self.guard_count += 1
+        flag = self.graph.map("x != y", (node, wanted), "bool")
+        self.flags.append((BOUNDS + self.guard_count, flag))
+
+    # Dimensions
+
+    def fresh(self, place: Any, shape: Sequence[int]) -> Dims:
+        """Return the axes of a new value's dimensions."""
+        dims = tuple(
+            [
+                None if n == 1 else self.axes.of((place, k), n)
+                for k, n in enumerate(shape)
+            ]
+        )
+        self.axes.keep_apart(dim for dim in dims if dim is not None)
+        return dims
+
+    def in_memory(
+        self, source: Source, shape: Sequence[int], dims: Dims, type_: str
+    ) -> Node:
+        """Return what lies in a buffer in C order."""
+        strides, stride = {}, 1
+        for n, dim in zip(reversed(shape), reversed(dims), strict=True):
+            if dim is not None:
+                strides[dim] = stride
+            stride *= n
+        return self.graph.leaf(source, 0, strides, type_)
+
+    def line_up(
+        self, index: int, operands: Sequence[Value], shape: Sequence[int]
+    ) -> tuple[list[Node], Dims]:
+        """Return operands along the same axes, the last dimensions side by side.
+
+        Those that cost most to read elsewhere keep their axes.
+        """
+        dims: list[int | None] = [None] * len(shape)
+        nodes: list[Node | None] = [None] * len(operands)
+        order = sorted(range(len(operands)), key=lambda k: operands[k].node.is_leafy)
+        for k in order:
+            node, own = operands[k]
+            moved: dict[int, Affine] = {}
+            first = len(shape) - len(own)
+            for place, dim in enumerate(own, first):
+                if dim is None:
+                    continue
+                axis = self.axes.find(dim)
+                if dims[place] is None:
+                    if axis in dims:
+                        axis = self.axes.of((index, "again", k, place), shape[place])
+                        moved[self.axes.find(dim)] = Affine(0, ((axis, 1),))
+                    dims[place] = axis
+                    self.axes.keep_apart(a for a in dims if a is not None)
+                elif not self.axes.unite(axis, dims[place]):  # type: ignore[arg-type]
+                    moved[axis] = Affine(0, ((self.axes.find(dims[place]), 1),))  # type: ignore[arg-type]
+                dims = [a if a is None else self.axes.find(a) for a in dims]
+            nodes[k] = self.graph.view(node, moved)
+        self.axes.keep_apart(a for a in dims if a is not None)
+        return nodes, tuple(dims)  # type: ignore[return-value]
+
+    # Nodes
+
+    def node(self, index: int) -> Value:
+        """Return one node of the tape as a value."""
+        tape = self.tape
+        operation, settings = tape.operations[index], tape.settings[index]
+        like = checked_type(tape.types[index])
+        if operation is CONSTANT:
+            return self.constant(index, settings["value"], like)
+        if operation in (INPUT, GUARD):
+            raise NotLoweredError(f"the operation {operation.name}")
+        operands = [self.current(self.values[k]) for k in tape.operands[index]]
+        if operation is IDENTITY:
+            return operands[0]
+        if like.size == 0 or any(0 in self.shape(k) for k in tape.operands[index]):
+            raise NotLoweredError("an array without elements")
+        if like.weak:
+            self.refuse_conditions(index, operation)
+        form = operation.form
+        if isinstance(form, Map):
+            return self.mapped(index, operation, form, operands, like)
+        if isinstance(form, Reduce):
+            return self.reduced(index, form, operands, settings, like)
+        if isinstance(form, Contract):
+            return self.contracted(index, form, operands, settings, like)
+        if isinstance(form, Move):
+            move: Callable[..., Value] = MOVES.get(operation, Lowering.viewed)
+            return move(self, index, operation, operands, settings, like)
+        raise NotLoweredError(f"the operation {operation.name}")
+
+    def current(self, value: Value) -> Value:
+        """Return a value with the axes that its own have become."""
+        dims = tuple([d if d is None else self.axes.find(d) for d in value.dims])
+        return Value(value.node, dims)
+
+    def shape(self, index: int) -> tuple[int, ...]:
+        """Return the shape of a node of the tape."""
+        return checked_type(self.tape.types[index]).shape
+
+    def constant(self, index: int, value: Any, like: Type) -> Value:
+        """Return a constant: a number, or memory where its elements differ."""
+        array = np.ascontiguousarray(value, dtype=like.dtype).reshape(like.shape)
+        dims = self.fresh(index, like.shape)
+        if array.size and is_even(array):
+            return Value(self.graph.number(array.flat[0], str(like.dtype)), dims)
+        if like.size == 0:
+            raise NotLoweredError("an array without elements")
+        source = Source("constant", len(self.constants))
+        self.constants.append(array)
+        return Value(self.in_memory(source, like.shape, dims, str(like.dtype)), dims)
+
+    def refuse_conditions(self, index: int, operation: Operation) -> None:
+        """Refuse a number of Python's whose computation may raise."""
+        types = [self.tape.types[k] for k in self.tape.operands[index]]
+        kinds = [like.dtype.kind for like in types]
+        result = self.tape.types[index].dtype.kind
+        if conditions(operation.name, kinds, result) is not NOTHING:
+            raise NotLoweredError(f"{operation.name} of Python's numbers")
+
+    def mapped(
+        self,
+        index: int,
+        operation: Operation,
+        form: Map,
+        operands: list[Value],
+        like: Type,
+    ) -> Value:
+        """Return an operation element by element."""
+        text = form.text
+        if text is None or operation.results != 1:
+            raise NotLoweredError(f"the operation {operation.name}")
+        type_ = str(like.dtype)
+        if operation.name == "power" and not type_.startswith("float"):
+            raise NotLoweredError("powers of whole numbers")
+        nodes, dims = self.line_up(index, operands, like.shape)
+        if type_ == "bool":
+            nodes = self.as_met(index, nodes)
+        if operation is CHAIN_PRODUCT:
+            return Value(self.chain_product(nodes, type_), dims)
+        return Value(self.graph.map(text, nodes, type_), dims)
+
+    def chain_product(self, nodes: Sequence[Node], type_: str) -> Node:
+        """Return a product of the chain rule, in which a zero absorbs all."""
+        for one, other in (nodes, nodes[::-1]):
+            value = number_of(one)
+            if value and np.isfinite(value):
+                return self.graph.map("x * y", (one, other), type_)
+        if self.absorbs or not type_.startswith("float"):
+            return self.graph.map(ABSORBING_PRODUCT, nodes, type_)
+        return self.graph.map(PLAIN_PRODUCT, nodes, type_)
+
+    def as_met(self, index: int, nodes: list[Node]) -> list[Node]:
+        """Return operands of a question, numbers of Python's in single precision."""
+        types = [checked_type(self.tape.types[k]) for k in self.tape.operands[index]]
+        others = {str(like.dtype) for like in types if not like.weak}
+        if others != {"float32"}:
+            return nodes
+        return [
+            self.graph.map("x", (node,), "float32") if like.weak else node
+            for like, node in zip(types, nodes, strict=True)
+        ]
+
+    # Folds and products
+
+    def reduced(
+        self,
+        index: int,
+        form: Reduce,
+        operands: list[Value],
+        settings: dict[str, Any],
+        like: Type,
+    ) -> Value:
+        """Return axes folded."""
+        known = form.text in STARTS and not form.place and "indices" not in settings
+        if not known or len(operands) != 1:
+            raise NotLoweredError(f"the operation {self.tape.operations[index].name}")
+        node, dims = operands[0]
+        if form.of != "x":
+            node = self.graph.map(
+                form.of, (node, self.graph.number(0, node.type)), "bool"
+            )
+        axis = settings["axis"]
+        folded = range(len(dims)) if axis is None else np.atleast_1d(axis).tolist()
+        places = {k % len(dims) for k in folded} if dims else set()
+        type_ = str(like.dtype)
+        assert form.text is not None
+        step = step_of(form.text, type_)
+        node = self.graph.map("x", (node,), type_)
+        gone = [d for k, d in enumerate(dims) if k in places and d is not None]
+        kept = [
+            None if k in places else d
+            for k, d in enumerate(dims)
+            if settings["keepdims"] or k not in places
+        ]
+        return Value(self.graph.reduce(step, node, gone), tuple(kept))
+
+    def contracted(
+        self,
+        index: int,
+        form: Contract,
+        operands: list[Value],
+        settings: dict[str, Any],
+        like: Type,
+    ) -> Value:
+        """Return a sum of products over shared axes."""
+        subscripts = form.of(tuple([len(value.dims) for value in operands]), settings)
+        inputs, output = subscripts.split("->")
+        if "+" in output:
+            raise NotLoweredError("sums of places")
+        terms = [
+            with_dots(term, len(value.dims))
+            for term, value in zip(inputs.split(","), operands, strict=True)
+        ]
+        type_ = str(like.dtype)
+        axes, nodes = self.axes, []
+        letters: dict[str, int] = {}
+        for k, (term, value) in enumerate(zip(terms, operands, strict=True)):
+            moved: dict[int, Affine] = {}
+            for place, (letter, dim) in enumerate(zip(term, value.dims, strict=True)):
+                if dim is None:
+                    continue
+                axis = axes.find(dim)
+                if letter not in letters:
+                    if axis in [axes.find(a) for a in letters.values()]:
+                        extent = axes.extents[axis]
+                        own = axes.of((index, "again", k, place), extent)
+                        moved[axis] = Affine(0, ((own, 1),))
+                        axis = own
+                    letters[letter] = axis
+                    axes.keep_apart(letters.values())
+                elif not axes.unite(axis, letters[letter]):
+                    moved[axis] = Affine(0, ((axes.find(letters[letter]), 1),))
+            nodes.append(self.graph.view(value.node, moved))
+        letters = {letter: axes.find(axis) for letter, axis in letters.items()}
+        if len(set(letters.values())) < len(letters):
+            raise NotLoweredError("a product of an axis with itself")
+        output = spelled(output, terms)
+        product = self.graph.map("x", (nodes[0],), type_)
+        for node in nodes[1:]:
+            product = self.graph.map("x * y", (product, node), type_)
+        gone = [axis for letter, axis in letters.items() if letter not in output]
+        found = self.graph.reduce(step_of("x + y", type_), product, gone)
+        return Value(found, tuple([letters.get(letter) for letter in output]))
+
+    # Moves
+
+    def viewed(
+        self,
+        index: int,
+        operation: Operation,
+        operands: list[Value],
+        settings: dict[str, Any],
+        like: Type,
+    ) -> Value:
+        """Return what NumPy answers by a view: its strides are the index map."""
+        if not operation.view or len(operands) != 1:
+            raise NotLoweredError(f"the operation {operation.name}")
+        shape = self.shape(self.tape.operands[index][0])
+
+        def view(x: np.ndarray) -> np.ndarray:
+            return operation.function(x, **settings)  # type: ignore[no-any-return]
+
+        try:
+            return self.through(index, operands[0], shape, view)
+        except MergedError:
+            flat = self.flattened(index, operands[0], shape)
+            size = (like.size,)
+            return self.through(index, flat, size, lambda x: view(x.reshape(shape)))
+
+    def flattened(self, index: int, value: Value, shape: Sequence[int]) -> Value:
+        """Return a value written along one axis, its elements in C order."""
+        terms = [
+            (self.axes.find(dim), stride)
+            for dim, stride in zip(value.dims, c_strides(shape), strict=True)
+            if dim is not None
+        ]
+        size = math.prod(shape)
+        dims = (self.axes.of((index, "flat"), size),)
+        spec = (Affine(0, tuple(sorted(terms))),)
+        node = placed(self.graph, dims, False, [spec], [value.node], value.node.type)
+        return Value(node, dims)
+
+    def through(
+        self,
+        index: int,
+        value: Value,
+        shape: tuple[int, ...],
+        view: Callable[[np.ndarray], np.ndarray],
+    ) -> Value:
+        """Return a value read as a view of an array of its shape would be."""
+        places, dims = self.index_map(index, value.dims, shape, view)
+        return Value(self.graph.view(value.node, places), dims)
+
+    def index_map(
+        self,
+        index: int,
+        dims: Dims,
+        shape: tuple[int, ...],
+        view: Callable[[np.ndarray], np.ndarray],
+    ) -> tuple[dict[int, Affine], Dims]:
+        """Return where a view reads along each axis, and the view's dimensions."""
+        made, offset = strides_of_view(shape, view)
+        strides = c_strides(shape)
+        start = places_of(offset, strides)
+        found: list[int | None] = []
+        terms: dict[int, list[tuple[int, int]]] = {}
+        for place, (n, stride) in enumerate(zip(made.shape, made.strides, strict=True)):
+            if n == 1:
+                found.append(None)
+            elif stride == 0:
+                found.append(self.axes.of((index, place), n))
+            else:
+                steps = steps_of(stride, n, start, shape, strides)
+                is_whole = len(steps) == 1 and is_identity(steps, start, shape, n)
+                axis = dims[steps[0][0]] if is_whole else None
+                if axis is None or axis in found:
+                    axis = self.axes.of((index, place), n)
+                axis = self.axes.find(axis)
+                for at, step in steps:
+                    terms.setdefault(at, []).append((axis, step))
+                found.append(axis)
+        places = {
+            dims[at]: Affine(start[at], tuple(sorted(terms.get(at, ()))))
+            for at in range(len(shape))
+            if dims[at] is not None
+        }
+        self.axes.keep_apart(axis for axis in found if axis is not None)
+        return places, tuple(found)  # type: ignore[return-value]
+
+    def taken(
+        self,
+        index: int,
+        operation: Operation,
+        operands: list[Value],
+        settings: dict[str, Any],
+        like: Type,
+    ) -> Value:
+        """Return ``x[key]``."""
+        shape = self.shape(self.tape.operands[index][0])
+        parts = key_parts(settings["key"], len(shape))
+        basic, slots, front = split_key(parts, self.ranks(index, 1))
+        value = self.through(index, operands[0], shape, lambda x: x[basic])
+        if not slots:
+            return value
+        found, chosen = self.chosen(index, 1, operands[1:], parts, shape)
+        dims = list(value.dims)
+        gathered: dict[int, Node] = {}
+        for place, position in slots:
+            axis = dims[place]
+            if axis is not None:
+                gathered[axis] = chosen[position]
+        for place, _ in reversed(slots):
+            del dims[place]
+        node = self.graph.gather(value.node, gathered)
+        return self.beside(index, node, dims, front, found)
+
+    def ranks(self, index: int, first: int) -> list[int]:
+        """Return the number of dimensions of the index arrays of a node."""
+        return [len(self.shape(k)) for k in self.tape.operands[index][first:]]
+
+    def beside(
+        self, index: int, node: Node, dims: list[int | None], front: int, found: Dims
+    ) -> Value:
+        """Return what was read at indices, their dimensions put among the others."""
+        axes = [a for a in found if a is not None]
+        if any(a in dims for a in axes):  # x[i, :] whose indices run along the axis
+            moved = {}
+            for k, axis in enumerate(dims):
+                if axis in axes:
+                    extent = self.axes.extents[axis]
+                    own = self.axes.of((index, "beside", k), extent)
+                    moved[axis] = own
+            if any(a in moved for a in axes):
+                raise NotLoweredError("indices along the axis that they read beside")
+        dims[front:front] = found
+        self.axes.keep_apart(a for a in dims if a is not None)
+        return Value(node, tuple(dims))
+
+    def chosen(
+        self,
+        index: int,
+        first: int,
+        operands: list[Value],
+        parts: list[Any],
+        shape: Sequence[int],
+    ) -> tuple[Dims, dict[int, Node]]:
+        """Return the dimensions of index arrays, and the places that each one says.
+
+        Places before the start count from the end; what lies outside raises, so that
+        such a play is refused.
+        """
+        indices = self.tape.operands[index][first:]
+        wide = np.broadcast_shapes(*(self.shape(k) for k in indices))
+        nodes, dims = self.line_up(index, operands, wide)
+        found: dict[int, Node] = {}
+        at = 0
+        for part in parts:
+            if type(part) is Placeholder:
+                length, k = shape[at], part.position
+                like = self.tape.types[indices[k]]
+                if like.dtype.kind != "i":
+                    raise NotLoweredError("masks")
+                operand = indices[k]
+                if (
+                    self.tape.operations[operand] is CONSTANT
+                    and operand not in self.sources
+                ):
+                    numbers = np.asarray(self.tape.settings[operand]["value"])
+                    if numbers.min() < -length or numbers.max() >= length:
+                        raise NotLoweredError("an index out of bounds")
+                    found[k] = self.graph.wrapped(nodes[k], length, numbers.min() < 0)
+                else:
+                    found[k] = self.bounded(nodes[k], length)
+            at += part is not None
+        return dims, found
+
+    def bounded(self, node: Node, length: int) -> Node:
+        """Return recorded places within bounds; what is outside refuses the play."""
+        graph = self.graph
+        n, least = graph.number(length, node.type), graph.number(-length, node.type)
+        outside = graph.map("x < y or x >= z", (node, least, n), "bool")
+        self.flags.append((BOUNDS, outside))
+        node = graph.wrapped(node, length, True)
+        zero, last = graph.number(0, node.type), graph.number(length - 1, node.type)
+        return graph.map("minimum(maximum(x, y), z)", (node, zero, last), node.type)
+
+    def reshaped(
+        self,
+        index: int,
+        operation: Operation,
+        operands: list[Value],
+        settings: dict[str, Any],
+        like: Type,
+    ) -> Value:
+        """Return another shape: axes of one element come and go, axes are split."""
+        shape = self.shape(self.tape.operands[index][0])
+        value = operands[0]
+        old = [(n, d) for n, d in zip(shape, value.dims, strict=True) if n != 1]
+        if [n for n, _ in old] == [n for n in like.shape if n != 1]:
+            rest = iter(d for _, d in old)
+            dims = tuple([None if n == 1 else next(rest) for n in like.shape])
+            return Value(value.node, dims)
+        return self.viewed(index, operation, operands, settings, like)
+
+    def joined(
+        self,
+        index: int,
+        operation: Operation,
+        operands: list[Value],
+        settings: dict[str, Any],
+        like: Type,
+    ) -> Value:
+        """Return parts side by side, along an axis that is there or a new one."""
+        axis = settings["axis"] % max(1, len(like.shape))
+        rest_shape = [n for k, n in enumerate(like.shape) if k != axis]
+        rests, along = [], []
+        for value in operands:
+            own_dims = list(value.dims)
+            along.append(own_dims.pop(axis) if operation is CONCATENATE else None)
+            rests.append(Value(value.node, tuple(own_dims)))
+        # Along the axis itself parts may have any number of elements.
+        nodes, rest = self.line_up(index, rests, rest_shape)
+        n = like.shape[axis]
+        own = None if n == 1 else self.axes.of((index, axis), n)
+        dims = (*rest[:axis], own, *rest[axis:])
+        self.axes.keep_apart(d for d in dims if d is not None)
+        if own is None:
+            return Value(nodes[0], dims)
+        specs: list[tuple[Place, ...]] = []
+        start = 0
+        for k, (node, dim) in enumerate(zip(nodes, along, strict=True)):
+            if dim is not None:
+                dim = self.axes.find(dim)
+                if dim == own or dim in rest:  # read along an axis of its own
+                    extent = self.axes.extents[dim]
+                    other = self.axes.of((index, "part", k), extent)
+                    nodes[k] = self.graph.view(node, {dim: Affine(0, ((other, 1),))})
+                    dim = other
+            spec: list[Place] = [
+                Affine(0, ((d, 1),)) if d is not None else None for d in dims
+            ]
+            spec[axis] = Affine(start, () if dim is None else ((dim, 1),))
+            start += 1 if dim is None else self.axes.extents[dim]
+            specs.append(tuple(spec))
+        return Value(
+            placed(self.graph, dims, False, specs, nodes, str(like.dtype)), dims
+        )
+
+    def written(
+        self,
+        index: int,
+        operation: Operation,
+        operands: list[Value],
+        settings: dict[str, Any],
+        like: Type,
+    ) -> Value:
+        """Return a value in which some elements are others, or have something added."""
+        base, value = operands[:2]
+        type_, adds = str(like.dtype), operation is INDEX_ADD
+        region = self.region(index, base.dims, operands[2:], settings, like)
+        node = self.fitted(index, value, region.dims, type_)
+        node = self.once(node, region, adds)
+        whole = tuple([None if d is None else Affine(0, ((d, 1),)) for d in base.dims])
+        if region.spec == whole:
+            done = self.graph.map("x + y", (base.node, node), type_) if adds else node
+            return Value(done, base.dims)
+        return Value(self.put(base, whole, region, node, adds, type_), base.dims)
+
+    def region(
+        self,
+        index: int,
+        dims: Dims,
+        operands: list[Value],
+        settings: dict[str, Any],
+        like: Type,
+    ) -> Region:
+        """Return where a write goes."""
+        chain = settings["chain"]
+        seen = follow(np.empty(like.shape, np.uint8), chain)
+        parts = key_parts(settings["key"], seen.ndim)
+        basic, slots, front = split_key(parts, self.ranks(index, 2))
+        if chain and slots:
+            raise NotLoweredError("index arrays that write through views")
+        places, around = self.index_map(
+            index, dims, like.shape, lambda x: follow(x, chain)[basic]
+        )
+        spec: list[Place] = [None if d is None else places[d] for d in dims]
+        if not slots:
+            return Region(tuple(spec), [], around)
+        found, chosen = self.chosen(index, 2, operands, parts, like.shape)
+        gathered: list[Node] = []
+        left = list(around)
+        kept = [part for part in parts if part is not None]
+        sources = [k for k, part in enumerate(kept) if type(part) is Placeholder]
+        for at, (_, position) in zip(sources, slots, strict=True):
+            if spec[at] is not None:
+                spec[at] = len(gathered)
+                gathered.append(chosen[position])
+        for place, _ in reversed(slots):
+            del left[place]
+        nothing = self.graph.number(0, "int64")
+        lined = self.beside(index, nothing, left, front, found).dims
+        return Region(tuple(spec), gathered, lined)
+
+    def fitted(self, index: int, value: Value, dims: Dims, type_: str) -> Node:
+        """Return what is written, along the axes of where it goes."""
+        if len(value.dims) > len(dims):
+            raise NotLoweredError("a write of more dimensions than are written")
+        shape = [1 if d is None else self.axes.extents[d] for d in dims]
+        region = Value(self.graph.number(0, type_), dims)
+        (_, node), lined = self.line_up(index, [region, value], shape)
+        back = {
+            a: Affine(0, ((self.axes.find(d), 1),))
+            for a, d in zip(lined, dims, strict=True)
+            if a is not None and d is not None
+        }
+        return self.graph.map("x", (self.graph.view(node, back),), type_)
+
+    def put(
+        self,
+        base: Value,
+        whole: tuple[Place, ...],
+        region: Region,
+        node: Node,
+        adds: bool,
+        type_: str,
+    ) -> Node:
+        """Return a base with a piece written over it, or added."""
+        old = base.node
+        specs: list[tuple[Place, ...]] = []
+        nodes: list[Node] = []
+        indices: list[Node] = []
+        if adds and old.kind == "place" and old.data[1]:
+            specs, nodes, indices = pieces_of(old)
+        elif not adds or number_of(old) != 0:
+            specs, nodes = [whole], [old]
+        count = len(indices)
+        shifted = tuple([s + count if type(s) is int else s for s in region.spec])
+        return placed(
+            self.graph,
+            base.dims,
+            adds,
+            [*specs, shifted],
+            [*nodes, node],
+            type_,
+            [*indices, *region.gathered],
+        )
+
+    def once(self, node: Node, region: Region, adds: bool) -> Node:
+        """Return what is written where several elements go to the same place.
+
+        They are added; or the last one stands.
+        """
+        apart = {axis for index in region.gathered for axis in index.axes}
+        for place in region.spec:
+            if isinstance(place, Affine):
+                apart.update(axis for axis, _ in place.terms)
+        same = {self.axes.find(d) for d in region.dims if d is not None} - apart
+        if adds:
+            return self.graph.reduce(step_of("x + y", node.type), node, same)
+        last = {axis: Affine(self.graph.extent(axis) - 1, ()) for axis in same}
+        return self.graph.view(node, last)
+
+
+def pieces_of(node: Node) -> tuple[list[Any], list[Node], list[Node]]:
+    """Return where the pieces of a place go, the pieces, and their index arrays."""
+    specs = list(node.data[2])
+    return specs, list(node.operands[: len(specs)]), list(node.operands[len(specs) :])
+
+
+MOVES: dict[Operation, Callable[..., Value]] = {
+    RESHAPE: Lowering.reshaped,
+    GETITEM: Lowering.taken,
+    STACK: Lowering.joined,
+    CONCATENATE: Lowering.joined,
+    STORE: Lowering.written,
+    INDEX_ADD: Lowering.written,
+}
+
+
+def placed(
+    graph: Graph,
+    dims: Dims,
+    adds: bool,
+    specs: Sequence[tuple[Place, ...]],
+    pieces: Sequence[Node],
+    type_: str,
+    indices: Sequence[Node] = (),
+) -> Node:
+    """Return pieces written into zeros in their order, or added.
+
+    Where a piece goes is said for every dimension: a place, or the number of an index
+    array that says it.
+    """
+    if not any(d is not None for d in dims):
+        raise NotLoweredError("a write into one element")
+    data = dims, adds, tuple(specs)
+    axes = [d for d in dims if d is not None]
+    nodes = [graph.map("x", (node,), type_) for node in pieces]
+    return graph.make("place", data, [*nodes, *indices], axes, type_)
+
+
+def suspects(graph: Graph, outputs: Sequence[Value]) -> list[Node]:
+    """Return what is NaN where a plain product is, and hides that, or is handed out.
+
+    Arithmetic and selections hand a NaN on; see `emit.absorption`.
+    """
+    found: dict[int, Node] = {}
+    asked: dict[int, Node] = {}
+    for node in reached(value.node for value in outputs).values():
+        if node.kind == "map" and node.data == PLAIN_PRODUCT:
+            found[node.number] = node
+        for place, operand in enumerate(node.operands):
+            if operand.number not in found:
+                continue
+            hides = node.kind == "map" and place in hidden(node.data, node.type)
+            if hides or not node.type.startswith("float"):
+                asked[operand.number] = operand
+            else:
+                found[node.number] = node
+    for value in outputs:
+        if value.node.number in found:
+            asked[value.node.number] = value.node
+    return list(asked.values())
+
+
+def is_nan(graph: Graph, node: Node) -> Node:
+    """Return whether an element is not a number."""
+    return graph.map("x != x", (node,), "bool")
+
+
+def is_exact(node: Node, seen: set[int] | None = None) -> bool:
+    """Whether a value is rounded as NumPy rounds it, whatever the order of its sums."""
+    seen = set() if seen is None else seen
+    if node.number in seen:
+        return True
+    seen.add(node.number)
+    is_sum = node.kind == "reduce" and node.data[0].text in ("x + y", "x * y")
+    if is_sum and node.type.startswith("float"):
+        return False
+    return all(is_exact(operand, seen) for operand in node.operands)
+
+
+def strict_nodes(nodes: Iterable[Node]) -> frozenset[int]:
+    """Return the numbers of nodes and of all that they are computed from."""
+    return frozenset(reached(nodes))
+
+
+def step_of(text: str, type_: str) -> Step:
+    """Return a fold in a type."""
+    start = STARTS[text]
+    if np.isinf(start) and type_.startswith("int"):
+        ends = np.iinfo(type_)
+        start = ends.min if start < 0 else ends.max
+    if np.isinf(start) and type_ == "bool":
+        start = start > 0
+    return Step(text, start)
+
+
+def is_asked_before(tape: Tape, index: int) -> bool:
+    """Whether a node is a question that a replay is asked before it starts."""
+    return tape.operations[index] is GUARD and tape.settings[index]["kind"] in OF_MEMORY
+
+
+def needed(tape: Tape) -> list[int]:
+    """Return the nodes that outputs and guards need."""
+    wanted = bytearray(len(tape))
+    for index in tape.output_indices:
+        wanted[index] = 1
+    for index in range(len(tape) - 1, -1, -1):
+        if tape.operations[index] is GUARD and not is_asked_before(tape, index):
+            wanted[index] = 1
+        if wanted[index]:
+            for operand in tape.operands[index]:
+                wanted[operand] = 1
+    return [index for index, flag in enumerate(wanted) if flag]
+
+
+def checked_type(like: Any) -> Type:
+    """Return the type of an array that native code has."""
+    if not isinstance(like, Type) or str(like.dtype) not in TYPES:
+        raise NotLoweredError(f"values of type {like}")
+    return like
+
+
+def is_even(array: np.ndarray) -> bool:
+    """Whether all elements of an array are the same to the bit."""
+    flat = array.reshape(-1)
+    if flat.size == 1:
+        return True
+    size = array.dtype.itemsize
+    bits = flat.view(np.dtype(f"u{size}"))
+    return bool((bits == bits[0]).all())
+
+
+def with_dots(term: str, ndim: int) -> str:
+    """Return a term with a digit an axis of its ellipsis, the last axis being 9."""
+    extra = ndim - len(term.replace("...", ""))
+    return term.replace("...", "".join(str(9 - k) for k in reversed(range(extra))))
+
+
+def spelled(output: str, terms: Sequence[str]) -> str:
+    """Return the letters of a result, those of its ellipsis as digits."""
+    dots = max(sum(c.isdigit() for c in term) for term in terms)
+    return output.replace("...", "".join(str(9 - k) for k in reversed(range(dots))))
+
+
+# Keys
+
+
+def key_parts(key: Sequence[Any], ndim: int) -> list[Any]:
+    """Return the parts of a key, one for every dimension, and None for new ones."""
+    used = sum(part is not None and part is not Ellipsis for part in key)
+    parts: list[Any] = []
+    is_spread = False
+    for part in key:
+        if part is Ellipsis:
+            parts += [slice(None)] * (ndim - used)
+            is_spread = True
+        else:
+            parts.append(
+                decode((part,), ())[0] if type(part) is not Placeholder else part
+            )
+    return parts if is_spread else parts + [slice(None)] * (ndim - used)
+
+
+def split_key(
+    parts: list[Any], ranks: Sequence[int]
+) -> tuple[tuple[Any, ...], list[tuple[int, int]], int]:
+    """Return a key without its index arrays, where they stand, and where theirs go.
+
+    The dimensions of index arrays stand where the first of them does if they are side
+    by side, whole numbers counted among them; else before all others.
+    """
+    basic = tuple([slice(None) if type(p) is Placeholder else p for p in parts])
+    slots, place = [], 0
+    advanced = [
+        k for k, p in enumerate(parts) if type(p) is Placeholder or type(p) is int
+    ]
+    front, is_found = 0, False
+    for part in parts:
+        if type(part) is Placeholder:
+            slots.append((place, part.position))
+        if not is_found and (type(part) is Placeholder or type(part) is int):
+            front, is_found = place, True
+        place += type(part) is not int
+    if slots and advanced[-1] - advanced[0] + 1 != len(advanced):
+        front = 0
+    return (*basic, Ellipsis) if Ellipsis not in basic else basic, slots, front
+
+
+# Index maps
+
+
+def c_strides(shape: Sequence[int]) -> list[int]:
+    """Return the strides of an array in C order, in elements."""
+    strides, stride = [], 1
+    for n in reversed(shape):
+        strides.append(stride)
+        stride *= n
+    return strides[::-1]
+
+
+def strides_of_view(
+    shape: tuple[int, ...], view: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, int]:
+    """Return a view of an array of bytes of that shape, and where it starts.
+
+    The array is never written, so that it costs no memory; a copy of it is refused.
+    """
+    base = np.empty(shape, np.uint8)
+    try:
+        made = np.asarray(view(base))
+    except Exception as error:
+        raise NotLoweredError(f"a view: {error}") from error
+    if made.size and not np.may_share_memory(made, base):
+        raise NotLoweredError("a copy, not a view")
+    first = made.__array_interface__["data"][0]
+    return made, first - base.__array_interface__["data"][0]
+
+
+def places_of(offset: int, strides: Sequence[int]) -> list[int]:
+    """Return the index along each dimension of an offset into an array in C order."""
+    found = []
+    for stride in strides:
+        place, offset = divmod(offset, stride)
+        found.append(place)
+    return found
+
+
+def steps_of(
+    stride: int,
+    n: int,
+    start: Sequence[int],
+    shape: Sequence[int],
+    strides: Sequence[int],
+) -> list[tuple[int, int]]:
+    """Return along which dimensions, and how far, a step of a view goes.
+
+    Raises
+    ------
+    NotLoweredError
+        Where a step goes over the end of a dimension: axes are merged.
+    """
+    found, left = [], stride
+    for at, (length, own) in enumerate(zip(shape, strides, strict=True)):
+        if length == 1:
+            continue
+        # The nearest whole number of steps that leaves less than one of them.
+        step = round(left / own) if abs(left) >= own else 0
+        later = sum(
+            (m - 1) * s for m, s in zip(shape[at + 1 :], strides[at + 1 :], strict=True)
+        )
+        if abs(left - step * own) > later:
+            step = int(left / own)
+        left -= step * own
+        if step:
+            last = start[at] + step * (n - 1)
+            if not 0 <= last < length:
+                raise MergedError("dimensions that become one")
+            found.append((at, step))
+    if left:
+        raise NotLoweredError("a view between the elements")
+    return found
+
+
+def is_identity(
+    steps: Sequence[tuple[int, int]], start: Sequence[int], shape: Sequence[int], n: int
+) -> bool:
+    """Whether steps go over a whole dimension, one by one."""
+    (at, step), *_ = steps
+    return step == 1 and start[at] == 0 and shape[at] == n

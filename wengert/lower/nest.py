@@ -1,0 +1,235 @@
+"""The nest: how a graph is computed, as loops and statements over buffers.
+
+A value is what one statement makes; it is a vector where it varies along a loop in
+lanes.  A register holds what is folded, from one step of a loop to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Buffer(NamedTuple):
+    """Memory: an argument, a constant, a result, or scratch, by number."""
+
+    kind: str
+    number: int
+    type: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}{self.number}"
+
+
+class Number(NamedTuple):
+    """A number as an operand."""
+
+    value: float
+    type: str
+
+    def __str__(self) -> str:
+        return repr(self.value)
+
+
+#: A value by number, or a number.
+Operand = int | Number
+
+
+class Address(NamedTuple):
+    """An element of a buffer, or one a lane.
+
+    Attributes
+    ----------
+    offset : int
+    terms : tuple of (loop, stride)
+        By how many elements a step of a loop moves it.
+    picks : tuple of (value, stride)
+        The same for a whole number that was computed.
+    is_wide : bool
+        Whether the lanes read elements side by side, whatever loops there are.
+    """
+
+    buffer: Buffer
+    offset: int
+    terms: tuple[tuple[int, int], ...] = ()
+    picks: tuple[tuple[Operand, int], ...] = ()
+    is_wide: bool = False
+
+    def __str__(self) -> str:
+        parts = [f"{k} i{loop}" if k != 1 else f"i{loop}" for loop, k in self.terms]
+        parts += [f"{k} {shown(value)}" for value, k in self.picks]
+        parts += [str(self.offset)] * (self.offset != 0 or not parts)
+        return f"{self.buffer}[{' + '.join(parts)}{', lanes' * self.is_wide}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """A value: an expression of operands, rounded as NumPy does where it is strict."""
+
+    value: int
+    text: str
+    operands: tuple[Operand, ...]
+    type: str
+    is_strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A value read from memory."""
+
+    value: int
+    address: Address
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An operand written to memory, or folded into what is there."""
+
+    address: Address
+    operand: Operand
+    type: str
+    fold: str = ""
+    start: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A number written to all of a buffer."""
+
+    buffer: Buffer
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A register takes what nothing is folded to."""
+
+    register: int
+    type: str
+    start: float
+    is_wide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """An operand is folded into a register."""
+
+    register: int
+    text: str
+    operand: Operand
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A value read from a register; over its lanes folded to one where asked."""
+
+    value: int
+    register: int
+    text: str
+    type: str
+    is_across: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """A value: the lanes of an operand folded to one."""
+
+    value: int
+    text: str
+    operand: Operand
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The call is refused, with this number, where an operand is true."""
+
+    number: int
+    operand: Operand
+
+
+@dataclass(slots=True)
+class Loop:
+    """Statements for every index along an axis, or for as many as there are lanes."""
+
+    loop: int
+    extent: int
+    is_lanes: bool
+    unroll: int = 1
+    body: list[Statement] = field(default_factory=list)
+
+
+Statement = Let | Load | Store | Fill | Start | Fold | Read | Across | Guard | Loop
+
+
+@dataclass(slots=True)
+class Nest:
+    """Statements, and the buffers that they read and write."""
+
+    arguments: list[Buffer]
+    constants: list[Buffer]
+    results: list[Buffer]
+    scratch: list[Buffer]
+    body: list[Statement]
+    values: int
+
+    def __str__(self) -> str:
+        lines = [
+            f"{buffer}: {buffer.type}[{buffer.size}]"
+            for buffer in (
+                *self.arguments,
+                *self.constants,
+                *self.results,
+                *self.scratch,
+            )
+        ]
+        return "\n".join([*lines, *shown_body(self.body, 0)])
+
+
+def shown(operand: Operand) -> str:
+    """Return an operand as text."""
+    return str(operand) if isinstance(operand, Number) else f"v{operand}"
+
+
+def shown_body(body: list[Statement], depth: int) -> Iterator[str]:
+    """Give the lines of statements."""
+    indent = "    " * depth
+    for statement in body:
+        if isinstance(statement, Loop):
+            lanes = " in lanes" * statement.is_lanes
+            times = f", {statement.unroll} at once" * (statement.unroll > 1)
+            yield f"{indent}loop i{statement.loop} to {statement.extent}{lanes}{times}:"
+            yield from shown_body(statement.body, depth + 1)
+        else:
+            yield indent + shown_statement(statement)
+
+
+def shown_statement(statement: Statement) -> str:
+    """Return one statement as text."""
+    match statement:
+        case Let(value, text, operands, type_, is_strict):
+            names = dict(zip("xyzw", map(shown, operands), strict=False))
+            given = ", ".join(f"{k}={v}" for k, v in names.items())
+            return f"v{value} = {text} ({given}) {type_}{' strict' * is_strict}"
+        case Load(value, address, type_):
+            return f"v{value} = {address} {type_}"
+        case Store(address, operand, _, fold):
+            return f"{address} = {shown(operand)}{f' folded by {fold}' * bool(fold)}"
+        case Fill(buffer, value):
+            return f"{buffer}[...] = {value}"
+        case Start(register, type_, start, is_wide):
+            return f"r{register} = {start} {type_}{' lanes' * is_wide}"
+        case Fold(register, text, operand):
+            return f"r{register} = {text} (x=r{register}, y={shown(operand)})"
+        case Read(value, register, text, type_, is_across):
+            return (
+                f"v{value} = r{register}{f' over lanes by {text}' * is_across} {type_}"
+            )
+        case Across(value, text, operand, type_):
+            return f"v{value} = {shown(operand)} over lanes by {text} {type_}"
+        case Guard(number, operand):
+            return f"guard {number}: not {shown(operand)}"
+    raise TypeError(type(statement))

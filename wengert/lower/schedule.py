@@ -1,0 +1,452 @@
+"""Which values of a graph are stored, and which loops they are computed in.
+
+A root is what is done in loops of its own right: a fold, a value that is stored, a
+piece of a place, a result.  All other values are computed where they are read.  Roots
+share the loop over an axis, the longest axis first, unless one reads what the other has
+folded over it or reads elsewhere along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from wengert.lower.graph import CHEAP, Graph, Node, own_cost, reached
+
+#: Elements of an axis up to which its steps are written out.
+MOST_UNROLLED = 16
+#: Operations that one element of a loop's body may be written out to.
+MOST_WRITTEN = 6000
+#: For each loop from the outermost: its axis, and a phase; odd ones are inside.
+Path = tuple[tuple[int, int], ...]
+NOWHERE: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True, eq=False)
+class Root:
+    """Something that is done in loops.
+
+    Attributes
+    ----------
+    kind : str
+        ``reduce``, ``store``, ``piece``, ``result`` or ``guard``.
+    node, argument : Node
+        What is computed, and what is computed at every place for it.
+    number : int
+        Which piece, result or guard.
+    domain, loops : frozenset of int
+        Over which axes, and those of them that are not written out.
+    target : anything
+        Where a piece or a result goes.
+    path, home : Path
+        In which loops it is done, and in which its value is there.
+    reads : dict
+        The roots that it reads, with the axes along which it reads them elsewhere.
+    inline : list of Node
+        What is computed for it alone.
+    kept : int or None
+        The number of loops of its home inside which it has memory of its own; None
+        where it needs none.
+    """
+
+    kind: str
+    node: Node
+    argument: Node
+    number: int
+    domain: frozenset[int]
+    loops: frozenset[int]
+    target: Any = None
+    path: Path = ()
+    home: Path = ()
+    reads: dict[Root, frozenset[int]] = field(default_factory=dict)
+    inline: list[Node] = field(default_factory=list)
+    kept: int | None = None
+
+    @property
+    def key(self) -> tuple[int, bool, int]:
+        """What they are ordered by, so that all that a root reads comes before it."""
+        return self.node.number, self.kind in ("result", "guard"), self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A result: a node, and the stride of each axis in memory."""
+
+    node: Node
+    strides: dict[int, int]
+    number: int
+
+
+class Schedule:
+    """The roots of a graph, and their loops."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        results: Sequence[Wanted],
+        guards: Sequence[tuple[int, Node]],
+        lanes: int,
+    ) -> None:
+        self.graph = graph
+        self.results = results
+        self.guards = guards
+        self.lanes = lanes
+        self.live = reached([*(r.node for r in results), *(n for _, n in guards)])
+        self.users: dict[int, list[Node]] = {}
+        for node in self.live.values():
+            for operand in node.operands:
+                self.users.setdefault(operand.number, []).append(node)
+        most = MOST_UNROLLED
+        while True:
+            self.choose_axes(most)
+            if self.written() <= MOST_WRITTEN or most == 1:
+                break
+            most //= 2
+        self.stored: dict[int, Node] = {}
+        self.choose_roots()
+
+    # Axes
+
+    def domain(self, node: Node) -> frozenset[int]:
+        """Return the axes over which a node's elements are computed."""
+        if node.kind == "reduce":
+            return node.operands[0].axes
+        if node.kind == "place":
+            return NOWHERE.union(
+                *(self.of_piece(node, k) for k in range(len(node.data[2])))
+            )
+        return node.axes
+
+    def of_piece(self, node: Node, number: int) -> frozenset[int]:
+        """Return the axes over which a piece of a place is computed."""
+        _, _, specs = node.data
+        found = set(node.operands[number].axes)
+        for spec in specs[number]:
+            if type(spec) is int:
+                found |= node.operands[len(specs) + spec].axes
+            elif spec is not None:
+                found |= {axis for axis, _ in spec.terms}
+        return frozenset(found)
+
+    def domains(self) -> list[frozenset[int]]:
+        """Return the axes of every nest that there may be."""
+        found = []
+        for node in self.live.values():
+            if node.kind == "place":
+                found += [self.of_piece(node, k) for k in range(len(node.data[2]))]
+            else:
+                found.append(self.domain(node))
+        return [*found, *(frozenset(r.strides) for r in self.results)]
+
+    def choose_axes(self, most: int) -> None:
+        """Decide which axes are loops, in which order, and which run in lanes."""
+        extent = self.graph.extent
+        domains = list(dict.fromkeys(self.domains()))
+        axes = NOWHERE.union(*domains)
+        long = [axis for axis in axes if extent(axis) > most]
+        for axis in sorted(axes - set(long), key=lambda a: (-extent(a), a)):
+            alone = not any(axis in d and not d.isdisjoint(long) for d in domains)
+            if alone and extent(axis) >= self.lanes // 2 and extent(axis) > 1:
+                long.append(axis)  # short vectors that lie in no longer loop
+        self.order = sorted(long, key=lambda a: (-extent(a), a))
+        self.unrolled = axes - set(long)
+        self.choose_lanes([d & set(long) for d in domains])
+
+    def choose_lanes(self, nests: list[frozenset[int]]) -> None:
+        """Choose the axis of each nest that runs in lanes.
+
+        It is the outermost one, rows side by side, unless memory as big as the nest
+        lies the other way; then it is the innermost one.
+        """
+        order, count = self.order, self.graph.count
+        meets = {a: NOWHERE.union(*(n for n in nests if a in n)) for a in order}
+        place = {axis: k for k, axis in enumerate(order)}
+        self.in_lanes: set[int] = set()
+        outermost = [a for a in order if all(place[b] >= place[a] for b in meets[a])]
+        innermost = [a for a in order if all(place[b] <= place[a] for b in meets[a])]
+        for axis in outermost:
+            inner = [b for b in innermost if b in meets[axis] and b != axis]
+            volume = max(count(n) for n in nests if axis in n)
+            is_across = 4 * self.memory_across(axis) > volume
+            is_short = self.graph.extent(axis) < self.lanes
+            if inner and (is_across or is_short):
+                self.in_lanes.update(inner)
+            elif self.in_lanes.isdisjoint(meets[axis]):
+                self.in_lanes.add(axis)
+        for axis in innermost:
+            if self.in_lanes.isdisjoint(meets[axis]):
+                self.in_lanes.add(axis)
+        for nest in nests:  # one axis of a nest alone
+            both = sorted(nest & self.in_lanes, key=place.__getitem__)
+            self.in_lanes.difference_update(both[1:])
+
+    def memory_across(self, axis: int) -> int:
+        """Return how many elements of arguments and results lie across an axis."""
+        leaves = [
+            dict(node.data[2])
+            for node in self.live.values()
+            if node.kind == "leaf" and node.data[0].kind == "argument"
+        ]
+        return sum(
+            self.graph.count(strides)
+            for strides in [*leaves, *(r.strides for r in self.results)]
+            if strides.get(axis, 1) != 1
+        )
+
+    def written(self) -> int:
+        """Return how many operations are written out."""
+        total = 0
+        for node in self.live.values():
+            total += self.graph.count(self.domain(node) & self.unrolled)
+        return total
+
+    # Roots
+
+    def choose_roots(self) -> None:
+        """Find what is stored, until nothing pays any more."""
+        for node in self.live.values():
+            if node.kind == "reduce" and node.data[1] - self.unrolled:
+                self.stored[node.number] = node
+            if node.kind == "place":
+                self.stored[node.number] = node
+            if node.kind in ("view", "gather"):
+                read = node.operands[0]
+                if read.kind != "leaf" and not self.only_renames(node):
+                    self.stored[read.number] = read
+        while True:
+            self.make_roots()
+            self.assign(self.roots, self.order, ())
+            more = self.worth_storing()
+            if more is None:
+                break
+            self.stored[more.number] = more
+        self.find_homes()
+
+    def only_renames(self, node: Node) -> bool:
+        """Whether a view moves between axes that are written out: without memory."""
+        if node.kind != "view" or node.operands[0].kind == "place":
+            return False
+        return all(
+            axis in self.unrolled and all(to in self.unrolled for to, _ in place.terms)
+            for axis, place in node.data
+        )
+
+    def make_roots(self) -> None:
+        """Make the root of everything that is stored, folded, or handed out."""
+        roots: list[Root] = []
+        for node in self.stored.values():
+            if node.kind == "reduce" and node.data[1] - self.unrolled:
+                roots.append(self.root("reduce", node, node.operands[0], 0))
+            elif node.kind == "place":
+                for k, spec in enumerate(node.data[2]):
+                    piece = self.root("piece", node, node.operands[k], k, spec)
+                    piece.domain = self.of_piece(node, k)
+                    piece.loops = piece.domain - self.unrolled
+                    roots.append(piece)
+            else:
+                roots.append(self.root("store", node, node, 0))
+        for wanted in self.results:
+            found = self.root("result", wanted.node, wanted.node, wanted.number, wanted)
+            found.domain = wanted.node.axes | wanted.strides.keys()
+            found.loops = found.domain - self.unrolled
+            roots.append(found)
+        for number, node in self.guards:
+            roots.append(self.root("guard", node, node, number))
+        self.roots = sorted(roots, key=lambda root: root.key)
+        self.of_node: dict[int, list[Root]] = {}
+        for root in self.roots:
+            if root.kind not in ("result", "guard"):
+                self.of_node.setdefault(root.node.number, []).append(root)
+        for root in self.roots:
+            self.find_reads(root)
+
+    def root(
+        self, kind: str, node: Node, argument: Node, number: int, target: Any = None
+    ) -> Root:
+        """Return a root over the axes of what it computes."""
+        domain = argument.axes
+        return Root(
+            kind, node, argument, number, domain, domain - self.unrolled, target
+        )
+
+    def find_reads(self, root: Root) -> None:
+        """Find which roots a root reads, and what is computed for it alone."""
+        todo = [(root.argument, NOWHERE)]
+        if root.kind == "store":
+            todo = read_by(root.node, NOWHERE)
+        if root.kind == "piece":
+            specs = root.node.data[2]
+            todo += [
+                (root.node.operands[len(specs) + spec], NOWHERE)
+                for spec in root.target
+                if type(spec) is int
+            ]
+            if not is_disjoint(self.graph, root.node):
+                for other in self.of_node[root.node.number]:
+                    if other.number < root.number:
+                        root.reads[other] = frozenset(self.order)
+        seen, inline = set(), dict[int, Node]()
+        while todo:
+            node, elsewhere = todo.pop()
+            if (node.number, elsewhere) in seen:
+                continue
+            seen.add((node.number, elsewhere))
+            if node.number in self.stored:
+                moved = elsewhere | (node.axes if node.kind == "place" else NOWHERE)
+                for other in self.of_node[node.number]:
+                    root.reads[other] = root.reads.get(other, NOWHERE) | moved
+                continue
+            inline[node.number] = node
+            todo += read_by(node, elsewhere)
+        root.inline = list(inline.values())
+
+    def assign(self, roots: list[Root], order: Sequence[int], path: Path) -> None:
+        """Give roots their loops: over the first axis, before it, and after."""
+        if not order or not any(root.loops & set(order) for root in roots):
+            for root in roots:
+                root.path = path
+            return
+        axis, rest = order[0], order[1:]
+        phases: dict[Root, int] = {}
+        for root in roots:
+            is_inside = axis in root.loops
+            phase = 1 if is_inside else 0
+            for other, elsewhere in root.reads.items():
+                if other not in phases:
+                    continue
+                was_inside = axis in other.loops
+                if is_inside and was_inside:
+                    is_there = axis in other.node.axes and axis not in elsewhere
+                    least = phases[other] + (0 if is_there else 2)
+                else:
+                    least = phases[other] + (is_inside != was_inside)
+                phase = max(phase, least)
+            phases[root] = phase
+        for phase in sorted(set(phases.values())):
+            members = [root for root in roots if phases[root] == phase]
+            self.assign(members, rest, (*path, (axis, phase)))
+
+    def worth_storing(self) -> Node | None:
+        """Return a value that is better stored than computed again, if there is one."""
+        uses: dict[int, set[Path]] = {}
+        self.costs: dict[int, int] = {}
+        for root in self.roots:
+            loops = tuple([part for part in root.path if part[1] % 2])
+            for node in root.inline:
+                uses.setdefault(node.number, set()).add(loops)
+        best = None
+        for number in sorted(uses, reverse=True):
+            node, paths = self.live[number], uses[number]
+            own = node.axes - self.unrolled
+            if not own or node.kind in ("number", "view", "gather"):
+                continue
+            is_again = any(is_repeated(path, own) for path in paths)
+            if node.kind == "leaf":
+                strides = dict(node.data[2])
+                is_apart = any(a in self.in_lanes and strides[a] != 1 for a in own)
+                if is_again and is_apart:
+                    return node
+                continue
+            if not (len(paths) > 1 or is_again):
+                continue
+            if self.own(node) >= 8:
+                return node
+            if best is None and self.cost(node) >= CHEAP:
+                best = node
+        return best
+
+    def own(self, node: Node) -> int:
+        """Return what computing one element costs beside its operands."""
+        if node.kind == "reduce":
+            return 2 * self.graph.count(node.data[1]) + 4
+        return own_cost(node)
+
+    def cost(self, node: Node) -> int:
+        """Return what computing one element costs, of operands that are not stored."""
+        if node.number in self.stored or node.kind in ("leaf", "number"):
+            return 1
+        found = self.costs.get(node.number)
+        if found is None:
+            times = self.graph.count(node.data[1]) if node.kind == "reduce" else 1
+            total = times * sum(self.cost(x) for x in node.operands)
+            found = self.costs[node.number] = total + own_cost(node)
+        return found
+
+    # Homes
+
+    def find_homes(self) -> None:
+        """Find where the values of roots are there, and which need memory."""
+        readers: dict[Root, list[Root]] = {}
+        for root in self.roots:
+            for other in root.reads:
+                readers.setdefault(other, []).append(root)
+        for root in self.roots:
+            root.home, needs = root.path, root.kind == "piece"
+            if root.kind == "reduce":
+                folded = root.node.data[1]
+                first = next(k for k, (a, _) in enumerate(root.path) if a in folded)
+                root.home, needs = root.path[:first], self.is_buffered(root, first)
+            kept = len(root.home)
+            for reader in readers.get(root, ()):
+                elsewhere = reader.reads[root]
+                if elsewhere or reader.path[: len(root.home)] != root.home:
+                    needs = True
+                    kept = min(kept, shared(reader.path, root.home, elsewhere))
+            if root.kind not in ("result", "guard") and needs:
+                root.kept = 0 if root.kind == "piece" else kept
+
+    def is_buffered(self, root: Root, first: int | None = None) -> bool:
+        """Whether a fold has loops over its result inside, so that memory holds it."""
+        start = len(root.home) if first is None else first
+        return any(a in root.node.axes for a, p in root.path[start:] if p % 2)
+
+
+def read_by(node: Node, elsewhere: frozenset[int]) -> list[tuple[Node, frozenset[int]]]:
+    """Return what a node reads, with the axes along which it reads it elsewhere."""
+    first = elsewhere
+    if node.kind == "view":
+        first = elsewhere | {axis for axis, _ in node.data}
+    if node.kind == "gather":
+        first = elsewhere | set(node.data)
+    return [(x, elsewhere if k else first) for k, x in enumerate(node.operands)]
+
+
+def is_repeated(path: Path, own: frozenset[int]) -> bool:
+    """Whether a loop that a value does not vary along lies outside one that it does."""
+    return any(
+        axis not in own and any(other in own for other, _ in path[k + 1 :])
+        for k, (axis, _) in enumerate(path)
+    )
+
+
+def shared(one: Path, other: Path, elsewhere: frozenset[int]) -> int:
+    """Return how many loops two paths share, up to one that is read elsewhere."""
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right or left[0] in elsewhere:
+            break
+        count += 1
+    return count
+
+
+def is_disjoint(graph: Graph, node: Node) -> bool:
+    """Whether the pieces of a place lie side by side along one dimension."""
+    dims, _, specs = node.data
+    for k, dim in enumerate(dims):
+        if dim is None or any(type(spec[k]) is int for spec in specs):
+            continue
+        spans = sorted(span(graph, spec[k]) for spec in specs)
+        if all(one[1] < other[0] for one, other in pairwise(spans)):
+            return True
+    return len(specs) == 1
+
+
+def span(graph: Graph, place: Any) -> tuple[int, int]:
+    """Return the first and the last index of a place along a dimension."""
+    low = high = place.offset
+    for axis, stride in place.terms:
+        reach = (graph.extent(axis) - 1) * stride
+        low, high = low + min(reach, 0), high + max(reach, 0)
+    return low, high
