@@ -65,6 +65,7 @@ pictures: $(VENV)/.stamp-dev  ## make the documents' pictures again, with chromi
 bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd, PyTorch, JAX, CasADi
 	$(VENV_BENCH)/bin/python bench/eager.py --json bench/results/eager.json
 	$(VENV_BENCH)/bin/python bench/native.py --json bench/results/native.json
+	$(VENV_BENCH)/bin/python bench/arrays.py --json bench/results/arrays.json
 	$(VENV_BENCH)/bin/python bench/calls.py --json bench/results/calls.json
 	$(VENV_BENCH)/bin/python bench/first_call.py --json bench/results/first_call.json
 

@@ -1,0 +1,187 @@
+"""Programs of arrays under `jit`, value and gradient, beside JAX.
+
+Run: ``python bench/arrays.py``; JAX is left out where it is not installed.  Each
+program is one text, run with the peer's own `numpy`.  First calls, and the best settled
+ones, which take turns; one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+)
+
+import numpy  # noqa: E402
+
+from measure import interleaved  # noqa: E402
+
+Thunk = Callable[[], Any]
+ROUNDS = 5
+
+
+def chain(np: Any, x: Any) -> Any:
+    """Ten elementwise operations and a sum."""
+    y = np.exp(-(x * 1.5 + x))
+    y = 1 / (1 + y * y) - 0.3 * x
+    return np.sum(np.maximum(np.sqrt(y * y + 0.1), 0.2) * x)
+
+
+def logsumexp(np: Any, x: Any) -> Any:
+    """The logarithm of a sum of exponentials."""
+    top = np.max(x)
+    return np.log(np.sum(np.exp(x - top))) + top
+
+
+def likelihood(np: Any, x: Any, mean: Any, log_scale: Any) -> Any:
+    """A Gaussian log-likelihood, by its data and both parameters."""
+    z = (x - mean) / np.exp(log_scale)
+    return -np.sum(0.5 * z * z + log_scale)
+
+
+def softmax(np: Any, inputs: Any, targets: Any, w: Any) -> Any:
+    """Softmax regression."""
+    z = inputs @ w
+    top = np.max(z, axis=1)
+    each = top + np.log(np.sum(np.exp(z - top[:, None]), axis=1))
+    return np.mean(each - np.sum(targets * z, axis=1)) + 0.01 * np.sum(w * w)
+
+
+def kmeans(np: Any, points: Any, centres: Any) -> Any:
+    """The sum of squared distances to the nearest centre."""
+    difference = points[:, None, :] - centres[None, :, :]
+    return np.sum(np.min(np.sum(difference * difference, axis=2), axis=1))
+
+
+def gmm(np: Any, data: Any, index: Any, alpha: Any, mu: Any, q: Any, low: Any) -> Any:
+    """A Gaussian mixture's log-likelihood, GradBench's."""
+    diagonal, sum_q = np.exp(q), np.sum(q, axis=1)
+    zero = np.zeros((len(low), 1))
+    lower = np.concatenate((low, zero), axis=1)[:, index]
+    centred = data[:, None, :] - mu[None, :, :]
+    qx = diagonal * centred + np.einsum("kij,nkj->nki", lower, centred)
+    inner = alpha + sum_q - 0.5 * np.sum(qx * qx, axis=2)
+    top = np.max(inner, axis=1)
+    total = np.sum(top + np.log(np.sum(np.exp(inner - top[:, None]), axis=1)))
+    prior = 0.5 * (np.sum(diagonal * diagonal) + np.sum(low * low))
+    return total - len(data) * logsumexp(np, alpha) - prior
+
+
+def rows() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]]:
+    """Each row's program, what it is given before the arguments, and those."""
+    random = numpy.random.default_rng(7)
+    normal = random.standard_normal
+    found: dict[str, Any] = {}
+    for n in (100, 1000, 10_000, 100_000, 1_000_000):
+        x = random.uniform(0.5, 1.5, n)
+        found[f"chain {n}"] = chain, (), (x,)
+        found[f"logsumexp {n}"] = logsumexp, (), (normal(n),)
+        found[f"likelihood {n}"] = likelihood, (), (normal(n), 0.3, 0.1)
+    targets = numpy.eye(10)[random.integers(0, 10, 2000)]
+    found["softmax 2000 x 50 x 10"] = (
+        softmax,
+        (normal((2000, 50)), targets),
+        (0.1 * normal((50, 10)),),
+    )
+    found["kmeans 1000 x 100 x 8"] = kmeans, (normal((1000, 8)),), (normal((100, 8)),)
+    d, k, n = 10, 25, 1000
+    low = d * (d - 1) // 2
+    index = numpy.full((d, d), low)
+    index[numpy.tril_indices(d, -1)] = numpy.arange(low)
+    given = normal((n, d)), index
+    arguments = normal(k), normal((k, d)), normal((k, d)), normal((k, low))
+    found["gmm 10 x 25 x 1000"] = gmm, given, arguments
+    return found
+
+
+def call_of(peer: str, program: Any, given: Any, arguments: Any) -> Thunk:
+    """A call of a peer's compiled value and gradient by all arguments."""
+    every = tuple(range(len(arguments)))
+    if peer == "wengert":
+        import wengert
+
+        function = partial(program, numpy, *given)
+        evaluate = wengert.jit(wengert.value_and_grad(function, argnums=every))
+        return lambda: evaluate(*arguments)
+    import jax
+    from jax import numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    function = partial(program, jnp, *given)
+    compiled = jax.jit(jax.value_and_grad(function, argnums=every))
+    return lambda: jax.block_until_ready(compiled(*arguments))
+
+
+def agree(calls: dict[str, Thunk]) -> None:
+    """Stop unless all peers return the same value and gradients."""
+    results = {name: call() for name, call in calls.items()}
+    value, gradients = results["wengert"]
+    for other_value, others in results.values():
+        numpy.testing.assert_allclose(other_value, value, rtol=1e-9)
+        for gradient, other in zip(gradients, others, strict=True):
+            size = abs(numpy.asarray(gradient)).max()
+            numpy.testing.assert_allclose(other, gradient, rtol=1e-7, atol=1e-9 * size)
+
+
+def measured(row: Any, peers: list[str], rounds: int) -> dict[str, dict[str, float]]:
+    """First call and best settled call of one row, the peers taking turns."""
+    program, given, arguments = row
+    calls = {peer: call_of(peer, program, given, arguments) for peer in peers}
+    found: dict[str, dict[str, float]] = {}
+    for peer, call in calls.items():
+        started = time.perf_counter()
+        call()
+        found[peer] = {"first": time.perf_counter() - started}
+        call()
+        settle(peer, call)
+    agree(calls)
+    for peer, times in interleaved(calls, rounds).items():
+        found[peer] |= times
+    return found
+
+
+def settle(peer: str, call: Thunk, seconds: float = 1.5) -> None:
+    """Call until what is compiled beside the calls is in place."""
+    started = time.perf_counter()
+    while peer == "wengert" and time.perf_counter() - started < seconds:
+        call()
+        time.sleep(0.002)
+
+
+def main() -> None:
+    """Measure and print every row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", default="", help="those whose names begin so")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    peers = ["wengert"] + ["jax"] * bool(importlib.util.find_spec("jax"))
+    found = {}
+    head = "".join(f"{p + ' first':>15}{p:>12}" for p in peers)
+    print(f"{'':24}{head}   milliseconds")
+    for name, row in rows().items():
+        if not name.startswith(given.rows):
+            continue
+        found[name] = measured(row, peers, given.rounds)
+        cells = "".join(
+            f"{found[name][p]['first'] * 1e3:15.1f}{found[name][p]['best'] * 1e3:12.4f}"
+            for p in peers
+        )
+        print(f"{name:24}{cells}", flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
