@@ -88,18 +88,40 @@ def outside_of(q: Any, x: Any) -> Any:
 
 
 def svd_vjp(gradients: Any, results: Any, a: Any) -> Any:
-    """Return the gradient by the matrix."""
+    """Return the gradient by the matrix: what is between the vectors, and outside."""
     by_u, by_s, by_vh = gradients
     u, s, vh = results
     by_s = None if by_s is None else without_tips(by_s, s)
     if by_u is None and by_vh is None:
         return (np.matmul(scaled(conjugate(u), by_s), conjugate(vh)),)
-    found = None if by_s is None else np.matmul(scaled(u, by_s), vh)
+    gaps = inverse_gaps(s, squares=True)
+    inner: Any = None if by_s is None else on_diagonal(by_s)
     if by_u is not None:
-        found = added(found, gradient_of_left(conjugate(by_u), u, s, vh))
+        by_u = conjugate(by_u)
+        along_u = np.matmul(adjoint(u), by_u)
+        inner = added(inner, scaled(twice_hermitian(gaps, along_u), s))
+        if inner.dtype.kind == "c":
+            phase = np.multiply(np.imag(diagonal(along_u)), inverse_values(s))
+            inner = inner + on_diagonal(np.multiply(1j, phase))
     if by_vh is not None:
-        found = added(found, gradient_of_right(transposed(by_vh), u, s, vh))
+        by_v = transposed(by_vh)
+        along_v = np.matmul(vh, by_v)
+        turn = np.multiply(s[..., :, None], twice_hermitian(gaps, along_v))
+        inner = added(inner, turn)
+    left = np.matmul(u, inner)
+    if by_u is not None and u.shape[-2] > s.shape[-1]:
+        left = left + scaled(by_u - np.matmul(u, along_u), inverse_values(s))
+    found = np.matmul(left, vh)
+    if by_vh is not None and vh.shape[-1] > s.shape[-1]:
+        outside = scaled(by_v - np.matmul(adjoint(vh), along_v), inverse_values(s))
+        found = found + np.matmul(u, adjoint(outside))
     return (conjugate(found),)
+
+
+def twice_hermitian(gaps: Any, x: Any) -> Any:
+    """Return the product and its adjoint in one sum."""
+    found = np.multiply(gaps, x)
+    return found + adjoint(found)
 
 
 def scaled(x: Any, by: Any) -> Any:
@@ -110,31 +132,6 @@ def scaled(x: Any, by: Any) -> Any:
 def added(x: Any, y: Any) -> Any:
     """Return a sum, of which the first term may be none."""
     return y if x is None else x + y
-
-
-def gradient_of_left(g: Any, u: Any, s: Any, vh: Any) -> Any:
-    """Return what the gradient of the left vectors adds to that of the matrix."""
-    both = np.matmul(adjoint(u), g)
-    inner = np.multiply(inverse_gaps(s, squares=True), both)
-    inner = scaled(inner + adjoint(inner), s)
-    if inner.dtype.kind == "c":
-        phase = np.multiply(np.imag(diagonal(both)), inverse_values(s))
-        inner = inner + on_diagonal(np.multiply(1j, phase))
-    left = np.matmul(u, inner)
-    if u.shape[-2] > s.shape[-1]:
-        left = left + scaled(outside_of(u, g), inverse_values(s))
-    return np.matmul(left, vh)
-
-
-def gradient_of_right(g: Any, u: Any, s: Any, vh: Any) -> Any:
-    """Return what the gradient of the right vectors adds to that of the matrix."""
-    inner = np.multiply(inverse_gaps(s, squares=True), np.matmul(vh, g))
-    inner = np.multiply(s[..., :, None], inner + adjoint(inner))
-    right = np.matmul(inner, vh)
-    if vh.shape[-1] > s.shape[-1]:
-        outside = scaled(outside_of(adjoint(vh), g), inverse_values(s))
-        right = right + adjoint(outside)
-    return np.matmul(u, right)
 
 
 SVD = general(
