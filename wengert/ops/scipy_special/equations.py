@@ -16,7 +16,7 @@ from scipy import special
 from wengert.core.forms import Map
 from wengert.core.operation import Function, Operation, apply, elementwise
 from wengert.ops.families import family
-from wengert.ops.scipy_special.differences import differentiated
+from wengert.ops.scipy_special.differences import NODES, differentiated
 from wengert.ops.scipy_special.error import like
 from wengert.ops.scipy_special.parameters import power_of
 from wengert.ops.scipy_special.several import several
@@ -141,9 +141,23 @@ def other_cylinder(y: Any, a: Any, x: Any) -> Any:
     return (a - 0.25 * x * x) * y[0]
 
 
+#: Which shares of the length of an interval are tried.
+SHARES = np.linspace(0.6, 1.0, 9)
+
+
 def cylinder_widths(v: Any, x: Any) -> Any:
-    """Return them; the functions are entire."""
-    return np.minimum(1.0, 2 / (1 + power_of(x))), 0.5
+    """Return them; the functions are entire.
+
+    Next to a whole number SciPy's values have few digits: of the lengths that are tried
+    it is the one whose points keep away most.
+    """
+    longest = np.minimum(1.0, 2 / (1 + power_of(x)))
+    tried = longest[..., None] * SHARES
+    points = v[..., None, None] + tried[..., None] * NODES
+    distance = np.min(np.abs(points - np.rint(points)), axis=-1)
+    best = np.argmax(distance, axis=-1)[..., None]
+    chosen = np.take_along_axis(np.broadcast_to(tried, distance.shape), best, -1)
+    return chosen[..., 0], 0.5
 
 
 def other_widths(a: Any, x: Any) -> Any:
