@@ -253,7 +253,9 @@ row(
 row(
     "multigammaln",
     lambda a: S.multigammaln(a, 3),
-    lambda a: sum(mp.loggamma(a - mp.mpf(j) / 2) for j in range(3)),
+    lambda a: (
+        sum(mp.loggamma(a - mp.mpf(j) / 2) for j in range(3)) + 3 * mp.log(mp.pi) / 2
+    ),
     logs(1.01, 1e3),
 )
 row("comb", S.comb, mp.binomial, (3, 30), (0, 3))
@@ -697,28 +699,50 @@ for kind, exact in (
 # Integrals of those, and the modified ones of Fresnel
 
 
-def integral(function: Function) -> Function:
-    """The integral from somewhere on."""
-    return lambda x: mp.quad(function, [1, x], maxdegree=6)
+def of_bessel(sign: int, is_second: bool, is_over: bool) -> Function:
+    """The integral of Bessel's or the modified function of order 0, by its powers.
+
+    It is from 0; of the function over the number from there on, of the first kind from
+    0 of what is left of 1 (DLMF 10.8.2, 10.31.2; 10.22.39-40, 10.43.4).
+    """
+
+    def value(x: Any) -> Any:
+        logarithm = mp.log(x / 2)
+
+        def term(k: int) -> Any:
+            count = mp.mpf(2 * k + (not is_over))
+            size = sign**k * (x / 2) ** (2 * k) / mp.factorial(k) ** 2 / count
+            return size * (
+                mp.digamma(k + 1) - logarithm + 1 / count if is_second else 1
+            )
+
+        total = mp.fsum(term(k) for k in range(is_over, 60))
+        if not is_over:
+            total = x * total
+        elif is_second:
+            end = mp.pi**2 / (24 if sign > 0 else -12)
+            total = (logarithm + mp.euler) ** 2 / 2 + end - total
+        else:
+            total = sign * total
+        return -2 / mp.pi * total if is_second and sign < 0 else total
+
+    return value
 
 
-for name, exact in (
-    ("itj0y0-0", lambda t: mp.besselj(0, t)),
-    ("itj0y0-1", lambda t: mp.bessely(0, t)),
-    ("iti0k0-0", lambda t: mp.besseli(0, t)),
-    ("iti0k0-1", lambda t: mp.besselk(0, t)),
-    ("it2j0y0-0", lambda t: (1 - mp.besselj(0, t)) / t),
-    ("it2j0y0-1", lambda t: -mp.bessely(0, t) / t),
-    ("it2i0k0-0", lambda t: (mp.besseli(0, t) - 1) / t),
-    ("it2i0k0-1", lambda t: -mp.besselk(0, t) / t),
+for name, sign, is_over in (
+    ("itj0y0", -1, False),
+    ("iti0k0", 1, False),
+    ("it2j0y0", -1, True),
+    ("it2i0k0", 1, True),
 ):
-    row(
-        name,
-        lambda x, f=name[:-2], k=int(name[-1]): getattr(S, f)(x)[k],
-        integral(exact),
-        (0.5, 3),
-        digits=25,
-    )
+    for k in range(2):
+        row(
+            f"{name}-{k}",
+            lambda x, f=name, k=k: getattr(S, f)(x)[k],
+            of_bessel(sign, bool(k), is_over),
+            (0.1, 5),
+            digits=50,
+        )
 
 
 def of_struve(sign: int, more: int) -> Function:
@@ -779,7 +803,9 @@ def noncentral_f(m: Any, n: Any, c: Any, x: Any) -> Any:
 
 
 def noncentral_t(v: Any, c: Any, t: Any) -> Any:
-    """The non-central distribution function of Student's t, for positive t."""
+    """The non-central distribution function of Student's t."""
+    if t < 0:
+        return 1 - noncentral_t(v, -c, -t)
     y, half = t * t / (t * t + v), mp.mpf(1) / 2
     total = mp.fsum(
         (c * c / 2) ** j
@@ -958,8 +984,10 @@ row(
 
 
 def ferrers(m: int, v: Any, x: Any) -> Any:
-    """Ferrers's function."""
-    return mp.legenp(v, m, x, type=2).real
+    """Ferrers's function of a whole order (DLMF 18.11.1, of any degree)."""
+    half = mp.mpf(1) / 2
+    size = mp.rf(half, m) * (-2 * mp.sqrt(1 - x * x)) ** m
+    return size * mp.gegenbauer(v - m, m + half, x)
 
 
 def harmonic(n: int, m: int, theta: Any, phi: Any = 0) -> Any:

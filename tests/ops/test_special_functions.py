@@ -70,11 +70,16 @@ class Exact:
     def own_error(self) -> Any:
         """SciPy's relative error in the value."""
         value = self.value()
-        return (
-            abs(float(self.row.ours(*self.given)) - value) / abs(value) if value else 0
-        )
+        error = abs(float(self.row.ours(*self.given)) - value)
+        assert error <= SAME * abs(value) + SMALLEST, (self.given, mp.nstr(value))
+        return error / abs(value) if value else 0
 
 
+#: By what values may differ of functions that are the same: SciPy's ``itairy`` has some
+#: five digits.
+SAME = 1e-3
+#: Below, a number may as well be 0.
+SMALLEST = 1e-300
 #: Beyond, a number may as well be infinite.
 LARGEST = 1e300
 SIGNS = list(product((1, -1), repeat=2))
