@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from scipy import special
 
-from tests.ops.examples import ROUGH
+from tests.ops.examples import EXAMPLES, FATAL, ROUGH
 from tests.ops.special_table import ROWS, Row
-from wengert import UnsupportedError, grad, jacobian, jit, jvp, vmap
+from wengert import UnsupportedError, grad, jacobian, jit, jvp, record, vmap
 
 Function = Callable[..., Any]
 Point = tuple[float, ...]
@@ -307,3 +307,17 @@ def test_complex_symmetric_integrals_curve_as_they_should(name: str) -> None:
             parts = [mp.mpc(number) for number in given]
             expected = mp.diff(lambda x, rest=parts[1:]: exact(x, *rest), parts[0], 2)
         np.testing.assert_allclose(found, complex(expected), rtol=1e-12)
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf, 1e308])
+@pytest.mark.parametrize("name", sorted(FATAL))
+def test_what_scipys_code_has_no_room_for_is_nan(name: str, lost: float) -> None:
+    """In a recording, which may meet such numbers where the function does not."""
+    for example in (EXAMPLES[name][0], EXAMPLES[f"{name}_derivative"][0]):
+        parameter, *rest = example.operands
+        tape = record(example.function, parameter, *rest)
+
+        found = tape(np.full_like(parameter, lost), *rest)
+
+        parts = found if isinstance(found, tuple) else (found,)
+        assert all(np.all(np.isnan(part)) for part in parts)

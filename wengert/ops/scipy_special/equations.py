@@ -26,6 +26,28 @@ Widths = Callable[..., tuple[Any, ...]]
 DEGREE = math.pi / 180
 
 
+#: The largest orders and parameters that SciPy's code has room for: beyond, and at NaN,
+#: it ends the process or asks for all memory.
+ORDER, MATHIEU, SPHEROIDAL, CYLINDER = 1e3, 1e6, 170.0, 1e5
+
+
+def careful(function: Any, *limits: float) -> Function:
+    """Return a function that gives NaN where an operand is NaN or beyond its limit."""
+
+    def value(*operands: Any) -> Any:
+        is_lost: Any = False
+        for operand, limit in zip(operands, limits, strict=True):
+            is_lost = is_lost | ~(np.abs(operand) <= limit)
+        if not np.any(is_lost):
+            return function(*operands)
+        found = function(*(np.where(is_lost, 1.0, operand) for operand in operands))
+        if isinstance(found, tuple):
+            return tuple(np.where(is_lost, np.nan, part)[()] for part in found)
+        return np.where(is_lost, np.nan, found)[()]
+
+    return value
+
+
 def by_widths(
     name: str,
     by_order: Function,
@@ -68,6 +90,7 @@ def of_equation(
     name: str,
     second: Function,
     widths: Widths,
+    limit: float,
     *,
     whole: int = 0,
     count: int = 2,
@@ -79,7 +102,8 @@ def of_equation(
     ``second(y, *operands)`` is the second derivative, in terms of both results, which
     are by the last operand times `scale`.
     """
-    function = getattr(special, name)
+    public = getattr(special, name)
+    function = careful(public, *[ORDER] * whole, limit, np.inf)
 
     def by_order(*operands: Any, order: int) -> Any:
         y = function(*operands)
@@ -104,12 +128,16 @@ def of_equation(
         return scale * y[1], scale * second(y, *operands)
 
     parameters = [by_parameter(k) for k in range(whole, count - 1)]
-    several(name, function, *[by_whole] * whole, *parameters, by_number)
+    rules = (*[by_whole] * whole, *parameters, by_number)
+    several(name, function, *rules, numpy=(public,))
 
 
-def of_parameter(name: str, whole: int, width: float, *, even: bool = False) -> None:
+def of_parameter(
+    name: str, whole: int, width: float, limit: float, *, even: bool = False
+) -> Operation:
     """State a characteristic value by its last operand, the others being whole."""
-    function = getattr(special, name)
+    public = getattr(special, name)
+    function = careful(public, *[ORDER] * whole, limit)
 
     def by_order(*operands: Any, order: int) -> Any:
         return function(*operands)
@@ -125,7 +153,8 @@ def of_parameter(name: str, whole: int, width: float, *, even: bool = False) -> 
     def partial(y: Any, *operands: Any) -> Any:
         return apply(every, *operands, orders=(*[0] * whole, 1))
 
-    elementwise(name, function, (*[constant] * whole, partial), form=Map(), domain=())
+    partials = (*[constant] * whole, partial)
+    return elementwise(name, function, partials, form=Map(), domain=(), numpy=(public,))
 
 
 # Parabolic cylinder functions: DLMF 12.2.2-3
@@ -165,31 +194,31 @@ def other_widths(a: Any, x: Any) -> Any:
     return 0.15, 0.5
 
 
-of_equation("pbdv", cylinder, cylinder_widths)
-of_equation("pbvv", cylinder, cylinder_widths)
-of_equation("pbwa", other_cylinder, other_widths)
+of_equation("pbdv", cylinder, cylinder_widths, CYLINDER)
+of_equation("pbvv", cylinder, cylinder_widths, CYLINDER)
+of_equation("pbwa", other_cylinder, other_widths, CYLINDER)
 
 # Mathieu's: DLMF 28.2.1 and 28.20.1; his own angles are degrees.  The values meet at
 # q = 1.47 i and beyond: DLMF 28.7.
 
-of_parameter("mathieu_a", 1, 0.6)
-of_parameter("mathieu_b", 1, 0.6)
+MATHIEU_A = of_parameter("mathieu_a", 1, 0.6, MATHIEU)
+MATHIEU_B = of_parameter("mathieu_b", 1, 0.6, MATHIEU)
 
 
-def angular(value: Any) -> Function:
+def angular(value: Operation) -> Function:
     """Return ``(2 q cos(2 x) - a) w``."""
 
     def second(y: Any, m: Any, q: Any, x: Any) -> Any:
-        return (2 * q * np.cos(2 * DEGREE * x) - value(m, q)) * y[0]
+        return (2 * q * np.cos(2 * DEGREE * x) - apply(value, m, q)) * y[0]
 
     return second
 
 
-def radial(value: Any) -> Function:
+def radial(value: Operation) -> Function:
     """Return ``(a - 2 q cosh(2 x)) w``."""
 
     def second(y: Any, m: Any, q: Any, x: Any) -> Any:
-        return (value(m, q) - 2 * q * np.cosh(2 * x)) * y[0]
+        return (apply(value, m, q) - 2 * q * np.cosh(2 * x)) * y[0]
 
     return second
 
@@ -205,11 +234,12 @@ def radial_widths(q: Any, x: Any) -> Any:
     return 0.3 * np.minimum(q, 1.0), 0.3
 
 
-for _kind, _value in (("ce", special.mathieu_a), ("se", special.mathieu_b)):
+for _kind, _value in (("ce", MATHIEU_A), ("se", MATHIEU_B)):
     of_equation(
         f"mathieu_{_kind}m",
         angular(_value),
         angular_widths,
+        MATHIEU,
         whole=1,
         count=3,
         scale=DEGREE,
@@ -219,6 +249,7 @@ for _kind, _value in (("ce", special.mathieu_a), ("se", special.mathieu_b)):
             f"mathieu_mod{_kind}m{_number}",
             radial(_value),
             radial_widths,
+            MATHIEU,
             whole=1,
             count=3,
         )
@@ -227,16 +258,16 @@ for _kind, _value in (("ce", special.mathieu_a), ("se", special.mathieu_b)):
 # those of its values.  The values meet at c = 1.82 + 2.60 i and beyond (Meixner and
 # Schaefke 1954, 3.24).
 
-of_parameter("pro_cv", 2, 0.8, even=True)
-of_parameter("obl_cv", 2, 0.8, even=True)
+PRO_CV = of_parameter("pro_cv", 2, 0.8, SPHEROIDAL, even=True)
+OBL_CV = of_parameter("obl_cv", 2, 0.8, SPHEROIDAL, even=True)
 
 
-def spheroidal(value: Any, sign: float) -> Function:
+def spheroidal(value: Operation, sign: float) -> Function:
     """Return w'' of the equation between -1 and 1, and beyond."""
 
     def second(y: Any, m: Any, n: Any, c: Any, x: Any) -> Any:
         left = (1 - x) * (1 + x)
-        rest = value(m, n, c) - sign * (c * x) ** 2 - m * m / left
+        rest = apply(value, m, n, c) - sign * (c * x) ** 2 - m * m / left
         return (2 * x * y[1] - rest * y[0]) / left
 
     return second
@@ -245,7 +276,7 @@ def spheroidal(value: Any, sign: float) -> Function:
 def oblate_radial(y: Any, m: Any, n: Any, c: Any, x: Any) -> Any:
     """Return w'' of the oblate equation of an imaginary number."""
     right = 1 + x * x
-    rest = special.obl_cv(m, n, c) - (c * x) ** 2 - m * m / right
+    rest = apply(OBL_CV, m, n, c) - (c * x) ** 2 - m * m / right
     return (rest * y[0] - 2 * x * y[1]) / right
 
 
@@ -264,7 +295,7 @@ def oblate_part(c: Any, x: Any) -> Any:
     return 0.3 * np.minimum(np.abs(c), 1.0), 0.2
 
 
-PROLATE, OBLATE = spheroidal(special.pro_cv, 1.0), spheroidal(special.obl_cv, -1.0)
+PROLATE, OBLATE = spheroidal(PRO_CV, 1.0), spheroidal(OBL_CV, -1.0)
 for _name, _second, _widths in (
     ("pro_ang1", PROLATE, angular_part),
     ("pro_rad1", PROLATE, radial_part),
@@ -272,4 +303,4 @@ for _name, _second, _widths in (
     ("obl_rad1", oblate_radial, oblate_part),
 ):
     _is_even = _widths is angular_part
-    of_equation(_name, _second, _widths, whole=2, count=4, even=_is_even)
+    of_equation(_name, _second, _widths, SPHEROIDAL, whole=2, count=4, even=_is_even)

@@ -9,7 +9,9 @@ from wengert.core.operation import Function, Operation, apply, general
 from wengert.ops.chain import CHAIN_PRODUCT
 
 
-def several(name: str, function: Any, *slopes: Function, results: int = 2) -> Operation:
+def several(
+    name: str, function: Any, *slopes: Function, results: int = 2, numpy: Any = None
+) -> Operation:
     """State a function with several results by the derivatives by each operand.
 
     ``slopes[k](results, *operands)`` is a tuple of those of all results by operand k.
@@ -37,7 +39,7 @@ def several(name: str, function: Any, *slopes: Function, results: int = 2) -> Op
         jvp=jvp,
         vjp=vjp,
         results=results,
-        numpy=(function,),
+        numpy=(function,) if numpy is None else numpy,
     )
 
 
