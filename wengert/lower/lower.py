@@ -30,14 +30,22 @@ from wengert.lower.graph import (
     reached,
 )
 from wengert.lower.hiding import PLAIN_PRODUCT, hidden
+from wengert.lower.keys import key_parts, split_key
 from wengert.lower.refusal import NotLoweredError
+from wengert.lower.views import (
+    MergedError,
+    c_strides,
+    is_identity,
+    places_of,
+    steps_of,
+    strides_of_view,
+)
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.index import (
     GETITEM,
     INDEX_ADD,
     STORE,
     Placeholder,
-    decode,
     follow,
 )
 from wengert.ops.join import CONCATENATE, STACK
@@ -58,10 +66,6 @@ BOUNDS = 2
 #: The number by which it is refused where a plain product of the chain rule is not a
 #: number and that would be hidden, or handed out.
 HIDDEN = 1
-
-
-class MergedError(NotLoweredError):
-    """A view runs over dimensions as if they were one."""
 
 
 class Value(NamedTuple):
@@ -967,130 +971,3 @@ def spelled(output: str, terms: Sequence[str]) -> str:
     """Return the letters of a result, those of its ellipsis as digits."""
     dots = max(sum(c.isdigit() for c in term) for term in terms)
     return output.replace("...", "".join(str(9 - k) for k in reversed(range(dots))))
-
-
-# Keys
-
-
-def key_parts(key: Sequence[Any], ndim: int) -> list[Any]:
-    """Return the parts of a key, one for every dimension, and None for new ones."""
-    used = sum(part is not None and part is not Ellipsis for part in key)
-    parts: list[Any] = []
-    is_spread = False
-    for part in key:
-        if part is Ellipsis:
-            parts += [slice(None)] * (ndim - used)
-            is_spread = True
-        else:
-            parts.append(
-                decode((part,), ())[0] if type(part) is not Placeholder else part
-            )
-    return parts if is_spread else parts + [slice(None)] * (ndim - used)
-
-
-def split_key(
-    parts: list[Any], ranks: Sequence[int]
-) -> tuple[tuple[Any, ...], list[tuple[int, int]], int]:
-    """Return a key without its index arrays, where they stand, and where theirs go.
-
-    The dimensions of index arrays stand where the first of them does if they are side
-    by side, whole numbers counted among them; else before all others.
-    """
-    basic = tuple([slice(None) if type(p) is Placeholder else p for p in parts])
-    slots, place = [], 0
-    advanced = [
-        k for k, p in enumerate(parts) if type(p) is Placeholder or type(p) is int
-    ]
-    front, is_found = 0, False
-    for part in parts:
-        if type(part) is Placeholder:
-            slots.append((place, part.position))
-        if not is_found and (type(part) is Placeholder or type(part) is int):
-            front, is_found = place, True
-        place += type(part) is not int
-    if slots and advanced[-1] - advanced[0] + 1 != len(advanced):
-        front = 0
-    return (*basic, Ellipsis) if Ellipsis not in basic else basic, slots, front
-
-
-# Index maps
-
-
-def c_strides(shape: Sequence[int]) -> list[int]:
-    """Return the strides of an array in C order, in elements."""
-    strides, stride = [], 1
-    for n in reversed(shape):
-        strides.append(stride)
-        stride *= n
-    return strides[::-1]
-
-
-def strides_of_view(
-    shape: tuple[int, ...], view: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, int]:
-    """Return a view of an array of bytes of that shape, and where it starts.
-
-    The array is never written, so that it costs no memory; a copy of it is refused.
-    """
-    base = np.empty(shape, np.uint8)
-    try:
-        made = np.asarray(view(base))
-    except Exception as error:
-        raise NotLoweredError(f"a view: {error}") from error
-    if made.size and not np.may_share_memory(made, base):
-        raise NotLoweredError("a copy, not a view")
-    first = made.__array_interface__["data"][0]
-    return made, first - base.__array_interface__["data"][0]
-
-
-def places_of(offset: int, strides: Sequence[int]) -> list[int]:
-    """Return the index along each dimension of an offset into an array in C order."""
-    found = []
-    for stride in strides:
-        place, offset = divmod(offset, stride)
-        found.append(place)
-    return found
-
-
-def steps_of(
-    stride: int,
-    n: int,
-    start: Sequence[int],
-    shape: Sequence[int],
-    strides: Sequence[int],
-) -> list[tuple[int, int]]:
-    """Return along which dimensions, and how far, a step of a view goes.
-
-    Raises
-    ------
-    NotLoweredError
-        Where a step goes over the end of a dimension: axes are merged.
-    """
-    found, left = [], stride
-    for at, (length, own) in enumerate(zip(shape, strides, strict=True)):
-        if length == 1:
-            continue
-        # The nearest whole number of steps that leaves less than one of them.
-        step = round(left / own) if abs(left) >= own else 0
-        later = sum(
-            (m - 1) * s for m, s in zip(shape[at + 1 :], strides[at + 1 :], strict=True)
-        )
-        if abs(left - step * own) > later:
-            step = int(left / own)
-        left -= step * own
-        if step:
-            last = start[at] + step * (n - 1)
-            if not 0 <= last < length:
-                raise MergedError("dimensions that become one")
-            found.append((at, step))
-    if left:
-        raise NotLoweredError("a view between the elements")
-    return found
-
-
-def is_identity(
-    steps: Sequence[tuple[int, int]], start: Sequence[int], shape: Sequence[int], n: int
-) -> bool:
-    """Whether steps go over a whole dimension, one by one."""
-    (at, step), *_ = steps
-    return step == 1 and start[at] == 0 and shape[at] == n
