@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from wengert.lower.lower import BLAS
+
 Step = Callable[[list[Any]], Any]
 SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17, 24, 33)
 UNARY = (np.sin, np.tanh, np.abs, np.negative, np.square, np.cos, np.arctan)
@@ -44,7 +46,8 @@ class Program:
 class Writer:
     """A random program that is being written."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, is_mixed: bool) -> None:
+        self.is_mixed = is_mixed
         self.rng = np.random.default_rng(seed)
         n, m = (int(self.rng.choice(SIZES)) for _ in range(2))
         shapes = [(n, m), (m,), (n,), (n, 1), (m, n), ()]
@@ -79,6 +82,8 @@ class Writer:
             self.unary, self.binary, self.binary, self.fold, self.move, self.part,
             self.join, self.gather, self.choose, self.product, self.store, self.spread,
         ]  # fmt: skip
+        if self.is_mixed:
+            kinds += [self.foreign] * 3
         while len(self.program.steps) < count:
             self.rng.choice(kinds)()  # type: ignore[operator]
         return self.program
@@ -154,6 +159,8 @@ class Writer:
         if a is None:
             return
         n = self.values[a].shape[-1]
+        if n >= BLAS:
+            return
         b = self.pick(lambda x: np.ndim(x) in (1, 2) and np.shape(x)[0] == n)
         if b is not None:
             self.add(f"tanh(v{a} @ v{b})", lambda v: np.tanh(v[a] @ v[b]))
@@ -178,6 +185,12 @@ class Writer:
             return new
 
         self.add(f"v{a} with [{key}] {'+=' if adds else '='} ...", step)
+
+    def foreign(self) -> None:
+        a = self.pick(np.ndim)
+        if a is not None:
+            f = (np.cumsum, np.sort)[self.rng.integers(2)]
+            self.add(f"{f.__name__}(v{a})", lambda v: f(v[a], axis=0))
 
     def spread(self) -> None:
         a = self.pick(lambda x: np.ndim(x) == 1)
@@ -205,7 +218,7 @@ def fits(x: Any, y: Any) -> bool:
         return False
 
 
-def random_program(seed: int) -> Program:
-    """Return the random program of a seed."""
-    writer = Writer(seed)
+def random_program(seed: int, is_mixed: bool = False) -> Program:
+    """Return the random program of a seed; mixed ones hold what has no loops."""
+    writer = Writer(seed, is_mixed)
     return writer.write(int(writer.rng.integers(3, 12)))

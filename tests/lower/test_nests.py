@@ -19,7 +19,9 @@ from wengert import Tape
 from wengert.core.types import Type
 from wengert.emit.compile import Compiled
 from wengert.emit.refusal import NotLoweredError
-from wengert.execute.engine import compile_loops, native_engine
+from wengert.execute import segments
+from wengert.execute.engine import native_engine
+from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left, Plan
 from wengert.lower import schedule
 
@@ -129,6 +131,27 @@ def test_random_programs_touch_nothing_outside(first: int) -> None:
 def test_many_random_programs_touch_nothing_outside(first: int) -> None:
     for seed in range(first, first + 380):
         judge(seed)
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_random_mixed_programs_are_played_in_native_parts(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "SMALL", 1)
+    parts = 0
+    for seed in range(first, first + 10):
+        program = random_program(seed, is_mixed=True)
+        tape = wg.record(wg.value_and_grad(program.total), *program.arguments)
+        plan = segments.mixed_plan(tape, ())
+        parts += plan.groups
+        expected = Plan(tape).run(program.arguments)
+        found = plan.run(program.arguments)
+        assert not isinstance(found, Left)
+        assert not isinstance(expected, Left)
+        for one, other in zip(found, expected, strict=True):
+            assert_close(np.asarray(one), other, 200)
+
+    assert parts > 10
 
 
 # Refusals

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from wengert.core.tape import Tape
+from wengert.core.types import Type
 from wengert.emit.kernels import count_scalars
 from wengert.emit.lowering import MOST_UNROLLED
 
@@ -42,6 +43,8 @@ MOST_OPTIMISED = 400_000
 SMALL = 64
 #: Nodes from which a native call pays: it costs as much as two of NumPy's.
 FEWEST = 8
+#: The same where arrays are larger, in nodes that do not only move elements.
+FEWEST_LOOPS = 2
 #: Nodes up to which a tape is looked through for native parts.
 MOST_NODES = 20_000
 #: What the parts of one tape may take to compile, and what a part and a node take.
@@ -72,13 +75,15 @@ SWEEP_SCALARS = 1.8
 
 
 def is_of_arrays(tape: Tape) -> bool:
-    """Whether a tape is better a nest of loops than a line of scalars."""
-    return len(tape) <= MOST_NEST_NODES and count_scalars(tape, 0) > least_arrays()
+    """Whether a tape is better a nest of loops than a line of scalars.
 
-
-def least_arrays() -> int:
-    """Return how many scalar nodes of arrays make a nest."""
-    return int(os.environ.get(NESTS_VARIABLE, ARRAYS))
+    It has many elements, and arrays that are more than a few numbers.
+    """
+    least = int(os.environ.get(NESTS_VARIABLE, ARRAYS))
+    if len(tape) > MOST_NEST_NODES or count_scalars(tape, 0) <= least:
+        return False
+    sizes = [like.size for like in tape.types if isinstance(like, Type)]
+    return max(sizes, default=0) > min(least, SMALL)
 
 
 def compile_seconds(tape: Tape) -> float:

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wengert.core.tape import Tape
 from wengert.emit import machine
 from wengert.emit.cache import compile_once
 from wengert.emit.compile import Compiled
 from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.machine import Told
-from wengert.emit.nests import compile_nest
-from wengert.emit.refusal import NotLoweredError, refuses
+from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native
 from wengert.execute.background import compiles_now
 from wengert.execute.costs import PLAY_NODE, is_of_arrays
+from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left
 from wengert.execute.segments import mixed_plan
 from wengert.execute.tier import PLAY, TRIED
-from wengert.lower.build import build
 from wengert.lower.lower import HIDDEN
-from wengert.lower.lower import lower as lower_to_graph
 
 if TYPE_CHECKING:
     from wengert.execute.paths import Path
@@ -71,41 +66,22 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
         Where there is neither.
     """
     captured = [index for _, index in path.captured]
+    refused: NotLoweredError | None = None
     if is_of_arrays(path.recording):
-        with contextlib.suppress(NotLoweredError):
+        try:
             kernel = compile_loops(path.recording, absorbs, captured)
+        except NotLoweredError as error:
+            refused = error
+        else:
             path.nan_guards = frozenset({HIDDEN})
             return kernel
-    lowered = lower(path.recording, absorbs, captured)
+    try:
+        lowered = lower(path.recording, absorbs, captured)
+    except NotLoweredError as error:
+        raise refused or error from None
     if not path.kernels:
         path.lowered, path.nan_guards = lowered, lowered.nan_guards
     return compile_once(lowered.program, told)
-
-
-@refuses
-def compile_loops(
-    tape: Tape, absorbs: bool, captured: Sequence[int] = (), lanes: int | None = None
-) -> Compiled:
-    """Return native code of a tape as loops over its arrays.
-
-    Parameters
-    ----------
-    tape, absorbs, captured : as for `lower.lower`
-    lanes : int, optional
-        Elements of a vector; by the processor if not given.
-
-    Raises
-    ------
-    NotLoweredError
-        Where a node has none.
-    """
-    started = time.perf_counter()
-    lowered = lower_to_graph(tape, absorbs, captured)
-    drawn = time.perf_counter()
-    width = lanes or machine.vector_bits() // 64
-    nest, constants = build(lowered, width)
-    seconds = {"graph": drawn - started, "nest": time.perf_counter() - drawn}
-    return compile_nest(nest, constants, width, seconds)
 
 
 def add_absorbing_kernel(path: Path, told: Told | None = None) -> None:

@@ -1,18 +1,20 @@
 """Mixed tapes: runs of nodes that have native kernels, and NumPy between them.
 
-Nodes on small arrays are gathered until a node that NumPy plays needs one of them, or
-until a guard among them has to be asked; then they are one native call.
+Nodes are gathered until one that NumPy plays needs one of them, or until a guard among
+them has to be asked; then they are one native call: a line of scalars where all arrays
+are small, loops over arrays where not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.core.forms import Move
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tape
-from wengert.core.types import Type, has_class
+from wengert.core.types import Type
 from wengert.emit.cache import compile_once
 from wengert.emit.entry import Parameter, Signature, bind
 from wengert.emit.kernels import is_lowerable, lower
@@ -20,19 +22,41 @@ from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native, returned
 from wengert.execute.costs import (
     FEWEST,
+    FEWEST_LOOPS,
+    MOST_NEST_NODES,
     MOST_NODES,
     MOST_SECONDS,
+    NEST,
+    NEST_NODE,
     PART,
     PART_NODE,
     SMALL,
 )
 from wengert.execute.interpret import needed
+from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Group, Plan, Step, step_of
+from wengert.lower.lower import has_loops
 from wengert.ops.index import GETITEM, IN_PLACE
 
 #: Nodes that cost nothing with NumPy either.
 FREE = (IDENTITY, GETITEM)
 MISS = object()
+
+
+#: What a run of nodes may become: a line of scalars, or loops over arrays.
+NUMBERS, LOOPS = "numbers", "loops"
+
+
+class Run(NamedTuple):
+    """Nodes side by side that may be native together, and how."""
+
+    nodes: list[int]
+    kinds: frozenset[str]
+
+    @property
+    def kind(self) -> str:
+        """How they become native: as numbers where they can."""
+        return NUMBERS if NUMBERS in self.kinds else LOOPS
 
 
 def mixed_plan(tape: Tape, captured: Sequence[int]) -> Plan:
@@ -43,30 +67,37 @@ def mixed_plan(tape: Tape, captured: Sequence[int]) -> Plan:
     found = runs(tape, captured)
     chosen = affordable(tape, found)
     for number, run in enumerate(found):
-        if has_class(run, int):
+        if not isinstance(run, Run):
             schedule.append(run)
             continue
         step = native_step(tape, captured, run) if number in chosen else None
-        schedule.extend(run if step is None else [Group(tuple(run), step)])
+        schedule.extend(run.nodes if step is None else [Group(tuple(run.nodes), step)])
     return Plan(tape, captured, schedule)
 
 
-def affordable(tape: Tape, found: list[int | list[int]]) -> set[int]:
+def affordable(tape: Tape, found: list[int | Run]) -> set[int]:
     """Return which runs pay and can be compiled in time, those of most nodes first."""
     lengths = {
-        number: len(run)
+        number: len(run.nodes)
         for number, run in enumerate(found)
-        if not has_class(run, int) and pays(tape, run)
+        if isinstance(run, Run) and pays(tape, run)
     }
     chosen, cost = set[int](), 0.0
     for number in sorted(lengths, key=lengths.__getitem__, reverse=True):
         run = found[number]
-        assert not has_class(run, int)
-        cost += PART + PART_NODE * sum(elements(tape, k) for k in run)
+        assert isinstance(run, Run)
+        cost += cost_of(tape, run)
         if cost > MOST_SECONDS:
             break
         chosen.add(number)
     return chosen
+
+
+def cost_of(tape: Tape, run: Run) -> float:
+    """Return about what compiling a run takes."""
+    if run.kind == LOOPS:
+        return NEST + NEST_NODE * len(run.nodes)
+    return PART + PART_NODE * sum(elements(tape, k) for k in run.nodes)
 
 
 def elements(tape: Tape, index: int) -> int:
@@ -75,28 +106,43 @@ def elements(tape: Tape, index: int) -> int:
     return like.size if isinstance(like, Type) else 1
 
 
-def runs(tape: Tape, captured: Sequence[int]) -> list[int | list[int]]:
+def runs(tape: Tape, captured: Sequence[int]) -> list[int | Run]:
     """Return the nodes that are played: single ones for NumPy, and native runs.
 
     A run is played where it ends; what does not need it may be played before.
     """
-    found: list[int | list[int]] = []
-    run: list[int] = []
+    found: list[int | Run] = []
+    run = Run([], frozenset())
     members: set[int] = set()
     asks = False
     for index in needed(tape):
         operation = tape.operations[index]
-        if is_small(tape, index, captured):
-            run.append(index)
+        kinds = kinds_of(tape, index, captured)
+        if kinds:
+            if run.nodes and not kinds & run.kinds:
+                found.append(run)
+                run, members, asks = Run([], frozenset()), set(), False
+            both = kinds & run.kinds if run.nodes else kinds
+            run = Run([*run.nodes, index], both)
             members.add(index)
             asks = asks or operation is GUARD
             continue
         needs = not members.isdisjoint(tape.operands[index])
-        if run and (needs or asks or operation in IN_PLACE):
+        if run.nodes and (needs or asks or operation in IN_PLACE):
             found.append(run)
-            run, members, asks = [], set(), False
+            run, members, asks = Run([], frozenset()), set(), False
         found.append(index)
-    return [*found, run] if run else found
+    return [*found, run] if run.nodes else found
+
+
+def kinds_of(tape: Tape, index: int, captured: Sequence[int]) -> frozenset[str]:
+    """Return what a node may become besides a call of NumPy."""
+    found = set()
+    if is_small(tape, index, captured):
+        found.add(NUMBERS)
+    if len(tape) <= MOST_NEST_NODES and has_loops(tape, index, captured):
+        found.add(LOOPS)
+    return frozenset(found)
 
 
 def is_small(tape: Tape, index: int, captured: Sequence[int]) -> bool:
@@ -110,13 +156,28 @@ def is_small(tape: Tape, index: int, captured: Sequence[int]) -> bool:
     return is_lowerable(tape, index, captured)
 
 
-def pays(tape: Tape, run: list[int]) -> bool:
+def pays(tape: Tape, run: Run) -> bool:
     """Whether a run has so much work that one native call is cheaper."""
-    return sum(tape.operations[index] not in FREE for index in run) >= FEWEST
+    work = [k for k in run.nodes if tape.operations[k] not in FREE]
+    if run.kind == NUMBERS:
+        return len(work) >= FEWEST
+    large = [k for k in work if largest(tape, k) > SMALL and not moves(tape, k)]
+    return len(large) >= FEWEST_LOOPS
 
 
-def native_step(tape: Tape, captured: Sequence[int], run: list[int]) -> Step | None:
+def largest(tape: Tape, index: int) -> int:
+    """Return the most elements that a node reads or makes."""
+    return max(elements(tape, k) for k in (index, *tape.operands[index]))
+
+
+def moves(tape: Tape, index: int) -> bool:
+    """Whether a node only moves elements."""
+    return isinstance(tape.operations[index].form, Move)
+
+
+def native_step(tape: Tape, captured: Sequence[int], found: Run) -> Step | None:
     """Return the native step of a run; None where it turns out to have none."""
+    run = found.nodes
     members = set(run)
     read_outside = set(tape.output_indices)
     for index, operands in enumerate(tape.operands):
@@ -125,7 +186,10 @@ def native_step(tape: Tape, captured: Sequence[int], run: list[int]) -> Step | N
     targets = [index for index in run if index in read_outside]
     part, sources = part_of(tape, captured, run, targets)
     try:
-        kernel = compile_once(lower(part, True).program)
+        if found.kind == LOOPS:
+            kernel = compile_loops(part, True)
+        else:
+            kernel = compile_once(lower(part, True).program)
     except NotLoweredError:
         return None
     signature = Signature(

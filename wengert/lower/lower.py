@@ -57,6 +57,8 @@ Dims = tuple[int | None, ...]
 Place = Affine | int | None
 #: The types that native code has.
 TYPES = frozenset({"float64", "float32", "int64", "int32", "bool"})
+#: Elements of every side from which a matrix product is left to BLAS.
+BLAS = 32
 #: A product in which a zero absorbs all.
 ABSORBING_PRODUCT = "select(x == 0 or y == 0, 0, x * y)"
 #: How often a tape is lowered again because axes became one.
@@ -158,6 +160,25 @@ def lower(tape: Tape, absorbs: bool = True, captured: Sequence[int] = ()) -> Low
     )
 
 
+def has_loops(tape: Tape, index: int, captured: Sequence[int] = ()) -> bool:
+    """Whether a node alone can be loops."""
+    given = [
+        k
+        for k in tape.operands[index]
+        if tape.operations[k] is not CONSTANT or k in captured
+    ]
+    lowering = Lowering(tape, True, given, Axes())
+    try:
+        lowering.arguments(given)
+        for k in tape.operands[index]:
+            if k not in lowering.values:
+                lowering.values[k] = lowering.node(k)
+        lowering.step(index)
+    except NotLoweredError:
+        return False
+    return True
+
+
 class Lowering:
     """One round of lowering a tape."""
 
@@ -177,21 +198,31 @@ class Lowering:
 
     def run(self) -> list[Value]:
         """Lower every node that is needed; return the outputs."""
-        tape = self.tape
-        for number, index in enumerate(self.sources):
-            like = checked_type(tape.types[index])
+        self.arguments(self.sources)
+        for index in needed(self.tape):
+            if index not in self.values:
+                self.step(index)
+        return [self.values[index] for index in self.tape.output_indices]
+
+    def arguments(self, sources: Sequence[int]) -> None:
+        """Take nodes as arguments."""
+        for number, index in enumerate(sources):
+            like = checked_type(self.tape.types[index])
+            if like.size == 0:
+                raise NotLoweredError("an array without elements")
             dims = self.fresh(index, like.shape)
             source = Source("argument", number)
             node = self.in_memory(source, like.shape, dims, str(like.dtype))
             self.values[index] = Value(node, dims)
-        for index in needed(tape):
-            if index in self.values or is_asked_before(tape, index):
-                continue
-            if tape.operations[index] is GUARD:
-                self.asked(index)
-            else:
-                self.values[index] = self.node(index)
-        return [self.values[index] for index in tape.output_indices]
+
+    def step(self, index: int) -> None:
+        """Lower one node, or note what it asks."""
+        if is_asked_before(self.tape, index):
+            return
+        if self.tape.operations[index] is GUARD:
+            self.asked(index)
+        else:
+            self.values[index] = self.node(index)
 
     def guards(self, outputs: Sequence[Value]) -> list[tuple[int, Node]]:
         """Return what refuses a play, each as one truth value; the first one counts."""
@@ -460,6 +491,7 @@ class Lowering:
                     moved[axis] = Affine(0, ((axes.find(letters[letter]), 1),))
             nodes.append(self.graph.view(value.node, moved))
         letters = {letter: axes.find(axis) for letter, axis in letters.items()}
+        self.leave_to_blas(terms, output, letters)
         if len(set(letters.values())) < len(letters):
             raise NotLoweredError("a product of an axis with itself")
         output = spelled(output, terms)
@@ -469,6 +501,20 @@ class Lowering:
         gone = [axis for letter, axis in letters.items() if letter not in output]
         found = self.graph.reduce(step_of("x + y", type_), product, gone)
         return Value(found, tuple([letters.get(letter) for letter in output]))
+
+    def leave_to_blas(
+        self, terms: Sequence[str], output: str, letters: dict[str, int]
+    ) -> None:
+        """Refuse a product of two large matrices, which BLAS does faster."""
+        left, right = set(terms[0]), set(terms[-1])
+        if len(terms) != 2 or left & right & set(output):
+            return
+        sides = [left & right, left - right, right - left]
+        counts = [
+            self.graph.count(letters[c] for c in side if c in letters) for side in sides
+        ]
+        if min(counts) >= BLAS:
+            raise NotLoweredError("a product of large matrices")
 
     # Moves
 
