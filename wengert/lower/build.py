@@ -367,7 +367,14 @@ class Builder:
     # Roots
 
     def write(self, root: Root, scope: Scope, at: Places) -> None:
-        """Write what a root does at one place."""
+        """Write what a root does at one place.
+
+        What it is made of is computed in its order, so that long chains of operations
+        are no deep recursion.
+        """
+        for node in root.direct:
+            if node.axes <= at.keys() and node.kind == "map":
+                self.value(node, scope, at)
         if root.kind == "guard":
             operand = self.value(root.node, scope, at)
             scope.body.append(Guard(root.number, operand))

@@ -943,16 +943,14 @@ def is_nan(graph: Graph, node: Node) -> Node:
     return graph.map("x != x", (node,), "bool")
 
 
-def is_exact(node: Node, seen: set[int] | None = None) -> bool:
+def is_exact(node: Node) -> bool:
     """Whether a value is rounded as NumPy rounds it, whatever the order of its sums."""
-    seen = set() if seen is None else seen
-    if node.number in seen:
-        return True
-    seen.add(node.number)
-    is_sum = node.kind == "reduce" and node.data[0].text in ("x + y", "x * y")
-    if is_sum and node.type.startswith("float"):
-        return False
-    return all(is_exact(operand, seen) for operand in node.operands)
+    return not any(
+        x.kind == "reduce"
+        and x.data[0].text in ("x + y", "x * y")
+        and x.type.startswith("float")
+        for x in reached([node]).values()
+    )
 
 
 def strict_nodes(nodes: Iterable[Node]) -> frozenset[int]:

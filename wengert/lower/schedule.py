@@ -19,6 +19,8 @@ from wengert.lower.graph import CHEAP, Graph, Node, own_cost, reached
 MOST_UNROLLED = 16
 #: Operations that one element of a loop's body may be written out to.
 MOST_WRITTEN = 6000
+#: Where a value's cost is no longer counted.
+MOST_COST = 1 << 30
 #: For each loop from the outermost: its axis, and a phase; odd ones are inside.
 Path = tuple[tuple[int, int], ...]
 NOWHERE: frozenset[int] = frozenset()
@@ -45,7 +47,9 @@ class Root:
     reads : dict
         The roots that it reads, with the axes along which it reads them elsewhere.
     inline : list of Node
-        What is computed for it alone.
+        What is computed for it alone, in order.
+    direct : list of Node
+        Those that are computed at the same place as it is.
     kept : int or None
         The number of loops of its home inside which it has memory of its own; None
         where it needs none.
@@ -62,6 +66,7 @@ class Root:
     home: Path = ()
     reads: dict[Root, frozenset[int]] = field(default_factory=dict)
     inline: list[Node] = field(default_factory=list)
+    direct: list[Node] = field(default_factory=list)
     kept: int | None = None
 
     @property
@@ -288,6 +293,7 @@ class Schedule:
                     if other.number < root.number:
                         root.reads[other] = frozenset(self.order)
         seen, inline = set(), dict[int, Node]()
+        seen_at: list[tuple[Node, frozenset[int]]] = []
         while todo:
             node, elsewhere = todo.pop()
             if (node.number, elsewhere) in seen:
@@ -299,8 +305,15 @@ class Schedule:
                     root.reads[other] = root.reads.get(other, NOWHERE) | moved
                 continue
             inline[node.number] = node
+            seen_at.append((node, elsewhere))
             todo += read_by(node, elsewhere)
-        root.inline = list(inline.values())
+        root.inline = [inline[number] for number in sorted(inline)]
+        at = {node.number for node, elsewhere in seen_at if not elsewhere}
+        root.direct = [
+            node
+            for node in root.inline
+            if node.number in at and node.axes <= root.domain
+        ]
 
     def assign(self, roots: list[Root], order: Sequence[int], path: Path) -> None:
         """Give roots their loops: over the first axis, before it, and after."""
@@ -331,7 +344,7 @@ class Schedule:
     def worth_storing(self) -> Node | None:
         """Return a value that is better stored than computed again, if there is one."""
         uses: dict[int, set[Path]] = {}
-        self.costs: dict[int, int] = {}
+        costs = self.all_costs()
         for root in self.roots:
             loops = tuple([part for part in root.path if part[1] % 2])
             for node in root.inline:
@@ -353,7 +366,7 @@ class Schedule:
                 continue
             if self.own(node) >= 8:
                 return node
-            if best is None and self.cost(node) >= CHEAP:
+            if best is None and costs[number] >= CHEAP:
                 best = node
         return best
 
@@ -363,16 +376,17 @@ class Schedule:
             return 2 * self.graph.count(node.data[1]) + 4
         return own_cost(node)
 
-    def cost(self, node: Node) -> int:
-        """Return what computing one element costs, of operands that are not stored."""
-        if node.number in self.stored or node.kind in ("leaf", "number"):
-            return 1
-        found = self.costs.get(node.number)
-        if found is None:
+    def all_costs(self) -> dict[int, int]:
+        """Return what one element of each value costs, of operands that are stored."""
+        costs: dict[int, int] = {}
+        for number, node in self.live.items():
+            if number in self.stored or node.kind in ("leaf", "number"):
+                costs[number] = 1
+                continue
             times = self.graph.count(node.data[1]) if node.kind == "reduce" else 1
-            total = times * sum(self.cost(x) for x in node.operands)
-            found = self.costs[node.number] = total + own_cost(node)
-        return found
+            total = times * sum(costs[x.number] for x in node.operands)
+            costs[number] = min(total + own_cost(node), MOST_COST)
+        return costs
 
     # Homes
 
