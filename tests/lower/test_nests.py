@@ -209,6 +209,28 @@ def test_compiled_gradients_at_holes_are_eager_ones(function: Any) -> None:
         np.testing.assert_allclose(fast(x), gradient(x), rtol=1e-12)
 
 
+def test_a_report_shows_the_loops() -> None:
+    fast = wg.jit(wg.grad(lambda x: np.sum(np.exp(x) * x)), wait=True)
+    fast(np.ones(4000))
+    (row,) = fast.report().rows
+
+    assert "loop i0 to 4000 in lanes" in row["nest"]
+    assert "1 loops over arrays" in str(fast.report())
+
+
+@pytest.mark.parametrize("size", [1, 40, 400])
+def test_long_chains_are_loops(size: int) -> None:
+    """As deep as they are, nothing recurses."""
+
+    def chain(x: Any) -> Any:
+        for _ in range(500):
+            x = np.sin(x) * 1.01 + 0.1
+        return np.sum(x)
+
+    x = np.linspace(0.0, 1.0, size)
+    assert check_tape(wg.record(chain, x), WAYS[0])
+
+
 # Precision, threads
 
 

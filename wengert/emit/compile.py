@@ -12,6 +12,7 @@ import numpy as np
 from wengert.emit import llvm_ir, machine
 from wengert.emit.program import Program
 from wengert.emit.refusal import refuses
+from wengert.lower.nest import Nest
 
 KERNEL_TYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64,
@@ -76,6 +77,8 @@ class Compiled:
     gives_way: bool = False
     #: What the code reads besides its arguments.
     data: tuple[np.ndarray, ...] = ()
+    #: The loops over arrays that it is; None where it is a line of scalars.
+    nest: Nest | None = None
 
     def call(
         self,

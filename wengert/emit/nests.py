@@ -104,6 +104,7 @@ def made(
         module=module,
         function=KERNEL_TYPE(address),
         data=tuple(constants),
+        nest=writer.nest,
     )
 
 

@@ -59,6 +59,8 @@ class Report:
             "nodes": len(path.recording),
             "written_nodes": kernel.written if kernel else 0,
             "chunks": kernel.chunks if kernel else 0,
+            "loops": kernel.loops if kernel else 0,
+            "nest": str(kernel.nest) if kernel and kernel.nest else "",
             "captures": len(path.captured),
             "functions of rows": [
                 RowsReport(rows.name, [rows]) for rows in rows_on(path.recording)
@@ -72,8 +74,7 @@ class Report:
             seconds = ", ".join(f"{k} {v:.3g} s" for k, v in row["seconds"].items())
             lines.append(
                 f"  ({row['types']}): {row['nodes']} nodes, "
-                f"{row['scalar_nodes']} scalar nodes, {row['written_nodes']} written, "
-                f"{row['chunks']} chunks, {row['guards']} guards, "
+                f"{native_text(row)}, {row['guards']} guards, "
                 f"{row['captures']} captures; {seconds}"
                 + inputs_of(row["inputs from outside"])
                 + (f"; without native code: {row['reason']}" if row["reason"] else "")
@@ -121,6 +122,16 @@ class RowsReport:
             lines.append(f"  ({row['types']}): {row['guards']} guards; {how}{why}")
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
+
+
+def native_text(row: dict[str, Any]) -> str:
+    """Return what native code a path has, in words."""
+    if row["nest"]:
+        return f"{row['loops']} loops over arrays"
+    return (
+        f"{row['scalar_nodes']} scalar nodes, {row['written_nodes']} written, "
+        f"{row['chunks']} chunks"
+    )
 
 
 def facts_of(path: Path) -> dict[str, Any]:
