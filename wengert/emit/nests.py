@@ -77,9 +77,17 @@ def compile_nest(
     if writer.workspace > MOST_WORKSPACE:
         raise NotLoweredError(f"{writer.workspace >> 20} MiB of scratch memory")
     seconds = seconds | {"write": time.perf_counter() - started}
-    content = [(array.shape, str(array.dtype), array.tobytes()) for array in constants]
-    key = hashlib.blake2b(repr((text, content)).encode()).digest()
+    key = fingerprint(text, constants)
     return KERNELS.kept_or_made(key, lambda: made(text, constants, writer, seconds))
+
+
+def fingerprint(text: str, constants: Sequence[np.ndarray]) -> bytes:
+    """Return a hash of a kernel's text and of the numbers that it reads."""
+    found = hashlib.blake2b(text.encode(), digest_size=16)
+    for array in constants:
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.digest()
 
 
 def made(
