@@ -44,6 +44,8 @@ from wengert.lower.nest import (
 BLOCK = 64
 #: Lines after which a block of code ends: code generation is quadratic in a block.
 MOST_LINES = 150
+#: Bytes of constants up to which a kernel is kept for functions that are made anew.
+MOST_KEPT_BYTES = 1 << 20
 #: Bytes of scratch memory that a call may take.
 MOST_WORKSPACE = 1 << 31
 #: Statements of a loop's body up to which vectors that are left over have code each.
@@ -77,6 +79,8 @@ def compile_nest(
     if writer.workspace > MOST_WORKSPACE:
         raise NotLoweredError(f"{writer.workspace >> 20} MiB of scratch memory")
     seconds = seconds | {"write": time.perf_counter() - started}
+    if sum(array.nbytes for array in constants) > MOST_KEPT_BYTES:
+        return made(text, constants, writer, seconds)
     key = fingerprint(text, constants)
     return KERNELS.kept_or_made(key, lambda: made(text, constants, writer, seconds))
 
