@@ -124,7 +124,7 @@ def extreme(value: Any, number: int) -> Any:
     return found if is_array(value) else found[()]
 
 
-@pytest.mark.parametrize("example", [e for e in examples() if e.takes_nan], ids=str)
+@pytest.mark.parametrize("example", examples(), ids=str)
 def test_what_need_not_be_played_raises_nowhere(example: Example) -> None:
     _, tape = next(tapes(example))
     for index, values, _ in nodes(tape):

@@ -323,6 +323,8 @@ class Lowering:
         """Return one node of the tape as a value."""
         tape = self.tape
         operation, settings = tape.operations[index], tape.settings[index]
+        if not isinstance(tape.types[index], Type):
+            raise NotLoweredError(f"the operation {operation.name}")
         like = checked_type(tape.types[index])
         if operation is CONSTANT:
             return self.constant(index, settings["value"], like)

@@ -280,9 +280,9 @@ def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
     special.factorial(plain_example(n), exact=exact, extend=extend)  # may refuse them
     if exact:
         return special.factorial(exact_value(n), exact=True, extend=extend)
-    n = as_floats(n)
-    if not n.size:
+    if not np.size(n):
         return n
+    n = as_floats(n)
     is_outside = n == -1 if extend == "complex" else n < 0
     found = special.gamma(np.where(is_outside, 0.0, n) + 1)
     found = np.where(is_outside, np.nan if extend == "complex" else 0.0, found)
