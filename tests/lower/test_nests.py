@@ -231,6 +231,26 @@ def test_long_chains_are_loops(size: int) -> None:
     assert check_tape(wg.record(chain, x), WAYS[0])
 
 
+@pytest.mark.parametrize("adds", [True, False])
+@pytest.mark.parametrize("shape", [(40,), (3, 17), (17, 3)])
+def test_of_equal_places_the_last_write_wins(shape: Any, adds: bool) -> None:
+    index = np.random.default_rng(0).integers(0, 9, shape)
+
+    def function(x: Any, y: Any) -> Any:
+        new = np.sin(x)
+        if adds:
+            np.add.at(new, index, y)
+        else:
+            new[index] = y
+        return new
+
+    x, y = np.linspace(0.0, 1.0, 50), np.arange(1.0, 1.0 + index.size).reshape(shape)
+    fast = wg.jit(function, wait=True)
+    for _ in range(3):
+        np.testing.assert_allclose(fast(x, y), function(x, y), rtol=1e-14)
+    check_tape(wg.record(function, x, y), WAYS[0])
+
+
 # Precision, threads
 
 

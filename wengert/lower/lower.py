@@ -774,6 +774,9 @@ class Lowering:
         base, value = operands[:2]
         type_, adds = str(like.dtype), operation is INDEX_ADD
         region = self.region(index, base.dims, operands[2:], settings, like)
+        order = {axis for chosen in region.gathered for axis in chosen.axes}
+        if len(order) > 1 and not adds:  # the last of equal places would have to win
+            raise NotLoweredError("a write at indices of several dimensions")
         node = self.fitted(index, value, region.dims, type_)
         node = self.once(node, region, adds)
         whole = tuple([None if d is None else Affine(0, ((d, 1),)) for d in base.dims])
