@@ -356,12 +356,12 @@ for written in ("u[1:] += x * x", "np.multiply(x, x, u)", "np.add.at(u, [0], x *
     )
 row(
     TO_ARRAY,
-    "from scipy.signal import upfirdn\n"
-    "result = grad(lambda x: np.sum(upfirdn([1.0], x)))(x)",
+    "from scipy.signal import symiirorder1\n"
+    "result = grad(lambda x: np.sum(symiirorder1(x, 1.0, 0.0)))(x)",
     "where it is linear in x, wengert.rule(f, jvp=lambda t, y, x: f(t[0])",
-    "from scipy.signal import upfirdn\n"
-    "same = wengert.rule(jvp=lambda t, y, x: upfirdn([1.0], t[0]))(\n"
-    "    lambda x: upfirdn([1.0], x))\n"
+    "from scipy.signal import symiirorder1\n"
+    "same = wengert.rule(jvp=lambda t, y, x: symiirorder1(t[0], 1.0, 0.0))(\n"
+    "    lambda x: symiirorder1(x, 1.0, 0.0))\n"
     "result = wengert.jvp(lambda x: np.sum(same(x)), (x,), (np.ones(3),))[1]",
     3.0,
 )

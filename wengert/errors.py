@@ -107,21 +107,21 @@ class UnsupportedError(WengertError, NotImplementedError):
 
         from scipy import special
 
-        wengert.grad(lambda q: special.mathieu_a(1, q))(0.5)
+        wengert.grad(lambda p: special.nctdtrinc(5.0, p, 1.0))(0.3)
 
     Repair:
 
         from scipy import special
 
-        @wengert.rule(jvp=lambda t, y, q: t[0] * slope(q))
-        def characteristic(q):
-            return special.mathieu_a(1, q)
+        @wengert.rule(jvp=lambda t, y, p: t[0] * slope(p))
+        def noncentrality(p):
+            return special.nctdtrinc(5.0, p, 1.0)
 
-        def slope(q, h=1e-6):
-            difference = special.mathieu_a(1, q + h) - special.mathieu_a(1, q - h)
-            return difference / (2 * h)
+        def slope(p, h=1e-4):
+            above = special.nctdtrinc(5.0, p + h, 1.0)
+            return (above - special.nctdtrinc(5.0, p - h, 1.0)) / (2 * h)
 
-        wengert.grad(characteristic)(0.5)
+        wengert.grad(noncentrality)(0.3)
     """
 
 

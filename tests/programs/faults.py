@@ -21,7 +21,7 @@ from wengert.emit import implied
 from wengert.emit.lowering import Lowering, lower_native
 from wengert.emit.special import SPECIAL, lower_store
 from wengert.execute import entries, interpret
-from wengert.execute import jit as jit_
+from wengert.execute import plan as plan_
 
 Patch = pytest.MonkeyPatch
 #: What the fields of operations were that faults have changed.
@@ -228,7 +228,7 @@ def lower_sine_as_cosine(patch: Patch) -> None:
 
 def lose_python_numbers(patch: Patch) -> None:
     """Return NumPy's numbers where Python's belong."""
-    patch.setattr(jit_, "as_returned", lambda tape, index: tape.play.outputs[index])
+    patch.setattr(plan_, "as_returned", lambda tape, index: tape.play.outputs[index])
 
 
 @dataclass(frozen=True)
