@@ -8,7 +8,7 @@ SciPy's own error in the value.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import Any
 
@@ -19,7 +19,17 @@ from scipy import special
 
 from tests.ops.examples import EXAMPLES, FATAL, ROUGH
 from tests.ops.special_table import ROWS, Row
-from wengert import UnsupportedError, grad, jacobian, jit, jvp, record, vmap
+from wengert import (
+    DerivativeError,
+    Tape,
+    UnsupportedError,
+    grad,
+    jacobian,
+    jit,
+    jvp,
+    record,
+    vmap,
+)
 
 Function = Callable[..., Any]
 Point = tuple[float, ...]
@@ -321,3 +331,19 @@ def test_what_scipys_code_has_no_room_for_is_nan(name: str, lost: float) -> None
 
         parts = found if isinstance(found, tuple) else (found,)
         assert all(np.all(np.isnan(part)) for part in parts)
+
+
+def test_a_derivative_of_very_high_order_is_refused() -> None:
+    """Closed forms double with every order; a damaged tape may ask for any."""
+    derivative: Any = partial(special.exprel)
+    for _ in range(12):
+        derivative = grad(derivative)
+    derivative(0.5)
+    with pytest.raises(DerivativeError, match="order 12"):
+        grad(derivative)(0.5)
+
+    state = record(grad(partial(special.struve, 0.5)), 1.3).__getstate__()
+    (settings,) = [each for each in state["settings"] if "orders" in each]
+    settings["orders"] = (0, 10**9)
+    with pytest.raises(DerivativeError, match="order 12"):
+        Tape.__new__(Tape).__setstate__(state)

@@ -21,6 +21,7 @@ from wengert.core.types import Type, has_class, type_of
 from wengert.core.verify import illegal, verify
 from wengert.errors import TapeError, WengertError
 from wengert.execute.interpret import evaluate_node
+from wengert.ops.families import check_orders
 
 #: Elements of a node beyond which it is not tried, and of all that are.
 MOST_ELEMENTS, MOST_TRIED = 1 << 20, 1 << 26
@@ -97,6 +98,8 @@ class Rehearsal:
         operation, operands = tape.operations[index], tape.operands[index]
         like = tape.types[index]
         types = [tape.types[operand] for operand in operands]
+        if "orders" in tape.settings[index]:  # closed forms double with every order
+            check_orders(operation.name, tape.settings[index]["orders"])
         self.room -= sum(map(elements, (*types, like)))
         if max(map(elements, (*types, like)), default=0) > MOST_ELEMENTS:
             return

@@ -12,7 +12,26 @@ import numpy as np
 
 from wengert.core.forms import Map
 from wengert.core.operation import Function, Operation, apply, elementwise, general
+from wengert.errors import DerivativeError, explain
 from wengert.ops.chain import CHAIN_PRODUCT
+
+#: The highest derivative: closed forms of some double with every order.
+MOST_ORDERS = 12
+
+
+def check_orders(name: str, orders: tuple[int, ...]) -> None:
+    """Raise for derivatives of a higher order than is made, or of none."""
+    if all(type(order) is int and order >= 0 for order in orders) and (
+        sum(orders) <= MOST_ORDERS
+    ):
+        return
+    raise DerivativeError(
+        explain(
+            f"a derivative of orders {orders} of {name.removesuffix('_derivative')}",
+            f"derivatives of special functions are made to order {MOST_ORDERS}",
+            "differentiate a series, or an approximation by a polynomial",
+        )
+    )
 
 
 def quadrature(count: int) -> tuple[Any, Any]:
@@ -52,6 +71,7 @@ def family(name: str, evaluate: Function, last: Function | None = None) -> Opera
             assert last is not None
             return last(y, *operands, orders=orders)
         raised = (*orders[:k], orders[k] + 1, *orders[k + 1 :])
+        check_orders(name, raised)
         return apply(operation, *operands, orders=raised)
 
     def jvp(tangents: Any, y: Any, *operands: Any, orders: tuple[int, ...]) -> Any:
