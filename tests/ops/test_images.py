@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+import wengert
 from tests.ops.judge import judge, judge_modes, judge_refusal, judge_value
 from wengert.ops.image_transforms import at_places
 
@@ -149,3 +150,26 @@ def test_a_long_spline_is_transposed_by_its_symmetry() -> None:
 )
 def test_what_scipy_refuses_is_refused(call: Any) -> None:
     judge_refusal(call, A)
+
+
+FILTERS: list[Any] = [
+    lambda x: ndimage.gaussian_filter(x, 0.7),
+    lambda x: ndimage.gaussian_laplace(x, 0.8),
+    lambda x: ndimage.correlate1d(x, [0.3, 0.2, 0.1]),
+    lambda x: ndimage.uniform_filter(x, 3),
+    lambda x: ndimage.correlate(x, np.full((2, 2), 0.3)),
+    lambda x: ndimage.sobel(x),
+    lambda x: ndimage.maximum_filter(x, 2),
+    lambda x: ndimage.map_coordinates(x, [[0.4, 1.3], [0.2, 2.7]], order=1),
+    lambda x: ndimage.shift(x, 0.4, order=1),
+]
+
+
+@pytest.mark.parametrize("function", FILTERS)
+def test_filters_of_truth_values_write_bytes(function: Any) -> None:
+    x = np.random.default_rng(0).uniform(size=(5, 6)) > 0.4
+
+    found = wengert.jit(function)(x)
+
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, function(x))

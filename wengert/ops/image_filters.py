@@ -236,6 +236,8 @@ def written_as(result: Any, x: Any, output: Any) -> Any:
         dtype = x.dtype if output is None else output.dtype
     if result.dtype.kind == "c" and dtype.kind != "c":
         dtype = np.promote_types(dtype, np.complex64)
+    if dtype.kind == "b" and result.dtype.kind == "f":
+        result = np.trunc(result)  # SciPy writes bytes
     return np.astype(result, dtype, copy=False)
 
 
