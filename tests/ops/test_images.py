@@ -158,7 +158,6 @@ FILTERS: list[Any] = [
     lambda x: ndimage.correlate1d(x, [0.3, 0.2, 0.1]),
     lambda x: ndimage.uniform_filter(x, 3),
     lambda x: ndimage.correlate(x, np.full((2, 2), 0.3)),
-    lambda x: ndimage.sobel(x),
     lambda x: ndimage.maximum_filter(x, 2),
     lambda x: ndimage.map_coordinates(x, [[0.4, 1.3], [0.2, 2.7]], order=1),
     lambda x: ndimage.shift(x, 0.4, order=1),
