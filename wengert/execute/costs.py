@@ -22,9 +22,10 @@ NESTS_VARIABLE = "WENGERT_NESTS"
 #: generated, where most are repetitions that become loops.
 COMPILE, COMPILE_NODE = 12e-3, 14e-6
 #: Scalar nodes of arrays from which a tape becomes a nest of loops; what a nest takes
-#: to compile, and a node of its tape; nodes up to which one is tried.
+#: to compile, and a node of its tape (0.25 to 2 ms, by how much is written out); nodes
+#: up to which one is tried (``bench/arrays.py``).
 ARRAYS = 1000
-NEST, NEST_NODE, MOST_NEST_NODES = 30e-3, 2e-3, 3000
+NEST, NEST_NODE, MOST_NEST_NODES = 20e-3, 0.5e-3, 3000
 #: A native call, and a scalar node in it.
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
 #: What finding the path of a call costs where Python has to.
