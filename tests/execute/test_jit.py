@@ -388,11 +388,14 @@ def double(x: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_hundred_thousand_odd_calls_never_crash() -> None:
+@pytest.mark.parametrize(
+    "calls", [10_000, pytest.param(100_000, marks=pytest.mark.slow)]
+)
+def test_odd_calls_never_crash(calls: int) -> None:
     jitted = wg.jit(double)
     generator = np.random.default_rng(2)
     expected = [outcome(double, (value,)) for value in ODD]
-    picks = generator.integers(len(ODD), size=100_000)
+    picks = generator.integers(len(ODD), size=calls)
     counts = generator.choice(3, p=[0.01, 0.98, 0.01], size=picks.size)
 
     for k, pick in enumerate(picks):
