@@ -734,24 +734,31 @@ class Lowering:
             own_dims = list(value.dims)
             along.append(own_dims.pop(axis) if operation is CONCATENATE else None)
             rests.append(Value(value.node, tuple(own_dims)))
-        # Along the axis itself parts may have any number of elements.
+        # Along the axis itself parts may have any number of elements, and axes of
+        # their own: those beside it are lined up.
+        others = {self.axes.find(d) for v in rests for d in v.dims if d is not None}
+        for k, dim in enumerate(along):
+            if dim is None:
+                continue
+            mine = self.axes.find(dim)
+            if mine in others:
+                own = self.axes.of((index, "part", k), self.axes.extents[mine])
+                moved = {mine: Affine(0, ((own, 1),))}
+                node = self.graph.view(rests[k].node, moved)
+                rests[k], mine = rests[k]._replace(node=node), own
+            along[k] = mine
+            self.axes.keep_apart([mine, *others])
         nodes, rest = self.line_up(index, rests, rest_shape)
         n = like.shape[axis]
-        own = None if n == 1 else self.axes.of((index, axis), n)
-        dims = (*rest[:axis], own, *rest[axis:])
+        whole = None if n == 1 else self.axes.of((index, axis), n)
+        dims = (*rest[:axis], whole, *rest[axis:])
         self.axes.keep_apart(d for d in dims if d is not None)
-        if own is None:
+        if whole is None:
             return Value(nodes[0], dims)
         specs: list[tuple[Place, ...]] = []
         start = 0
-        for k, (node, dim) in enumerate(zip(nodes, along, strict=True)):
-            if dim is not None:
-                dim = self.axes.find(dim)
-                if dim == own or dim in rest:  # read along an axis of its own
-                    extent = self.axes.extents[dim]
-                    other = self.axes.of((index, "part", k), extent)
-                    nodes[k] = self.graph.view(node, {dim: Affine(0, ((other, 1),))})
-                    dim = other
+        for dim in along:
+            dim = None if dim is None else self.axes.find(dim)
             spec: list[Place] = [
                 Affine(0, ((d, 1),)) if d is not None else None for d in dims
             ]
@@ -849,7 +856,7 @@ class Lowering:
         specs: list[tuple[Place, ...]] = []
         nodes: list[Node] = []
         indices: list[Node] = []
-        if adds and old.kind == "place" and old.data[1]:
+        if adds and old.kind == "place" and old.data[:2] == (base.dims, True):
             specs, nodes, indices = pieces_of(old)
         elif not adds or number_of(old) != 0:
             specs, nodes = [whole], [old]
