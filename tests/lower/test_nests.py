@@ -208,6 +208,19 @@ def test_a_product_that_a_zero_absorbs_is_refused_where_it_is_plain() -> None:
     assert refused(gradient, x, zero) == 0
 
 
+def test_a_branch_on_such_a_product_is_refused() -> None:
+    """As plain Python would answer a NaN: by no, where a zero that absorbs says yes."""
+
+    def function(x: Any) -> Any:
+        slope = wg.grad(lambda x: np.sum(np.sqrt(x) ** 2))(x)
+        return x * 2.0 if np.all(slope < 0.5) else x * 3.0
+
+    x, zeros = np.ones(20), np.zeros(20)
+
+    assert refused(function, x, x, absorbs=False) == 0
+    assert refused(function, x, zeros, absorbs=False) != 0
+
+
 @pytest.mark.filterwarnings("ignore:.*encountered")
 @pytest.mark.parametrize(
     "function", [lambda x: np.sqrt(x) ** 2, lambda x: np.where(x > 0, x / x, 0.0)]

@@ -542,7 +542,7 @@ class Writer:
         """Fold lanes into places that may repeat, in their order."""
         type_ = store.type
         pointers = self.pointers_of(pointer, stride, picks, type_)
-        whole, ir = self.ir(type_, True), self.ir(type_, False)
+        whole = self.ir(type_, True)
         count = self.width if self.lane is None else self.lane.count
         for k in range(count):
             at = self.value(f"extractelement <{self.width} x ptr> {pointers}, i64 {k}")
@@ -550,7 +550,6 @@ class Writer:
             before = self.read(at, type_, False)
             one = self.folded(store.fold, before, one, type_, False)
             self.write(at, one, type_, False, False)
-        assert ir
 
     def fill(self, fill: Fill) -> None:
         """All of a buffer."""

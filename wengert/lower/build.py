@@ -7,7 +7,6 @@ varies along.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -650,8 +649,3 @@ def merged(terms: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     for loop, stride in terms:
         found[loop] = found.get(loop, 0) + stride
     return tuple(sorted((loop, k) for loop, k in found.items() if k))
-
-
-def arena_size(scratch: Sequence[Buffer]) -> int:
-    """Return how many bytes scratch buffers take, each aligned to 64."""
-    return sum(64 * math.ceil(b.size * np.dtype(b.type).itemsize / 64) for b in scratch)

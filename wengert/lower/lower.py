@@ -225,8 +225,10 @@ class Lowering:
             self.values[index] = self.node(index)
 
     def guards(self, outputs: Sequence[Value]) -> list[tuple[int, Node]]:
-        """Return what refuses a play, each as one truth value; the first one counts."""
-        for suspect in suspects(self.graph, outputs):
+        """Return what refuses a play, each as one truth value."""
+        results = [value.node for value in outputs]
+        asked = [flag for _, flag in self.flags]
+        for suspect in suspects(results, asked):
             self.flags.append((HIDDEN, is_nan(self.graph, suspect)))
         step = step_of("x or y", "bool")
         together: dict[tuple[int, frozenset[int]], Node] = {}
@@ -628,26 +630,19 @@ class Lowering:
         for place, _ in reversed(slots):
             del dims[place]
         node = self.graph.gather(value.node, gathered)
-        return self.beside(index, node, dims, front, found)
+        return self.beside(node, dims, front, found)
 
     def ranks(self, index: int, first: int) -> list[int]:
         """Return the number of dimensions of the index arrays of a node."""
         return [len(self.shape(k)) for k in self.tape.operands[index][first:]]
 
     def beside(
-        self, index: int, node: Node, dims: list[int | None], front: int, found: Dims
+        self, node: Node, dims: list[int | None], front: int, found: Dims
     ) -> Value:
         """Return what was read at indices, their dimensions put among the others."""
         axes = [a for a in found if a is not None]
-        if any(a in dims for a in axes):  # x[i, :] whose indices run along the axis
-            moved = {}
-            for k, axis in enumerate(dims):
-                if axis in axes:
-                    extent = self.axes.extents[axis]
-                    own = self.axes.of((index, "beside", k), extent)
-                    moved[axis] = own
-            if any(a in moved for a in axes):
-                raise NotLoweredError("indices along the axis that they read beside")
+        if any(a in dims for a in axes):
+            raise NotLoweredError("indices along the axis that they read beside")
         dims[front:front] = found
         self.axes.keep_apart(a for a in dims if a is not None)
         return Value(node, tuple(dims))
@@ -825,7 +820,7 @@ class Lowering:
         for place, _ in reversed(slots):
             del left[place]
         nothing = self.graph.number(0, "int64")
-        lined = self.beside(index, nothing, left, front, found).dims
+        lined = self.beside(nothing, left, front, found).dims
         return Region(tuple(spec), gathered, lined)
 
     def fitted(self, index: int, value: Value, dims: Dims, type_: str) -> Node:
@@ -926,14 +921,15 @@ def placed(
     return graph.make("place", data, [*nodes, *indices], axes, type_)
 
 
-def suspects(graph: Graph, outputs: Sequence[Value]) -> list[Node]:
+def suspects(results: Sequence[Node], asked_of: Sequence[Node]) -> list[Node]:
     """Return what is NaN where a plain product is, and hides that, or is handed out.
 
-    Arithmetic and selections hand a NaN on; see `emit.absorption`.
+    Arithmetic and selections hand a NaN on; see `emit.absorption`.  What guards ask
+    about hides it as results do.
     """
     found: dict[int, Node] = {}
     asked: dict[int, Node] = {}
-    for node in reached(value.node for value in outputs).values():
+    for node in reached([*results, *asked_of]).values():
         if node.kind == "map" and node.data == PLAIN_PRODUCT:
             found[node.number] = node
         for place, operand in enumerate(node.operands):
@@ -944,9 +940,7 @@ def suspects(graph: Graph, outputs: Sequence[Value]) -> list[Node]:
                 asked[operand.number] = operand
             else:
                 found[node.number] = node
-    for value in outputs:
-        if value.node.number in found:
-            asked[value.node.number] = value.node
+    asked |= {node.number: node for node in results if node.number in found}
     return list(asked.values())
 
 
