@@ -35,6 +35,7 @@ from wengert.lower.nest import (
 )
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.schedule import Root, Schedule, Wanted, is_disjoint
+from wengert.lower.views import axis_strides
 
 #: How many vectors a loop takes at once, by the operations of its body.
 UNROLLED = ((600, 4), (1200, 2))
@@ -113,7 +114,7 @@ class Builder:
     def build(self) -> tuple[Nest, list[np.ndarray]]:
         """Return the nest and the arrays of its constants."""
         wanted = [
-            Wanted(value.node, self.c_strides(value.dims, like.shape), k)
+            Wanted(value.node, axis_strides(value.dims, like.shape), k)
             for k, (value, like) in enumerate(
                 zip(self.lowered.outputs, self.lowered.types, strict=True)
             )
@@ -135,17 +136,6 @@ class Builder:
             next(self.values),
         )
         return nest, self.constants
-
-    def c_strides(
-        self, dims: Sequence[int | None], shape: Sequence[int]
-    ) -> dict[int, int]:
-        """Return the stride of each axis in an array in C order."""
-        strides, stride = {}, 1
-        for n, dim in zip(reversed(shape), reversed(dims), strict=True):
-            if dim is not None:
-                strides[self.graph.axes.find(dim)] = stride
-            stride *= n
-        return strides
 
     # Memory
 

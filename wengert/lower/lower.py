@@ -34,6 +34,7 @@ from wengert.lower.keys import key_parts, split_key
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.views import (
     MergedError,
+    axis_strides,
     c_strides,
     is_identity,
     places_of,
@@ -281,12 +282,7 @@ class Lowering:
         self, source: Source, shape: Sequence[int], dims: Dims, type_: str
     ) -> Node:
         """Return what lies in a buffer in C order."""
-        strides, stride = {}, 1
-        for n, dim in zip(reversed(shape), reversed(dims), strict=True):
-            if dim is not None:
-                strides[dim] = stride
-            stride *= n
-        return self.graph.leaf(source, 0, strides, type_)
+        return self.graph.leaf(source, 0, axis_strides(dims, shape), type_)
 
     def line_up(
         self, index: int, operands: Sequence[Value], shape: Sequence[int]

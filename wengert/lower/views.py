@@ -22,6 +22,12 @@ def c_strides(shape: Sequence[int]) -> list[int]:
     return strides[::-1]
 
 
+def axis_strides(dims: Sequence[int | None], shape: Sequence[int]) -> dict[int, int]:
+    """Return the stride of each dimension's axis in an array in C order."""
+    pairs = zip(dims, c_strides(shape), strict=True)
+    return {dim: stride for dim, stride in pairs if dim is not None}
+
+
 def strides_of_view(
     shape: tuple[int, ...], view: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, int]:
