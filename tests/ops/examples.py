@@ -26,8 +26,9 @@ from scipy.spatial import distance
 
 import wengert.ops.scipy_special
 import wengert.ops.stats.formulas  # noqa: F401  (states the operations)
-from wengert import jvp, stop_gradient
+from wengert import jvp, record, stop_gradient
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
+from wengert.derive.loops import SCAN, Body
 
 Function = Callable[..., Any]
 
@@ -1967,6 +1968,41 @@ example(
     lambda m: stats.multivariate_normal(m, TWO).rvs(3, np.random.default_rng(5)),
     normal(2),
 )
+
+# Loops
+
+
+def looped(
+    step: Function, carried: int, moving: int, *like: Any, reverse: bool = False
+) -> Function:
+    """Return the function of operands that does a step for every row of a stack."""
+    sample = [*like[:carried], *[x[0] for x in like[carried : carried + moving]]]
+    body = Body(record(step, *sample, *like[carried + moving :]), carried, moving)
+    count = len(like[carried])
+
+    def function(*operands: Any) -> Any:
+        return apply(SCAN, *operands, body=body, count=count, reverse=reverse)
+
+    return function
+
+
+def damped(x: Any, v: Any, force: Any, k: Any) -> Any:
+    """Return the next state of an oscillator, and its energy."""
+    v = 0.9 * v + 0.1 * (force * np.sin(k[1]) - k[0] * x)
+    return x + 0.1 * v, v, v * v + k[0] * x * x
+
+
+_likes = np.zeros(2), np.zeros(2), np.zeros((4, 2)), np.zeros(2)
+for _back in (False, True):
+    example(
+        "scan",
+        looped(damped, 2, 1, *_likes, reverse=_back),
+        normal(2),
+        normal(2),
+        normal(4, 2),
+        normal(2),
+        label="back" if _back else "",
+    )
 
 # Integrals of samples
 

@@ -141,4 +141,17 @@ class Routine:
     rows: Callable[..., Any] | None = None
 
 
-Form = Map | Reduce | Scan | Move | Contract | Routine
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A step done many times: a tape of its own, in the setting `body`.
+
+    Parameters
+    ----------
+    check : callable
+        ``check(tape, index)`` says what is wrong with such a node, or is empty.
+    """
+
+    check: Callable[[Any, int], str]
+
+
+Form = Map | Reduce | Scan | Move | Contract | Routine | Loop

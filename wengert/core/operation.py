@@ -9,6 +9,7 @@ statement.  `answers` says which NumPy function a piece of plain NumPy code answ
 from __future__ import annotations
 
 import dis
+import inspect
 import sys
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -357,6 +358,7 @@ def general(
         results=results,
         moves=moves,
         form=form,
+        names_wanted=vjp is not None and "wanted" in inspect.getfullargspec(vjp)[4],
     )
     return register(operation, numpy)
 

@@ -353,6 +353,12 @@ class Tape:
 
         return tape_function(self, inputs, outputs)
 
+    def player(self) -> Callable[[Sequence[Any]], list[Any]]:
+        """Return the function from the inputs' values to the outputs'."""
+        from wengert.execute.interpret import Player
+
+        return Player(self)
+
     def gradient(self, wrt: Any = None) -> Any:
         """Return the gradient of the one output by the inputs, or by any nodes."""
         from wengert.derive.tapes import gradient

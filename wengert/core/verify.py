@@ -166,6 +166,11 @@ def verify_settings(tape: Tape, index: int) -> None:
                 )
     if "chain" in settings:
         verify_chain(settings["chain"], index)
+    check = getattr(operation.form, "check", None)
+    if check is not None and not (missing or more):
+        wrong = check(tape, index)
+        if wrong:
+            raise illegal(f"node {index} ({name}): {wrong}")
     if missing or more:
         what = f"lacks {min(missing)}" if missing else f"has a setting {min(more)!r}"
         raise illegal(f"node {index} ({name}) {what}")
@@ -454,4 +459,7 @@ def content(value: Any) -> bytes:
         return f"{value.dtype}{value.shape}".encode() + value.tobytes()
     if has_class(value, np.generic):
         return f"{value.dtype}".encode() + value.tobytes()
+    own = getattr(type(value), "content", None)
+    if own is not None:  # the step of a loop
+        return bytes(own(value))
     return f"{type(value).__name__}:{value!r}".encode()

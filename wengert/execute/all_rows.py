@@ -16,6 +16,7 @@ from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, Tape
 from wengert.core.types import Array, Type, is_array
+from wengert.derive.loops import SCAN, rows_in_order
 from wengert.execute.batching import (
     NotBatchedError,
     Operands,
@@ -157,6 +158,8 @@ class RowsPlay:
                 return self.of_python(index, values, flags)
             if operation is RAISES:
                 return self.one_by_one(index, flags)
+            if operation is SCAN:
+                return self.loop(index, flags)
             base = operands[0]
             if (
                 operation in IN_PLACE
@@ -175,6 +178,50 @@ class RowsPlay:
             return batch(operation, values, flags, settings, self.count)
         except (NotBatchedError, *LEAVES_PATH):
             return self.one_by_one(index, flags)
+
+    def loop(self, index: int, flags: list[int]) -> tuple[Any, ...]:
+        """Return the results of a loop, each step done for all rows.
+
+        Raises
+        ------
+        NotBatchedError
+            Where some row leaves the path in a step.
+        """
+        tape, settings = self.tape, self.tape.settings[index]
+        body, steps, is_back = settings["body"], settings["count"], settings["reverse"]
+        if not steps:
+            raise NotBatchedError
+        values = [self.outputs[k] for k in tape.operands[index]]
+        operands = Operands(values, flags, self.count)
+        own, last = steps_of(body.tape)
+        ends, places = body.tape.output_indices, body.tape.input_indices
+        state = [operands.repeated(k) for k in range(body.carried)]
+        with_rows = [
+            place for k, place in enumerate(places) if k < body.carried or flags[k]
+        ]
+        columns: list[list[Any]] = [[] for _ in ends[body.carried :]]
+        for t in rows_in_order(steps, is_back):
+            given = dict(zip(places, operands.values, strict=True))
+            given.update(zip(places, state, strict=False))
+            for k in range(body.stacks.start, body.stacks.stop):
+                stack = operands.values[k]
+                given[places[k]] = stack[:, t] if flags[k] else stack[t]
+            play = RowsPlay(
+                body.tape, given, with_rows, self.count, own, last, self.absorbs
+            )
+            play.run()
+            if play.count < self.count:
+                raise NotBatchedError
+            given_flags = [play.has_rows[end] for end in ends]
+            step = Operands(
+                [play.outputs[end] for end in ends], given_flags, self.count
+            )
+            found = [step.repeated(k) for k in range(len(ends))]
+            state = found[: body.carried]
+            for column, value in zip(columns, found[body.carried :], strict=True):
+                column.append(value)
+        order = -1 if is_back else 1
+        return *state, *[np.stack(column[::order], axis=1) for column in columns]
 
     def is_weak_row(self, index: int, flags: list[int]) -> bool:
         """Whether a number is Python's in a row, and would be NumPy's in an array."""

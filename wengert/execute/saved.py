@@ -23,6 +23,7 @@ from wengert.core.operation import REGISTRY, Operation, is_stated
 from wengert.core.tape import CompNode, Tape
 from wengert.core.types import Type, array_type, has_class, is_array
 from wengert.core.user_node import user_operation
+from wengert.derive.loops import Body
 from wengert.errors import Place, Source, TapeError, explain
 from wengert.execute.rehearsal import admit, try_container
 from wengert.ops.index import Placeholder, Slice
@@ -151,9 +152,9 @@ def name_of(value: Any) -> str:
 class Writer:
     """Writes one tape; collects its arrays."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, arrays: dict[str, np.ndarray] | None = None) -> None:
         self.tape = tape
-        self.arrays: dict[str, np.ndarray] = {}
+        self.arrays: dict[str, np.ndarray] = {} if arrays is None else arrays
 
     def state(self) -> dict[str, Any]:
         """Return the tape in JSON's words."""
@@ -287,6 +288,9 @@ class Writer:
             return {"dict": pairs}
         if kind is tree.Leaf or kind is tree.Branch:
             return {"structure": self.structure(value)}
+        if kind is Body:
+            step = Writer(value.tape, self.arrays).state()
+            return {"step": [step, value.carried, value.moving]}
         raise not_data(
             f"a {kind.__name__} as a setting",
             "pass numbers, texts and tuples of them as settings",
@@ -526,6 +530,12 @@ def class_of(_: Reader, name: Any) -> Any:
     return kind
 
 
+def step_of(reader: Reader, parts: Any) -> Body:
+    """Return the step of a loop."""
+    state, carried, moving = parts
+    return Body(Reader(reader.file, reader.known).tape(state), carried, moving)
+
+
 #: How each kind of value is read.
 READ: dict[str, Callable[[Reader, Any], Any]] = {
     "float": lambda _, text: float(text),
@@ -542,4 +552,5 @@ READ: dict[str, Callable[[Reader, Any], Any]] = {
     "list": Reader.values,
     "dict": lambda reader, pairs: dict(map(reader.values, pairs)),
     "structure": Reader.structure,
+    "step": step_of,
 }

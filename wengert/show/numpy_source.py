@@ -22,6 +22,7 @@ from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
 from wengert.core.verify import is_name
+from wengert.derive.loops import SCAN, repeat
 from wengert.derive.tapes import needed_by_results
 from wengert.errors import ArgumentError, UnsupportedError, WengertError, explain
 from wengert.execute.rehearsal import Rehearsal
@@ -484,6 +485,8 @@ class Writer:
     def find_form(self, operation: Operation, settings: Any, values: list[Any]) -> str:
         """Return the first text that gives the operation's own result."""
         places = [f"{{{k}}}" for k in range(len(values))]
+        if operation is SCAN:
+            return self.loop_form(settings, places)
         try:
             for form in known_forms(operation, settings, values):
                 return form
@@ -494,6 +497,15 @@ class Writer:
             if not helper:
                 raise self.unsupported(operation) from error
         return f"{helper}({', '.join(places + parts)})"
+
+    def loop_form(self, settings: Any, places: list[str]) -> str:
+        """Return the text of a loop, whose step is a helper."""
+        body = settings["body"]
+        step = self.helpers.free_name("step")
+        source = Writer(body.tape, step, self.helpers).function()
+        self.helpers.define(step, body, escape(source))
+        how = [step, body.carried, body.moving, settings["count"], settings["reverse"]]
+        return f"{self.helpers.add(repeat)}({', '.join([*map(str, how), *places])})"
 
     def recorded_helper(
         self, operation: Operation, settings: Any, values: list[Any]
