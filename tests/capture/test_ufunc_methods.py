@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.ops.judge import judge, judge_no_gradient, judge_value
-from wengert import grad, record, vjp
+from wengert import grad, jit, record, vjp
 from wengert.errors import RecordingError, UnsupportedError
 
 Function = Callable[..., Any]
@@ -260,3 +260,21 @@ def test_plain_numbers_are_written_into_a_plain_out() -> None:
     np.testing.assert_array_equal(kept, [1.0, 2.0, 3.0])
     with pytest.raises(RecordingError, match="into a plain array"):
         grad(lambda x: np.sum(np.add(np.arange(3.0), x, out=kept)))(2.0)
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.hypot, np.negative])
+@pytest.mark.parametrize(
+    "target",
+    [lambda x: x, lambda x: [x, x], lambda x: (x,), lambda x: 1.0, lambda x: [1.0]],
+    ids=["recorded number", "list", "tuple", "number", "plain list"],
+)
+def test_at_of_what_is_no_array_is_numpys_error(ufunc: Any, target: Any) -> None:
+    """It came back for ever: a RecursionError."""
+
+    def f(x: Any) -> Any:
+        ufunc.at(target(x), [0, 0], *[x] * (ufunc.nin - 1))
+        return x
+
+    for call in (f, grad(f), jit(f)):
+        with pytest.raises(TypeError, match="first operand must be array"):
+            call(np.float64(0.5))

@@ -17,7 +17,7 @@ from wengert.capture import keys
 from wengert.capture.array import RecordedArray, is_active, plain
 from wengert.capture.ufuncs import check_out
 from wengert.core.operation import DISPATCH, Operation, apply
-from wengert.core.types import is_whole_number
+from wengert.core.types import is_array, is_whole_number
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops import cumulative
 from wengert.ops import reduce as reductions
@@ -214,6 +214,8 @@ def at(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> None:
     """Answer ``ufunc.at``: repeated indices are applied one after the other."""
     target, key, *values = inputs
     if not isinstance(target, RecordedArray):
+        if not is_array(target):
+            raise TypeError("first operand must be array")
         if is_active(key) or is_active(values):
             check_out(np.asarray(target), f"{ufunc.__name__}.at")
         ufunc.at(target, keys.plain(key), *plain(values))
