@@ -228,22 +228,41 @@ def is_type(output: Any) -> bool:
     return isinstance(output, (str, type, np.dtype))
 
 
-def written_as(result: Any, x: Any, output: Any) -> Any:
-    """Return a result in the type of what SciPy writes it into."""
+def type_written(x: Any, output: Any) -> np.dtype[Any]:
+    """Return the type of what SciPy writes a result into."""
+    dtype: np.dtype[Any] = np.dtype(x.dtype)
     if is_type(output):
         dtype = np.dtype(output)
-    else:
-        dtype = x.dtype if output is None else output.dtype
+    elif output is not None:
+        dtype = np.dtype(output.dtype)
+    if isinstance(output, str) and not issubclass(dtype.type, np.number):
+        raise RuntimeError("output must have numeric dtype")
+    return dtype
+
+
+def written_as(result: Any, x: Any, output: Any) -> Any:
+    """Return a result in the type of what SciPy writes it into, for its next pass.
+
+    SciPy writes truth values as bytes, and reads those.
+    """
+    dtype = type_written(x, output)
     if result.dtype.kind == "c" and dtype.kind != "c":
         dtype = np.promote_types(dtype, np.complex64)
-    if dtype.kind == "b" and result.dtype.kind == "f":
-        result = np.trunc(result)  # SciPy writes bytes
+    if dtype.kind == "b" and result.dtype.kind != "b":
+        dtype = np.dtype(np.uint8)
     return np.astype(result, dtype, copy=False)
+
+
+def finished(result: Any, x: Any, output: Any) -> Any:
+    """Return the result of the last pass in the type of what SciPy writes it into."""
+    result = written_as(result, x, output)
+    is_truth = type_written(x, output).kind == "b" and result.dtype.kind != "c"
+    return np.astype(result, bool, copy=False) if is_truth else result
 
 
 def delivered(result: Any, output: Any, x: Any) -> Any:
     """Return a result in the type it is asked in, in an array where one was given."""
-    result = written_as(result, x, output)
+    result = finished(result, x, output)
     if output is None or is_type(output):
         return result
     if output.shape != result.shape:
@@ -595,7 +614,7 @@ def laplace(
     second = np.array([1, -2, 1])
     pairs = zip(axes, sequence(mode, len(axes)), strict=True)
     parts = [along_axis(x, second, axis, how, cval, 0) for axis, how in pairs]
-    parts = [written_as(part, x, output) for part in parts]
+    parts = [finished(part, x, output) for part in parts]
     return delivered(total(parts) if parts else x * 1, output, x)
 
 
@@ -622,7 +641,8 @@ def smoothed_differences(
     for axis, how in zip(axes, sequence(mode, len(axes)), strict=True):
         orders = [order if k == axis else 0 for k in range(x.ndim)]
         settings = {"truncate": 4.0, "radius": None, "axes": None, **rest}
-        found.append(smoothed(x, given, orders, how, cval, output=output, **settings))
+        part = smoothed(x, given, orders, how, cval, output=output, **settings)
+        found.append(finished(part, x, output))
     return found
 
 

@@ -29,6 +29,7 @@ from wengert.ops.image_filters import (
     floating,
     is_type,
     sequence,
+    type_written,
     written_as,
 )
 from wengert.ops.join import as_array
@@ -119,8 +120,11 @@ def spline_filter(
     input: Any, order: Any = 3, output: Any = np.float64, mode: str = "mirror"
 ) -> Any:
     """Answer ``scipy.ndimage.spline_filter``."""
-    x = floating(as_array(input))
-    found = coefficients(x, check_order(order), mode, range(x.ndim))
+    x = found = floating(as_array(input))
+    order = check_order(order)
+    for axis in range(x.ndim):
+        found = coefficients(floating(found), order, mode, (axis,))
+        found = written_as(found, x, output)
     return delivered(found * 1 if found is x else found, output, x)
 
 
@@ -247,10 +251,11 @@ def at_places(
 def constant(name: str) -> Operation:
     """State the value of one of SciPy's functions of an image and numbers."""
 
-    def evaluate(x: Any, *numbers: Any, **settings: Any) -> Any:
+    def evaluate(x: Any, *numbers: Any, output: Any, **settings: Any) -> Any:
         from scipy import ndimage
 
-        return getattr(ndimage, name)(x, *numbers, **settings)
+        output = None if output is None else np.dtype(output)
+        return getattr(ndimage, name)(x, *numbers, output=output, **settings)
 
     return constant_of(f"{name}_value", evaluate, form=Routine(), numpy=())
 
@@ -279,8 +284,9 @@ def moved(
     """
     order, cval = check_order(order), as_numbers(cval)
     given = {"order": order, "mode": mode, "cval": cval, "prefilter": bool(prefilter)}
-    kind = output.dtype if not is_type(output) and output is not None else output
-    found = apply(operation, x, *numbers, output=dtype_name(kind), **given, **settings)
+    kind = None if output is None else type_written(x, output)
+    given["output"] = None if kind is None else kind.str
+    found = apply(operation, x, *numbers, **given, **settings)
     if found.dtype.kind in "fc":
         front = range(len(plane))
         real = np.moveaxis(floating(x), plane, front) if plane else floating(x)
@@ -289,11 +295,6 @@ def moved(
         sums = np.broadcast_to(sums, found.shape)
         found = apply(VALUED_AS, written_as(sums, x, kind), found)
     return delivered(found, output, x)
-
-
-def dtype_name(kind: Any) -> str | None:
-    """Return a type by its name, which can be kept as a setting."""
-    return None if kind is None else np.dtype(kind).str
 
 
 @answers_arrays("scipy.ndimage.map_coordinates")
