@@ -41,6 +41,7 @@ from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.emit.special import SEVERAL, SPECIAL
 from wengert.emit.vocabulary import template
 from wengert.ops.chain import CHAIN_PRODUCT
+from wengert.ops.cumulative import RECURRENCE
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE, decode
 from wengert.ops.python import RAISES
 
@@ -232,7 +233,8 @@ def work(result: int, operands: list[int]) -> int:
 
 def has_chain_products(tape: Tape) -> bool:
     """Whether a tape holds products of the chain rule."""
-    return any(operation is CHAIN_PRODUCT for operation in tape.operations)
+    chained = CHAIN_PRODUCT, RECURRENCE
+    return any(operation in chained for operation in tape.operations)
 
 
 def needed(whole: Program) -> Program:

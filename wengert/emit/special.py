@@ -31,6 +31,8 @@ from wengert.emit.places import (
     select,
 )
 from wengert.emit.refusal import NotLoweredError
+from wengert.lower.hiding import PLAIN_PRODUCT
+from wengert.ops.chain import ABSORBING_PRODUCT
 from wengert.ops.index import GETITEM, INDEX_ADD, STORE
 from wengert.ops.special import NODES, QUADRATURE_LIMIT, WEIGHTS
 
@@ -208,18 +210,22 @@ def by_ufunc(lowering_of: Callable[[str], Special]) -> Special:
 def lower_recurrence(
     lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
 ) -> Elements:
-    """Return ``h[k] = a[k] * h[k-1] + b[k]`` along an axis, from 0 on."""
+    """Return ``h[k] = a[k] * h[k-1] + b[k]`` along an axis, from 0 on.
+
+    The products are those of the chain rule, and so the first is nothing.
+    """
     a, b = (converted(lowering, part, name) for part in parts)
-    axis, zero = settings["axis"], lowering.constant(0, name)
+    axis = settings["axis"]
     factors = np.moveaxis(a, axis, -1).reshape(-1, a.shape[axis])
     terms = np.moveaxis(b, axis, -1).reshape(-1, b.shape[axis])
+    product = ABSORBING_PRODUCT if lowering.absorbs else PLAIN_PRODUCT
 
     def step(before: int | None, row: int, k: int) -> int:
         factor, term = int(factors[row, k]), int(terms[row, k])
-        if before is None and lowering.number(factor) == 0:
+        if before is None:
             return term
-        last = zero if before is None else before
-        return lowering.emit("x * y + z", (factor, last, term), name)
+        last = lowering.emit(product, (factor, before), name)
+        return lowering.emit("x + y", (last, term), name)
 
     return scanned(a, axis, step)
 

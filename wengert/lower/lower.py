@@ -41,7 +41,7 @@ from wengert.lower.views import (
     steps_of,
     strides_of_view,
 )
-from wengert.ops.chain import CHAIN_PRODUCT
+from wengert.ops.chain import ABSORBING_PRODUCT, CHAIN_PRODUCT
 from wengert.ops.index import (
     GETITEM,
     INDEX_ADD,
@@ -60,8 +60,6 @@ Place = Affine | int | None
 TYPES = frozenset({"float64", "float32", "int64", "int32", "bool"})
 #: Elements of every side from which a matrix product is left to BLAS.
 BLAS = 32
-#: A product in which a zero absorbs all.
-ABSORBING_PRODUCT = "select(x == 0 or y == 0, 0, x * y)"
 #: How often a tape is lowered again because axes became one.
 MOST_ROUNDS = 8
 #: The number by which a play is refused whose indices are out of bounds.

@@ -13,6 +13,9 @@ import numpy as np
 from wengert.core.forms import Map
 from wengert.core.operation import elementwise
 
+#: The product in our vocabulary.
+ABSORBING_PRODUCT = "select(x == 0 or y == 0, 0, x * y)"
+
 
 def chain_product(g: Any, partial: Any) -> Any:
     """Return ``g * partial``, zero where either is zero."""
@@ -32,6 +35,6 @@ CHAIN_PRODUCT = elementwise(
     "chain_product",
     chain_product,
     (lambda z, g, p: p, lambda z, g, p: g),
-    form=Map("select(x == 0 or y == 0, 0, x * y)"),
+    form=Map(ABSORBING_PRODUCT),
     numpy=(),
 )

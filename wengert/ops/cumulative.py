@@ -10,6 +10,7 @@ import numpy as np
 from wengert.core.forms import Scan
 from wengert.core.operation import Operation, answers, apply, general, linear
 from wengert.ops.axes import axis_of
+from wengert.ops.chain import ABSORBING_PRODUCT, CHAIN_PRODUCT, chain_product
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.elements import into
 from wengert.ops.reduce import (
@@ -57,30 +58,57 @@ CUMSUM = linear("cumsum", evaluate_cumsum, cumsum_transpose, form=Scan("x + y"))
 # The linear recurrence: cumulative products and extremes have their derivatives by it
 
 
-def evaluate_recurrence(a: Any, b: Any, *, axis: int) -> Any:
-    """Return h with ``h[k] = a[k] * h[k-1] + b[k]`` along an axis, from 0 on."""
-    dtype = np.result_type(a, b)
+def recurrence_of_numbers(a: Any, b: Any, dtype: Any, absorbs: bool) -> Any:
+    """Return the recurrence along the only axis: Python's numbers are quicker."""
+
+    def step(h: Any, ab: Any) -> Any:
+        return ab[0] * h + ab[1]
+
+    def absorbing_step(h: Any, ab: Any) -> Any:
+        return (ab[0] * h if ab[0] and h else 0.0) + ab[1]
+
+    pairs = zip(a.tolist(), b.tolist(), strict=True)
+    values = accumulate(pairs, absorbing_step if absorbs else step, initial=0.0)
+    next(values)
+    return np.fromiter(values, dtype, count=a.size)
+
+
+def recurrence_of_rows(a: Any, b: Any, dtype: Any, axis: int, absorbs: bool) -> Any:
+    """Return the recurrence along one of several axes."""
+    product = chain_product if absorbs else np.multiply
     result = np.empty_like(b, dtype=dtype)
-    if a.ndim == 1:
-        pairs = zip(a.tolist(), b.tolist(), strict=True)
-        values = accumulate(pairs, lambda h, ab: ab[0] * h + ab[1], initial=0.0)
-        next(values)
-        result[:] = np.fromiter(values, dtype, count=a.size)
-        return result
     factors, terms = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
     rows = np.moveaxis(result, axis, 0)
-    previous: Any = 0
-    for k in range(a.shape[axis]):
-        rows[k] = previous = factors[k] * previous + terms[k]
+    previous: Any = np.zeros(rows.shape[1:], dtype)
+    with np.errstate(invalid="ignore"):
+        for k in range(a.shape[axis]):
+            rows[k] = previous = product(factors[k], previous) + terms[k]
     return result
+
+
+def evaluate_recurrence(a: Any, b: Any, *, axis: int) -> Any:
+    """Return h with ``h[k] = a[k] * h[k-1] + b[k]`` along an axis, from 0 on.
+
+    Its products are those of the chain rule: a zero absorbs what is not finite.
+    """
+    dtype = np.result_type(a, b)
+
+    def play(absorbs: bool) -> Any:
+        if a.ndim == 1:
+            return recurrence_of_numbers(a, b, dtype, absorbs)
+        return recurrence_of_rows(a, b, dtype, axis, absorbs)
+
+    result = play(absorbs=False)
+    return play(absorbs=True) if np.isnan(result).any() else result
 
 
 def recurrence_jvp(tangents: Any, h: Any, a: Any, b: Any, *, axis: int) -> Any:
     """Return the same recurrence of the tangents."""
     a_dot, b_dot = tangents
-    total = None if a_dot is None else a_dot * delayed(h, axis, 0)
-    if b_dot is not None:
-        total = b_dot if total is None else total + b_dot
+    if a_dot is None:
+        return apply(RECURRENCE, a, b_dot, axis=axis)
+    total = apply(CHAIN_PRODUCT, a_dot, delayed(h, axis, 0))
+    total = total if b_dot is None else total + b_dot
     return apply(RECURRENCE, a, total, axis=axis)
 
 
@@ -89,13 +117,13 @@ def recurrence_vjp(g: Any, h: Any, a: Any, b: Any, *, axis: int) -> Any:
     factors = delayed(reversed_along(a, axis), axis, 0)
     back = apply(RECURRENCE, factors, reversed_along(g, axis), axis=axis)
     back = reversed_along(back, axis)
-    return back * delayed(h, axis, 0), back
+    return apply(CHAIN_PRODUCT, back, delayed(h, axis, 0)), back
 
 
 RECURRENCE = general(
     "recurrence",
     evaluate_recurrence,
-    form=Scan("y * x + z", start=0),
+    form=Scan(f"{ABSORBING_PRODUCT} + z", start=0),
     jvp=recurrence_jvp,
     vjp=recurrence_vjp,
 )
@@ -111,7 +139,7 @@ def evaluate_cumprod(x: Any, *, axis: int, dtype: Any) -> Any:
 
 def cumprod_jvp(tangents: Any, y: Any, x: Any, *, axis: int, dtype: Any) -> Any:
     """Return ``y'[k] = x[k] * y'[k-1] + y[k-1] * x'[k]``: no division by zero."""
-    terms = delayed(y, axis, 1) * tangents[0]
+    terms = apply(CHAIN_PRODUCT, tangents[0], delayed(y, axis, 1))
     return apply(RECURRENCE, x, terms, axis=axis)
 
 
@@ -119,7 +147,7 @@ def cumprod_vjp(g: Any, y: Any, x: Any, *, axis: int, dtype: Any) -> Any:
     """Return the gradients by the recurrence that runs back."""
     factors = delayed(reversed_along(x, axis), axis, 0)
     back = apply(RECURRENCE, factors, reversed_along(g, axis), axis=axis)
-    return reversed_along(back, axis) * delayed(y, axis, 1)
+    return apply(CHAIN_PRODUCT, reversed_along(back, axis), delayed(y, axis, 1))
 
 
 CUMPROD = general(

@@ -21,6 +21,7 @@ from wengert.core.operation import (
 )
 from wengert.core.types import Recorded, has_class, plain_example
 from wengert.ops.axes import axes_of
+from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.elements import into
 
@@ -251,7 +252,7 @@ def prod_jvp(
     tangents: Any, result: Any, x: Any, *, axis: Axis, keepdims: bool, dtype: Any
 ) -> Any:
     """Return the sum of each tangent times the other elements."""
-    products = tangents[0] * products_of_others(x, axis)
+    products = apply(CHAIN_PRODUCT, tangents[0], products_of_others(x, axis))
     return np.sum(products, axis=axis, keepdims=keepdims)
 
 
@@ -259,7 +260,8 @@ def prod_vjp(
     g: Any, result: Any, x: Any, *, axis: Axis, keepdims: bool, dtype: Any
 ) -> Any:
     """Return the gradient times the other elements."""
-    return spread(g, x, axis, keepdims) * products_of_others(x, axis)
+    g = spread(g, x, axis, keepdims)
+    return apply(CHAIN_PRODUCT, g, products_of_others(x, axis))
 
 
 PROD = general(
@@ -301,11 +303,15 @@ def prod_where_jvp(
     """Return the tangent of ``initial * prod(x[where])``."""
     x_dot, _, initial_dot = tangents
     filled, product = prod_where_parts(x, where, axis, keepdims)
-    total = 0.0 if initial_dot is None else initial_dot * product
+    total = 0.0
+    if initial_dot is not None:
+        total = apply(CHAIN_PRODUCT, initial_dot, product)
     if x_dot is None:
         return total
-    others = np.where(where, x_dot, 0.0) * products_of_others(filled, axis)
-    return total + initial * np.sum(others, axis=axis, keepdims=keepdims)
+    x_dot = np.where(where, x_dot, 0.0)
+    others = apply(CHAIN_PRODUCT, x_dot, products_of_others(filled, axis))
+    others = np.sum(others, axis=axis, keepdims=keepdims)
+    return total + apply(CHAIN_PRODUCT, others, initial)
 
 
 def prod_where_vjp(
@@ -321,8 +327,10 @@ def prod_where_vjp(
 ) -> Any:
     """Return the gradients of ``initial * prod(x[where])``."""
     filled, product = prod_where_parts(x, where, axis, keepdims)
-    others = spread(g * initial, x, axis, keepdims) * products_of_others(filled, axis)
-    return np.where(where, others, 0.0), None, np.sum(g * product)
+    scaled = spread(apply(CHAIN_PRODUCT, g, initial), x, axis, keepdims)
+    others = apply(CHAIN_PRODUCT, scaled, products_of_others(filled, axis))
+    by_initial = np.sum(apply(CHAIN_PRODUCT, g, product))
+    return np.where(where, others, 0.0), None, by_initial
 
 
 PROD_WHERE = general(
