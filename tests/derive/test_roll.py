@@ -1,0 +1,418 @@
+"""Loops found on a tape, against the same loops in plain Python."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert
+from wengert.core.tape import Tape
+from wengert.derive.loops import SCAN
+from wengert.derive.roll import rolled
+from wengert.errors import GuardError
+
+Function = Callable[..., Any]
+RNG = np.random.default_rng(6)
+DATA = RNG.normal(size=(20, 3))
+ORDER = RNG.permutation(20)
+
+
+def pendulum(p: Any) -> Any:
+    x, v = p[0], p[1]
+    for _ in range(20):
+        v = v - 0.1 * (np.sin(x) * p[2] + 0.3 * v)
+        x = x + 0.1 * v
+    return x * x + v
+
+
+def of_python_numbers(x: Any) -> Any:
+    s = 1.0
+    for t in range(20):
+        s = s * x + t * 0.5 / (1 + s * s)
+    return s
+
+
+def volatility(x: Any) -> Any:
+    h, total = x[0] / (1 - 0.1 * x[1]), 0.0
+    for t in range(len(x)):
+        total = total + np.log(h * h) + x[t] * x[t] / h
+        h = x[0] + x[1] * x[t] * x[t] + 0.3 * h
+    return total
+
+
+def heat_in_place(u: Any) -> Any:
+    u = u.copy()
+    for _ in range(12):
+        u[1:-1] = u[1:-1] + 0.2 * (u[2:] - 2 * u[1:-1] + u[:-2])
+    return np.sum(u * u)
+
+
+def memory_cell(x: Any) -> Any:
+    hidden, cell, total = [x[:3], x[3:6]], [x[6:9], x[9:12]], 0.0
+    for t in range(14):
+        y = DATA[t] * x[12]
+        for i in range(2):
+            gate = 1 / (1 + np.exp(-y * x[13 + i]))
+            cell[i] = cell[i] * gate + np.tanh(hidden[i] * x[15])
+            hidden[i] = gate * np.tanh(cell[i])
+            y = hidden[i]
+        total = total + np.sum(DATA[t + 1] * (y - np.log(np.sum(np.exp(y)) + 2)))
+    return total
+
+
+def delay(x: Any) -> Any:
+    h = [x[0], x[1], x[2]]
+    for _ in range(30):
+        h.append(0.5 * h[-1] + np.sin(h[-3]))
+    return h[-1] * h[-2] + h[-3]
+
+
+def delay_that_begins_late(x: Any) -> Any:
+    h = [x[0], x[1]]
+    for t in range(30):
+        h.append(np.sin(h[max(0, t - 3)]) * h[-1] + 1.0)
+    return h[-1]
+
+
+def swap(x: Any) -> Any:
+    a, b = x, x * 2
+    for _ in range(20):
+        a, b = b, a * 0.5 + np.cos(b)
+        a[0] = b[1]
+    return np.sum(a + b)
+
+
+def derivative_inside(x: Any) -> Any:
+    for _ in range(8):
+        x = x - 0.01 * wengert.grad(lambda y: np.sum(np.sin(y) * y * y))(x)
+    return np.sum(x)
+
+
+def stores(x: Any) -> Any:
+    y = np.zeros(20)
+    for t in range(1, 20):
+        y[t] = np.sin(y[t - 1]) * x[1] + 0.1 * x[t]
+    return np.sum(y * y)
+
+
+def two_loops_that_touch(x: Any) -> Any:
+    s = x[0]
+    for _ in range(20):
+        s = np.sin(s) * x[1]
+    for _ in range(20):
+        s = np.sin(s) * x[2] + s
+    for _ in range(20):
+        s = np.sin(s) * x[1]
+    return s
+
+
+def second_loop_reads_backwards(x: Any) -> Any:
+    a, out, s = x[0], [], 0.0
+    for _ in range(20):
+        a = np.cos(a) * x[1]
+        out.append(a)
+    for t in range(20):
+        s = s * 0.8 + out[19 - t] * x[2]
+    return s + out[3]
+
+
+def rows_of_matrices(x: Any) -> Any:
+    w, h = x.reshape(3, 3), np.zeros(3)
+    for t in range(20):
+        h = np.tanh(w @ h + DATA[t])
+    return np.sum(h)
+
+
+def columns_of_a_matrix(x: Any) -> Any:
+    a, h = x.reshape(2, 20), np.ones(2)
+    for t in range(20):
+        h = np.tanh(h * 0.5 + a[:, t]) + a[1, t] * a[0, 19 - t]
+    return np.sum(h)
+
+
+def places_in_any_order(x: Any) -> Any:
+    s = x[0]
+    for k in ORDER:
+        s = np.sin(s + x[k]) * x[-1 - k]
+    return s
+
+
+def windows(x: Any) -> Any:
+    s = 0.0
+    for t in range(16):
+        s = s * 0.9 + np.sum(x[t : t + 3] * x[t + 1]) + x[t + 4 : t : -2] @ x[:2]
+    return s
+
+
+def windows_that_are_written(x: Any) -> Any:
+    y = np.zeros(25)
+    y[:3] = x[:3]
+    for t in range(3, 20):
+        y[t : t + 2] = np.sin(y[t - 3 : t - 1]) + x[1] * y[t - 1]
+        y[t + 2] = y[t] * 0.5
+    return np.sum(y * y)
+
+
+def time_and_element(x: Any) -> Any:
+    u = [x[k] for k in range(12)]
+    for _ in range(8):
+        inner = [u[i] + 0.1 * (u[i + 1] - 2 * u[i] + u[i - 1]) for i in range(1, 11)]
+        u = [u[0], *inner, u[11]]
+    return sum(u[i] * u[i] for i in range(12))
+
+
+def neighbours_in_a_ring(x: Any) -> Any:
+    q = [x[k] for k in range(6)]
+    for _ in range(10):
+        q = [q[i] + 0.1 * np.sin(q[(i + 1) % 6] - q[i - 1]) for i in range(6)]
+    return q[0] + q[3] * q[5]
+
+
+def triangle(x: Any) -> Any:
+    s = x[0]
+    for i in range(8):
+        for j in range(i):
+            s = s * 0.5 + x[(7 * i + j) % 20] * np.cos(s)
+    return s
+
+
+def counts_with_integers(x: Any) -> Any:
+    n, s = 0, x[0]
+    for t in range(20):
+        s = s * x[1] + n
+        n = n + t
+    return s
+
+
+def single_precision(x: Any) -> Any:
+    y = x.astype(np.float32)
+    for t in range(20):
+        y = y * 0.9 + np.float32(t) * np.sin(y)
+    return np.sum(y)
+
+
+def complex_numbers(x: Any) -> Any:
+    z, c = x[:3] * (1 + 0j), x[1] + 0.3j
+    for _ in range(20):
+        z = z * z * 0.3 + c
+    return np.sum(np.abs(z))
+
+
+def every_step(x: Any) -> Any:
+    h, out = x[:3], []
+    for _ in range(20):
+        h = np.sin(h) * 1.1 + x[:3] * 0.1
+        out.append(h * h)
+    return np.sum(np.stack(out) * DATA) + np.sum(np.array([y[0] for y in out]) ** 3)
+
+
+LOOPS: tuple[Function, ...] = (
+    pendulum,
+    of_python_numbers,
+    volatility,
+    heat_in_place,
+    memory_cell,
+    delay,
+    delay_that_begins_late,
+    swap,
+    derivative_inside,
+    stores,
+    two_loops_that_touch,
+    second_loop_reads_backwards,
+    rows_of_matrices,
+    columns_of_a_matrix,
+    places_in_any_order,
+    windows,
+    windows_that_are_written,
+    time_and_element,
+    neighbours_in_a_ring,
+    triangle,
+    counts_with_integers,
+    single_precision,
+    complex_numbers,
+    every_step,
+)
+SIZES = {columns_of_a_matrix: 40, rows_of_matrices: 9, of_python_numbers: 0}
+
+
+def argument(function: Function, seed: int) -> Any:
+    """Return an argument of a loop."""
+    size = SIZES.get(function, 20)
+    x = np.random.default_rng(seed).uniform(0.2, 0.9, size=size or 1)
+    return x if size else float(x[0])
+
+
+def loops_of(tape: Tape) -> list[int]:
+    """Return the numbers of steps of a tape's loops."""
+    pairs = zip(tape.operations, tape.settings, strict=True)
+    return [settings["count"] for operation, settings in pairs if operation is SCAN]
+
+
+def agree(found: Any, expected: Any, rtol: float) -> None:
+    """Assert that two results are the same up to a part of the largest number."""
+    scale = float(np.max(np.abs(expected), initial=1e-300))
+    np.testing.assert_allclose(found, expected, atol=rtol * scale, rtol=0)
+
+
+@pytest.mark.parametrize("function", LOOPS)
+def test_values_at_other_inputs_are_those_of_plain_python(function: Function) -> None:
+    tape = wengert.record(function, argument(function, 0))
+    short = rolled(tape)
+    short.verify()
+    assert loops_of(short)
+    assert 2 * len(short) < len(tape)
+    for seed in range(3):
+        x = argument(function, seed)
+        assert short(x) == function(x)
+
+
+@pytest.mark.parametrize("function", LOOPS)
+def test_gradients_are_those_of_the_plain_loop(function: Function) -> None:
+    short = rolled(wengert.record(function, argument(function, 0)))
+    rtol = 1e-6 if function is single_precision else 1e-14
+    x = argument(function, 1)
+    v = np.cos(np.arange(np.size(x))).reshape(np.shape(x))[()]
+    agree(wengert.grad(short)(x), wengert.grad(function)(x), rtol)
+    agree(*[wengert.jvp(f, (x,), (v,))[1] for f in (short, function)], rtol)
+    agree(*[wengert.hvp(f, (x,), (v,)) for f in (short, function)], 10 * rtol)
+
+
+# What leaves the path, what cannot be a loop, and what is kept
+
+
+def by_branches(x: Any) -> Any:
+    s = 0.0
+    for t in range(20):
+        s = s + x[t] * x[0] if x[t] > 0 else s - x[t]
+    return s
+
+
+def test_a_branch_is_asked_at_every_step() -> None:
+    x = argument(by_branches, 0)
+    tape = wengert.record(by_branches, x)
+    short = rolled(tape)
+    (body,) = [s["body"] for s in short.settings if "body" in s]
+
+    assert [op.name for op in body.tape.operations].count("guard") == 1
+    assert short(x + 0.1) == by_branches(x + 0.1)
+    for t in range(20):
+        other = x.copy()
+        other[t] = -0.1
+        with pytest.raises(GuardError, match="test_roll"):
+            short(other)
+
+
+def test_integers_without_limit_are_rows_of_no_array() -> None:
+    def growing(x: Any, n: int) -> Any:
+        ints = []
+        for _ in range(20):
+            n = n * 3
+            ints.append(n)
+        for part in ints:
+            x = x * 0.5 + part
+        return x
+
+    tape = wengert.record(growing, 0.3, 1)
+    short = rolled(tape)
+    assert short(0.3, 1) == growing(0.3, 1)
+    assert short(0.3, 2**50) == growing(0.3, 2**50)
+
+
+def test_several_results_of_a_node_are_taken_apart_in_the_same_step() -> None:
+    def factors(a: Any) -> Any:
+        for _ in range(12):
+            q, r = np.linalg.qr(a)
+            a = r @ q + 0.1 * np.sum(q)
+        return np.sum(a) + q[0, 1]
+
+    a = RNG.normal(size=(3, 3))
+    short = rolled(wengert.record(factors, a))
+    assert loops_of(short)
+    np.testing.assert_array_equal(short(a + 0.1), factors(a + 0.1))
+
+
+def test_a_step_keeps_its_lines_and_travels() -> None:
+    tape = wengert.record(pendulum, argument(pendulum, 0))
+    short = rolled(tape)
+    (body,) = [s["body"] for s in short.settings if "body" in s]
+    lines = {body.tape.line(k) for k in range(len(body.tape))} - {""}
+    x = argument(pendulum, 1)
+
+    assert len(lines) == 2
+    assert lines <= {tape.line(k) for k in range(len(tape))}
+    assert pickle.loads(pickle.dumps(short))(x) == pendulum(x)
+    assert rolled(short) is short
+
+
+def test_a_tape_without_a_loop_stays_itself() -> None:
+    tape = wengert.record(lambda x: np.sum(np.sin(x) * x), RNG.normal(size=3))
+    assert rolled(tape) is tape
+
+
+# Loops of every kind
+
+
+def draw(rng: np.random.Generator) -> Function:
+    """Return a random loop: statements on numbers and arrays that are carried."""
+    count, names = int(rng.integers(5, 14)), list("abuv")
+    statements = [
+        (str(rng.choice(names)), str(rng.choice(names)), int(rng.integers(9)))
+        for _ in range(rng.integers(3, 12))
+    ]
+    start, stride = rng.integers(0, 3), rng.choice([1, 1, 2, -1])
+    places = [int((start + stride * t) % 20) for t in range(count + 3)]
+    back, begin = int(rng.integers(1, 4)), int(rng.integers(2))
+
+    def step(now: dict[str, Any], x: Any, y: Any, past: list[Any], t: int) -> None:
+        for to, of, kind in statements:
+            z, k = now[of], places[t]
+            if kind == 0:
+                z = np.sin(z) * x[1]
+            elif kind == 1:
+                z = z * x[k] + DATA[k, 0]
+            elif kind == 2:
+                z = z - 0.1 * past[-back]
+            elif kind == 3:
+                z = 0.5 * z + t * 0.1
+            elif kind == 4:
+                y[k] = np.sum(np.tanh(z))
+                z = z * 0.5 + y[k - 1]
+            elif kind == 5:
+                z = np.cos(z + DATA[k] if np.ndim(z) else z)
+            elif kind == 6:
+                z = z * 0.3 + np.mean(x[max(k - 2, 0) : max(k - 2, 0) + 2])
+            elif kind == 7:
+                z = np.exp(-np.sum(z * z)) + (now[to] if np.ndim(now[to]) == 0 else z)
+            else:
+                now[of] = now[to]
+            if np.ndim(z) == np.ndim(now[to]):
+                now[to] = z
+        past.append(now["a"] * 0.9)
+
+    def function(x: Any) -> Any:
+        now = {"a": x[0], "b": x[3] * 0.5, "u": x[:3], "v": x[4:7] + 1.0}
+        y, past = np.zeros(20), [x[5]] * 3
+        for t in range(begin, begin + count):
+            step(now, x, y, past, t)
+        rest = sum(past) + np.sum(y * x)
+        ends = now["a"] + now["b"] + now["u"] * now["v"]
+        return np.sum(ends) + np.sum(rest + past[-4])
+
+    return function
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_loops_are_those_of_plain_python(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    function, x = draw(rng), rng.uniform(-1, 1, size=20)
+    tape = wengert.record(function, x)
+    short = rolled(tape)
+    short.verify()
+    x = rng.uniform(-1, 1, size=20)
+    np.testing.assert_array_equal(short(x), tape(x))
+    if seed < 8:
+        agree(wengert.grad(short)(x), wengert.grad(function)(x), 1e-13)

@@ -1,0 +1,700 @@
+"""A tape in, the same tape with its loops as single nodes out.
+
+A recorded loop is a tape that repeats itself.  Every repetition that `derive.repeats`
+finds becomes one `SCAN` node, whose body is one step as a tape of its own: values are
+carried from step to step, read a row a step, or the same in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import arange, array, diff, flatnonzero, full, zeros
+
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
+from wengert.core.types import Type, array_type, type_of
+from wengert.derive.loops import SCAN, Body, as_step
+from wengert.derive.repeats import (
+    Carried,
+    Fixed,
+    Here,
+    Ints,
+    Loop,
+    Read,
+    Rows,
+    find_loops,
+    is_window,
+)
+from wengert.ops.index import GETITEM, ITEM, Placeholder, Slice
+from wengert.ops.join import CONCATENATE, STACK
+from wengert.ops.python import as_python
+
+#: Loops inside loops that are looked for.
+DEEPEST = 3
+
+
+def rolled(tape: Tape, refilled: Container[int] = ()) -> Tape:
+    """Return a tape whose loops are single nodes; the tape itself where it has none.
+
+    Parameters
+    ----------
+    tape : Tape
+    refilled : indices of nodes
+        Constants whose contents may be others at a replay.
+    """
+    if None in tape.types:  # built by hand, and never played
+        return tape
+    for _ in range(DEEPEST):
+        roll = Roll(tape, Tape(), 0, refilled)
+        if not roll.loops:
+            return tape
+        tape = whole(roll)
+        refilled = tape.refillable
+    return tape
+
+
+def whole(roll: Roll) -> Tape:
+    """Return a tape with its loops as single nodes."""
+    tape, new = roll.tape, roll.target
+    for index in tape.input_indices:
+        settings = tape.settings[index] if tape.operations[index] is INPUT else {}
+        roll.at[index] = new.append(INPUT, (), settings, tape.types[index])
+        new.play.outputs[-1] = tape.play.outputs[index]
+        new.input_indices.append(roll.at[index])
+    roll.write()
+    new.chosen_outputs = [roll.place(index) for index in tape.output_indices]
+    new.structure, new.title = tape.structure, tape.title
+    names = tape.names or {}
+    new.names = {roll.at[k]: name for k, name in names.items() if k in roll.at}
+    new.refillable = {at for k, at in roll.at.items() if k in roll.refilled}
+    return new
+
+
+def is_statable(tape: Tape, loop: Loop) -> bool:
+    """Whether keys move as index arrays can, and Python's integers fit into rows."""
+    for position in loop.numbers:
+        if key_moves(tape, loop, position) is None:
+            return False
+    for read in {read for each in loop.reads for read in each}:
+        if type(read) is Carried and not is_one(tape.types[read.initial[0]]):
+            return False
+        if type(read) is Rows and not fits_rows(tape, read.nodes):
+            return False
+    return True
+
+
+def is_one(like: Any) -> bool:
+    """Whether a node has one result."""
+    return type(like) is Type
+
+
+def fits_rows(tape: Tape, nodes: Sequence[int]) -> bool:
+    """Whether nodes can be the rows of an array: Python's integers have no limit."""
+    like = tape.types[nodes[0]]
+    if not is_boundless(like):
+        return is_one(like)
+    return all(
+        tape.operations[k] is CONSTANT and abs(tape.settings[k]["value"]) < 2**63
+        for k in nodes
+    )
+
+
+def is_boundless(like: Any) -> bool:
+    """Whether a type is that of Python's integers."""
+    return is_one(like) and bool(like.weak) and like.dtype.kind == "i"
+
+
+# Keys that change from step to step
+
+
+def changing_parts(loop: Loop, position: int, key: tuple[Any, ...]) -> dict[int, Ints]:
+    """Return the whole numbers that change, by their place in a key."""
+    places = [k for k, part in enumerate(key) if type(part) is int or is_window(part)]
+    columns = dict(zip(places, loop.numbers[position].T, strict=True))
+    return {k: each for k, each in columns.items() if (each != each[0]).any()}
+
+
+def key_moves(tape: Tape, loop: Loop, position: int) -> dict[int, Ints] | None:
+    """Return index arrays, a row a step, for the parts of a key that change.
+
+    None where they cannot stand for them: of a slice at one of its ends, or beside
+    other parts that would move its axis.
+    """
+    node = int(loop.rows[0, position])
+    settings, source = tape.settings[node], tape.types[tape.operands[node][0]]
+    key = settings["key"]
+    moves = changing_parts(loop, position, key)
+    windows = [place for place in moves if type(key[place]) is Slice]
+    if not windows:
+        return moves
+    (place, *others), around = windows, [*key[: windows[0]], *key[windows[0] + 1 :]]
+    is_alone = all(type(part) is Slice for part in around)
+    is_first = gives_rows(loop, position, key, moves)
+    if others or settings.get("chain") or not (is_alone or is_first):
+        return None
+    length, part = source.shape[place], key[place]
+    span = arange(0, part.stop - part.start, part.step or 1)
+    indices = (moves[place] % length)[:, None] + span
+    if not len(span) or indices.min() < 0 or indices.max() >= length:
+        return None
+    return {place: indices}
+
+
+def gives_rows(
+    loop: Loop, position: int, key: tuple[Any, ...], moves: dict[int, Ints]
+) -> bool:
+    """Whether what is read is a row of an array that is there before the loop.
+
+    What moves comes first in the key, so that its axis is the first of the rows.
+    """
+    reads, first = loop.reads[position], min(moves)
+    is_read = len(reads) == 1 and type(reads[0]) is Fixed
+    has_one = len(moves) == 1 or all(type(key[place]) is int for place in moves)
+    return is_read and has_one and all(type(part) is int for part in key[:first])
+
+
+# Writing
+
+
+class Roll:
+    """A tape that is written again, with loops as single nodes.
+
+    Parameters
+    ----------
+    tape : Tape
+    target : Tape
+        Another tape, for the whole; or the same, for what some roots are made of.
+    start : int
+        The first node that is written again.
+    refilled : indices of constants whose contents may change
+    roots : indices of nodes, optional
+        By default the outputs.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        target: Tape,
+        start: int,
+        refilled: Container[int],
+        roots: Sequence[int] | None = None,
+    ) -> None:
+        self.tape, self.target, self.start = tape, target, start
+        self.refilled, self.is_whole = refilled, roots is None
+        self.roots = tape.output_indices if roots is None else roots
+        #: Where the nodes are in the target.
+        self.at: dict[int, int] = {}
+        self.stacks: dict[tuple[int, ...], int] = {}
+        self.indices: dict[Any, int] = {}
+        self.steps: dict[int, Step] = {}
+        loops = find_loops(tape, start, len(tape))
+        self.loops = [loop for loop in loops if is_statable(tape, loop)]
+        while True:  # what is no loop may read more of those that are
+            self.items, self.read = self.reading()
+            loops = [loop for loop in self.loops if self.gives_rows(loop)]
+            if len(loops) == len(self.loops):
+                break
+            self.loops = loops
+
+    def reading(self) -> tuple[list[int], Any]:
+        """Return what is written, from the last to the first; and which nodes are read.
+
+        A loop is written at its first node; what its own steps read does not count.
+        Constants are written where they are read.
+        """
+        operands, start = self.tape.operands, self.start
+        self.owner, self.step, self.position = full((3, len(self.tape)), -1)
+        for k, each in enumerate(self.loops):
+            self.owner[each.rows] = k
+            self.step[each.rows] = arange(each.count)[:, None]
+            self.position[each.rows] = arange(each.rows.shape[1])
+        read = zeros(len(self.tape), bool)
+        read[list(self.roots)] = True
+        firsts = {int(loop.rows[0, 0]): loop for loop in self.loops}
+        is_item = self.owner[start:] < 0
+        is_item[[first - start for first in firsts]] = True
+        items = []
+        for index in reversed((flatnonzero(is_item) + start).tolist()):
+            if self.tape.operations[index] is CONSTANT:
+                continue
+            loop = firsts.get(index)
+            rows = index if loop is None else loop.rows
+            if self.is_whole or read[rows].any():
+                items.append(index)
+                nodes = operands[index] if loop is None else outside(loop)
+                for node in nodes:
+                    read[node] = True
+        return items, read
+
+    def gives_rows(self, loop: Loop) -> bool:
+        """Whether what is read of a loop can be carried, or be rows of an array."""
+        read = self.read[loop.rows]
+        types = [self.tape.types[k] for k in loop.rows[0].tolist()]
+        at_end, before = read.any(axis=0), read[:-1].any(axis=0)
+        return all(is_one(types[k]) for k in flatnonzero(at_end).tolist()) and not any(
+            is_boundless(types[k]) for k in flatnonzero(before).tolist()
+        )
+
+    def write(self) -> None:
+        """Write what the roots are made of, in order."""
+        for index in reversed(self.items):
+            owner = int(self.owner[index])
+            if owner < 0:
+                self.place(index)
+            else:
+                self.steps[owner] = Step(self, self.loops[owner], self.read)
+                self.steps[owner].write()
+
+    def place(self, index: int) -> int:
+        """Return where a node of the tape is in the target."""
+        known = self.at.get(index)
+        if known is None:
+            is_straight = self.owner[index] < 0
+            known = self.copy(index) if is_straight else self.result(index)
+            self.at[index] = known
+        return known
+
+    def copy(self, index: int) -> int:
+        """Write a node that stands alone."""
+        tape = self.tape
+        operation, operands = tape.operations[index], tape.operands[index]
+        settings, like = tape.settings[index], tape.types[index]
+        if operation is STACK and settings["axis"] == 0 and self.is_joined(operands):
+            return self.rows(operands)
+        places = tuple([self.place(k) for k in operands])
+        output = tape.play.outputs[index] if operation is CONSTANT else None
+        return self.target.append(
+            operation, places, settings, like, output, tape.lines[index]
+        )
+
+    def is_joined(self, nodes: Sequence[int]) -> bool:
+        """Whether nodes are of loops, and can be the rows of an array."""
+        types = self.tape.types
+        return (
+            bool((self.owner[list(nodes)] >= 0).any())
+            and all(types[k] == types[nodes[0]] for k in nodes)
+            and fits_rows(self.tape, nodes)
+        )
+
+    def result(self, index: int) -> int:
+        """Write the reading of one step of a loop."""
+        step, position = int(self.step[index]), int(self.position[index])
+        column = self.steps[int(self.owner[index])].columns[position]
+        return self.target.append(
+            GETITEM,
+            (column,),
+            {"key": (step,)},
+            self.tape.types[index],
+            None,
+            self.tape.lines[index],
+        )
+
+    def constant(self, value: Any) -> int:
+        """Write a constant."""
+        return self.target.append(CONSTANT, (), {"value": value}, type_of(value), value)
+
+    def numbers(self, rows: Ints) -> int:
+        """Write whole numbers, a row a step; once."""
+        key = (rows.shape, rows.tobytes())
+        if key not in self.indices:
+            self.indices[key] = self.constant(rows)
+        return self.indices[key]
+
+    def is_settled(self, index: int) -> bool:
+        """Whether a node is a constant that stays what it is."""
+        return self.tape.operations[index] is CONSTANT and index not in self.refilled
+
+    def rows(self, nodes: tuple[int, ...]) -> int:
+        """Write an array whose rows are some nodes."""
+        known = self.stacks.get(nodes)
+        if known is None:
+            known = self.stacks[nodes] = self.joined(nodes)
+        return known
+
+    def joined(self, nodes: tuple[int, ...]) -> int:
+        """Join columns of loops, and what stands alone, to one array."""
+        like = self.tape.types[nodes[0]]
+        if all(map(self.is_settled, nodes)):
+            settings = [self.tape.settings[k] for k in nodes]
+            values = array([each["value"] for each in settings], like.dtype)
+            return self.constant(values)
+        parts = [self.part(group) for group in self.groups(nodes)]
+        if len(parts) == 1:
+            return parts[0]
+        return self.target.append(
+            CONCATENATE, tuple(parts), {"axis": 0}, stack_type(like, len(nodes))
+        )
+
+    def groups(self, nodes: tuple[int, ...]) -> Iterator[Sequence[int]]:
+        """Give the nodes in groups: of one column, or of what stands alone."""
+        indices = array(nodes)
+        column = [self.column(k) for k in nodes]
+        changes = flatnonzero(diff(column)) + 1
+        if 4 * len(changes) > len(nodes):
+            changes = changes[:0]
+        for group in np.split(indices, changes):
+            yield group.tolist()
+
+    def column(self, index: int) -> int:
+        """Return the node of the column that a node is in; -1 where it is in none."""
+        owner = int(self.owner[index])
+        if owner < 0 or owner not in self.steps:
+            return -1
+        return self.steps[owner].columns.get(int(self.position[index]), -1)
+
+    def part(self, nodes: Sequence[int]) -> int:
+        """Write the rows of one group."""
+        columns = {self.column(k) for k in nodes}
+        if len(columns) == 1 and -1 not in columns:
+            return self.take(columns.pop(), self.step[list(nodes)])
+        like = stack_type(self.tape.types[nodes[0]], len(nodes))
+        places = tuple([self.place(k) for k in nodes])
+        return self.target.append(STACK, places, {"axis": 0}, like)
+
+    def take(self, source: int, rows: Ints) -> int:
+        """Write the reading of some rows of an array, given as 0 ... n - 1."""
+        like = self.target.types[source]
+        part = as_slice(rows)
+        if part == Slice(0, like.shape[0], 1):
+            return source
+        of = array_type((len(rows), *like.shape[1:]), like.dtype)
+        if part is not None:
+            return self.target.append(GETITEM, (source,), {"key": (part,)}, of)
+        operands = source, self.numbers(rows)
+        return self.target.append(GETITEM, operands, {"key": (Placeholder(0),)}, of)
+
+    def read_rows(
+        self, source: int, key: Any, moves: dict[int, Ints], like: Any
+    ) -> int:
+        """Write the reading of what a key reads in each step, as rows of an array."""
+        (first, *more), each = moves, next(iter(moves.values()))
+        if not more and each.ndim == 1:
+            part = as_slice(each % self.target.types[source].shape[first])
+            length = self.target.types[source].shape[first]
+            if len(key) == 1 and part == Slice(0, length, 1):
+                return source
+            if part is not None:
+                settings = {"key": (*key[:first], part, *key[first + 1 :])}
+                of = stack_type(like, len(each))
+                return self.target.append(GETITEM, (source,), settings, of)
+        moved, arrays = with_places(key, moves, 0)
+        operands = (source, *[self.numbers(part) for part in arrays])
+        of = stack_type(like, len(each))
+        return self.target.append(GETITEM, operands, {"key": moved}, of)
+
+
+def outside(loop: Loop) -> Iterator[int]:
+    """Give the nodes that a loop reads."""
+    for each in loop.reads:
+        for read in each:
+            if type(read) is Fixed:
+                yield read.node
+            elif type(read) is Carried:
+                yield from read.initial
+            elif type(read) is Rows:
+                yield from read.nodes
+
+
+def stack_type(like: Type, count: int) -> Type:
+    """Return the type of an array with rows of a type."""
+    return array_type((count, *like.shape), like.dtype)
+
+
+def as_slice(rows: Ints) -> Slice | None:
+    """Return the slice that reads some rows, given as 0 ... n - 1; None for none."""
+    strides = diff(rows)
+    stride = int(strides[0])
+    if stride == 0 or (strides != stride).any():
+        return None
+    stop = int(rows[-1]) + (1 if stride > 0 else -1)
+    return Slice(int(rows[0]), None if stop < 0 else stop, stride)
+
+
+def with_places(
+    key: tuple[Any, ...], moves: dict[int, Ints], first: int
+) -> tuple[tuple[Any, ...], list[Ints]]:
+    """Return a key in which operands stand for what moves, and those operands."""
+    parts, arrays = list(key), list[Ints]()
+    for place, rows in moves.items():
+        parts[place] = Placeholder(first + len(arrays))
+        arrays.append(rows)
+    return tuple(parts), arrays
+
+
+class Ref(NamedTuple):
+    """What a node of a body reads.
+
+    Attributes
+    ----------
+    kind : str
+        "node": a position of the loop.  "carried": a position, its initial nodes, and
+        the steps back.  "row" or "fixed": a node of the target.  "constant": one of the
+        tape.
+    which : int or tuple
+    like : Type
+        Of one step.
+    """
+
+    kind: str
+    which: Any
+    like: Any
+
+
+class Step:
+    """A loop that becomes a node.
+
+    Attributes
+    ----------
+    columns : dict of int to int
+        By position the node of the target that has it of all steps.
+    """
+
+    def __init__(self, roll: Roll, loop: Loop, read: Any) -> None:
+        self.roll, self.loop = roll, loop
+        #: Which nodes are read from outside.
+        self.read = read[loop.rows]
+        self.columns: dict[int, int] = {}
+        self.nodes: list[int] = loop.rows[0].tolist()
+        self.types = [roll.tape.types[k] for k in self.nodes]
+        #: What positions are that have no node in the body.
+        self.known: dict[int, Ref] = {}
+        self.inputs: dict[str, dict[Ref, None]] = {
+            kind: {} for kind in ("carried", "row", "fixed")
+        }
+        self.statements: list[tuple[int, dict[str, Any], list[Ref]]] = []
+
+    def write(self) -> None:
+        """Write the loop as a node, and what is read of it."""
+        for position in range(len(self.nodes)):
+            self.take(position)
+        chains = self.chains()
+        self.carry(chains)
+        for position in range(len(self.nodes)):
+            if position not in self.known:
+                self.state(position, chains)
+        ends, stacked = self.results(chains)
+        if not self.statements:
+            return
+        self.node(ends, stacked)
+
+    # What is no node of the body
+
+    def take(self, position: int) -> None:
+        """Take a position out of the body: it is fixed, or a row of what is fixed."""
+        roll, loop, node = self.roll, self.loop, self.nodes[position]
+        reads, like = loop.reads[position], self.types[position]
+        operands = [self.fixed(read) for read in reads]
+        if None in operands:
+            return
+        settings = roll.tape.settings[node]
+        if position not in loop.numbers:
+            places = tuple([place for place in operands if place is not None])
+            operation, line = roll.tape.operations[node], roll.tape.lines[node]
+            made = roll.target.append(operation, places, settings, like, None, line)
+            self.known[position] = Ref("fixed", made, like)
+            roll.at.update(dict.fromkeys(loop.rows[:, position].tolist(), made))
+            return
+        moves = key_moves(roll.tape, loop, position)
+        assert moves is not None
+        if gives_rows(loop, position, settings["key"], moves):
+            (source,) = operands
+            assert source is not None
+            made = roll.read_rows(source, settings["key"], moves, like)
+            self.known[position] = Ref("row", made, like)
+            self.columns[position] = made
+
+    def fixed(self, read: Read) -> int | None:
+        """Return the node of the target that is read in every step, if it is one."""
+        if type(read) is Fixed:
+            return self.roll.place(read.node)
+        if type(read) is Here and read.position in self.known:
+            known = self.known[read.position]
+            return known.which if known.kind == "fixed" else None
+        return None
+
+    # What is carried
+
+    def chains(self) -> dict[int, list[tuple[int, ...]]]:
+        """Return by position the initial nodes of values that are carried.
+
+        A value that is read one and two steps later is carried once, where it begins
+        with the same nodes.
+        """
+        chains: dict[int, list[tuple[int, ...]]] = {}
+        reads = [
+            read
+            for position, each in enumerate(self.loop.reads)
+            if position not in self.known
+            for read in each
+            if type(read) is Carried
+        ]
+        for read in sorted(reads, key=lambda read: -len(read.initial)):
+            known = chains.setdefault(read.position, [])
+            if not any(ends_with(chain, read.initial) for chain in known):
+                known.append(read.initial)
+        return chains
+
+    def carry(self, chains: dict[int, list[tuple[int, ...]]]) -> None:
+        """Make carried values inputs of the body."""
+        for position, each in chains.items():
+            for chain in each:
+                for back in range(1, len(chain) + 1):
+                    self.register(position, chain, back)
+
+    def register(self, position: int, chain: tuple[int, ...], back: int) -> Ref:
+        """Return the input that is a position's value some steps ago."""
+        which = (position, chain, back)
+        return self.input(Ref("carried", which, self.types[position]))
+
+    # The body
+
+    def input(self, ref: Ref) -> Ref:
+        """Return a reading of an input, noted."""
+        self.inputs[ref.kind].setdefault(ref)
+        return ref
+
+    def reading(self, read: Read, chains: dict[int, list[tuple[int, ...]]]) -> Ref:
+        """Return what a node of the body reads."""
+        roll = self.roll
+        if type(read) is Here:
+            known = self.known.get(read.position)
+            if known is None:
+                return Ref("node", read.position, self.types[read.position])
+            return self.input(known)
+        if type(read) is Carried:
+            initial = read.initial
+            chain = next(c for c in chains[read.position] if ends_with(c, initial))
+            return self.register(read.position, chain, len(initial))
+        if type(read) is Fixed:
+            like = roll.tape.types[read.node]
+            is_number = type(like) is Type and not like.shape
+            if is_number and roll.is_settled(read.node):
+                return Ref("constant", read.node, like)
+            return self.input(Ref("fixed", roll.place(read.node), like))
+        assert type(read) is Rows
+        like = roll.tape.types[read.nodes[0]]
+        return self.input(Ref("row", roll.rows(read.nodes), like))
+
+    def state(self, position: int, chains: dict[int, list[tuple[int, ...]]]) -> None:
+        """State one node of the body."""
+        tape, node = self.roll.tape, self.nodes[position]
+        settings = tape.settings[node]
+        refs = [self.reading(read, chains) for read in self.loop.reads[position]]
+        if position in self.loop.numbers:
+            moves = key_moves(tape, self.loop, position)
+            assert moves is not None
+            before = len(refs) - (1 if tape.operations[node] is GETITEM else 2)
+            key, arrays = with_places(settings["key"], moves, before)
+            settings = {**settings, "key": key}
+            for rows in arrays:
+                like = array_type(rows.shape[1:], rows.dtype)
+                ref = Ref("row", self.roll.numbers(rows), like)
+                refs.append(self.input(ref))
+        self.statements.append((position, settings, refs))
+
+    def results(
+        self, chains: dict[int, list[tuple[int, ...]]]
+    ) -> tuple[dict[int, Ref], list[int]]:
+        """Return what is read of the loop: values at the end, and of all steps.
+
+        Returns
+        -------
+        dict of int to Ref
+            By node the carried value that it is after the last step.
+        list of int
+            Positions that are stacked.
+        """
+        ends, stacked = {}, []
+        stated = [position for position, _, _ in self.statements]
+        for position in [k for k in stated if self.read[:, k].any()]:
+            chain = max(chains.get(position, ()), key=len, default=())
+            read = flatnonzero(self.read[:, position])
+            if read[0] < self.loop.count - max(len(chain), 1):
+                stacked.append(position)
+                continue
+            for step in read.tolist():
+                back = self.loop.count - step
+                ref = self.register(position, chain, back)
+                ends[int(self.loop.rows[step, position])] = ref
+        return ends, stacked
+
+    def body(self, stacked: list[int]) -> Tape:
+        """Return the tape of one step."""
+        tape, body = self.roll.tape, Tape()
+        at: dict[Any, int] = {}
+        for inputs in self.inputs.values():
+            for ref in inputs:
+                at[ref] = body.append(INPUT, (), NO_SETTINGS, ref.like)
+        body.input_indices = list(range(len(body)))
+        for position, settings, refs in self.statements:
+            for ref in refs:
+                if ref.kind == "constant" and ref not in at:
+                    given = tape.settings[ref.which]
+                    at[ref] = body.append(CONSTANT, (), given, ref.like, given["value"])
+            node = self.nodes[position]
+            own = Ref("node", position, self.types[position])
+            at[own] = body.append(
+                tape.operations[node],
+                tuple([at[ref] for ref in refs]),
+                settings,
+                own.like,
+                None,
+                tape.lines[node],
+            )
+        nexts = [self.after(ref) for ref in self.inputs["carried"]]
+        stacks = [Ref("node", k, self.types[k]) for k in stacked]
+        return as_step(body, [at[ref] for ref in (*nexts, *stacks)])
+
+    def after(self, ref: Ref) -> Ref:
+        """Return what a carried value becomes in a step."""
+        position, chain, back = ref.which
+        if back > 1:
+            return ref._replace(which=(position, chain, back - 1))
+        return self.known.get(position, Ref("node", position, ref.like))
+
+    # The node
+
+    def node(self, ends: dict[int, Ref], stacked: list[int]) -> None:
+        """Write the node, and the readings of its results."""
+        target, count = self.roll.target, self.loop.count
+        carried, rows, fixed = self.inputs.values()
+        for ref in map(self.after, carried):
+            if ref.kind in ("row", "fixed"):
+                self.input(ref)
+        tape = self.body(stacked)
+        operands = [self.start(ref) for ref in carried]
+        operands += [ref.which for ref in (*rows, *fixed)]
+        types = [ref.like for ref in carried]
+        types += [stack_type(self.types[k], count) for k in stacked]
+        body = Body(rolled(tape), len(carried), len(rows))
+        settings = {"body": body, "count": count, "reverse": False}
+        line = self.roll.tape.lines[self.nodes[0]]
+        node = target.append(SCAN, tuple(operands), settings, tuple(types), None, line)
+        places = {ref: k for k, ref in enumerate(carried)}
+        results = {k: len(places) + n for n, k in enumerate(stacked)}
+
+        def item(result: int) -> int:
+            given = {"result": result}
+            return target.append(ITEM, (node,), given, types[result], None, line)
+
+        for index, ref in ends.items():
+            self.roll.at[index] = item(places[ref])
+        for position, result in results.items():
+            self.columns[position] = item(result)
+
+    def start(self, ref: Ref) -> int:
+        """Return the node that a carried value is at the start."""
+        _, chain, back = ref.which
+        if chain:
+            return self.roll.place(chain[len(chain) - back])
+        value = zeros(ref.like.shape, ref.like.dtype)[()]
+        return self.roll.constant(as_python(value) if ref.like.weak else value)
+
+
+def ends_with(chain: tuple[int, ...], initial: tuple[int, ...]) -> bool:
+    """Whether a chain of initial nodes serves a value carried over fewer steps."""
+    return chain[len(chain) - len(initial) :] == initial
