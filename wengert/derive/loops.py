@@ -20,7 +20,7 @@ from wengert.capture.array import handle, place, plain
 from wengert.capture.record import Recording, SetAside
 from wengert.core.forms import Loop
 from wengert.core.operation import REGISTRY, Operation, apply, general
-from wengert.core.tape import CONSTANT, GUARD, INPUT, NO_SETTINGS, Tape
+from wengert.core.tape import CONSTANT, GUARD, INPUT, NO_SETTINGS, Tape, reaching
 from wengert.core.types import Type, is_array
 from wengert.derive import forward, reverse
 from wengert.derive.functions import linearize, vjp
@@ -52,10 +52,15 @@ class Body:
         Number of carried values.
     moving : int
         Number of operands of which one row is read a step.
+    base : Body, optional
+        A step that this one does too: it only stacks more.
     """
 
-    def __init__(self, tape: Tape, carried: int, moving: int) -> None:
+    def __init__(
+        self, tape: Tape, carried: int, moving: int, base: Body | None = None
+    ) -> None:
         self.tape, self.carried, self.moving = tape, carried, moving
+        self.base = base
         self.derived: dict[Any, Any] = {}
 
     @cached_property
@@ -64,9 +69,13 @@ class Body:
         return self.tape.player()
 
     @cached_property
-    def key(self) -> tuple[Any, ...]:
-        """What it is equal by."""
+    def _key(self) -> tuple[Any, ...]:
         return self.tape.fingerprint(), self.carried, self.moving
+
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree."""
+        return list(self._key)
 
     @property
     def inputs(self) -> list[Type]:
@@ -93,7 +102,7 @@ class Body:
 
     def content(self) -> bytes:
         """Return the bytes that it is equal by."""
-        return repr(self.key).encode()
+        return repr(self._key).encode()
 
     @property
     def stacks(self) -> slice:
@@ -101,16 +110,20 @@ class Body:
         return slice(self.carried, self.carried + self.moving)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Body) and self.key == other.key)
+        return self is other or (isinstance(other, Body) and self._key == other._key)
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return hash(self._key)
 
     def __repr__(self) -> str:
         return f"<step of {len(self.tape)} nodes>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Body, (self.tape, self.carried, self.moving)
+        return Body, (self.tape, self.carried, self.moving, self.base)
+
+    def does(self, other: Body) -> bool:
+        """Whether it gives all that another step gives, in the same places."""
+        return self == other or (self.base is not None and self.base.does(other))
 
 
 def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[Any, ...]:
@@ -202,6 +215,67 @@ def wrong_loop(tape: Tape, index: int) -> str:
         if before.shape != after.shape:
             return f"it carries {before} and then {after}"
     return ""
+
+
+def stand_ins(tape: Tape, nodes: Iterable[int]) -> dict[int, int]:
+    """Return for every loop among some nodes the one that does all that it does.
+
+    The sweep backwards asks for columns of a loop that has given its values before.
+    """
+    alike: dict[Any, list[int]] = {}
+    for index in nodes:
+        if tape.operations[index] is SCAN:
+            settings = tape.settings[index]
+            how = tape.operands[index], settings["count"], settings["reverse"]
+            alike.setdefault(how, []).append(index)
+    found: dict[int, int] = {}
+    for group in alike.values():
+        bodies: dict[int, Body] = {k: tape.settings[k]["body"] for k in group}
+        for index, body in bodies.items():
+            able = [k for k, other in bodies.items() if other.does(body)]
+            found[index] = max(able, key=lambda k: len(bodies[k].outputs))
+    return found
+
+
+class Trimmed(NamedTuple):
+    """A step without what nobody reads.
+
+    Attributes
+    ----------
+    body : Body
+    operands, results : list of int
+        Those of the whole step that are left.
+    """
+
+    body: Body
+    operands: list[int]
+    results: list[int]
+
+
+def trimmed(body: Body, wanted: Iterable[int]) -> Trimmed:
+    """Return a step that gives the wanted results alone, and checks its guards."""
+    tape, carried = body.tape, body.carried
+    left = set(wanted)
+    while True:
+        flags = reaching(
+            tape,
+            [tape.output_indices[k] for k in left],
+            is_kept=lambda index: tape.operations[index] is GUARD,
+        )
+        read = [bool(flags[index]) for index in tape.input_indices]
+        more = left | {k for k in range(carried) if read[k]}
+        if more == left:
+            break
+        left = more
+    operands = [k for k, flag in enumerate(read) if flag or (k < carried and k in left)]
+    results = sorted(left)
+    made = Extract(tape, [tape.input_indices[k] for k in operands])
+    ends = [tape.output_indices[k] for k in results]
+    step = made.outputs(ends, lambda index: True)
+    rows = sum(carried <= k < carried + body.moving for k in operands)
+    return Trimmed(
+        Body(step, sum(k < carried for k in operands), rows), operands, results
+    )
 
 
 # What a gradient, or a tangent, passes through
@@ -492,7 +566,7 @@ def split(
     ]
     rows = len(columns) + len(moving) + sum(k >= carried for k in seeds)
     return Pulled(
-        Body(forward_tape, carried, body.moving),
+        Body(forward_tape, carried, body.moving, body),
         Body(back.finished(results), len(states) + len(summed), rows),
         states,
         summed,

@@ -25,6 +25,7 @@ from wengert.lower.nest import (
     Across,
     Address,
     Buffer,
+    Count,
     Fill,
     Fold,
     Guard,
@@ -310,6 +311,11 @@ class Writer:
         types = [self.type_of(x) for x in let.operands]
         text = self.written(let.text, names, types, let.type, is_wide, let.is_strict)
         self.define(let.value, text, is_wide, let.type)
+
+    def steps_done(self, count: Count) -> None:
+        """The index of a loop."""
+        self.line("")
+        self.define(count.value, self.indices[count.loop], False, "int64")
 
     def written(
         self,
@@ -793,6 +799,7 @@ def everything(body: Sequence[Statement]) -> Iterator[Statement]:
 
 WRITERS: dict[type, Callable[[Writer, Any], None]] = {
     Let: Writer.let,
+    Count: Writer.steps_done,
     Load: Writer.load,
     Store: Writer.store,
     Fill: Writer.fill,

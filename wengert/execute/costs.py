@@ -10,6 +10,7 @@ import os
 
 from wengert.core.tape import Tape
 from wengert.core.types import Type
+from wengert.derive.loops import SCAN
 from wengert.emit.kernels import count_scalars
 from wengert.emit.lowering import MOST_UNROLLED
 
@@ -78,8 +79,11 @@ SWEEP_SCALARS = 1.8
 def is_of_arrays(tape: Tape) -> bool:
     """Whether a tape is better a nest of loops than a line of scalars.
 
-    It has many elements, and arrays that are more than a few numbers.
+    It has loops of its own, or many elements and arrays that are more than a few
+    numbers.
     """
+    if SCAN in tape.operations:
+        return len(tape) <= MOST_NEST_NODES
     least = int(os.environ.get(NESTS_VARIABLE, ARRAYS))
     if len(tape) > MOST_NEST_NODES or count_scalars(tape, 0) <= least:
         return False

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.core.types import Type
 from wengert.lower.graph import Affine, Node, Source, Step, number_of
-from wengert.lower.lower import Lowered
+from wengert.lower.lower import BOUNDS, Lowered
 from wengert.lower.nest import (
     Across,
     Address,
     Buffer,
+    Count,
     Fill,
     Fold,
     Guard,
@@ -34,6 +36,7 @@ from wengert.lower.nest import (
     Store,
 )
 from wengert.lower.refusal import NotLoweredError
+from wengert.lower.repeated import Repeated
 from wengert.lower.schedule import Root, Schedule, Wanted, is_disjoint
 from wengert.lower.views import axis_strides
 
@@ -65,11 +68,17 @@ class Scope:
 
 @dataclass(slots=True)
 class Memory:
-    """Where a root's value lies: a buffer, with a stride an axis."""
+    """Where a value lies: a buffer, with a stride an axis.
+
+    In a step of a loop it moves with the loop, or with numbers that were computed.
+    """
 
     buffer: Buffer
-    strides: dict[int, int]
+    strides: Mapping[int, int]
     is_block: bool = False  # of one block of lanes
+    offset: int = 0
+    terms: tuple[tuple[int, int], ...] = ()
+    picks: tuple[tuple[Operand, int], ...] = ()
 
 
 def build(lowered: Lowered, lanes: int) -> tuple[Nest, list[np.ndarray]]:
@@ -87,32 +96,67 @@ def build(lowered: Lowered, lanes: int) -> tuple[Nest, list[np.ndarray]]:
 class Builder:
     """A nest that is being made."""
 
-    def __init__(self, lowered: Lowered, lanes: int) -> None:
+    def __init__(
+        self, lowered: Lowered, lanes: int, outer: Builder | None = None
+    ) -> None:
         self.lowered = lowered
         self.graph = lowered.graph
         self.lanes = lanes
-        self.constants = list(lowered.constants)
-        self.arguments = [
-            Buffer("argument", k, str(like.dtype), like.size)
-            for k, like in enumerate(lowered.arguments)
-        ]
-        self.results = [
-            Buffer("result", k, str(like.dtype), like.size)
-            for k, like in enumerate(lowered.types)
-        ]
-        self.scratch: list[Buffer] = []
-        self.values = itertools.count()
-        self.loops = itertools.count()
-        self.registers = itertools.count()
+        self.outer = outer
         self.memory: dict[int, Memory] = {}
         #: Registers by root and by the steps that are written out.
         self.folding: dict[Any, int] = {}
         #: Wide buffers of folds over lanes, by root.
         self.wide: dict[Root, Memory] = {}
         self.packed: dict[Any, tuple[Source, dict[int, int]]] = {}
+        #: Of a step: arguments that are one number, results that are, and the
+        #: registers of its guards.
+        self.numbers: dict[int, Operand] = {}
+        self.carried: dict[int, int] = {}
+        self.flags: dict[int, int] = {}
+        self.next: dict[int, Operand] = {}
+        self.is_strict = False
+        if outer is None:
+            self.constants: list[np.ndarray] = []
+            self.scratch: list[Buffer] = []
+            self.values = itertools.count()
+            self.loops = itertools.count()
+            self.registers = itertools.count()
+        else:
+            self.constants, self.scratch = outer.constants, outer.scratch
+            self.values, self.loops = outer.values, outer.loops
+            self.registers = outer.registers
+        self.first_constant = len(self.constants)
+        self.constants += lowered.constants
+        self.arguments = [
+            Memory(Buffer("argument", k, str(like.dtype), like.size), {})
+            for k, like in enumerate(lowered.arguments)
+        ]
+        self.results = [
+            Memory(Buffer("result", k, str(like.dtype), like.size), {})
+            for k, like in enumerate(lowered.types)
+        ]
 
     def build(self) -> tuple[Nest, list[np.ndarray]]:
         """Return the nest and the arrays of its constants."""
+        top = Scope()
+        self.fill(top)
+        constants = [
+            Buffer("constant", k, str(array.dtype), array.size)
+            for k, array in enumerate(self.constants)
+        ]
+        nest = Nest(
+            [memory.buffer for memory in self.arguments],
+            constants,
+            [memory.buffer for memory in self.results],
+            self.scratch,
+            top.body,
+            next(self.values),
+        )
+        return nest, self.constants
+
+    def fill(self, top: Scope) -> None:
+        """Write all that the graph computes."""
         wanted = [
             Wanted(value.node, axis_strides(value.dims, like.shape), k)
             for k, (value, like) in enumerate(
@@ -120,22 +164,8 @@ class Builder:
             )
         ]
         self.schedule = Schedule(self.graph, wanted, self.lowered.guards, self.lanes)
-        top = Scope()
         self.place_values(top)
         self.group(self.schedule.roots, 0, top, {})
-        constants = [
-            Buffer("constant", k, str(array.dtype), array.size)
-            for k, array in enumerate(self.constants)
-        ]
-        nest = Nest(
-            self.arguments,
-            constants,
-            self.results,
-            self.scratch,
-            top.body,
-            next(self.values),
-        )
-        return nest, self.constants
 
     # Memory
 
@@ -146,6 +176,9 @@ class Builder:
             node = roots[0].node
             if node.number in self.memory or all(r.kept is None for r in roots):
                 continue
+            if node.kind == "copy":
+                self.memory[node.number] = self.copied(node)
+                continue
             kept = min(r.kept for r in roots if r.kept is not None)
             outside = {a for a, phase in roots[0].home[:kept] if phase % 2}
             self.memory[node.number] = self.new_memory(node, outside)
@@ -154,17 +187,35 @@ class Builder:
             if node.kind == "place" and not self.is_covered(node):
                 top.body.append(Fill(self.memory[node.number].buffer, 0.0))
 
+    def copied(self, node: Node) -> Memory:
+        """Return memory in C order; what is carried lies there twice."""
+        dims, tag = node.data
+        strides = axis_strides(dims, self.graph.shape(dims))
+        size = self.graph.count(node.axes)
+        return Memory(self.new_buffer(node.type, 2 * size if tag else size), strides)
+
     def place_in_results(self) -> None:
-        """Let a place be written into the result that it is."""
+        """Let what lies in memory as a whole be written into the result that it is."""
         for root in list(self.schedule.roots):
             node = root.node
-            if root.kind != "result" or node.kind != "place":
+            if root.kind != "result" or node.number in self.memory:
                 continue
-            is_all = root.target.strides.keys() == node.axes
-            if is_all and node.number not in self.memory:
-                buffer = self.results[root.number]
-                self.memory[node.number] = Memory(buffer, root.target.strides)
+            if self.may_be_result(node, root.target.strides):
+                memory = self.results[root.number]
+                self.memory[node.number] = replace(memory, strides=root.target.strides)
                 self.schedule.roots.remove(root)
+
+    def may_be_result(self, node: Node, strides: Mapping[int, int]) -> bool:
+        """Whether a value may be written into a result that lies so."""
+        if strides.keys() != node.axes or not node.axes:
+            return False
+        if node.kind == "loop":
+            repeated, result, dims = node.data
+            own = axis_strides(dims, self.graph.shape(dims))
+            return result >= repeated.carried and own == strides
+        if node.kind != "place":
+            return False
+        return self.outer is None or self.is_covered(node)
 
     def new_memory(self, node: Node, outside: set[int]) -> Memory:
         """Return memory for a value inside some loops."""
@@ -366,9 +417,14 @@ class Builder:
                 self.value(node, scope, at)
         if root.kind == "guard":
             operand = self.value(root.node, scope, at)
-            scope.body.append(Guard(root.number, operand))
+            if self.outer is None:
+                scope.body.append(Guard(root.number, operand))
+            else:
+                scope.body.append(Fold(self.flag(root.number), "x or y", operand))
         elif root.kind == "reduce":
             self.write_fold(root, scope, at)
+        elif root.kind == "loop":
+            self.write_loop(root, scope)
         elif root.kind == "store":
             for steps in self.steps(root.domain):
                 places = {**at, **steps}
@@ -379,7 +435,10 @@ class Builder:
             for steps in self.steps(root.domain):
                 places = {**at, **steps}
                 value = self.value(root.node, scope, places)
-                memory = Memory(self.results[root.number], root.target.strides)
+                if root.number in self.carried:
+                    self.next[root.number] = value
+                    continue
+                memory = replace(self.results[root.number], strides=root.target.strides)
                 address = self.address(memory, places)
                 scope.body.append(Store(address, value, root.node.type))
         else:
@@ -411,7 +470,7 @@ class Builder:
         )
         for steps in self.steps(root.domain):
             places = {**at, **steps}
-            offset, terms, picks = 0, [], []
+            offset, terms, picks = memory.offset, [*memory.terms], [*memory.picks]
             for dim, spec in zip(dims, root.target, strict=True):
                 if dim is None:
                     continue
@@ -439,14 +498,134 @@ class Builder:
 
     def address(self, memory: Memory, places: Places, offset: int = 0) -> Address:
         """Return where the element of a place lies."""
-        terms = []
+        offset, terms = offset + memory.offset, [*memory.terms]
         for axis, stride in memory.strides.items():
             place = places[axis]
             if isinstance(place, Index):
                 terms.append((place.loop, stride))
             else:
                 offset += place * stride
-        return Address(memory.buffer, offset, merged(terms), (), memory.is_block)
+        return Address(
+            memory.buffer, offset, merged(terms), memory.picks, memory.is_block
+        )
+
+    # Steps that are done many times
+
+    def write_loop(self, root: Root, scope: Scope) -> None:
+        """Write a step, and the loop that does it."""
+        repeated: Repeated = root.node.data[0]
+        loop, last = next(self.loops), repeated.count - 1
+        sign = -1 if repeated.is_back else 1
+        step = Builder(repeated.lowered, self.lanes, self)
+        step.is_strict = self.is_strict or root.node.number in self.lowered.strict
+        body = Scope()
+        halves = self.halves(loop, body)
+        for k, node in enumerate(root.node.operands):
+            known, like = repeated.given[k], repeated.lowered.arguments[k]
+            if known.number is not None:
+                continue
+            if node.kind == "copy" and k < repeated.carried:
+                memory, size = self.memory[node.number], like.size
+                step.arguments[k] = replace(memory, picks=((halves[0], size),))
+                step.results[k] = replace(memory, picks=((halves[1], size),))
+            elif k < repeated.carried:
+                self.carry(step, k, node, like, scope, body)
+            elif node.axes:
+                memory = self.memory_of(node)
+                start = last * known.row if repeated.is_back else 0
+                move = ((loop, sign * known.row),) if known.row else ()
+                step.arguments[k] = replace(
+                    memory, offset=memory.offset + start, terms=(*memory.terms, *move)
+                )
+            else:
+                step.numbers[k] = self.value(node, scope, {})
+        for node in root.target:
+            self.place_result(node, step, loop)
+        step.fill(body)
+        for k, register in step.carried.items():
+            body.body.append(Fold(register, "y", step.next[k]))
+        for register in step.flags.values():
+            scope.body.append(Start(register, "bool", 0.0, False))
+        scope.body.append(Loop(loop, repeated.count, False, body=body.body))
+        self.end_loop(root, step, scope)
+
+    def halves(self, loop: int, body: Scope) -> tuple[int, int]:
+        """Return which half of its memory a carried value is in, and will be in."""
+        count, now, then = (next(self.values) for _ in range(3))
+        one = Number(1, "int64")
+        body.body += [
+            Count(count, loop),
+            Let(now, "x & y", (count, one), "int64"),
+            Let(then, "x - y", (one, now), "int64"),
+        ]
+        return now, then
+
+    def carry(
+        self, step: Builder, k: int, node: Node, like: Type, scope: Scope, body: Scope
+    ) -> None:
+        """Let a number be carried in a register."""
+        register, now, type_ = next(self.registers), next(self.values), str(like.dtype)
+        first = self.value(node, scope, {})
+        scope.body += [Start(register, type_, 0.0, False), Fold(register, "y", first)]
+        body.body.append(Read(now, register, "y", type_, False))
+        step.numbers[k], step.carried[k] = now, register
+
+    def memory_of(self, node: Node) -> Memory:
+        """Return where a value lies that a step reads in place."""
+        if node.kind != "leaf":
+            return self.memory[node.number]
+        source: Source = node.data[0]
+        offset: int = node.data[1]
+        if source.kind == "constant":
+            return Memory(self.constant(source), {}, offset=offset)
+        memory = self.arguments[source.number]
+        return replace(memory, offset=memory.offset + offset)
+
+    def place_result(self, node: Node, step: Builder, loop: int) -> None:
+        """Give memory to what a loop stacks, and say where what it carries ends."""
+        repeated, k, dims = node.data
+        like = repeated.lowered.types[k]
+        strides = axis_strides(dims, self.graph.shape(dims))
+        if k < repeated.carried:
+            if k not in step.carried:
+                end = repeated.count % 2 * like.size
+                memory = replace(step.results[k], strides=strides, picks=(), offset=end)
+                self.memory[node.number] = memory
+            return
+        if node.number not in self.memory:
+            buffer = self.new_buffer(node.type, repeated.count * like.size)
+            self.memory[node.number] = Memory(buffer, strides)
+        memory = self.memory[node.number]
+        start = (repeated.count - 1) * like.size if repeated.is_back else 0
+        move = loop, -like.size if repeated.is_back else like.size
+        step.results[k] = replace(
+            memory,
+            strides={},
+            offset=memory.offset + start,
+            terms=(*memory.terms, move),
+        )
+
+    def end_loop(self, root: Root, step: Builder, scope: Scope) -> None:
+        """Read what a loop carried in registers, and whether a guard failed."""
+        for node in root.target:
+            k = node.data[1]
+            if k in step.carried:
+                value = next(self.values)
+                scope.body.append(Read(value, step.carried[k], "y", node.type, False))
+                scope.known[self.key(node, {})] = value
+        for number, register in step.flags.items():
+            value = next(self.values)
+            scope.body.append(Read(value, register, "x or y", "bool", False))
+            if self.outer is None:
+                scope.body.append(Guard(min(number, BOUNDS), value))
+            else:
+                scope.body.append(Fold(self.flag(number), "x or y", value))
+
+    def flag(self, number: int) -> int:
+        """Return the register that says whether a guard of a step failed."""
+        if number not in self.flags:
+            self.flags[number] = next(self.registers)
+        return self.flags[number]
 
     # Values
 
@@ -494,8 +673,8 @@ class Builder:
         offset: int = 0,
     ) -> Address:
         """Return where an element lies whose places along some axes are others."""
-        terms: list[tuple[int, int]] = []
-        picks: list[tuple[Operand, int]] = []
+        offset += memory.offset
+        terms, picks = [*memory.terms], [*memory.picks]
         for axis, stride in memory.strides.items():
             place = moved.get(axis, Affine(0, ((axis, 1),)))
             if isinstance(place, Node):
@@ -528,7 +707,12 @@ class Builder:
 
     def computed(self, node: Node, scope: Scope, places: Places) -> Operand:
         """Return a value that is computed here."""
+        if node.kind == "copy":
+            return self.value(node.operands[0], scope, places)
         if node.kind == "leaf":
+            source = node.data[0]
+            if source.kind == "argument" and source.number in self.numbers:
+                return self.numbers[source.number]
             memory, offset = self.of_leaf(node, places)
             address = self.moved_address(memory, places, {}, scope, offset)
             return self.load(scope, address, node.type)
@@ -547,7 +731,7 @@ class Builder:
         """Return an expression of operands."""
         operands = tuple([self.value(x, scope, places) for x in node.operands])
         value = next(self.values)
-        is_strict = node.number in self.lowered.strict
+        is_strict = self.is_strict or node.number in self.lowered.strict
         scope.body.append(Let(value, node.data, operands, node.type, is_strict))
         return value
 
@@ -598,7 +782,7 @@ class Builder:
         """Return where a leaf lies; a constant across the lanes is laid out anew."""
         source, offset, strides = node.data
         if source.kind == "argument":
-            return Memory(self.arguments[source.number], dict(strides)), offset
+            return replace(self.arguments[source.number], strides=dict(strides)), offset
         across = [
             axis
             for axis, stride in strides
@@ -608,9 +792,13 @@ class Builder:
         if across and isinstance(places.get(across[0]), Index):
             source, steps = self.laid_out(node, across[0])
             offset = 0
-        array = self.constants[source.number]
-        buffer = Buffer("constant", source.number, str(array.dtype), array.size)
-        return Memory(buffer, steps), offset
+        return Memory(self.constant(source), steps), offset
+
+    def constant(self, source: Source) -> Buffer:
+        """Return the buffer of a constant."""
+        number = source.number + self.first_constant
+        array = self.constants[number]
+        return Buffer("constant", number, str(array.dtype), array.size)
 
     def laid_out(self, node: Node, last: int) -> tuple[Source, dict[int, int]]:
         """Return a constant with one axis last, so that lanes read side by side."""
@@ -619,7 +807,7 @@ class Builder:
             source, offset, strides = node.data
             steps = dict(strides)
             axes = [axis for axis in steps if axis != last] + [last]
-            array = self.constants[source.number]
+            array = self.constants[source.number + self.first_constant]
             shape = [self.graph.extent(axis) for axis in axes]
             size = array.dtype.itemsize
             view = np.lib.stride_tricks.as_strided(
@@ -627,7 +815,8 @@ class Builder:
             )
             packed = np.ascontiguousarray(view)
             self.constants.append(packed)
-            found = Source("constant", len(self.constants) - 1)
+            number = len(self.constants) - 1 - self.first_constant
+            found = Source("constant", number)
             made = {axis: packed.strides[k] // size for k, axis in enumerate(axes)}
             self.packed[key] = found, made
         return self.packed[key]

@@ -9,7 +9,9 @@ all else is the same everywhere.  A node is one of these:
 - ``reduce``: axes of the operand folded;
 - ``view``: the operand read at other places, which are affine in the axes;
 - ``gather``: the operand read along some axes where whole numbers say;
-- ``place``: pieces written, or added, into zeros.
+- ``place``: pieces written, or added, into zeros;
+- ``copy``: the operand in memory of its own, for a loop that reads it there;
+- ``loop``: one result of a step that is done many times, which is a graph of its own.
 
 Equal nodes are one.
 """
@@ -91,6 +93,10 @@ class Graph:
     def extent(self, axis: int) -> int:
         """Return the number of elements along an axis."""
         return self.axes.extents[axis]
+
+    def shape(self, dims: Iterable[int | None]) -> list[int]:
+        """Return the numbers of elements along dimensions."""
+        return [1 if axis is None else self.extent(axis) for axis in dims]
 
     def count(self, axes: Iterable[int]) -> int:
         """Return the number of elements over some axes."""
@@ -261,6 +267,12 @@ def said(node: Node) -> str:
         case "gather":
             pairs = zip(node.data, operands[1:], strict=True)
             return f"{operands[0]} with {', '.join(f'a{a} at {x}' for a, x in pairs)}"
+        case "copy":
+            return f"{operands[0]} in memory"
+        case "loop":
+            repeated, result, _ = node.data
+            given = ", ".join(operands)
+            return f"result {result} of {repeated} from {given}"
     _, adds, specs = node.data
     count = len(specs)
     pieces = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from wengert.core.guards import OF_MEMORY, QUESTIONS
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
+from wengert.derive.loops import SCAN, Body, stand_ins, trimmed
 from wengert.lower.axes import Axes
 from wengert.lower.graph import (
     STARTS,
@@ -32,6 +33,7 @@ from wengert.lower.graph import (
 from wengert.lower.hiding import PLAIN_PRODUCT, hidden
 from wengert.lower.keys import key_parts, split_key
 from wengert.lower.refusal import NotLoweredError
+from wengert.lower.repeated import Given, Repeated
 from wengert.lower.views import (
     MergedError,
     axis_strides,
@@ -45,6 +47,7 @@ from wengert.ops.chain import ABSORBING_PRODUCT, CHAIN_PRODUCT
 from wengert.ops.index import (
     GETITEM,
     INDEX_ADD,
+    ITEM,
     STORE,
     Placeholder,
     follow,
@@ -137,30 +140,25 @@ def lower(tape: Tape, absorbs: bool = True, captured: Sequence[int] = ()) -> Low
     NotLoweredError
         If a node has none.
     """
+    return settled(lambda axes: Lowering(tape, absorbs, captured, axes))
+
+
+def settled(start: Callable[[Axes], Lowering]) -> Lowered:
+    """Return a graph, lowered again until no two axes become one any more."""
     axes = Axes()
     for _ in range(MOST_ROUNDS):
         before = axes.merges
-        lowering = Lowering(tape, absorbs, captured, axes)
+        lowering = start(axes)
         outputs = lowering.run()
         if axes.merges == before:
-            break
-    else:
-        raise NotLoweredError("axes that go on becoming one")
-    sources = [*tape.input_indices, *captured]
-    guards = lowering.guards(outputs)
-    return Lowered(
-        lowering.graph,
-        outputs,
-        lowering.constants,
-        [tape.types[index] for index in tape.output_indices],
-        [tape.types[index] for index in sources],
-        guards,
-        strict_nodes([node for number, node in guards if number > BOUNDS]),
-    )
+            return lowering.finished(outputs)
+    raise NotLoweredError("axes that go on becoming one")
 
 
 def has_loops(tape: Tape, index: int, captured: Sequence[int] = ()) -> bool:
     """Whether a node alone can be loops."""
+    if tape.operations[index] is SCAN:
+        return False  # its results are nodes of their own
     given = [
         k
         for k in tape.operands[index]
@@ -176,6 +174,14 @@ def has_loops(tape: Tape, index: int, captured: Sequence[int] = ()) -> bool:
     except NotLoweredError:
         return False
     return True
+
+
+class Loops(NamedTuple):
+    """A loop that was met: its step, what it reads, and the results that it gives."""
+
+    repeated: Repeated
+    operands: list[Node]
+    results: list[int]
 
 
 class Lowering:
@@ -194,11 +200,33 @@ class Lowering:
         self.flags: list[tuple[int, Node]] = []
         self.guard_count = 0
         self.sources = [*tape.input_indices, *captured]
+        #: How arguments lie where they are no arrays of their own.
+        self.given: Sequence[Given] | None = None
+        #: The loops that were met, by their nodes.
+        self.loops: dict[int, Loops] = {}
+        #: For each of them the one that does all that it does.
+        self.stand_ins: dict[int, int] = {}
+
+    def finished(self, outputs: list[Value]) -> Lowered:
+        """Return the graph with what refuses a play."""
+        types, guards = self.tape.types, self.guards(outputs)
+        asked = [node for number, node in guards if number > BOUNDS]
+        return Lowered(
+            self.graph,
+            outputs,
+            self.constants,
+            [types[index] for index in self.tape.output_indices],
+            [types[index] for index in self.sources],
+            guards,
+            strict_nodes(asked),
+        )
 
     def run(self) -> list[Value]:
         """Lower every node that is needed; return the outputs."""
         self.arguments(self.sources)
-        for index in needed(self.tape):
+        nodes = needed(self.tape)
+        self.stand_ins = stand_ins(self.tape, nodes)
+        for index in nodes:
             if index not in self.values:
                 self.step(index)
         return [self.values[index] for index in self.tape.output_indices]
@@ -211,7 +239,15 @@ class Lowering:
                 raise NotLoweredError("an array without elements")
             dims = self.fresh(index, like.shape)
             source = Source("argument", number)
-            node = self.in_memory(source, like.shape, dims, str(like.dtype))
+            strides: Sequence[int] = c_strides(like.shape)
+            if self.given is not None:
+                known = self.given[number]
+                if known.number is not None:
+                    node = self.graph.number(known.number, str(like.dtype))
+                    self.values[index] = Value(node, dims)
+                    continue
+                strides = known.strides
+            node = self.in_memory(source, strides, dims, str(like.dtype))
             self.values[index] = Value(node, dims)
 
     def step(self, index: int) -> None:
@@ -220,6 +256,11 @@ class Lowering:
             return
         if self.tape.operations[index] is GUARD:
             self.asked(index)
+        elif self.tape.operations[index] is SCAN:
+            done_by = self.stand_ins.get(index, index)
+            if done_by not in self.loops:
+                self.loops[done_by] = self.loop(done_by)
+            self.loops[index] = self.loops[done_by]
         else:
             self.values[index] = self.node(index)
 
@@ -277,10 +318,11 @@ class Lowering:
         return dims
 
     def in_memory(
-        self, source: Source, shape: Sequence[int], dims: Dims, type_: str
+        self, source: Source, strides: Sequence[int], dims: Dims, type_: str
     ) -> Node:
-        """Return what lies in a buffer in C order."""
-        return self.graph.leaf(source, 0, axis_strides(dims, shape), type_)
+        """Return what lies in a buffer, with a stride a dimension."""
+        steps = {d: k for d, k in zip(dims, strides, strict=True) if d is not None}
+        return self.graph.leaf(source, 0, steps, type_)
 
     def line_up(
         self, index: int, operands: Sequence[Value], shape: Sequence[int]
@@ -326,6 +368,8 @@ class Lowering:
             return self.constant(index, settings["value"], like)
         if operation in (INPUT, GUARD):
             raise NotLoweredError(f"the operation {operation.name}")
+        if operation is ITEM and tape.operands[index][0] in self.loops:
+            return self.of_loop(index, self.loops[tape.operands[index][0]], like)
         operands = [self.current(self.values[k]) for k in tape.operands[index]]
         if operation is IDENTITY:
             return operands[0]
@@ -364,7 +408,8 @@ class Lowering:
             raise NotLoweredError("an array without elements")
         source = Source("constant", len(self.constants))
         self.constants.append(array)
-        return Value(self.in_memory(source, like.shape, dims, str(like.dtype)), dims)
+        strides = c_strides(like.shape)
+        return Value(self.in_memory(source, strides, dims, str(like.dtype)), dims)
 
     def refuse_conditions(self, index: int, operation: Operation) -> None:
         """Refuse a number of Python's whose computation may raise."""
@@ -513,6 +558,78 @@ class Lowering:
         ]
         if min(counts) >= BLAS:
             raise NotLoweredError("a product of large matrices")
+
+    # Loops
+
+    def loop(self, index: int) -> Loops:
+        """Return a loop: its step as a graph of its own, and what it reads."""
+        tape, settings = self.tape, self.tape.settings[index]
+        if not settings["count"]:
+            raise NotLoweredError("a loop of no steps")
+        read = {
+            tape.settings[k]["result"]
+            for k in needed(tape)
+            if tape.operations[k] is ITEM
+            and self.stand_ins.get(tape.operands[k][0]) == index
+        }
+        body, kept, results = trimmed(settings["body"], read)
+        operands, given = [], []
+        for k, position in enumerate(kept):
+            value = self.current(self.values[tape.operands[index][position]])
+            node, known = self.operand(index, k, value, body)
+            operands.append(node)
+            given.append(known)
+
+        def start(axes: Axes) -> Lowering:
+            step = Lowering(body.tape, self.absorbs, (), axes)
+            step.given = given
+            return step
+
+        lowered = settled(start)
+        own = [node for _, node in lowered.guards]
+        own += [value.node for value in lowered.outputs]
+        is_sure = all(map(is_exact, own))
+        if any(number > BOUNDS for number, _ in lowered.guards):
+            if not (is_sure and all(map(is_exact, operands))):
+                raise NotLoweredError("a guard in a loop with a sum")
+            lowered = replace(lowered, strict=strict_nodes(lowered.graph.nodes))
+        how = settings["count"], settings["reverse"], body.carried, given, is_sure
+        return Loops(Repeated(lowered, *how), operands, results)
+
+    def operand(
+        self, index: int, k: int, value: Value, body: Body
+    ) -> tuple[Node, Given]:
+        """Return what a step reads of one operand of its loop, and how it lies."""
+        node, dims = value
+        is_carried = k < body.carried
+        is_row = not is_carried and k < body.carried + body.moving
+        number = number_of(node)
+        if number is not None and not is_carried:
+            return node, Given(number, ())
+        axes = [d for d in dims if d is not None]
+        if not axes or not (node.axes or is_carried):  # one number, however often
+            return node, Given(None, (0,) * (len(dims) - is_row))
+        if node.kind == "leaf" and not is_carried:
+            steps = dict(node.data[2])
+        elif node.kind == "loop" and not is_carried:
+            steps = axis_strides(node.data[2], self.graph.shape(node.data[2]))
+        else:
+            data = dims, (index, k) if is_carried else ()
+            node = self.graph.make("copy", data, (node,), axes, node.type)
+            steps = axis_strides(dims, self.graph.shape(dims))
+        strides = tuple([0 if d is None else steps.get(d, 0) for d in dims])
+        if is_row:
+            return node, Given(None, strides[1:], strides[0])
+        return node, Given(None, strides)
+
+    def of_loop(self, index: int, loop: Loops, like: Type) -> Value:
+        """Return one result of a loop."""
+        place = loop.results.index(self.tape.settings[index]["result"])
+        dims = self.fresh((self.tape.operands[index][0], place), like.shape)
+        axes = [d for d in dims if d is not None]
+        data = loop.repeated, place, dims
+        type_ = str(like.dtype)
+        return Value(self.graph.make("loop", data, loop.operands, axes, type_), dims)
 
     # Moves
 
@@ -821,7 +938,7 @@ class Lowering:
         """Return what is written, along the axes of where it goes."""
         if len(value.dims) > len(dims):
             raise NotLoweredError("a write of more dimensions than are written")
-        shape = [1 if d is None else self.axes.extents[d] for d in dims]
+        shape = self.graph.shape(dims)
         region = Value(self.graph.number(0, type_), dims)
         (_, node), lined = self.line_up(index, [region, value], shape)
         back = {
@@ -929,7 +1046,9 @@ def suspects(results: Sequence[Node], asked_of: Sequence[Node]) -> list[Node]:
         for place, operand in enumerate(node.operands):
             if operand.number not in found:
                 continue
-            hides = node.kind == "map" and place in hidden(node.data, node.type)
+            hides = node.kind == "loop"
+            if node.kind == "map":
+                hides = place in hidden(node.data, node.type)
             if hides or not node.type.startswith("float"):
                 asked[operand.number] = operand
             else:
@@ -945,12 +1064,15 @@ def is_nan(graph: Graph, node: Node) -> Node:
 
 def is_exact(node: Node) -> bool:
     """Whether a value is rounded as NumPy rounds it, whatever the order of its sums."""
-    return not any(
-        x.kind == "reduce"
-        and x.data[0].text in ("x + y", "x * y")
-        and x.type.startswith("float")
-        for x in reached([node]).values()
-    )
+    return not any(map(is_rounded_in_order, reached([node]).values()))
+
+
+def is_rounded_in_order(node: Node) -> bool:
+    """Whether a value depends on the order of a sum."""
+    if node.kind == "loop":
+        return not node.data[0].is_exact
+    is_sum = node.kind == "reduce" and node.data[0].text in ("x + y", "x * y")
+    return is_sum and node.type.startswith("float")
 
 
 def strict_nodes(nodes: Iterable[Node]) -> frozenset[int]:

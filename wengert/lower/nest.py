@@ -76,6 +76,14 @@ class Let:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """A value: how many steps of a loop were done."""
+
+    value: int
+    loop: int
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """A value read from memory."""
 
@@ -162,7 +170,9 @@ class Loop:
     body: list[Statement] = field(default_factory=list)
 
 
-Statement = Let | Load | Store | Fill | Start | Fold | Read | Across | Guard | Loop
+Statement = (
+    Let | Count | Load | Store | Fill | Start | Fold | Read | Across | Guard | Loop
+)
 
 
 @dataclass(slots=True)
@@ -214,6 +224,8 @@ def shown_statement(statement: Statement) -> str:
             names = dict(zip("xyzw", map(shown, operands), strict=False))
             given = ", ".join(f"{k}={v}" for k, v in names.items())
             return f"v{value} = {text} ({given}) {type_}{' strict' * is_strict}"
+        case Count(value, loop):
+            return f"v{value} = i{loop} int64"
         case Load(value, address, type_):
             return f"v{value} = {address} {type_}"
         case Store(address, operand, _, fold):

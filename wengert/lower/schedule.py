@@ -24,6 +24,8 @@ MOST_COST = 1 << 30
 #: For each loop from the outermost: its axis, and a phase; odd ones are inside.
 Path = tuple[tuple[int, int], ...]
 NOWHERE: frozenset[int] = frozenset()
+#: What is there once all of it is, for loops of their own.
+WHOLE = frozenset({"place", "copy", "loop"})
 
 
 @dataclass(slots=True, eq=False)
@@ -33,7 +35,7 @@ class Root:
     Attributes
     ----------
     kind : str
-        ``reduce``, ``store``, ``piece``, ``result`` or ``guard``.
+        ``reduce``, ``store``, ``piece``, ``loop``, ``result`` or ``guard``.
     node, argument : Node
         What is computed, and what is computed at every place for it.
     number : int
@@ -118,6 +120,8 @@ class Schedule:
         """Return the axes over which a node's elements are computed."""
         if node.kind == "reduce":
             return node.operands[0].axes
+        if node.kind == "loop":
+            return NOWHERE
         if node.kind == "place":
             return NOWHERE.union(
                 *(self.of_piece(node, k) for k in range(len(node.data[2])))
@@ -214,7 +218,7 @@ class Schedule:
         for node in self.live.values():
             if node.kind == "reduce" and node.data[1] - self.unrolled:
                 self.stored[node.number] = node
-            if node.kind == "place":
+            if node.kind in ("place", "copy", "loop"):
                 self.stored[node.number] = node
             if node.kind in ("view", "gather"):
                 read = node.operands[0]
@@ -231,7 +235,7 @@ class Schedule:
 
     def only_renames(self, node: Node) -> bool:
         """Whether a view moves between axes that are written out: without memory."""
-        if node.kind != "view" or node.operands[0].kind == "place":
+        if node.kind != "view" or node.operands[0].kind in WHOLE:
             return False
         return all(
             axis in self.unrolled and all(to in self.unrolled for to, _ in place.terms)
@@ -241,8 +245,15 @@ class Schedule:
     def make_roots(self) -> None:
         """Make the root of everything that is stored, folded, or handed out."""
         roots: list[Root] = []
-        for node in self.stored.values():
-            if node.kind == "reduce" and node.data[1] - self.unrolled:
+        loops: dict[Any, Root] = {}
+        for node in sorted(self.stored.values(), key=lambda node: node.number):
+            if node.kind == "loop":
+                repeated = node.data[0]
+                if repeated not in loops:
+                    loops[repeated] = Root("loop", node, node, 0, NOWHERE, NOWHERE, [])
+                    roots.append(loops[repeated])
+                loops[repeated].target.append(node)
+            elif node.kind == "reduce" and node.data[1] - self.unrolled:
                 roots.append(self.root("reduce", node, node.operands[0], 0))
             elif node.kind == "place":
                 for k, spec in enumerate(node.data[2]):
@@ -262,7 +273,9 @@ class Schedule:
         self.roots = sorted(roots, key=lambda root: root.key)
         self.of_node: dict[int, list[Root]] = {}
         for root in self.roots:
-            if root.kind not in ("result", "guard"):
+            if root.kind == "loop":
+                self.of_node.update({node.number: [root] for node in root.target})
+            elif root.kind not in ("result", "guard"):
                 self.of_node.setdefault(root.node.number, []).append(root)
         for root in self.roots:
             self.find_reads(root)
@@ -281,6 +294,8 @@ class Schedule:
         todo = [(root.argument, NOWHERE)]
         if root.kind == "store":
             todo = read_by(root.node, NOWHERE)
+        if root.kind == "loop":
+            todo = [(node, frozenset(self.order)) for node in root.node.operands]
         if root.kind == "piece":
             specs = root.node.data[2]
             todo += [
@@ -300,7 +315,7 @@ class Schedule:
                 continue
             seen.add((node.number, elsewhere))
             if node.number in self.stored:
-                moved = elsewhere | (node.axes if node.kind == "place" else NOWHERE)
+                moved = elsewhere | (node.axes if node.kind in WHOLE else NOWHERE)
                 for other in self.of_node[node.number]:
                     root.reads[other] = root.reads.get(other, NOWHERE) | moved
                 continue
@@ -397,7 +412,7 @@ class Schedule:
             for other in root.reads:
                 readers.setdefault(other, []).append(root)
         for root in self.roots:
-            root.home, needs = root.path, root.kind == "piece"
+            root.home, needs = root.path, root.node.kind in ("place", "copy")
             if root.kind == "reduce":
                 folded = root.node.data[1]
                 first = next(k for k, (a, _) in enumerate(root.path) if a in folded)
@@ -408,8 +423,8 @@ class Schedule:
                 if elsewhere or reader.path[: len(root.home)] != root.home:
                     needs = True
                     kept = min(kept, shared(reader.path, root.home, elsewhere))
-            if root.kind not in ("result", "guard") and needs:
-                root.kept = 0 if root.kind == "piece" else kept
+            if root.kind not in ("loop", "result", "guard") and needs:
+                root.kept = 0 if root.node.kind in WHOLE else kept
 
     def is_buffered(self, root: Root, first: int | None = None) -> bool:
         """Whether a fold has loops over its result inside, so that memory holds it."""

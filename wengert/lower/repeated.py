@@ -1,0 +1,60 @@
+"""Loops of a tape: a step lowered to a graph of its own, and what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from wengert.lower.lower import Lowered
+
+
+class Given(NamedTuple):
+    """An argument of a step.
+
+    Attributes
+    ----------
+    number : float or None
+        Where all its elements are the same number.
+    strides : tuple of int
+        Where it lies otherwise, by dimension of the step's argument.
+    row : int
+        By how many elements a step moves it.
+    """
+
+    number: float | None
+    strides: tuple[int, ...]
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repeated:
+    """A step that is done many times.
+
+    Attributes
+    ----------
+    lowered : Lowered
+        The step; its outputs are the next carried values, then what is stacked.
+    count : int
+        Number of steps.
+    is_back : bool
+        Whether the last row is the first step.
+    carried : int
+        Number of carried values.
+    given : list of Given
+        How the step reads its arguments.
+    is_exact : bool
+        Whether its values are rounded as NumPy rounds them, given such arguments.
+    """
+
+    lowered: Lowered
+    count: int
+    is_back: bool
+    carried: int
+    given: Sequence[Given]
+    is_exact: bool
+
+    def __str__(self) -> str:
+        order = "back" * self.is_back or "on"
+        return f"{self.count} steps {order} of {len(self.lowered.graph.nodes)} nodes"
