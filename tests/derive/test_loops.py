@@ -10,33 +10,13 @@ import numpy as np
 import pytest
 
 import wengert
-from wengert.capture.array import plain
-from wengert.capture.record import SetAside
+from tests.derive.loops import rolled
 from wengert.core.operation import apply
-from wengert.derive.loops import SCAN, Body, repeat
+from wengert.derive.loops import SCAN, repeat
 from wengert.errors import GuardError
 
 Function = Callable[..., Any]
 RNG = np.random.default_rng(4)
-
-
-def rolled(
-    step: Function, carried: int, moving: int, count: int, is_back: bool
-) -> Function:
-    """Return the function of operands that is one node."""
-    known: list[Body] = []
-
-    def function(*operands: Any) -> Any:
-        t = count - 1 if is_back else 0
-        values = [plain(operand) for operand in operands]
-        rows = slice(carried, carried + moving)
-        values[rows] = [stack[t] for stack in values[rows]]
-        if not known:
-            with SetAside(None):
-                known.append(Body(wengert.record(step, *values), carried, moving))
-        return apply(SCAN, *operands, body=known[0], count=count, reverse=is_back)
-
-    return function
 
 
 def straight(

@@ -226,7 +226,8 @@ def stand_ins(tape: Tape, nodes: Iterable[int]) -> dict[int, int]:
     for index in nodes:
         if tape.operations[index] is SCAN:
             settings = tape.settings[index]
-            how = tape.operands[index], settings["count"], settings["reverse"]
+            read = tuple([what_is_read(tape, k) for k in tape.operands[index]])
+            how = read, settings["count"], settings["reverse"]
             alike.setdefault(how, []).append(index)
     found: dict[int, int] = {}
     for group in alike.values():
@@ -235,6 +236,14 @@ def stand_ins(tape: Tape, nodes: Iterable[int]) -> dict[int, int]:
             able = [k for k, other in bodies.items() if other.does(body)]
             found[index] = max(able, key=lambda k: len(bodies[k].outputs))
     return found
+
+
+def what_is_read(tape: Tape, index: int) -> Any:
+    """Return what two operands are the same by: a node, or a number."""
+    if tape.operations[index] is not CONSTANT or tape.types[index].shape:
+        return index
+    value = np.asarray(tape.settings[index]["value"])
+    return value.dtype.str, value.tobytes()
 
 
 class Trimmed(NamedTuple):

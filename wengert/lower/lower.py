@@ -575,7 +575,10 @@ class Lowering:
         body, kept, results = trimmed(settings["body"], read)
         operands, given = [], []
         for k, position in enumerate(kept):
-            value = self.current(self.values[tape.operands[index][position]])
+            operand = tape.operands[index][position]
+            if operand not in self.values:  # a constant that stands further on
+                self.values[operand] = self.node(operand)
+            value = self.current(self.values[operand])
             node, known = self.operand(index, k, value, body)
             operands.append(node)
             given.append(known)
