@@ -25,7 +25,7 @@ pytestmark = [
 
 Function = Callable[..., Any]
 RNG = np.random.default_rng(8)
-LOOPS = 60
+LOOPS = 30
 #: Ulps by which numbers may differ after some steps.
 ULPS = 1e4
 
