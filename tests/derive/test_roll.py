@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import wengert
+from wengert.capture import tree
 from wengert.core.tape import Tape
+from wengert.derive import repeats
 from wengert.derive.loops import SCAN
 from wengert.derive.roll import rolled
 from wengert.errors import GuardError
@@ -279,6 +281,59 @@ def test_gradients_are_those_of_the_plain_loop(function: Function) -> None:
     agree(wengert.grad(short)(x), wengert.grad(function)(x), rtol)
     agree(*[wengert.jvp(f, (x,), (v,))[1] for f in (short, function)], rtol)
     agree(*[wengert.hvp(f, (x,), (v,)) for f in (short, function)], 10 * rtol)
+
+
+# Before deriving
+
+
+def parts(value: Any) -> Any:
+    """Return all numbers of a result in one array."""
+    return np.concatenate([np.ravel(leaf) for leaf in tree.flatten(value)[0]])
+
+
+def derivatives(function: Function) -> Iterator[Function]:
+    """Give derivatives of a loop, of the first and of the second order."""
+
+    def moved(x: Any) -> Any:
+        return np.cos(np.arange(np.size(x))).reshape(np.shape(x))[()]
+
+    def twice(x: Any) -> Any:
+        return np.sum(wengert.grad(function)(x) * moved(x))
+
+    yield wengert.value_and_grad(function)
+    yield lambda x: wengert.jvp(function, (x,), (moved(x),))
+    yield lambda x: wengert.hvp(function, (x,), (moved(x),))
+    yield wengert.grad(twice)
+
+
+@pytest.mark.parametrize("function", LOOPS)
+def test_a_recorded_derivative_is_that_of_the_loop(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rtol = 1e-6 if function is single_precision else 1e-14
+    x = argument(function, 1)
+    for derivative in derivatives(function):
+        expected = parts(derivative(x))
+        with monkeypatch.context() as patched:
+            patched.setattr(repeats, "LEAST_STRETCH", 30)
+            tape = wengert.record(derivative, argument(function, 0))
+        tape.verify()
+        assert loops_of(tape)
+        assert tape.loops
+        agree(parts(tape(x)), expected, rtol)
+
+
+def test_a_second_recording_agrees_with_a_loop_that_was_derived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
+    for function in (pendulum, stores, rows_of_matrices):
+        gradient = wengert.grad(function)
+        fast = wengert.jit(gradient)
+        for seed in (0, 1, 2, 1):
+            x = argument(function, seed)
+            agree(fast(x), gradient(x), 1e-14)
+        assert len(fast.paths()) == 1
 
 
 # What leaves the path, what cannot be a loop, and what is kept

@@ -120,7 +120,7 @@ class CheckedTape(Tape):
         self.expected = expected
         for name in LISTS:
             setattr(self, name, getattr(expected.tape, name))
-        self.derived = expected.tape.derived
+        self.derived, self.loops = expected.tape.derived, expected.tape.loops
 
     def __len__(self) -> int:
         return len(self.play.outputs)
@@ -182,8 +182,8 @@ class CheckedTape(Tape):
         self.difference = Difference(index, before, node, line)
         for name in LISTS:
             setattr(self, name, getattr(self, name)[:index])
-        known = self.derived.items()
-        self.derived = {at: part for at, part in known if part.stop <= index}
+        self.derived = {k: p for k, p in self.derived.items() if p.stop <= index}
+        self.loops = {k: p for k, p in self.loops.items() if p.stop <= index}
         self.keeps_lines = True
         self.__class__ = Tape  # type: ignore[assignment]  # appending costs as ever
 

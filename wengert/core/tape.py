@@ -86,6 +86,25 @@ class Derived(NamedTuple):
     places: dict[int, Any]
 
 
+class Loops(NamedTuple):
+    """Nodes of a tape that stand on it once more, as loops.
+
+    Attributes
+    ----------
+    stop : int
+        One past the last node of what stands there once more.
+    same : dict
+        By node the one that is the same.
+    steps : list of pairs
+        The nodes of each loop, a row a step; and by position of the step the node that
+        has it of all steps, where there is one.
+    """
+
+    stop: int
+    same: dict[int, int]
+    steps: list[tuple[Any, dict[int, int]]]
+
+
 class Tape:
     """A Wengert list: operations and constants in the order they were done.
 
@@ -143,6 +162,8 @@ class Tape:
         self.lifted: Callable[[Any], int | None] | None = None
         #: What was derived while it was recorded, by the first node of the stretch.
         self.derived: dict[int, Derived] = {}
+        #: What stands on it as loops, too, by the first node that does.
+        self.loops: dict[int, Loops] = {}
 
     def __len__(self) -> int:
         return len(self.operations)

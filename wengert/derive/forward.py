@@ -10,6 +10,7 @@ import numpy as np
 from wengert.core.operation import Operation, Partial, apply
 from wengert.core.tape import Tape, reaching
 from wengert.core.types import Type
+from wengert.derive import repeats
 from wengert.derive.again import derived
 from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode, fit
 from wengert.derive.tips import POWERS, around_tip
@@ -43,8 +44,15 @@ def push(
     given = list(tangents.items())
 
     def derive() -> Tangents:
-        sweep(tape, start, stop, tangents, RecordedMode(tape), wanted)
-        return {k: tangents[k] for k in outputs if k is not None and k in tangents}
+        named = [index for index in outputs if index is not None]
+        at = as_loops(tape, start, stop, tangents, named)
+        end, used = stop, wanted
+        if at is not None:
+            end = len(tape)
+            used = reaching(tape, [at[k] for k in named], start, end)
+        sweep(tape, start, end, tangents, RecordedMode(tape), used)
+        places = [(k, k if at is None else at[k]) for k in named]
+        return {k: tangents[place] for k, place in places if place in tangents}
 
     line = tape.line_here
     try:
@@ -55,6 +63,21 @@ def push(
                 derive()
     finally:
         tape.line_here = line
+
+
+def as_loops(
+    tape: Tape, start: int, stop: int, tangents: Tangents, outputs: Sequence[int]
+) -> dict[int, int] | None:
+    """Append a long stretch with its loops as single nodes; where the outputs are.
+
+    None where it has none.
+    """
+    if stop - start < repeats.LEAST_STRETCH or not (outputs and tape.keeps_guards):
+        return None
+    from wengert.derive.roll import roll_stretch
+
+    roll = roll_stretch(tape, start, stop, outputs, frozenset(tangents))
+    return None if roll is None else {k: roll.place(k) for k in outputs}
 
 
 def sweep(

@@ -8,7 +8,7 @@ carried from some steps ago, the same node in every step, or another row in each
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
@@ -36,6 +36,9 @@ from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.ops.index import GETITEM, INDEX_ADD, STORE, Slice
 
+#: Nodes of a stretch of tape from which its loops are found before it is derived, and
+#: before it is compiled.
+LEAST_STRETCH = float("inf")
 LEAST_COUNT = 4  # steps, and ...
 LEAST_NODES = 48  # ... nodes saved, below which a loop is not worth its node
 MOST_BACK = 16  # steps from which a value is carried
@@ -135,9 +138,14 @@ class Loop:
         return len(self.rows)
 
 
-def find_loops(tape: Tape, start: int, stop: int) -> list[Loop]:
-    """Return the loops of a stretch of tape, in order and without overlap."""
-    line = Line(tape, start, stop)
+def find_loops(
+    tape: Tape, start: int, stop: int, given: Container[int] = ()
+) -> list[Loop]:
+    """Return the loops of a stretch of tape, in order and without overlap.
+
+    The nodes that are `given` belong to none, as inputs do.
+    """
+    line = Line(tape, start, stop, given)
     found: list[Loop] = []
     todo = repetitions(line.codes)
     while todo:
@@ -161,13 +169,16 @@ class Line:
         Equal where nodes do the same.
     """
 
-    def __init__(self, tape: Tape, start: int, stop: int) -> None:
-        operations, given = tape.operations, set(tape.input_indices)
+    def __init__(
+        self, tape: Tape, start: int, stop: int, given: Container[int]
+    ) -> None:
+        operations, inputs = tape.operations, set(tape.input_indices)
         nodes = [
             i
             for i in range(start, stop)
             if operations[i] is not CONSTANT
             and operations[i] is not INPUT
+            and i not in inputs
             and i not in given
         ]
         self.nodes = array(nodes, int64)

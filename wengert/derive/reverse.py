@@ -15,6 +15,7 @@ from numpy import dot, errstate, float64  # np.dot is slow after a recording
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, PYTHON_NUMBERS, CompNode, Tape, strong
 from wengert.core.types import Type, is_array
+from wengert.derive import repeats
 from wengert.derive.again import derived
 from wengert.derive.modes import (
     Gradients,
@@ -325,7 +326,9 @@ def pull(
         mode = RecordedMode(tape)
 
         def derive() -> Gradients:
-            found = collect(tape, start, stop, seeds, wanted, active, mode)
+            short = as_loops(tape, start, stop, seeds, wanted)
+            end, given, reached = (stop, seeds, active) if short is None else short
+            found = collect(tape, start, end, given, wanted, reached, mode)
             return dict(enumerate(found))
 
         line = tape.line_here
@@ -341,6 +344,29 @@ def pull(
             absorbing = PlainMode(tape, absorb=True)
             found = collect(tape, start, stop, seeds, wanted, active, absorbing)
     return found
+
+
+def as_loops(
+    tape: Tape,
+    start: int,
+    stop: int,
+    seeds: Sequence[tuple[int, Any]],
+    wanted: Sequence[int],
+) -> tuple[int, list[tuple[int, Any]], bytearray] | None:
+    """Return the stretch of a long one that has loops as single nodes, if it has any.
+
+    It ends at the end of the tape: with the seeds there, and what is active.
+    """
+    if stop - start < repeats.LEAST_STRETCH or not tape.keeps_guards:
+        return None
+    from wengert.derive.roll import roll_stretch
+
+    roots = [index for index, _ in seeds]
+    roll = roll_stretch(tape, start, stop, roots, frozenset(wanted))
+    if roll is None:
+        return None
+    seeds = [(roll.place(index), g) for index, g in seeds]
+    return len(tape), seeds, depends_on(tape, wanted, start, len(tape))
 
 
 @errstate(all="ignore")

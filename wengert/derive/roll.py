@@ -15,9 +15,10 @@ import numpy as np
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import arange, array, diff, flatnonzero, full, zeros
 
-from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
+from wengert.core.operation import Operation
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Loops, Tape, strong
 from wengert.core.types import Type, array_type, type_of
-from wengert.derive.loops import SCAN, Body, as_step
+from wengert.derive.loops import SCAN, Body, Extract, as_step
 from wengert.derive.repeats import (
     Carried,
     Fixed,
@@ -29,9 +30,10 @@ from wengert.derive.repeats import (
     find_loops,
     is_window,
 )
+from wengert.errors import Line
 from wengert.ops.index import GETITEM, ITEM, Placeholder, Slice
 from wengert.ops.join import CONCATENATE, STACK
-from wengert.ops.python import as_python
+from wengert.ops.python import as_python, is_weak
 
 #: Loops inside loops that are looked for.
 DEEPEST = 3
@@ -49,7 +51,7 @@ def rolled(tape: Tape, refilled: Container[int] = ()) -> Tape:
     if None in tape.types:  # built by hand, and never played
         return tape
     for _ in range(DEEPEST):
-        roll = Roll(tape, Tape(), 0, refilled)
+        roll = Roll(tape, Tape(), 0, len(tape), refilled, tape.output_indices)
         if not roll.loops:
             return tape
         tape = whole(roll)
@@ -72,6 +74,59 @@ def whole(roll: Roll) -> Tape:
     new.names = {roll.at[k]: name for k, name in names.items() if k in roll.at}
     new.refillable = {at for k, at in roll.at.items() if k in roll.refilled}
     return new
+
+
+def roll_stretch(
+    tape: Tape, start: int, stop: int, roots: Sequence[int], given: Container[int]
+) -> Roll | None:
+    """Append what roots are made of, with loops as single nodes; None without loops.
+
+    The stretch itself stays as it is; `Tape.loops` notes what is there twice.
+
+    Parameters
+    ----------
+    tape : Tape
+        It is being recorded.
+    start, stop : int
+    roots : indices of nodes
+    given : indices of nodes
+        Those that are as inputs are.
+    """
+    if None in tape.types[start:stop]:
+        return None
+    roll = Roll(tape, tape, start, stop, tape.refillable, roots, given)
+    if not any(roll.owner[index] >= 0 for index in roll.items):
+        return None
+    at = len(tape)
+    roll.write()
+    for index in roots:
+        roll.place(index)
+    same = {index: place for index, place in roll.at.items() if index != place}
+    steps = [(step.loop.rows, step.columns) for step in roll.steps.values()]
+    tape.loops[at] = Loops(len(tape), same, steps)
+    return roll
+
+
+def fill(tape: Tape, nodes: Sequence[int]) -> None:
+    """Compute the numbers of nodes that a recording has not kept."""
+    outputs, operands = tape.play.outputs, tape.operands
+    missing = [k for k in dict.fromkeys(nodes) if outputs[k] is None]
+    if not missing:
+        return
+    todo, found, known = list(missing), set(missing), dict[int, None]()
+    while todo:
+        for k in operands[todo.pop()]:
+            if outputs[k] is not None:
+                known[k] = None
+            elif k not in found:
+                found.add(k)
+                todo.append(k)
+    part = Extract(tape, list(known)).outputs(missing, lambda index: False)
+    values = [
+        as_python(outputs[k]) if is_weak(tape.types[k]) else outputs[k] for k in known
+    ]
+    for k, value in zip(missing, part.player()(values), strict=True):
+        outputs[k] = strong(value) if is_one(tape.types[k]) else value
 
 
 def is_statable(tape: Tape, loop: Loop) -> bool:
@@ -168,11 +223,14 @@ class Roll:
     tape : Tape
     target : Tape
         Another tape, for the whole; or the same, for what some roots are made of.
-    start : int
-        The first node that is written again.
-    refilled : indices of constants whose contents may change
-    roots : indices of nodes, optional
-        By default the outputs.
+    start, stop : int
+        The stretch whose loops are found.
+    refilled : indices of nodes
+        Constants whose contents may be others at a replay.
+    roots : indices of nodes
+        What is read in the end.
+    given : indices of nodes
+        Those that are as inputs are.
     """
 
     def __init__(
@@ -180,18 +238,19 @@ class Roll:
         tape: Tape,
         target: Tape,
         start: int,
+        stop: int,
         refilled: Container[int],
-        roots: Sequence[int] | None = None,
+        roots: Sequence[int],
+        given: Container[int] = (),
     ) -> None:
-        self.tape, self.target, self.start = tape, target, start
-        self.refilled, self.is_whole = refilled, roots is None
-        self.roots = tape.output_indices if roots is None else roots
+        self.tape, self.target, self.refilled = tape, target, refilled
+        self.start, self.stop, self.roots = start, stop, roots
         #: Where the nodes are in the target.
         self.at: dict[int, int] = {}
         self.stacks: dict[tuple[int, ...], int] = {}
         self.indices: dict[Any, int] = {}
         self.steps: dict[int, Step] = {}
-        loops = find_loops(tape, start, len(tape))
+        loops = find_loops(tape, start, stop, given)
         self.loops = [loop for loop in loops if is_statable(tape, loop)]
         while True:  # what is no loop may read more of those that are
             self.items, self.read = self.reading()
@@ -200,6 +259,11 @@ class Roll:
                 break
             self.loops = loops
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the tape is written, and not only what roots are made of."""
+        return self.target is not self.tape
+
     def reading(self) -> tuple[list[int], Any]:
         """Return what is written, from the last to the first; and which nodes are read.
 
@@ -207,12 +271,12 @@ class Roll:
         Constants are written where they are read.
         """
         operands, start = self.tape.operands, self.start
-        self.owner, self.step, self.position = full((3, len(self.tape)), -1)
+        self.owner, self.step, self.position = full((3, self.stop), -1)
         for k, each in enumerate(self.loops):
             self.owner[each.rows] = k
             self.step[each.rows] = arange(each.count)[:, None]
             self.position[each.rows] = arange(each.rows.shape[1])
-        read = zeros(len(self.tape), bool)
+        read = zeros(self.stop, bool)
         read[list(self.roots)] = True
         firsts = {int(loop.rows[0, 0]): loop for loop in self.loops}
         is_item = self.owner[start:] < 0
@@ -255,21 +319,56 @@ class Roll:
         if known is None:
             is_straight = self.owner[index] < 0
             known = self.copy(index) if is_straight else self.result(index)
-            self.at[index] = known
+            self.note(index, known)
         return known
+
+    def note(self, index: int, place: int) -> None:
+        """Note where a node is in the target; its numbers are kept where it had them.
+
+        Rules read them of the node, and will of what stands for it.
+        """
+        self.at[index] = place
+        outputs = self.target.play.outputs
+        if not self.is_whole and outputs[place] is None:
+            outputs[place] = self.tape.play.outputs[index]
 
     def copy(self, index: int) -> int:
         """Write a node that stands alone."""
-        tape = self.tape
-        operation, operands = tape.operations[index], tape.operands[index]
-        settings, like = tape.settings[index], tape.types[index]
+        operands, settings = self.tape.operands[index], self.tape.settings[index]
+        operation = self.tape.operations[index]
         if operation is STACK and settings["axis"] == 0 and self.is_joined(operands):
             return self.rows(operands)
-        places = tuple([self.place(k) for k in operands])
-        output = tape.play.outputs[index] if operation is CONSTANT else None
+        if not self.is_whole and index < self.start:
+            return index
+        return self.written(index, tuple([self.place(k) for k in operands]))
+
+    def written(self, index: int, places: tuple[int, ...]) -> int:
+        """Write a node of the tape, of operands in the target."""
+        tape = self.tape
+        if not self.is_whole and places == tape.operands[index]:
+            return index
+        is_known = not self.is_whole or tape.operations[index] is CONSTANT
         return self.target.append(
-            operation, places, settings, like, output, tape.lines[index]
+            tape.operations[index],
+            places,
+            tape.settings[index],
+            tape.types[index],
+            tape.play.outputs[index] if is_known else None,
+            tape.lines[index],
         )
+
+    def append(
+        self,
+        operation: Operation,
+        places: Sequence[int],
+        settings: dict[str, Any],
+        like: Any,
+        line: Line | None = None,
+    ) -> int:
+        """Write a new node."""
+        if operation is SCAN and not self.is_whole:  # its rules read all operands
+            fill(self.tape, places)
+        return self.target.append(operation, tuple(places), settings, like, None, line)
 
     def is_joined(self, nodes: Sequence[int]) -> bool:
         """Whether nodes are of loops, and can be the rows of an array."""
@@ -284,18 +383,13 @@ class Roll:
         """Write the reading of one step of a loop."""
         step, position = int(self.step[index]), int(self.position[index])
         column = self.steps[int(self.owner[index])].columns[position]
-        return self.target.append(
-            GETITEM,
-            (column,),
-            {"key": (step,)},
-            self.tape.types[index],
-            None,
-            self.tape.lines[index],
-        )
+        settings, like = {"key": (step,)}, self.tape.types[index]
+        return self.append(GETITEM, [column], settings, like, self.tape.lines[index])
 
     def constant(self, value: Any) -> int:
         """Write a constant."""
-        return self.target.append(CONSTANT, (), {"value": value}, type_of(value), value)
+        settings, like = {"value": value}, type_of(value)
+        return self.target.append(CONSTANT, (), settings, like, strong(value))
 
     def numbers(self, rows: Ints) -> int:
         """Write whole numbers, a row a step; once."""
@@ -325,9 +419,8 @@ class Roll:
         parts = [self.part(group) for group in self.groups(nodes)]
         if len(parts) == 1:
             return parts[0]
-        return self.target.append(
-            CONCATENATE, tuple(parts), {"axis": 0}, stack_type(like, len(nodes))
-        )
+        of = stack_type(like, len(nodes))
+        return self.append(CONCATENATE, parts, {"axis": 0}, of)
 
     def groups(self, nodes: tuple[int, ...]) -> Iterator[Sequence[int]]:
         """Give the nodes in groups: of one column, or of what stands alone."""
@@ -352,8 +445,7 @@ class Roll:
         if len(columns) == 1 and -1 not in columns:
             return self.take(columns.pop(), self.step[list(nodes)])
         like = stack_type(self.tape.types[nodes[0]], len(nodes))
-        places = tuple([self.place(k) for k in nodes])
-        return self.target.append(STACK, places, {"axis": 0}, like)
+        return self.append(STACK, [self.place(k) for k in nodes], {"axis": 0}, like)
 
     def take(self, source: int, rows: Ints) -> int:
         """Write the reading of some rows of an array, given as 0 ... n - 1."""
@@ -363,9 +455,9 @@ class Roll:
             return source
         of = array_type((len(rows), *like.shape[1:]), like.dtype)
         if part is not None:
-            return self.target.append(GETITEM, (source,), {"key": (part,)}, of)
+            return self.append(GETITEM, [source], {"key": (part,)}, of)
         operands = source, self.numbers(rows)
-        return self.target.append(GETITEM, operands, {"key": (Placeholder(0),)}, of)
+        return self.append(GETITEM, operands, {"key": (Placeholder(0),)}, of)
 
     def read_rows(
         self, source: int, key: Any, moves: dict[int, Ints], like: Any
@@ -380,11 +472,11 @@ class Roll:
             if part is not None:
                 settings = {"key": (*key[:first], part, *key[first + 1 :])}
                 of = stack_type(like, len(each))
-                return self.target.append(GETITEM, (source,), settings, of)
+                return self.append(GETITEM, [source], settings, of)
         moved, arrays = with_places(key, moves, 0)
         operands = (source, *[self.numbers(part) for part in arrays])
         of = stack_type(like, len(each))
-        return self.target.append(GETITEM, operands, {"key": moved}, of)
+        return self.append(GETITEM, operands, {"key": moved}, of)
 
 
 def outside(loop: Loop) -> Iterator[int]:
@@ -493,8 +585,7 @@ class Step:
         settings = roll.tape.settings[node]
         if position not in loop.numbers:
             places = tuple([place for place in operands if place is not None])
-            operation, line = roll.tape.operations[node], roll.tape.lines[node]
-            made = roll.target.append(operation, places, settings, like, None, line)
+            made = roll.written(node, places)
             self.known[position] = Ref("fixed", made, like)
             roll.at.update(dict.fromkeys(loop.rows[:, position].tolist(), made))
             return
@@ -660,7 +751,7 @@ class Step:
 
     def node(self, ends: dict[int, Ref], stacked: list[int]) -> None:
         """Write the node, and the readings of its results."""
-        target, count = self.roll.target, self.loop.count
+        append, count = self.roll.append, self.loop.count
         carried, rows, fixed = self.inputs.values()
         for ref in map(self.after, carried):
             if ref.kind in ("row", "fixed"):
@@ -673,16 +764,16 @@ class Step:
         body = Body(rolled(tape), len(carried), len(rows))
         settings = {"body": body, "count": count, "reverse": False}
         line = self.roll.tape.lines[self.nodes[0]]
-        node = target.append(SCAN, tuple(operands), settings, tuple(types), None, line)
+        node = append(SCAN, operands, settings, tuple(types), line)
         places = {ref: k for k, ref in enumerate(carried)}
         results = {k: len(places) + n for n, k in enumerate(stacked)}
 
         def item(result: int) -> int:
             given = {"result": result}
-            return target.append(ITEM, (node,), given, types[result], None, line)
+            return append(ITEM, [node], given, types[result], line)
 
         for index, ref in ends.items():
-            self.roll.at[index] = item(places[ref])
+            self.roll.note(index, item(places[ref]))
         for position, result in results.items():
             self.columns[position] = item(result)
 
