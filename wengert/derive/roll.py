@@ -39,24 +39,26 @@ from wengert.ops.python import as_python, is_weak
 DEEPEST = 3
 
 
-def rolled(tape: Tape, refilled: Container[int] = ()) -> Tape:
+def rolled(tape: Tape, captured: Sequence[int] = ()) -> tuple[Tape, list[int]]:
     """Return a tape whose loops are single nodes; the tape itself where it has none.
 
     Parameters
     ----------
     tape : Tape
-    refilled : indices of nodes
-        Constants whose contents may be others at a replay.
+    captured : indices of nodes
+        Constants whose contents may be others at a replay; where they are then is
+        returned, too.
     """
+    places = list(captured)
     if None in tape.types:  # built by hand, and never played
-        return tape
+        return tape, places
     for _ in range(DEEPEST):
+        refilled = frozenset(places)
         roll = Roll(tape, Tape(), 0, len(tape), refilled, tape.output_indices)
         if not roll.loops:
-            return tape
-        tape = whole(roll)
-        refilled = tape.refillable
-    return tape
+            break
+        tape, places = whole(roll), [roll.place(index) for index in places]
+    return tape, places
 
 
 def whole(roll: Roll) -> Tape:
@@ -72,7 +74,6 @@ def whole(roll: Roll) -> Tape:
     new.structure, new.title = tape.structure, tape.title
     names = tape.names or {}
     new.names = {roll.at[k]: name for k, name in names.items() if k in roll.at}
-    new.refillable = {at for k, at in roll.at.items() if k in roll.refilled}
     return new
 
 
@@ -761,7 +762,7 @@ class Step:
         operands += [ref.which for ref in (*rows, *fixed)]
         types = [ref.like for ref in carried]
         types += [stack_type(self.types[k], count) for k in stacked]
-        body = Body(rolled(tape), len(carried), len(rows))
+        body = Body(rolled(tape)[0], len(carried), len(rows))
         settings = {"body": body, "count": count, "reverse": False}
         line = self.roll.tape.lines[self.nodes[0]]
         node = append(SCAN, operands, settings, tuple(types), line)

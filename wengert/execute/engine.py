@@ -67,11 +67,16 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
     """
     captured = [index for _, index in path.captured]
     refused: NotLoweredError | None = None
-    if is_of_arrays(path.recording):
+    whole = path.recording, captured
+    for tape, given in (
+        (path.short,) if path.short[0] is whole[0] else (path.short, whole)
+    ):
+        if not is_of_arrays(tape):
+            continue
         try:
-            kernel = compile_loops(path.recording, absorbs, captured)
+            kernel = compile_loops(tape, absorbs, given)
         except NotLoweredError as error:
-            refused = error
+            refused = refused or error
         else:
             path.nan_guards = frozenset({HIDDEN})
             return kernel

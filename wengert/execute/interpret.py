@@ -12,7 +12,7 @@ from wengert.capture.array import RecordedValue
 from wengert.capture.floating_point import Told, plays
 from wengert.capture.layout import share_memory, writes_arguments
 from wengert.capture.record import active_tape
-from wengert.core.forms import Contract, Map, Move, Reduce, Scan
+from wengert.core.forms import Contract, Loop, Map, Move, Reduce, Scan
 from wengert.core.guards import answer
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape, reaching, strong
@@ -224,6 +224,9 @@ def may_leave(tape: Tape, index: int) -> bool:
     operation, operands = tape.operations[index], tape.operands[index]
     if operation in (INPUT, CONSTANT):
         return False
+    if isinstance(operation.form, Loop):
+        step = tape.settings[index]["body"].tape
+        return any(may_leave(step, k) for k in range(len(step)))
     types = [tape.types[k] for k in (*operands, index)]
     is_ours = REGISTRY.get(operation.name) is operation
     if operation is GUARD or not (is_ours and all(type(t) is Type for t in types)):

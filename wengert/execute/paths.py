@@ -17,6 +17,7 @@ from wengert.core import locks
 from wengert.core.checked import Expected, Node, agree, same
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
+from wengert.derive.shortened import shortened
 from wengert.emit.compile import Compiled
 from wengert.emit.entry import Returned
 from wengert.emit.kernels import Lowered
@@ -95,6 +96,8 @@ class Path:
     #: Inputs behind the arguments whose values were the same at all recordings so far,
     #: by number: numbers from outside that it was not recorded at others of.
     unvaried: dict[int, Any] = field(default_factory=dict)
+    #: The tape as it is compiled, and its captures; see `short`.
+    compiled_as: tuple[Tape, list[int]] | None = None
     #: The captures as native code reads them; see `read_natively`.
     contiguous: list[np.ndarray] | None = None
 
@@ -103,6 +106,14 @@ class Path:
         """The tape of a path that keeps it."""
         assert self.tape is not None
         return self.tape
+
+    @property
+    def short(self) -> tuple[Tape, list[int]]:
+        """The tape as it is compiled, its loops as single nodes; and its captures."""
+        if self.compiled_as is None:
+            captured = [index for _, index in self.captured]
+            self.compiled_as = shortened(self.recording, captured)
+        return self.compiled_as
 
     @classmethod
     def of(cls, tape: Tape, *read: Any) -> Path:
