@@ -69,7 +69,8 @@ class Once:
         """Return the new tape."""
         tape, new = self.tape, self.new
         for index in flatnonzero(~self.is_dropped).tolist():
-            self.place(index)
+            if tape.operations[index] is not CONSTANT or index in self.captured:
+                self.place(index)
         new.input_indices = [self.at[index] for index in tape.input_indices]
         new.chosen_outputs = [self.place(index) for index in tape.output_indices]
         new.structure, new.title = tape.structure, tape.title
@@ -104,7 +105,9 @@ class Once:
         if index in self.same:
             return (self.same[index],)
         column = self.column(index)
-        return self.tape.operands[index] if column is None else (column,)
+        if column is not None:
+            return (column,)
+        return () if self.is_settled(index) else self.tape.operands[index]
 
     def write(self, index: int, places: list[int]) -> int:
         """Write a node of what it is made of."""
@@ -114,7 +117,7 @@ class Once:
         operation, settings = tape.operations[index], tape.settings[index]
         if self.column(index) is not None:
             operation, settings = GETITEM, {"key": (int(self.step[index]),)}
-        elif operation is STACK and self.is_settled(index):
+        elif self.is_settled(index):
             values = [tape.settings[k]["value"] for k in tape.operands[index]]
             value = operation.function(*values, **settings)
             operation, places, settings = CONSTANT, [], {"value": value}
@@ -129,8 +132,9 @@ class Once:
         )
 
     def is_settled(self, index: int) -> bool:
-        """Whether a node is made of constants that stay as they are."""
-        return all(
-            self.tape.operations[k] is CONSTANT and k not in self.captured
-            for k in self.tape.operands[index]
+        """Whether a node puts constants together that stay as they are."""
+        tape = self.tape
+        return tape.operations[index] is STACK and all(
+            tape.operations[k] is CONSTANT and k not in self.captured
+            for k in tape.operands[index]
         )
