@@ -578,6 +578,7 @@ row(
 #: Where an error is written whose advice is no code, or is followed in another test.
 ELSEWHERE: dict[str, str] = {
     "wengert.core.verify:illegal": "a corrupt tape has no repair",
+    "wengert.capture.columns:unsupported": "needs pandas, in capture/test_columns",
     "wengert.capture.kinds:warn_of_types": "a warning, in capture/test_classes",
     "wengert.capture.reads.snapshot:warn": "a warning, in capture/test_ways",
     "wengert.execute.belief:warn_eager": "a warning, in execute/test_belief",

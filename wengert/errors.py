@@ -76,7 +76,10 @@ Line = tuple[CodeType, int] | Place
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 #: Frames of these libraries are never "the user's line".
-LIBRARIES = (PACKAGE, f"{os.sep}numpy{os.sep}", f"{os.sep}scipy{os.sep}")
+LIBRARIES = (
+    PACKAGE,
+    *(f"{os.sep}{name}{os.sep}" for name in ("numpy", "scipy", "pandas", "xarray")),
+)
 #: Where an installed package has the example programs, which are as a user's.
 EXAMPLES = os.path.join(PACKAGE, "examples", "")
 
@@ -215,7 +218,7 @@ class GuardError(WengertError, ValueError):
 
 @functools.lru_cache(maxsize=4096)
 def is_library(filename: str) -> bool:
-    """Whether a file belongs to wengert, NumPy or SciPy rather than to the user."""
+    """Whether a file belongs to wengert or a library rather than to the user."""
     if filename.startswith(EXAMPLES):
         return False
     return any(part in filename for part in LIBRARIES)

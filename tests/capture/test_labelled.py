@@ -1,4 +1,4 @@
-"""Arrays with labels: those of xarray are containers, those of pandas are data."""
+"""Arrays with labels: those of xarray are containers of their array."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert import ArgumentError, DerivativeError, RecordingError
+from wengert import DerivativeError, RecordingError
 
 xr = pytest.importorskip("xarray")
-pd = pytest.importorskip("pandas")
 
 RANDOM = np.random.default_rng(0)
 V = xr.DataArray(
@@ -144,33 +143,3 @@ def test_another_librarys_array_is_no_constant_result(derive: Any) -> None:
     """Its derivative was 0, without an error."""
     with pytest.raises((DerivativeError, RecordingError), match="Quantity"):
         derive(lambda x: Quantity(x * 2.0))(1.0)
-
-
-# pandas
-
-
-def test_what_pandas_holds_is_data() -> None:
-    times = pd.Series([0.0, 1.0, 2.0])
-    frame = pd.DataFrame({"group": [0, 0, 1], "t": times})
-
-    def f(p: Any, t: Any) -> Any:
-        means = frame.groupby("group")["t"].mean().to_numpy()
-        return np.sum(np.exp(-p * t)) + np.sum(means * p)
-
-    expected = -np.sum(times * np.exp(-0.5 * times)) + 2.5
-
-    assert wg.grad(f)(0.5, times) == pytest.approx(expected, rel=1e-14)
-
-
-@pytest.mark.parametrize(
-    "x", [pd.Series([1.0, 2.0], index=list("ab")), pd.DataFrame({"a": [1.0, 2.0]})]
-)
-def test_a_derivative_by_what_pandas_holds_says_what_to_write(x: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"by a \w+(.|\n)*x\.to_numpy\(\)"):
-        wg.grad(np.sum)(x)
-    with pytest.raises(ArgumentError, match=r"x\.to_numpy\(\)"):
-        wg.jit(np.sum)(x)
-    kind = type(x)
-    labels = (x.index, x.columns) if x.ndim == 2 else (x.index,)
-    g = kind(wg.grad(np.sum)(x.to_numpy()), *labels)
-    assert g.equals(kind(np.ones(x.shape), *labels))

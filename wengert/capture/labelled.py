@@ -1,8 +1,9 @@
-"""Arrays with labels: an ``xarray.DataArray`` is a container of its array.
+"""Arrays with labels: containers of their array.
 
-Its dimensions, coordinates, name and attributes are its structure.  xarray computes
-with any array that answers NumPy's functions, so a recorded one stands inside; pandas
-computes with its own arrays alone, and says so.  Neither is imported here: whoever has
+The dimensions, coordinates, name and attributes of an ``xarray.DataArray`` are its
+structure, and so are the axes of a ``pandas.Series`` or ``DataFrame`` of numbers.
+xarray computes with any array that answers NumPy's functions, so a recorded one stands
+inside; pandas with columns (`capture.columns`).  Neither is imported here: whoever has
 such an object has done so.
 """
 
@@ -41,9 +42,40 @@ class Labels:
         return Labels, (self.blank,)
 
 
-def way_into(kind: type) -> tuple[Callable[[Any], Parts], Callable[..., Any]] | None:
-    """Return how to take a labelled array apart, and how to make it; None of others."""
+Way = tuple[Callable[[Any], Parts | None], Callable[..., Any]]
+
+
+def way_into(kind: type) -> Way | None:
+    """Return how to take a labelled array apart, and how to make it; None of others.
+
+    What is taken apart to None is none of numbers.
+    """
+    if is_of_pandas(kind):
+        from wengert.capture import columns
+
+        return columns.taken_apart, columns.labelled
     return (taken_apart, labelled) if is_labelled(kind) else None
+
+
+def is_of_pandas(kind: type) -> bool:
+    """Whether a class is pandas' series or frames, or one of them."""
+    return any(
+        base.__name__ in ("Series", "DataFrame") for base in bases_of("pandas", kind)
+    )
+
+
+def bases_of(library: str, kind: type) -> list[type]:
+    """Return which bases of a class are a library's."""
+    return [b for b in kind.__mro__ if b.__module__.partition(".")[0] == library]
+
+
+def recorded_in(value: Any) -> Any:
+    """Return the recorded array of one of pandas' objects; None of others."""
+    if not bases_of("pandas", type(value)):
+        return None
+    from wengert.capture import columns
+
+    return columns.recorded_in(value)
 
 
 def is_labelled(kind: type) -> bool:
@@ -53,7 +85,7 @@ def is_labelled(kind: type) -> bool:
 
 def bases_of_xarray(kind: type) -> list[type]:
     """Return which bases of a class are xarray's: their operators go first."""
-    return [b for b in kind.__mro__ if b.__module__.partition(".")[0] == "xarray"]
+    return bases_of("xarray", kind)
 
 
 def taken_apart(value: Any) -> Parts:
@@ -74,9 +106,9 @@ def without_labels(value: Any) -> str | None:
     """Return what to write in place of one of pandas' objects; None of others."""
     if type(value).__module__.partition(".")[0] != "pandas":
         return None
-    labels = "x.index, x.columns" if getattr(value, "ndim", 1) == 2 else "x.index"
+    if not is_of_pandas(type(value)):
+        return "pass a pandas.Series of numbers, or x.to_numpy()"
     return (
-        "pass x.to_numpy(): pandas computes with arrays of its own, which no tape "
-        f"follows; pandas.{type(value).__name__}(g, {labels}) gives a gradient g its "
-        "labels"
+        "pass numbers alone, x.astype(float) or x[[...]] with some of its columns: "
+        "texts, times and truth values have no derivatives"
     )

@@ -31,7 +31,7 @@ from wengert.capture.array import (
     record_unary,
     save,
 )
-from wengert.capture.labelled import bases_of_xarray
+from wengert.capture.labelled import bases_of_xarray, recorded_in
 from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
 from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import REGISTRY, Operation
@@ -180,7 +180,9 @@ def defers(other: Any) -> bool:
     if issubclass(kind, (ndarray, np.generic)):
         return False
     if hasattr(kind, "__array_ufunc__"):
-        return kind.__array_ufunc__ is None or bool(bases_of_xarray(kind))
+        if kind.__array_ufunc__ is None or bases_of_xarray(kind):
+            return True
+        return recorded_in(other) is not None
     priority = getattr(kind, "__array_priority__", 0.0)
     return has_class(priority, (int, float)) and priority > 0.0
 

@@ -236,12 +236,13 @@ def protect(segment: Segment, value: Any) -> Any:
     """Return an argument that is not differentiated: its arrays become inputs too.
 
     So the function may write into them, and the caller's arrays stay as they are.
+    Objects of pandas stay data: much of what it does takes plain numbers.
     """
     if has_class(value, (ndarray, RecordedArray)):
         return segment_copy(segment, value)
     if has_class(value, (float, int, str, generic, RecordedValue)):
         return value
-    leaves, structure = tree.flatten(value)
+    leaves, structure = tree.flatten(value, tree.is_of_pandas)
     if not any(has_class(leaf, (ndarray, RecordedArray)) for leaf in leaves):
         return value
     return tree.unflatten(structure, [protect(segment, leaf) for leaf in leaves])

@@ -91,21 +91,33 @@ def is_labelled(kind: Any) -> bool:
     """Whether a class is one of arrays with labels; from then on it is registered."""
     way = labelled.way_into(kind)
     if way is not None:
-        _CLASSES.setdefault(kind, way)
+        _CLASSES.setdefault(kind, way)  # type: ignore[arg-type]
     return way is not None
 
 
 def contents(value: Any) -> Any:
-    """Return the array of one of xarray's objects, and anything else as it is."""
-    if has_class(value, NUMERIC) or not wraps_array(type(value)):
+    """Return the array of one of xarray's objects, or a recorded one of pandas'.
+
+    Anything else is returned as it is.
+    """
+    if has_class(value, NUMERIC):
         return value
-    return value.data
+    if wraps_array(type(value)):
+        return value.data
+    found = labelled.recorded_in(value) if is_of_pandas(type(value)) else None
+    return value if found is None else found
 
 
 @by_class
 def wraps_array(kind: Any) -> bool:
     """Whether a class is one of xarray's around one array."""
     return bool(labelled.bases_of_xarray(kind)) and hasattr(kind, "data")
+
+
+@by_class
+def is_of_pandas(kind: Any) -> bool:
+    """Whether a class is pandas' series or frames, or one of them."""
+    return labelled.is_of_pandas(kind)
 
 
 # What an object has besides its items
@@ -283,7 +295,10 @@ def children_of(value: Any) -> Parts | None:
     if value is None:
         return None, (), None
     if kind in _CLASSES or is_labelled(kind):
-        children, data = _CLASSES[kind][0](value)
+        found: Any = _CLASSES[kind][0](value)
+        if found is None and is_of_pandas(kind):
+            return None
+        children, data = found
         return data, tuple(children), None
     base = container_base(kind)
     if base is not None:
@@ -327,17 +342,24 @@ def fields_of(value: Any) -> Parts | None:
     return tuple(names), (*children, *more), kept
 
 
-def flatten(value: Any) -> tuple[list[Any], Any]:
-    """Return the leaves of nested containers and their structure."""
+def flatten(
+    value: Any, is_whole: Callable[[type], bool] | None = None
+) -> tuple[list[Any], Any]:
+    """Return the leaves of nested containers and their structure.
+
+    Classes that `is_whole` says yes to are leaves.
+    """
     if has_class(value, NUMERIC):
         return [value], LEAF
     leaves: list[Any] = []
-    return leaves, _flatten_into(value, leaves, 0)
+    return leaves, _flatten_into(value, leaves, 0, is_whole)
 
 
-def _flatten_into(value: Any, leaves: list[Any], depth: int) -> Any:
+def _flatten_into(
+    value: Any, leaves: list[Any], depth: int, is_whole: Any = None
+) -> Any:
     found = None if has_class(value, NUMERIC) else children_of(value)
-    if found is None:
+    if found is None or (is_whole is not None and is_whole(type(value))):
         leaves.append(value)
         return LEAF
     if depth > DEEPEST:
@@ -345,7 +367,7 @@ def _flatten_into(value: Any, leaves: list[Any], depth: int) -> Any:
     keys, children, kept = found
     parts = []
     for child in children:
-        parts.append(_flatten_into(child, leaves, depth + 1))
+        parts.append(_flatten_into(child, leaves, depth + 1, is_whole))
     return Branch(type(value), keys, tuple(parts), kept)
 
 

@@ -83,6 +83,7 @@ class Walk(Lookups):
         self.read_numbers: list[tuple[CodeType, ReadNumbers]] = []
         self._builtins: dict[int, tuple[dict[str, Any], set[str]]] = {}
         self._installed = 0
+        self._is_at_limit = False
         self._visited: set[tuple[int | None, ...]] = set()
         #: The function's own arguments that are followed, by name.
         self.given: dict[str, Cursor] = {}
@@ -156,8 +157,10 @@ class Walk(Lookups):
         self._installed += is_installed
         is_too_much = is_installed and self._installed > MOST_INSTALLED
         if is_too_much or len(self._visited) > MOST_FUNCTIONS:
-            path = function.__qualname__
-            self.miss(path, "more functions are called than are followed", function)
+            if not self._is_at_limit:  # the first one speaks for those after it
+                why = "more functions are called than are followed"
+                self.miss(function.__qualname__, why, function)
+            self._is_at_limit = True
             return
         outer, self.attribute = self.attribute, None
         self.guard_function(function)
