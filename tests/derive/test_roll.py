@@ -361,12 +361,14 @@ def test_a_second_recording_agrees_with_a_loop_that_was_derived(
 
 def test_native_code_is_made_of_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
-    for function in (pendulum, heat_in_place, rows_of_matrices, memory_cell):
-        both = wengert.value_and_grad(function)
-        fast = wengert.jit(both, wait=True)
+    pairs = [(f, "gradient") for f in (heat_in_place, rows_of_matrices, memory_cell)]
+    for function, order in [*pairs, (delay, "reverse over reverse")]:
+        derivative = derivative_of(function, order)
+        fast = wengert.jit(derivative, wait=True)
         for seed in (0, 1, 2, 1):
             x = argument(function, seed)
-            agree(parts(fast(x)), parts(both(x)), 1e-13)
+            agree(parts(fast(x)), parts(derivative(x)), 1e-13)
+        assert fast.paths()[0].kernels
 
 
 def test_what_is_captured_is_read_at_every_call(

@@ -628,7 +628,8 @@ class Lowering:
     def of_loop(self, index: int, loop: Loops, like: Type) -> Value:
         """Return one result of a loop."""
         place = loop.results.index(self.tape.settings[index]["result"])
-        dims = self.fresh((self.tape.operands[index][0], place), like.shape)
+        node = self.tape.operands[index][0]
+        dims = self.fresh((self.stand_ins.get(node, node), place), like.shape)
         axes = [d for d in dims if d is not None]
         data = loop.repeated, place, dims
         type_ = str(like.dtype)
