@@ -126,6 +126,8 @@ class Builder:
             self.constants, self.scratch = outer.constants, outer.scratch
             self.values, self.loops = outer.values, outer.loops
             self.registers = outer.registers
+        #: What a step would stack, and nothing reads.
+        self.unread: set[int] = set()
         self.first_constant = len(self.constants)
         self.constants += lowered.constants
         self.arguments = [
@@ -162,6 +164,7 @@ class Builder:
             for k, (value, like) in enumerate(
                 zip(self.lowered.outputs, self.lowered.types, strict=True)
             )
+            if k not in self.unread
         ]
         self.schedule = Schedule(self.graph, wanted, self.lowered.guards, self.lanes)
         self.place_values(top)
@@ -541,6 +544,8 @@ class Builder:
                 step.numbers[k] = self.value(node, scope, {})
         for node in root.target:
             self.place_result(node, step, loop)
+        stacked = range(repeated.carried, len(step.results))
+        step.unread = set(stacked) - {node.data[1] for node in root.target}
         step.fill(body)
         for k, register in step.carried.items():
             body.body.append(Fold(register, "y", step.next[k]))
