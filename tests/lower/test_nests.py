@@ -24,6 +24,8 @@ from wengert.execute.engine import native_engine
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left, Plan
 from wengert.lower import schedule
+from wengert.lower.axes import Axes
+from wengert.lower.graph import Graph, number_of
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -290,6 +292,53 @@ def test_sums_are_as_exact_as_numpys(n: int) -> None:
 
     error = abs(float(found - exact))
     assert error <= 2 * abs(float(np.sum(x) - exact)) + 4 * np.spacing(float(exact))
+
+
+@pytest.mark.parametrize("n", [3, 9, 33])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: np.cross(x[:3], x[:3]),
+        lambda x, y: x[0] * y[1] - y[1] * x[0],
+        lambda x, y: -(x * y) + (y * x)[::-1][::-1],
+        lambda x, y: (x * y - np.abs(y * x[::-1]))[x.size // 2],
+        lambda x, y: np.where(x > 2, x, x * y) - np.maximum(y * x, 0.1),
+        lambda x, y: np.reshape(x * y, (3, -1)).T - np.reshape(y * x, (3, -1)).T,
+    ],
+)
+def test_equal_products_cancel(function: Any, n: int) -> None:
+    """As a multiply-add would not let them: it does not round its product."""
+    x, y = np.random.default_rng(n).uniform(1.1, 1.9, (2, n))
+    fast, tape = wg.jit(function, wait=True), wg.record(function, x, y)
+    assert not np.any(function(x, y))
+
+    for _ in range(3):
+        assert not np.any(fast(x, y))
+    kernel = compiled(tape, (4, 2))
+    if kernel is not None:
+        likes = [tape.types[k] for k in tape.output_indices]
+        assert not np.any(call_guarded(kernel, [x, y], likes, True)[1][0])
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "int64", "float32", "float64"])
+@pytest.mark.parametrize("source", ["float64", "float32", "int64"])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_numbers_are_converted_as_numpy_converts_them(source: str, dtype: str) -> None:
+    graph = Graph(Axes())
+    for value in np.array([0.216, -0.1, 3e9, -2.5, 2.0**53 + 2, np.nan]):
+        number = value.astype(source)
+        node = graph.map("x", (graph.number(number, source),), dtype)
+
+        np.testing.assert_equal(number_of(node), number.astype(dtype).item())
+
+
+def test_a_number_written_into_truth_values_is_one() -> None:
+    def function(x: Any) -> Any:
+        x[1:3] = np.full(2, 0.216)
+        return x
+
+    tape = wg.record(function, np.zeros(5, bool))
+    assert check_tape(tape, WAYS[0])
 
 
 def test_threads_may_call_at_once() -> None:

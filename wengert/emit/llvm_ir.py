@@ -37,6 +37,7 @@ from wengert.emit.roll import (
 )
 from wengert.emit.slots import Copies, Slots, assign, in_steps
 from wengert.emit.vocabulary import SIZES, literal, template
+from wengert.lower.products import has_sum_of, is_product
 
 KERNEL = "wengert.kernel"
 _SIGNATURE = "ptr %arguments, ptr %results, ptr noalias %workspace"
@@ -112,19 +113,33 @@ def write(
 
 
 def strict_slice(program: Program) -> set[int]:
-    """Nodes that decide something: compiled without contraction.
+    """Nodes that are compiled without contraction.
 
-    Some guard depends on them, or a result that is no float.
+    Those that decide something: some guard depends on them, or a result that is no
+    float.  And sums of two products.
     """
     operations, operands, types = program.operations, program.operands, program.types
     strict = {operands[i][0] for i, name in enumerate(operations) if name == GUARD}
     strict |= {i for i, *_ in program.outputs if not types[i].startswith("float")}
-    if not strict:
-        return strict
-    for i in range(len(operations) - 1, -1, -1):
-        if i in strict and operations[i] not in _LEAVES:
-            strict.update(operands[i])
-    return strict
+    if strict:
+        for i in range(len(operations) - 1, -1, -1):
+            if i in strict and operations[i] not in _LEAVES:
+                strict.update(operands[i])
+    return strict | sums_of_products(program)
+
+
+def sums_of_products(program: Program) -> set[int]:
+    """Nodes that add two products."""
+    products: set[int] = set()
+    sums: set[int] = set()
+    for i, name in enumerate(program.operations):
+        if name in _LEAVES or name == GUARD or not program.types[i].startswith("float"):
+            continue
+        if is_product(name, program.operands[i], products):
+            products.add(i)
+        elif has_sum_of(name, program.operands[i], products):
+            sums.add(i)
+    return sums
 
 
 @dataclass(slots=True)

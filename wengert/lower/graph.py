@@ -24,6 +24,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from wengert.lower.axes import Axes
 from wengert.lower.refusal import NotLoweredError
 
@@ -125,10 +127,12 @@ class Graph:
         return node
 
     def number(self, value: Any, type_: str) -> Node:
-        """Return the node of a number."""
+        """Return the node of a number, converted to a type as `astype` does."""
+        with np.errstate(all="ignore"):
+            number = np.asarray(value).astype(type_).item()
         if type_.startswith("float"):
-            return self.make("number", struct.pack("d", value), (), (), type_)
-        return self.make("number", int(value), (), (), type_)
+            number = struct.pack("d", number)
+        return self.make("number", number, (), (), type_)
 
     def leaf(
         self, source: Source, offset: int, strides: Mapping[int, int], type_: str

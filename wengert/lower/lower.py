@@ -32,6 +32,7 @@ from wengert.lower.graph import (
 )
 from wengert.lower.hiding import PLAIN_PRODUCT, hidden
 from wengert.lower.keys import key_parts, split_key
+from wengert.lower.products import has_sum_of, is_product
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.repeated import Given, Repeated
 from wengert.lower.views import (
@@ -111,7 +112,8 @@ class Lowered:
     guards : list of (number, Node)
         What refuses a play where it is true.
     strict : frozenset of int
-        Nodes that are rounded as NumPy rounds them: those that guards ask about.
+        Nodes that are rounded as NumPy rounds them: those that guards ask about, or
+        results that are no floats; and sums of two products.
     """
 
     graph: Graph
@@ -210,7 +212,6 @@ class Lowering:
     def finished(self, outputs: list[Value]) -> Lowered:
         """Return the graph with what refuses a play."""
         types, guards = self.tape.types, self.guards(outputs)
-        asked = [node for number, node in guards if number > BOUNDS]
         return Lowered(
             self.graph,
             outputs,
@@ -218,7 +219,7 @@ class Lowering:
             [types[index] for index in self.tape.output_indices],
             [types[index] for index in self.sources],
             guards,
-            strict_nodes(asked),
+            strict_nodes(outputs, guards),
         )
 
     def run(self) -> list[Value]:
@@ -595,7 +596,7 @@ class Lowering:
         if any(number > BOUNDS for number, _ in lowered.guards):
             if not (is_sure and all(map(is_exact, operands))):
                 raise NotLoweredError("a guard in a loop with a sum")
-            lowered = replace(lowered, strict=strict_nodes(lowered.graph.nodes))
+            lowered = replace(lowered, strict=frozenset(reached(lowered.graph.nodes)))
         how = settings["count"], settings["reverse"], body.carried, given, is_sure
         return Loops(Repeated(lowered, *how), operands, results)
 
@@ -1079,9 +1080,34 @@ def is_rounded_in_order(node: Node) -> bool:
     return is_sum and node.type.startswith("float")
 
 
-def strict_nodes(nodes: Iterable[Node]) -> frozenset[int]:
-    """Return the numbers of nodes and of all that they are computed from."""
-    return frozenset(reached(nodes))
+def strict_nodes(
+    outputs: Sequence[Value], guards: Sequence[tuple[int, Node]]
+) -> frozenset[int]:
+    """Return the numbers of nodes that are rounded as NumPy rounds them."""
+    results = [value.node for value in outputs]
+    asked = [node for number, node in guards if number > BOUNDS]
+    decided = [node for node in results if not node.type.startswith("float")]
+    return frozenset(reached([*asked, *decided])) | sums_of_products(
+        reached([*results, *asked]).values()
+    )
+
+
+def sums_of_products(nodes: Iterable[Node]) -> frozenset[int]:
+    """Return the numbers of nodes that add two products, wherever those are read."""
+    products: set[int] = set()
+    sums: set[int] = set()
+    for node in nodes:
+        if not node.type.startswith("float"):
+            continue
+        read = [operand.number for operand in node.operands]
+        if node.kind == "map":
+            if is_product(node.data, read, products):
+                products.add(node.number)
+            elif has_sum_of(node.data, read, products):
+                sums.add(node.number)
+        elif node.kind != "reduce" and not products.isdisjoint(read):
+            products.add(node.number)
+    return frozenset(sums)
 
 
 def step_of(text: str, type_: str) -> Step:
