@@ -341,6 +341,30 @@ def test_a_number_written_into_truth_values_is_one() -> None:
     assert check_tape(tape, WAYS[0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32", "bool", "float64"])
+def test_an_item_is_a_number_of_pythons(dtype: str) -> None:
+    """Of twice the bits: all of them are written."""
+    tape = wg.record(lambda x: (x.item(1), x[1:] * 2), np.array([0, 1.7, 3], dtype))
+    assert check_tape(tape, WAYS[0])
+
+
+@pytest.mark.parametrize(("kept", "added"), [("int64", "float64"), ("bool", "bool")])
+def test_what_is_added_is_converted_at_once(kept: str, added: str) -> None:
+    """As NumPy converts after every addition to an equal place."""
+
+    def function(x: Any, y: Any) -> Any:
+        new = np.multiply(x, x)
+        np.add.at(new, [0, 0, 2], y)
+        return new
+
+    x, y = np.array([6, 12, 0], kept), np.asarray(-1.81, added)
+    fast, expected = wg.jit(function, wait=True), function(x, y)
+
+    for _ in range(3):
+        np.testing.assert_array_equal(fast(x, y), expected)
+    check_tape(wg.record(function, x, y), WAYS[0])
+
+
 def test_threads_may_call_at_once() -> None:
     gradient = wg.grad(lambda x: np.sum(np.exp(x - np.max(x)) * np.sin(x)[::-1]))
     fast = wg.jit(gradient, wait=True)

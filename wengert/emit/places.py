@@ -21,7 +21,7 @@ from wengert.emit.lowering import (
     truth,
 )
 from wengert.emit.refusal import NotLoweredError
-from wengert.ops.index import Placeholder, decode, follow
+from wengert.ops.index import Placeholder, casts_sums, decode, follow
 
 #: Places among which an index may choose by comparison.
 MOST_CHOICES = 64
@@ -218,11 +218,9 @@ def lower_index_add(
     """Return the elements after an addition to some of them.
 
     Only gradients are added up so: a term zero that was never written is dropped.
-    After every addition NumPy makes an integer of a float, and a bool of any number.
     """
     added = {lowering.types[node] for node in parts[1].ravel().tolist()}
-    is_float = any(t.startswith("float") for t in added)
-    if (not name.startswith("float") and is_float) or name.startswith("bool"):
+    if any(casts_sums(name, type_) for type_ in added):
         raise NotLoweredError("np.add.at that makes integers or bools of its sums")
     new = parts[0].ravel().tolist()
     for place, node, test in writes(lowering, parts, settings, name):

@@ -51,6 +51,7 @@ from wengert.ops.index import (
     ITEM,
     STORE,
     Placeholder,
+    casts_sums,
     follow,
 )
 from wengert.ops.join import CONCATENATE, STACK
@@ -263,7 +264,9 @@ class Lowering:
                 self.loops[done_by] = self.loop(done_by)
             self.loops[index] = self.loops[done_by]
         else:
-            self.values[index] = self.node(index)
+            node, dims = self.node(index)
+            type_ = str(checked_type(self.tape.types[index]).dtype)
+            self.values[index] = Value(self.graph.map("x", (node,), type_), dims)
 
     def guards(self, outputs: Sequence[Value]) -> list[tuple[int, Node]]:
         """Return what refuses a play, each as one truth value."""
@@ -891,6 +894,8 @@ class Lowering:
         """Return a value in which some elements are others, or have something added."""
         base, value = operands[:2]
         type_, adds = str(like.dtype), operation is INDEX_ADD
+        if adds and casts_sums(type_, value.node.type):
+            raise NotLoweredError("np.add.at that makes integers or bools of its sums")
         region = self.region(index, base.dims, operands[2:], settings, like)
         order = {axis for chosen in region.gathered for axis in chosen.axes}
         if len(order) > 1 and not adds:  # the last of equal places would have to win

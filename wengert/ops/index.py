@@ -218,6 +218,15 @@ def add_in_place(base: Any, value: Any, *indices: Any, chain: Chain, key: Key) -
     write_through(base, chain, write)
 
 
+def casts_sums(type_: str, added: str) -> bool:
+    """Whether ``np.add.at`` converts after every addition.
+
+    It makes an integer of a float, and a bool of any number.
+    """
+    is_float = type_.startswith("float")
+    return type_ == "bool" or (added.startswith("float") and not is_float)
+
+
 def index_add_jvp(
     tangents: Any, result: Any, base: Any, value: Any, *indices: Any, **where: Any
 ) -> Any:
