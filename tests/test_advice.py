@@ -321,6 +321,21 @@ row(
     "result = grad(lambda s: np.sum(np.vectorize(scaled.pyfunc)(x, s)))(2.0)",
     6.0,
 )
+row(
+    "wengert.capture.statement:masked_flat",
+    "counts = np.arange(3)\n"
+    "def f(x):\n"
+    "    counts.flat[x > 1.5] *= 2\n"
+    "    return np.sum(counts * x)\n"
+    "result = grad(f)(x)",
+    "counts.flat[np.flatnonzero(x > 1.5)]",
+    "counts = np.arange(3)\n"
+    "def f(x):\n"
+    "    counts.flat[np.flatnonzero(x > 1.5)] *= 2\n"
+    "    return np.sum(counts * x)\n"
+    "result = grad(f)(x)",
+    [0.0, 1.0, 4.0],
+)
 for place, name in (("rows[0][1]", "rows[0]"), ("table['u'][1]", "table['u']")):
     program = (
         "def f(x):\n    rows = [A[0].copy()]\n    table = {{'u': A[0].copy()}}\n"

@@ -477,6 +477,11 @@ def test_a_gradient_by_a_number_has_one_dtype_however_it_is_played() -> None:
     assert {type(jitted(1.01, x)) for _ in range(4)} == {np.float64}
 
 
+def test_a_power_of_single_precision_stays_single_however_it_is_played() -> None:
+    jitted = wengert.jit(wengert.grad(lambda x: np.sqrt(1 + x * x) ** 3))
+    assert {type(jitted(np.float32(-0.57))) for _ in range(4)} == {np.float32}
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("by", ["x.real", "x.conjugate()", "+x", "x % 1"])
 def test_rules_never_divide_pythons_numbers(by: str) -> None:

@@ -221,6 +221,8 @@ def taught(error: Exception) -> WengertError | None:
     NumPy's setitem gives what a recorded value raised as its cause; compiled code that
     refuses a recorded value names its class.
     """
+    if isinstance(error, IndexError):
+        return masked_flat(error)
     if not isinstance(error, (TypeError, ValueError, SystemError)):
         return None
     if isinstance(error.__cause__, WengertError):
@@ -236,6 +238,28 @@ def taught(error: Exception) -> WengertError | None:
             "a NumPy function that does the same, wengert.rule around this one, or "
             "wengert.stop_gradient(x) to leave the tape on purpose",
             users_line(error.__traceback__),
+        )
+    )
+
+
+def masked_flat(error: IndexError) -> WengertError | None:
+    """Return our error for a recorded mask that indexes ``flat`` of a plain array."""
+    line = users_line(error.__traceback__)
+    if "boolean indices for iterators" not in str(error) or line is None:
+        return None
+    statement = statement_at(innermost(error), line[1])
+    tree = parsed(statement.source)
+    flat, mask = "y.flat", "mask"
+    if isinstance(tree, ast.Subscript):
+        if type(statement.find(tree.slice)) in (list, tuple):
+            return None  # NumPy takes none of those either
+        flat, mask = ast.unparse(tree.value), ast.unparse(tree.slice)
+    return RecordingError(
+        explain(
+            f"{flat}[{mask}] with a recorded mask, of a plain array",
+            "there NumPy takes its own masks alone",
+            f"{flat}[{statement.numpy()}.flatnonzero({mask})]",
+            line,
         )
     )
 

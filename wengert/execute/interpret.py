@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,9 +61,10 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
         by_python = PYTHON_OPERATORS.get(operation.name)
         if by_python is not None:  # ints stay ints by hand
             return by_python(*values)
+    function = functools.partial(operation.function, **settings)
     if operation.name == "power" and not any(is_array(v) for v in values):
-        return values[0] ** values[1]  # np.power differs in the last bit
-    found = operation.function(*values, **settings)
+        function = operator.pow  # np.power differs in the last bit
+    found = function(*values)
     expected = tape.types[index]
     is_one = type(expected) is Type and not expected.weak
     if is_one and getattr(found, "dtype", expected.dtype) != expected.dtype:
@@ -69,9 +72,9 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
         # compute with NumPy's numbers.
         types = [tape.types[operand] for operand in tape.operands[index]]
         values = [as_weak(*pair) for pair in zip(types, values, strict=True)]
-        found = operation.function(*values, **settings)
+        found = function(*values)
         if getattr(found, "dtype", expected.dtype) != expected.dtype:
-            found = operation.function(*map(strong, values), **settings)
+            found = function(*map(strong, values))
     return found
 
 
