@@ -124,6 +124,27 @@ def test_a_method_that_writes_does_as_numpy_does(name: str) -> None:
     judge(in_place(WRITES[name]), [M])
 
 
+@pytest.mark.parametrize("dtype", [float, int, bool, complex])
+@pytest.mark.parametrize(
+    "value", [np.ones(3), np.ones(1), np.array(2.5), [1.0], (), "3", None, 1j, 2.5]
+)
+@pytest.mark.filterwarnings("ignore:Casting complex")
+def test_an_array_is_filled_by_what_numpy_takes_for_one_value(
+    value: Any, dtype: Any
+) -> None:
+    def function(x: Any, value: Any) -> Any:
+        x.fill(value)
+        return x
+
+    def outcome(function: Any) -> Any:
+        try:
+            return function(np.zeros(2, dtype), value)
+        except (TypeError, ValueError) as error:
+            return type(error)
+
+    np.testing.assert_equal(outcome(wengert.jit(function)), outcome(function))
+
+
 def test_parts_of_complex_arrays_can_be_set() -> None:
     def function(z: Any, v: Any) -> Any:
         w = z * 1j

@@ -17,9 +17,10 @@ from wengert.core.tape import CONSTANT
 from wengert.core.types import is_array
 from wengert.execute import all_rows, turn
 from wengert.execute import plan as plan_
-from wengert.execute.interpret import as_weak, evaluate_node, may_leave
+from wengert.execute.interpret import as_weak, evaluate_node
 from wengert.execute.plan import Left, Plan
 from wengert.execute.tier import CALL, PLAY, Tier
+from wengert.ops.leaving import may_leave
 
 X = np.array([0.5, 1.0, 1.5])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -208,6 +209,34 @@ def test_a_product_that_a_zero_absorbs_is_refused_where_it_is_plain() -> None:
     assert refused(gradient, x, x, absorbs=False) == 0
     assert refused(gradient, x, zero, absorbs=False) == 1
     assert refused(gradient, x, zero) == 0
+
+
+@pytest.mark.parametrize(
+    ("unread", "fine", "bad"),
+    [
+        (lambda x, s: math.sqrt(s), 2.0, -2.0),
+        (lambda x, s: 1 / s, 2.0, 0.0),
+        (lambda x, s: x[s], np.array([1, 0]), np.array([700, 0])),
+        (lambda x, s: np.add.at(x * 2, s, 1), np.array([1, 0]), np.array([700, 0])),
+        (lambda x, s: np.linalg.inv(s), np.eye(3), np.ones((3, 3))),
+        (lambda x, s: np.arange(2) ** s, np.array([1, 0]), np.array([-1, 0])),
+    ],
+)
+def test_what_nobody_reads_raises_all_the_same(
+    unread: Any, fine: Any, bad: Any
+) -> None:
+    def function(x: Any, s: Any) -> Any:
+        unread(x, s)
+        return np.sum(np.exp(x) * x)
+
+    fast, x = wg.jit(wg.grad(function), wait=True), np.linspace(0.0, 1.0, 400)
+    for _ in range(3):
+        fast(x, fine)
+    with pytest.raises(Exception) as expected:
+        function(x, bad)
+
+    with pytest.raises(expected.type):
+        fast(x, bad)
 
 
 def test_a_branch_on_such_a_product_is_refused() -> None:

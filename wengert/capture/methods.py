@@ -171,8 +171,13 @@ def put(self: RecordedArray, indices: Any, values: Any, mode: Any = "raise") -> 
 
 
 def fill(self: RecordedArray, value: Any) -> None:
-    """Write one value into all elements."""
-    self[...] = value
+    """Write one value into all elements: what NumPy takes for one, by its dtype."""
+    one = np.ndarray((), self.dtype)
+    one.fill(examples(value))
+    if has_class(value, RecordedValue):
+        self[...] = np.reshape(value, ())
+    else:
+        self[...] = one
 
 
 def sort(

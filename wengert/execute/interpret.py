@@ -14,9 +14,7 @@ from wengert.capture.array import RecordedValue
 from wengert.capture.floating_point import Told, plays
 from wengert.capture.layout import share_memory, writes_arguments
 from wengert.capture.record import active_tape
-from wengert.core.forms import Contract, Loop, Map, Move, Reduce, Scan
 from wengert.core.guards import answer
-from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape, reaching, strong
 from wengert.core.types import WEAK, Type, has_class, is_array, type_of
 from wengert.errors import (
@@ -29,13 +27,12 @@ from wengert.errors import (
     explain,
 )
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
+from wengert.ops.leaving import may_leave
 from wengert.ops.python import (
-    NOTHING,
     PYTHON,
     PYTHON_KINDS,
     RAISES,
     as_python,
-    conditions,
     is_weak,
 )
 from wengert.ops.python import evaluate as evaluate_python
@@ -216,47 +213,6 @@ def needed(tape: Tape) -> list[int]:
     )
     given = (INPUT, CONSTANT)
     return [k for k, op in enumerate(tape.operations) if keep[k] and op not in given]
-
-
-def may_leave(tape: Tape, index: int) -> bool:
-    """Whether a play may leave the recorded path at a node: it asks, or may raise.
-
-    NumPy's functions of floats raise at no other floats, unless operands are places;
-    Python's numbers may be too large, or have no result.
-    """
-    operation, operands = tape.operations[index], tape.operands[index]
-    if operation in (INPUT, CONSTANT):
-        return False
-    if isinstance(operation.form, Loop):
-        step = tape.settings[index]["body"].tape
-        return any(may_leave(step, k) for k in range(len(step)))
-    types = [tape.types[k] for k in (*operands, index)]
-    is_ours = REGISTRY.get(operation.name) is operation
-    if operation is GUARD or not (is_ours and all(type(t) is Type for t in types)):
-        return True
-    *kinds, kind = [like.dtype.kind for like in types]
-    if types[-1].weak:
-        by_python = operation.name in PYTHON and "c" not in kinds
-        return not by_python or conditions(operation.name, kinds, kind) is not NOTHING
-    if kind not in "bfc" or not is_quiet(operation, len(operands)):
-        return True
-    given = [tape.types[k] for k in operands if tape.operations[k] is not CONSTANT]
-    return any(like.weak and like.dtype.kind == "i" for like in given)
-
-
-def is_quiet(operation: Operation, count: int) -> bool:
-    """Whether a function of so many operands raises at no floats.
-
-    SciPy's private ones are Boost's, which raise where they overflow.
-    """
-    form, function = operation.form, operation.function
-    if isinstance(form, Map):
-        is_private = getattr(function, "__name__", "_")[0] == "_"
-        is_numeric = isinstance(function, np.ufunc) and not is_private
-        return form.text is not None or is_numeric
-    if isinstance(form, Move):
-        return form.moved is None or form.moved >= count
-    return isinstance(form, (Reduce, Scan, Contract))
 
 
 def may_catch(tape: Tape) -> bool:

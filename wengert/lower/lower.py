@@ -16,7 +16,7 @@ import numpy as np
 from wengert.core.forms import Contract, Map, Move, Reduce
 from wengert.core.guards import OF_MEMORY, QUESTIONS
 from wengert.core.operation import Operation
-from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
+from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape, reaching
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN, Body, stand_ins, trimmed
 from wengert.lower.axes import Axes
@@ -55,6 +55,7 @@ from wengert.ops.index import (
     follow,
 )
 from wengert.ops.join import CONCATENATE, STACK
+from wengert.ops.leaving import may_leave
 from wengert.ops.python import NOTHING, conditions
 from wengert.ops.shape import RESHAPE
 
@@ -1132,16 +1133,12 @@ def is_asked_before(tape: Tape, index: int) -> bool:
 
 
 def needed(tape: Tape) -> list[int]:
-    """Return the nodes that outputs and guards need."""
-    wanted = bytearray(len(tape))
-    for index in tape.output_indices:
-        wanted[index] = 1
-    for index in range(len(tape) - 1, -1, -1):
-        if tape.operations[index] is GUARD and not is_asked_before(tape, index):
-            wanted[index] = 1
-        if wanted[index]:
-            for operand in tape.operands[index]:
-                wanted[operand] = 1
+    """Return the nodes that outputs and guards need, and those that may raise."""
+    wanted = reaching(
+        tape,
+        tape.output_indices,
+        is_kept=lambda k: may_leave(tape, k) and not is_asked_before(tape, k),
+    )
     return [index for index, flag in enumerate(wanted) if flag]
 
 

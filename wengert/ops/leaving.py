@@ -1,0 +1,49 @@
+"""Which nodes may leave the recorded path: what they compute cannot be left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wengert.core.forms import Contract, Map, Move, Reduce, Scan
+from wengert.core.operation import REGISTRY, Operation
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.core.types import Type
+from wengert.ops.python import NOTHING, PYTHON, conditions
+
+
+def may_leave(tape: Tape, index: int) -> bool:
+    """Whether a play may leave the recorded path at a node: it asks, or may raise.
+
+    NumPy's functions of floats raise at no other floats, unless operands are places;
+    Python's numbers may be too large, or have no result.
+    """
+    operation, operands = tape.operations[index], tape.operands[index]
+    if operation in (INPUT, CONSTANT):
+        return False
+    types = [tape.types[k] for k in (*operands, index)]
+    is_ours = REGISTRY.get(operation.name) is operation
+    if operation is GUARD or not (is_ours and all(type(t) is Type for t in types)):
+        return True
+    *kinds, kind = [like.dtype.kind for like in types]
+    if types[-1].weak:
+        by_python = operation.name in PYTHON and "c" not in kinds
+        return not by_python or conditions(operation.name, kinds, kind) is not NOTHING
+    if kind not in "bfc" or not is_quiet(operation, len(operands)):
+        return True
+    given = [tape.types[k] for k in operands if tape.operations[k] is not CONSTANT]
+    return any(like.weak and like.dtype.kind == "i" for like in given)
+
+
+def is_quiet(operation: Operation, count: int) -> bool:
+    """Whether a function of so many operands raises at no floats.
+
+    SciPy's private ones are Boost's, which raise where they overflow.
+    """
+    form, function = operation.form, operation.function
+    if isinstance(form, Map):
+        is_private = getattr(function, "__name__", "_")[0] == "_"
+        is_numeric = isinstance(function, np.ufunc) and not is_private
+        return form.text is not None or is_numeric
+    if isinstance(form, Move):
+        return form.moved is None or form.moved >= count
+    return isinstance(form, (Reduce, Scan, Contract))
