@@ -27,6 +27,7 @@ from wengert.emit.implied import (
 from wengert.emit.lowering import (
     MOST_UNROLLED,
     TOO_MANY,
+    Elements,
     Lowering,
     Parts,
     as_array,
@@ -44,6 +45,7 @@ from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.cumulative import RECURRENCE
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE, decode
 from wengert.ops.python import RAISES
+from wengert.ops.reduce import SUM
 
 #: What makes no scalar node of an element that it only hands on.
 MOVERS = frozenset({GETITEM, INDEX_ADD, STORE})
@@ -334,8 +336,18 @@ def lower_node(
             raise NotLoweredError(NOTHING)
         return special(lowering, parts, settings, like, name)
     if operation.kind in ("linear", "multilinear") or operation.moves:
-        return lower_by_numpy(lowering, operation, parts, settings, like, name)
+        found = lower_by_numpy(lowering, operation, parts, settings, like, name)
+        return from_zero(lowering, found, name) if operation is SUM else found
     raise NotLoweredError(f"the operation {operation.name}")
+
+
+def from_zero(lowering: Lowering, sums: Elements, name: str) -> Elements:
+    """Return sums that start at zero, as NumPy's: of zeros below zero it is zero."""
+    if not name.startswith("float"):
+        return sums
+    zero = lowering.constant(0.0, name)
+    nodes = [lowering.emit("x + y", (k, zero), name) for k in sums.ravel().tolist()]
+    return np.array(nodes, dtype=np.int64).reshape(sums.shape)
 
 
 @refuses

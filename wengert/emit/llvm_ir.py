@@ -135,7 +135,10 @@ def sums_of_products(program: Program) -> set[int]:
     for i, name in enumerate(program.operations):
         if name in _LEAVES or name == GUARD or not program.types[i].startswith("float"):
             continue
-        if is_product(name, program.operands[i], products):
+        read = [a for a in program.operands[i] if program.values.get(a) != 0]
+        if is_product(name, program.operands[i], products) or (
+            name == "x + y" and len(read) == 1 and read[0] in products
+        ):
             products.add(i)
         elif has_sum_of(name, program.operands[i], products):
             sums.add(i)

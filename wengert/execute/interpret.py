@@ -58,7 +58,7 @@ def evaluate_node(tape: Tape, index: int, outputs: list[Any]) -> Any:
         by_python = PYTHON_OPERATORS.get(operation.name)
         if by_python is not None:  # ints stay ints by hand
             return by_python(*values)
-    function = functools.partial(operation.function, **settings)
+    function: Callable[..., Any] = functools.partial(operation.function, **settings)
     if operation.name == "power" and not any(is_array(v) for v in values):
         function = operator.pow  # np.power differs in the last bit
     found = function(*values)

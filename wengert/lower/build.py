@@ -242,11 +242,10 @@ class Builder:
         return buffer
 
     def is_covered(self, node: Node) -> bool:
-        """Whether the pieces of a place write all of it, each element once."""
-        dims, adds, specs = node.data
-        whole = tuple([None if d is None else Affine(0, ((d, 1),)) for d in dims])
-        if specs[0] == whole:
-            return not adds or len(specs) == 1
+        """Whether the pieces of a place write all of it."""
+        specs = node.data[2]
+        if is_whole(node):
+            return True
         if not is_disjoint(self.graph, node):
             return False
         if any(type(s) is int for spec in specs for s in spec):
@@ -467,9 +466,13 @@ class Builder:
         node = root.node
         dims, adds, specs = node.data
         memory = self.memory[node.number]
-        is_set = not adds or (
-            is_disjoint(self.graph, node)
-            and not any(type(s) is int for s in specs[root.number])
+        is_set = (
+            not adds
+            or (root.number == 0 and is_whole(node))
+            or (
+                is_disjoint(self.graph, node)
+                and not any(type(s) is int for s in specs[root.number])
+            )
         )
         for steps in self.steps(root.domain):
             places = {**at, **steps}
@@ -725,7 +728,8 @@ class Builder:
             return self.let(node, scope, places)
         if node.kind == "reduce":
             step, axes = node.data
-            return self.folded(step, node.operands[0], axes, scope, places)
+            found = self.folded(step, node.operands[0], axes, scope, places)
+            return self.from_start(step, found, node.type, scope)
         if node.kind == "view":
             return self.viewed(node, scope, places)
         if node.kind == "gather":
@@ -755,6 +759,17 @@ class Builder:
             found = value
         assert found is not None
         return found
+
+    def from_start(
+        self, step: Step, found: Operand, type_: str, scope: Scope
+    ) -> Operand:
+        """Return what was folded, with the zero that it starts from."""
+        if not step.is_from_zero:
+            return found
+        value = next(self.values)
+        operands = found, Number(0.0, type_)
+        scope.body.append(Let(value, step.text, operands, type_))
+        return value
 
     def viewed(self, node: Node, scope: Scope, places: Places) -> Operand:
         """Return a value read elsewhere."""
@@ -825,6 +840,13 @@ class Builder:
             made = {axis: packed.strides[k] // size for k, axis in enumerate(axes)}
             self.packed[key] = found, made
         return self.packed[key]
+
+
+def is_whole(node: Node) -> bool:
+    """Whether the first piece of a place goes to all of it; the others come after."""
+    dims, _, specs = node.data
+    whole = [None if d is None else Affine(0, ((d, 1),)) for d in dims]
+    return bool(specs[0] == tuple(whole))
 
 
 def merged(terms: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -50,10 +50,14 @@ class Affine(NamedTuple):
 
 
 class Step(NamedTuple):
-    """How elements are folded, and what nothing is folded to."""
+    """How elements are folded, and what nothing is folded to.
+
+    A sum of NumPy's starts from zero: of negative zeros alone it is a positive one.
+    """
 
     text: str
     start: float
+    is_from_zero: bool = False
 
 
 #: What nothing is folded to, by the text of a fold.
@@ -183,6 +187,8 @@ class Graph:
         axes &= x.axes
         if axes:
             x = self.make("reduce", (step, axes), (x,), x.axes - axes, x.type)
+        elif step.is_from_zero:
+            x = self.map("x + y", (x, self.number(0.0, x.type)), x.type)
         if repeats != 1 and step.text == "x + y":
             return self.map("x * y", (self.number(repeats, x.type), x), x.type)
         if repeats != 1 and step.text == "x * y":

@@ -491,7 +491,8 @@ class Lowering:
         places = {k % len(dims) for k in folded} if dims else set()
         type_ = str(like.dtype)
         assert form.text is not None
-        step = step_of(form.text, type_)
+        is_from_zero = form.text == "x + y" and type_.startswith("float")
+        step = step_of(form.text, type_)._replace(is_from_zero=is_from_zero)
         node = self.graph.map("x", (node,), type_)
         gone = [d for k, d in enumerate(dims) if k in places and d is not None]
         kept = [
@@ -1111,6 +1112,8 @@ def sums_of_products(nodes: Iterable[Node]) -> frozenset[int]:
                 products.add(node.number)
             elif has_sum_of(node.data, read, products):
                 sums.add(node.number)
+            elif node.data == "x + y" and any(number_of(x) == 0 for x in node.operands):
+                products.update({node.number} if products & {*read} else ())
         elif node.kind != "reduce" and not products.isdisjoint(read):
             products.add(node.number)
     return frozenset(sums)
