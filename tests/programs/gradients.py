@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 STEPS = (1e-5, 2e-6)
+#: The same within a tooth of ``x % y`` that those steps go beyond.
+FINE_STEPS, FINE = (1e-10, 1e-11, 1e-12, 1e-13, 1e-14), 1e-2
 #: Differences of two steps, and of two sides, agree to this where they are believed.
 RELIABLE = 1e-4
 LARGEST = 1e5
@@ -96,6 +98,20 @@ def slope(
     if abs(central[0] - central[1]) > RELIABLE * (1 + abs(central[0])):
         return None
     return central[0]
+
+
+def is_tooth(
+    total: Callable[[tuple[Any, ...]], float],
+    moved_by: Callable[[float], tuple[Any, ...] | None],
+    slope: float,
+) -> bool:
+    """Whether the differences of much smaller steps, of both sides, are a slope."""
+    here = total(moved_by(0.0))  # type: ignore[arg-type]
+    for step in FINE_STEPS:
+        sides = [(total(moved_by(s)) - here) / s for s in (step, -step)]  # type: ignore[arg-type]
+        if all(abs(side - slope) < FINE * abs(slope) for side in sides):
+            return True
+    return False
 
 
 def ones_like(value: Any) -> Any:

@@ -16,15 +16,19 @@ LIMITS = (
     "variable of the program held: native code contracts a*b + c (judge.py: is_small).",
     "A gradient that is not finite is one where the operation that made it so has, by "
     "differences, an infinite slope or none, as `(-2.0)**y` by y (differences.py).",
+    "Compiled gradients differ from eager ones by 64 units in the last place of the "
+    "largest number that the gradient's tape holds (judge.py: is_rounding).",
     "Gradients are compared where one-sided differences of two sizes agree: not at "
-    "kinks, jumps, or numbers that are not finite (gradients.py).",
+    "kinks, jumps, or numbers that are not finite; nor where those of much smaller "
+    "steps say what the gradient says, as inside a tooth of `x % y` (gradients.py).",
     "Nor where a variable of the program is farther from 1 than 1e12 or 1e-12, as what "
     "`np.spacing` gives: sums of such products lose all digits (judge.py: FAR).",
     "The sign of a NaN, where `signbit` or `copysign` asks for it (judge.py: SIGNS).",
     "`np.cumsum(x, out=...)` into another shape is refused also where it shares memory "
     "with `x`, in which case NumPy forgets to look (judge.py: OVERLAPPING).",
-    "`x.flat[x] = y` writes at the places that `x` holds before, and NumPy at those "
-    "that it holds meanwhile (judge.py: SELF_INDEXED).",
+    "`x.flat[y] = z` writes at the places that `y` holds before, and NumPy at those "
+    "that it holds meanwhile, where it is in the memory of `x` (judge.py: "
+    "SELF_INDEXED).",
     "The caller's arrays are never written; a program that writes into its arguments "
     "answers as if it had (judge.py: untouched).  Arguments that share memory are "
     "written where the program runs eagerly.",

@@ -14,7 +14,10 @@ import numpy as np
 
 from tests.programs import gradients
 from tests.programs.compare import SINGLE, TOLERANCE
+from wengert.core.tape import Tape
 
+#: Units in the last place of the largest number that a gradient went through.
+UNITS = 64
 Watch = Callable[[FrameType, str, Any], Any]
 
 
@@ -23,12 +26,12 @@ def nudged(args: Any, position: int, path: Any, leaf: Any, random: Any) -> Any:
     array = np.asarray(leaf)
     if array.dtype.kind not in "fc":
         return args
-    step = digits(array, random)
+    steps = digits(array, random)
     if isinstance(leaf, np.ndarray):
         if leaf.flags.writeable:
-            leaf += (leaf * step).astype(leaf.dtype)
+            leaf += steps
         return args
-    new = gradients.replaced(args[position], path, type(leaf)(leaf * (1 + step)))
+    new = gradients.replaced(args[position], path, type(leaf)(leaf + steps))
     return (*args[:position], new, *args[position + 1 :])
 
 
@@ -68,11 +71,10 @@ def shaken(
                 continue
             known = seen.get(id(array), (None, b""))[1]
             if array.flags.writeable and known != array.tobytes():
-                with np.errstate(all="ignore"):
-                    steps = array * digits(array, random)
-                    if spares_whole:
-                        steps *= gradients.has_slope(array)
-                    array += steps.astype(array.dtype)
+                steps = digits(array, random)
+                if spares_whole:
+                    steps *= gradients.has_slope(array)
+                array += steps
                 seen[id(array)] = array, array.tobytes()
 
     def moving(*args: Any) -> Any:
@@ -84,9 +86,11 @@ def shaken(
 
 
 def digits(array: Any, random: Any) -> Any:
-    """Return relative steps of a few last digits for every element of an array."""
-    steps = random.choice([-1, 0, 1], array.shape)
-    return 4 * np.finfo(array.dtype).eps * steps
+    """Return steps of a few last digits for every element that is finite."""
+    units = np.finfo(array.dtype).eps / 2 * random.integers(-8, 9, array.shape)
+    with np.errstate(all="ignore"):
+        steps = np.where(np.isfinite(array), array * units, 0)
+    return steps.astype(array.dtype)
 
 
 def spread(moved: Any, plain: Any, found: Any, is_single: bool) -> bool:
@@ -109,6 +113,19 @@ def spread(moved: Any, plain: Any, found: Any, is_single: bool) -> bool:
     return bool(np.all(same | (is_noisy & small)))
 
 
+def rounding(tape: Tape) -> float:
+    """Return what rounding may take of the largest number of a tape's play."""
+    arrays = [np.asarray(value) for value in tape.play.outputs if value is not None]
+    floats = [array for array in arrays if array.dtype.kind in "fc"]
+    largest = max((gradients.size(finite(array)) for array in floats), default=0.0)
+    return UNITS * largest * max(np.finfo(array.dtype).eps for array in floats)
+
+
+def finite(array: Any) -> Any:
+    """Return the elements that are finite."""
+    return array[np.isfinite(array)]
+
+
 def differ_by(found: Any, expected: Any) -> float:
     """Return how far apart the finite numbers of two results are."""
     ours, plain = gradients.flat(found), gradients.flat(expected)
@@ -116,6 +133,37 @@ def differ_by(found: Any, expected: Any) -> float:
     if ours.shape != plain.shape or not np.array_equal(finite, np.isfinite(ours)):
         return np.inf
     return float(np.max(np.abs(ours[finite] - plain[finite]), initial=0.0))
+
+
+def written_indices(
+    function: Callable[..., Any], args: tuple[Any, ...], names: list[tuple[str, str]]
+) -> bool:
+    """Whether of two variables of a program, of some pairs, one is in the other."""
+    found = False
+
+    def watch(frame: FrameType, event: str, arg: Any) -> None:
+        nonlocal found
+        for pair in names:
+            held = [frame.f_locals.get(name) for name in pair]
+            if all(isinstance(value, np.ndarray) for value in held):
+                found |= np.shares_memory(*held)
+
+    with quietly(function.__code__.co_filename, watch):
+        function(*args)
+    return found
+
+
+@contextlib.contextmanager
+def quietly(path: str, watch: Watch) -> Iterator[None]:
+    """Watch a program; what it raises or warns of is judged elsewhere."""
+    with (
+        contextlib.suppress(Exception),
+        np.errstate(all="ignore"),
+        warnings.catch_warnings(),
+        watched(path, watch),
+    ):
+        warnings.simplefilter("ignore")
+        yield
 
 
 @dataclass
@@ -143,13 +191,6 @@ def variables(function: Callable[..., Any], args: tuple[Any, ...]) -> Variables:
             nonzero = finite[finite > 0]
             held.smallest = min(held.smallest, float(np.min(nonzero, initial=1.0)))
 
-    path = function.__code__.co_filename
-    with (
-        contextlib.suppress(Exception),  # what it raises is judged elsewhere
-        np.errstate(all="ignore"),
-        warnings.catch_warnings(),
-        watched(path, watch),
-    ):
-        warnings.simplefilter("ignore")
+    with quietly(function.__code__.co_filename, watch):
         function(*args)
     return held
