@@ -578,6 +578,8 @@ class Lowering:
             if tape.operations[k] is ITEM
             and self.stand_ins.get(tape.operands[k][0]) == index
         }
+        if not read:
+            raise NotLoweredError("a loop that may raise, of which nothing is read")
         body, kept, results = trimmed(settings["body"], read)
         operands, given = [], []
         for k, position in enumerate(kept):

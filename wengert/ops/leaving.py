@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from wengert.core.forms import Contract, Map, Move, Reduce, Scan
+from wengert.core.forms import Contract, Loop, Map, Move, Reduce, Scan
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
+from wengert.ops.index import ITEM
 from wengert.ops.python import NOTHING, PYTHON, conditions
 
 
@@ -18,8 +19,11 @@ def may_leave(tape: Tape, index: int) -> bool:
     Python's numbers may be too large, or have no result.
     """
     operation, operands = tape.operations[index], tape.operands[index]
-    if operation in (INPUT, CONSTANT):
+    if operation in (INPUT, CONSTANT, ITEM):
         return False
+    if isinstance(operation.form, Loop):
+        body = tape.settings[index]["body"].tape
+        return any(may_leave(body, k) for k in range(len(body)))
     types = [tape.types[k] for k in (*operands, index)]
     is_ours = REGISTRY.get(operation.name) is operation
     if operation is GUARD or not (is_ours and all(type(t) is Type for t in types)):
