@@ -18,6 +18,7 @@ LIMITS = (
     "differences, an infinite slope or none, as `(-2.0)**y` by y (differences.py).",
     "Compiled gradients differ from eager ones by 64 units in the last place of the "
     "largest number that the gradient's tape holds (judge.py: is_rounding).",
+    "A tangent that is NaN is one where a sum of products met 0 * inf (forward.py).",
     "Gradients are compared where one-sided differences of two sizes agree: not at "
     "kinks, jumps, or numbers that are not finite; nor where those of much smaller "
     "steps say what the gradient says, as inside a tooth of `x % y` (gradients.py).",

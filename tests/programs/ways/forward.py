@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import wengert
 from tests.programs import gradients
 from tests.programs.judge import Judge, MismatchError
 from tests.programs.program import Outcome, outcome
+from wengert.capture.record import record_onto
+from wengert.core.forms import Contract
+from wengert.core.tape import INPUT, Tape
+from wengert.show.watch import outputs_of
 
 
 def check(judge: Judge) -> None:
@@ -34,6 +40,23 @@ def check(judge: Judge) -> None:
     away = abs(found - expected) / (1 + abs(expected))
     if is_large or away <= 1e-8 or (judge.is_single and away <= 1e-3):
         return
+    if np.isnan(found) and adds_products(total, chosen, direction):
+        judge.counts["tangent: a sum of products hands a NaN on"] += 1
+        return
     if not judge.is_far_from_one(k):
         text = f"call {k}: tangent {found}, gradient {expected}"
         raise MismatchError("forward", "tangent", text)
+
+
+def adds_products(total: Any, chosen: Any, direction: Any) -> bool:
+    """Whether the first NaN of a tangent is that of a sum of products, 0 * inf."""
+    tape = record_onto(
+        Tape(), lambda *given: wengert.jvp(total, given, direction)[1], chosen
+    )
+    is_nan: list[bool] = []
+    for index, outputs in outputs_of(tape):
+        is_nan.append(bool(np.isnan(gradients.flat(outputs[index])).any()))
+        is_first = is_nan[-1] and not any(is_nan[k] for k in tape.operands[index])
+        if is_first and tape.operations[index] is not INPUT:
+            return isinstance(tape.operations[index].form, Contract)
+    return False
