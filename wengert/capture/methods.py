@@ -175,7 +175,7 @@ def fill(self: RecordedArray, value: Any) -> None:
     one = np.ndarray((), self.dtype)
     one.fill(examples(value))
     if has_class(value, RecordedValue):
-        self[...] = np.reshape(value, ())
+        self[...] = np.reshape(value, ()) if value.ndim else value
     else:
         self[...] = one
 

@@ -244,14 +244,16 @@ def taught(error: Exception) -> WengertError | None:
 
 def masked_flat(error: IndexError) -> WengertError | None:
     """Return our error for a recorded mask that indexes ``flat`` of a plain array."""
-    line = users_line(error.__traceback__)
-    if "boolean indices for iterators" not in str(error) or line is None:
+    line, frame = users_line(error.__traceback__), innermost(error)
+    is_told = "boolean indices for iterators" in str(error)
+    if not (is_told and is_users(frame) and line is not None):
         return None
-    statement = statement_at(innermost(error), line[1])
+    statement = statement_at(frame, line[1])
     tree = parsed(statement.source)
     flat, mask = "y.flat", "mask"
     if isinstance(tree, ast.Subscript):
-        if type(statement.find(tree.slice)) in (list, tuple):
+        found = statement.find(tree.slice)
+        if type(found) is list or isinstance(tree.slice, ast.List):
             return None  # NumPy takes none of those either
         flat, mask = ast.unparse(tree.value), ast.unparse(tree.slice)
     return RecordingError(
