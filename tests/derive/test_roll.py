@@ -546,3 +546,18 @@ def test_a_step_whose_own_nodes_are_dropped_checks_its_guards(
     x[13] = -0.1
     with pytest.raises(GuardError, match="test_roll"):
         short(x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_native_derivatives_of_random_loops(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
+    rng = np.random.default_rng(seed)
+    function, x = draw(rng), rng.uniform(-1, 1, size=20)
+    derivative = derivative_of(function, ORDERS[seed % 4])
+    fast = wengert.jit(derivative, wait=True)
+    for _ in range(3):
+        agree(parts(fast(x)), parts(derivative(x)), 1e-11)
+        x = rng.uniform(-1, 1, size=20)

@@ -588,7 +588,8 @@ class Step:
             places = tuple([place for place in operands if place is not None])
             made = roll.written(node, places)
             self.known[position] = Ref("fixed", made, like)
-            roll.at.update(dict.fromkeys(loop.rows[:, position].tolist(), made))
+            for index in loop.rows[self.read[:, position], position].tolist():
+                roll.note(index, made)
             return
         moves = key_moves(roll.tape, loop, position)
         assert moves is not None
