@@ -461,6 +461,21 @@ def test_a_step_keeps_its_lines_and_travels() -> None:
     assert rolled(short) is short
 
 
+def test_what_numpy_warns_of_is_told_at_the_line_of_a_step() -> None:
+    def roots(x: Any) -> Any:
+        for _ in range(20):
+            x = x * 1.0
+            x = np.sqrt(x - 0.1)
+            x = x + 0.0
+        return x
+
+    short = rolled(wengert.record(roots, np.float64(3.0)))
+    code = roots.__code__
+    with pytest.warns(RuntimeWarning, match="sqrt") as told:
+        short(np.float64(0.05))
+    assert {warning.lineno for warning in told} == {code.co_firstlineno + 3}
+
+
 def test_a_tape_without_a_loop_stays_itself() -> None:
     tape = wengert.record(lambda x: np.sum(np.sin(x) * x), RNG.normal(size=3))
     assert rolled(tape) is tape

@@ -376,7 +376,7 @@ class Tape:
 
     def player(self) -> Callable[[Sequence[Any]], list[Any]]:
         """Return the function from the inputs' values to the outputs'."""
-        from wengert.execute.interpret import Player
+        from wengert.execute.plan import Player
 
         return Player(self)
 

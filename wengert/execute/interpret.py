@@ -169,22 +169,6 @@ def run(
     return outputs
 
 
-class Player:
-    """A tape that is played many times: what the numbers do not change is kept."""
-
-    def __init__(self, tape: Tape) -> None:
-        self.tape, self.last = tape, last_uses(tape)
-
-    def __call__(self, values: Sequence[Any]) -> list[Any]:
-        """Return the outputs at values of the inputs."""
-        tape = self.tape
-        outputs: list[Any] = [None] * len(tape)
-        for index, value in zip(tape.input_indices, values, strict=True):
-            outputs[index] = value
-        play_nodes(tape, outputs, self.last)
-        return [outputs[index] for index in tape.output_indices]
-
-
 def play_nodes(tape: Tape, outputs: list[Any], last: list[int]) -> None:
     """Compute every output that is not given; writes drop the output of their base."""
     for index, operation in enumerate(tape.operations):

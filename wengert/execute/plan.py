@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.capture.floating_point import plays
 from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, Play, Tape
 from wengert.core.types import Type, has_class, is_array
@@ -25,6 +26,7 @@ from wengert.execute.interpret import (
     needed,
     overwrite,
     own,
+    play_nodes,
 )
 from wengert.ops.index import IN_PLACE, ITEM
 from wengert.ops.python import RAISES, is_weak
@@ -106,9 +108,7 @@ class Plan:
 
         Where the play leaves the recorded path, that says where.
         """
-        outputs = self.blank.copy()
-        for index, value in zip(self.inputs, values, strict=True):
-            outputs[index] = value
+        outputs = self.given(values)
         for index, value in zip(self.captured, captures, strict=True):
             outputs[index] = value
         steps = iter(self.steps)
@@ -119,11 +119,49 @@ class Plan:
             return Left(self.nodes[len(self.nodes) - length_hint(steps) - 1])
         return self.owned(outputs)
 
+    def given(self, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs of a play before its first step."""
+        outputs = self.blank.copy()
+        for index, value in zip(self.inputs, values, strict=True):
+            outputs[index] = value
+        return outputs
+
     def owned(self, outputs: list[Any]) -> list[Any]:
         """Return the tape's outputs, each in memory that nothing else holds."""
         found = [outputs[index] for index in self.outputs]
         given = [outputs[index] for index in (*self.inputs, *self.captured)]
         return owned(found, given, self.held, self.is_made)
+
+
+class Player:
+    """A tape that is played many times by others, as the step of a loop is.
+
+    What it gives may be a view of what it was given, or of a constant.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape, self.plan, self.last = tape, Plan(tape), last_uses(tape)
+        nodes = [nodes[0] for nodes in self.plan.nodes]
+        self.steps = list(zip(nodes, self.plan.steps, strict=True))
+
+    def __call__(self, values: Sequence[Any]) -> list[Any]:
+        """Return the outputs at values of the inputs."""
+        outputs = self.plan.given(values)
+        try:
+            play_steps(self.tape, self.steps, outputs)
+        except LEAVES_PATH:  # node by node it is known why
+            outputs = self.plan.given(values)
+            play_nodes(self.tape, outputs, self.last)
+        return [outputs[index] for index in self.plan.outputs]
+
+
+@plays
+def play_steps(
+    tape: Tape, steps: Sequence[tuple[int, Step]], outputs: list[Any]
+) -> None:
+    """Do the steps of a play, each with its node."""
+    for index, step in steps:  # noqa: B007 (read where NumPy warns)
+        step(outputs)
 
 
 def owned(
