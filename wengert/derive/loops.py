@@ -8,7 +8,7 @@ forward stacks for it, one row a step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -31,10 +31,11 @@ from wengert.ops.index import INDEX_ADD
 from wengert.ops.python import as_python
 
 Flags = tuple[bool, ...]
-#: Operations that cost no more than to read what they would be stored as.
+#: Operations that cost about what reading costs that they would be stored as.
 CHEAP = frozenset(
-    "add subtract multiply negative square identity getitem reshape broadcast_to "
-    "transpose".split()
+    "add subtract multiply divide negative square absolute maximum minimum where "
+    "less less_equal greater greater_equal equal not_equal logical_and logical_or "
+    "logical_not sign identity getitem reshape broadcast_to transpose squeeze".split()
 )
 #: What a node of a differentiated step is made of, the last of these that it meets.
 FIXED, MOVING, CARRIED, GRADIENT = range(4)
@@ -217,16 +218,24 @@ def wrong_loop(tape: Tape, index: int) -> str:
     return ""
 
 
-def stand_ins(tape: Tape, nodes: Iterable[int]) -> dict[int, int]:
+def stand_ins(
+    tape: Tape, nodes: Iterable[int], captured: Collection[int] = ()
+) -> dict[int, int]:
     """Return for every loop among some nodes the one that does all that it does.
 
     The sweep backwards asks for columns of a loop that has given its values before.
+    Constants that are `captured` are read anew, all others are what they were.
     """
     alike: dict[Any, list[int]] = {}
     for index in nodes:
         if tape.operations[index] is SCAN:
             settings = tape.settings[index]
-            read = tuple([what_is_read(tape, k) for k in tape.operands[index]])
+            read = tuple(
+                [
+                    k if k in captured else what_is_read(tape, k)
+                    for k in tape.operands[index]
+                ]
+            )
             how = read, settings["count"], settings["reverse"]
             alike.setdefault(how, []).append(index)
     found: dict[int, int] = {}
@@ -239,11 +248,11 @@ def stand_ins(tape: Tape, nodes: Iterable[int]) -> dict[int, int]:
 
 
 def what_is_read(tape: Tape, index: int) -> Any:
-    """Return what two operands are the same by: a node, or a number."""
-    if tape.operations[index] is not CONSTANT or tape.types[index].shape:
+    """Return what two operands are the same by: a node, or numbers."""
+    if tape.operations[index] is not CONSTANT:
         return index
     value = np.asarray(tape.settings[index]["value"])
-    return value.dtype.str, value.tobytes()
+    return value.dtype.str, value.shape, value.tobytes()
 
 
 class Trimmed(NamedTuple):

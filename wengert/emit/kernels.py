@@ -16,6 +16,7 @@ from wengert.core.guards import OF_MEMORY, QUESTIONS
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
+from wengert.derive.loops import SCAN
 from wengert.emit import program
 from wengert.emit.absorption import PLAIN_PRODUCT, checked
 from wengert.emit.implied import (
@@ -236,7 +237,12 @@ def work(result: int, operands: list[int]) -> int:
 def has_chain_products(tape: Tape) -> bool:
     """Whether a tape holds products of the chain rule."""
     chained = CHAIN_PRODUCT, RECURRENCE
-    return any(operation in chained for operation in tape.operations)
+    if any(operation in chained for operation in tape.operations):
+        return True
+    return any(
+        operation is SCAN and has_chain_products(settings["body"].tape)
+        for operation, settings in zip(tape.operations, tape.settings, strict=True)
+    )
 
 
 def needed(whole: Program) -> Program:

@@ -14,7 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.types import Type
-from wengert.lower.graph import Affine, Node, Source, Step, number_of
+from wengert.lower.graph import (
+    Affine,
+    Node,
+    Source,
+    Step,
+    is_disjoint,
+    number_of,
+    reached,
+    whole_of,
+)
 from wengert.lower.lower import BOUNDS, Lowered
 from wengert.lower.nest import (
     Across,
@@ -37,7 +46,7 @@ from wengert.lower.nest import (
 )
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.repeated import Repeated
-from wengert.lower.schedule import Root, Schedule, Wanted, is_disjoint
+from wengert.lower.schedule import Root, Schedule, Wanted
 from wengert.lower.views import axis_strides
 
 #: How many vectors a loop takes at once, by the operations of its body.
@@ -116,6 +125,8 @@ class Builder:
         self.flags: dict[int, int] = {}
         self.next: dict[int, Operand] = {}
         self.is_strict = False
+        #: Places that add to what their step is given, where that lies.
+        self.in_place: set[int] = set()
         if outer is None:
             self.constants: list[np.ndarray] = []
             self.scratch: list[Buffer] = []
@@ -166,7 +177,8 @@ class Builder:
             )
             if k not in self.unread
         ]
-        self.schedule = Schedule(self.graph, wanted, self.lowered.guards, self.lanes)
+        guards, in_place = self.lowered.guards, frozenset(self.in_place)
+        self.schedule = Schedule(self.graph, wanted, guards, self.lanes, in_place)
         self.place_values(top)
         self.group(self.schedule.roots, 0, top, {})
 
@@ -187,6 +199,8 @@ class Builder:
             self.memory[node.number] = self.new_memory(node, outside)
         for roots in self.schedule.of_node.values():
             node = roots[0].node
+            if node.number in self.in_place:
+                continue
             if node.kind == "place" and not self.is_covered(node):
                 top.body.append(Fill(self.memory[node.number].buffer, 0.0))
 
@@ -532,6 +546,8 @@ class Builder:
                 continue
             if node.kind == "copy" and k < repeated.carried:
                 memory, size = self.memory[node.number], like.size
+                if step.adds_in_place(k, memory):
+                    continue
                 step.arguments[k] = replace(memory, picks=((halves[0], size),))
                 step.results[k] = replace(memory, picks=((halves[1], size),))
             elif k < repeated.carried:
@@ -556,6 +572,33 @@ class Builder:
             scope.body.append(Start(register, "bool", 0.0, False))
         scope.body.append(Loop(loop, repeated.count, False, body=body.body))
         self.end_loop(root, step, scope)
+
+    def adds_in_place(self, k: int, memory: Memory) -> bool:
+        """Whether a step only adds to what it carries, which is then done in place."""
+        place = self.lowered.outputs[k].node
+        if place.kind != "place" or not place.data[1]:
+            return False
+        dims = place.data[0]
+        strides = axis_strides(dims, self.graph.shape(dims))
+        first = place.operands[0]
+        if not is_whole(place) or first.kind != "leaf":
+            return False
+        if first.data != (Source("argument", k), 0, tuple(sorted(strides.items()))):
+            return False
+        results = [value.node for value in self.lowered.outputs]
+        live = reached([*results, *(node for _, node in self.lowered.guards)])
+        readers = [
+            node.number
+            for node in live.values()
+            for x in node.operands
+            if x.kind == "leaf" and x.data[0] == first.data[0]
+        ]
+        if readers != [place.number] or results.count(place) > 1 or first in results:
+            return False
+        self.arguments[k] = self.results[k] = memory
+        self.memory[place.number] = replace(memory, strides=strides)
+        self.in_place.add(place.number)
+        return True
 
     def halves(self, loop: int, body: Scope) -> tuple[int, int]:
         """Return which half of its memory a carried value is in, and will be in."""
@@ -596,8 +639,9 @@ class Builder:
         strides = axis_strides(dims, self.graph.shape(dims))
         if k < repeated.carried:
             if k not in step.carried:
-                end = repeated.count % 2 * like.size
-                memory = replace(step.results[k], strides=strides, picks=(), offset=end)
+                memory = step.results[k]
+                end = repeated.count % 2 * like.size if memory.picks else 0
+                memory = replace(memory, strides=strides, picks=(), offset=end)
                 self.memory[node.number] = memory
             return
         if node.number not in self.memory:
@@ -845,8 +889,7 @@ class Builder:
 def is_whole(node: Node) -> bool:
     """Whether the first piece of a place goes to all of it; the others come after."""
     dims, _, specs = node.data
-    whole = [None if d is None else Affine(0, ((d, 1),)) for d in dims]
-    return bool(specs[0] == tuple(whole))
+    return bool(specs[0] == whole_of(dims))
 
 
 def merged(terms: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

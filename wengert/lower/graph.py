@@ -22,6 +22,7 @@ import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -300,6 +301,11 @@ def place_text(place: Affine | int | None, indices: Sequence[str]) -> str:
     return indices[place] if type(place) is int else str(place)
 
 
+def whole_of(dims: Iterable[int | None]) -> tuple[Affine | None, ...]:
+    """Return the places of a piece that is all of a value."""
+    return tuple([None if d is None else Affine(0, ((d, 1),)) for d in dims])
+
+
 def number_of(node: Node) -> float | None:
     """Return the number of a number's node."""
     if node.kind != "number":
@@ -319,6 +325,32 @@ def reached(nodes: Iterable[Node]) -> dict[int, Node]:
             found[node.number] = node
             todo += node.operands
     return dict(sorted(found.items()))
+
+
+def is_disjoint(graph: Graph, node: Node) -> bool:
+    """Whether the pieces of a place lie side by side along one dimension."""
+    dims, _, specs = node.data
+    return len(specs) == 1 or are_apart(graph, dims, specs)
+
+
+def are_apart(graph: Graph, dims: Sequence[int | None], specs: Sequence[Any]) -> bool:
+    """Whether pieces lie side by side along one dimension."""
+    for k, dim in enumerate(dims):
+        if dim is None or any(type(spec[k]) is int for spec in specs):
+            continue
+        spans = sorted(span(graph, spec[k]) for spec in specs)
+        if all(one[1] < other[0] for one, other in pairwise(spans)):
+            return True
+    return False
+
+
+def span(graph: Graph, place: Any) -> tuple[int, int]:
+    """Return the first and the last index of a place along a dimension."""
+    low = high = place.offset
+    for axis, stride in place.terms:
+        reach = (graph.extent(axis) - 1) * stride
+        low, high = low + min(reach, 0), high + max(reach, 0)
+    return low, high
 
 
 #: What is computed again rather than stored, in operations.

@@ -27,8 +27,10 @@ from wengert.lower.graph import (
     Node,
     Source,
     Step,
+    is_disjoint,
     number_of,
     reached,
+    whole_of,
 )
 from wengert.lower.hiding import PLAIN_PRODUCT, hidden
 from wengert.lower.keys import key_parts, split_key
@@ -180,6 +182,27 @@ def has_loops(tape: Tape, index: int, captured: Sequence[int] = ()) -> bool:
     return True
 
 
+class Done(NamedTuple):
+    """What is known of a step that is done many times.
+
+    Attributes
+    ----------
+    given : list of Given
+        How its arguments lie.
+    carried : int
+        Number of carried values.
+    tainted : set of int
+        Arguments that a plain product of the chain rule may make no number.
+    taints : set of int
+        Results that are so.
+    """
+
+    given: Sequence[Given]
+    carried: int
+    tainted: set[int]
+    taints: set[int]
+
+
 class Loops(NamedTuple):
     """A loop that was met: its step, what it reads, and the results that it gives."""
 
@@ -204,8 +227,8 @@ class Lowering:
         self.flags: list[tuple[int, Node]] = []
         self.guard_count = 0
         self.sources = [*tape.input_indices, *captured]
-        #: How arguments lie where they are no arrays of their own.
-        self.given: Sequence[Given] | None = None
+        #: Where it is done many times: how its arguments lie.
+        self.done: Done | None = None
         #: The loops that were met, by their nodes.
         self.loops: dict[int, Loops] = {}
         #: For each of them the one that does all that it does.
@@ -228,7 +251,7 @@ class Lowering:
         """Lower every node that is needed; return the outputs."""
         self.arguments(self.sources)
         nodes = needed(self.tape)
-        self.stand_ins = stand_ins(self.tape, nodes)
+        self.stand_ins = stand_ins(self.tape, nodes, self.sources)
         for index in nodes:
             if index not in self.values:
                 self.step(index)
@@ -243,8 +266,8 @@ class Lowering:
             dims = self.fresh(index, like.shape)
             source = Source("argument", number)
             strides: Sequence[int] = c_strides(like.shape)
-            if self.given is not None:
-                known = self.given[number]
+            if self.done is not None:
+                known = self.done.given[number]
                 if known.number is not None:
                     node = self.graph.number(known.number, str(like.dtype))
                     self.values[index] = Value(node, dims)
@@ -273,7 +296,17 @@ class Lowering:
         """Return what refuses a play, each as one truth value."""
         results = [value.node for value in outputs]
         asked = [flag for _, flag in self.flags]
-        for suspect in suspects(results, asked):
+        found = self.taint(results, asked)
+        suspects = found.hidden
+        if self.done is None:  # what a step hands on is asked for where its loop ends
+            suspects = suspects | {
+                n.number: n for n in results if n.number in found.all
+            }
+        else:
+            self.done.taints.update(
+                k for k, node in enumerate(results) if node.number in found.all
+            )
+        for suspect in suspects.values():
             self.flags.append((HIDDEN, is_nan(self.graph, suspect)))
         step = step_of("x or y", "bool")
         together: dict[tuple[int, frozenset[int]], Node] = {}
@@ -286,6 +319,25 @@ class Lowering:
             (number, self.graph.reduce(step, flag, axes))
             for (number, axes), flag in together.items()
         ]
+
+    def taint(self, results: Sequence[Node], asked: Sequence[Node]) -> Taint:
+        """Return what a plain product of the chain rule may make no number.
+
+        What a step carries is that in the next step.
+        """
+        while True:
+            arguments = set() if self.done is None else self.done.tainted
+            found = taint(results, asked, arguments)
+            if self.done is None:
+                return found
+            carried = {
+                k
+                for k, node in enumerate(results[: self.done.carried])
+                if node.number in found.all
+            }
+            if carried <= arguments:
+                return found
+            self.done.tainted.update(carried)
 
     def asked(self, index: int) -> None:
         """Note the guard that asks the recorded question."""
@@ -591,10 +643,14 @@ class Lowering:
             operands.append(node)
             given.append(known)
 
+        taints = taint(operands, [], set()).all
+        tainted = {k for k, node in enumerate(operands) if node.number in taints}
+        done = Done(given, body.carried, tainted, set())
+
         def start(axes: Axes) -> Lowering:
-            step = Lowering(body.tape, self.absorbs, (), axes)
-            step.given = given
-            return step
+            lowering = Lowering(body.tape, self.absorbs, (), axes)
+            lowering.done = done
+            return lowering
 
         lowered = settled(start)
         own = [node for _, node in lowered.guards]
@@ -605,7 +661,8 @@ class Lowering:
                 raise NotLoweredError("a guard in a loop with a sum")
             lowered = replace(lowered, strict=frozenset(reached(lowered.graph.nodes)))
         how = settings["count"], settings["reverse"], body.carried, given, is_sure
-        return Loops(Repeated(lowered, *how), operands, results)
+        repeated = Repeated(lowered, *how, frozenset(done.taints))
+        return Loops(repeated, operands, results)
 
     def operand(
         self, index: int, k: int, value: Value, body: Body
@@ -906,7 +963,7 @@ class Lowering:
             raise NotLoweredError("a write at indices of several dimensions")
         node = self.fitted(index, value, region.dims, type_)
         node = self.once(node, region, adds)
-        whole = tuple([None if d is None else Affine(0, ((d, 1),)) for d in base.dims])
+        whole = whole_of(base.dims)
         if region.spec == whole:
             done = self.graph.map("x + y", (base.node, node), type_) if adds else node
             return Value(done, base.dims)
@@ -980,17 +1037,25 @@ class Lowering:
             specs, nodes, indices = pieces_of(old)
         elif not adds or number_of(old) != 0:
             specs, nodes = [whole], [old]
-        count = len(indices)
-        shifted = tuple([s + count if type(s) is int else s for s in region.spec])
-        return placed(
-            self.graph,
-            base.dims,
-            adds,
-            [*specs, shifted],
-            [*nodes, node],
-            type_,
-            [*indices, *region.gathered],
-        )
+        if adds and not region.gathered and is_sum_of_pieces(self.graph, node):
+            inner, pieces, _ = pieces_of(node)
+            at = {
+                self.axes.find(dim): k
+                for k, dim in enumerate(node.data[0])
+                if dim is not None
+            }
+            specs += [
+                tuple([through(p, at, spec) for p in region.spec]) for spec in inner
+            ]
+            nodes += pieces
+        else:
+            count = len(indices)
+            specs.append(
+                tuple([s + count if type(s) is int else s for s in region.spec])
+            )
+            nodes.append(node)
+            indices += region.gathered
+        return placed(self.graph, base.dims, adds, specs, nodes, type_, indices)
 
     def once(self, node: Node, region: Region, adds: bool) -> Node:
         """Return what is written where several elements go to the same place.
@@ -1012,6 +1077,32 @@ def pieces_of(node: Node) -> tuple[list[Any], list[Node], list[Node]]:
     """Return where the pieces of a place go, the pieces, and their index arrays."""
     specs = list(node.data[2])
     return specs, list(node.operands[: len(specs)]), list(node.operands[len(specs) :])
+
+
+def is_sum_of_pieces(graph: Graph, node: Node) -> bool:
+    """Whether a value is pieces added to zeros, at places that are known."""
+    if node.kind != "place" or any(
+        type(s) is int for spec in node.data[2] for s in spec
+    ):
+        return False
+    return bool(node.data[1]) or is_disjoint(graph, node)
+
+
+def through(place: Place, at: dict[int, int], spec: tuple[Place, ...]) -> Place:
+    """Return where a piece goes that is written into what goes to a place.
+
+    `at` says which dimension of it an axis is, `spec` where the piece goes there.
+    """
+    if not isinstance(place, Affine):
+        return place
+    offset, terms = place.offset, dict[int, int]()
+    for axis, stride in place.terms:
+        inner = spec[at[axis]]
+        assert isinstance(inner, Affine)
+        offset += stride * inner.offset
+        for to, step in inner.terms:
+            terms[to] = terms.get(to, 0) + stride * step
+    return Affine(offset, tuple(sorted(terms.items())))
 
 
 MOVES: dict[Operation, Callable[..., Value]] = {
@@ -1046,29 +1137,54 @@ def placed(
     return graph.make("place", data, [*nodes, *indices], axes, type_)
 
 
-def suspects(results: Sequence[Node], asked_of: Sequence[Node]) -> list[Node]:
-    """Return what is NaN where a plain product is, and hides that, or is handed out.
+class Taint(NamedTuple):
+    """What may be no number because a plain product of the chain rule is none.
 
-    Arithmetic and selections hand a NaN on; see `emit.absorption`.  What guards ask
-    about hides it as results do.
+    Attributes
+    ----------
+    all : dict of int to Node
+    hidden : dict of int to Node
+        Those of which something makes another answer; see `emit.absorption`.
+    """
+
+    all: dict[int, Node]
+    hidden: dict[int, Node]
+
+
+def taint(
+    results: Sequence[Node], asked_of: Sequence[Node], arguments: set[int]
+) -> Taint:
+    """Return what is NaN where a plain product is.
+
+    Arithmetic and selections hand a NaN on.  What guards ask about hides it.
+
+    Parameters
+    ----------
+    results, asked_of : sequence of Node
+    arguments : set of int
+        Those that may be no numbers themselves.
     """
     found: dict[int, Node] = {}
     asked: dict[int, Node] = {}
     for node in reached([*results, *asked_of]).values():
         if node.kind == "map" and node.data == PLAIN_PRODUCT:
             found[node.number] = node
+        is_argument = node.kind == "leaf" and node.data[0].kind == "argument"
+        if is_argument and node.data[0].number in arguments:
+            found[node.number] = node
+        if node.kind == "loop":  # its step has asked for what it hides
+            if node.data[1] in node.data[0].taints:
+                found[node.number] = node
+            continue
         for place, operand in enumerate(node.operands):
             if operand.number not in found:
                 continue
-            hides = node.kind == "loop"
-            if node.kind == "map":
-                hides = place in hidden(node.data, node.type)
+            hides = node.kind == "map" and place in hidden(node.data, node.type)
             if hides or not node.type.startswith("float"):
                 asked[operand.number] = operand
             else:
                 found[node.number] = node
-    asked |= {node.number: node for node in results if node.number in found}
-    return list(asked.values())
+    return Taint(found, asked)
 
 
 def is_nan(graph: Graph, node: Node) -> Node:
@@ -1085,6 +1201,8 @@ def is_rounded_in_order(node: Node) -> bool:
     """Whether a value depends on the order of a sum."""
     if node.kind == "loop":
         return not node.data[0].is_exact
+    if node.kind == "place" and node.data[1]:
+        return len(node.data[2]) > 1 and node.type.startswith("float")
     is_sum = node.kind == "reduce" and node.data[0].text in ("x + y", "x * y")
     return is_sum and node.type.startswith("float")
 

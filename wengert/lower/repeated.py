@@ -46,6 +46,8 @@ class Repeated:
         How the step reads its arguments.
     is_exact : bool
         Whether its values are rounded as NumPy rounds them, given such arguments.
+    taints : frozenset of int
+        Results that a plain product of the chain rule may make no number.
     """
 
     lowered: Lowered
@@ -54,6 +56,7 @@ class Repeated:
     carried: int
     given: Sequence[Given]
     is_exact: bool
+    taints: frozenset[int]
 
     def __str__(self) -> str:
         order = "back" * self.is_back or "on"

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
-from wengert.lower.graph import CHEAP, Graph, Node, own_cost, reached
+from wengert.lower.graph import CHEAP, Graph, Node, are_apart, own_cost, reached
 
 #: Elements of an axis up to which its steps are written out.
 MOST_UNROLLED = 16
@@ -87,7 +86,17 @@ class Wanted:
 
 
 class Schedule:
-    """The roots of a graph, and their loops."""
+    """The roots of a graph, and their loops.
+
+    Parameters
+    ----------
+    graph : Graph
+    results : sequence of Wanted
+    guards : sequence of (int, Node)
+    lanes : int
+    in_place : frozenset of int
+        Places whose first piece is there, and that are results where they are.
+    """
 
     def __init__(
         self,
@@ -95,8 +104,10 @@ class Schedule:
         results: Sequence[Wanted],
         guards: Sequence[tuple[int, Node]],
         lanes: int,
+        in_place: frozenset[int] = frozenset(),
     ) -> None:
         self.graph = graph
+        self.in_place = in_place
         self.results = results
         self.guards = guards
         self.lanes = lanes
@@ -257,6 +268,8 @@ class Schedule:
                 roots.append(self.root("reduce", node, node.operands[0], 0))
             elif node.kind == "place":
                 for k, spec in enumerate(node.data[2]):
+                    if not k and node.number in self.in_place:
+                        continue  # it is there
                     piece = self.root("piece", node, node.operands[k], k, spec)
                     piece.domain = self.of_piece(node, k)
                     piece.loops = piece.domain - self.unrolled
@@ -264,6 +277,8 @@ class Schedule:
             else:
                 roots.append(self.root("store", node, node, 0))
         for wanted in self.results:
+            if wanted.node.number in self.in_place:
+                continue
             found = self.root("result", wanted.node, wanted.node, wanted.number, wanted)
             found.domain = wanted.node.axes | wanted.strides.keys()
             found.loops = found.domain - self.unrolled
@@ -297,16 +312,19 @@ class Schedule:
         if root.kind == "loop":
             todo = [(node, frozenset(self.order)) for node in root.node.operands]
         if root.kind == "piece":
-            specs = root.node.data[2]
+            dims, adds, specs = root.node.data
             todo += [
                 (root.node.operands[len(specs) + spec], NOWHERE)
                 for spec in root.target
                 if type(spec) is int
             ]
-            if not is_disjoint(self.graph, root.node):
-                for other in self.of_node[root.node.number]:
-                    if other.number < root.number:
-                        root.reads[other] = frozenset(self.order)
+            for other in self.of_node[root.node.number]:
+                if other.number >= root.number:
+                    continue
+                if adds and other.target == root.target:
+                    root.reads[other] = NOWHERE  # one after the other, at each place
+                elif not are_apart(self.graph, dims, (other.target, root.target)):
+                    root.reads[other] = frozenset(self.order)
         seen, inline = set(), dict[int, Node]()
         seen_at: list[tuple[Node, frozenset[int]]] = []
         while todo:
@@ -458,24 +476,3 @@ def shared(one: Path, other: Path, elsewhere: frozenset[int]) -> int:
             break
         count += 1
     return count
-
-
-def is_disjoint(graph: Graph, node: Node) -> bool:
-    """Whether the pieces of a place lie side by side along one dimension."""
-    dims, _, specs = node.data
-    for k, dim in enumerate(dims):
-        if dim is None or any(type(spec[k]) is int for spec in specs):
-            continue
-        spans = sorted(span(graph, spec[k]) for spec in specs)
-        if all(one[1] < other[0] for one, other in pairwise(spans)):
-            return True
-    return len(specs) == 1
-
-
-def span(graph: Graph, place: Any) -> tuple[int, int]:
-    """Return the first and the last index of a place along a dimension."""
-    low = high = place.offset
-    for axis, stride in place.terms:
-        reach = (graph.extent(axis) - 1) * stride
-        low, high = low + min(reach, 0), high + max(reach, 0)
-    return low, high
