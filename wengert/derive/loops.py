@@ -241,9 +241,13 @@ def stand_ins(
     found: dict[int, int] = {}
     for group in alike.values():
         bodies: dict[int, Body] = {k: tape.settings[k]["body"] for k in group}
+        able = {
+            k: sum(body.does(other) for other in bodies.values())
+            for k, body in bodies.items()
+        }
         for index, body in bodies.items():
-            able = [k for k, other in bodies.items() if other.does(body)]
-            found[index] = max(able, key=lambda k: len(bodies[k].outputs))
+            doing = [k for k, other in bodies.items() if other.does(body)]
+            found[index] = max(doing, key=able.__getitem__)
     return found
 
 
