@@ -352,6 +352,19 @@ def test_equal_products_cancel(function: Any, n: int) -> None:
         assert not np.any(call_guarded(kernel, [x, y], likes, True)[1][0])
 
 
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("dtype", ["bool", "int32", "float32"])
+@pytest.mark.parametrize("source", ["float64", "int64"])
+def test_what_is_left_over_is_narrowed_in_bounds(
+    source: str, dtype: str, way: tuple[int, int]
+) -> None:
+    """Where one element is left over, between pages that nobody may touch."""
+    x = np.arange(33).astype(source)
+    tape = wg.record(lambda x: (x[::2].astype(dtype), x.astype(dtype)[::-1]), x)
+    assert check_tape(tape, way, at_end=True)
+    assert check_tape(tape, way, at_end=False)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1), (2, 20)])
 @pytest.mark.parametrize(
     "function",

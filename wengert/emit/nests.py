@@ -515,6 +515,10 @@ class Writer:
         """Write to a pointer."""
         name = self.to_memory(name, type_, is_wide)
         ir = self.vector(type_) if is_wide else self.memory_ir(type_)
+        if is_masked and self.lane is not None and self.lane.count == 1:
+            # LLVM writes a narrowed element in full where a mask has one lane.
+            name = self.value(f"extractelement {ir} {name}, i64 0")
+            ir, is_masked = self.memory_ir(type_), False
         if not is_masked:
             self.line(f" store {ir} {name}, ptr {pointer}, align {SIZES[type_]}\n")
             return
