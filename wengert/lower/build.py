@@ -202,7 +202,20 @@ class Builder:
             if node.number in self.in_place:
                 continue
             if node.kind == "place" and not self.is_covered(node):
-                top.body.append(Fill(self.memory[node.number].buffer, 0.0))
+                self.clear(node, top)
+
+    def clear(self, node: Node, top: Scope) -> None:
+        """Write zeros to the memory of a value."""
+        memory = self.memory[node.number]
+        if memory.buffer.size == self.graph.count(node.axes):
+            top.body.append(Fill(memory.buffer, 0.0))
+            return
+
+        def write(inner: Scope, places: Places) -> None:
+            address, zero = self.address(memory, places), Number(0.0, node.type)
+            inner.body.append(Store(address, zero, node.type))
+
+        self.over(node.axes, top, {}, write)
 
     def copied(self, node: Node) -> Memory:
         """Return memory in C order; what is carried lies there twice."""
@@ -230,9 +243,7 @@ class Builder:
             repeated, result, dims = node.data
             own = axis_strides(dims, self.graph.shape(dims))
             return result >= repeated.carried and own == strides
-        if node.kind != "place":
-            return False
-        return self.outer is None or self.is_covered(node)
+        return node.kind == "place"
 
     def new_memory(self, node: Node, outside: set[int]) -> Memory:
         """Return memory for a value inside some loops."""

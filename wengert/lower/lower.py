@@ -967,7 +967,7 @@ class Lowering:
         if region.spec == whole:
             done = self.graph.map("x + y", (base.node, node), type_) if adds else node
             return Value(done, base.dims)
-        return Value(self.put(base, whole, region, node, adds, type_), base.dims)
+        return Value(self.put(index, base, whole, region, node, adds, type_), base.dims)
 
     def region(
         self,
@@ -1019,8 +1019,38 @@ class Lowering:
         }
         return self.graph.map("x", (self.graph.view(node, back),), type_)
 
+    def around(
+        self, index: int, base: Value, whole: tuple[Place, ...], spec: tuple[Place, ...]
+    ) -> tuple[list[tuple[Place, ...]], list[Node]]:
+        """Return what a write leaves of memory, as pieces; all of it where it may."""
+        apart = [
+            k for k, (one, to) in enumerate(zip(whole, spec, strict=True)) if one != to
+        ]
+        place = spec[apart[0]] if len(apart) == 1 else None
+        if not isinstance(place, Affine) or any(k != 1 for _, k in place.terms):
+            return [whole], [base.node]
+        at, axis = apart[0], base.dims[apart[0]]
+        assert axis is not None
+        stop = place.offset + self.graph.count(a for a, _ in place.terms)
+        ends = (0, place.offset), (stop, self.axes.extents[axis])
+        specs, nodes = list[tuple[Place, ...]](), list[Node]()
+        for k, (start, end) in enumerate(ends):
+            if start == end:
+                continue
+            rest = Affine(start, ())
+            if end - start > 1:
+                own = self.axes.of((index, "rest", k), end - start)
+                self.axes.keep_apart(
+                    [own, *(d for d in base.dims if d not in (None, axis))]
+                )
+                rest = Affine(start, ((own, 1),))
+            specs.append((*whole[:at], rest, *whole[at + 1 :]))
+            nodes.append(self.graph.view(base.node, {axis: rest}))
+        return specs, nodes
+
     def put(
         self,
+        index: int,
         base: Value,
         whole: tuple[Place, ...],
         region: Region,
@@ -1035,6 +1065,14 @@ class Lowering:
         indices: list[Node] = []
         if adds and old.kind == "place" and old.data[:2] == (base.dims, True):
             specs, nodes, indices = pieces_of(old)
+        elif (
+            adds and old.data[:1] == (base.dims,) and is_sum_of_pieces(self.graph, old)
+        ):
+            specs, nodes, _ = pieces_of(old)
+            kept = [k for k, piece in enumerate(nodes) if number_of(piece) != 0]
+            specs, nodes = [specs[k] for k in kept], [nodes[k] for k in kept]
+        elif not adds and old.kind == "leaf":
+            specs, nodes = self.around(index, base, whole, region.spec)
         elif not adds or number_of(old) != 0:
             specs, nodes = [whole], [old]
         if adds and not region.gathered and is_sum_of_pieces(self.graph, node):
