@@ -10,7 +10,8 @@ from scipy import signal
 from scipy.signal import lfilter
 
 import wengert
-from tests.ops.judge import judge, judge_refusal
+from tests.ops.judge import judge, judge_refusal, judge_value
+from wengert import ArgumentError, vjp
 
 R = np.random.default_rng(7)
 A, V = R.standard_normal((4, 5)), R.standard_normal((3, 2))
@@ -102,6 +103,7 @@ def test_filters_forward_and_back(padtype: Any) -> None:
     )
 
 
+READS_TWO = "reflect", "antireflect", "smooth"
 BEYOND = "constant symmetric antisymmetric reflect antireflect edge wrap line smooth"
 
 
@@ -119,6 +121,26 @@ def test_filters_at_another_rate(mode: str) -> None:
             1,
         )
     judge(lambda h, x: signal.upfirdn(h, x, 2, 3, axis=0), [h, x + 1j])
+
+
+@pytest.mark.parametrize("mode", BEYOND.split())
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_signal_of_too_few_samples_does_not_end_the_process(
+    mode: str, count: int
+) -> None:
+    """SciPy divides by 0, or reads what lies behind the signal."""
+    x, h = np.full(count, 1.5), np.array([1.0, 2.0, 3.0])
+
+    def at_another_rate(x: Any, mode: str = mode) -> Any:
+        return signal.upfirdn(h, x, 2, mode=mode)
+
+    if mode != "constant" and (count == 0 or mode in READS_TWO):
+        advice = r"of (1|no) samples?(.|\n)*instead: mode=\"constant\""
+        with pytest.raises(ArgumentError, match=advice):
+            vjp(at_another_rate, x)
+    else:
+        judge_value(at_another_rate, [x])
+    judge_value(lambda x: at_another_rate(x, "constant"), [x])
 
 
 @pytest.mark.parametrize("mode", ["interp", "mirror", "constant", "nearest", "wrap"])

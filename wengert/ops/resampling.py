@@ -8,11 +8,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wengert.core.forms import Routine
-from wengert.core.operation import apply, constant_of, multilinear
+from wengert.core.operation import answers_named, apply, constant_of, multilinear
+from wengert.errors import ArgumentError, explain
 from wengert.ops.axes import axis_index
 from wengert.ops.join import as_array
 from wengert.ops.numeric import VALUED_AS
-from wengert.ops.scipys import answers_arrays
 from wengert.ops.signals import filled_to, stretch
 
 # Without a sample beyond its ends: y[n] is the sum of h[n down - k up] x[k]
@@ -67,6 +67,9 @@ def evaluate_extended(
 
 
 EXTENDED = constant_of("upfirdn_value", evaluate_extended, form=Routine(), numpy=())
+#: Modes that read two samples; of one SciPy reads what lies behind, or divides by 0,
+#: which ends the process.
+READS_TWO = ("reflect", "antireflect", "smooth")
 #: SciPy's names of what NumPy pads with.
 PADDED: dict[str, Any] = {"antisymmetric": "symmetric"} | {
     mode: mode for mode in ("symmetric", "reflect", "edge", "wrap")
@@ -111,7 +114,22 @@ def beyond(x: Any, axis: int, before: int, after: int, mode: str, cval: Any) -> 
     return np.concatenate([left, x, right], axis=axis)
 
 
-@answers_arrays("scipy.signal.upfirdn")
+def check_samples(count: int, mode: str) -> None:
+    """Raise where a signal has too few samples to say what lies beyond its ends."""
+    if mode == "constant" or count >= 1 + (mode in READS_TWO):
+        return
+    raise ArgumentError(
+        explain(
+            f"scipy.signal.upfirdn of {count or 'no'} sample{'s' * (count != 1)} "
+            f"with mode={mode!r}",
+            f"what lies beyond the ends follows from {1 + (mode in READS_TWO)}, and "
+            "SciPy's own code ends the process",
+            'mode="constant"' + ', or mode="edge"' * count,
+        )
+    )
+
+
+@answers_named("scipy.signal.upfirdn")
 def upfirdn(
     h: Any,
     x: Any,
@@ -125,6 +143,9 @@ def upfirdn(
     h, x = as_array(h), as_array(x)
     up, down, axis = int(up), int(down), axis_index(axis, x.ndim)
     how = {"up": up, "down": down, "axis": axis}
+    check_samples(x.shape[axis], mode)
+    if not h.size or not x.size:
+        return apply(EXTENDED, h, x, mode=mode, cval=float(cval), **how)
     if mode == "constant" and cval == 0:
         return apply(UPFIRDN, h, x, **how)
     value = apply(EXTENDED, h, x, mode=mode, cval=float(cval), **how)
