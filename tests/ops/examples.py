@@ -25,7 +25,7 @@ from scipy.sparse import linalg as sparse_linalg
 from scipy.spatial import distance
 
 import wengert.ops.scipy_special
-import wengert.ops.stats.formulas  # noqa: F401  (states the operations)
+import wengert.ops.stats.own  # noqa: F401  (states the operations)
 from wengert import jvp, record, stop_gradient
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.derive.loops import SCAN, Body
@@ -1828,12 +1828,24 @@ example(
     uniform(-2.0, 2.0, 2, 3),
     positive(3),
 )
+example("landau_derivative", stats.landau.pdf, distinct(2, 3))
+example("landau_above", stats.landau.sf, distinct(2, 3))
+example("irwin_hall", lambda x: stats.irwinhall.pdf(x, 5), uniform(1.0, 4.0, 2, 3))
 example(
     "quantile_of",
     lambda q, k: stats.vonmises.ppf(q, k),
     uniform(0.2, 0.8, 3),
     positive(3),
 )
+
+# Of all orders up to one
+
+example("lqn", lambda x: special.lqn(2, x), uniform(-0.8, 0.8, 3))
+example("lqn", lambda x: special.lqn(3, x), uniform(1.5, 2.5), label="beyond")
+for _kind in ("jn", "yn"):
+    _riccati = getattr(special, f"riccati_{_kind}")
+    for _name in (f"riccati_{_kind}_value", f"riccati_{_kind}"):
+        example(_name, lambda x, f=_riccati: f(3, x), uniform(0.5, 2.0))
 
 # Distances
 

@@ -66,13 +66,20 @@ def distribution(
     methods: str = "pdf logpdf cdf logcdf sf logsf ppf isf",
     *,
     low: float = 1e-9,
+    whole: tuple[int, ...] = (),
+    digits: int = 50,
 ) -> None:
     """Enter the methods of a distribution by its density and distribution function.
 
-    They are judged in the middle and in both tails, the lower one from `low` on.
+    They are judged in the middle and in both tails, the lower one from `low` on.  Its
+    first shapes may be whole numbers, by which nothing is differentiated.
     """
     probabilities = (0.3, low, 1 - 1e-6)
     dist = getattr(stats, name)
+
+    def method_of(name: str) -> Function:
+        return lambda x, *rest: getattr(dist, name)(x, *whole, *rest)
+
     made: dict[str, Function] = {
         "logpdf": logpdf,
         "pdf": lambda *x: mp.exp(logpdf(*x)),
@@ -83,16 +90,16 @@ def distribution(
     }
     parameters = (*shapes, LOCATION, SCALE)
     for method in methods.split():
-        ours = getattr(dist, method)
+        ours = method_of(method)
         if method in ("ppf", "isf"):
-            start = getattr(dist, method)
-            exact = quantile(cdf, start, is_upper=method == "isf")
+            exact = quantile(cdf, ours, is_upper=method == "isf")
             at = tuple((p, *parameters) for p in probabilities[:2])
         else:
             exact = scaled(made[method], method)
-            at = tuple((dist.ppf(p, *parameters), *parameters) for p in probabilities)
+            points = [method_of("ppf")(p, *parameters) for p in probabilities]
+            at = tuple((float(x), *parameters) for x in points)
         draws = tuple(evenly(v, v) for v in at[0])
-        ROWS.append(Row(f"{name}.{method}", ours, exact, draws, 50, at))
+        ROWS.append(Row(f"{name}.{method}", ours, exact, draws, digits, at))
 
 
 LOG_2PI = lambda: mp.log(2 * mp.pi)  # noqa: E731
@@ -244,6 +251,89 @@ distribution(
     lambda x: mp.log1p(mp.cos(x)) - LOG_2PI(),
     lambda x: (mp.pi + x + mp.sin(x)) / (2 * mp.pi),
     "cdf sf ppf isf",
+)
+
+
+def pearson_logpdf(x: Any, skew: Any) -> Any:
+    """The logarithm of the density of Pearson's type III, as of a gamma density."""
+    a = 4 / mp.mpf(skew) ** 2
+    y = a + 2 * x / mp.mpf(skew)
+    return mp.log(mp.sqrt(a)) + (a - 1) * mp.log(y) - y - mp.loggamma(a)
+
+
+def pearson_cdf(x: Any, skew: Any) -> Any:
+    """The distribution function of Pearson's type III."""
+    a = 4 / mp.mpf(skew) ** 2
+    y = a + 2 * x / mp.mpf(skew)
+    return lower(a, y) if skew > 0 else upper(a, y)
+
+
+for _skew, _digits in ((0.7, 50), (-1.1, 50), (0.03, 80)):
+    distribution(
+        "pearson3", (_skew,), pearson_logpdf, pearson_cdf, low=1e-6, digits=_digits
+    )
+
+
+def kappa_y(x: Any, k: Any) -> Any:
+    """What Hosking's kappa distribution is of."""
+    return mp.exp(mp.log(1 - k * x) / k)
+
+
+distribution(
+    "kappa4",
+    (0.3, -0.2),
+    lambda x, h, k: (
+        (1 - k) * mp.log(kappa_y(x, k)) + (1 / h - 1) * mp.log1p(-h * kappa_y(x, k))
+    ),
+    lambda x, h, k: mp.exp(mp.log1p(-h * kappa_y(x, k)) / h),
+    low=1e-4,
+)
+
+
+distribution(
+    "irwinhall",
+    (),
+    lambda x: mp.log(
+        half(x * x)
+        if x < 1
+        else half(-2 * x * x + 6 * x - 3)
+        if x < 2
+        else half((3 - x) ** 2)
+    ),
+    lambda x: (
+        x**3 / 6
+        if x < 1
+        else (-2 * x**3 + 9 * x**2 - 9 * x + 3) / 6
+        if x < 2
+        else 1 - (3 - x) ** 3 / 6
+    ),
+    whole=(3,),
+)
+distribution(
+    "geninvgauss",
+    (2.3, 1.5),
+    lambda x, p, b: (
+        (p - 1) * mp.log(x) - half(b * (x + 1 / x)) - mp.log(2 * mp.besselk(p, b))
+    ),
+    lambda x, p, b: x,
+    "pdf logpdf",
+    low=1e-3,
+)
+distribution(
+    "genhyperbolic",
+    (0.5, 1.5, -0.5),
+    lambda x, p, a, b: (
+        half(p) * mp.log(a * a - b * b)
+        - LOG_2PI() / 2
+        - (p - half(1)) * mp.log(a)
+        - mp.log(mp.besselk(p, mp.sqrt(a * a - b * b)))
+        + (p - half(1)) * mp.log(mp.sqrt(1 + x * x))
+        + mp.log(mp.besselk(p - half(1), a * mp.sqrt(1 + x * x)))
+        + b * x
+    ),
+    lambda x, p, a, b: x,
+    "pdf logpdf",
+    low=1e-3,
 )
 
 # Whole numbers: a function of the shape parameters alone

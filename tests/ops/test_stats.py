@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import mpmath as mp
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,6 +14,7 @@ from tests.ops.special_table import Row
 from tests.ops.stats_table import ROWS
 from tests.ops.test_special_functions import first, second
 from wengert import (
+    RecordingError,
     UnsupportedError,
     grad,
     hessian,
@@ -49,11 +51,19 @@ SHAPES: dict[str, tuple[tuple[float, ...], ...]] = {
     "invgauss": ((0.8,), (-1.0,)),
     "skewnorm": ((1.3,), (-0.7,), (np.inf,)),
     "cosine": ((),),
+    "pearson3": ((0.7,), (-0.3,), (-2.0,), (0.2,), (1e-6,), (0.0,)),
+    "kappa4": ((0.3, 0.2), (-0.4, 0.3), (0.0, -0.4), (-0.5, 0.0), (0.0, 0.0)),
+    "irwinhall": ((3.0,), (1.0,), (2.5,), (-1.0,)),
+    "landau": ((),),
+    "geninvgauss": ((2.3, 1.5), (-1.2, 0.4), (0.5, -1.0)),
+    "genhyperbolic": ((0.5, 1.5, -0.5), (-1.3, 0.8, 0.3), (0.5, 1.0, 2.0)),
     "poisson": ((2.5,), (0.0,), (-1.0,)),
     "binom": ((5.0, 0.3), (5.5, 0.3), (5.0, 1.0)),
     "nbinom": ((2.5, 0.3), (2.5, 1.3)),
     "bernoulli": ((0.3,), (1.3,)),
 }
+#: Distributions of which SciPy integrates all but the density.
+DENSITIES = ("geninvgauss", "genhyperbolic")
 NUMBERS = np.array([-np.inf, -3.0, -0.5, 0.0, 0.5, 1.0, 2.0, 7.3, np.inf, np.nan])
 
 
@@ -68,12 +78,14 @@ def test_second_derivatives(row: Row) -> None:
     second(row, [*row.at, *row.points(1)][:1])
 
 
+@pytest.mark.filterwarnings("ignore:Infinite values:RuntimeWarning")
 @pytest.mark.parametrize("name", SHAPES)
 def test_values_are_scipys(name: str) -> None:
     """In and outside of the support, at its ends, and of bad parameters too."""
     dist = getattr(stats, name)
     is_discrete = hasattr(dist, "pmf")
-    for method in DISCRETE if is_discrete else CONTINUOUS:
+    methods = CONTINUOUS[:2] if name in DENSITIES else CONTINUOUS
+    for method in DISCRETE if is_discrete else methods:
         at = np.array([-0.1, 0.0, 0.2, 0.5, 1.0, 1.1, np.nan])
         at = at if method in ("ppf", "isf") else NUMBERS
         for shapes in SHAPES[name]:
@@ -85,6 +97,87 @@ def test_values_are_scipys(name: str) -> None:
 
                 np.testing.assert_allclose(found, expected, rtol=1e-12)
                 assert found.dtype == expected.dtype
+
+
+def gamma_entropy(skew: Any) -> Any:
+    """Return the entropy of a gamma distribution of unit variance, of this skew."""
+    a = 4 / skew**2
+    return a + mp.loggamma(a) + (1 - a) * mp.psi(0, a) - mp.log(a) / 2
+
+
+@pytest.mark.parametrize("skew", [1.3, -0.4, 0.05])
+def test_the_entropy_of_pearsons_is_that_of_a_gamma_distribution(skew: float) -> None:
+    value, slope = value_and_grad(stats.pearson3.entropy)(skew)
+
+    with mp.workdps(60):
+        assert value == pytest.approx(float(gamma_entropy(mp.mpf(skew))), rel=1e-13)
+        expected = float(mp.diff(gamma_entropy, mp.mpf(skew)))
+    assert slope == pytest.approx(expected, rel=1e-10)
+    assert grad(grad(stats.pearson3.entropy))(0.0) == pytest.approx(-1 / 6, rel=1e-12)
+
+
+def landau_by_fourier(x: float, order: int) -> float:
+    """Return a derivative of Landau's distribution function by its characteristic."""
+    nodes, weights = np.polynomial.legendre.leggauss(300)
+    t = (3.25 * (nodes + 1)) ** 2
+    phase = x * t + 2 / np.pi * t * np.log(t)
+    terms = (1j * t) ** order * np.exp(1j * phase - t) / (1j * t)
+    return float((terms * weights * 6.5 * np.sqrt(t)).sum().real / np.pi)
+
+
+@pytest.mark.parametrize("x", [-2.2, -0.6, 0.9, 6.0])
+def test_landau_moves_as_its_fourier_integral(x: float) -> None:
+    """An integral of its own each: SciPy has numbers alone."""
+    slopes: list[Any] = [stats.landau.pdf]
+    for order in (2, 3):
+        slopes.append(grad(slopes[-1]))
+        expected = landau_by_fourier(x, order)
+
+        found = float(slopes[-1](x))
+        assert found == pytest.approx(expected, rel=1e-10, abs=1e-14)
+    log, quantile = (getattr(stats.landau, name) for name in ("logpdf", "ppf"))
+    p, f = stats.landau.cdf(x), stats.landau.pdf(x)
+    assert grad(log)(x) == pytest.approx(slopes[1](x) / f, rel=1e-12)
+    assert grad(quantile)(p) == pytest.approx(1 / f, rel=1e-10)
+    assert grad(grad(quantile))(p) == pytest.approx(-slopes[1](x) / f**3, rel=1e-9)
+    assert grad(stats.landau.sf)(x) == -f
+    rows = stats.landau.pdf(np.array([x, 60.0, 1e6, -40.0]))
+    moved = grad(lambda x: np.sum(stats.landau.pdf(x)))(np.array([x, 60.0, 1e6, -40.0]))
+    np.testing.assert_allclose(moved[0], slopes[1](x), rtol=1e-13)
+    np.testing.assert_allclose(moved[2], -2 * rows[2] / 1e6, rtol=1e-4)
+    assert moved[3] == 0.0
+
+
+@pytest.mark.parametrize("shapes", [(0.3, 0.0), (0.0, 0.2), (0.0, 0.0)])
+def test_kappa_is_smooth_where_a_shape_is_0(shapes: Any) -> None:
+    """By differences of logarithms beside 0, where SciPy has other formulas."""
+    for method, x in (("logpdf", 0.6), ("logcdf", 0.6), ("ppf", 0.3)):
+        f = getattr(stats.kappa4, method)
+        for k in (0, 1):
+
+            def moved(step: float, k: int = k, f: Any = f, x: float = x) -> float:
+                at = list(shapes)
+                at[k] += step
+                with np.errstate(all="ignore"):
+                    return float(f(x, *at))
+
+            h = 1e-3
+            near = [moved(h * step) for step in (-2, -1, 1, 2)]
+            if not np.isfinite(near).all():  # SciPy has no quantile there
+                continue
+            slope = (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * h)
+            found = grad(f, k + 1)(x, *shapes)
+            assert found == pytest.approx(slope, rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", ["cdf", "ppf", "entropy"])
+@pytest.mark.parametrize("name", DENSITIES)
+def test_what_scipy_integrates_is_refused(name: str, method: str) -> None:
+    f, shapes = getattr(getattr(stats, name), method), SHAPES[name][0]
+    given = shapes if method == "entropy" else (0.4, *shapes)
+
+    with pytest.raises((UnsupportedError, RecordingError), match="no formula"):
+        grad(f)(*given)
 
 
 def test_outside_of_the_support_nothing_moves() -> None:
@@ -233,6 +326,12 @@ def test_vectors_that_are_none_of_the_distribution_raise() -> None:
 
 # Moments
 
+#: Distributions of which SciPy integrates, or sums, the entropy.
+INTEGRATED = (
+    "vonmises skewnorm invgauss poisson binom nbinom pearson3 irwinhall kappa4 "
+    "geninvgauss genhyperbolic"
+).split()
+
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_moments(name: str) -> None:
@@ -240,15 +339,17 @@ def test_moments(name: str) -> None:
     dist, shapes = getattr(stats, name), SHAPES[name][0]
     shapes = (4.5, 9.5) if name == "f" else tuple(np.float64(v) for v in shapes)
     methods = ["mean", "var", "std", "entropy"]
-    if name in ("vonmises", "skewnorm", "invgauss", "poisson", "binom", "nbinom"):
+    if name in INTEGRATED:
         methods.remove("entropy")
-    if name == "vonmises":
+    if name in ("vonmises", "kappa4"):
         methods = []
     moving = (0.3,) if hasattr(dist, "pmf") else (0.3, 1.4)
     for method in methods:
         call = getattr(dist, method)
         if name == "binom":
             given, f = (0.3,), lambda p, call=call: call(5, p)
+        elif name == "irwinhall":
+            given, f = moving, lambda *place, call=call: call(3, *place)
         else:
             given, f = (*shapes, *moving), call
         expected = f(*given)

@@ -39,6 +39,7 @@ from wengert.ops import (  # noqa: F401
     sort,
     sparse,
     special,
+    special_orders,
     special_python,
     stats,
     windows,
@@ -46,4 +47,4 @@ from wengert.ops import (  # noqa: F401
 )
 
 ROOMS["scipy.special"] = "wengert.ops.scipy_special"
-ROOMS["scipy.stats"] = "wengert.ops.stats.formulas"
+ROOMS["scipy.stats"] = "wengert.ops.stats.own"

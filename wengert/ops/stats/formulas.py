@@ -120,6 +120,12 @@ DEFAULTS[rv_continuous._ppf] = solved("ppf", "_cdf", 1.0)
 SOLVED = {"_ppf": DEFAULTS[rv_continuous._ppf], "_isf": solved("isf", "_sf", -1.0)}
 
 
+def has_none(dist: Any, *methods: str) -> None:
+    """Enter that a distribution has no formula of a method."""
+    for method in methods:
+        FORMULAS.setdefault(type(dist), {})[f"_{method}"] = partial(numeric, dist)
+
+
 def solve_quantiles(*distributions: Any) -> None:
     """Enter quantiles that SciPy computes in compiled code."""
     for dist in distributions:

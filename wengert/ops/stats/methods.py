@@ -24,8 +24,8 @@ Function = Callable[..., Any]
 
 def formula(dist: Any, name: str) -> Function:
     """Return a formula of a distribution, by the name of SciPy's private method."""
-    from wengert.ops.stats.ends import FORMULAS
     from wengert.ops.stats.formulas import DEFAULTS
+    from wengert.ops.stats.own import FORMULAS
 
     kind = type(dist)
     own = FORMULAS.get(kind, {}).get(name)
@@ -72,7 +72,10 @@ def are_good(dist: Any, args: Any) -> Any:
 
 def support(dist: Any, args: Any) -> tuple[Any, Any, bool]:
     """Return the ends of the standard distribution, and whether there are none."""
-    a, b = dist._get_support(*args)
+    from wengert.ops.stats.own import FORMULAS
+
+    own = FORMULAS.get(type(dist), {}).get("_support", dist._get_support)
+    a, b = own(*args)
     is_plain = not isinstance(a, Recorded) and not isinstance(b, Recorded)
     is_whole = is_plain and bool(np.all(np.isneginf(a)) and np.all(np.isposinf(b)))
     return a, b, is_whole
