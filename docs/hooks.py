@@ -185,6 +185,27 @@ SHOWN = {
     "no": "",
 }
 PEERS = ("autograd", "jax", "advect")
+INTEGRATED = "none: SciPy integrates numerically, and has no formula"
+#: Why a function has no derivative here that could have one.
+WHY = {
+    "scipy.special.ellip_harm": "none: SciPy keeps the coefficients of Lamé's "
+    "functions, and has no slopes of them",
+    "scipy.special.ellip_harm_2": INTEGRATED,
+    "scipy.special.obl_rad2": "none: SciPy's slopes are not those of its values",
+    "scipy.special.pro_rad2": "none: SciPy's slopes are not those of its values",
+    "scipy.stats.gausshyper.cdf": INTEGRATED,
+    "scipy.stats.gausshyper.ppf": INTEGRATED,
+    "scipy.stats.genhyperbolic.cdf": INTEGRATED,
+    "scipy.stats.genhyperbolic.ppf": INTEGRATED,
+    "scipy.stats.geninvgauss.cdf": INTEGRATED,
+    "scipy.stats.geninvgauss.ppf": INTEGRATED,
+    "scipy.stats.levy_stable.cdf": INTEGRATED,
+    "scipy.stats.levy_stable.logpdf": INTEGRATED,
+    "scipy.stats.levy_stable.ppf": INTEGRATED,
+    "scipy.stats.studentized_range.cdf": INTEGRATED,
+    "scipy.stats.studentized_range.logpdf": INTEGRATED,
+    "scipy.stats.studentized_range.ppf": INTEGRATED,
+}
 
 
 def functions_page() -> str:
@@ -208,8 +229,9 @@ def functions_page() -> str:
         "that have NumPy and SciPy of their own are called there.",
         "",
         "*yes*: the derivative is right; *constant*: so is the value, and there is no "
-        "slope; *value*: the value alone; *wrong*: another derivative; empty: an "
-        "error.  *Compiled* says whether native code computes it, or calls NumPy back.",
+        "slope; *value*: the value alone; *wrong*: another derivative; empty, or a "
+        "reason: an error.  *Compiled* says whether native code computes it, or calls "
+        "NumPy back.",
     ]
     for module, names in sorted(modules.items()):
         parts += ["", f"## {module}", ""]
@@ -225,7 +247,8 @@ def function_row(found: dict[str, Any], states: dict[str, Any], name: str) -> st
     compiled = ""
     if own.startswith("derivative"):
         compiled = "called back" if name in found["called back"] else "native"
-    cells = [f"`{found['calls'][name]}`", SHOWN[own], compiled]
+    shown = WHY.get(name, "") if own == "no" else SHOWN[own]
+    cells = [f"`{found['calls'][name]}`", shown, compiled]
     cells += [SHOWN[states.get(peer, {}).get(name, "no")] for peer in PEERS]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import wengert
 from wengert.core.operation import REGISTRY
@@ -299,3 +300,33 @@ def test_a_factorization_is_not_repeated_in_reverse(name: str) -> None:
 def first(found: Any) -> Any:
     """Return the array of a result, or the first of several."""
     return found[0] if isinstance(found, tuple) else found
+
+
+@pytest.mark.parametrize("name", ["solve_continuous_are", "solve_discrete_are"])
+def test_equations_of_riccatis_in_rows_are_as_one_by_one(name: str) -> None:
+    """Whole stacks, some operands shared; values and gradients by all operands."""
+    solve, random = getattr(scipy.linalg, name), np.random.default_rng(3)
+    a, b = random.standard_normal((3, 2, 2)), random.standard_normal((3, 2, 1))
+    q = np.array([np.eye(2) * (1 + k) for k in range(3)])
+    r = np.array([[[1.0]], [[2.0]], [[0.5]]])
+
+    def loss(*operands: Any) -> Any:
+        return np.sum(solve(*operands) ** 2)
+
+    gradient = wengert.grad(loss, (0, 1, 2, 3))
+    for axes in ((0, 0, 0, 0), (0, None, None, 0)):
+        given = [
+            x if axis == 0 else x[0] for x, axis in zip((a, b, q, r), axes, strict=True)
+        ]
+        rows = [
+            [x[k] if axis == 0 else x for x, axis in zip(given, axes, strict=True)]
+            for k in range(3)
+        ]
+        found = wengert.vmap(solve, in_axes=axes)(*given)
+        slopes = wengert.vmap(gradient, in_axes=axes)(*given)
+
+        expected = np.stack([solve(*row) for row in rows])
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        one_by_one = zip(*[gradient(*row) for row in rows], strict=True)
+        for slope, parts in zip(slopes, one_by_one, strict=True):
+            np.testing.assert_allclose(slope, np.stack(parts), rtol=1e-9, atol=1e-12)
