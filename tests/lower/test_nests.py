@@ -353,6 +353,18 @@ def test_equal_products_cancel(function: Any, n: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("fold", [np.sum, np.prod, np.count_nonzero, np.max])
+@pytest.mark.parametrize("rows", [4, 8])
+def test_folds_of_whole_numbers_side_by_side(
+    rows: int, fold: Any, way: tuple[int, int]
+) -> None:
+    """Which LLVM's code generation took for others, at eight lanes."""
+    x = np.random.default_rng(0).integers(1, 4, (rows, 20))
+    tape = wg.record(lambda x: (fold(x, axis=1), fold(x, axis=1) * 2), x)
+    assert check_tape(tape, way)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
 @pytest.mark.parametrize("dtype", ["bool", "int32", "float32"])
 @pytest.mark.parametrize("source", ["float64", "int64"])
 def test_what_is_left_over_is_narrowed_in_bounds(

@@ -627,9 +627,13 @@ class Writer:
         self.define(across.value, name, False, across.type)
 
     def over_lanes(self, text: str, name: str, type_: str) -> str:
-        """Fold the lanes of a vector, halves first."""
+        """Fold the lanes of a vector, halves first.
+
+        The last two are numbers: from their sum as vectors LLVM makes wrong code
+        where several sums of whole numbers lie side by side.
+        """
         width, whole = self.width, self.ir(type_, True)
-        while width > 1:
+        while width > 2:
             width //= 2
             places = [k + width if k < width else k for k in range(self.width)]
             mask = ", ".join(f"i32 {k}" for k in places)
@@ -638,7 +642,10 @@ class Writer:
                 f" <{self.width} x i32> <{mask}>"
             )
             name = self.folded(text, name, other, type_, True)
-        return self.value(f"extractelement {whole} {name}, i64 0")
+        one, two = (
+            self.value(f"extractelement {whole} {name}, i64 {k}") for k in (0, 1)
+        )
+        return self.folded(text, one, two, type_, False)
 
     def guard(self, guard: Guard) -> None:
         """The call is refused."""
