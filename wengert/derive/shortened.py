@@ -14,6 +14,7 @@ from numpy import arange, flatnonzero, full, zeros
 
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.derive import repeats
+from wengert.derive.merged import merged
 from wengert.derive.roll import rolled
 from wengert.ops.index import GETITEM
 from wengert.ops.join import STACK
@@ -33,7 +34,7 @@ def shortened(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
     if tape.loops:
         once = Once(tape, captured)
         tape, captured = once.written(), [once.at[k] for k in captured]
-    return rolled(tape, captured)
+    return merged(*rolled(tape, captured))
 
 
 class Once:
