@@ -359,6 +359,27 @@ def test_a_second_recording_agrees_with_a_loop_that_was_derived(
         assert len(fast.paths()) == 1
 
 
+def test_what_else_is_read_of_the_steps_is_stacked_by_their_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def function(x: Any) -> Any:
+        h, seen, ahead = x, [], []
+        for _ in range(30):
+            ahead.append(np.cos(h))
+            h = np.sin(h) * 1.1 + x * 0.1
+            seen.append(h)
+        return np.sum(h), (np.stack(seen), seen[7] + ahead[3], np.stack(ahead[::-2]))
+
+    monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
+    both = wengert.value_and_grad(function, has_aux=True)
+    short, _ = shortened(wengert.record(both, np.full(3, 0.5)), [])
+    x = np.array([0.2, -0.4, 0.9])
+
+    assert loops_of(short) == [30, 30]
+    assert len(short) < 40
+    agree(parts(short(x)), parts(both(x)), 1e-14)
+
+
 def test_native_code_is_made_of_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
     pairs = [(f, "gradient") for f in (heat_in_place, rows_of_matrices, memory_cell)]

@@ -121,6 +121,7 @@ class CheckedTape(Tape):
         for name in LISTS:
             setattr(self, name, getattr(expected.tape, name))
         self.derived, self.loops = expected.tape.derived, expected.tape.loops
+        self.derivatives = expected.tape.derivatives
 
     def __len__(self) -> int:
         return len(self.play.outputs)
@@ -183,6 +184,8 @@ class CheckedTape(Tape):
         for name in LISTS:
             setattr(self, name, getattr(self, name)[:index])
         self.derived = {k: p for k, p in self.derived.items() if p.stop <= index}
+        known = self.derivatives.items()
+        self.derivatives = {k: stop for k, stop in known if stop <= index}
         self.loops = {k: p for k, p in self.loops.items() if p.stop <= index}
         self.keeps_lines = True
         self.__class__ = Tape  # type: ignore[assignment]  # appending costs as ever

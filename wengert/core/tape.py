@@ -86,6 +86,31 @@ class Derived(NamedTuple):
     places: dict[int, Any]
 
 
+class Steps(NamedTuple):
+    """The steps of a loop that are on a tape one by one, and as a node.
+
+    Attributes
+    ----------
+    rows : array of int, shape (count, nodes of a step)
+    fixed, columns : dict
+        By position of a step the node that is the same in all of them, or the one that
+        has it of all of them.
+    node : int or None
+        The loop; None where all of a step is the same in every step.
+    step : Tape
+        What it does in a step.
+    places : dict
+        By position of a step its node on that tape.
+    """
+
+    rows: Any
+    fixed: dict[int, int]
+    columns: dict[int, int]
+    node: int | None
+    step: Any
+    places: dict[int, int]
+
+
 class Loops(NamedTuple):
     """Nodes of a tape that stand on it once more, as loops.
 
@@ -95,14 +120,12 @@ class Loops(NamedTuple):
         One past the last node of what stands there once more.
     same : dict
         By node the one that is the same.
-    steps : list of pairs
-        The nodes of each loop, a row a step; and by position of the step the node that
-        has it of all steps, where there is one.
+    steps : list of Steps
     """
 
     stop: int
     same: dict[int, int]
-    steps: list[tuple[Any, dict[int, int]]]
+    steps: list[Steps]
 
 
 class Tape:
@@ -162,6 +185,8 @@ class Tape:
         self.lifted: Callable[[Any], int | None] | None = None
         #: What was derived while it was recorded, by the first node of the stretch.
         self.derived: dict[int, Derived] = {}
+        #: Where derivatives appended to it: one past the last node, by the first.
+        self.derivatives: dict[int, int] = {}
         #: What stands on it as loops, too, by the first node that does.
         self.loops: dict[int, Loops] = {}
 

@@ -58,7 +58,7 @@ def derived(
     """
     places = [(index, place_of(value)) for index, value in given]
     if not tape.keeps_guards or any(place is None for _, place in places):
-        return derive()
+        return noted(tape, derive)
     question = (*question, [(index, comparable(place)) for index, place in places])
     at = len(tape)
     if isinstance(tape, CheckedTape):
@@ -69,10 +69,18 @@ def derived(
                     save(value, value._current(), tape.play.outputs, place)
             if play(tape, known.stop):
                 return {k: value_at(tape, p) for k, p in known.places.items()}
-    found = derive()
+    found = noted(tape, derive)
     results = {k: place_of(value) for k, value in found.items()}
     if None not in results.values() and is_playable(tape, at):
         tape.derived[at] = Derived(question, len(tape), results)
+    return found
+
+
+def noted(tape: Tape, derive: Callable[[], Values]) -> Values:
+    """Return what `derive` gives; the tape notes where it appended."""
+    at = len(tape)
+    found = derive()
+    tape.derivatives[at] = len(tape)
     return found
 
 

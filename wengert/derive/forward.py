@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from wengert.derive import repeats
 from wengert.derive.again import derived
 from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode, fit
 from wengert.derive.tips import POWERS, around_tip
+
+if TYPE_CHECKING:
+    from wengert.derive.roll import Roll
 
 Tangents = Gradients
 
@@ -45,14 +48,14 @@ def push(
 
     def derive() -> Tangents:
         named = [index for index in outputs if index is not None]
-        at = as_loops(tape, start, stop, tangents, named)
-        end, used = stop, wanted
-        if at is not None:
-            end = len(tape)
-            used = reaching(tape, [at[k] for k in named], start, end)
+        roll = as_loops(tape, start, stop, tangents, named)
+        if roll is None:
+            sweep(tape, start, stop, tangents, RecordedMode(tape), wanted)
+            return {k: tangents[k] for k in named if k in tangents}
+        at, end = {k: roll.place(k) for k in named}, len(tape)
+        used = reaching(tape, at.values(), start, end)
         sweep(tape, start, end, tangents, RecordedMode(tape), used)
-        places = [(k, k if at is None else at[k]) for k in named]
-        return {k: tangents[place] for k, place in places if place in tangents}
+        return {k: tangents[place] for k, place in at.items() if place in tangents}
 
     line = tape.line_here
     try:
@@ -67,17 +70,13 @@ def push(
 
 def as_loops(
     tape: Tape, start: int, stop: int, tangents: Tangents, outputs: Sequence[int]
-) -> dict[int, int] | None:
-    """Append a long stretch with its loops as single nodes; where the outputs are.
-
-    None where it has none.
-    """
+) -> Roll | None:
+    """Append a long stretch with its loops as single nodes; None where it has none."""
     if stop - start < repeats.LEAST_STRETCH or not (outputs and tape.keeps_guards):
         return None
     from wengert.derive.roll import roll_stretch
 
-    roll = roll_stretch(tape, start, stop, outputs, frozenset(tangents))
-    return None if roll is None else {k: roll.place(k) for k in outputs}
+    return roll_stretch(tape, start, stop, outputs, frozenset(tangents))
 
 
 def sweep(

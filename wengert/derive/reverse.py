@@ -7,7 +7,7 @@ differentiates further, and on recorded values otherwise (`derive.modes`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import dot, errstate, float64  # np.dot is slow after a recording
@@ -30,6 +30,9 @@ from wengert.derive.tips import POWERS, around_tip
 from wengert.errors import DerivativeError, explain
 from wengert.ops.chain import chain_product
 from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer, region
+
+if TYPE_CHECKING:
+    from wengert.derive.roll import Roll
 
 NO_POWERS: frozenset[Operation] = frozenset()
 
@@ -326,8 +329,11 @@ def pull(
         mode = RecordedMode(tape)
 
         def derive() -> Gradients:
-            short = as_loops(tape, start, stop, seeds, wanted)
-            end, given, reached = (stop, seeds, active) if short is None else short
+            roll = as_loops(tape, start, stop, seeds, wanted)
+            end, given, reached = stop, seeds, active
+            if roll is not None:
+                end, given = len(tape), [(roll.place(k), g) for k, g in seeds]
+                reached = depends_on(tape, wanted, start, end)
             found = collect(tape, start, end, given, wanted, reached, mode)
             return dict(enumerate(found))
 
@@ -352,21 +358,14 @@ def as_loops(
     stop: int,
     seeds: Sequence[tuple[int, Any]],
     wanted: Sequence[int],
-) -> tuple[int, list[tuple[int, Any]], bytearray] | None:
-    """Return the stretch of a long one that has loops as single nodes, if it has any.
-
-    It ends at the end of the tape: with the seeds there, and what is active.
-    """
+) -> Roll | None:
+    """Append a long stretch with its loops as single nodes; None where it has none."""
     if stop - start < repeats.LEAST_STRETCH or not tape.keeps_guards:
         return None
     from wengert.derive.roll import roll_stretch
 
     roots = [index for index, _ in seeds]
-    roll = roll_stretch(tape, start, stop, roots, frozenset(wanted))
-    if roll is None:
-        return None
-    seeds = [(roll.place(index), g) for index, g in seeds]
-    return len(tape), seeds, depends_on(tape, wanted, start, len(tape))
+    return roll_stretch(tape, start, stop, roots, frozenset(wanted))
 
 
 @errstate(all="ignore")

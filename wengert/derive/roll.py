@@ -16,7 +16,7 @@ import numpy as np
 from numpy import arange, array, diff, flatnonzero, full, zeros
 
 from wengert.core.operation import Operation
-from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Loops, Tape, strong
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Loops, Steps, Tape, strong
 from wengert.core.types import Type, array_type, type_of
 from wengert.derive.loops import SCAN, Body, Extract, as_step
 from wengert.derive.repeats import (
@@ -33,6 +33,7 @@ from wengert.derive.repeats import (
 from wengert.errors import Line
 from wengert.ops.index import GETITEM, ITEM, Placeholder, Slice
 from wengert.ops.join import CONCATENATE, STACK
+from wengert.ops.leaving import may_leave
 from wengert.ops.python import as_python, is_weak
 
 #: Loops inside loops that are looked for.
@@ -103,7 +104,7 @@ def roll_stretch(
     for index in roots:
         roll.place(index)
     same = {index: place for index, place in roll.at.items() if index != place}
-    steps = [(step.loop.rows, step.columns) for step in roll.steps.values()]
+    steps = [step.noted() for step in roll.steps.values()]
     tape.loops[at] = Loops(len(tape), same, steps)
     return roll
 
@@ -157,6 +158,11 @@ def fits_rows(tape: Tape, nodes: Sequence[int]) -> bool:
         tape.operations[k] is CONSTANT and abs(tape.settings[k]["value"]) < 2**63
         for k in nodes
     )
+
+
+def is_row(like: Any) -> bool:
+    """Whether values of a type can be the rows of an array."""
+    return is_one(like) and not is_boundless(like)
 
 
 def is_boundless(like: Any) -> bool:
@@ -288,12 +294,17 @@ class Roll:
                 continue
             loop = firsts.get(index)
             rows = index if loop is None else loop.rows
-            if self.is_whole or read[rows].any():
+            if read[rows].any() or (self.is_whole and self.may_leave(index, loop)):
                 items.append(index)
                 nodes = operands[index] if loop is None else outside(loop)
                 for node in nodes:
                     read[node] = True
         return items, read
+
+    def may_leave(self, index: int, loop: Loop | None) -> bool:
+        """Whether a node, or a step of a loop, may leave the recorded path."""
+        nodes = [index] if loop is None else loop.rows[0].tolist()
+        return any(may_leave(self.tape, k) for k in nodes)
 
     def gives_rows(self, loop: Loop) -> bool:
         """Whether what is read of a loop can be carried, or be rows of an array."""
@@ -559,6 +570,10 @@ class Step:
             kind: {} for kind in ("carried", "row", "fixed")
         }
         self.statements: list[tuple[int, dict[str, Any], list[Ref]]] = []
+        #: The node that it becomes, its body, and where the positions are on that.
+        self.made: int | None = None
+        self.tape = Tape()
+        self.places: dict[int, int] = {}
 
     def write(self) -> None:
         """Write the loop as a node, and what is read of it."""
@@ -573,6 +588,13 @@ class Step:
         if not self.statements:
             return
         self.node(ends, stacked)
+
+    def noted(self) -> Steps:
+        """Return what is to be known of it when its own nodes are dropped."""
+        known = self.known.items()
+        fixed = {k: ref.which for k, ref in known if ref.kind == "fixed"}
+        rows = self.loop.rows
+        return Steps(rows, fixed, self.columns, self.made, self.tape, self.places)
 
     # What is no node of the body
 
@@ -738,6 +760,7 @@ class Step:
                 None,
                 tape.lines[node],
             )
+            self.places[position] = at[own]
         nexts = [self.after(ref) for ref in self.inputs["carried"]]
         stacks = [Ref("node", k, self.types[k]) for k in stacked]
         return as_step(body, [at[ref] for ref in (*nexts, *stacks)])
@@ -764,9 +787,10 @@ class Step:
         types = [ref.like for ref in carried]
         types += [stack_type(self.types[k], count) for k in stacked]
         body = Body(rolled(tape)[0], len(carried), len(rows))
+        self.tape = tape
         settings = {"body": body, "count": count, "reverse": False}
         line = self.roll.tape.lines[self.nodes[0]]
-        node = append(SCAN, operands, settings, tuple(types), line)
+        node = self.made = append(SCAN, operands, settings, tuple(types), line)
         places = {ref: k for k, ref in enumerate(carried)}
         results = {k: len(places) + n for n, k in enumerate(stacked)}
 
