@@ -108,6 +108,7 @@ def rows() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ..
 def call_of(peer: str, program: Any, given: Any, arguments: Any) -> Thunk:
     """A call of a peer's compiled value and gradient by all arguments."""
     every = tuple(range(len(arguments)))
+    program = program[peer] if isinstance(program, dict) else program
     if peer == "wengert":
         import wengert
 
@@ -159,9 +160,9 @@ def settle(peer: str, call: Thunk, seconds: float = 1.5) -> None:
         time.sleep(0.002)
 
 
-def main() -> None:
+def main(rows: dict[str, Any], about: str | None) -> None:
     """Measure and print every row."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--rows", default="", help="those whose names begin so")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", type=Path)
@@ -170,7 +171,7 @@ def main() -> None:
     found = {}
     head = "".join(f"{p + ' first':>15}{p:>12}" for p in peers)
     print(f"{'':24}{head}   milliseconds")
-    for name, row in rows().items():
+    for name, row in rows.items():
         if not name.startswith(given.rows):
             continue
         found[name] = measured(row, peers, given.rounds)
@@ -184,4 +185,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(rows(), __doc__)

@@ -548,9 +548,10 @@ class Builder:
         loop, last = next(self.loops), repeated.count - 1
         sign = -1 if repeated.is_back else 1
         step = Builder(repeated.lowered, self.lanes, self)
-        step.is_strict = self.is_strict or root.node.number in self.lowered.strict
+        strict = self.lowered.strict
+        step.is_strict = self.is_strict or any(n.number in strict for n in root.target)
         body = Scope()
-        halves = self.halves(loop, body)
+        halves: tuple[int, int] | None = None
         for k, node in enumerate(root.node.operands):
             known, like = repeated.given[k], repeated.lowered.arguments[k]
             if known.number is not None:
@@ -559,6 +560,7 @@ class Builder:
                 memory, size = self.memory[node.number], like.size
                 if step.adds_in_place(k, memory):
                     continue
+                halves = halves or self.halves(loop, body)
                 step.arguments[k] = replace(memory, picks=((halves[0], size),))
                 step.results[k] = replace(memory, picks=((halves[1], size),))
             elif k < repeated.carried:

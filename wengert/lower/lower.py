@@ -656,9 +656,11 @@ class Lowering:
         own = [node for _, node in lowered.guards]
         own += [value.node for value in lowered.outputs]
         is_sure = all(map(is_exact, own))
-        if any(number > BOUNDS for number, _ in lowered.guards):
-            if not (is_sure and all(map(is_exact, operands))):
-                raise NotLoweredError("a guard in a loop with a sum")
+        is_asking = any(number > BOUNDS for number, _ in lowered.guards)
+        if is_asking and not (is_sure and all(map(is_exact, operands))):
+            raise NotLoweredError("a guard in a loop with a sum")
+        strict = [n for n in lowered.graph.nodes if n.number in lowered.strict]
+        if any(is_carried(node, body) for node in strict):  # rounded the step before
             lowered = replace(lowered, strict=frozenset(reached(lowered.graph.nodes)))
         how = settings["count"], settings["reverse"], body.carried, given, is_sure
         repeated = Repeated(lowered, *how, frozenset(done.taints))
@@ -1223,6 +1225,13 @@ def taint(
             else:
                 found[node.number] = node
     return Taint(found, asked)
+
+
+def is_carried(node: Node, body: Body) -> bool:
+    """Whether a node of a step is what the step before has given."""
+    if node.kind != "leaf" or node.data[0].kind != "argument":
+        return False
+    return bool(node.data[0].number < body.carried)
 
 
 def is_nan(graph: Graph, node: Node) -> Node:
