@@ -29,6 +29,8 @@ TRANSFORMATIONS = [
     "stop_gradient",
     "black_box",
     "checkpoint",
+    "scan",
+    "fori_loop",
     "custom_jvp",
     "custom_vjp",
     "rule",

@@ -50,6 +50,7 @@ from wengert.structure import quadrature as _quadrature  # noqa: F401
 from wengert.structure.black_box import black_box
 from wengert.structure.checkpoint import checkpoint, remat
 from wengert.structure.custom_rules import custom_jvp, custom_vjp, rule
+from wengert.structure.scan import fori_loop, scan
 
 __version__ = "0.1.0.dev0"
 
@@ -71,6 +72,7 @@ __all__ = [
     "checkpoint",
     "custom_jvp",
     "custom_vjp",
+    "fori_loop",
     "grad",
     "hessian",
     "hvp",
@@ -85,6 +87,7 @@ __all__ = [
     "register_pytree_node",
     "remat",
     "rule",
+    "scan",
     "stop_gradient",
     "strict",
     "taylor_test",

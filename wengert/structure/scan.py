@@ -1,0 +1,307 @@
+"""Structured loops: one step of a function, done many times.
+
+A plain Python loop needs none of this.  Where a loop has very many steps, or a program
+comes from JAX, its step is recorded once: the loop is one node of the tape
+(`derive.loops`), and so is its derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import arange, asarray, stack  # answered while something is recorded
+
+from wengert.capture import tree
+from wengert.capture.array import plain, wrap_passive
+from wengert.capture.captures import Captures
+from wengert.capture.record import SetAside, active_tape, record_onto
+from wengert.core.operation import apply
+from wengert.core.tape import INPUT, NO_SETTINGS, Tape, strong
+from wengert.core.types import type_of
+from wengert.derive.loops import SCAN, Body, as_step
+from wengert.errors import ArgumentError, GuardError, explain
+from wengert.structure.nested import Captured, any_recorded, not_repeatable
+
+Function = Callable[..., Any]
+#: How often a carried value may get another type before that is an error.
+MOST_TYPES = 3
+
+
+def scan(
+    f: Function,
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int = 1,
+) -> tuple[Any, Any]:
+    """Do a step for every row of arrays, carrying values from step to step.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(carry, x)`` returns the next `carry`, nested as before, and what is stacked,
+        or None.  It computes alone: what it writes elsewhere is lost.
+    init : number, array, or nested containers of them
+        What the first step carries.
+    xs : array of shape (n, ...), or nested containers of them, optional
+        One row of each is handed to a step.
+    length : int, optional
+        Number of steps n, where there are no `xs`.
+    reverse : bool
+        Whether the last row is the first step.
+    unroll : int
+        Taken as JAX takes it, and without effect.
+
+    Returns
+    -------
+    carry : as `init`
+    ys : as what is stacked, with a first axis of length n
+
+    Raises
+    ------
+    ArgumentError
+        If the number of steps is not known, or what is carried changes its structure or
+        shape.
+
+    See Also
+    --------
+    fori_loop, checkpoint
+
+    Notes
+    -----
+    Cost: Recorded, differentiated and compiled in the time of one step; the derivative
+    keeps what it reads of every step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import grad, scan
+    >>> def last(rate):
+    ...     return scan(lambda y, x: (rate * y + x, y), 1.0, np.ones(3))[0]
+    >>> last(0.5), grad(last)(0.5)
+    (np.float64(1.875), np.float64(2.75))
+    """
+    loop = Loop.of(f, init, xs, length, reverse)
+    recorded = active_tape()
+    if recorded is None or not loop.steps:
+        return loop.by_steps()
+    try:
+        return loop.as_node(recorded)
+    except GuardError:  # a step that takes another decision than the first one
+        return loop.by_steps()
+
+
+def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any) -> Any:
+    """Do a step for every whole number from `lower` to below `upper`.
+
+    Parameters
+    ----------
+    lower, upper : int
+    body_fun : callable
+        ``body_fun(i, value)`` returns the next value, nested as before.
+    init_val : number, array, or nested containers of them
+
+    Returns
+    -------
+    The last value.
+
+    See Also
+    --------
+    scan
+
+    Notes
+    -----
+    Cost: Recorded, differentiated and compiled in the time of one step, as `scan` is.
+
+    Examples
+    --------
+    >>> from wengert import fori_loop
+    >>> fori_loop(1, 5, lambda i, product: product * i, 1.0)
+    np.float64(24.0)
+    """
+
+    def step(value: Any, i: Any) -> tuple[Any, None]:
+        return body_fun(i, value), None
+
+    return scan(step, init_val, arange(lower, max(lower, upper)))[0]
+
+
+class Shape(NamedTuple):
+    """How what a step returns nests."""
+
+    carry: Any
+    ys: Any
+
+
+class Loop(NamedTuple):
+    """A loop that is to be done.
+
+    Attributes
+    ----------
+    f : callable
+    carry, rows : list
+        Leaves of what is carried first, and of what is read row by row.
+    carries, reads : how those nest
+    steps : int
+    reverse : bool
+    """
+
+    f: Function
+    carry: list[Any]
+    rows: list[Any]
+    carries: Any
+    reads: Any
+    steps: int
+    reverse: bool
+
+    @classmethod
+    def of(cls, f: Function, init: Any, xs: Any, length: Any, reverse: bool) -> Loop:
+        """Return the loop of a call of `scan`."""
+        carry, carries = tree.flatten(init)
+        rows, reads = tree.flatten(xs)
+        rows = [row if hasattr(row, "shape") else asarray(row) for row in rows]
+        lengths: set[int | None] = {row.shape[0] if row.shape else None for row in rows}
+        if length is not None:
+            lengths.add(int(length))
+        if len(lengths) != 1 or None in lengths:
+            shown = ", ".join(str(type_of(plain(row))) for row in rows) or "no arrays"
+            raise ArgumentError(
+                explain(
+                    f"scan was given {shown} and length={length}",
+                    "a step reads one row of every array, so that all have the same "
+                    "number of them",
+                    "pass arrays with equally long first axes, or length=n without any",
+                )
+            )
+        carry = [strong(leaf) for leaf in carry]
+        (steps,) = lengths
+        assert steps is not None
+        return cls(f, carry, rows, carries, reads, steps, bool(reverse))
+
+    def call(
+        self, carry: Sequence[Any], rows: Sequence[Any]
+    ) -> tuple[list[Any], Shape]:
+        """Return the leaves of what a step returns: carried, then stacked."""
+        given = tree.unflatten(self.carries, list(carry))
+        found = self.f(given, tree.unflatten(self.reads, list(rows)))
+        if not (isinstance(found, (tuple, list)) and len(found) == 2):
+            raise ArgumentError(
+                explain(
+                    f"a step of scan returned a {type(found).__name__}",
+                    "it returns what is carried and what is stacked",
+                    "return carry, y; or carry, None where nothing is stacked",
+                )
+            )
+        after, carries = tree.flatten(found[0])
+        stacked, ys = tree.flatten(found[1])
+        shapes = [np.shape(plain(leaf)) for leaf in after]
+        expected = [np.shape(plain(leaf)) for leaf in carry]
+        if carries != self.carries or shapes != expected:
+            raise ArgumentError(
+                explain(
+                    f"a step of scan was given {tree.describe(self.carries)} of shapes "
+                    f"{expected} and returned {tree.describe(carries)} of {shapes}",
+                    "what one step carries is what the next one is given",
+                    "return the carried values nested, and shaped, as init is",
+                )
+            )
+        return [*map(strong, after), *stacked], Shape(carries, ys)
+
+    def row(self, t: int) -> list[Any]:
+        """Return what a step reads."""
+        return [row[t] for row in self.rows]
+
+    def by_steps(self) -> tuple[Any, Any]:
+        """Do one step after the other."""
+        carry, count = list(self.carry), len(self.carry)
+        columns: list[list[Any]] = []
+        shape = Shape(self.carries, tree.flatten(None)[1])
+        order = range(self.steps)[:: -1 if self.reverse else 1]
+        for t in order:
+            found, shape = self.call(carry, self.row(t))
+            carry = found[:count]
+            columns.append(found[count:])
+        stacks = zip(*columns[:: -1 if self.reverse else 1], strict=True)
+        made = [
+            np.stack(column) if any_recorded(column) else stack(column)
+            for column in stacks
+        ]
+        return tree.unflatten(self.carries, carry), tree.unflatten(shape.ys, made)
+
+    def as_node(self, recorded: Tape) -> tuple[Any, Any]:
+        """Do it as one node of the tape that is being recorded."""
+        loop = self
+        for _ in range(MOST_TYPES):
+            body, shape, read = loop.recorded_step()
+            pairs = zip(body.inputs, body.outputs[: body.carried], strict=False)
+            if all(before.dtype == after.dtype for before, after in pairs):
+                break
+            loop = loop.converted(body)
+        else:
+            raise not_repeatable("a step of scan", "carried numbers of another type")
+        operands = [*loop.carry, *loop.rows, *read]
+        how = {"body": body, "count": loop.steps, "reverse": loop.reverse}
+        found = list(apply(SCAN, *operands, **how))
+        if not any_recorded(operands):
+            found = [wrap_passive(recorded, part) for part in found]
+        count = len(loop.carry)
+        return (
+            tree.unflatten(shape.carry, found[:count]),
+            tree.unflatten(shape.ys, found[count:]),
+        )
+
+    def converted(self, body: Body) -> Loop:
+        """Return the loop that starts with numbers of the types that a step returns."""
+        types = body.outputs[: body.carried]
+        carry = [
+            leaf if plain(leaf).dtype == like.dtype else leaf.astype(like.dtype)
+            for leaf, like in zip(self.carry, types, strict=True)
+        ]
+        return self._replace(carry=carry)
+
+    def recorded_step(self) -> tuple[Body, Shape, list[Any]]:
+        """Return the first step on a tape of its own, and what it reads outside."""
+        rows = self.row(self.steps - 1 if self.reverse else 0)
+        sample = [plain(leaf) for leaf in (*self.carry, *rows)]
+        captures, count = Captures(), len(self.carry)
+        with SetAside(captures):
+            _, shape = self.call(sample[:count], sample[count:])
+        captured = Captured(captures.found, refuse_reads)
+
+        def step(*leaves: Any) -> list[Any]:
+            given, outside = leaves[: len(sample)], leaves[len(sample) :]
+            with captured.replaced(outside):
+                return self.call(given[:count], given[count:])[0]
+
+        outside = [plain(value) for value in captured.operands]
+        with SetAside(None):
+            tape = record_onto(Tape(), step, [*sample, *outside])
+        return (
+            Body(tape, count, len(rows)),
+            shape,
+            [*captured.operands, *made_operands(tape)],
+        )
+
+
+def refuse_reads(_: Any) -> Exception:
+    """Return the error of a value that the first run of a step had not read."""
+    return not_repeatable("a step of scan", "read another recorded value")
+
+
+def made_operands(tape: Tape) -> list[Any]:
+    """Make inputs of the plain arrays that a step reads; return those arrays.
+
+    They may be refilled before a replay, which reads them anew.
+    """
+    found = {index: value for value, _, index in tape._arrays.values()}
+    for index in found:
+        tape.operations[index], tape.settings[index] = INPUT, NO_SETTINGS
+        tape.input_indices.append(index)
+    as_step(tape, tape.output_indices)
+    return list(found.values())
+
+
+__all__ = ["fori_loop", "scan"]
