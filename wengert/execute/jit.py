@@ -328,8 +328,8 @@ class Jitted(Generic[P, R]):
             return
         if path.is_asked or not path.is_pending:
             return
-        if path.tier.is_spent(path.recording):
-            path.reason = path.tier.why_not(path.recording)
+        if path.tier.is_spent(path.short[0]):
+            path.reason = path.tier.why_not(path.short[0])
             if not path.reason:
                 self.submit(entry, path, compile_path)
 
