@@ -388,6 +388,13 @@ def test_what_is_left_over_is_narrowed_in_bounds(
         lambda x: np.trace(x),
         lambda x: np.cumsum(x, axis=0),
         lambda x: x + x,
+        lambda x: np.einsum("ij->i", x),
+        lambda x: np.einsum("ij,ij->ij", x, np.abs(x)),
+        lambda x: np.einsum("ij->ji", x),
+        lambda x: np.matmul(x, np.ones(x.shape[1])),
+        lambda x: np.inner(x, np.ones(x.shape)),
+        lambda x: np.dot(x[0], np.ones(x.shape[1])),
+        lambda x: np.vecdot(x, np.ones(x.shape)),
         lambda x: (y := np.negative(np.abs(x)), np.add.at(y, [0, 0], -0.0))[0],
     ],
 )

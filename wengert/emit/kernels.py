@@ -45,6 +45,7 @@ from wengert.emit.vocabulary import template
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.cumulative import RECURRENCE
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE, decode
+from wengert.ops.products import starts_at_zero
 from wengert.ops.python import RAISES
 from wengert.ops.reduce import SUM
 
@@ -343,7 +344,10 @@ def lower_node(
         return special(lowering, parts, settings, like, name)
     if operation.kind in ("linear", "multilinear") or operation.moves:
         found = lower_by_numpy(lowering, operation, parts, settings, like, name)
-        return from_zero(lowering, found, name) if operation is SUM else found
+        shapes = [part.shape for part in parts]
+        if operation is SUM or starts_at_zero(operation, shapes, settings):
+            return from_zero(lowering, found, name)
+        return found
     raise NotLoweredError(f"the operation {operation.name}")
 
 

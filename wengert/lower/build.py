@@ -785,8 +785,8 @@ class Builder:
             return self.let(node, scope, places)
         if node.kind == "reduce":
             step, axes = node.data
-            found = self.folded(step, node.operands[0], axes, scope, places)
-            return self.from_start(step, found, node.type, scope)
+            start = Number(0.0, node.type) if step.is_from_zero else None
+            return self.folded(step, node.operands[0], axes, scope, places, start)
         if node.kind == "view":
             return self.viewed(node, scope, places)
         if node.kind == "gather":
@@ -802,10 +802,15 @@ class Builder:
         return value
 
     def folded(
-        self, step: Step, x: Node, axes: frozenset[int], scope: Scope, places: Places
+        self,
+        step: Step,
+        x: Node,
+        axes: frozenset[int],
+        scope: Scope,
+        places: Places,
+        found: Operand | None = None,
     ) -> Operand:
-        """Return what the steps that are written out fold to."""
-        found: Operand | None = None
+        """Return what the steps that are written out fold to, from a start on."""
         for steps in self.steps(axes):
             operand = self.value(x, scope, {**places, **steps})
             if found is None:
@@ -816,17 +821,6 @@ class Builder:
             found = value
         assert found is not None
         return found
-
-    def from_start(
-        self, step: Step, found: Operand, type_: str, scope: Scope
-    ) -> Operand:
-        """Return what was folded, with the zero that it starts from."""
-        if not step.is_from_zero:
-            return found
-        value = next(self.values)
-        operands = found, Number(0.0, type_)
-        scope.body.append(Let(value, step.text, operands, type_))
-        return value
 
     def viewed(self, node: Node, scope: Scope, places: Places) -> Operand:
         """Return a value read elsewhere."""

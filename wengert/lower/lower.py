@@ -58,6 +58,7 @@ from wengert.ops.index import (
 )
 from wengert.ops.join import CONCATENATE, STACK
 from wengert.ops.leaving import may_leave
+from wengert.ops.products import starts_at_zero
 from wengert.ops.python import NOTHING, conditions
 from wengert.ops.shape import RESHAPE
 
@@ -600,7 +601,12 @@ class Lowering:
         for node in nodes[1:]:
             product = self.graph.map("x * y", (product, node), type_)
         gone = [axis for letter, axis in letters.items() if letter not in output]
-        found = self.graph.reduce(step_of("x + y", type_), product, gone)
+        shapes = [self.shape(k) for k in self.tape.operands[index]]
+        is_from_zero = type_.startswith("float") and starts_at_zero(
+            self.tape.operations[index], shapes, settings
+        )
+        step = step_of("x + y", type_)._replace(is_from_zero=is_from_zero)
+        found = self.graph.reduce(step, product, gone)
         return Value(found, tuple([letters.get(letter) for letter in output]))
 
     def leave_to_blas(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from wengert.core.forms import Contract
-from wengert.core.operation import answers, apply, general, multilinear
+from wengert.core.operation import Operation, answers, apply, general, multilinear
 from wengert.ops.axes import integer
 from wengert.ops.elements import conjugate, into
 from wengert.ops.index import INDEX_ADD, Placeholder
@@ -360,6 +362,23 @@ EINSUM = general(
     view=True,
     moves=True,
 )
+
+
+def starts_at_zero(
+    operation: Operation, shapes: Sequence[tuple[int, ...]], settings: dict[str, Any]
+) -> bool:
+    """Whether NumPy adds products to a zero, so that none comes out negative.
+
+    `np.dot` of two matrices of one element hands out their product, and `np.einsum`
+    what it only moves.
+    """
+    form = operation.form
+    if not isinstance(form, Contract):
+        return False
+    if operation is DOT:
+        return any(len(shape) > 2 or math.prod(shape) > 1 for shape in shapes)
+    terms, output = split_subscripts(form.of(tuple(map(len, shapes)), settings))
+    return len(terms) > 1 or not set(terms[0]) <= set(output)
 
 
 def explicit_subscripts(subscripts: str, operands: Any) -> str:
