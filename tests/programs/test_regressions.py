@@ -224,6 +224,21 @@ def test_math_of_any_kind_of_number_is_pythons(name: str) -> None:
             check_call(function, value)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda y: math.dist([y], [1.0]),
+        lambda y: math.hypot(y, 2.0),
+        lambda y: math.modf(y)[1],
+    ],
+)
+def test_math_of_what_depends_on_no_input_is_pythons(call: Any) -> None:
+    def function(a: Any) -> Any:
+        return call(np.where(a > 1.5, a, 0.5))
+
+    assert type(wengert.jit(function)(3)) is type(function(3))
+
+
 def check_call(function: Any, value: Any) -> None:
     """Compare a call, recorded and replayed, with the plain one."""
     expected = raised(function, value)

@@ -100,9 +100,11 @@ MAY_RAISE = frozenset({"remainder", "fma", "ulp", "gamma", "lgamma"})
 
 
 def as_python(found: Any, value: Any) -> Any:
-    """Return a recorded result as the Python number that `math` gives."""
-    if not isinstance(found, RecordedValue) or type(value) not in WEAK:
+    """Return a result as the Python number that `math` gives."""
+    if type(value) not in WEAK:
         return found
+    if not isinstance(found, RecordedValue):
+        return value
     return record_python(REGISTRY["identity"], (found,), value)
 
 
