@@ -26,6 +26,10 @@ def loss(x, scale=1.0):
     return np.sum(y**2)
 
 
+def sorted_sum(x):
+    return np.sum(np.sort(x) ** 2)
+
+
 def undefined(x):
     return np.sum(x) / missing
 
@@ -90,6 +94,31 @@ def test_show_writes_numpy_source_that_runs(model: str, what: str) -> None:
 
     assert result.exit_code == 0
     np.testing.assert_allclose(space["loss"](x), expected)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("stage", "line"),
+    [
+        ("graph", "%0 = argument0 at a0: float64[a0]"),
+        ("nest", "loop i0 to 400 in lanes"),
+        ("llvm", "define i64 @"),
+    ],
+)
+def test_show_writes_what_native_code_is_made_of(
+    model: str, stage: str, line: str
+) -> None:
+    result = run("show", f"{model}:loss", "--at", "np.ones(400)", "--as", stage)
+
+    assert result.exit_code == 0
+    assert line in result.stdout
+
+
+def test_show_says_why_there_is_no_nest(model: str) -> None:
+    result = run("show", f"{model}:sorted_sum", "--at", "np.ones(4)", "--as", "nest")
+
+    assert result.exit_code != 0
+    assert "sort" in result.output
+    assert "--as text" in result.output
 
 
 def test_show_writes_html(model: str, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from wengert.core.tape import Tape
 from wengert.errors import CheckError, WengertError
 from wengert.show.listing import describe_value
 from wengert.show.profile import time_text
+from wengert.show.stages import stage_text
 from wengert.show.tables import WIDTH, table
 
 Function = Callable[..., Any]
@@ -227,10 +228,11 @@ def main() -> None:
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["text", "html", "numpy"]),
+    type=click.Choice(["text", "html", "numpy", "graph", "nest", "llvm"]),
     default="text",
     show_default=True,
-    help="A listing, the microscope, or NumPy source that runs by itself.",
+    help="A listing, the microscope, NumPy source that runs by itself; or what native "
+    "code is made of: values over axes, loops over buffers, LLVM's assembly.",
 )
 @click.option("--html", "as_html", is_flag=True, help="The microscope: --as html.")
 @click.option(
@@ -281,12 +283,19 @@ def show(
                 path = tape.show(output, open_browser=opens)
             click.echo(str(path))
             return
-        text = tape.to_numpy(name_of(function)) if form == "numpy" else listing(tape)
+        text = text_of(tape, form, name_of(function))
     if output is None:
         click.echo(text.rstrip("\n"))
     else:
         output.write_text(text, "utf-8")
         click.echo(str(output))
+
+
+def text_of(tape: Tape, form: str, name: str) -> str:
+    """Return a tape in one of the forms that are text."""
+    if form == "numpy":
+        return tape.to_numpy(name)
+    return listing(tape) if form == "text" else stage_text(tape, form)
 
 
 def listing(tape: Tape) -> str:

@@ -38,7 +38,7 @@ from wengert.ops.index import GETITEM, INDEX_ADD, STORE, Slice
 
 #: Nodes of a stretch of tape from which its loops are found before it is derived, and
 #: before it is compiled.
-LEAST_STRETCH = float("inf")
+LEAST_STRETCH = 500
 LEAST_COUNT = 4  # steps, and ...
 LEAST_NODES = 48  # ... nodes saved, below which a loop is not worth its node
 MOST_BACK = 16  # steps from which a value is carried
