@@ -26,10 +26,6 @@ def loss(x, scale=1.0):
     return np.sum(y**2)
 
 
-def sorted_sum(x):
-    return np.sum(np.sort(x) ** 2)
-
-
 def undefined(x):
     return np.sum(x) / missing
 
@@ -56,6 +52,10 @@ CALLS = []
 def counted(x):
     CALLS.append(x)
     return x * x + len(CALLS) * 1e-30
+
+
+def sorted_sum(x):
+    return np.sum(np.sort(x) ** 2)
 '''
 
 
