@@ -17,6 +17,7 @@ from wengert.derive.loops import SCAN
 from wengert.derive.roll import rolled as rolled_with
 from wengert.derive.shortened import shortened
 from wengert.errors import GuardError
+from wengert.execute.engine import native_engine
 
 Function = Callable[..., Any]
 RNG = np.random.default_rng(6)
@@ -380,6 +381,7 @@ def test_what_else_is_read_of_the_steps_is_stacked_by_their_loop(
     agree(parts(short(x)), parts(both(x)), 1e-14)
 
 
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 def test_native_code_is_made_of_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
     pairs = [(f, "gradient") for f in (heat_in_place, rows_of_matrices, memory_cell)]
