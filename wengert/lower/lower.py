@@ -1083,13 +1083,13 @@ class Lowering:
             specs, nodes = self.around(index, base, whole, region.spec)
         elif not adds or number_of(old) != 0:
             specs, nodes = [whole], [old]
+        at: dict[int, int] = {}
         if adds and not region.gathered and is_sum_of_pieces(self.graph, node):
+            dims = enumerate(node.data[0])
+            at = {self.axes.find(dim): k for k, dim in dims if dim is not None}
+        places = [p for p in region.spec if isinstance(p, Affine)]
+        if at and all(axis in at for p in places for axis, _ in p.terms):
             inner, pieces, _ = pieces_of(node)
-            at = {
-                self.axes.find(dim): k
-                for k, dim in enumerate(node.data[0])
-                if dim is not None
-            }
             specs += [
                 tuple([through(p, at, spec) for p in region.spec]) for spec in inner
             ]
