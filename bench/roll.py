@@ -1,7 +1,7 @@
 """Loops found on a tape before it is derived, beside the tape derived as it is.
 
-Run: ``python bench/roll.py``, or with ``--cases lstm1024,garch``.  Values and gradients
-of both must agree before anything is timed.
+Run: ``python bench/roll.py``, or with ``--cases "lstm 1024,garch 4000"``.  Values and
+gradients of both must agree before anything is timed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 import wengert as wg
 from calls import shown
+from loops import rows
 from measure import seconds_of
 from wengert.derive import repeats
 from wengert.derive.roll import rolled
@@ -32,76 +33,11 @@ LEAST = 500
 RTOL = 1e-10
 
 
-def recurrent(steps: int, width: int = 14) -> Case:
-    """An LSTM of two layers over a sequence, as in ADBench."""
-    random = np.random.default_rng(7)
-    sequence = random.standard_normal((steps, width))
-    state = random.standard_normal((4, width))
-
-    def layer(weight: Any, bias: Any, hidden: Any, cell: Any, x: Any) -> Any:
-        def gate(k: int, z: Any) -> Any:
-            part = slice(k * width, (k + 1) * width)
-            return z * weight[part] + bias[part]
-
-        forget = 1 / (1 + np.exp(-gate(0, x)))
-        enter = 1 / (1 + np.exp(-gate(1, hidden)))
-        leave = 1 / (1 + np.exp(-gate(2, x)))
-        cell = cell * forget + enter * np.tanh(gate(3, hidden))
-        return leave * np.tanh(cell), cell
-
-    def loss(main: Any, extra: Any) -> Any:
-        hidden, cell, total = [state[0], state[2]], [state[1], state[3]], 0.0
-        for t in range(steps - 1):
-            x = sequence[t] * extra[0]
-            for k in range(2):
-                weights = main[2 * k], main[2 * k + 1]
-                hidden[k], cell[k] = layer(*weights, hidden[k], cell[k], x)
-                x = hidden[k]
-            y = x * extra[1] + extra[2]
-            fit = y - np.log(np.sum(np.exp(y)) + 2)
-            total = total + np.sum(sequence[t + 1] * fit)
-        return -total / ((steps - 1) * width)
-
-    main = random.standard_normal((4, 4 * width))
-    return loss, (main, random.standard_normal((3, width)))
-
-
-def heat(u: Any) -> Any:
-    """1,000 steps of the heat equation, written in place."""
-    u = u.copy()
-    for _ in range(1000):
-        u[1:-1] = u[1:-1] + 0.2 * (u[2:] - 2 * u[1:-1] + u[:-2])
-    return np.sum(u * u)
-
-
-def pendulum(p: Any) -> Any:
-    """4,000 steps of a damped pendulum on scalars."""
-    x, v = p[0], p[1]
-    for _ in range(4000):
-        v = v - 0.001 * (np.sin(x) * p[2] + p[3] * v)
-        x = x + 0.001 * v
-    return x * x + v
-
-
-def garch(x: Any, w: Any) -> Any:
-    """The likelihood of a volatility that depends on the one before."""
-    h, total = w[0] / (1 - w[1] - w[2]), 0.0
-    for t in range(len(x)):
-        total = total + np.log(h) + x[t] * x[t] / h
-        h = w[0] + w[1] * x[t] * x[t] + w[2] * h
-    return total
-
-
-def cases() -> dict[str, Callable[[], Case]]:
-    """Return the programs by name, made when asked for."""
-    random = np.random.default_rng(1)
-    weights = np.array([0.1, 0.1, 0.8])
+def cases() -> dict[str, Case]:
+    """Return the programs by name, and their arguments."""
     return {
-        "lstm1024": partial(recurrent, 1024),
-        "lstm4096": partial(recurrent, 4096),
-        "heat": lambda: (heat, (random.uniform(0.5, 1.5, 1000),)),
-        "pendulum": lambda: (pendulum, (np.array([1.0, 0.2, 9.8, 0.1]),)),
-        "garch": lambda: (garch, (random.standard_normal(4000), weights)),
+        name: (partial(programs["wengert"], np, *given), arguments)
+        for name, (programs, given, arguments) in rows().items()
     }
 
 
@@ -180,19 +116,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    print(f"{'':9}" + "".join(f"{name:>10}" for name in HEADINGS.values()))
-    rows = {}
+    print(f"{'':24}" + "".join(f"{name:>10}" for name in HEADINGS.values()))
+    found = {}
     for name in options.cases.split(","):
-        function, args = cases()[name]()
-        row = rows[name] = measure(function, args, options.rounds)
+        function, args = cases()[name]
+        row = found[name] = measure(function, args, options.rounds)
         texts = [
             f"{row[key]:,}" if isinstance(row[key], int) else shown(row[key])
             for key in HEADINGS
         ]
-        print(f"{name:9}" + "".join(f"{text:>10}" for text in texts), flush=True)
+        print(f"{name:24}" + "".join(f"{text:>10}" for text in texts), flush=True)
     if options.json:
         options.json.parent.mkdir(exist_ok=True)
-        options.json.write_text(json.dumps(rows, indent=1))
+        options.json.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
