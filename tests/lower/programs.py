@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.lower.lower import BLAS
+from wengert.lower.contract import BLAS
 
 Step = Callable[[list[Any]], Any]
 SIZES = (1, 2, 3, 5, 7, 8, 9, 16, 17, 24, 33)

@@ -16,7 +16,7 @@ from tests.lower.programs import random_program
 from tests.lower.test_nests import ILL_CONDITIONED, WAYS, check_tape, compiled, given_to
 from wengert import Tape
 from wengert.execute.engine import native_engine
-from wengert.lower.lower import BOUNDS, HIDDEN
+from wengert.lower.refusal import BOUNDS, HIDDEN
 
 pytestmark = [
     pytest.mark.skipif(not native_engine(), reason="the native engine is off"),

@@ -23,7 +23,7 @@ from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left
 from wengert.execute.segments import mixed_plan
 from wengert.execute.tier import PLAY, TRIED
-from wengert.lower.lower import HIDDEN
+from wengert.lower.refusal import HIDDEN
 
 if TYPE_CHECKING:
     from wengert.execute.paths import Path

@@ -24,7 +24,6 @@ from wengert.lower.graph import (
     reached,
     whole_of,
 )
-from wengert.lower.lower import BOUNDS, Lowered
 from wengert.lower.nest import (
     Across,
     Address,
@@ -44,9 +43,10 @@ from wengert.lower.nest import (
     Statement,
     Store,
 )
-from wengert.lower.refusal import NotLoweredError
+from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Repeated
 from wengert.lower.schedule import Root, Schedule, Wanted
+from wengert.lower.values import Lowered
 from wengert.lower.views import axis_strides
 
 #: How many vectors a loop takes at once, by the operations of its body.

@@ -1,6 +1,12 @@
-"""What is not lowered: one exception, whatever the reason."""
+"""What is not lowered, by one exception; and what refuses a play, by number."""
 
 from __future__ import annotations
+
+#: A plain product of the chain rule is not a number, and that would be hidden or
+#: handed out.
+HIDDEN = 1
+#: Indices are out of bounds.  Numbers from here on are those of guards.
+BOUNDS = 2
 
 
 class NotLoweredError(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from wengert.lower.lower import Lowered
+    from wengert.lower.values import Lowered
 
 
 class Given(NamedTuple):

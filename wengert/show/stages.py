@@ -10,8 +10,9 @@ from wengert.emit import machine
 from wengert.emit.nests import Writer
 from wengert.errors import UnsupportedError, explain
 from wengert.lower.build import build
-from wengert.lower.lower import Lowered, lower
+from wengert.lower.lower import lower
 from wengert.lower.refusal import NotLoweredError
+from wengert.lower.values import Lowered
 
 
 def graph_text(lowered: Lowered) -> str:

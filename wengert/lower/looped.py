@@ -1,0 +1,139 @@
+"""Loops of a tape: a step as a graph of its own, and what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from wengert.core.types import Type
+from wengert.derive.loops import Body, trimmed
+from wengert.lower.graph import Node, number_of, reached
+from wengert.lower.needed import needed
+from wengert.lower.refusal import BOUNDS, NotLoweredError
+from wengert.lower.repeated import Given, Repeated
+from wengert.lower.rounding import is_exact
+from wengert.lower.taint import taint
+from wengert.lower.values import Value
+from wengert.lower.views import axis_strides
+from wengert.ops.index import ITEM
+
+if TYPE_CHECKING:
+    from wengert.lower.lower import Lowering
+
+
+class Done(NamedTuple):
+    """What is known of a step that is done many times.
+
+    Attributes
+    ----------
+    given : list of Given
+        How its arguments lie.
+    carried : int
+        Number of carried values.
+    tainted : set of int
+        Arguments that a plain product of the chain rule may make no number.
+    taints : set of int
+        Results that are so.
+    """
+
+    given: Sequence[Given]
+    carried: int
+    tainted: set[int]
+    taints: set[int]
+
+
+class Loops(NamedTuple):
+    """A loop that was met: its step, what it reads, and the results that it gives."""
+
+    repeated: Repeated
+    operands: list[Node]
+    results: list[int]
+
+
+def loop(lowering: Lowering, index: int) -> Loops:
+    """Return a loop: its step as a graph of its own, and what it reads."""
+    tape, settings = lowering.tape, lowering.tape.settings[index]
+    if not settings["count"]:
+        raise NotLoweredError("a loop of no steps")
+    read = {
+        tape.settings[k]["result"]
+        for k in needed(tape)
+        if tape.operations[k] is ITEM
+        and lowering.stand_ins.get(tape.operands[k][0]) == index
+    }
+    if not read:
+        raise NotLoweredError("a loop that may raise, of which nothing is read")
+    body, kept, results = trimmed(settings["body"], read)
+    operands, given = [], []
+    for k, position in enumerate(kept):
+        operand = tape.operands[index][position]
+        if operand not in lowering.values:  # a constant that stands further on
+            lowering.values[operand] = lowering.node(operand)
+        value = lowering.current(lowering.values[operand])
+        node, known = operand_of(lowering, index, k, value, body)
+        operands.append(node)
+        given.append(known)
+
+    taints = taint(operands, [], set()).all
+    tainted = {k for k, node in enumerate(operands) if node.number in taints}
+    done = Done(given, body.carried, tainted, set())
+
+    lowered = lowering.inside(body.tape, done)
+    own = [node for _, node in lowered.guards]
+    own += [value.node for value in lowered.outputs]
+    is_sure = all(map(is_exact, own))
+    is_asking = any(number > BOUNDS for number, _ in lowered.guards)
+    if is_asking and not (is_sure and all(map(is_exact, operands))):
+        raise NotLoweredError("a guard in a loop with a sum")
+    strict = [n for n in lowered.graph.nodes if n.number in lowered.strict]
+    if any(is_carried(node, body) for node in strict):  # rounded the step before
+        lowered = replace(lowered, strict=frozenset(reached(lowered.graph.nodes)))
+    how = settings["count"], settings["reverse"], body.carried, given, is_sure
+    repeated = Repeated(lowered, *how, frozenset(done.taints))
+    return Loops(repeated, operands, results)
+
+
+def operand_of(
+    lowering: Lowering, index: int, k: int, value: Value, body: Body
+) -> tuple[Node, Given]:
+    """Return what a step reads of one operand of its loop, and how it lies."""
+    node, dims = value
+    is_carried = k < body.carried
+    is_row = not is_carried and k < body.carried + body.moving
+    number = number_of(node)
+    if number is not None and not is_carried:
+        return node, Given(number, ())
+    axes = [d for d in dims if d is not None]
+    if not axes or not (node.axes or is_carried):  # one number, however often
+        return node, Given(None, (0,) * (len(dims) - is_row))
+    if node.kind == "leaf" and not is_carried:
+        steps = dict(node.data[2])
+    elif node.kind == "loop" and not is_carried:
+        steps = axis_strides(node.data[2], lowering.graph.shape(node.data[2]))
+    else:
+        data = dims, (index, k) if is_carried else ()
+        node = lowering.graph.make("copy", data, (node,), axes, node.type)
+        steps = axis_strides(dims, lowering.graph.shape(dims))
+    strides = tuple([0 if d is None else steps.get(d, 0) for d in dims])
+    if is_row:
+        return node, Given(None, strides[1:], strides[0])
+    return node, Given(None, strides)
+
+
+def of_loop(lowering: Lowering, index: int, loop: Loops, like: Type) -> Value:
+    """Return one result of a loop."""
+    place = loop.results.index(lowering.tape.settings[index]["result"])
+    node = lowering.tape.operands[index][0]
+    dims = lowering.fresh((lowering.stand_ins.get(node, node), place), like.shape)
+    axes = [d for d in dims if d is not None]
+    data = loop.repeated, place, dims
+    type_ = str(like.dtype)
+    return Value(lowering.graph.make("loop", data, loop.operands, axes, type_), dims)
+
+
+def is_carried(node: Node, body: Body) -> bool:
+    """Whether a node of a step is what the step before has given."""
+    if node.kind != "leaf" or node.data[0].kind != "argument":
+        return False
+    return bool(node.data[0].number < body.carried)

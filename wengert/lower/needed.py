@@ -1,0 +1,22 @@
+"""Which nodes of a tape become part of its graph."""
+
+from __future__ import annotations
+
+from wengert.core.guards import OF_MEMORY
+from wengert.core.tape import GUARD, Tape, reaching
+from wengert.ops.leaving import may_leave
+
+
+def needed(tape: Tape) -> list[int]:
+    """Return the nodes that outputs and guards need, and those that may raise."""
+    wanted = reaching(
+        tape,
+        tape.output_indices,
+        is_kept=lambda k: may_leave(tape, k) and not is_asked_before(tape, k),
+    )
+    return [index for index, flag in enumerate(wanted) if flag]
+
+
+def is_asked_before(tape: Tape, index: int) -> bool:
+    """Whether a node is a question that a replay is asked before it starts."""
+    return tape.operations[index] is GUARD and tape.settings[index]["kind"] in OF_MEMORY

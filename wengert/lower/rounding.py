@@ -1,0 +1,57 @@
+"""Which values have to be rounded as NumPy rounds them, and which are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from wengert.lower.graph import Node, number_of, reached
+from wengert.lower.products import has_sum_of, is_product
+from wengert.lower.refusal import BOUNDS
+from wengert.lower.values import Value
+
+
+def is_exact(node: Node) -> bool:
+    """Whether a value is rounded as NumPy rounds it, whatever the order of its sums."""
+    return not any(map(is_rounded_in_order, reached([node]).values()))
+
+
+def is_rounded_in_order(node: Node) -> bool:
+    """Whether a value depends on the order of a sum."""
+    if node.kind == "loop":
+        return not node.data[0].is_exact
+    if node.kind == "place" and node.data[1]:
+        return len(node.data[2]) > 1 and node.type.startswith("float")
+    is_sum = node.kind == "reduce" and node.data[0].text in ("x + y", "x * y")
+    return is_sum and node.type.startswith("float")
+
+
+def strict_nodes(
+    outputs: Sequence[Value], guards: Sequence[tuple[int, Node]]
+) -> frozenset[int]:
+    """Return the numbers of nodes that are rounded as NumPy rounds them."""
+    results = [value.node for value in outputs]
+    asked = [node for number, node in guards if number > BOUNDS]
+    decided = [node for node in results if not node.type.startswith("float")]
+    return frozenset(reached([*asked, *decided])) | sums_of_products(
+        reached([*results, *asked]).values()
+    )
+
+
+def sums_of_products(nodes: Iterable[Node]) -> frozenset[int]:
+    """Return the numbers of nodes that add two products, wherever those are read."""
+    products: set[int] = set()
+    sums: set[int] = set()
+    for node in nodes:
+        if not node.type.startswith("float"):
+            continue
+        read = [operand.number for operand in node.operands]
+        if node.kind == "map":
+            if is_product(node.data, read, products):
+                products.add(node.number)
+            elif has_sum_of(node.data, read, products):
+                sums.add(node.number)
+            elif node.data == "x + y" and any(number_of(x) == 0 for x in node.operands):
+                products.update({node.number} if products & {*read} else ())
+        elif node.kind != "reduce" and not products.isdisjoint(read):
+            products.add(node.number)
+    return frozenset(sums)

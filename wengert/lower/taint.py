@@ -1,0 +1,64 @@
+"""What may be no number because a plain product of the chain rule is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from wengert.lower.graph import Graph, Node, reached
+from wengert.lower.hiding import PLAIN_PRODUCT, hidden
+
+
+class Taint(NamedTuple):
+    """What may be no number because a plain product of the chain rule is none.
+
+    Attributes
+    ----------
+    all : dict of int to Node
+    hidden : dict of int to Node
+        Those of which something makes another answer; see `emit.absorption`.
+    """
+
+    all: dict[int, Node]
+    hidden: dict[int, Node]
+
+
+def taint(
+    results: Sequence[Node], asked_of: Sequence[Node], arguments: set[int]
+) -> Taint:
+    """Return what is NaN where a plain product is.
+
+    Arithmetic and selections hand a NaN on.  What guards ask about hides it.
+
+    Parameters
+    ----------
+    results, asked_of : sequence of Node
+    arguments : set of int
+        Those that may be no numbers themselves.
+    """
+    found: dict[int, Node] = {}
+    asked: dict[int, Node] = {}
+    for node in reached([*results, *asked_of]).values():
+        if node.kind == "map" and node.data == PLAIN_PRODUCT:
+            found[node.number] = node
+        is_argument = node.kind == "leaf" and node.data[0].kind == "argument"
+        if is_argument and node.data[0].number in arguments:
+            found[node.number] = node
+        if node.kind == "loop":  # its step has asked for what it hides
+            if node.data[1] in node.data[0].taints:
+                found[node.number] = node
+            continue
+        for place, operand in enumerate(node.operands):
+            if operand.number not in found:
+                continue
+            hides = node.kind == "map" and place in hidden(node.data, node.type)
+            if hides or not node.type.startswith("float"):
+                asked[operand.number] = operand
+            else:
+                found[node.number] = node
+    return Taint(found, asked)
+
+
+def is_nan(graph: Graph, node: Node) -> Node:
+    """Return whether an element is not a number."""
+    return graph.map("x != x", (node,), "bool")

@@ -1,0 +1,68 @@
+"""Values of a tape: nodes over named axes, an axis for each dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.core.types import Type
+from wengert.lower.graph import STARTS, Graph, Node, Step
+from wengert.lower.refusal import NotLoweredError
+
+Dims = tuple[int | None, ...]
+#: The types that native code has.
+TYPES = frozenset({"float64", "float32", "int64", "int32", "bool"})
+
+
+class Value(NamedTuple):
+    """A node, and the axis of each dimension."""
+
+    node: Node
+    dims: Dims
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A tape's graph.
+
+    Attributes
+    ----------
+    outputs : list of Value
+        One a result, the dimensions in the order of the result's.
+    constants : list of array
+    types, arguments : list of Type
+        Of the results, and of the arguments: the tape's inputs, then its captures.
+    guards : list of (number, Node)
+        What refuses a play where it is true.
+    strict : frozenset of int
+        Nodes that are rounded as NumPy rounds them: those that guards ask about, or
+        results that are no floats; and sums of two products.
+    """
+
+    graph: Graph
+    outputs: list[Value]
+    constants: list[np.ndarray]
+    types: list[Type]
+    arguments: list[Type]
+    guards: list[tuple[int, Node]]
+    strict: frozenset[int]
+
+
+def step_of(text: str, type_: str) -> Step:
+    """Return a fold in a type."""
+    start = STARTS[text]
+    if np.isinf(start) and type_.startswith("int"):
+        ends = np.iinfo(type_)
+        start = ends.min if start < 0 else ends.max
+    if np.isinf(start) and type_ == "bool":
+        start = start > 0
+    return Step(text, start)
+
+
+def checked_type(like: Any) -> Type:
+    """Return the type of an array that native code has."""
+    if not isinstance(like, Type) or str(like.dtype) not in TYPES:
+        raise NotLoweredError(f"values of type {like}")
+    return like
