@@ -48,6 +48,7 @@ class Writer:
 
     def __init__(self, seed: int, is_mixed: bool) -> None:
         self.is_mixed = is_mixed
+        self.has_more = seed % 5 in MORE
         self.rng = np.random.default_rng(seed)
         n, m = (int(self.rng.choice(SIZES)) for _ in range(2))
         shapes = [(n, m), (m,), (n,), (n, 1), (m, n), ()]
@@ -84,6 +85,8 @@ class Writer:
         ]  # fmt: skip
         if self.is_mixed:
             kinds += [self.foreign] * 3
+        if self.has_more:
+            kinds += [self.scan] * 3
         while len(self.program.steps) < count:
             self.rng.choice(kinds)()  # type: ignore[operator]
         return self.program
@@ -189,8 +192,15 @@ class Writer:
     def foreign(self) -> None:
         a = self.pick(np.ndim)
         if a is not None:
-            f = (np.cumsum, np.sort)[self.rng.integers(2)]
-            self.add(f"{f.__name__}(v{a})", lambda v: f(v[a], axis=0))
+            self.add(f"sort(v{a})", lambda v: np.sort(v[a], axis=0))
+
+    def scan(self) -> None:
+        a = self.pick(np.ndim)
+        if a is None:
+            return
+        name, f = self.rng.choice(SCANS)
+        axis = int(self.rng.integers(np.ndim(self.values[a])))
+        self.add(f"{name}(v{a}, {axis})", lambda v: np.tanh(f(v[a], axis=axis)))
 
     def spread(self) -> None:
         a = self.pick(lambda x: np.ndim(x) == 1)
@@ -208,6 +218,16 @@ MOVES[:] = [
     ("reversed rows", lambda x: x[::-1]),
     ("halves", lambda x: x.reshape(2, -1) if x.size % 2 == 0 else x.reshape(1, -1)),
 ]
+
+SCANS: Any = np.empty((4, 2), dtype=object)
+SCANS[:] = [
+    ("cumsum", np.cumsum),
+    ("cumprod", np.cumprod),
+    ("maximum.accumulate", np.maximum.accumulate),
+    ("fmin.accumulate", np.fmin.accumulate),
+]
+#: Seeds, modulo 5, of programs that hold scans; all others are what they were before.
+MORE = (1, 2)
 
 
 def fits(x: Any, y: Any) -> bool:

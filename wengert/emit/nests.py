@@ -8,6 +8,7 @@ buffer is read or written.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -567,7 +568,7 @@ class Writer:
         pointer = self.pointers[buffer]
         size = buffer.size * SIZES[buffer.type]
         number = literal(fill.value, buffer.type) if buffer.type != "bool" else ""
-        if fill.value == 0:
+        if fill.value == 0 and math.copysign(1.0, fill.value) > 0:
             self.declare("void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
             self.line(
                 f" call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size},"

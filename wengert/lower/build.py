@@ -115,6 +115,8 @@ class Builder:
         self.memory: dict[int, Memory] = {}
         #: Registers by root and by the steps that are written out.
         self.folding: dict[Any, int] = {}
+        #: What a scan has come to: rows of memory, where loops lie inside of its own.
+        self.rows: dict[int, Memory] = {}
         #: Wide buffers of folds over lanes, by root.
         self.wide: dict[Root, Memory] = {}
         self.packed: dict[Any, tuple[Source, dict[int, int]]] = {}
@@ -306,6 +308,9 @@ class Builder:
         starts = [r for r in roots if r.kind == "reduce" and len(r.home) == depth]
         for root in starts:
             self.start(root, scope, at)
+        for root in roots:
+            if root.node.kind == "scan" and root.node.data[1] == axis:
+                self.start_scan(root, depth, scope)
         is_lanes = axis in self.schedule.in_lanes
         index = Index(next(self.loops))
         inner = Scope(scope, axis)
@@ -430,6 +435,53 @@ class Builder:
                 places[axis] = index
         for steps in self.steps(axes):
             body(scope, {**places, **steps})
+
+    # Scans
+
+    def start_scan(self, root: Root, depth: int, scope: Scope) -> None:
+        """Begin a scan whose loop comes next, in registers or in a row of memory."""
+        node, in_lanes = root.node, self.schedule.in_lanes
+        step: Step = node.data[0]
+        if any(phase % 2 for _, phase in root.path[depth + 1 :]):
+            outside = {a for a, phase in root.path[: depth + 1] if phase % 2}
+            memory = self.rows[node.number] = self.new_memory(node, outside)
+            scope.body.append(Fill(memory.buffer, step.start))
+            return
+        is_vector = not in_lanes.isdisjoint(node.axes)
+        for steps in self.steps(node.axes):
+            register = next(self.registers)
+            self.folding[node.number, tuple(sorted(steps.items()))] = register
+            scope.body.append(Start(register, node.type, step.start, is_vector))
+
+    def scanned(self, node: Node, scope: Scope, places: Places) -> Operand:
+        """Return one step of a scan, from the step before."""
+        step, axis = node.data
+        type_ = node.type
+        operands = [self.value(x, scope, places) for x in node.operands]
+        value, place = next(self.values), places[axis]
+        if not isinstance(place, Index):
+            before: Operand = Number(step.start, type_)
+            if place:
+                before = self.value(node, scope, {**places, axis: place - 1})
+            scope.body.append(Let(value, step.text, (before, *operands), type_, True))
+            return value
+        before = next(self.values)
+        if node.number in self.rows:
+            address = self.address(self.rows[node.number], places)
+            scope.body += [
+                Load(before, address, type_),
+                Let(value, step.text, (before, *operands), type_, True),
+                Store(address, value, type_),
+            ]
+            return value
+        steps = {a: places[a] for a in node.axes & self.schedule.unrolled}
+        register = self.folding[node.number, tuple(sorted(steps.items()))]
+        scope.body += [
+            Read(before, register, "y", type_, False),
+            Let(value, step.text, (before, *operands), type_, True),
+            Fold(register, "y", value),
+        ]
+        return value
 
     # Roots
 
@@ -787,6 +839,8 @@ class Builder:
             step, axes = node.data
             start = Number(0.0, node.type) if step.is_from_zero else None
             return self.folded(step, node.operands[0], axes, scope, places, start)
+        if node.kind == "scan":
+            return self.scanned(node, scope, places)
         if node.kind == "view":
             return self.viewed(node, scope, places)
         if node.kind == "gather":

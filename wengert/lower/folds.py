@@ -1,19 +1,34 @@
-"""Folds: axes of a value that become one element."""
+"""Folds: axes of a value that become one element, or of which every step is kept."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wengert.core.forms import Reduce
+from wengert.core.forms import Reduce, Scan
 from wengert.core.types import Type
-from wengert.lower.graph import STARTS
+from wengert.lower.graph import STARTS, Affine
+from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Value, step_of
+from wengert.ops.chain import ABSORBING_PRODUCT
 
 if TYPE_CHECKING:
     from wengert.lower.lower import Lowering
+
+#: What the first element is folded into so that it is the first step to the bit.
+FIRSTS = {
+    "x + y": -0.0,
+    "x * y": 1.0,
+    "maximum(x, y)": -math.inf,
+    "minimum(x, y)": math.inf,
+    "fmax(x, y)": math.nan,
+    "fmin(x, y)": math.nan,
+}
+#: The same folds of whole numbers.
+OF_WHOLE = {"fmax(x, y)": "maximum(x, y)", "fmin(x, y)": "minimum(x, y)"}
 
 
 def reduced(
@@ -48,3 +63,39 @@ def reduced(
         if settings["keepdims"] or k not in places
     ]
     return Value(lowering.graph.reduce(step, node, gone), tuple(kept))
+
+
+def scanned(
+    lowering: Lowering,
+    index: int,
+    form: Scan,
+    operands: list[Value],
+    settings: dict[str, Any],
+    like: Type,
+) -> Value:
+    """Return every step of a fold.
+
+    It runs along an axis of its own, so that all else may run in lanes.
+    """
+    graph, axes, type_ = lowering.graph, lowering.axes, str(like.dtype)
+    text, is_float = form.text, type_.startswith("float")
+    if text is None or (type_ == "bool" and text in ("x + y", "x * y")):
+        raise NotLoweredError(f"the operation {lowering.tape.operations[index].name}")
+    if not is_float:
+        text = OF_WHOLE.get(text, text)
+    elif not lowering.absorbs:
+        text = text.replace(ABSORBING_PRODUCT, PLAIN_PRODUCT)
+    starts = FIRSTS if form.start is None else {text: form.start}
+    step = step_of(text, type_, starts)
+    nodes, dims = lowering.line_up(index, operands, like.shape)
+    nodes = [graph.map("x", (node,), type_) for node in nodes]
+    axis = dims[settings["axis"] % len(dims)]
+    if axis is None:
+        start = graph.number(step.start, type_)
+        return Value(graph.map(text, (start, *nodes), type_), dims)
+    own = axes.of((index, "scan"), graph.extent(axis))
+    axes.keep_apart([own, *(d for d in dims if d is not None)])
+    there, back = Affine(0, ((own, 1),)), Affine(0, ((axis, 1),))
+    nodes = [graph.view(node, {axis: there}) for node in nodes]
+    found = graph.scan(step, own, nodes, type_)
+    return Value(graph.view(found, {own: back}), dims)

@@ -7,6 +7,7 @@ all else is the same everywhere.  A node is one of these:
 - ``number``;
 - ``map``: a native expression of the operands' elements at the same place;
 - ``reduce``: axes of the operand folded;
+- ``scan``: one axis folded, and every step kept;
 - ``view``: the operand read at other places, which are affine in the axes;
 - ``gather``: the operand read along some axes where whole numbers say;
 - ``place``: pieces written, or added, into zeros;
@@ -212,6 +213,9 @@ class Graph:
             return self.view_of_leaf(x, moved)
         if x.kind == "map" and is_cheap(x):
             return self.map(x.data, [self.view(y, moved) for y in x.operands], x.type)
+        if x.kind == "view":
+            known = {axis: moved_place(place, moved) for axis, place in x.data}
+            return self.view(x.operands[0], moved | known)
         axes = x.axes - moved.keys()
         axes |= {axis for place in moved.values() for axis, _ in place.terms}
         return self.make("view", tuple(sorted(moved.items())), (x,), axes, x.type)
@@ -226,6 +230,11 @@ class Graph:
             for to, step in place.terms:
                 found[to] = found.get(to, 0) + stride * step
         return self.leaf(source, offset, found, x.type)
+
+    def scan(self, step: Step, axis: int, operands: Sequence[Node], type_: str) -> Node:
+        """Return every step of a fold over an axis."""
+        axes = frozenset({axis}).union(*(node.axes for node in operands))
+        return self.make("scan", (step, axis), operands, axes, type_)
 
     def gather(self, x: Node, places: Mapping[int, Node]) -> Node:
         """Return a value read along axes where whole numbers say."""
@@ -272,6 +281,11 @@ def said(node: Node) -> str:
         case "reduce":
             step, axes = node.data
             return f"{operands[0]} folded over {over(axes)} by {step.text}"
+        case "scan":
+            step, axis = node.data
+            named = zip("yzw", operands, strict=False)
+            given = ", ".join(f"{k}={v}" for k, v in named)
+            return f"steps along a{axis} of {step.text} of {given}"
         case "view":
             places = ", ".join(f"a{axis} at {place}" for axis, place in node.data)
             return f"{operands[0]} with {places}"
@@ -299,6 +313,17 @@ def place_text(place: Affine | int | None, indices: Sequence[str]) -> str:
     if place is None:
         return "0"
     return indices[place] if type(place) is int else str(place)
+
+
+def moved_place(place: Affine, moved: Mapping[int, Affine]) -> Affine:
+    """Return a place in terms of what the axes that it names are moved to."""
+    offset, terms = place.offset, dict[int, int]()
+    for axis, stride in place.terms:
+        at = moved.get(axis, Affine(0, ((axis, 1),)))
+        offset += stride * at.offset
+        for to, step in at.terms:
+            terms[to] = terms.get(to, 0) + stride * step
+    return Affine(offset, tuple(sorted(terms.items())))
 
 
 def whole_of(dims: Iterable[int | None]) -> tuple[Affine | None, ...]:

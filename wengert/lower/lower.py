@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.forms import Contract, Map, Move, Reduce
+from wengert.core.forms import Contract, Map, Move, Reduce, Scan
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
@@ -19,7 +19,7 @@ from wengert.core.types import Type
 from wengert.derive.loops import SCAN, stand_ins
 from wengert.lower.axes import Axes
 from wengert.lower.contract import contracted
-from wengert.lower.folds import reduced
+from wengert.lower.folds import reduced, scanned
 from wengert.lower.graph import Affine, Graph, Node, Source, number_of
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.looped import Done, Loops, loop, of_loop
@@ -28,7 +28,14 @@ from wengert.lower.needed import is_asked_before, needed
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import is_exact, strict_nodes
 from wengert.lower.taint import Taint, is_nan, taint
-from wengert.lower.values import Dims, Lowered, Value, checked_type, step_of
+from wengert.lower.values import (
+    Dims,
+    Lowered,
+    Value,
+    checked_type,
+    step_of,
+    unrenamed,
+)
 from wengert.lower.views import c_strides
 from wengert.lower.writes import written
 from wengert.ops.chain import ABSORBING_PRODUCT, CHAIN_PRODUCT
@@ -128,6 +135,7 @@ class Lowering:
 
     def finished(self, outputs: list[Value]) -> Lowered:
         """Return the graph with what refuses a play."""
+        outputs = [unrenamed(self.graph, value) for value in outputs]
         types, guards = self.tape.types, self.guards(outputs)
         return Lowered(
             self.graph,
@@ -341,6 +349,8 @@ class Lowering:
             return self.mapped(index, operation, form, operands, like)
         if isinstance(form, Reduce):
             return reduced(self, index, form, operands, settings, like)
+        if isinstance(form, Scan):
+            return scanned(self, index, form, operands, settings, like)
         if isinstance(form, Contract):
             return contracted(self, index, form, operands, settings, like)
         if isinstance(form, Move):

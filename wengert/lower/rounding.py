@@ -52,6 +52,6 @@ def sums_of_products(nodes: Iterable[Node]) -> frozenset[int]:
                 sums.add(node.number)
             elif node.data == "x + y" and any(number_of(x) == 0 for x in node.operands):
                 products.update({node.number} if products & {*read} else ())
-        elif node.kind != "reduce" and not products.isdisjoint(read):
+        elif node.kind not in ("reduce", "scan") and not products.isdisjoint(read):
             products.add(node.number)
     return frozenset(sums)

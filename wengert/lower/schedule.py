@@ -166,13 +166,14 @@ class Schedule:
         domains = list(dict.fromkeys(self.domains()))
         axes = NOWHERE.union(*domains)
         long = [axis for axis in axes if extent(axis) > most]
-        for axis in sorted(axes - set(long), key=lambda a: (-extent(a), a)):
+        scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
+        for axis in sorted(axes - {*long, *scanned}, key=lambda a: (-extent(a), a)):
             alone = not any(axis in d and not d.isdisjoint(long) for d in domains)
             if alone and extent(axis) >= self.lanes // 2 and extent(axis) > 1:
                 long.append(axis)  # short vectors that lie in no longer loop
         self.order = sorted(long, key=lambda a: (-extent(a), a))
         self.unrolled = axes - set(long)
-        self.choose_lanes([d & set(long) for d in domains])
+        self.choose_lanes([d & set(long) - scanned for d in domains])
 
     def choose_lanes(self, nests: list[frozenset[int]]) -> None:
         """Choose the axis of each nest that runs in lanes.
@@ -180,7 +181,8 @@ class Schedule:
         It is the outermost one, rows side by side, unless memory as big as the nest
         lies the other way; then it is the innermost one.
         """
-        order, count = self.order, self.graph.count
+        count = self.graph.count
+        order = [a for a in self.order if any(a in n for n in nests)]
         meets = {a: NOWHERE.union(*(n for n in nests if a in n)) for a in order}
         place = {axis: k for k, axis in enumerate(order)}
         self.in_lanes: set[int] = set()
@@ -228,6 +230,8 @@ class Schedule:
         """Find what is stored, until nothing pays any more."""
         for node in self.live.values():
             if node.kind == "reduce" and node.data[1] - self.unrolled:
+                self.stored[node.number] = node
+            if node.kind == "scan" and node.data[1] not in self.unrolled:
                 self.stored[node.number] = node
             if node.kind in ("place", "copy", "loop"):
                 self.stored[node.number] = node
@@ -407,6 +411,8 @@ class Schedule:
         """Return what computing one element costs beside its operands."""
         if node.kind == "reduce":
             return 2 * self.graph.count(node.data[1]) + 4
+        if node.kind == "scan":
+            return self.graph.extent(node.data[1])
         return own_cost(node)
 
     def all_costs(self) -> dict[int, int]:

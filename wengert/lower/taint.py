@@ -39,7 +39,8 @@ def taint(
     found: dict[int, Node] = {}
     asked: dict[int, Node] = {}
     for node in reached([*results, *asked_of]).values():
-        if node.kind == "map" and node.data == PLAIN_PRODUCT:
+        text = text_of(node)
+        if text.startswith(PLAIN_PRODUCT):
             found[node.number] = node
         is_argument = node.kind == "leaf" and node.data[0].kind == "argument"
         if is_argument and node.data[0].number in arguments:
@@ -51,12 +52,20 @@ def taint(
         for place, operand in enumerate(node.operands):
             if operand.number not in found:
                 continue
-            hides = node.kind == "map" and place in hidden(node.data, node.type)
+            named = place + (node.kind == "scan")
+            hides = bool(text) and named in hidden(text, node.type)
             if hides or not node.type.startswith("float"):
                 asked[operand.number] = operand
             else:
                 found[node.number] = node
     return Taint(found, asked)
+
+
+def text_of(node: Node) -> str:
+    """Return the expression of a map, or of the steps of a scan."""
+    if node.kind == "scan":
+        return str(node.data[0].text)
+    return node.data if node.kind == "map" else ""
 
 
 def is_nan(graph: Graph, node: Node) -> Node:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from wengert.core.types import Type
-from wengert.lower.graph import STARTS, Graph, Node, Step
+from wengert.lower.graph import STARTS, Affine, Graph, Node, Step
 from wengert.lower.refusal import NotLoweredError
 
 Dims = tuple[int | None, ...]
@@ -50,15 +52,33 @@ class Lowered:
     strict: frozenset[int]
 
 
-def step_of(text: str, type_: str) -> Step:
+def step_of(
+    text: str, type_: str, starts: Mapping[str, float] = MappingProxyType(STARTS)
+) -> Step:
     """Return a fold in a type."""
-    start = STARTS[text]
+    start = starts[text]
     if np.isinf(start) and type_.startswith("int"):
         ends = np.iinfo(type_)
         start = ends.min if start < 0 else ends.max
     if np.isinf(start) and type_ == "bool":
         start = start > 0
     return Step(text, start)
+
+
+def unrenamed(graph: Graph, value: Value) -> Value:
+    """Return a value that only names axes otherwise by the names of what it reads."""
+    node, dims = value
+    if node.kind != "view":
+        return value
+    names = {to: axis for axis, place in node.data for to, _ in place.terms}
+    renaming = [(axis, Affine(0, ((to, 1),))) for to, axis in names.items()]
+    is_same = node.data == tuple(sorted(renaming)) and all(
+        graph.extent(to) == graph.extent(axis) for to, axis in names.items()
+    )
+    if not is_same or not {*dims}.isdisjoint(names.values()):
+        return value
+    renamed = tuple([d if d is None else names.get(d, d) for d in dims])
+    return Value(node.operands[0], renamed)
 
 
 def checked_type(like: Any) -> Type:

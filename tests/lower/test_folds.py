@@ -1,0 +1,88 @@
+"""Folds of which every step is kept give NumPy's answer to the bit."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.lower.guarded import call_guarded
+from tests.lower.test_nests import WAYS, compiled, given_to, refused
+from wengert.execute.engine import native_engine
+
+pytestmark = [
+    pytest.mark.skipif(not native_engine(), reason="the native engine is off"),
+    pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages"),
+    pytest.mark.filterwarnings("ignore:.*encountered"),
+]
+SHAPES = [(1,), (3,), (40,), (5, 3), (3, 40), (33, 20), (2, 17, 18)]
+
+
+def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return numbers among which are zeros of either sign, infinities and NaN."""
+    rng = np.random.default_rng(len(shape))
+    x = rng.normal(scale=3.0, size=shape)
+    if dtype.startswith("float") and x.size > 1:
+        x.flat[:: 1 + x.size // 7] = rng.choice([0.0, -0.0, 1.0], size=())
+        x.flat[-1], x.flat[-x.size // 9] = np.nan, np.inf
+        x.flat[0] = -0.0
+    return x.astype(dtype)
+
+
+def assert_same(function: Any, x: np.ndarray, way: tuple[int, int]) -> None:
+    """A function in loops gives what NumPy does, to the bit."""
+    tape = wg.record(function, x)
+    kernel = compiled(tape, way)
+    assert kernel is not None
+    likes = [tape.types[k] for k in tape.output_indices]
+    answer, found = call_guarded(kernel, given_to(tape), likes, True)
+
+    assert answer == 0
+    expected = np.asarray(function(x))
+    assert found[0].dtype == expected.dtype
+    is_nan = expected != expected
+    np.testing.assert_array_equal(found[0] != found[0], is_nan)
+    assert np.where(is_nan, 0, found[0]).tobytes() == (
+        np.where(is_nan, 0, expected).tobytes()
+    )
+
+
+SCANS = {
+    "cumsum": np.cumsum,
+    "cumprod": np.cumprod,
+    "maximum": np.maximum.accumulate,
+    "minimum": np.minimum.accumulate,
+    "fmax": np.fmax.accumulate,
+    "fmin": np.fmin.accumulate,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+@pytest.mark.parametrize("scan", SCANS)
+def test_steps_are_numpys(scan: str, dtype: str) -> None:
+    accumulate, adds = SCANS[scan], scan.startswith("cum")
+    for k, shape in enumerate(SHAPES):
+        x = numbers(shape, dtype)
+        x = x if adds else x + x.dtype.type(0)  # NumPy's sign of an extreme zero varies
+        for axis in range(len(shape)):
+            assert_same(lambda x, a=axis: accumulate(x, axis=a), x, WAYS[k % 3])
+
+
+def test_steps_of_products_are_rounded_twice() -> None:
+    x = np.random.default_rng(0).normal(size=(33, 20))
+
+    for way in WAYS:
+        assert_same(lambda x: np.cumsum(x[::-1] * x, axis=0)[::-1], x, way)
+
+
+def test_a_branch_on_steps_is_asked() -> None:
+    def function(x: Any) -> Any:
+        return x * 2.0 if np.cumsum(x)[-1] > 1.0 else -x
+
+    x = np.full(40, 0.1)
+
+    assert refused(function, x, x) == 0
+    assert refused(function, x, -x) > 2
