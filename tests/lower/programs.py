@@ -86,7 +86,7 @@ class Writer:
         if self.is_mixed:
             kinds += [self.foreign] * 3
         if self.has_more:
-            kinds += [self.scan] * 3
+            kinds += [self.scan, self.scan, self.best]
         while len(self.program.steps) < count:
             self.rng.choice(kinds)()  # type: ignore[operator]
         return self.program
@@ -202,6 +202,19 @@ class Writer:
         axis = int(self.rng.integers(np.ndim(self.values[a])))
         self.add(f"{name}(v{a}, {axis})", lambda v: np.tanh(f(v[a], axis=axis)))
 
+    def best(self) -> None:
+        a = self.pick(np.ndim)
+        if a is None:
+            return
+        f = (np.argmax, np.argmin)[self.rng.integers(2)]
+        axis = self.rng.choice([None, *range(np.ndim(self.values[a]))])
+
+        def step(v: list[Any]) -> Any:
+            found = f(np.floor(3.7 * v[a] + 0.31), axis=axis, keepdims=True)
+            return v[a] * (found + 1.0)
+
+        self.add(f"v{a} times {f.__name__}(v{a}, {axis})", step)
+
     def spread(self) -> None:
         a = self.pick(lambda x: np.ndim(x) == 1)
         if a is None:
@@ -226,7 +239,8 @@ SCANS[:] = [
     ("maximum.accumulate", np.maximum.accumulate),
     ("fmin.accumulate", np.fmin.accumulate),
 ]
-#: Seeds, modulo 5, of programs that hold scans; all others are what they were before.
+#: Seeds, modulo 5, of programs that hold scans and extremes' places; all others are
+#: what they were before.
 MORE = (1, 2)
 
 

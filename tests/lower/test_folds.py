@@ -1,4 +1,4 @@
-"""Folds of which every step is kept give NumPy's answer to the bit."""
+"""Folds that depend on no order of sums give NumPy's answer to the bit."""
 
 from __future__ import annotations
 
@@ -48,6 +48,36 @@ def assert_same(function: Any, x: np.ndarray, way: tuple[int, int]) -> None:
     assert np.where(is_nan, 0, found[0]).tobytes() == (
         np.where(is_nan, 0, expected).tobytes()
     )
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int32", "bool"])
+@pytest.mark.parametrize("function", [np.argmax, np.argmin])
+def test_the_first_of_equal_extremes_is_found(function: Any, dtype: str) -> None:
+    for k, shape in enumerate(SHAPES):
+        x = np.round(numbers(shape, dtype))
+        for axis in (None, *range(-1, len(shape) - 1)):
+            for y in (x, np.nan_to_num(x, posinf=2.0)):
+                keep = bool(k % 2)
+                found = lambda x, a=axis, k=keep: function(x, axis=a, keepdims=k)  # noqa: E731
+                assert_same(found, y.astype(dtype), WAYS[k % 3])
+
+
+def test_an_extreme_is_found_among_what_is_computed_twice() -> None:
+    """A product that one loop contracts and the other rounds would be found nowhere."""
+    x = np.random.default_rng(0).normal(size=(33, 20))
+
+    for way in WAYS:
+        assert_same(lambda x: x[np.argmax(x[:, 3] * x[:, 5] + x[:, 7])], x, way)
+
+
+def test_a_branch_on_a_place_is_asked() -> None:
+    def function(x: Any) -> Any:
+        return x * 2.0 if np.argmax(x * x) == 7 else -x
+
+    x = np.where(np.arange(40) == 7, 2.0, 1.0)
+
+    assert refused(function, x, x) == 0
+    assert refused(function, x, x[::-1]) > 2
 
 
 SCANS = {

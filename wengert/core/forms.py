@@ -46,8 +46,8 @@ class Reduce:
     of : str
         What is folded of an element `x`.
     place : bool
-        Whether an element folds with its place, which is the result; `text` then says
-        whether the next element is better.
+        Whether the result is the place of the first element that is what all of them
+        fold to; the fold then is one of two elements.
     """
 
     text: str | None

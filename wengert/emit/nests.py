@@ -314,9 +314,14 @@ class Writer:
         self.define(let.value, text, is_wide, let.type)
 
     def steps_done(self, count: Count) -> None:
-        """The index of a loop."""
+        """The index of a loop, or one a lane."""
         self.line("")
         self.define(count.value, self.indices[count.loop], False, "int64")
+        if self.lane is not None and count.loop == self.lane.loop:
+            whole, first = self.ir("int64", True), self.name(count.value, True)
+            steps = ", ".join(f"i64 {k}" for k in range(self.width))
+            text = self.value(f"add nsw {whole} {first}, <{steps}>")
+            self.define(count.value, text, True, "int64")
 
     def written(
         self,

@@ -833,6 +833,13 @@ class Builder:
             memory, offset = self.of_leaf(node, places)
             address = self.moved_address(memory, places, {}, scope, offset)
             return self.load(scope, address, node.type)
+        if node.kind == "index":
+            place = places[node.data]
+            if not isinstance(place, Index):
+                return Number(place, node.type)
+            value = next(self.values)
+            scope.body.append(Count(value, place.loop))
+            return value
         if node.kind == "map":
             return self.let(node, scope, places)
         if node.kind == "reduce":

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wengert.core.forms import Reduce, Scan
 from wengert.core.types import Type
-from wengert.lower.graph import STARTS, Affine
+from wengert.lower.graph import STARTS, Affine, Graph, Node
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.refusal import NotLoweredError
+from wengert.lower.rounding import IS_FOUND
 from wengert.lower.values import Value, step_of
+from wengert.lower.views import c_strides
 from wengert.ops.chain import ABSORBING_PRODUCT
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ def reduced(
     like: Type,
 ) -> Value:
     """Return axes folded."""
-    known = form.text in STARTS and not form.place and "indices" not in settings
+    known = form.text in STARTS and "indices" not in settings
     if not known or len(operands) != 1:
         raise NotLoweredError(f"the operation {lowering.tape.operations[index].name}")
     node, dims = operands[0]
@@ -51,7 +54,7 @@ def reduced(
     axis = settings["axis"]
     folded = range(len(dims)) if axis is None else np.atleast_1d(axis).tolist()
     places = {k % len(dims) for k in folded} if dims else set()
-    type_ = str(like.dtype)
+    type_ = node.type if form.place else str(like.dtype)
     assert form.text is not None
     is_from_zero = form.text == "x + y" and type_.startswith("float")
     step = step_of(form.text, type_)._replace(is_from_zero=is_from_zero)
@@ -62,7 +65,20 @@ def reduced(
         for k, d in enumerate(dims)
         if settings["keepdims"] or k not in places
     ]
-    return Value(lowering.graph.reduce(step, node, gone), tuple(kept))
+    found = lowering.graph.reduce(step, node, gone)
+    if form.place:
+        found = first_place(lowering.graph, node, found, gone)
+    return Value(found, tuple(kept))
+
+
+def first_place(graph: Graph, node: Node, found: Node, gone: Sequence[int]) -> Node:
+    """Return the first place, in C order, of what elements have been folded to."""
+    strides = c_strides(graph.shape(gone))
+    place = graph.place(Affine(0, tuple(zip(gone, strides, strict=True))))
+    is_found = graph.map(IS_FOUND, (node, found), "bool")
+    beyond = graph.number(graph.count(gone), "int64")
+    places = graph.map("select(x, y, z)", (is_found, place, beyond), "int64")
+    return graph.reduce(step_of("minimum(x, y)", "int64"), places, gone)
 
 
 def scanned(

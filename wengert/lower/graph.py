@@ -5,6 +5,7 @@ all else is the same everywhere.  A node is one of these:
 
 - ``leaf``: elements of a buffer, at an offset and a stride an axis;
 - ``number``;
+- ``index``: the place along an axis;
 - ``map``: a native expression of the operands' elements at the same place;
 - ``reduce``: axes of the operand folded;
 - ``scan``: one axis folded, and every step kept;
@@ -123,7 +124,7 @@ class Graph:
         node = self.known.get(key)
         if node is None:
             number = len(self.nodes)
-            is_leafy = kind in ("leaf", "number", "map")
+            is_leafy = kind in ("leaf", "number", "index", "map")
             is_leafy = is_leafy and all(x.is_leafy for x in operands)
             node = Node(
                 number, kind, data, tuple(operands), frozenset(axes), type_, is_leafy
@@ -139,6 +140,20 @@ class Graph:
         if type_.startswith("float"):
             number = struct.pack("d", number)
         return self.make("number", number, (), (), type_)
+
+    def index(self, axis: int) -> Node:
+        """Return the place along an axis."""
+        return self.make("index", axis, (), (axis,), "int64")
+
+    def place(self, place: Affine) -> Node:
+        """Return a place as a value."""
+        found = self.number(place.offset, "int64")
+        for axis, stride in place.terms:
+            step = (self.index(axis), self.number(stride, "int64"))
+            found = self.map(
+                "x + y", (self.map("x * y", step, "int64"), found), "int64"
+            )
+        return found
 
     def leaf(
         self, source: Source, offset: int, strides: Mapping[int, int], type_: str
@@ -211,6 +226,8 @@ class Graph:
             return x
         if x.kind == "leaf":
             return self.view_of_leaf(x, moved)
+        if x.kind == "index":
+            return self.place(moved[x.data])
         if x.kind == "map" and is_cheap(x):
             return self.map(x.data, [self.view(y, moved) for y in x.operands], x.type)
         if x.kind == "view":
@@ -275,6 +292,8 @@ def said(node: Node) -> str:
             return f"{source.kind}{source.number} at {Affine(offset, strides)}"
         case "number":
             return repr(number_of(node))
+        case "index":
+            return f"the place along a{node.data}"
         case "map":
             named = zip("xyzw", operands, strict=False)
             return f"{node.data} of {', '.join(f'{k}={x}' for k, x in named)}"
@@ -404,7 +423,7 @@ def is_cheap(node: Node, most: int = CHEAP) -> bool:
 
 def cost_inline(node: Node, most: int) -> int:
     """Return what an expression of leaves costs, or more than `most`."""
-    if node.kind in ("leaf", "number"):
+    if node.kind in ("leaf", "number", "index"):
         return 0
     if node.kind != "map":
         return most + 1

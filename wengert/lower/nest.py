@@ -77,7 +77,7 @@ class Let:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A value: how many steps of a loop were done."""
+    """A value: how many steps of a loop were done, of a loop in lanes by each."""
 
     value: int
     loop: int

@@ -9,6 +9,9 @@ from wengert.lower.products import has_sum_of, is_product
 from wengert.lower.refusal import BOUNDS
 from wengert.lower.values import Value
 
+#: Whether an element is what it was folded into by a maximum or a minimum.
+IS_FOUND = "x == y or (x != x and y != y)"
+
 
 def is_exact(node: Node) -> bool:
     """Whether a value is rounded as NumPy rounds it, whatever the order of its sums."""
@@ -32,7 +35,9 @@ def strict_nodes(
     results = [value.node for value in outputs]
     asked = [node for number, node in guards if number > BOUNDS]
     decided = [node for node in results if not node.type.startswith("float")]
-    return frozenset(reached([*asked, *decided])) | sums_of_products(
+    every = reached([*results, *(node for _, node in guards)]).values()
+    found = [node for node in every if node.kind == "map" and node.data == IS_FOUND]
+    return frozenset(reached([*asked, *decided, *found])) | sums_of_products(
         reached([*results, *asked]).values()
     )
 

@@ -390,7 +390,7 @@ class Schedule:
         for number in sorted(uses, reverse=True):
             node, paths = self.live[number], uses[number]
             own = node.axes - self.unrolled
-            if not own or node.kind in ("number", "view", "gather"):
+            if not own or node.kind in ("number", "index", "view", "gather"):
                 continue
             is_again = any(is_repeated(path, own) for path in paths)
             if node.kind == "leaf":
@@ -419,7 +419,7 @@ class Schedule:
         """Return what one element of each value costs, of operands that are stored."""
         costs: dict[int, int] = {}
         for number, node in self.live.items():
-            if number in self.stored or node.kind in ("leaf", "number"):
+            if number in self.stored or node.kind in ("leaf", "number", "index"):
                 costs[number] = 1
                 continue
             times = self.graph.count(node.data[1]) if node.kind == "reduce" else 1

@@ -534,13 +534,13 @@ def evaluate_count_nonzero(x: Any, *, axis: Axis, keepdims: bool) -> Any:
 ARGMAX = constant_of(
     "argmax",
     evaluate_argmax,
-    form=Reduce("y > x or (isnan(y) and not isnan(x))", place=True),
+    form=Reduce("maximum(x, y)", place=True),
     numpy=(),
 )
 ARGMIN = constant_of(
     "argmin",
     evaluate_argmin,
-    form=Reduce("y < x or (isnan(y) and not isnan(x))", place=True),
+    form=Reduce("minimum(x, y)", place=True),
     numpy=(),
 )
 ANY = constant_of("any", evaluate_any, form=Reduce("x or y", start=0), numpy=())
