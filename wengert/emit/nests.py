@@ -21,6 +21,7 @@ from wengert.emit import llvm_ir, machine
 from wengert.emit.cache import KERNELS
 from wengert.emit.compile import KERNEL_TYPE, Compiled
 from wengert.emit.refusal import NotLoweredError
+from wengert.emit.tiles import write_product
 from wengert.emit.vocabulary import SIZES, TYPES, ir_type, literal, template
 from wengert.lower.nest import (
     Across,
@@ -36,6 +37,7 @@ from wengert.lower.nest import (
     Nest,
     Number,
     Operand,
+    Product,
     Read,
     Start,
     Statement,
@@ -276,16 +278,26 @@ class Writer:
             return found.text
         assert is_wide, "a vector where a number is asked"
         if not found.wide:
-            one, wide = self.ir(found.type, False), self.ir(found.type, True)
-            number = self.fresh()
-            mask = f"<{self.width} x i32> zeroinitializer"
-            found.made.append(
-                f" %s{number} = insertelement {wide} poison, {one} {found.text},"
-                f" i64 0\n %w{number} = shufflevector {wide} %s{number},"
-                f" {wide} poison, {mask}\n"
-            )
-            found.wide = f"%w{number}"
+            found.wide, text = self.spread(found.text, found.type)
+            found.made.append(text)
         return found.wide
+
+    def spread(self, name: str, type_: str) -> tuple[str, str]:
+        """Return the name of a vector of one number, and the text that makes it."""
+        one, wide = self.ir(type_, False), self.ir(type_, True)
+        number = self.fresh()
+        mask = f"<{self.width} x i32> zeroinitializer"
+        text = (
+            f" %s{number} = insertelement {wide} poison, {one} {name}, i64 0\n"
+            f" %w{number} = shufflevector {wide} %s{number}, {wide} poison, {mask}\n"
+        )
+        return f"%w{number}", text
+
+    def splat(self, name: str, type_: str) -> str:
+        """Return a vector of one number."""
+        wide, text = self.spread(name, type_)
+        self.line(text)
+        return wide
 
     def is_wide(self, *operands: Operand) -> bool:
         """Whether any operand is a vector."""
@@ -591,6 +603,12 @@ class Writer:
 
     # Registers
 
+    def register(self, type_: str) -> int:
+        """Return a new register of a vector, not one of the nest's."""
+        number = -self.fresh()
+        self.registers[number] = Register("", type_, 0.0, True, False)
+        return number
+
     def start(self, start: Start) -> None:
         """A register begins."""
         lanes = self.width if start.is_wide else 1
@@ -825,5 +843,6 @@ WRITERS: dict[type, Callable[[Writer, Any], None]] = {
     Read: Writer.read_register,
     Across: Writer.across,
     Guard: Writer.guard,
+    Product: write_product,
     Loop: Writer.loop,
 }

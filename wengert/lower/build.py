@@ -38,6 +38,7 @@ from wengert.lower.nest import (
     Nest,
     Number,
     Operand,
+    Product,
     Read,
     Start,
     Statement,
@@ -46,6 +47,7 @@ from wengert.lower.nest import (
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Repeated
 from wengert.lower.schedule import Root, Schedule, Wanted
+from wengert.lower.tiles import Sides, first_with_unit_stride, pieces, sides_of
 from wengert.lower.values import Lowered
 from wengert.lower.views import axis_strides
 
@@ -245,7 +247,7 @@ class Builder:
             repeated, result, dims = node.data
             own = axis_strides(dims, self.graph.shape(dims))
             return result >= repeated.carried and own == strides
-        return node.kind == "place"
+        return node.kind in ("place", "product")
 
     def new_memory(self, node: Node, outside: set[int]) -> Memory:
         """Return memory for a value inside some loops."""
@@ -504,6 +506,8 @@ class Builder:
             self.write_fold(root, scope, at)
         elif root.kind == "loop":
             self.write_loop(root, scope)
+        elif root.kind == "product":
+            self.write_product(root, scope)
         elif root.kind == "store":
             for steps in self.steps(root.domain):
                 places = {**at, **steps}
@@ -591,6 +595,95 @@ class Builder:
         return Address(
             memory.buffer, offset, merged(terms), memory.picks, memory.is_block
         )
+
+    # Products
+
+    def write_product(self, root: Root, scope: Scope) -> None:
+        """Write sums of products: a tile's axes, and loops around it for all others."""
+        left, right = root.node.operands
+        sides = sides_of(left, right, root.node.data[1])
+        result = self.memory[root.node.number]
+        one, two = self.memory_of(left), self.memory_of(right)
+        if self.is_apart(sides, two, result) and not self.is_apart(
+            sides.turned, one, result
+        ):
+            one, two, sides = two, one, sides.turned
+        if self.is_apart(sides, two, None):
+            two = self.laid_anew(two, sides, root.node.type, scope)
+        rows = pieces(self.graph, sides.rows, one.strides, result.strides)
+        columns = pieces(self.graph, sides.columns, two.strides, result.strides)
+        folded = pieces(self.graph, sides.folded, one.strides, two.strides)
+        row, column = rows[0], first_with_unit_stride(columns)[0]
+        rows.remove(row)
+        columns.remove(column)
+        depth, *deeper = folded
+        adds = bool(deeper)
+        if adds:
+            self.clear(root.node, scope)
+        body = scope.body
+        terms: tuple[list[tuple[int, int]], ...] = [], [], []
+        around = [
+            *[(p.extent, p.strides[1], p.strides[0], 0) for p in rows],
+            *[(p.extent, p.strides[1], 0, p.strides[0]) for p in columns],
+            *[(p.extent, 0, *p.strides) for p in deeper],
+            *[
+                (
+                    self.graph.extent(a),
+                    result.strides[a],
+                    one.strides[a],
+                    two.strides[a],
+                )
+                for a in sorted(sides.both)
+            ],
+        ]
+        for count, *steps in sorted(around, key=lambda each: -each[1]):
+            loop = Loop(next(self.loops), count, False)
+            body.append(loop)
+            body = loop.body
+            for found, step in zip(terms, steps, strict=True):
+                found.append((loop.loop, step))
+        to, first, second = (
+            Address(m.buffer, m.offset, merged([*m.terms, *t]), m.picks)
+            for m, t in zip((result, one, two), terms, strict=True)
+        )
+        strides = (
+            (row.strides[1], column.strides[1]),
+            (row.strides[0], depth.strides[0]),
+            (depth.strides[1], column.strides[0]),
+        )
+        counts = row.extent, column.extent, depth.extent
+        body.append(Product(to, first, second, counts, strides, root.node.type, adds))
+
+    def is_apart(self, sides: Sides, memory: Memory, result: Memory | None) -> bool:
+        """Whether no columns lie side by side where the right operand is, and there."""
+        return not any(
+            memory.strides[axis] == 1 and (result is None or result.strides[axis] == 1)
+            for axis in sides.columns
+        )
+
+    def laid_anew(
+        self, memory: Memory, sides: Sides, type_: str, scope: Scope
+    ) -> Memory:
+        """Write an operand anew, its longest columns side by side."""
+        last = max(sides.columns, key=self.graph.extent)
+        rest = sorted(memory.strides.keys() - {last}, key=lambda a: -memory.strides[a])
+        strides, stride = dict[int, int](), 1
+        for axis in [last, *reversed(rest)]:
+            strides[axis] = stride
+            stride *= self.graph.extent(axis)
+        made = Memory(self.new_buffer(type_, stride), strides)
+        body, places = scope.body, dict[int, Index | int]()
+        outer = [axis for axis in rest if axis in sides.both]
+        for axis in [*outer, last, *(a for a in rest if a not in outer)]:
+            loop = Loop(next(self.loops), self.graph.extent(axis), axis == last)
+            body.append(loop)
+            body, places[axis] = loop.body, Index(loop.loop)
+        value = next(self.values)
+        body += [
+            Load(value, self.address(memory, places), type_),
+            Store(self.address(made, places), value, type_),
+        ]
+        return made
 
     # Steps that are done many times
 
@@ -687,15 +780,17 @@ class Builder:
         step.numbers[k], step.carried[k] = now, register
 
     def memory_of(self, node: Node) -> Memory:
-        """Return where a value lies that a step reads in place."""
+        """Return where a value lies that is read in place."""
         if node.kind != "leaf":
             return self.memory[node.number]
         source: Source = node.data[0]
         offset: int = node.data[1]
+        strides: dict[int, int] = dict(node.data[2])
         if source.kind == "constant":
-            return Memory(self.constant(source), {}, offset=offset)
+            return Memory(self.constant(source), strides, offset=offset)
         memory = self.arguments[source.number]
-        return replace(memory, offset=memory.offset + offset)
+        offset += memory.offset
+        return replace(memory, strides=strides, offset=offset)
 
     def place_result(self, node: Node, step: Builder, loop: int) -> None:
         """Give memory to what a loop stacks, and say where what it carries ends."""

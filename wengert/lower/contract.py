@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wengert.lower.lower import Lowering
 
 #: Elements of every side from which a matrix product is left to BLAS.
-BLAS = 32
+BLAS = 256
 
 
 def contracted(

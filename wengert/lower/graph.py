@@ -9,6 +9,7 @@ all else is the same everywhere.  A node is one of these:
 - ``map``: a native expression of the operands' elements at the same place;
 - ``reduce``: axes of the operand folded;
 - ``scan``: one axis folded, and every step kept;
+- ``product``: the same of products of two operands that lie in memory;
 - ``view``: the operand read at other places, which are affine in the axes;
 - ``gather``: the operand read along some axes where whole numbers say;
 - ``place``: pieces written, or added, into zeros;
@@ -30,7 +31,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.lower.axes import Axes
+from wengert.lower.costs import is_cheap
 from wengert.lower.refusal import NotLoweredError
+from wengert.lower.tiles import is_tiled
 
 
 class Source(NamedTuple):
@@ -203,7 +206,9 @@ class Graph:
         repeats = self.count(axes - x.axes)
         axes &= x.axes
         if axes:
-            x = self.make("reduce", (step, axes), (x,), x.axes - axes, x.type)
+            is_product = is_tiled(self, step, x, axes)
+            kind, operands = ("product", x.operands) if is_product else ("reduce", (x,))
+            x = self.make(kind, (step, axes), operands, x.axes - axes, x.type)
         elif step.is_from_zero:
             x = self.map("x + y", (x, self.number(0.0, x.type)), x.type)
         if repeats != 1 and step.text == "x + y":
@@ -305,6 +310,8 @@ def said(node: Node) -> str:
             named = zip("yzw", operands, strict=False)
             given = ", ".join(f"{k}={v}" for k, v in named)
             return f"steps along a{axis} of {step.text} of {given}"
+        case "product":
+            return f"{' * '.join(operands)} folded over {over(node.data[1])}"
         case "view":
             places = ", ".join(f"a{axis} at {place}" for axis, place in node.data)
             return f"{operands[0]} with {places}"
@@ -395,41 +402,3 @@ def span(graph: Graph, place: Any) -> tuple[int, int]:
         reach = (graph.extent(axis) - 1) * stride
         low, high = low + min(reach, 0), high + max(reach, 0)
     return low, high
-
-
-#: What is computed again rather than stored, in operations.
-CHEAP = 10
-#: What functions cost beside an addition.
-COSTS = dict.fromkeys(
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh "
-    "asinh acosh atanh erf erfc tgamma lgamma pow atan2 hypot fmod cbrt".split(),
-    20,
-)
-
-
-def own_cost(node: Node) -> int:
-    """Return what one element of an expression costs, beside an addition."""
-    if node.kind != "map":
-        return 0
-    text = node.data
-    found = sum(cost for name, cost in COSTS.items() if f"{name}(" in text)
-    return found + 8 * ("/" in text or "sqrt" in text) + 20 * ("**" in text) or 1
-
-
-def is_cheap(node: Node, most: int = CHEAP) -> bool:
-    """Whether an expression of leaves costs little to compute again."""
-    return cost_inline(node, most) <= most
-
-
-def cost_inline(node: Node, most: int) -> int:
-    """Return what an expression of leaves costs, or more than `most`."""
-    if node.kind in ("leaf", "number", "index"):
-        return 0
-    if node.kind != "map":
-        return most + 1
-    total = own_cost(node)
-    for operand in node.operands:
-        if total > most:
-            break
-        total += cost_inline(operand, most - total)
-    return total

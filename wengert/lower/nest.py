@@ -159,6 +159,32 @@ class Guard:
     operand: Operand
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Sums of products: ``result[i, j]`` is the sum of ``left[i, k] * right[k, j]``.
+
+    Attributes
+    ----------
+    result, left, right : Address
+        Where their first elements lie.
+    counts : tuple of int
+        Rows, columns, and what is folded.
+    strides : tuple of (int, int)
+        Of the result, left and right.
+    type : str
+    adds : bool
+        Whether the sums are added to what is there.
+    """
+
+    result: Address
+    left: Address
+    right: Address
+    counts: tuple[int, int, int]
+    strides: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+    type: str
+    adds: bool
+
+
 @dataclass(slots=True)
 class Loop:
     """Statements for every index along an axis, or for as many as there are lanes."""
@@ -171,7 +197,18 @@ class Loop:
 
 
 Statement = (
-    Let | Count | Load | Store | Fill | Start | Fold | Read | Across | Guard | Loop
+    Let
+    | Count
+    | Load
+    | Store
+    | Fill
+    | Start
+    | Fold
+    | Read
+    | Across
+    | Guard
+    | Product
+    | Loop
 )
 
 
@@ -242,6 +279,15 @@ def shown_statement(statement: Statement) -> str:
             )
         case Across(value, text, operand, type_):
             return f"v{value} = {shown(operand)} over lanes by {text} {type_}"
+        case Product(result, left, right, counts, strides, _, adds):
+            places = (result, "ij"), (left, "ik"), (right, "kj")
+            to, one, two = (
+                f"{x} by {m} {i[0]}, {n} {i[1]}"
+                for (x, i), (m, n) in zip(places, strides, strict=True)
+            )
+            rows, columns, depth = counts
+            sizes = f"i to {rows}, j to {columns}, k to {depth}"
+            return f"{to} {'+' * adds}= sum of {one} times {two}; {sizes}"
         case Guard(number, operand):
             return f"guard {number}: not {shown(operand)}"
     raise TypeError(type(statement))

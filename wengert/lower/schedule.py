@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wengert.lower.graph import CHEAP, Graph, Node, are_apart, own_cost, reached
+from wengert.lower.costs import CHEAP, own_cost
+from wengert.lower.graph import Graph, Node, are_apart, reached
 
 #: Elements of an axis up to which its steps are written out.
 MOST_UNROLLED = 16
@@ -24,7 +25,7 @@ MOST_COST = 1 << 30
 Path = tuple[tuple[int, int], ...]
 NOWHERE: frozenset[int] = frozenset()
 #: What is there once all of it is, for loops of their own.
-WHOLE = frozenset({"place", "copy", "loop"})
+WHOLE = frozenset({"place", "copy", "loop", "product"})
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +35,8 @@ class Root:
     Attributes
     ----------
     kind : str
-        ``reduce``, ``store``, ``piece``, ``loop``, ``result`` or ``guard``.
+        ``reduce``, ``product``, ``store``, ``piece``, ``loop``, ``result`` or
+        ``guard``.
     node, argument : Node
         What is computed, and what is computed at every place for it.
     number : int
@@ -131,7 +133,7 @@ class Schedule:
         """Return the axes over which a node's elements are computed."""
         if node.kind == "reduce":
             return node.operands[0].axes
-        if node.kind == "loop":
+        if node.kind in ("loop", "product"):
             return NOWHERE
         if node.kind == "place":
             return NOWHERE.union(
@@ -233,8 +235,12 @@ class Schedule:
                 self.stored[node.number] = node
             if node.kind == "scan" and node.data[1] not in self.unrolled:
                 self.stored[node.number] = node
-            if node.kind in ("place", "copy", "loop"):
+            if node.kind in WHOLE:
                 self.stored[node.number] = node
+            if node.kind == "product":
+                for read in node.operands:
+                    if read.kind != "leaf":
+                        self.stored[read.number] = read
             if node.kind in ("view", "gather"):
                 read = node.operands[0]
                 if read.kind != "leaf" and not self.only_renames(node):
@@ -270,6 +276,8 @@ class Schedule:
                 loops[repeated].target.append(node)
             elif node.kind == "reduce" and node.data[1] - self.unrolled:
                 roots.append(self.root("reduce", node, node.operands[0], 0))
+            elif node.kind == "product":
+                roots.append(Root("product", node, node, 0, NOWHERE, NOWHERE))
             elif node.kind == "place":
                 for k, spec in enumerate(node.data[2]):
                     if not k and node.number in self.in_place:
@@ -313,7 +321,7 @@ class Schedule:
         todo = [(root.argument, NOWHERE)]
         if root.kind == "store":
             todo = read_by(root.node, NOWHERE)
-        if root.kind == "loop":
+        if root.kind in ("loop", "product"):
             todo = [(node, frozenset(self.order)) for node in root.node.operands]
         if root.kind == "piece":
             dims, adds, specs = root.node.data
@@ -436,7 +444,7 @@ class Schedule:
             for other in root.reads:
                 readers.setdefault(other, []).append(root)
         for root in self.roots:
-            root.home, needs = root.path, root.node.kind in ("place", "copy")
+            root.home, needs = root.path, root.node.kind in ("place", "copy", "product")
             if root.kind == "reduce":
                 folded = root.node.data[1]
                 first = next(k for k, (a, _) in enumerate(root.path) if a in folded)

@@ -1,0 +1,120 @@
+"""Sums of products in tiles give what NumPy's products do."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.lower.test_nests import WAYS, check_tape, compiled
+from wengert.execute.engine import native_engine
+from wengert.lower.nest import Loop, Nest, Product
+
+pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+
+SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 24, 25, 31, 49)
+#: What a product is of, and which axes of a third operand it is multiplied with.
+SUBSCRIPTS = (
+    "ij,jk->ik", "ji,jk->ik", "ij,kj->ik", "ji,kj->ki", "bij,jk->bik", "bij,bjk->bik",
+    "ijk,jkl->il", "ijk,kjl->li", "bij,bik->jk", "ij,jk->", "aij,bjk->abik",
+)  # fmt: skip
+OPERANDS: tuple[Any, ...] = (
+    lambda x: x,
+    np.tanh,
+    lambda x: 2.0 * x,
+    lambda x: x[..., ::-1],
+    lambda x: np.cumsum(x, axis=0)[::-1],
+)
+ULPS = 1e4  # of the largest number
+
+
+def products_of(nest: Nest | None) -> int:
+    """Return how many products a nest has."""
+    found, todo = 0, [] if nest is None else [*nest.body]
+    while todo:
+        statement = todo.pop()
+        found += isinstance(statement, Product)
+        todo += statement.body if isinstance(statement, Loop) else []
+    return found
+
+
+def random_product(seed: int) -> tuple[Any, list[np.ndarray]]:
+    """Return a function of products of two arrays, and the arrays."""
+    rng = np.random.default_rng(seed)
+    subscripts = SUBSCRIPTS[rng.integers(len(SUBSCRIPTS))]
+    sizes = {c: int(rng.choice(SIZES)) for c in "abijkl"}
+    sizes["a"] = sizes["b"] = int(rng.integers(1, 4))
+    if seed % 5 == 0:
+        sizes["j"] = int(rng.choice((255, 256, 257, 600)))
+    dtype = ("float64", "float32")[int(rng.integers(2))]
+    left, right = subscripts.split("->")[0].split(",")
+    arrays = [
+        rng.normal(size=[sizes[c] for c in term]).astype(dtype)
+        for term in (left, right)
+    ]
+    one, two = (OPERANDS[k] for k in rng.integers(len(OPERANDS) - 1, size=2))
+    after = rng.integers(4)
+
+    def function(x: Any, y: Any) -> Any:
+        z = np.einsum(subscripts, one(x), two(y))
+        if after == 1:
+            return np.tanh(z), z
+        if after == 2:
+            return z.T + 1, np.sum(z, axis=0) if z.ndim else z
+        if after == 3 and z.ndim == 2:
+            return z, z @ np.cos(z * 0.01).T
+        return z
+
+    return function, arrays
+
+
+def judge(seed: int) -> None:
+    """A random product and its gradient, in tiles between guard pages."""
+    function, arrays = random_product(seed)
+
+    def total(x: Any, y: Any) -> Any:
+        found = function(x, y)
+        parts = found if isinstance(found, tuple) else (found,)
+        return sum(np.sum(np.tanh(z * 0.1)) for z in parts)
+
+    way, at_end = WAYS[seed % len(WAYS)], bool(seed // len(WAYS) % 2)
+    assert check_tape(wg.record(function, *arrays), way, at_end, ULPS)
+    gradient = wg.grad(total, (0, 1))
+    assert check_tape(wg.record(gradient, *arrays), way, at_end, ULPS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_random_products_are_einsum(first: int) -> None:
+    for seed in range(first, first + 10):
+        judge(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
+@pytest.mark.parametrize("first", range(60, 2000, 97))
+def test_many_random_products_are_einsum(first: int) -> None:
+    for seed in range(first, first + 97):
+        judge(seed)
+
+
+def network(x: Any, w: Any, b: Any) -> Any:
+    """A layer: a product, an addition, a function."""
+    return np.tanh(x @ w + b)
+
+
+def test_a_layer_is_a_product_and_so_is_its_gradient() -> None:
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=shape) for shape in ((32, 64), (64, 24), (24,))]
+
+    def total(*given: Any) -> Any:
+        return np.sum(network(*given))
+
+    tape = wg.record(wg.grad(total, (0, 1)), *given)
+    kernel = compiled(tape, WAYS[2])
+    assert kernel is not None
+    assert products_of(kernel.nest) == 3
+    assert check_tape(tape, WAYS[2])
