@@ -86,7 +86,7 @@ class Writer:
         if self.is_mixed:
             kinds += [self.foreign] * 3
         if self.has_more:
-            kinds += [self.scan, self.scan, self.best]
+            kinds += [self.scan, self.scan, self.best, self.nothing]
         while len(self.program.steps) < count:
             self.rng.choice(kinds)()  # type: ignore[operator]
         return self.program
@@ -215,6 +215,17 @@ class Writer:
 
         self.add(f"v{a} times {f.__name__}(v{a}, {axis})", step)
 
+    def nothing(self) -> None:
+        a = self.pick(np.ndim)
+        if a is None:
+            return
+
+        def step(v: list[Any]) -> Any:
+            none = v[a][:0] * 2.0
+            return np.concatenate([none, v[a], none]) * np.prod(none) + np.sum(none)
+
+        self.add(f"v{a} beside nothing", step)
+
     def spread(self) -> None:
         a = self.pick(lambda x: np.ndim(x) == 1)
         if a is None:
@@ -239,8 +250,8 @@ SCANS[:] = [
     ("maximum.accumulate", np.maximum.accumulate),
     ("fmin.accumulate", np.fmin.accumulate),
 ]
-#: Seeds, modulo 5, of programs that hold scans and extremes' places; all others are
-#: what they were before.
+#: Seeds, modulo 5, of programs that hold scans, extremes' places and arrays without
+#: elements; all others are what they were before.
 MORE = (1, 2)
 
 

@@ -1,4 +1,4 @@
-"""Folds that depend on no order of sums give NumPy's answer to the bit."""
+"""Folds that depend on no order of sums, and what has no elements, to the bit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 import wengert as wg
 from tests.lower.guarded import call_guarded
-from tests.lower.test_nests import WAYS, compiled, given_to, refused
+from tests.lower.test_nests import WAYS, check_tape, compiled, given_to, refused
 from wengert.execute.engine import native_engine
 
 pytestmark = [
@@ -116,3 +116,51 @@ def test_a_branch_on_steps_is_asked() -> None:
 
     assert refused(function, x, x) == 0
     assert refused(function, x, -x) > 2
+
+
+def joined(x: Any) -> Any:
+    """Return nothing, joined with what has elements and with what has none."""
+    return np.concatenate([x, np.ones((2, 4)) * np.prod(x), x[:0]])
+
+
+def put(x: Any) -> Any:
+    """Return what nothing was written into."""
+    y = np.ones((2, 4)) * np.sum(x)
+    y[:0] = x
+    y[:, 1:1] += 2.0
+    y[[]] = 3.0
+    return y
+
+
+OF_NOTHING = {
+    "itself": lambda x: np.sin(x) * 2.0,
+    "folds": lambda x: np.sum(x, axis=0) + np.prod(x, axis=0),
+    "questions": lambda x: (np.all(x > 0), np.any(x > 0), np.count_nonzero(x))[1],
+    "products": lambda x: x.T @ x + np.einsum("ij,ij->", x, x),
+    "joined": joined,
+    "put": put,
+    "steps": lambda x: np.cumsum(x, axis=0).sum() + np.cumsum(x.T, axis=0),
+    "taken": lambda x: x[np.array([], int)].reshape(2, 0) + np.ones((2, 1)),
+    "places": lambda x: np.argmax(np.ones((0, 3)) + x[:, :3], axis=1),
+}
+
+
+@pytest.mark.parametrize("name", OF_NOTHING)
+def test_nothing_is_computed_of_nothing(name: str) -> None:
+    x = np.ones((0, 4))
+
+    assert_same(OF_NOTHING[name], x, WAYS[0])
+
+
+@pytest.mark.parametrize("name", ["folds", "products", "joined", "put", "steps"])
+def test_gradients_by_nothing(name: str) -> None:
+    gradient = wg.grad(lambda x, s: np.sum(OF_NOTHING[name](x * s)) * s, (0, 1))
+    tape = wg.record(gradient, np.ones((0, 4)), 3.0)
+
+    assert check_tape(tape, WAYS[0])
+
+
+def test_a_branch_on_nothing_is_taken_for_good() -> None:
+    x = np.ones((0, 4))
+
+    assert refused(lambda x: x * 2.0 if np.all(x > 0) else x[None], x, x) == 0

@@ -179,7 +179,7 @@ class Builder:
             for k, (value, like) in enumerate(
                 zip(self.lowered.outputs, self.lowered.types, strict=True)
             )
-            if k not in self.unread
+            if k not in self.unread and like.size
         ]
         guards, in_place = self.lowered.guards, frozenset(self.in_place)
         self.schedule = Schedule(self.graph, wanted, guards, self.lanes, in_place)

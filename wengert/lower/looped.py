@@ -65,6 +65,9 @@ def loop(lowering: Lowering, index: int) -> Loops:
     if not read:
         raise NotLoweredError("a loop that may raise, of which nothing is read")
     body, kept, results = trimmed(settings["body"], read)
+    ends = [*body.tape.input_indices, *body.tape.output_indices]
+    if any(body.tape.types[k].size == 0 for k in ends):
+        raise NotLoweredError("a loop over arrays without elements")
     operands, given = [], []
     for k, position in enumerate(kept):
         operand = tape.operands[index][position]

@@ -19,6 +19,7 @@ from wengert.core.types import Type
 from wengert.derive.loops import SCAN, stand_ins
 from wengert.lower.axes import Axes
 from wengert.lower.contract import contracted
+from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
 from wengert.lower.graph import Affine, Graph, Node, Source, number_of
 from wengert.lower.hiding import PLAIN_PRODUCT
@@ -172,7 +173,8 @@ class Lowering:
         for number, index in enumerate(sources):
             like = checked_type(self.tape.types[index])
             if like.size == 0:
-                raise NotLoweredError("an array without elements")
+                self.values[index] = nothing(self, index, like)
+                continue
             dims = self.fresh(index, like.shape)
             source = Source("argument", number)
             strides: Sequence[int] = c_strides(like.shape)
@@ -341,7 +343,9 @@ class Lowering:
         if operation is IDENTITY:
             return operands[0]
         if like.size == 0 or any(0 in self.shape(k) for k in tape.operands[index]):
-            raise NotLoweredError("an array without elements")
+            found = of_nothing(self, index, like)
+            if found is not None:
+                return found
         if like.weak:
             self.refuse_conditions(index, operation)
         form = operation.form
@@ -369,12 +373,12 @@ class Lowering:
 
     def constant(self, index: int, value: Any, like: Type) -> Value:
         """Return a constant: a number, or memory where its elements differ."""
+        if like.size == 0:
+            return nothing(self, index, like)
         array = np.ascontiguousarray(value, dtype=like.dtype).reshape(like.shape)
         dims = self.fresh(index, like.shape)
-        if array.size and is_even(array):
+        if is_even(array):
             return Value(self.graph.number(array.flat[0], str(like.dtype)), dims)
-        if like.size == 0:
-            raise NotLoweredError("an array without elements")
         source = Source("constant", len(self.constants))
         self.constants.append(array)
         strides = c_strides(like.shape)

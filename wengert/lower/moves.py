@@ -246,6 +246,8 @@ def joined(
     like: Type,
 ) -> Value:
     """Return parts side by side, along an axis that is there or a new one."""
+    shapes = [lowering.shape(k) for k in lowering.tape.operands[index]]
+    operands = [x for x, shape in zip(operands, shapes, strict=True) if 0 not in shape]
     axis = settings["axis"] % max(1, len(like.shape))
     rest_shape = [n for k, n in enumerate(like.shape) if k != axis]
     rests, along = [], []

@@ -58,6 +58,8 @@ def written(
     if adds and casts_sums(type_, value.node.type):
         raise NotLoweredError("np.add.at that makes integers or bools of its sums")
     region = region_of(lowering, index, base.dims, operands[2:], settings, like)
+    if region is None:
+        return base
     order = {axis for chosen in region.gathered for axis in chosen.axes}
     if len(order) > 1 and not adds:  # the last of equal places would have to win
         raise NotLoweredError("a write at indices of several dimensions")
@@ -79,12 +81,17 @@ def region_of(
     operands: list[Value],
     settings: dict[str, Any],
     like: Type,
-) -> Region:
-    """Return where a write goes."""
+) -> Region | None:
+    """Return where a write goes, None if that is nowhere."""
     chain = settings["chain"]
     seen = follow(np.empty(like.shape, np.uint8), chain)
     parts = key_parts(settings["key"], seen.ndim)
     basic, slots, front = split_key(parts, ranks(lowering, index, 2))
+    shapes = [lowering.shape(k) for k in lowering.tape.operands[index][2:]]
+    if seen[basic].size == 0 or any(0 in shape for shape in shapes):
+        if any(0 not in shape for shape in shapes):
+            raise NotLoweredError("indices into an array without elements")
+        return None
     if chain and slots:
         raise NotLoweredError("index arrays that write through views")
     places, around = index_map(

@@ -1,0 +1,43 @@
+"""Values without elements, and what is computed of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wengert.core.forms import Contract, Map, Move, Reduce, Scan
+from wengert.core.types import Type
+from wengert.lower.refusal import NotLoweredError
+from wengert.lower.values import Value
+from wengert.ops.index import INDEX_ADD, STORE
+from wengert.ops.join import CONCATENATE
+
+if TYPE_CHECKING:
+    from wengert.lower.lower import Lowering
+
+
+def nothing(lowering: Lowering, index: int, like: Type, number: float = 0) -> Value:
+    """Return a node's value that is the same number at every place, if there is one."""
+    dims = lowering.fresh(index, like.shape)
+    return Value(lowering.graph.number(number, str(like.dtype)), dims)
+
+
+def of_nothing(lowering: Lowering, index: int, like: Type) -> Value | None:
+    """Return a node that has no elements, or an operand without.
+
+    None where such an operand only adds nothing to others.
+    """
+    tape = lowering.tape
+    operation, form = tape.operations[index], tape.operations[index].form
+    shapes = [lowering.shape(k) for k in tape.operands[index]]
+    places = shapes[form.moved or len(shapes) :] if isinstance(form, Move) else []
+    if any(0 not in shape for shape in places):
+        raise NotLoweredError("indices into an array without elements")
+    if like.size == 0 and isinstance(form, Map | Reduce | Scan | Contract | Move):
+        return nothing(lowering, index, like)
+    if isinstance(form, Contract):
+        return nothing(lowering, index, like)
+    if isinstance(form, Reduce) and form.start is not None and len(shapes) == 1:
+        return nothing(lowering, index, like, form.start)
+    if operation in (CONCATENATE, STORE, INDEX_ADD):
+        return None
+    raise NotLoweredError(f"{operation.name} of an array without elements")
