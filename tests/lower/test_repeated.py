@@ -166,6 +166,24 @@ def test_a_loop_in_a_loop() -> None:
         judge(recorded(outer, 1, 1, *operands), *operands)
 
 
+def test_what_loops_in_loops_hand_on_unchanged() -> None:
+    def function(k: Any) -> Any:
+        def inner(b: Any, t: Any) -> Any:
+            return np.sin(b) * k + t, b
+
+        def outer(a: Any, x: Any) -> Any:
+            a, before = wg.scan(inner, a, x * np.arange(2.0))
+            return a, np.sum(before)
+
+        a, sums = wg.scan(outer, 0.1, np.linspace(0.0, 1.0, 3))
+        return a + np.sum(sums * sums)
+
+    slope = wg.grad(function)
+    tape = wg.record(wg.grad(lambda k: np.sin(slope(k))), 0.7)
+    for way in WAYS:
+        assert check_tape(tape, way, ulps=ULPS)
+
+
 def decided(a: Any, x: Any) -> Any:
     """A step with a decision."""
     return (a * 2.0 if x > 0.0 else a - 1.0, a)

@@ -274,8 +274,8 @@ class _Emitter:
         if self.lines and self.lines[-1].startswith(f" {name} = "):
             self.lines[-1] = self.lines[-1].replace(name, "%v{0}", 1)
             return
-        ir = self.ir(type_name)
-        self.lines.append(f" %v{{0}} = bitcast {ir} {name} to {ir}\n")
+        # LLVM loses what loops carry unchanged from one to the next as a bitcast.
+        self.lines.append(f" %v{{0}} = freeze {self.ir(type_name)} {name}\n")
 
     def call(self, symbol: str, result: str, arguments: list[tuple[str, str]]) -> str:
         """Write a call of a function without side effects."""
