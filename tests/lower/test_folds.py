@@ -164,3 +164,51 @@ def test_a_branch_on_nothing_is_taken_for_good() -> None:
     x = np.ones((0, 4))
 
     assert refused(lambda x: x * 2.0 if np.all(x > 0) else x[None], x, x) == 0
+
+
+COUNTS = [*range(1, 20), 127, 128, 129, 136, 255, 257, 1000, 8193, 99_991]
+ROWS = {
+    "itself": lambda x: x,
+    "turned": lambda x: x[::-1],
+    "a column": lambda x: np.stack([x, x * 2.0])[:, None, ::-1].T[..., 1],
+    "computed": lambda x: x * x - 0.3 * x,
+    "one number": lambda x: np.ones(x.shape, x.dtype) * x[0],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ROWS)
+def test_sums_that_are_asked_about_are_numpys(name: str, dtype: str) -> None:
+    """To the bit: a guard that another total would fail is passed."""
+    row = ROWS[name]
+
+    def function(x: Any, limit: Any) -> Any:
+        return x if np.sum(row(x)) == limit else -x
+
+    for k, n in enumerate(COUNTS):
+        x = np.random.default_rng(n).normal(size=n).astype(dtype)
+        exact, near = np.sum(row(x)), np.nextafter(np.sum(row(x)), np.inf)
+        assert k % 6 or refused(function, x, exact, x, near) > 2
+        assert refused(function, x, exact, x, exact) == 0
+
+
+def test_a_sum_over_several_axes_is_asked_of_numpy() -> None:
+    """Its order is that of memory, which a tape does not know."""
+    function = lambda x: x if np.sum(x) > 0 else -x  # noqa: E731
+
+    assert compiled(wg.record(function, np.ones((3, 4))), WAYS[0]) is None
+    assert compiled(wg.record(function, np.ones((1, 4))), WAYS[0]) is not None
+
+
+def test_a_loop_that_asks_about_sums() -> None:
+    def function(x: Any) -> Any:
+        def step(y: Any, _: Any) -> Any:
+            y = y * 0.75 + x
+            return (y if np.sum(y) > 0.5 else y + 1.0), None
+
+        return wg.scan(step, x, np.arange(9.0))[0]
+
+    x = np.random.default_rng(0).normal(size=40) + 1.0
+
+    assert refused(function, x, x) == 0
+    assert refused(function, x, x - 2.0) == 2

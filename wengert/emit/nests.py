@@ -21,6 +21,7 @@ from wengert.emit import llvm_ir, machine
 from wengert.emit.cache import KERNELS
 from wengert.emit.compile import KERNEL_TYPE, Compiled
 from wengert.emit.refusal import NotLoweredError
+from wengert.emit.sums import pairwise_sum
 from wengert.emit.tiles import write_product
 from wengert.emit.vocabulary import SIZES, TYPES, ir_type, literal, template
 from wengert.lower.nest import (
@@ -42,6 +43,7 @@ from wengert.lower.nest import (
     Start,
     Statement,
     Store,
+    Sum,
 )
 
 #: Steps of a loop after which its sums are added to a total, so that they stay exact.
@@ -367,6 +369,15 @@ class Writer:
                 self.pointers_of(pointer, lane_stride, picks, type_), type_
             )
         self.define(load.value, text, is_wide, type_)
+
+    def sum(self, sum_: Sum) -> None:
+        """Elements added in NumPy's order."""
+        pointer, _, _ = self.place(sum_.address)
+        name, text = pairwise_sum(self.memory_ir(sum_.type), SIZES[sum_.type])
+        self.declarations.add(text)
+        ir = self.ir(sum_.type, False)
+        found = self.value(f"call {ir} @{name}(ptr {pointer}, i64 {sum_.count})")
+        self.define(sum_.value, found, False, sum_.type)
 
     @property
     def is_full(self) -> bool:
@@ -837,6 +848,7 @@ WRITERS: dict[type, Callable[[Writer, Any], None]] = {
     Count: Writer.steps_done,
     Load: Writer.load,
     Store: Writer.store,
+    Sum: Writer.sum,
     Fill: Writer.fill,
     Start: Writer.start,
     Fold: Writer.fold,

@@ -43,6 +43,7 @@ from wengert.lower.nest import (
     Start,
     Statement,
     Store,
+    Sum,
 )
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Repeated
@@ -508,6 +509,8 @@ class Builder:
             self.write_loop(root, scope)
         elif root.kind == "product":
             self.write_product(root, scope)
+        elif root.kind == "sum":
+            self.write_sum(root.node, scope)
         elif root.kind == "store":
             for steps in self.steps(root.domain):
                 places = {**at, **steps}
@@ -595,6 +598,14 @@ class Builder:
         return Address(
             memory.buffer, offset, merged(terms), memory.picks, memory.is_block
         )
+
+    def write_sum(self, node: Node, scope: Scope) -> None:
+        """Write a sum in NumPy's order."""
+        at, value = self.memory_of(node.operands[0]), next(self.values)
+        address = Address(at.buffer, at.offset, at.terms, at.picks)
+        extent = self.graph.extent(node.data)
+        scope.body.append(Sum(value, address, extent, node.type))
+        scope.known[self.key(node, {})] = value
 
     # Products
 

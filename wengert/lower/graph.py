@@ -8,6 +8,7 @@ all else is the same everywhere.  A node is one of these:
 - ``index``: the place along an axis;
 - ``map``: a native expression of the operands' elements at the same place;
 - ``reduce``: axes of the operand folded;
+- ``sum``: one axis added up in NumPy's order, of an operand that lies in memory;
 - ``scan``: one axis folded, and every step kept;
 - ``product``: the same of products of two operands that lie in memory;
 - ``view``: the operand read at other places, which are affine in the axes;
@@ -253,6 +254,13 @@ class Graph:
                 found[to] = found.get(to, 0) + stride * step
         return self.leaf(source, offset, found, x.type)
 
+    def sum_in_order(self, x: Node, axis: int) -> Node:
+        """Return the sum of a value over its only axis, rounded as NumPy's is."""
+        if x.kind != "leaf" or x.data[2] != ((axis, 1),):
+            x = self.make("copy", ((axis,), ()), (x,), (axis,), x.type)
+        total = self.make("sum", axis, (x,), (), x.type)
+        return self.map("x + y", (total, self.number(0.0, x.type)), x.type)
+
     def scan(self, step: Step, axis: int, operands: Sequence[Node], type_: str) -> Node:
         """Return every step of a fold over an axis."""
         axes = frozenset({axis}).union(*(node.axes for node in operands))
@@ -305,6 +313,8 @@ def said(node: Node) -> str:
         case "reduce":
             step, axes = node.data
             return f"{operands[0]} folded over {over(axes)} by {step.text}"
+        case "sum":
+            return f"{operands[0]} added over {over([node.data])} in NumPy's order"
         case "scan":
             step, axis = node.data
             named = zip("yzw", operands, strict=False)

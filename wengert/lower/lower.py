@@ -25,7 +25,7 @@ from wengert.lower.graph import Affine, Graph, Node, Source, number_of
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.looped import Done, Loops, loop, of_loop
 from wengert.lower.moves import joined, reshaped, taken, viewed
-from wengert.lower.needed import is_asked_before, needed
+from wengert.lower.needed import asked_about, is_asked_before, needed
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import is_exact, strict_nodes
 from wengert.lower.taint import Taint, is_nan, taint
@@ -126,6 +126,8 @@ class Lowering:
         #: Truth values that are false wherever a play may go on, by number.
         self.flags: list[tuple[int, Node]] = []
         self.guard_count = 0
+        #: What guards ask about, and what that is made of, by nodes of the tape.
+        self.asked_about: frozenset[int] = frozenset()
         self.sources = [*tape.input_indices, *captured]
         #: Where it is done many times: how its arguments lie.
         self.done: Done | None = None
@@ -152,6 +154,9 @@ class Lowering:
         """Lower every node that is needed; return the outputs."""
         self.arguments(self.sources)
         nodes = needed(self.tape)
+        self.asked_about = asked_about(self.tape)
+        if self.asked_about and self.done is not None:  # also in the next step
+            self.asked_about = frozenset(nodes)
         self.stand_ins = stand_ins(self.tape, nodes, self.sources)
         for index in nodes:
             if index not in self.values:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wengert.core.guards import OF_MEMORY
 from wengert.core.tape import GUARD, Tape, reaching
+from wengert.derive.loops import SCAN
 from wengert.ops.leaving import may_leave
 
 
@@ -15,6 +18,26 @@ def needed(tape: Tape) -> list[int]:
         is_kept=lambda k: may_leave(tape, k) and not is_asked_before(tape, k),
     )
     return [index for index, flag in enumerate(wanted) if flag]
+
+
+def asked_about(tape: Tape) -> frozenset[int]:
+    """Return the nodes that guards ask about, also those in loops, and their makers."""
+    asked = [
+        operand
+        for index, operation in enumerate(tape.operations)
+        if operation is GUARD or (operation is SCAN and asks(tape.settings[index]))
+        for operand in tape.operands[index]
+    ]
+    return frozenset(k for k, flag in enumerate(reaching(tape, asked)) if flag)
+
+
+def asks(settings: dict[str, Any]) -> bool:
+    """Whether the step of a loop asks anything."""
+    tape = settings["body"].tape
+    return any(
+        operation is GUARD or (operation is SCAN and asks(tape.settings[index]))
+        for index, operation in enumerate(tape.operations)
+    )
 
 
 def is_asked_before(tape: Tape, index: int) -> bool:

@@ -93,6 +93,16 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Sum:
+    """A value: elements side by side, added in NumPy's order."""
+
+    value: int
+    address: Address
+    count: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """An operand written to memory, or folded into what is there."""
 
@@ -200,6 +210,7 @@ Statement = (
     Let
     | Count
     | Load
+    | Sum
     | Store
     | Fill
     | Start
@@ -265,6 +276,8 @@ def shown_statement(statement: Statement) -> str:
             return f"v{value} = i{loop} int64"
         case Load(value, address, type_):
             return f"v{value} = {address} {type_}"
+        case Sum(value, address, count, type_):
+            return f"v{value} = sum of {count} from {address} on {type_}"
         case Store(address, operand, _, fold):
             return f"{address} = {shown(operand)}{f' folded by {fold}' * bool(fold)}"
         case Fill(buffer, value):

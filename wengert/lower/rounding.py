@@ -58,7 +58,7 @@ def sums_of_products(nodes: Iterable[Node]) -> frozenset[int]:
                 sums.add(node.number)
             elif node.data == "x + y" and any(number_of(x) == 0 for x in node.operands):
                 products.update({node.number} if products & {*read} else ())
-        elif node.kind in ("reduce", "product", "scan"):
+        elif node.kind in ("reduce", "product", "sum", "scan"):
             continue
         elif not products.isdisjoint(read):
             products.add(node.number)

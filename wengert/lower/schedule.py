@@ -25,7 +25,7 @@ MOST_COST = 1 << 30
 Path = tuple[tuple[int, int], ...]
 NOWHERE: frozenset[int] = frozenset()
 #: What is there once all of it is, for loops of their own.
-WHOLE = frozenset({"place", "copy", "loop", "product"})
+WHOLE = frozenset({"place", "copy", "loop", "product", "sum"})
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +35,8 @@ class Root:
     Attributes
     ----------
     kind : str
-        ``reduce``, ``product``, ``store``, ``piece``, ``loop``, ``result`` or
-        ``guard``.
+        ``reduce``, ``product``, ``sum``, ``store``, ``piece``, ``loop``, ``result``
+        or ``guard``.
     node, argument : Node
         What is computed, and what is computed at every place for it.
     number : int
@@ -133,7 +133,7 @@ class Schedule:
         """Return the axes over which a node's elements are computed."""
         if node.kind == "reduce":
             return node.operands[0].axes
-        if node.kind in ("loop", "product"):
+        if node.kind in ("loop", "product", "sum"):
             return NOWHERE
         if node.kind == "place":
             return NOWHERE.union(
@@ -276,8 +276,8 @@ class Schedule:
                 loops[repeated].target.append(node)
             elif node.kind == "reduce" and node.data[1] - self.unrolled:
                 roots.append(self.root("reduce", node, node.operands[0], 0))
-            elif node.kind == "product":
-                roots.append(Root("product", node, node, 0, NOWHERE, NOWHERE))
+            elif node.kind in ("product", "sum"):
+                roots.append(Root(node.kind, node, node, 0, NOWHERE, NOWHERE))
             elif node.kind == "place":
                 for k, spec in enumerate(node.data[2]):
                     if not k and node.number in self.in_place:
@@ -321,7 +321,7 @@ class Schedule:
         todo = [(root.argument, NOWHERE)]
         if root.kind == "store":
             todo = read_by(root.node, NOWHERE)
-        if root.kind in ("loop", "product"):
+        if root.kind in ("loop", "product", "sum"):
             todo = [(node, frozenset(self.order)) for node in root.node.operands]
         if root.kind == "piece":
             dims, adds, specs = root.node.data
