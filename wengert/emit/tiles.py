@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 #: What is written at a place.
 Body = Callable[[str], None]
-#: Rows and vectors of a tile where there are 32 registers of 8 elements, and elsewhere.
-TILE, SMALL_TILE = (8, 3), (4, 3)
+#: Rows of a tile, and its sums, where there are 32 registers of 8 elements; elsewhere.
+TILE, SMALL_TILE = (8, 24), (4, 12)
+#: Vectors of a tile of few rows.
+MOST_WIDE = 8
 #: Steps after which sums are added to what is there: they stay exact, and what is
 #: read stays in the cache.
 DEPTH = 256
@@ -34,7 +36,8 @@ class Tiles:
 
     def __init__(self, writer: Writer, product: Product) -> None:
         self.writer, self.product = writer, product
-        self.tall, self.wide = TILE if writer.width == 8 else SMALL_TILE
+        self.tall, sums = TILE if writer.width == 8 else SMALL_TILE
+        self.wide = min(MOST_WIDE, sums // min(self.tall, product.counts[0]))
         (
             (self.result, _, _),
             (self.left, _, _),

@@ -48,7 +48,7 @@ from wengert.lower.nest import (
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Repeated
 from wengert.lower.schedule import Root, Schedule, Wanted
-from wengert.lower.tiles import Sides, first_with_unit_stride, pieces, sides_of
+from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
 from wengert.lower.values import Lowered
 from wengert.lower.views import axis_strides
 
@@ -75,6 +75,8 @@ class Scope:
     parent: Scope | None = None
     axis: int | None = None
     body: list[Statement] = field(default_factory=list)
+    #: The axis that runs in lanes here.
+    lane: int | None = None
     known: dict[Any, Operand] = field(default_factory=dict)
 
 
@@ -201,7 +203,7 @@ class Builder:
                 continue
             kept = min(r.kept for r in roots if r.kept is not None)
             outside = {a for a, phase in roots[0].home[:kept] if phase % 2}
-            self.memory[node.number] = self.new_memory(node, outside)
+            self.memory[node.number] = self.new_memory(roots[0], outside)
         for roots in self.schedule.of_node.values():
             node = roots[0].node
             if node.number in self.in_place:
@@ -215,12 +217,14 @@ class Builder:
         if memory.buffer.size == self.graph.count(node.axes):
             top.body.append(Fill(memory.buffer, 0.0))
             return
+        unrolled = self.schedule.unrolled
 
         def write(inner: Scope, places: Places) -> None:
             address, zero = self.address(memory, places), Number(0.0, node.type)
             inner.body.append(Store(address, zero, node.type))
 
-        self.over(node.axes, top, {}, write)
+        lanes = [a for a, k in memory.strides.items() if k == 1 and a not in unrolled]
+        self.over(node.axes, lanes[0] if lanes else None, top, {}, write)
 
     def copied(self, node: Node) -> Memory:
         """Return memory in C order; what is carried lies there twice."""
@@ -250,14 +254,14 @@ class Builder:
             return result >= repeated.carried and own == strides
         return node.kind in ("place", "product")
 
-    def new_memory(self, node: Node, outside: set[int]) -> Memory:
-        """Return memory for a value inside some loops."""
-        in_lanes = self.schedule.in_lanes
+    def new_memory(self, root: Root, outside: set[int]) -> Memory:
+        """Return memory for the value of a root inside some loops."""
+        node, unit = root.node, self.schedule.unit.get(root.node.number)
         place = {axis: k for k, axis in enumerate(self.schedule.order)}
-        is_block = not in_lanes.isdisjoint(outside)
+        is_block = root.lane in outside
         axes = sorted(
             node.axes - outside,
-            key=lambda a: (a in in_lanes, place.get(a, len(place)), a),
+            key=lambda a: (a == unit, place.get(a, len(place)), a),
         )
         strides, stride = {}, self.lanes if is_block else 1
         for axis in reversed(axes):
@@ -314,9 +318,9 @@ class Builder:
         for root in roots:
             if root.node.kind == "scan" and root.node.data[1] == axis:
                 self.start_scan(root, depth, scope)
-        is_lanes = axis in self.schedule.in_lanes
+        is_lanes = roots[0].path[: depth + 1] in self.schedule.in_lanes
         index = Index(next(self.loops))
-        inner = Scope(scope, axis)
+        inner = Scope(scope, axis, lane=axis if is_lanes else scope.lane)
         self.group(roots, depth + 1, inner, {**at, axis: index})
         extent = self.graph.extent(axis)
         loop = Loop(index.loop, extent, is_lanes, body=inner.body)
@@ -354,7 +358,7 @@ class Builder:
 
     def is_wide(self, root: Root) -> bool:
         """Whether a fold is over lanes."""
-        return not self.schedule.in_lanes.isdisjoint(root.node.data[1])
+        return root.lane in root.node.data[1]
 
     def start(self, root: Root, scope: Scope, at: Places) -> None:
         """Begin a fold, in registers or in memory."""
@@ -378,9 +382,9 @@ class Builder:
             if at.keys().isdisjoint(memory.strides):
                 scope.body.append(Fill(memory.buffer, step.start))
             else:
-                self.over(root.node.axes - at.keys(), scope, at, begin)
+                self.over(root.node.axes - at.keys(), root.lane, scope, at, begin)
             return
-        is_vector = not self.schedule.in_lanes.isdisjoint(root.argument.axes)
+        is_vector = root.lane is not None
         for steps in self.steps(root.node.axes):
             register = next(self.registers)
             self.folding[root, tuple(sorted(steps.items()))] = register
@@ -417,24 +421,25 @@ class Builder:
                 Store(self.address(memory, places), found, type_),
             ]
 
-        self.over(root.node.axes - at.keys(), scope, at, end)
+        self.over(root.node.axes - at.keys(), None, scope, at, end)
 
     def over(
         self,
         axes: Iterable[int],
+        lane: int | None,
         scope: Scope,
         at: Places,
         body: Callable[[Scope, Places], None],
     ) -> None:
-        """Write statements for every place along some axes."""
+        """Write statements for every place along some axes, one of them in lanes."""
         places = dict(at)
         for axis in self.schedule.order:
             if axis in axes:
                 index = Index(next(self.loops))
-                is_lanes = axis in self.schedule.in_lanes
-                loop = Loop(index.loop, self.graph.extent(axis), is_lanes)
+                loop = Loop(index.loop, self.graph.extent(axis), axis == lane)
                 scope.body.append(loop)
-                scope = Scope(scope, axis, loop.body)
+                here = axis if axis == lane else scope.lane
+                scope = Scope(scope, axis, loop.body, lane=here)
                 places[axis] = index
         for steps in self.steps(axes):
             body(scope, {**places, **steps})
@@ -443,14 +448,14 @@ class Builder:
 
     def start_scan(self, root: Root, depth: int, scope: Scope) -> None:
         """Begin a scan whose loop comes next, in registers or in a row of memory."""
-        node, in_lanes = root.node, self.schedule.in_lanes
+        node = root.node
         step: Step = node.data[0]
         if any(phase % 2 for _, phase in root.path[depth + 1 :]):
             outside = {a for a, phase in root.path[: depth + 1] if phase % 2}
-            memory = self.rows[node.number] = self.new_memory(node, outside)
+            memory = self.rows[node.number] = self.new_memory(root, outside)
             scope.body.append(Fill(memory.buffer, step.start))
             return
-        is_vector = not in_lanes.isdisjoint(node.axes)
+        is_vector = root.lane is not None
         for steps in self.steps(node.axes):
             register = next(self.registers)
             self.folding[node.number, tuple(sorted(steps.items()))] = register
@@ -615,13 +620,14 @@ class Builder:
         sides = sides_of(left, right, root.node.data[1])
         result = self.memory[root.node.number]
         one, two = self.memory_of(left), self.memory_of(right)
-        if self.is_apart(sides, two, result) and not self.is_apart(
-            sides.turned, one, result
-        ):
-            one, two, sides = two, one, sides.turned
+        turned = sides.turned
+        is_apart = self.is_apart(sides, two, result)
+        if (is_apart and not self.is_apart(turned, one, result)) or not sides.columns:
+            one, two, sides = two, one, turned
         if self.is_apart(sides, two, None):
             two = self.laid_anew(two, sides, root.node.type, scope)
         rows = pieces(self.graph, sides.rows, one.strides, result.strides)
+        rows = rows or [Piece(1, (0, 0))]
         columns = pieces(self.graph, sides.columns, two.strides, result.strides)
         folded = pieces(self.graph, sides.folded, one.strides, two.strides)
         row, column = rows[0], first_with_unit_stride(columns)[0]
@@ -936,7 +942,7 @@ class Builder:
             source = node.data[0]
             if source.kind == "argument" and source.number in self.numbers:
                 return self.numbers[source.number]
-            memory, offset = self.of_leaf(node, places)
+            memory, offset = self.of_leaf(node, scope.lane, places)
             address = self.moved_address(memory, places, {}, scope, offset)
             return self.load(scope, address, node.type)
         if node.kind == "index":
@@ -1010,25 +1016,22 @@ class Builder:
         moved = dict(zip(node.data, node.operands[1:], strict=True))
         if read.number in self.schedule.stored:
             return self.read_memory(read, scope, places, moved)
-        memory, offset = self.of_leaf(read, places, moved.keys())
+        memory, offset = self.of_leaf(read, scope.lane, places, moved.keys())
         address = self.moved_address(memory, places, moved, scope, offset)
         return self.load(scope, address, node.type)
 
     def of_leaf(
-        self, node: Node, places: Places, moved: Iterable[int] = ()
+        self, node: Node, lane: int | None, places: Places, moved: Iterable[int] = ()
     ) -> tuple[Memory, int]:
         """Return where a leaf lies; a constant across the lanes is laid out anew."""
         source, offset, strides = node.data
         if source.kind == "argument":
             return replace(self.arguments[source.number], strides=dict(strides)), offset
-        across = [
-            axis
-            for axis, stride in strides
-            if axis in self.schedule.in_lanes and stride != 1 and axis not in moved
-        ]
-        steps = dict(strides)
-        if across and isinstance(places.get(across[0]), Index):
-            source, steps = self.laid_out(node, across[0])
+        steps: dict[int, int] = dict(strides)
+        if lane is None or steps.get(lane, 1) == 1 or lane in moved:
+            return Memory(self.constant(source), steps), offset
+        if isinstance(places.get(lane), Index):
+            source, steps = self.laid_out(node, lane)
             offset = 0
         return Memory(self.constant(source), steps), offset
 

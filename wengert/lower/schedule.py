@@ -47,6 +47,8 @@ class Root:
         Where a piece or a result goes.
     path, home : Path
         In which loops it is done, and in which its value is there.
+    lane : int or None
+        The axis of those loops that runs in lanes.
     reads : dict
         The roots that it reads, with the axes along which it reads them elsewhere.
     inline : list of Node
@@ -67,6 +69,7 @@ class Root:
     target: Any = None
     path: Path = ()
     home: Path = ()
+    lane: int | None = None
     reads: dict[Root, frozenset[int]] = field(default_factory=dict)
     inline: list[Node] = field(default_factory=list)
     direct: list[Node] = field(default_factory=list)
@@ -163,7 +166,7 @@ class Schedule:
         return [*found, *(frozenset(r.strides) for r in self.results)]
 
     def choose_axes(self, most: int) -> None:
-        """Decide which axes are loops, in which order, and which run in lanes."""
+        """Decide which axes are loops, and in which order."""
         extent = self.graph.extent
         domains = list(dict.fromkeys(self.domains()))
         axes = NOWHERE.union(*domains)
@@ -175,49 +178,7 @@ class Schedule:
                 long.append(axis)  # short vectors that lie in no longer loop
         self.order = sorted(long, key=lambda a: (-extent(a), a))
         self.unrolled = axes - set(long)
-        self.choose_lanes([d & set(long) - scanned for d in domains])
-
-    def choose_lanes(self, nests: list[frozenset[int]]) -> None:
-        """Choose the axis of each nest that runs in lanes.
-
-        It is the outermost one, rows side by side, unless memory as big as the nest
-        lies the other way; then it is the innermost one.
-        """
-        count = self.graph.count
-        order = [a for a in self.order if any(a in n for n in nests)]
-        meets = {a: NOWHERE.union(*(n for n in nests if a in n)) for a in order}
-        place = {axis: k for k, axis in enumerate(order)}
-        self.in_lanes: set[int] = set()
-        outermost = [a for a in order if all(place[b] >= place[a] for b in meets[a])]
-        innermost = [a for a in order if all(place[b] <= place[a] for b in meets[a])]
-        for axis in outermost:
-            inner = [b for b in innermost if b in meets[axis] and b != axis]
-            volume = max(count(n) for n in nests if axis in n)
-            is_across = 4 * self.memory_across(axis) > volume
-            is_short = self.graph.extent(axis) < self.lanes
-            if inner and (is_across or is_short):
-                self.in_lanes.update(inner)
-            elif self.in_lanes.isdisjoint(meets[axis]):
-                self.in_lanes.add(axis)
-        for axis in innermost:
-            if self.in_lanes.isdisjoint(meets[axis]):
-                self.in_lanes.add(axis)
-        for nest in nests:  # one axis of a nest alone
-            both = sorted(nest & self.in_lanes, key=place.__getitem__)
-            self.in_lanes.difference_update(both[1:])
-
-    def memory_across(self, axis: int) -> int:
-        """Return how many elements of arguments and results lie across an axis."""
-        leaves = [
-            dict(node.data[2])
-            for node in self.live.values()
-            if node.kind == "leaf" and node.data[0].kind == "argument"
-        ]
-        return sum(
-            self.graph.count(strides)
-            for strides in [*leaves, *(r.strides for r in self.results)]
-            if strides.get(axis, 1) != 1
-        )
+        self.scanned = frozenset(scanned)
 
     def written(self) -> int:
         """Return how many operations are written out."""
@@ -248,10 +209,17 @@ class Schedule:
         while True:
             self.make_roots()
             self.assign(self.roots, self.order, ())
+            self.in_lanes: set[Path] = set()
+            self.unit: dict[int, int] = {}
+            self.choose_lanes(self.roots, 0)
             more = self.worth_storing()
             if more is None:
                 break
             self.stored[more.number] = more
+        for root in self.roots:
+            for other in root.reads:
+                if root.lane in other.node.axes:
+                    self.unit.setdefault(other.node.number, root.lane)
         self.find_homes()
 
     def only_renames(self, node: Node) -> bool:
@@ -386,14 +354,75 @@ class Schedule:
             members = [root for root in roots if phases[root] == phase]
             self.assign(members, rest, (*path, (axis, phase)))
 
+    # Lanes
+
+    def choose_lanes(self, roots: Sequence[Root], depth: int) -> None:
+        """Choose which loops run in lanes, one of those that lie inside each other.
+
+        It is the outermost one, rows side by side, unless memory as big as the nest
+        lies the other way; then it is one inside.
+        """
+        inside: dict[tuple[int, int], list[Root]] = {}
+        for root in roots:
+            if len(root.path) > depth:
+                inside.setdefault(root.path[depth], []).append(root)
+            else:
+                self.lie_along(root)
+        for axis, phase in sorted(inside, key=lambda part: part[1]):
+            members = inside[axis, phase]
+            if phase % 2 and self.suits_lanes(axis, members, depth):
+                self.in_lanes.add(members[0].path[: depth + 1])
+                for root in members:
+                    root.lane = axis
+                    self.lie_along(root)
+            else:
+                self.choose_lanes(members, depth + 1)
+
+    def lie_along(self, root: Root) -> None:
+        """Note along which axis the elements of a root's value lie side by side."""
+        if root.kind == "product":
+            left, right = root.node.operands
+            columns = right.axes - left.axes or left.axes - right.axes
+            self.unit[root.node.number] = max(columns, key=self.graph.extent)
+        elif root.kind in ("store", "reduce") and root.lane in root.node.axes:
+            self.unit[root.node.number] = root.lane
+
+    def suits_lanes(self, axis: int, roots: Sequence[Root], depth: int) -> bool:
+        """Whether a loop runs in lanes rather than those inside of it."""
+        if axis in self.scanned:
+            return False
+        inner = {a for r in roots for a, phase in r.path[depth + 1 :] if phase % 2}
+        if inner <= self.scanned:
+            return True
+        volume = max(self.graph.count(root.loops) for root in roots)
+        is_across = 4 * self.memory_across(axis, roots) > volume
+        return not is_across and self.graph.extent(axis) >= self.lanes
+
+    def memory_across(self, axis: int, roots: Sequence[Root]) -> int:
+        """Return how many elements that roots read or write lie across an axis."""
+        count, total = self.graph.count, 0
+        leaves = {
+            node.number: dict(node.data[2])
+            for root in roots
+            for node in root.inline
+            if node.kind == "leaf" and node.data[0].kind == "argument"
+        }
+        written = [root.target.strides for root in roots if root.kind == "result"]
+        for strides in [*leaves.values(), *written]:
+            total += count(strides) * (strides.get(axis, 1) != 1)
+        for node in {other.node for root in roots for other in root.reads}:
+            unit = self.unit.get(node.number, axis)
+            total += count(node.axes) * (axis in node.axes and unit != axis)
+        return total
+
     def worth_storing(self) -> Node | None:
         """Return a value that is better stored than computed again, if there is one."""
-        uses: dict[int, set[Path]] = {}
+        uses: dict[int, dict[Path, int | None]] = {}
         costs = self.all_costs()
         for root in self.roots:
             loops = tuple([part for part in root.path if part[1] % 2])
             for node in root.inline:
-                uses.setdefault(node.number, set()).add(loops)
+                uses.setdefault(node.number, {})[loops] = root.lane
         best = None
         for number in sorted(uses, reverse=True):
             node, paths = self.live[number], uses[number]
@@ -403,7 +432,7 @@ class Schedule:
             is_again = any(is_repeated(path, own) for path in paths)
             if node.kind == "leaf":
                 strides = dict(node.data[2])
-                is_apart = any(a in self.in_lanes and strides[a] != 1 for a in own)
+                is_apart = any(strides.get(a, 1) != 1 for a in paths.values())
                 if is_again and is_apart:
                     return node
                 continue

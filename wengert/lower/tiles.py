@@ -59,15 +59,26 @@ def is_tiled(graph: Graph, step: Step, x: Node, folded: frozenset[int]) -> bool:
         return False
     sides = sides_of(left, right, folded)
     rows, columns, depth, many = map(graph.count, sides)
-    if rows == 1 or columns == 1 or max(rows, columns) < LEAST or depth < LEAST:
+    if max(rows, columns) < LEAST or depth < LEAST:
         return False
     if rows * columns * depth < LEAST_PRODUCTS:
         return False
+    if rows == 1 or columns == 1:
+        return is_read_in_rows(*(x.operands if rows == 1 else x.operands[::-1]))
     if many >= LEAST and max(rows, columns, depth) <= SMALL:
         return False
     return all(
         operand.kind != "map" or not is_cheap(operand) or reads >= LEAST_READS
         for operand, reads in ((left, columns), (right, rows))
+    )
+
+
+def is_read_in_rows(vector: Node, matrix: Node) -> bool:
+    """Whether a matrix lies so that a vector times it reads it side by side."""
+    if matrix.kind != "leaf":
+        return False
+    return any(
+        stride == 1 and axis not in vector.axes for axis, stride in matrix.data[2]
     )
 
 
