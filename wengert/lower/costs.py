@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 #: What is computed again rather than stored, in operations.
 CHEAP = 10
+#: What is stored where two loops read it.
+COSTLY = 8
 #: What functions cost beside an addition.
 COSTS = dict.fromkeys(
     "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh "

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wengert.lower.costs import CHEAP, own_cost
+from wengert.lower.costs import CHEAP, COSTLY, own_cost
 from wengert.lower.graph import Graph, Node, are_apart, reached
 
 #: Elements of an axis up to which its steps are written out.
@@ -384,8 +384,8 @@ class Schedule:
             left, right = root.node.operands
             columns = right.axes - left.axes or left.axes - right.axes
             self.unit[root.node.number] = max(columns, key=self.graph.extent)
-        elif root.kind in ("store", "reduce") and root.lane in root.node.axes:
-            self.unit[root.node.number] = root.lane
+        elif root.lane in root.node.axes and root.kind not in ("result", "guard"):
+            self.unit.setdefault(root.node.number, root.lane)
 
     def suits_lanes(self, axis: int, roots: Sequence[Root], depth: int) -> bool:
         """Whether a loop runs in lanes rather than those inside of it."""
@@ -438,7 +438,7 @@ class Schedule:
                 continue
             if not (len(paths) > 1 or is_again):
                 continue
-            if self.own(node) >= 8:
+            if self.own(node) >= COSTLY:
                 return node
             if best is None and costs[number] >= CHEAP:
                 best = node

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from wengert.lower.costs import is_cheap
+from wengert.lower.costs import COSTLY, own_cost
 
 if TYPE_CHECKING:
     from wengert.lower.graph import Graph, Node, Step
@@ -68,7 +68,7 @@ def is_tiled(graph: Graph, step: Step, x: Node, folded: frozenset[int]) -> bool:
     if many >= LEAST and max(rows, columns, depth) <= SMALL:
         return False
     return all(
-        operand.kind != "map" or not is_cheap(operand) or reads >= LEAST_READS
+        operand.kind != "map" or own_cost(operand) >= COSTLY or reads >= LEAST_READS
         for operand, reads in ((left, columns), (right, rows))
     )
 
