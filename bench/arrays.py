@@ -106,9 +106,14 @@ def rows() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ..
 
 
 def call_of(peer: str, program: Any, given: Any, arguments: Any) -> Thunk:
-    """A call of a peer's compiled value and gradient by all arguments."""
+    """A call of a peer's compiled value and gradient by all arguments.
+
+    NumPy's is written by hand.
+    """
     every = tuple(range(len(arguments)))
     program = program[peer] if isinstance(program, dict) else program
+    if peer == "numpy":
+        return partial(program, *given, *arguments)
     if peer == "wengert":
         import wengert
 
@@ -160,24 +165,26 @@ def settle(peer: str, call: Thunk, seconds: float = 1.5) -> None:
         time.sleep(0.002)
 
 
-def main(rows: dict[str, Any], about: str | None) -> None:
-    """Measure and print every row."""
+def main(
+    rows: dict[str, Any], about: str | None, peers: tuple[str, ...] = ("jax",)
+) -> None:
+    """Measure and print every row, beside those peers that are installed."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--rows", default="", help="those whose names begin so")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    peers = ["wengert"] + ["jax"] * bool(importlib.util.find_spec("jax"))
+    beside = ["wengert", *(peer for peer in peers if importlib.util.find_spec(peer))]
     found = {}
-    head = "".join(f"{p + ' first':>15}{p:>12}" for p in peers)
+    head = "".join(f"{p + ' first':>15}{p:>12}" for p in beside)
     print(f"{'':24}{head}   milliseconds")
     for name, row in rows.items():
         if not name.startswith(given.rows):
             continue
-        found[name] = measured(row, peers, given.rounds)
+        found[name] = measured(row, beside, given.rounds)
         cells = "".join(
             f"{found[name][p]['first'] * 1e3:15.1f}{found[name][p]['best'] * 1e3:12.4f}"
-            for p in peers
+            for p in beside
         )
         print(f"{name:24}{cells}", flush=True)
     if given.json:
