@@ -11,7 +11,9 @@ import pytest
 import wengert as wg
 from tests.lower.guarded import call_guarded
 from tests.lower.test_nests import WAYS, check_tape, compiled, given_to, refused
+from wengert.execute import segments
 from wengert.execute.engine import native_engine
+from wengert.execute.plan import Left
 
 pytestmark = [
     pytest.mark.skipif(not native_engine(), reason="the native engine is off"),
@@ -212,3 +214,24 @@ def test_a_loop_that_asks_about_sums() -> None:
 
     assert refused(function, x, x) == 0
     assert refused(function, x, x - 2.0) == 2
+
+
+def test_what_is_asked_in_another_part_is_numpys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The total of a native part, which a guard asks about behind a call of NumPy's."""
+    monkeypatch.setattr(segments, "SMALL", 1)
+
+    def function(x: Any) -> Any:
+        total = np.sum(np.sqrt(np.abs(x)) * x + x)
+        total = total + np.sort(x * total)[0] * 0.0
+        return total if total > 1.0 else -total
+
+    for seed in range(12):
+        x = np.random.default_rng(seed).normal(size=5000)
+        plan = segments.mixed_plan(wg.record(function, x), ())
+        found = plan.run([x])
+
+        assert plan.groups
+        assert not isinstance(found, Left)
+        assert found[0] == function(x)

@@ -16,13 +16,17 @@ from wengert.lower.lower import lower
 
 @refuses
 def compile_loops(
-    tape: Tape, absorbs: bool, captured: Sequence[int] = (), lanes: int | None = None
+    tape: Tape,
+    absorbs: bool,
+    captured: Sequence[int] = (),
+    lanes: int | None = None,
+    asked: Sequence[int] = (),
 ) -> Compiled:
     """Return native code of a tape as loops over its arrays.
 
     Parameters
     ----------
-    tape, absorbs, captured : as for `lower.lower`
+    tape, absorbs, captured, asked : as for `lower.lower`
     lanes : int, optional
         Elements of a vector; by the processor if not given.
 
@@ -32,7 +36,7 @@ def compile_loops(
         Where a node has none.
     """
     started = time.perf_counter()
-    lowered = lower(tape, absorbs, captured)
+    lowered = lower(tape, absorbs, captured, asked)
     drawn = time.perf_counter()
     width = lanes or machine.vector_bits() // 64
     nest, constants = build(lowered, width)

@@ -36,6 +36,7 @@ from wengert.execute.interpret import needed
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Group, Plan, Step, step_of
 from wengert.lower.lower import has_loops
+from wengert.lower.needed import asked_about
 from wengert.ops.index import GETITEM, IN_PLACE
 
 #: Nodes that cost nothing with NumPy either.
@@ -187,7 +188,9 @@ def native_step(tape: Tape, captured: Sequence[int], found: Run) -> Step | None:
     part, sources = part_of(tape, captured, run, targets)
     try:
         if found.kind == LOOPS:
-            kernel = compile_loops(part, True)
+            about = asked_about(tape)
+            asked = [k for k, target in enumerate(targets) if target in about]
+            kernel = compile_loops(part, True, asked=asked)
         else:
             kernel = compile_once(lower(part, True).program)
     except NotLoweredError:

@@ -58,7 +58,12 @@ MOVES: dict[Operation, Callable[..., Value]] = {
 MOST_ROUNDS = 8
 
 
-def lower(tape: Tape, absorbs: bool = True, captured: Sequence[int] = ()) -> Lowered:
+def lower(
+    tape: Tape,
+    absorbs: bool = True,
+    captured: Sequence[int] = (),
+    asked: Sequence[int] = (),
+) -> Lowered:
     """Return the graph of a tape.
 
     Parameters
@@ -69,13 +74,21 @@ def lower(tape: Tape, absorbs: bool = True, captured: Sequence[int] = ()) -> Low
         Without, such a product is plain, and a play is refused where its NaN matters.
     captured : sequence of int
         Constant nodes whose arrays are arguments after the tape's inputs.
+    asked : sequence of int
+        Results that guards elsewhere ask about.
 
     Raises
     ------
     NotLoweredError
         If a node has none.
     """
-    return settled(lambda axes: Lowering(tape, absorbs, captured, axes))
+
+    def start(axes: Axes) -> Lowering:
+        lowering = Lowering(tape, absorbs, captured, axes)
+        lowering.asked_results = asked
+        return lowering
+
+    return settled(start)
 
 
 def settled(start: Callable[[Axes], Lowering]) -> Lowered:
@@ -128,6 +141,8 @@ class Lowering:
         self.guard_count = 0
         #: What guards ask about, and what that is made of, by nodes of the tape.
         self.asked_about: frozenset[int] = frozenset()
+        #: Results that guards elsewhere ask about.
+        self.asked_results: Sequence[int] = ()
         self.sources = [*tape.input_indices, *captured]
         #: Where it is done many times: how its arguments lie.
         self.done: Done | None = None
@@ -140,6 +155,9 @@ class Lowering:
         """Return the graph with what refuses a play."""
         outputs = [unrenamed(self.graph, value) for value in outputs]
         types, guards = self.tape.types, self.guards(outputs)
+        asked = [outputs[k].node for k in self.asked_results]
+        if not all(map(is_exact, asked)):
+            raise NotLoweredError("a guard on a sum")
         return Lowered(
             self.graph,
             outputs,
@@ -147,14 +165,15 @@ class Lowering:
             [types[index] for index in self.tape.output_indices],
             [types[index] for index in self.sources],
             guards,
-            strict_nodes(outputs, guards),
+            strict_nodes(outputs, guards, asked),
         )
 
     def run(self) -> list[Value]:
         """Lower every node that is needed; return the outputs."""
         self.arguments(self.sources)
         nodes = needed(self.tape)
-        self.asked_about = asked_about(self.tape)
+        results = [self.tape.output_indices[k] for k in self.asked_results]
+        self.asked_about = asked_about(self.tape, results)
         if self.asked_about and self.done is not None:  # also in the next step
             self.asked_about = frozenset(nodes)
         self.stand_ins = stand_ins(self.tape, nodes, self.sources)

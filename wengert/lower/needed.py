@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from wengert.core.guards import OF_MEMORY
@@ -20,15 +21,20 @@ def needed(tape: Tape) -> list[int]:
     return [index for index, flag in enumerate(wanted) if flag]
 
 
-def asked_about(tape: Tape) -> frozenset[int]:
-    """Return the nodes that guards ask about, also those in loops, and their makers."""
+def asked_about(tape: Tape, more: Iterable[int] = ()) -> frozenset[int]:
+    """Return the nodes that guards ask about, also those in loops, and their makers.
+
+    `more` are nodes that guards of another tape ask about.
+    """
     asked = [
         operand
         for index, operation in enumerate(tape.operations)
         if operation is GUARD or (operation is SCAN and asks(tape.settings[index]))
         for operand in tape.operands[index]
     ]
-    return frozenset(k for k, flag in enumerate(reaching(tape, asked)) if flag)
+    return frozenset(
+        k for k, flag in enumerate(reaching(tape, [*asked, *more])) if flag
+    )
 
 
 def asks(settings: dict[str, Any]) -> bool:

@@ -30,11 +30,11 @@ def is_rounded_in_order(node: Node) -> bool:
 
 
 def strict_nodes(
-    outputs: Sequence[Value], guards: Sequence[tuple[int, Node]]
+    outputs: Sequence[Value], guards: Sequence[tuple[int, Node]], more: Iterable[Node]
 ) -> frozenset[int]:
     """Return the numbers of nodes that are rounded as NumPy rounds them."""
     results = [value.node for value in outputs]
-    asked = [node for number, node in guards if number > BOUNDS]
+    asked = [*(node for number, node in guards if number > BOUNDS), *more]
     decided = [node for node in results if not node.type.startswith("float")]
     every = reached([*results, *(node for _, node in guards)]).values()
     found = [node for node in every if node.kind == "map" and node.data == IS_FOUND]
