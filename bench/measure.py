@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# What is measured is compiled here, not read from disk.
+os.environ.setdefault("WENGERT_CACHE", "off")
+
 Thunk = Callable[[], Any]
 
 # One timed batch of calls lasts about this long: far above the clock's resolution,

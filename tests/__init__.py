@@ -8,3 +8,4 @@ tests that ask for it.
 import os
 
 os.environ.setdefault("WENGERT_COMPILE", "now")
+os.environ.setdefault("WENGERT_CACHE", "off")

@@ -34,10 +34,6 @@ _CHUNK = 512
 _FEWEST_PARTS = 4
 
 
-def _unheard(done: int, total: int) -> None:
-    """Tell nobody."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
     """Native code of one program.
@@ -158,9 +154,9 @@ def compile_program(
     seconds = {"write": time.perf_counter() - started}
     names = (llvm_ir.KERNEL,)
     if len(text.parts) > _FEWEST_PARTS:
-        module = machine.compile_parts(text.parts, names, level, told or _unheard)
+        module = machine.compile_parts(text.parts, names, level, told)
     else:
-        module = machine.compile_text(text.ir, names, level)
+        module = machine.compile_parts((text.ir,), names, level)
     address = module.addresses[llvm_ir.KERNEL]
     return Compiled(
         address=address,

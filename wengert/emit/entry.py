@@ -238,7 +238,7 @@ def _entry(
     module = _ENTRIES.get(key)
     if module is None:
         text = _Entry(signature, releases_lock, size).text()
-        module = _ENTRIES[key] = machine.compile_text(text, ("entry",), 0, waits)
+        module = _ENTRIES[key] = machine.compile_text(text, ("entry",), waits)
         _RECENT.append(module)
     return module
 

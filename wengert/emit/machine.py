@@ -25,8 +25,10 @@ from typing import Any
 import numpy as np
 
 from wengert.core import locks
+from wengert.emit import disk
 
 try:
+    import llvmlite
     import llvmlite.binding as llvm
 except ImportError:  # pragma: no cover - exercised where llvmlite is missing
     llvm = None
@@ -118,7 +120,8 @@ class Module:
     addresses : dict of str to int
         Entry address of each function that was asked for.
     seconds : dict of str to float
-        Time spent by stage: ``generate``, parsing included.
+        Time spent by stage: ``generate``, parsing included, or ``load`` where all code
+        was on disk.
     token : array
         The code is freed when this is.  The cyclic collector does not look at arrays:
         what it looks at, it may report as gone before it calls the `__del__` of an
@@ -149,17 +152,20 @@ class Engine:
     libraries: int = 0
 
     def link(
-        self, text: str, names: tuple[str, ...], symbols: Mapping[str, int]
+        self,
+        builder: Any,
+        texts: Sequence[str],
+        names: tuple[str, ...],
+        symbols: Mapping[str, int],
     ) -> Any:
-        """Make a library of an IR module, with symbols of its own."""
-        builder = llvm.JITLibraryBuilder().add_ir(text)
+        """Make a library of what a builder holds, with symbols of its own."""
         for name, address in symbols.items():
             builder.import_symbol(name, address)
         for name in names:
             builder.export_symbol(name)
-        for name in (*LOWERED_TO, *_DECLARATION.findall(text)):
-            if name in _SYMBOLS:
-                builder.import_symbol(name, _SYMBOLS[name])
+        wanted = {*LOWERED_TO, *_DECLARATION.findall("".join(texts))}
+        for name in wanted & _SYMBOLS.keys():
+            builder.import_symbol(name, _SYMBOLS[name])
         self.libraries += 1
         return builder.link(self.linker, f"library {next(_NUMBERS)}")
 
@@ -202,14 +208,8 @@ class BusyError(RuntimeError):
     """Somebody else compiles, and the caller would not wait."""
 
 
-def compile_text(
-    text: str,
-    names: tuple[str, ...],
-    level: int = 0,
-    waits: bool = True,
-    symbols: Mapping[str, int] = NO_SYMBOLS,
-) -> Module:
-    """Machine code of an IR module.
+def compile_text(text: str, names: tuple[str, ...], waits: bool = True) -> Module:
+    """Machine code of an IR module that holds addresses of this process.
 
     Parameters
     ----------
@@ -217,12 +217,8 @@ def compile_text(
         LLVM's textual IR.
     names : tuple of str
         Functions whose addresses are wanted.
-    level : int
-        Code generation level, 0 (fast to compile) to 3.
     waits : bool
         Whether to wait for a compilation that is under way.
-    symbols : mapping of str to int
-        Addresses of the memory that it names.
 
     Returns
     -------
@@ -241,56 +237,117 @@ def compile_text(
     if not _LOCK.acquire(blocking=waits):
         raise BusyError
     try:
-        engine = _engine(level)
-        library = engine.link(text, names, symbols)
+        engine = _engine(0)
+        builder = llvm.JITLibraryBuilder().add_ir(text)
+        library = engine.link(builder, (text,), names, NO_SYMBOLS)
     finally:
         _LOCK.release()
-    return _module(engine, library, names, started)
+    return _module(engine, library, names, {"generate": started})
 
 
 def compile_parts(
-    parts: Sequence[str], names: tuple[str, ...], level: int, told: Told
+    parts: Sequence[str],
+    names: tuple[str, ...],
+    level: int,
+    told: Told | None = None,
+    symbols: Mapping[str, int] = NO_SYMBOLS,
 ) -> Module:
-    """Machine code of several IR modules that call each other.
+    """Machine code of IR modules that call each other, kept on disk (`emit.disk`).
 
     Others may compile between one and the next, and an exit or a fork has to wait for
     one alone.
 
     Parameters
     ----------
-    parts, names, level : as for `compile_text`, a text each
-    told : callable
+    parts : sequence of str
+        Texts, in which all addresses are symbols.
+    names : tuple of str
+        Functions whose addresses are wanted.
+    level : int
+        Code generation level, 0 (fast to compile) to 3.
+    told : callable, optional
         Called with the number of parts that are done, and of all.
+    symbols : mapping of str to int
+        Addresses of the memory that they name.
+
+    Returns
+    -------
+    Module
+
+    Raises
+    ------
+    EngineMissingError
+        Where llvmlite cannot be used.
     """
     require()
     _library()
-    started = time.perf_counter()
+    started, told = time.perf_counter(), told or _unheard
+    kept = [disk.name_of(text, *_generated_for(level)) for text in parts]
+    codes = [disk.read(name) for name in kept]
+    stage = "generate" if None in codes else "load"
+    try:
+        engine, library = _linked(parts, codes, names, level, told, symbols)
+    except RuntimeError:
+        if stage == "generate":
+            raise
+        for name in kept:  # whatever it is, it is no code of ours
+            disk.forget(name)
+        stage, nothing = "generate", [None] * len(parts)
+        engine, library = _linked(parts, nothing, names, level, told, symbols)
+    return _module(engine, library, names, {stage: started})
+
+
+def _linked(
+    parts: Sequence[str],
+    codes: Sequence[bytes | None],
+    names: tuple[str, ...],
+    level: int,
+    told: Told,
+    symbols: Mapping[str, int],
+) -> tuple[Engine, Any]:
+    """Return the library of modules, of which some have code already."""
     builder = llvm.JITLibraryBuilder()
-    for number, text in enumerate(parts):
+    for number, (text, code) in enumerate(zip(parts, codes, strict=True)):
         told(number, len(parts))
-        with _LOCK:
-            parsed = llvm.parse_assembly(text, llvm.create_context())
-            target = _target_machine(level, reloc="pic", codemodel="small")
-            builder.add_object_img(target.emit_object(parsed))
-    wanted = {*LOWERED_TO, *_DECLARATION.findall("".join(parts))}
-    for name in wanted & _SYMBOLS.keys():
-        builder.import_symbol(name, _SYMBOLS[name])
-    for name in names:
-        builder.export_symbol(name)
+        builder.add_object_img(_generated(text, level) if code is None else code)
     with _LOCK:
         engine = _engine(level)
-        engine.libraries += 1
-        library = builder.link(engine.linker, f"library {next(_NUMBERS)}")
+        library = engine.link(builder, parts, names, symbols)
     told(len(parts), len(parts))
-    return _module(engine, library, names, started)
+    return engine, library
+
+
+def _generated(text: str, level: int) -> bytes:
+    """Return the code of a module, and keep it on disk where it cost enough."""
+    started = time.perf_counter()
+    with _LOCK:
+        parsed = llvm.parse_assembly(text, llvm.create_context())
+        target = _target_machine(level, reloc="pic", codemodel="small")
+        code: bytes = target.emit_object(parsed)
+    if time.perf_counter() - started >= disk.WORTH:
+        disk.write(disk.name_of(text, *_generated_for(level)), code)
+    return code
+
+
+@functools.cache
+def _generated_for(level: int) -> tuple[str, ...]:
+    """Return all that code depends on beside its text."""
+    versions = *llvm.llvm_version_info, llvmlite.__version__
+    triple, name = llvm.get_process_triple(), llvm.get_host_cpu_name()
+    return str(level), str(versions), triple, name, str(sorted(features().items()))
+
+
+def _unheard(done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 def _module(
-    engine: Engine, library: Any, names: tuple[str, ...], started: float
+    engine: Engine, library: Any, names: tuple[str, ...], started: Mapping[str, float]
 ) -> Module:
     """Own a library, as long as somebody refers to its code."""
     addresses = {name: library[name] for name in names}
-    module = Module(addresses, {"generate": time.perf_counter() - started})
+    now = time.perf_counter()
+    module = Module(addresses, {stage: now - then for stage, then in started.items()})
     weakref.finalize(module.token, _bury, engine, library).atexit = False
     _free_dead()
     return module

@@ -105,7 +105,7 @@ def made(
 ) -> Compiled:
     """Return the native code of a nest's text."""
     symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(constants)}
-    module = machine.compile_text(text, (llvm_ir.KERNEL,), 2, symbols=symbols)
+    module = machine.compile_parts((text,), (llvm_ir.KERNEL,), 2, symbols=symbols)
     address = module.addresses[llvm_ir.KERNEL]
     return Compiled(
         address=address,
