@@ -23,7 +23,7 @@ from wengert.ops import cumulative
 from wengert.ops import reduce as reductions
 from wengert.ops.axes import axes_of, axis_of
 from wengert.ops.cumulative import ACCUMULATED_EXTREMES, along
-from wengert.ops.elements import into
+from wengert.ops.elements import held, into
 from wengert.ops.index import INDEX_ADD
 from wengert.ops.methods import ACCUMULATE, ADD_REDUCEAT, REDUCE, REDUCEAT, segments
 from wengert.ops.reduce import (
@@ -83,10 +83,13 @@ def reduce(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
     if ufunc in REDUCTIONS:
         initial = how.pop("initial", None)
         result = REDUCTIONS[ufunc](array, axis=axis, keepdims=keepdims, **how)
-        return into(out, result if initial is None else ufunc(result, initial))
+        result = result if initial is None else ufunc(result, initial)
+        return into(out, result, "unsafe")
     if is_data(ufunc, array):
-        return into(out, reduce_data(ufunc, array, axis, keepdims, dtype, how))
-    return into(out, reduce_in_order(ufunc, array, axis, keepdims, how))
+        result = reduce_data(ufunc, array, axis, out, keepdims, settings)
+    else:
+        result = reduce_in_order(ufunc, array, axis, out, keepdims, how)
+    return into(out, result, "unsafe")
 
 
 def is_data(ufunc: np.ufunc, array: Any) -> bool:
@@ -98,15 +101,21 @@ def is_data(ufunc: np.ufunc, array: Any) -> bool:
 
 
 def reduce_data(
-    ufunc: np.ufunc, array: Any, axis: Any, keepdims: bool, dtype: Any, how: Settings
+    ufunc: np.ufunc,
+    array: Any,
+    axis: Any,
+    out: Any,
+    keepdims: bool,
+    settings: Settings,
 ) -> Any:
     """Return a reduction that is not differentiable."""
-    if how.get("initial", UNSET) not in (UNSET, None):
+    if settings.get("initial", UNSET) not in (UNSET, None):
         raise refuse(
             ufunc, "reduce", "initial= is not recorded", "combine it afterwards"
         )
-    where = mask_of(how.get("where", True))
+    where = mask_of(settings.get("where", True))
     operands = (array,) if where is True else (array, where)
+    dtype = settings.get("dtype")
     return apply(
         REDUCE,
         *operands,
@@ -114,11 +123,17 @@ def reduce_data(
         axis=axes_of(axis, array.ndim),
         keepdims=keepdims,
         dtype=None if dtype is None else np.dtype(dtype),
+        kept=dtype_in(out),
     )
 
 
+def dtype_in(out: Any) -> Any:
+    """Return the dtype in which a ufunc's method keeps its results."""
+    return None if out is None else out.dtype
+
+
 def reduce_in_order(
-    ufunc: np.ufunc, array: Any, axis: Any, keepdims: bool, how: Settings
+    ufunc: np.ufunc, array: Any, axis: Any, out: Any, keepdims: bool, how: Settings
 ) -> Any:
     """Return a reduction as the elements' combination one after the other."""
     if mask_of(how.get("where", True)) is not True:
@@ -132,7 +147,7 @@ def reduce_in_order(
         )
     initial = how.get("initial", ufunc.identity)
     if array.ndim == 0 or not axes:
-        return fold(ufunc, [array], initial)
+        return fold(ufunc, [array], out, initial)
     rest = tuple(k for k in range(array.ndim) if k not in axes)
     shape = tuple(array.shape[k] for k in rest)
     count = math.prod(array.shape[k] for k in axes)
@@ -140,15 +155,15 @@ def reduce_in_order(
     if count == 0 and initial is not None:
         result = np.full(shape, initial, array.dtype)[()]
     else:
-        result = fold(ufunc, [rows[k] for k in range(count)], initial)
+        result = fold(ufunc, [rows[k] for k in range(count)], out, initial)
     if not keepdims:
         return result
     kept = tuple(1 if k in axes else n for k, n in enumerate(array.shape))
     return np.reshape(result, kept)
 
 
-def fold(ufunc: np.ufunc, parts: list[Any], initial: Any) -> Any:
-    """Return the combination of the parts from the left."""
+def fold(ufunc: np.ufunc, parts: list[Any], out: Any, initial: Any) -> Any:
+    """Return the combination of the parts from the left, the first kept in ``out``."""
     if initial is not None:
         parts = [initial, *parts]
     if not parts:
@@ -157,8 +172,10 @@ def fold(ufunc: np.ufunc, parts: list[Any], initial: Any) -> Any:
             "which has no identity"
         )
     if len(parts) == 1:
-        return alone(ufunc, as_array(parts[0]))
+        return alone(ufunc, as_array(held(out, parts[0])))
     result = parts[0]
+    if out is not None:
+        result = cast(as_array(held(out, result)), parts[1].dtype)
     for part in parts[1:]:
         result = ufunc(result, part)
     return result
@@ -181,18 +198,20 @@ def accumulate(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> An
     if ufunc in ACCUMULATIONS:
         return ACCUMULATIONS[ufunc](array, axis=axis, dtype=dtype, out=out)
     if is_data(ufunc, array) and ufunc not in ACCUMULATED_EXTREMES:
-        how = {"ufunc": ufunc.__name__, "axis": axis, "dtype": dtype}
-        return into(out, apply(ACCUMULATE, array, **how))
+        how = {"ufunc": ufunc.__name__, "axis": axis, "kept": dtype_in(out)}
+        result = apply(ACCUMULATE, array, dtype=settings.get("dtype"), **how)
+        return into(out, result, "unsafe")
     array = array if dtype is None else cast(array, dtype)
     if array.shape[axis] == 0:
-        return into(out, np.copy(array))
+        return into(out, np.copy(array), "unsafe")
     if ufunc in ACCUMULATED_EXTREMES:
-        return into(out, apply(ACCUMULATED_EXTREMES[ufunc], array, axis=axis))
+        result = apply(ACCUMULATED_EXTREMES[ufunc], array, axis=axis)
+        return into(out, result, "unsafe")
     rows = [array[along(axis, k)] for k in range(array.shape[axis])]
     partial = [alone(ufunc, rows[0])]
     for row in rows[1:]:
         partial.append(ufunc(partial[-1], row))
-    return into(out, np.stack(partial, axis=axis))
+    return into(out, np.stack(partial, axis=axis), "unsafe")
 
 
 # outer
@@ -318,17 +337,17 @@ def reduceat(ufunc: np.ufunc, inputs: Any, out: Any, settings: Settings) -> Any:
     dtype = dtype_of(settings.get("dtype"), out, array)
     if ufunc is np.add:
         how = {"indices": places, "axis": axis, "dtype": dtype}
-        return into(out, apply(ADD_REDUCEAT, array, **how))
+        return into(out, apply(ADD_REDUCEAT, array, **how), "unsafe")
     array = array if dtype is None else cast(array, dtype)
     if is_data(ufunc, array):
         how = {"ufunc": ufunc.__name__, "indices": places, "axis": axis}
-        return into(out, apply(REDUCEAT, array, **how))
+        return into(out, apply(REDUCEAT, array, **how), "unsafe")
     first = {"axis": axis, "initial": None}  # each stretch starts with its first
     parts = [
         reduce(ufunc, (array[along(axis, slice(i, j))],), None, first)
         for i, j in segments(places, size)
     ]
-    return into(out, np.stack(parts, axis=axis))
+    return into(out, np.stack(parts, axis=axis), "unsafe")
 
 
 METHODS: dict[str, Callable[..., Any]] = {

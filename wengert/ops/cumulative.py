@@ -224,7 +224,7 @@ def cumulate(operation: Operation, a: Any, axis: Any, dtype: Any, out: Any) -> A
     if not passes_gradient(dtype):
         a = apply(STOP_GRADIENT, a)
     axis = axis_of(axis, a.ndim)
-    return into(out, apply(operation, a, axis=axis, dtype=dtype))
+    return into(out, apply(operation, a, axis=axis, dtype=dtype), "unsafe")
 
 
 @answers(np.cumsum)
@@ -255,13 +255,13 @@ def cumulate_from(
             "For arrays which have more than one dimension ``axis`` argument is "
             "required."
         )
-    result = cumulate(operation, x, axis, dtype, None)
+    result = cumulate(operation, x, axis, dtype_of(dtype, out, x), None)
     if include_initial:
         axis = 0 if axis is None else axis_of(axis, result.ndim)
         shape = tuple(1 if k == axis else n for k, n in enumerate(result.shape))
         front = np.ones(shape, result.dtype) * result.dtype.type(first)
         result = np.concatenate([front, result], axis=axis)
-    return into(out, result)
+    return into(out, result, "unsafe")
 
 
 @answers(np.cumulative_sum)

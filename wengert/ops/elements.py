@@ -80,13 +80,29 @@ def into(out: Any, result: Any, casting: Any = "same_kind") -> Any:
                 f"Cannot cast array data from {out.dtype!r} to {dtype!r} according to "
                 "the rule 'safe'"
             )
-    elif not np.can_cast(dtype, out.dtype, casting):
+    else:
+        check_cast(dtype, out, casting)
+    out[...] = as_cast(result)
+    return out
+
+
+def held(out: Any, step: Any, casting: Any = "unsafe") -> Any:
+    """Return a step of a computation as NumPy keeps it in ``out``, if one was given."""
+    if out is None:
+        return step
+    out = out[0] if isinstance(out, tuple) else out
+    dtype = np.result_type(plain_example(step))
+    check_cast(dtype, out, casting)
+    return step if dtype == out.dtype else np.astype(as_cast(step), out.dtype)
+
+
+def check_cast(dtype: np.dtype[Any], out: Any, casting: Any) -> None:
+    """Raise where elements of a dtype become those of ``out`` by no such casting."""
+    if not np.can_cast(dtype, out.dtype, casting):
         raise TypeError(
             f"Cannot cast output from {dtype!r} to {out.dtype!r} "
             f"with casting rule {casting!r}"
         )
-    out[...] = as_cast(result)
-    return out
 
 
 def fits(number: Any, dtype: np.dtype[Any]) -> bool:

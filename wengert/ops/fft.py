@@ -46,14 +46,23 @@ def restored(g: Any, x: Any, axis: int) -> Any:
     return g if x.dtype.kind == "c" else np.real(g)
 
 
+def evaluated(function: Any, x: Any, n: int, axis: int, norm: Any, dtype: Any) -> Any:
+    """Return a transform as NumPy does it for a result of a dtype; None: its choice."""
+    if dtype is None:
+        return function(x, n, axis, norm)
+    size = n // 2 + 1 if function is np.fft.rfft else n
+    shape = tuple(size if k == axis else m for k, m in enumerate(x.shape))
+    return function(x, n, axis, norm, np.empty(shape, dtype))
+
+
 def whole_transform(name: str) -> Operation:
     """State ``np.fft.fft`` or its inverse along one axis."""
     function = getattr(np.fft, name)
 
-    def evaluate(x: Any, *, n: int, axis: int, norm: Any) -> Any:
-        return function(x, n, axis, norm)
+    def evaluate(x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
+        return evaluated(function, x, n, axis, norm, dtype)
 
-    def transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any) -> Any:
+    def transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
         return restored(function(g, n, axis, norm), x, axis)
 
     return linear(name, evaluate, transpose, form=Routine(along=True))
@@ -63,12 +72,12 @@ FFT = whole_transform("fft")
 IFFT = whole_transform("ifft")
 
 
-def evaluate_rfft(x: Any, *, n: int, axis: int, norm: Any) -> Any:
+def evaluate_rfft(x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
     """Return ``np.fft.rfft``."""
-    return np.fft.rfft(x, n, axis, norm)
+    return evaluated(np.fft.rfft, x, n, axis, norm, dtype)
 
 
-def rfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any) -> Any:
+def rfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
     """Return the transform of the half, filled up with zeros."""
     return restored(np.fft.fft(g, n, axis, norm), x, axis)
 
@@ -76,12 +85,12 @@ def rfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any) -> Any:
 RFFT = linear("rfft", evaluate_rfft, rfft_transpose, form=Routine(along=True))
 
 
-def evaluate_irfft(x: Any, *, n: int, axis: int, norm: Any) -> Any:
+def evaluate_irfft(x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
     """Return ``np.fft.irfft``."""
-    return np.fft.irfft(x, n, axis, norm)
+    return evaluated(np.fft.irfft, x, n, axis, norm, dtype)
 
 
-def irfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any) -> Any:
+def irfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
     """Return the transform of the real gradient; the half stands for both sides.
 
     The first element has no other side, nor has the last one where `n` is even.
@@ -111,7 +120,9 @@ def transformed(
         n = a.shape[axis]
         n = 2 * (n - 1) if operation is IRFFT else n
     norm = "backward" if norm is None else norm
-    return into(out, apply(operation, a, n=integer(n), axis=axis, norm=norm))
+    dtype = None if out is None else out.dtype
+    how = {"n": integer(n), "axis": axis, "norm": norm, "dtype": dtype}
+    return into(out, apply(operation, a, **how))
 
 
 def answer_along(name: str, operation: Operation) -> None:
@@ -137,8 +148,8 @@ def swapped(norm: Any) -> Any:
 def hfft(
     a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None
 ) -> Any:
-    """Answer ``np.fft.hfft``."""
-    return transformed(IRFFT, np.conj(as_array(a)), n, axis, swapped(norm), out)
+    """Answer ``np.fft.hfft``, which leaves ``out`` as it is."""
+    return transformed(IRFFT, np.conj(as_array(a)), n, axis, swapped(norm))
 
 
 @answers(np.fft.ihfft)
@@ -146,8 +157,7 @@ def ihfft(
     a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None
 ) -> Any:
     """Answer ``np.fft.ihfft``."""
-    result = np.conj(transformed(RFFT, a, n, axis, swapped(norm)))
-    return into(out, result)
+    return into(out, np.conj(transformed(RFFT, a, n, axis, swapped(norm), out)))
 
 
 # Several axes
@@ -173,11 +183,16 @@ def sizes_and_axes(
 
 
 def over_axes(
-    operation: Operation, a: Any, sizes: list[Any], axes: list[int], norm: Any
+    operation: Operation,
+    a: Any,
+    sizes: list[Any],
+    axes: list[int],
+    norm: Any,
+    out: Any = None,
 ) -> Any:
-    """Return a transform along one axis after another."""
+    """Return a transform along one axis after another, each written into ``out``."""
     for n, axis in zip(sizes, axes, strict=True):
-        a = transformed(operation, a, n, axis, norm)
+        a = transformed(operation, a, n, axis, norm, out)
     return a
 
 
@@ -189,7 +204,7 @@ def whole_over_axes(operation: Operation) -> Callable[..., Any]:
     ) -> Any:
         a = as_numpys(as_array(a))
         sizes, axes = sizes_and_axes(a, s, axes)
-        return into(out, over_axes(operation, a, sizes[::-1], axes[::-1], norm))
+        return over_axes(operation, a, sizes[::-1], axes[::-1], norm, out)
 
     return answer
 
@@ -200,8 +215,8 @@ def rfftn(
     """Answer ``np.fft.rfftn``: the last axis is halved first."""
     a = as_array(a)
     sizes, axes = sizes_and_axes(a, s, axes)
-    half = transformed(RFFT, a, sizes[-1], axes[-1], norm)
-    return into(out, over_axes(FFT, half, sizes[-2::-1], axes[-2::-1], norm))
+    half = transformed(RFFT, a, sizes[-1], axes[-1], norm, out)
+    return over_axes(FFT, half, sizes[-2::-1], axes[-2::-1], norm, out)
 
 
 def irfftn(
@@ -211,7 +226,7 @@ def irfftn(
     a = as_array(a)
     sizes, axes = sizes_and_axes(a, s, axes, halved=True)
     whole = over_axes(IFFT, a, sizes[:-1], axes[:-1], norm)
-    return into(out, transformed(IRFFT, whole, sizes[-1], axes[-1], norm))
+    return transformed(IRFFT, whole, sizes[-1], axes[-1], norm, out)
 
 
 OVER_AXES = {
@@ -230,7 +245,8 @@ def answer_over_axes(name: str, code: Callable[..., Any]) -> None:
     def answer(
         a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None
     ) -> Any:
-        return code(a, s, axes, norm, out)
+        is_inverse = name in ("ifft", "irfft")  # NumPy's leave `out` as it is
+        return code(a, s, axes, norm, None if is_inverse else out)
 
 
 for _name, _code in OVER_AXES.items():

@@ -11,7 +11,7 @@ from wengert.core.operation import answers, apply, elementwise
 from wengert.core.types import has_class
 from wengert.errors import warn
 from wengert.ops.axes import axes_of, axis_index
-from wengert.ops.elements import into
+from wengert.ops.elements import held, into
 from wengert.ops.reduce import (
     UNSET,
     Axis,
@@ -50,11 +50,26 @@ def divide_by_count(total: Any, count: Any) -> Any:
     return cast(np.divide(total, count), dtype)
 
 
-def dtype_of_mean(a: Any, dtype: Any, out: Any) -> Any:
-    """Return the dtype in which a mean is summed."""
+def dtype_of_mean(a: Any, dtype: Any) -> Any:
+    """Return the dtype in which a mean is summed; None for NumPy's choice."""
     if dtype is None and a.dtype.kind in "biu":
         return np.dtype(np.float64)
-    return dtype_of(dtype, out, a)
+    return dtype_of(dtype, None, a)
+
+
+def averaged(a: Any, axis: Any, dtype: Any, out: Any, keepdims: Any, where: Any) -> Any:
+    """Return what ``np.mean`` returns or writes into ``out``."""
+    a, where = as_array(a), mask_of(where)
+    axis, keepdims = axes_of(axis, a.ndim), flag(keepdims)
+    count = elements(a, axis, keepdims, where)
+    if is_anywhere(count == 0):
+        warn("Mean of empty slice")
+    dtype = dtype_of_mean(a, dtype)
+    is_half = dtype is None and a.dtype == np.float16
+    dtype = dtype_of(np.float32 if is_half else dtype, out, a)
+    total = sum(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    result = divide_by_count(held(out, total), count)
+    return cast(result, a.dtype) if is_half and out is None else result
 
 
 @answers(np.mean)
@@ -68,17 +83,8 @@ def mean(
     where: Any = UNSET,
 ) -> Any:
     """Answer ``np.mean``."""
-    a, where = as_array(a), mask_of(where)
-    axis, keepdims = axes_of(axis, a.ndim), flag(keepdims)
-    count = elements(a, axis, keepdims, where)
-    if is_anywhere(count == 0):
-        warn("Mean of empty slice")
-    summed = dtype_of_mean(a, dtype, out)
-    is_half = summed is None and a.dtype == np.float16
-    summed = np.dtype(np.float32) if is_half else summed
-    total = sum(a, axis=axis, dtype=summed, keepdims=keepdims, where=where)
-    result = divide_by_count(total, count)
-    return into(out, cast(result, a.dtype) if is_half else result)
+    result = averaged(a, axis, dtype, out, keepdims, where)
+    return into(out, result, "unsafe")
 
 
 def is_anywhere(condition: Any) -> bool:
@@ -120,17 +126,15 @@ def variance(
     count = elements(a, axis, keepdims, where)
     if is_anywhere(ddof >= count):
         warn("Degrees of freedom <= 0 for slice")
-    dtype = dtype_of_mean(a, dtype, None)
+    dtype = dtype_of_mean(a, dtype)
     if not is_set(mean):
         total = sum(a, axis=axis, dtype=dtype, keepdims=True, where=where)
         each = count if has_class(count, int) else np.reshape(count, total.shape)
         mean = divide_by_count(total, each)
     squares = squared_size(np.subtract(a, mean))
-    dtype = dtype_of(dtype, out, a)
-    if dtype is not None and dtype.kind == "c":
-        dtype = None
+    dtype = dtype_of(dtype, out, squares)
     total = sum(squares, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-    return divide_by_count(total, positive_part(count - ddof))
+    return divide_by_count(held(out, total), positive_part(count - ddof))
 
 
 def positive_part(count: Any) -> Any:
@@ -155,7 +159,7 @@ def var(
 ) -> Any:
     """Answer ``np.var``."""
     how = (ddof, keepdims, where, mean, correction)
-    return into(out, variance(a, axis, dtype, out, *how))
+    return into(out, variance(a, axis, dtype, out, *how), "unsafe")
 
 
 def of_root(p: Any, y: Any, x: Any) -> Any:

@@ -55,16 +55,27 @@ ADD_REDUCEAT = linear(
 
 
 def evaluate_reduce(
-    x: Any, where: Any = True, *, ufunc: str, axis: Any, keepdims: bool, dtype: Any
+    x: Any,
+    where: Any = True,
+    *,
+    ufunc: str,
+    axis: Any,
+    keepdims: bool,
+    dtype: Any,
+    kept: Any,
 ) -> Any:
-    """Return the reduction of data by a ufunc."""
-    function = getattr(np, ufunc)
-    return function.reduce(x, axis=axis, keepdims=keepdims, dtype=dtype, where=where)
+    """Return the reduction of data by a ufunc, kept in an array of a dtype."""
+    out = None
+    if kept is not None:
+        out = np.empty(np.any(x, axis=axis, keepdims=keepdims).shape, kept)
+    how = {"axis": axis, "keepdims": keepdims, "dtype": dtype, "where": where}
+    return getattr(np, ufunc).reduce(x, out=out, **how)
 
 
-def evaluate_accumulate(x: Any, *, ufunc: str, axis: int, dtype: Any) -> Any:
-    """Return the partial reductions of data by a ufunc."""
-    return getattr(np, ufunc).accumulate(x, axis=axis, dtype=dtype)
+def evaluate_accumulate(x: Any, *, ufunc: str, axis: int, dtype: Any, kept: Any) -> Any:
+    """Return the partial reductions of data by a ufunc, kept in an array of a dtype."""
+    out = None if kept is None else np.empty(x.shape, kept)
+    return getattr(np, ufunc).accumulate(x, axis=axis, dtype=dtype, out=out)
 
 
 def evaluate_reduceat(x: Any, *, ufunc: str, indices: Any, axis: int) -> Any:

@@ -12,8 +12,8 @@ import numpy as np
 from wengert.core.operation import answers, apply
 from wengert.errors import warn
 from wengert.ops.cumulative import cumprod, cumsum
-from wengert.ops.elements import into
-from wengert.ops.mean import ROOT_OF_SQUARES, degrees_of_freedom, squared_size, var
+from wengert.ops.elements import conjugate, held, into
+from wengert.ops.mean import ROOT_OF_SQUARES, degrees_of_freedom, variance
 from wengert.ops.reduce import (
     UNSET,
     as_array,
@@ -92,6 +92,13 @@ def count_present(is_nan: Any, axis: Any, keepdims: Any, where: Any) -> Any:
     return sum(present, axis, np.intp, None, keepdims, where=where)
 
 
+def check_inexact(dtype: Any, out: Any) -> None:
+    """Raise where a mean of floats is to be a whole number, as NumPy does."""
+    given = [dtype] if out is None else [dtype, out.dtype]
+    if any(one is not None and np.dtype(one).kind not in "fc" for one in given):
+        raise TypeError("If a is inexact, then dtype and out must be inexact")
+
+
 @answers(np.nanmean)
 def nanmean(
     a: Any,
@@ -113,11 +120,13 @@ def nanmean(
             keepdims=flag(keepdims),
             where=True if where is UNSET else where,
         )
+    check_inexact(dtype, out)
     count = count_present(is_nan, axis, keepdims, where)
-    total = sum(filled, axis, dtype_of(dtype, out, a), None, keepdims, where=where)
+    dtype = dtype_of(dtype, out, filled)
+    total = sum(filled, axis, dtype, None, keepdims, where=where)
     if np.any(count == 0):
         warn("Mean of empty slice")
-    return into(out, divide_by(total, count))
+    return into(out, divide_by(held(out, total), count), "unsafe")
 
 
 def nanvariance(
@@ -134,8 +143,9 @@ def nanvariance(
     """Return what ``np.nanvar`` returns or writes into ``out``."""
     filled, is_nan = without_nan(a, 0)
     if is_nan is None:
-        how = {"where": where, "mean": mean, "correction": correction}
-        return var(filled, axis, dtype_of(dtype, out, a), None, ddof, keepdims, **how)
+        how = (ddof, keepdims, where, mean, correction)
+        return variance(filled, axis, dtype, out, *how)
+    check_inexact(dtype, out)
     ddof = degrees_of_freedom(ddof, correction)
     count = count_present(is_nan, axis, True, where)
     if mean is UNSET:
@@ -146,9 +156,10 @@ def nanvariance(
         deviations = np.astype(deviations, filled.dtype)
     deviations = np.where(is_nan, filled.dtype.type(0), deviations)
     deviations = lying(deviations, like=filled)
-    squares = squared_size(deviations)
-    dtype = dtype_of(dtype, out, a)
-    total = sum(squares, axis, dtype, None, keepdims, where=where)
+    squares = np.multiply(deviations, conjugate(deviations))
+    squares = np.real(squares) if squares.dtype.kind == "c" else squares
+    dtype = dtype_of(dtype, out, squares)
+    total = held(out, sum(squares, axis, dtype, None, keepdims, where=where))
     freedom = np.reshape(count, np.shape(total)) - ddof
     result = divide_by(total, freedom)
     if np.any(freedom <= 0):
@@ -173,7 +184,7 @@ def nanvar(
 ) -> Any:
     """Answer ``np.nanvar``."""
     how = (ddof, keepdims, where, mean, correction)
-    return into(out, nanvariance(a, axis, dtype, out, *how))
+    return into(out, nanvariance(a, axis, dtype, out, *how), "unsafe")
 
 
 @answers(np.nanstd)
@@ -207,10 +218,10 @@ def answer_extreme(function: Any, ufunc: np.ufunc) -> None:
         initial: Any = UNSET,
         where: Any = UNSET,
     ) -> Any:
-        result = reduce_extreme(ufunc, a, axis, None, keepdims, initial, where)
+        result = reduce_extreme(ufunc, a, axis, out, keepdims, initial, where)
         if np.any(np.isnan(result)):
             warn("All-NaN slice encountered")
-        return into(out, result)
+        return result
 
 
 answer_extreme(np.nanmax, np.fmax)

@@ -15,6 +15,7 @@ from wengert.ops.axes import integer
 from wengert.ops.elements import conjugate, into
 from wengert.ops.index import INDEX_ADD, Placeholder
 from wengert.ops.join import as_array, deliver
+from wengert.ops.reduce import cast
 
 # Matrix products
 
@@ -440,8 +441,10 @@ def einsum(
     else:
         subscripts, arrays = from_interleaved(operands)
     arrays = [as_array(x) for x in arrays]
+    if dtype is None and out is not None and not optimize:
+        dtype = np.result_type(*arrays, out)
     if dtype is not None:
-        arrays = [np.astype(x, dtype) for x in arrays]
+        arrays = [cast(x, dtype) for x in arrays]
     optimize = tuple(optimize) if isinstance(optimize, list) else optimize
     subscripts = explicit_subscripts(subscripts, arrays)
     result = apply(EINSUM, *arrays, subscripts=subscripts, optimize=optimize)

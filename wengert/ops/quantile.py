@@ -13,7 +13,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from wengert.core.operation import answers
 from wengert.core.types import Recorded, has_class, plain_example
 from wengert.errors import UnsupportedError, explain, warn
-from wengert.ops.elements import into
+from wengert.ops.elements import check_cast, held, into
+from wengert.ops.mean import averaged
 from wengert.ops.reduce import as_array, flag, join_axes
 from wengert.ops.shape import lying
 from wengert.ops.sort import take_along
@@ -57,20 +58,34 @@ def median(
 ) -> Any:
     """Answer ``np.median``."""
     joined, axes = rows(a, axis)
+    result = middle_mean(joined, out)
+    return into(out, keep(result, a, axes, keepdims), "unsafe")
+
+
+def middle_mean(joined: Any, out: Any) -> Any:
+    """Return the mean of the middle elements along the last axis, kept in ``out``."""
     count = joined.shape[-1]
     if count == 0:
-        return into(out, keep(np.mean(joined, axis=-1), a, axes, keepdims))
+        return averaged(joined, -1, None, out, False, True)
     kth = [count // 2 - 1, count // 2] if count % 2 == 0 else [(count - 1) // 2]
     can_be_nan = joined.dtype.kind in "fc"
     if count <= SORTED:
         part = np.sort(joined, axis=-1)
     else:
         part = np.partition(joined, [*kth, -1] if can_be_nan else kth, axis=-1)
-    result = np.mean(at_last(part, slice(kth[0], kth[-1] + 1)), axis=-1)
-    if can_be_nan:
-        last = at_last(part, -1)
-        result = np.where(np.isnan(last), last, result)
-    return into(out, keep(result, a, axes, keepdims))
+    middle = at_last(part, slice(kth[0], kth[-1] + 1))
+    result = averaged(middle, -1, None, out, False, True)
+    if not can_be_nan:
+        return result
+    return or_nan(result, at_last(part, -1), out)
+
+
+def or_nan(result: Any, last: Any, out: Any) -> Any:
+    """Return a result, or the last sorted element where that is a NaN."""
+    is_nan = np.isnan(last)
+    if out is not None and out.dtype.kind not in "fc" and np.any(is_nan):
+        check_cast(last.dtype, out, "same_kind")
+    return np.where(is_nan, last, result)
 
 
 @answers(np.nanmedian)
@@ -84,7 +99,8 @@ def nanmedian(
     """Answer ``np.nanmedian``; the positions of the middle elements are data."""
     joined, axes = rows(a, axis)
     if joined.dtype.kind not in "fc" or joined.shape[-1] == 0:
-        return median(a, axis, out, overwrite_input, keepdims)
+        result = middle_mean(joined, out if np.size(joined) == 0 else None)
+        return into(out, keep(result, a, axes, keepdims), "unsafe")
     ordered = np.sort(joined, axis=-1)
     count = np.sum(np.logical_not(np.isnan(joined)), axis=-1, keepdims=True)
     if np.any(count == 0):
@@ -93,7 +109,7 @@ def nanmedian(
     low = take_along(ordered, np.maximum((count - 1) // 2, 0), last)
     high = take_along(ordered, np.minimum(count // 2, size - 1), last)
     middle = np.where(count % 2 == 1, low, np.divide(np.add(low, high), 2))
-    return into(out, keep(at_last(middle, 0), a, axes, keepdims))
+    return into(out, keep(at_last(middle, 0), a, axes, keepdims), "unsafe")
 
 
 # Quantiles
@@ -122,13 +138,14 @@ def virtual_place(method: str, count: Any, q: Any) -> tuple[Any, Any, Any]:
     return *places, gamma.astype(place.dtype)
 
 
-def interpolate(low: Any, high: Any, weight: Any, is_weak: bool) -> Any:
-    """Return the value between two elements, as NumPy rounds it."""
+def interpolate(low: Any, high: Any, weight: Any, is_weak: bool, out: Any) -> Any:
+    """Return the value between two elements, as NumPy rounds it in ``out``."""
     step, rest = np.subtract(high, low), 1 - weight
     if is_weak and not has_class(weight, float):
         weight, rest = np.astype(weight, step.dtype), np.astype(rest, step.dtype)
-    rising = np.add(low, np.multiply(step, weight))
-    falling = np.subtract(high, np.multiply(step, rest))
+    rising = held(out, np.add(low, np.multiply(step, weight)), "same_kind")
+    high, rest = held(out, high), held(out, np.multiply(step, rest))
+    falling = np.subtract(high, rest)
     return np.where(weight >= 0.5, falling, rising)
 
 
@@ -168,12 +185,12 @@ def quantiles(
     if weight is not None:
         if is_weak and not isinstance(weight, Recorded):
             weight = float(weight)
-        result = interpolate(result, at_last(ordered, high), weight, is_weak)
+        result = interpolate(result, at_last(ordered, high), weight, is_weak, out)
     result = lying(leading(result, q.ndim), "C")
     if joined.dtype.kind == "f":
-        last = at_last(ordered, -1)
-        result = np.where(np.isnan(last), last, result)
-    return into(out, keep(result, a, axes, keepdims, q.ndim))
+        result = or_nan(result, at_last(ordered, -1), out)
+    casting = "copy" if weight is None else "unsafe"
+    return into(out, keep(result, a, axes, keepdims, q.ndim), casting)
 
 
 def leading(result: Any, count: int) -> Any:
@@ -186,7 +203,7 @@ def leading(result: Any, count: int) -> Any:
 
 
 def nanquantiles(
-    a: Any, q: Any, axis: Any, out: Any, method: str, keepdims: Any, is_weak: bool
+    a: Any, q: Any, axis: Any, method: str, keepdims: Any, is_weak: bool
 ) -> Any:
     """Return quantiles of what is not NaN; the places are data."""
     if method != "linear":
@@ -208,13 +225,13 @@ def nanquantiles(
     weight = place - low
     last = ordered.ndim - 1
     ends = take_along(ordered, low, last), take_along(ordered, high, last)
-    result = interpolate(*ends, weight, is_weak)
+    result = interpolate(*ends, weight, is_weak, None)
     if q.ndim == 0:
         result = at_last(result, 0)
     else:
         result = leading(result, 1)
         result = np.reshape(result, (*q.shape, *result.shape[1:]))
-    return into(out, keep(result, a, axes, keepdims, q.ndim))
+    return keep(result, a, axes, keepdims, q.ndim)
 
 
 def answer_quantile(function: Any, scale: Any, skips_nan: bool) -> None:
@@ -238,8 +255,14 @@ def answer_quantile(function: Any, scale: Any, skips_nan: bool) -> None:
         q = np.positive(q) if scale is None else np.true_divide(q, scale)
         if np.any(q < 0) or np.any(q > 1):
             raise ValueError("Quantiles must be in the range [0, 1]")
-        find = nanquantiles if skips_nan and a.dtype.kind == "f" else quantiles
-        return find(a, q, axis, out, method, keepdims, is_weak)
+        how = (method, keepdims, is_weak)
+        if not skips_nan:
+            return quantiles(a, q, axis, out, *how)
+        if a.dtype.kind == "f":
+            result = nanquantiles(a, q, axis, *how)
+        else:
+            result = quantiles(a, q, axis, None, *how)
+        return into(out, result, "unsafe")
 
 
 for _function, _scale, _skips_nan in (

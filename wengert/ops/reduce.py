@@ -23,7 +23,7 @@ from wengert.core.types import Recorded, has_class, plain_example
 from wengert.ops.axes import axes_of
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.constants import STOP_GRADIENT
-from wengert.ops.elements import into
+from wengert.ops.elements import held, into
 
 Axis = int | tuple[int, ...] | None
 UNSET = np._NoValue
@@ -201,9 +201,9 @@ def sum(
         a = apply(STOP_GRADIENT, as_array(a))
     where = mask_of(where)
     if where is True and not is_set(initial):
-        return into(out, apply(SUM, a, **how))
-    initial = initial if is_set(initial) else 0
-    return into(out, apply(SUM_WHERE, a, where, initial, **how))
+        return into(out, apply(SUM, a, **how), "unsafe")
+    initial = held(out, initial) if is_set(initial) else 0
+    return into(out, apply(SUM_WHERE, a, where, initial, **how), "unsafe")
 
 
 # Products
@@ -364,9 +364,9 @@ def prod(
         a = apply(STOP_GRADIENT, as_array(a))
     where = mask_of(where)
     if where is True and not is_set(initial):
-        return into(out, apply(PROD, a, **how))
-    initial = initial if is_set(initial) else 1
-    return into(out, apply(PROD_WHERE, a, where, initial, **how))
+        return into(out, apply(PROD, a, **how), "unsafe")
+    initial = held(out, initial) if is_set(initial) else 1
+    return into(out, apply(PROD_WHERE, a, where, initial, **how), "unsafe")
 
 
 # Extremes: ties share the gradient evenly
@@ -433,7 +433,8 @@ def reduce_extreme(
     """Return ``ufunc.reduce`` for a maximum or minimum."""
     operation, filler = EXTREMES[ufunc]
     a = as_array(a)
-    initial = as_initial(initial, a.dtype)
+    a = a if out is None else cast(a, dtype_of(None, out, a))
+    initial = as_initial(held(out, initial) if is_set(initial) else initial, a.dtype)
     where = mask_of(where)
     if where is not True:
         if not is_set(initial):
@@ -446,9 +447,10 @@ def reduce_extreme(
     axis = axes_of(axis, a.ndim)
     if is_set(initial) and is_empty_along(a, axis):
         zero = sum(a, axis=axis, keepdims=keepdims)
-        return into(out, cast(np.add(zero, initial), a.dtype))
+        return into(out, cast(np.add(zero, initial), a.dtype), "unsafe")
     result = apply(operation, a, axis=axis, keepdims=flag(keepdims))
-    return into(out, ufunc(result, initial) if is_set(initial) else result)
+    result = ufunc(result, initial) if is_set(initial) else result
+    return into(out, result, "unsafe")
 
 
 def as_initial(initial: Any, dtype: Any) -> Any:
@@ -493,12 +495,8 @@ def min(
 @answers(np.ptp)
 def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = UNSET) -> Any:
     """Answer ``np.ptp``."""
-    return into(
-        out,
-        np.subtract(
-            max(a, axis=axis, keepdims=keepdims), min(a, axis=axis, keepdims=keepdims)
-        ),
-    )
+    high = max(a, axis, out, keepdims)  # before the minimum, which may read `out`
+    return into(out, np.subtract(high, min(a, axis, None, keepdims)))
 
 
 # Positions, counts and questions: data, not differentiable
@@ -577,7 +575,7 @@ def ask(
             a = np.logical_or(a, np.logical_not(where))
         else:
             a = np.logical_and(a, where)
-    return into(out, apply(operation, a, **how))
+    return into(out, apply(operation, a, **how), "unsafe")
 
 
 @answers(np.any)

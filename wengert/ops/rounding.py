@@ -14,9 +14,10 @@ from wengert.ops.elements import into
 from wengert.ops.reduce import as_array
 
 
-def evaluate_round(x: Any, *, decimals: int) -> Any:
-    """Return ``np.round``."""
-    return np.round(x, decimals)
+def evaluate_round(x: Any, *, decimals: int, dtype: Any) -> Any:
+    """Return ``np.round``, which keeps its steps in the result's dtype."""
+    out = None if dtype is None else np.empty(np.shape(x), dtype)
+    return np.round(x, decimals, out=out)
 
 
 ROUND = constant_of("round", evaluate_round, form=Map(), numpy=())
@@ -36,7 +37,8 @@ PYTHON_ROUND = constant_of("python_round", evaluate_python_round, form=Map(), nu
 @answers(np.round, np.around)
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """Answer ``np.round``: flat wherever it has a derivative."""
-    return into(out, apply(ROUND, as_array(a), decimals=int(decimals)))
+    dtype = None if out is None else out.dtype
+    return into(out, apply(ROUND, as_array(a), decimals=int(decimals), dtype=dtype))
 
 
 def evaluate_fsum(*numbers: Any) -> Any:

@@ -124,7 +124,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     choices = [as_array(choices[k]) for k in range(len(choices))]
     dtype = np.result_type(*choices)
     choices = [cast(choice, dtype) for choice in choices]
-    return into(out, apply(CHOOSE, as_array(a), *choices, mode=mode), "copy")
+    return into(out, apply(CHOOSE, as_array(a), *choices, mode=mode), "unsafe")
 
 
 # Elements by place, and by condition
