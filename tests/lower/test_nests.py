@@ -19,6 +19,7 @@ from tests.ops.examples import Example, examples
 from tests.ops.test_forms import tapes
 from wengert import Tape
 from wengert.core.types import Type
+from wengert.derive.shortened import shortened
 from wengert.emit.compile import Compiled
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute import segments
@@ -45,7 +46,7 @@ def compiled(tape: Tape, way: tuple[int, int], absorbs: bool = True) -> Compiled
     lanes, most = way
     before, schedule.MOST_UNROLLED = schedule.MOST_UNROLLED, most
     try:
-        return compile_loops(tape, absorbs, (), lanes)
+        return compile_loops(shortened(tape, ())[0], absorbs, (), lanes)
     except NotLoweredError as error:
         if "of the compiler" in str(error):
             raise

@@ -13,7 +13,7 @@ import wengert as wg
 from tests.derive.loops import rolled
 from tests.lower.guarded import call_guarded
 from tests.lower.programs import random_program
-from tests.lower.test_nests import ILL_CONDITIONED, WAYS, check_tape, compiled, given_to
+from tests.lower.test_nests import ILL_CONDITIONED, WAYS, check_tape, compiled
 from wengert import Tape
 from wengert.execute.engine import native_engine
 from wengert.lower.refusal import BOUNDS, HIDDEN
@@ -294,11 +294,18 @@ def test_a_loop_is_compiled_by_jit() -> None:
     assert "loops over arrays" in str(f.report())
 
 
-def test_columns_cost_no_second_loop() -> None:
-    loop = rolled(of_numbers, 2, 1, 50, False)
-    x = RNG.normal(size=50)
-    tape = wg.record(wg.value_and_grad(lambda k: loop(0.3, -0.2, x, k)[0]), 1.5)
-    kernel = compiled(tape, WAYS[2])
-    assert kernel is not None
-    assert len(given_to(tape)) == 1
-    assert str(kernel.nest).count("to 50:") == 2  # on, and back
+def test_columns_cost_no_second_loop_at_any_depth() -> None:
+    def turned(a: Any, k: Any) -> Any:
+        return np.sin(a) * k + 0.3, a
+
+    def outer(a: Any, x: Any, k: Any) -> Any:
+        a, before = inner(a, k)
+        return a * x, np.sum(before)
+
+    inner, x = rolled(turned, 1, 0, 17, False), RNG.normal(size=50)
+    loop = rolled(outer, 1, 1, 50, False)
+    f = wg.jit(wg.value_and_grad(lambda k: np.sum(loop(0.3, x, k)[1])), wait=True)
+    f(1.5)
+    (row,) = f.report().rows
+    for times in ("to 50:", "to 17:"):
+        assert row["nest"].count(times) == 2  # on, and back

@@ -8,7 +8,7 @@ forward stacks for it, one row a step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -53,15 +53,10 @@ class Body:
         Number of carried values.
     moving : int
         Number of operands of which one row is read a step.
-    base : Body, optional
-        A step that this one does too: it only stacks more.
     """
 
-    def __init__(
-        self, tape: Tape, carried: int, moving: int, base: Body | None = None
-    ) -> None:
+    def __init__(self, tape: Tape, carried: int, moving: int) -> None:
         self.tape, self.carried, self.moving = tape, carried, moving
-        self.base = base
         self.derived: dict[Any, Any] = {}
 
     @cached_property
@@ -120,11 +115,7 @@ class Body:
         return f"<step of {len(self.tape)} nodes>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Body, (self.tape, self.carried, self.moving, self.base)
-
-    def does(self, other: Body) -> bool:
-        """Whether it gives all that another step gives, in the same places."""
-        return self == other or (self.base is not None and self.base.does(other))
+        return Body, (self.tape, self.carried, self.moving)
 
 
 def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[Any, ...]:
@@ -216,47 +207,6 @@ def wrong_loop(tape: Tape, index: int) -> str:
         if before.shape != after.shape:
             return f"it carries {before} and then {after}"
     return ""
-
-
-def stand_ins(
-    tape: Tape, nodes: Iterable[int], captured: Collection[int] = ()
-) -> dict[int, int]:
-    """Return for every loop among some nodes the one that does all that it does.
-
-    The sweep backwards asks for columns of a loop that has given its values before.
-    Constants that are `captured` are read anew, all others are what they were.
-    """
-    alike: dict[Any, list[int]] = {}
-    for index in nodes:
-        if tape.operations[index] is SCAN:
-            settings = tape.settings[index]
-            read = tuple(
-                [
-                    k if k in captured else what_is_read(tape, k)
-                    for k in tape.operands[index]
-                ]
-            )
-            how = read, settings["count"], settings["reverse"]
-            alike.setdefault(how, []).append(index)
-    found: dict[int, int] = {}
-    for group in alike.values():
-        bodies: dict[int, Body] = {k: tape.settings[k]["body"] for k in group}
-        able = {
-            k: sum(body.does(other) for other in bodies.values())
-            for k, body in bodies.items()
-        }
-        for index, body in bodies.items():
-            doing = [k for k, other in bodies.items() if other.does(body)]
-            found[index] = max(doing, key=able.__getitem__)
-    return found
-
-
-def what_is_read(tape: Tape, index: int) -> Any:
-    """Return what two operands are the same by: a node, or numbers."""
-    if tape.operations[index] is not CONSTANT:
-        return index
-    value = np.asarray(tape.settings[index]["value"])
-    return value.dtype.str, value.shape, value.tobytes()
 
 
 class Trimmed(NamedTuple):
@@ -588,7 +538,7 @@ def split(
     ]
     rows = len(columns) + len(moving) + sum(k >= carried for k in seeds)
     return Pulled(
-        Body(forward_tape, carried, body.moving, body),
+        Body(forward_tape, carried, body.moving),
         Body(back.finished(results), len(states) + len(summed), rows),
         states,
         summed,

@@ -66,14 +66,19 @@ def key_of(tape: Tape, index: int, places: tuple[int, ...]) -> Any:
     if operation is INPUT:
         return INPUT, index
     if operation is CONSTANT:
-        value = np.asarray(settings["value"])
-        return CONSTANT, like, value.dtype.str, value.tobytes()
+        return CONSTANT, like, *contents(settings["value"])
     key = operation, places, like, *map(setting_code, settings.items())
     try:
         hash(key)
-    except TypeError:
-        return operation, index
+    except TypeError:  # the same settings are one object
+        return operation, places, like, *map(id, settings.values())
     return key
+
+
+def contents(value: Any) -> tuple[str, bytes]:
+    """Return what numbers of one shape are equal by."""
+    value = np.asarray(value)
+    return value.dtype.str, value.tobytes()
 
 
 class Union:
@@ -95,7 +100,10 @@ class Union:
 
     def takes(self, loop: int, body: Body) -> bool:
         """Take in a loop whose steps carry the same; whether they do."""
-        if (body.carried, body.moving) != (self.body.carried, self.body.moving):
+        own = self.body
+        if (body.carried, body.moving) != (own.carried, own.moving):
+            return False
+        if body.inputs != own.inputs:  # a step of other numbers
             return False
         writer, tape, at = self.writer.copy(), body.tape, dict[int, int]()
         for place, index in enumerate(tape.input_indices):
@@ -120,12 +128,12 @@ class Union:
         return True
 
     def whole(self) -> Body:
-        """Return the step of all."""
-        if len(self.results) == 1:
-            return self.body
-        assert self.state is not None
-        tape = as_step(self.writer.new, [*self.state, *self.stacked])
-        return Body(tape, self.body.carried, self.body.moving)
+        """Return the step of all, on which loops are together too."""
+        tape = self.body.tape
+        if len(self.results) > 1:
+            assert self.state is not None
+            tape = as_step(self.writer.new, [*self.state, *self.stacked])
+        return Body(merged(tape, ())[0], self.body.carried, self.body.moving)
 
     def places(self, loop: int) -> list[int]:
         """Return where the results of a loop are among those of all."""
@@ -151,6 +159,20 @@ class Together:
             return CONSTANT, index
         return key_of(self.tape, index, places)
 
+    def seen(self, index: int, places: Sequence[int]) -> list[Any]:
+        """Return what a loop's operands are equal by: what its step sees of them.
+
+        A step that was recorded of Python's numbers makes Python's numbers of others.
+        """
+        tape = self.tape
+        found: list[Any] = list(places)
+        for k, like in enumerate(tape.settings[index]["body"].inputs):
+            operand = tape.operands[index][k]
+            is_number = like.weak and tape.operations[operand] is CONSTANT
+            if is_number and operand not in self.captured:
+                found[k] = contents(tape.settings[operand]["value"])
+        return found
+
     def find_unions(self) -> dict[int, Union]:
         """Return by loop the union that it is part of."""
         tape, first = self.tape, dict[Any, int]()
@@ -164,9 +186,8 @@ class Together:
                 continue
             settings = tape.settings[index]
             body: Body = settings["body"]
-            known = groups.setdefault(
-                (places, settings["count"], settings["reverse"]), []
-            )
+            how = *self.seen(index, places), settings["count"], settings["reverse"]
+            known = groups.setdefault(how, [])
             found = next((union for union in known if union.takes(index, body)), None)
             if found is None:
                 found = Union(index, body)

@@ -32,8 +32,10 @@ def shortened(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
     captured : indices of nodes
         Constants whose contents are given at every replay.
     """
-    if len(tape) < repeats.LEAST_STRETCH or None in tape.types:
+    if None in tape.types:
         return tape, list(captured)
+    if len(tape) < repeats.LEAST_STRETCH:
+        return merged(tape, captured)
     if tape.loops:
         once = Once(tape, captured)
         tape, captured = once.written(), [once.at[k] for k in captured]

@@ -59,8 +59,7 @@ def loop(lowering: Lowering, index: int) -> Loops:
     read = {
         tape.settings[k]["result"]
         for k in needed(tape)
-        if tape.operations[k] is ITEM
-        and lowering.stand_ins.get(tape.operands[k][0]) == index
+        if tape.operations[k] is ITEM and tape.operands[k][0] == index
     }
     if not read:
         raise NotLoweredError("a loop that may raise, of which nothing is read")
@@ -70,10 +69,7 @@ def loop(lowering: Lowering, index: int) -> Loops:
         raise NotLoweredError("a loop over arrays without elements")
     operands, given = [], []
     for k, position in enumerate(kept):
-        operand = tape.operands[index][position]
-        if operand not in lowering.values:  # a constant that stands further on
-            lowering.values[operand] = lowering.node(operand)
-        value = lowering.current(lowering.values[operand])
+        value = lowering.current(lowering.values[tape.operands[index][position]])
         node, known = operand_of(lowering, index, k, value, body)
         operands.append(node)
         given.append(known)
@@ -127,8 +123,7 @@ def operand_of(
 def of_loop(lowering: Lowering, index: int, loop: Loops, like: Type) -> Value:
     """Return one result of a loop."""
     place = loop.results.index(lowering.tape.settings[index]["result"])
-    node = lowering.tape.operands[index][0]
-    dims = lowering.fresh((lowering.stand_ins.get(node, node), place), like.shape)
+    dims = lowering.fresh((lowering.tape.operands[index][0], place), like.shape)
     axes = [d for d in dims if d is not None]
     data = loop.repeated, place, dims
     type_ = str(like.dtype)

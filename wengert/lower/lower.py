@@ -16,7 +16,7 @@ from wengert.core.guards import QUESTIONS
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
-from wengert.derive.loops import SCAN, stand_ins
+from wengert.derive.loops import SCAN
 from wengert.lower.axes import Axes
 from wengert.lower.contract import contracted
 from wengert.lower.empty import nothing, of_nothing
@@ -148,8 +148,6 @@ class Lowering:
         self.done: Done | None = None
         #: The loops that were met, by their nodes.
         self.loops: dict[int, Loops] = {}
-        #: For each of them the one that does all that it does.
-        self.stand_ins: dict[int, int] = {}
 
     def finished(self, outputs: list[Value]) -> Lowered:
         """Return the graph with what refuses a play."""
@@ -176,7 +174,6 @@ class Lowering:
         self.asked_about = asked_about(self.tape, results)
         if self.asked_about and self.done is not None:  # also in the next step
             self.asked_about = frozenset(nodes)
-        self.stand_ins = stand_ins(self.tape, nodes, self.sources)
         for index in nodes:
             if index not in self.values:
                 self.step(index)
@@ -219,10 +216,7 @@ class Lowering:
         if self.tape.operations[index] is GUARD:
             self.asked(index)
         elif self.tape.operations[index] is SCAN:
-            done_by = self.stand_ins.get(index, index)
-            if done_by not in self.loops:
-                self.loops[done_by] = loop(self, done_by)
-            self.loops[index] = self.loops[done_by]
+            self.loops[index] = loop(self, index)
         else:
             node, dims = self.node(index)
             type_ = str(checked_type(self.tape.types[index]).dtype)
