@@ -211,7 +211,7 @@ class Writer:
 
         def step(v: list[Any]) -> Any:
             found = f(np.floor(3.7 * v[a] + 0.31), axis=axis, keepdims=True)
-            return v[a] * (found + 1.0)
+            return v[a] * (1.0 + found / np.size(v[a]))
 
         self.add(f"v{a} times {f.__name__}(v{a}, {axis})", step)
 
