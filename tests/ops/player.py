@@ -7,6 +7,7 @@ leaves to it, one element at a time, or where elements go.
 from __future__ import annotations
 
 import ast
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -128,10 +129,9 @@ def fold(form: Reduce, step: Function, row: list[Any], start: Any, kind: Any) ->
     """Return what a row folds to."""
     of = expression(form.of)
     if form.place:
-        best = 0
-        for k in range(1, len(row)):
-            best = k if step(row[best], row[k]) else best
-        return best
+        best = functools.reduce(step, row)
+        same = [e == best or (e != e and best != best) for e in row]
+        return same.index(True)
     if form.of != "x":
         row = [kind(of(element)) for element in row]
     if start is None:
