@@ -414,7 +414,7 @@ def follows_numpy(function: Any, *calls: Any) -> None:
 
 def assert_same(found: Any, expected: Any) -> None:
     assert np.asarray(found).dtype == np.asarray(expected).dtype
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-15)
 
 
 def test_whole_numbers_are_copied_where_numpy_copies_them() -> None:
