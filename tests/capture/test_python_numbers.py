@@ -265,6 +265,37 @@ def test_a_result_of_python_numbers_leaves_float32_alone(function: Function) -> 
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        lambda f, x: wg.scan(lambda y, row: (y, f(row)), x[0], x)[1],
+        lambda f, x: wg.checkpoint(f)(x),
+        lambda f, x: wg.vmap(f)(x),
+    ],
+    ids=["scan", "checkpoint", "vmap"],
+)
+def test_python_computes_of_its_numbers_from_outside(rows: Function) -> None:
+    asked: list[Function] = [
+        abs,
+        operator.neg,
+        lambda a: 1 / a,
+        lambda a: 2**a - a * True,
+        lambda a: divmod(a, 0.5)[1],
+        lambda a: a > 0.5,
+    ]
+
+    def function(x: Any, a: Any) -> Any:
+        return [rows(lambda row, g=g: row * g(a), x) for g in asked]
+
+    compiled, x = wg.jit(function), np.ones(3, np.float32)
+    for a in (0.3, 0.7, 0.4):
+        for found, expected in zip(compiled(x, a), function(x, a), strict=True):
+            assert found.dtype == expected.dtype
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+    with pytest.raises(ZeroDivisionError):
+        compiled(x, 0.0)
+
+
+@pytest.mark.parametrize(
     "function",
     [
         lambda x: np.sum(x) * len(np.array2string(x)),

@@ -31,6 +31,7 @@ from wengert.capture.array import (
     record_unary,
     save,
 )
+from wengert.capture.captures import stand_in
 from wengert.capture.labelled import bases_of_xarray, recorded_in
 from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
 from wengert.capture.refusals import RAW, as_numpy
@@ -60,9 +61,14 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
     def method(self: RecordedScalar, other: Any) -> Any:
         tape = self._tape
         kind = type(other)
-        if tape.thread != get_ident():
-            return general_binary(operation, self, other, reflected)
-        if kind is RecordedScalar and other._tape is tape:
+        if tape.thread != get_ident() or (
+            kind is RecordedScalar and other._tape is not tape
+        ):
+            own, stand = stand_in(self), stand_in(other)
+            if own is self and stand is other:
+                return general_binary(operation, self, other, reflected)
+            return evaluate(stand, own) if reflected else evaluate(own, stand)
+        if kind is RecordedScalar:
             second, number = other._index, other._value
         elif kind in SIMPLE_NUMBERS:
             second, number = tape.number(other), other
@@ -129,6 +135,8 @@ def scalar_unary(name: str, evaluate: Callable[[Any], Any]) -> Any:
     operation = REGISTRY[name]
 
     def method(self: RecordedScalar) -> Any:
+        if self._tape.thread != get_ident() and (own := stand_in(self)) is not self:
+            return evaluate(own)
         if type(self._value) in PYTHON_NUMBERS and self._tape.thread == get_ident():
             return record_python(operation, (self,), evaluate(self._value))
         return record_unary(operation, self, NO_SETTINGS)
