@@ -442,6 +442,65 @@ def test_a_branch_is_asked_at_every_step() -> None:
             short(other)
 
 
+def the_same_inverse(y: Any, k: Any) -> Any:
+    for _ in range(40):
+        _ = 1 / k
+        y = np.sin(y) * 0.9 + k
+    return y
+
+
+def inverses_of_what_is_carried(y: Any, k: Any) -> Any:
+    for _ in range(40):
+        _ = 1 / y
+        y = y * 0.5 - k
+    return y
+
+
+def inverses_in_a_scan(y: Any, k: Any) -> Any:
+    def step(y: Any, x: Any) -> Any:
+        _ = 1 / k
+        return np.sin(y) * 0.9 + x, y
+
+    y, before = wengert.scan(step, y, np.linspace(0.0, 1.0, 5))
+    return y + np.sum(before)
+
+
+def inverses_in_a_scan_in_a_scan(y: Any, k: Any) -> Any:
+    def step(y: Any, x: Any) -> Any:
+        return inverses_in_a_scan(y, k) + x, None
+
+    return wengert.scan(step, y, np.linspace(0.0, 1.0, 3))[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "bad"),
+    [
+        (the_same_inverse, (0.5, 0.0)),
+        (inverses_of_what_is_carried, (0.5, 0.25)),
+        (inverses_in_a_scan, (0.5, 0.0)),
+        (inverses_in_a_scan_in_a_scan, (0.5, 0.0)),
+    ],
+)
+def test_what_a_step_computes_for_nobody_raises_all_the_same(
+    function: Function, bad: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
+
+    def pushed(y: Any, k: Any) -> Any:
+        return wengert.jvp(function, (y, k), (1.0, 0.5))
+
+    for each in (function, wengert.value_and_grad(function), pushed):
+        fast = wengert.jit(each, wait=True)
+        short, _ = shortened(wengert.record(each, 0.4, 0.3), [])
+        assert loops_of(short)
+        for play in (fast, fast, short):
+            agree(parts(play(0.5, 0.3)), parts(each(0.5, 0.3)), 1e-13)
+        with pytest.raises(ZeroDivisionError):
+            fast(*bad)
+        with pytest.raises(GuardError):
+            short(*bad)
+
+
 def test_integers_without_limit_are_rows_of_no_array() -> None:
     def growing(x: Any, n: int) -> Any:
         ints = []

@@ -20,7 +20,7 @@ from wengert.capture.array import handle, place, plain
 from wengert.capture.record import Recording, SetAside
 from wengert.core.forms import Loop
 from wengert.core.operation import REGISTRY, Operation, apply, general
-from wengert.core.tape import CONSTANT, GUARD, INPUT, NO_SETTINGS, Tape, reaching
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape, reaching
 from wengert.core.types import Type, is_array
 from wengert.derive import forward, reverse
 from wengert.derive.functions import linearize, vjp
@@ -28,6 +28,7 @@ from wengert.derive.modes import RecordedMode, zeros_like_type
 from wengert.derive.tapes import continued
 from wengert.errors import GuardError
 from wengert.ops.index import INDEX_ADD
+from wengert.ops.leaving import may_leave
 from wengert.ops.python import as_python
 
 Flags = tuple[bool, ...]
@@ -225,14 +226,14 @@ class Trimmed(NamedTuple):
 
 
 def trimmed(body: Body, wanted: Iterable[int]) -> Trimmed:
-    """Return a step that gives the wanted results alone, and checks its guards."""
+    """Return a step that gives the wanted results alone, and leaves where it did."""
     tape, carried = body.tape, body.carried
     left = set(wanted)
     while True:
         flags = reaching(
             tape,
             [tape.output_indices[k] for k in left],
-            is_kept=lambda index: tape.operations[index] is GUARD,
+            is_kept=lambda index: may_leave(tape, index),
         )
         read = [bool(flags[index]) for index in tape.input_indices]
         more = left | {k for k in range(carried) if read[k]}
@@ -571,12 +572,12 @@ def levels(tape: Tape, body: Body, seeds: Iterable[int]) -> list[int]:
 def reaching_gradients(
     tape: Tape, level: list[int], pulled: Iterable[int]
 ) -> bytearray:
-    """Return which nodes of gradients the pulled ones, and guards, are made of."""
+    """Return which nodes of gradients pulled ones, and what may leave, are made of."""
     flags = bytearray(len(tape))
     for index in pulled:
         flags[index] = level[index] == GRADIENT
     for index in reversed(range(len(tape))):
-        if level[index] == GRADIENT and tape.operations[index] is GUARD:
+        if level[index] == GRADIENT and may_leave(tape, index):
             flags[index] = 1
         if flags[index]:
             for k in tape.operands[index]:
@@ -669,12 +670,12 @@ class Extract:
         is_kept: Callable[[int], bool],
         but: Sequence[int] = (),
     ) -> None:
-        """Copy what targets, and the guards that are kept, are made of."""
+        """Copy what targets are made of, and what is kept and may leave the path."""
         tape, flags = self.tape, bytearray(len(self.tape))
         for index in targets:
             flags[index] = 1
         for index in reversed(range(len(tape))):
-            if tape.operations[index] is GUARD and is_kept(index):
+            if is_kept(index) and may_leave(tape, index):
                 flags[index] = 1
             if flags[index] and index not in self.at:
                 for k in tape.operands[index]:

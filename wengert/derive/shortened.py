@@ -83,6 +83,9 @@ class Once:
                 self.step[rows] = arange(len(rows))[:, None]
                 self.position[rows] = arange(rows.shape[1])
                 self.loops.append(steps)
+        for steps in self.loops:  # what is the same in every step stands for it
+            standing = [*steps.fixed.values(), *steps.columns.values()]
+            self.is_dropped[standing] = self.is_derived[standing] = False
         self.is_dropped[list(self.same)] = True
         self.is_dropped[list({*tape.input_indices, *captured})] = False
 
