@@ -116,7 +116,7 @@ def test_a_wrong_form_is_found() -> None:
         "exp": Map("exp(x) + 1e-3"),
         "sum": Reduce("x + y + 1e-3", start=0),
         "cumsum": Scan("x + 2 * y"),
-        "argmax": Reduce("y < x", place=True),
+        "argmax": Reduce("minimum(x, y)", place=True),
     }
     for name, form in wrong.items():
         operation = REGISTRY[name]
