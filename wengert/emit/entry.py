@@ -129,11 +129,6 @@ class Signature:
         """Number of arguments that the kernel takes."""
         return sum(parameter.kind != "static" for parameter in self.parameters)
 
-    def is_same(self, other: Signature) -> bool:
-        """Whether both take and return the same, and read the very same captures."""
-        plain = replace(self, captures=()) == replace(other, captures=())
-        return plain and [*map(id, self.captures)] == [*map(id, other.captures)]
-
 
 def bind(
     kernels: Sequence[Compiled],
