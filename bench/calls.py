@@ -119,6 +119,46 @@ def small_calls() -> dict[str, float]:
     return best(calls)
 
 
+def squares(*parts: Any) -> Any:
+    """The sum of the squares in arrays."""
+    return sum((p * p).sum() for p in parts)
+
+
+def squares_in_list(parts: Any) -> Any:
+    """The same of a list."""
+    return sum((p * p).sum() for p in parts)
+
+
+def squares_in_dictionary(parts: Any) -> Any:
+    """The same of a dictionary."""
+    return sum((p * p).sum() for p in parts.values())
+
+
+def in_containers() -> dict[str, float]:
+    """Value and gradient by six small arrays, one by one and in containers."""
+    parts = [np.full(3, float(k)) for k in range(6)]
+    named = {f"part {k}": part for k, part in enumerate(parts)}
+    in_list, in_dictionary = squares_in_list, squares_in_dictionary
+    by_all = wg.value_and_grad(squares, tuple(range(6)))
+    calls = {
+        "six arrays": warm(wg.jit(by_all), *parts),
+        "a list of six": warm(wg.jit(wg.value_and_grad(in_list)), parts),
+        "a dictionary of six": warm(wg.jit(wg.value_and_grad(in_dictionary)), named),
+    }
+    if has("casadi"):
+        casadi = workloads.casadi_call(lambda ca, x: ca.sumsqr(x), 18)
+        calls["casadi, one vector"] = partial(casadi, np.concatenate(parts))
+    if has("jax"):
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        function = jax.jit(jax.value_and_grad(in_list))
+        calls["jax, a list of six"] = warm(function, parts)
+        function = jax.jit(jax.value_and_grad(in_dictionary))
+        calls["jax, a dictionary of six"] = warm(function, named)
+    return best(calls)
+
+
 def captured() -> dict[str, float]:
     """The same sum when it reads something from outside."""
     x = np.ones(10)
@@ -220,6 +260,7 @@ def tables() -> dict[str, dict[str, float]]:
         "eager value and gradient, Rosenbrock of 10": eager_rosenbrock,
         "jitted value and gradient, Rosenbrock of 10": jitted_rosenbrock,
         "a warm call with": small_calls,
+        "a warm value and gradient by": in_containers,
         "a warm call that reads": captured,
     }
     for size in SIZES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import pickle
 import sys
 import threading
@@ -238,6 +239,317 @@ def test_captured_arrays_are_read_at_each_call(way):
     assert f(3.0) == 6.0
     captured[1] = 5.0
     assert f(3.0) == 15.0
+
+
+# Containers
+
+LEAVES = 6
+
+
+@functools.cache
+def doubling(is_long=False):
+    """Twice each of six numbers; a first one below 0 fails a guard."""
+    b = Builder()
+    inputs = [b.input(0, argument=k) for k in range(LEAVES)]
+    b.guard(b.add("x < y", inputs[0], b.constant(0.0)), False)
+    waste = inputs[0]
+    for _ in range(6000 if is_long else 0):
+        waste = b.add("sin(x)", waste)
+    two, nothing = b.constant(2.0), b.add("x * y", b.constant(1e-300), waste)
+    doubled = [b.add("x * y", two, b.add("x + y", x, nothing)) for x in inputs]
+    return compile_program(
+        b.program(
+            [Argument("float64")] * LEAVES,
+            [Result("float64")] * LEAVES,
+            [(node, k, 0) for k, node in enumerate(doubled)],
+        )
+    )
+
+
+def nested(rng, leaves, depth=0):
+    """Some plain container of all leaves, and a None here and there."""
+    items, leaves = [], [*leaves]
+    while leaves:
+        count = rng.integers(0, len(leaves) + 1)
+        part, leaves = leaves[:count], leaves[count:]
+        if rng.random() < 0.1:
+            items.append(None)
+        if depth < 4 and rng.random() < 0.6:
+            items.append(nested(rng, part, depth + 1))
+        else:
+            items += part
+    kind = [list, tuple, dict][rng.integers(3)]
+    if kind is not dict:
+        return kind(items)
+    names = rng.permutation([*"abcdefghijklmnop", *range(1000, 1016)])
+    keys = [str(x) if x.isalpha() else int(x) for x in names]
+    more = itertools.count(5000)
+    return {(keys.pop() if keys else next(more)): item for item in items}
+
+
+def filled(structure, leaf):
+    """The same containers with a leaf of their own for each one."""
+    if type(structure) is dict:
+        return {key: filled(item, leaf) for key, item in structure.items()}
+    if type(structure) in (list, tuple):
+        return type(structure)(filled(item, leaf) for item in structure)
+    return None if structure is None else leaf(structure)
+
+
+def is_same(found, expected):
+    """Whether classes, keys in their order and numbers are the same."""
+    if type(found) is not type(expected):
+        return False
+    if type(found) is dict:
+        if [(type(k), k) for k in found] != [(type(k), k) for k in expected]:
+            return False
+        found, expected = [*found.values()], [*expected.values()]
+    if type(found) in (list, tuple):
+        pairs = zip(found, expected, strict=False)
+        return len(found) == len(expected) and all(is_same(*pair) for pair in pairs)
+    return np.array_equal(found, expected)
+
+
+def changed(value, rng):
+    """A value with one of its containers or leaves something else."""
+    children = list(value.values() if type(value) is dict else value)
+    places = [k for k, child in enumerate(children) if child is not None]
+    if type(value) in (list, tuple, dict) and places and rng.random() < 0.7:
+        k = places[rng.integers(len(places))]
+        if type(children[k]) in (list, tuple, dict):
+            children[k] = changed(children[k], rng)
+        else:
+            others = [1, "x", np.ones(2), np.ones(1, "f4"), None, [children[k]], 1 + 1j]
+            children[k] = others[rng.integers(len(others))]
+        if type(value) is dict:
+            return dict(zip(value, children, strict=True))
+        return type(value)(children)
+    if type(value) is dict:
+        return changed_dictionary(value, rng)
+    more = type(value)([*children, 1.0])
+    other = (list if type(value) is tuple else tuple)(children)
+    subclass = type("Sub", (type(value),), {})(children)
+    return [more, other, subclass, dict(enumerate(children)), 1.0][rng.integers(5)]
+
+
+class Text(str):
+    """A text of another class."""
+
+
+class Number(int):
+    """An int of another class."""
+
+
+def changed_dictionary(value, rng):
+    """A dictionary with another key, order, length or class."""
+    pairs = [*value.items()]
+    found = [{**value, "more": 1.0}, type("Sub", (dict,), {})(pairs), [*value]]
+    if pairs:
+        (key, item), *rest = pairs
+        twin = Text(key) if type(key) is str else Number(key)
+        found += [dict([(twin, item), *rest]), dict([(float, item), *rest])]
+        found += [dict(rest), dict([("other", item), *rest])]
+    if len(pairs) > 1:
+        found += [dict(pairs[::-1])]
+    return found[rng.integers(len(found))]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_containers_go_in_and_come_out(way, seed):
+    """As plain Python would take and give them, and anything else to the fallback."""
+    rng = np.random.default_rng(seed)
+    kinds = [["array", "float", "real"][rng.integers(3)] for _ in range(LEAVES)]
+    parameters = [
+        Parameter("array", "float64", (1,)) if kind == "array" else Parameter(kind)
+        for kind in kinds
+    ]
+    given = tuple([nested(rng, range(LEAVES)), ()][:: rng.choice([-1, 1])])
+    structure = nested(rng, rng.permutation(LEAVES).tolist())
+    results = [("array", (1,)), ("scalar", ()), ("python", ())]
+    chosen = [results[rng.integers(3)] for _ in range(LEAVES)]
+    signature = Signature(
+        filled(given, parameters.__getitem__),
+        tuple(Returned(kind, "float64", shape) for kind, shape in chosen),
+        structure,
+    )
+    f = bind([doubling()], signature, echo, releases_lock=bool(seed % 2))
+
+    def leaf(k, numbers):
+        return np.full(1, numbers[k]) if kinds[k] == "array" else float(numbers[k])
+
+    def result(k, numbers):
+        kind, value = chosen[k][0], 2 * numbers[k]
+        makers = {"array": lambda x: np.full(1, x), "python": float}
+        return makers.get(kind, np.float64)(value)
+
+    for _ in range(3):
+        numbers = rng.uniform(1.0, 9.0, LEAVES)
+        arguments = filled(given, lambda k: leaf(k, numbers))  # noqa: B023
+        expected = filled(structure, lambda k: result(k, numbers))  # noqa: B023
+        assert is_same(f(*arguments), expected)
+        again = pickle.loads(pickle.dumps(arguments))  # other keys, which are equal
+        assert is_same(f(*again), expected)
+    for _ in range(40):
+        other, k = [*arguments], rng.integers(len(arguments))
+        other[k] = changed(other[k], rng)
+        name, found, _ = f(*other)
+        assert name == "fallback"
+        assert all(a is b for a, b in zip(found, other, strict=True))
+    numbers[0] = -1.0
+    assert f(*filled(given, lambda k: leaf(k, numbers)))[0] == "fallback"
+
+
+PART = Parameter("array", "float64", (1,))
+NESTED = Signature(
+    ([PART, {"a": PART, 70000: (PART, Parameter("float"))}], [PART], PART),
+    (Returned("array", "float64", (1,)),) * (LEAVES - 1) + (Returned("scalar"),),
+    {"x": [0, {}, 1], 80000: (2, None, {"y": {"z": 3}}), "w": [4], "v": 5},
+)
+
+
+def arguments_of_nested(first=1.0):
+    """Arguments of that signature."""
+    x = [np.full(1, first + k) for k in range(LEAVES)]
+    return [x[0], {"a": x[1], 70000: (x[2], 4.5)}], [x[4]], x[5]
+
+
+def test_results_in_containers_are_new(way):
+    f = bind([doubling()], NESTED, echo)
+    given = arguments_of_nested()
+
+    first, second = f(*given), f(*given)
+    first["x"].append(1)
+    first["w"][0][:] = 0.0
+    first[80000][2]["y"]["z"] = None
+
+    assert is_same(second, f(*given))
+    assert [*second] == ["x", 80000, "w", "v"]
+
+
+def test_a_list_that_changes_between_calls_is_read_anew(way):
+    f = bind([doubling()], NESTED, echo)
+    given = arguments_of_nested()
+    f(*given)
+
+    given[0][0] = np.full(1, 30.0)
+    assert f(*given)["x"][0] == 60.0
+    given[0][1]["a"] = 1.0
+    assert f(*given)[0] == "fallback"
+    given[0][1]["a"] = np.full(1, 40.0)
+    assert f(*given)["x"][2] == 80.0
+    given[0][1]["b"] = given[0][1].pop("a")
+    assert f(*given)[0] == "fallback"
+
+
+@pytest.mark.parametrize("releases_lock", [False, True])
+def test_containers_lose_no_reference(way, releases_lock):
+    """Of arguments and results, on every way out."""
+    f = bind([doubling()], NESTED, lambda *_: None, releases_lock=releases_lock)
+    good, bad = arguments_of_nested(), arguments_of_nested(-1.0)
+    odd = [good[0][0], {"a": good[0][1]["a"], 70000: (1.0, 1.0)}], [good[1][0]], None
+    calls = [good, bad, odd]
+    held = [good[0], good[0][0], good[0][1], good[0][1]["a"], good[1], good[2]]
+    held += [*NESTED.structure, bad[0][0], None]
+    for call in calls:
+        f(*call)
+    gc.collect()
+    blocks, counts = sys.getallocatedblocks(), [sys.getrefcount(x) for x in held]
+
+    for _ in range(10_000 if way == "builtin" else 300):
+        for call in calls:
+            f(*call)
+    gc.collect()
+
+    found = [sys.getrefcount(x) for x in held]
+    assert max(abs(a - b) for a, b in zip(found, counts, strict=True)) < 100
+    assert found[:-1] == counts[:-1]
+    assert abs(sys.getallocatedblocks() - blocks) < 1000
+
+
+@pytest.mark.skipif(not is_fast(), reason="the native entry is not made here")
+def test_containers_survive_memory_that_runs_out():
+    """At any allocation of a call: an error or the result, and nothing is lost."""
+    memory = pytest.importorskip("_testcapi")
+    f = bind([doubling()], NESTED, echo)
+    given = arguments_of_nested()
+    expected = f(*given)
+    held = [given[0], given[0][0], given[0][1], *NESTED.structure]
+    counts = [sys.getrefcount(x) for x in held]
+    errors, made = 0, []
+    # CPython keeps some freed ones, which it would take up again.
+    kept = [[kind() for _ in range(200)] for kind in (list, dict)]
+    for start in range(60):
+        memory.set_nomemory(start, start + 1)
+        try:
+            made.append(f(*given))
+        except MemoryError:
+            errors += 1
+        finally:
+            memory.remove_mem_hooks()
+
+    assert errors > LEAVES + len(kept)
+    assert all(is_same(found, expected) for found in made)
+    del made
+    assert [sys.getrefcount(x) for x in held] == counts
+
+
+@pytest.mark.skipif(not is_fast(), reason="the native entry is not made here")
+def test_a_list_emptied_while_the_lock_is_let_go_is_held():
+    """What the kernel reads lives until it returns."""
+    signature = Signature(
+        ([Parameter("float"), {"x": PART}, *[PART] * 4],),
+        (Returned("python"),) * LEAVES,
+        tuple(range(LEAVES)),
+    )
+    f = bind([doubling(is_long=True)], signature, echo, releases_lock=True)
+    is_done, wrong = threading.Event(), []
+
+    def empty(items):
+        while not is_done.is_set():
+            items[0] = float(len(items))
+            items[1] = {"x": np.full(1, 1.0)}
+            items[2:] = [np.full(1, 2.0) for _ in range(4)]
+            poison = [np.full(1, 1e9) for _ in range(8)], [k + 1e9 for k in range(8)]
+            del poison
+
+    items = [6.0, {"x": np.full(1, 1.0)}, *[np.full(1, 2.0) for _ in range(4)]]
+    thread = threading.Thread(target=empty, args=(items,))
+    thread.start()
+    for _ in range(300):
+        found = f(items)
+        if found[0] != "fallback" and found != (12.0, 2.0, 4.0, 4.0, 4.0, 4.0):
+            wrong.append(found)
+    is_done.set()
+    thread.join()
+
+    assert not wrong
+
+
+@pytest.mark.skipif(not is_fast(), reason="the native entry is not made here")
+def test_the_collector_finds_whole_containers():
+    """Where it runs between two containers of a result, and calls back."""
+    f = bind([doubling()], NESTED, echo)
+    given, seen = arguments_of_nested(), []
+    expected = f(*given)
+
+    def look(phase, _):
+        if phase == "stop":
+            seen.append(sum(len(x) for x in gc.get_objects(0) if type(x) is list))
+            gc.disable()
+            assert is_same(f(*given), expected)
+            gc.enable()
+
+    before = gc.get_threshold()
+    gc.callbacks.append(look)
+    gc.set_threshold(1, 1, 1)
+    try:
+        kept = [f(*given) for _ in range(20)]
+    finally:
+        gc.callbacks.remove(look)
+        gc.set_threshold(*before)
+
+    assert seen
+    assert all(is_same(found, expected) for found in kept)
 
 
 def test_errors_of_the_fallback_arrive(way):

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.errors import GuardError, UnsupportedError
+from wengert.emit.entry import is_fast
+from wengert.errors import GuardError, RecordingError, UnsupportedError
 from wengert.execute.engine import native_engine
 
 
@@ -589,6 +590,176 @@ def test_out_is_written_while_recording_too() -> None:
         return np.sum(kept)
 
     np.testing.assert_array_equal(wg.grad(total)(np.ones(3)), np.full(3, 2.0))
+
+
+# Plain containers, which native code takes apart and puts together
+
+
+def doubled(value: Any) -> Any:
+    """The same containers with twice each number in them, and a few of its own."""
+    if type(value) is dict:
+        return {"of": len(value), **{key: doubled(x) for key, x in value.items()}}
+    if type(value) in (list, tuple):
+        return type(value)([doubled(x) for x in value]), [{}]
+    return None if value is None else np.sin(value) * 2.0
+
+
+def in_containers(generator: Any, depth: int = 0) -> Any:
+    """Nested containers of arrays and numbers, some of them the same array."""
+    shared = np.ones(2)
+    leaves = [1.5, np.float64(0.5), np.arange(3.0), shared, shared, np.ones(()), None]
+    count = generator.integers(0, 4)
+    items = [
+        in_containers(generator, depth + 1)
+        if depth < 3 and generator.random() < 0.4
+        else leaves[generator.integers(len(leaves))]
+        for _ in range(count)
+    ]
+    kind = [list, tuple, dict][generator.integers(3)]
+    if kind is dict:
+        names = generator.permutation(["a", "b", "c", "d"]).tolist()
+        return dict(zip([*names[:2], 7, 70_000], items, strict=False))
+    return kind(items)
+
+
+def same_nest(found: Any, expected: Any) -> None:
+    """The same classes, keys in their order, and numbers."""
+    assert type(found) is type(expected)
+    if isinstance(found, (list, tuple, dict)):
+        assert len(found) == len(expected)
+        if type(found) is dict:
+            assert [*found] == [*expected]
+            found, expected = found.values(), expected.values()
+        for pair in zip(found, expected, strict=True):
+            same_nest(*pair)
+    elif expected is not None:
+        same(found, expected)
+
+
+def test_containers_of_many_kinds_are_as_in_python() -> None:
+    generator = np.random.default_rng(0)
+    jitted = wg.jit(doubled, wait=True)
+    values = [in_containers(generator) for _ in range(9)]
+    for value in [*values, *values[::-1]]:
+        expected = doubled(value)
+        first, second = jitted(value), jitted(value)
+        same_nest(first, expected)
+        if type(first) is dict:
+            first.clear()
+        elif type(first[0]) is list:
+            first[0].append(1.0)
+        same_nest(second, expected)
+
+
+def handed_back(jitted: Any) -> list[Any]:
+    """The arguments of calls that no native code took, from now on."""
+    seen: list[Any] = []
+    dispatch = jitted._positional
+
+    def look(*args: Any, **kwargs: Any) -> Any:
+        seen.append(args)
+        return dispatch(*args, **kwargs)
+
+    jitted._positional = look
+    for entry in jitted.entries.values():
+        entry.direct = None
+    jitted.reinstall()
+    return seen
+
+
+@pytest.mark.skipif(not is_fast(), reason="the native entry is not made here")
+def test_native_code_takes_containers_apart_by_itself() -> None:
+    def loss(weights: Any, shifts: Any, mode: Any, x: Any) -> Any:
+        kept = [w * s for w, s in zip(weights, shifts["all"], strict=True)]
+        return np.sum(kept[0] * x) * mode["scale"] + np.sum(kept[-1])
+
+    plain = wg.value_and_grad(loss, argnums=(0, 1))
+    jitted = wg.jit(plain, wait=True)
+    weights = [np.arange(3.0), np.ones(3)]
+    shifts = {"all": (np.ones(3), np.full(3, 2.0)), "none": None}
+    mode = {"scale": 3, 1: True, "name": "fast"}
+    jitted(weights, shifts, mode, 2.0)
+    seen = handed_back(jitted)
+
+    for k in range(3):
+        weights[0] = weights[1] if k == 2 else weights[0] + 1.0
+        fresh = pickle.loads(pickle.dumps(mode))
+        same_nest(
+            jitted(weights, shifts, fresh, 2.0), plain(weights, shifts, mode, 2.0)
+        )
+    assert seen == []
+    others = [
+        (weights, {**shifts, "more": 1.0}, mode, 2.0),
+        (weights, dict([*shifts.items()][::-1]), mode, 2.0),
+        (weights, {"all": [*shifts["all"]], "none": None}, mode, 2.0),
+        (weights, {"all": Pair(*shifts["all"]), "none": None}, mode, 2.0),
+        (weights, shifts, {**mode, "scale": 4}, 2.0),
+        (weights, shifts, {**mode, 1: False}, 2.0),
+        ([np.ones((2, 3))] * 2, shifts, mode, 2.0),
+        ([np.ones(6)[::2]] * 2, shifts, mode, 2.0),
+        ([weights[0], 2.0], shifts, mode, 2.0),
+        (tuple(weights), shifts, mode, 2.0),
+    ]
+    for number, args in enumerate(others, 1):
+        same_nest(jitted(*args), plain(*args))
+        assert len(seen) == number
+
+
+def test_equal_keys_of_results_are_told_apart() -> None:
+    jitted = wg.jit(lambda x: {1: x} if x > 0 else {1: x, 2: x}, wait=True)
+    for x in (1.0, -1.0, 2.0, -2.0):
+        same_nest(jitted(x), {1: x} if x > 0 else {1: x, 2: x})
+
+
+def test_arrays_in_a_list_are_written_as_ever() -> None:
+    """Into a copy that the call has; the same array twice is refused."""
+
+    def fun(parts: Any) -> Any:
+        parts[0][0] = 5.0
+        return np.sum(parts[0] * parts[-1])
+
+    jitted = wg.jit(fun, wait=True)
+    frozen = np.ones(2)
+    frozen.flags.writeable = False
+    for _ in range(3):
+        x, y = np.ones(2), np.ones(2)
+        assert jitted([x]) == 26.0
+        assert jitted([x, y]) == jitted([y, x]) == 6.0
+        with pytest.raises(RecordingError, match="shares memory with another"):
+            jitted([y, y])
+        with pytest.raises(ValueError, match="read-only"):
+            jitted([frozen])
+
+
+def test_numbers_from_outside_stay_inputs_beside_containers() -> None:
+    class Model:
+        rate = 1.0
+
+    jitted = wg.jit(lambda parts: [parts["x"] * Model.rate, {"y": parts["y"]}])
+    for k in range(8):
+        Model.rate = 1.0 + k
+        found = jitted({"x": np.ones(2), "y": 0.5})
+        same_nest(found, [np.ones(2) * Model.rate, {"y": 0.5}])
+
+
+def test_out_and_keywords_beside_containers() -> None:
+    jitted = wg.jit(lambda parts: [2.0 * x for x in parts], wait=True)
+    parts, out = [np.ones(2), np.ones(3)], [np.empty(2), np.empty(3)]
+    for _ in range(3):
+        same_nest(jitted(parts), [np.full(2, 2.0), np.full(3, 2.0)])
+        same_nest(jitted(parts=parts), [np.full(2, 2.0), np.full(3, 2.0)])
+        assert jitted(parts, out=out) is out
+        same_nest(out, [np.full(2, 2.0), np.full(3, 2.0)])
+
+
+@pytest.mark.parametrize("depth", [20, 100])
+def test_containers_as_deep_as_you_like(depth: int) -> None:
+    deep: Any = 1.5
+    for _ in range(depth):
+        deep = [deep]
+    jitted = wg.jit(lambda x: x, wait=True)
+    for _ in range(3):
+        assert jitted(deep) == deep
 
 
 def test_many_shapes_cost_the_same_each() -> None:

@@ -1,11 +1,16 @@
 """The fast call: a builtin made by the JIT that checks, allocates, calls and returns.
 
 A builtin made here costs about 50 ns beyond its kernel.  It accepts exactly the
-arguments its signature states; anything else, a failed guard and keyword arguments
-included, it hands to a Python fallback, so it is never wrong, only slower.
+arguments its signature states, in plain containers too; anything else, a failed guard
+and keyword arguments included, it hands to a Python fallback, so it is never wrong,
+only slower.
 
 It reads CPython's and NumPy's objects at fixed offsets.  `is_fast` holds them against
 live objects first, and where one differs a Python function does the same by ctypes.
+
+What lies in a list or a dictionary belongs to that container alone.  No Python code
+runs, and no collector, from its check to the end of the kernels; while they run without
+the interpreter lock, it is held.
 """
 
 from __future__ import annotations
@@ -29,8 +34,9 @@ from wengert.emit import machine
 from wengert.emit.compile import Compiled
 from wengert.emit.vocabulary import SIZES
 
-#: Index of one result, or a tuple of structures: how results are handed out.
-Structure = int | tuple["Structure", ...]
+#: Plain containers, nested, around parameters or around the indices of results; a None
+#: among them is itself.  Dictionaries have texts and ints (no subclasses) as keys.
+Structure = Any
 
 # Offsets in bytes, CPython 3.11 to 3.13 and NumPy 1.x to 2.x on 64-bit machines.
 _TYPE = 8
@@ -39,6 +45,7 @@ _DATA, _RANK, _SHAPE, _DTYPE, _FLAGS = 16, 24, 32, 56, 64
 _ORDER, _NUMBER = 26, 28  # of a dtype: byte order, type number
 _CONTIGUOUS_ALIGNED, _WRITEABLE = 0x101, 0x400
 _NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions, frozen since 1.7
+_COLLECTED = 1 << 14  # Py_TPFLAGS_HAVE_GC: making one may start the cyclic collector
 
 _FASTCALL_KEYWORDS = 0x82
 _ROW = 32  # bytes of a row of the table of kernels
@@ -106,11 +113,11 @@ class Signature:
 
     Attributes
     ----------
-    parameters : tuple of Parameter
+    parameters : tuple of Parameter, None, or lists, tuples and dicts of such
         The call's arguments; those that are not static are the kernel's first ones.
     results : tuple of Returned
         The kernel's results.
-    structure : int or nested tuple of int
+    structure : int, None, or nested lists, tuples and dicts of such
         How the results are returned, by index.
     captures : tuple of array
         The kernel's remaining arguments: arrays whose memory is read at each call.
@@ -118,7 +125,7 @@ class Signature:
         Number of rows, for a kernel with rows (and without guards).
     """
 
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[Structure, ...]
     results: tuple[Returned, ...]
     structure: Structure = 0
     captures: tuple[np.ndarray, ...] = ()
@@ -127,7 +134,35 @@ class Signature:
     @property
     def moving(self) -> int:
         """Number of arguments that the kernel takes."""
-        return sum(parameter.kind != "static" for parameter in self.parameters)
+        return sum(leaf.kind != "static" for leaf in leaves(self.parameters))
+
+
+def children_of(structure: Structure) -> tuple[Structure, ...] | None:
+    """What a container of a structure holds; None for what is none."""
+    if type(structure) is dict:
+        return tuple(structure.values())
+    return tuple(structure) if type(structure) in (list, tuple) else None
+
+
+def leaves(structure: Structure) -> list[Any]:
+    """The parameters or indices in a structure, in order."""
+    children = children_of(structure)
+    if children is not None:
+        return [leaf for child in children for leaf in leaves(child)]
+    return [] if structure is None else [structure]
+
+
+def _by_identity(structure: Structure) -> object:
+    """What two structures share whose entries are the same machine code."""
+    if type(structure) is dict:
+        pairs = structure.items()
+        return dict, *[(type(key), id(key), _by_identity(x)) for key, x in pairs]
+    if type(structure) in (list, tuple):
+        return type(structure), *map(_by_identity, structure)
+    if type(structure) is Parameter and structure.kind == "static":
+        value = structure.value
+        return replace(structure, value=(type(value), id(value)))
+    return structure
 
 
 def bind(
@@ -165,7 +200,7 @@ def bind(
     callable
         A builtin where `is_fast` and nobody else compiles, else a Python function.
     """
-    indices = sorted(_indices(signature.structure))
+    indices = sorted(leaves(signature.structure))
     assert indices == list(range(len(signature.results))), signature.structure
     for array in signature.captures:
         assert array.flags.c_contiguous, "a capture is read as it lies"
@@ -223,12 +258,10 @@ def _entry(
     signature: Signature, releases_lock: bool, size: int, waits: bool
 ) -> machine.Module:
     """The code of an entry, one for all functions that take and return the same."""
-    parameters = tuple(
-        replace(p, value=(type(p.value), id(p.value))) if p.kind == "static" else p
-        for p in signature.parameters
-    )
+    parameters = _by_identity(signature.parameters)
     captures = tuple((str(array.dtype), array.shape) for array in signature.captures)
-    results = signature.results, signature.structure, signature.rows
+    structure = _by_identity(signature.structure)
+    results = signature.results, structure, signature.rows
     key = parameters, captures, results, releases_lock, size
     module = _ENTRIES.get(key)
     if module is None:
@@ -236,13 +269,6 @@ def _entry(
         module = _ENTRIES[key] = machine.compile_text(text, ("entry",), waits)
         _RECENT.append(module)
     return module
-
-
-def _indices(structure: Structure) -> list[int]:
-    """Indices of the results in a structure."""
-    if isinstance(structure, tuple):
-        return [index for item in structure for index in _indices(item)]
-    return [structure]
 
 
 class _MethodDefinition(ctypes.Structure):
@@ -308,6 +334,7 @@ def _array_holds() -> bool:
         and all(
             _at(ctypes.c_int, np.dtype(t), _NUMBER) == np.dtype(t).num for t in SIZES
         )
+        and not np.ndarray.__flags__ & _COLLECTED
     )
 
 
@@ -381,8 +408,16 @@ class _Entry:
     releases_lock: bool
     size: int
     lines: list[str] = field(default_factory=list)
-    tuples: list[tuple[Structure, ...]] = field(default_factory=list)
     counter: Iterator[int] = field(default_factory=itertools.count)
+    #: Which argument of the kernel is checked next.
+    given: Iterator[int] = field(default_factory=itertools.count)
+    #: Arrays and floats that only a container of the arguments holds.
+    inside: list[str] = field(default_factory=list)
+
+    @property
+    def objects(self) -> int:
+        """How many objects a call makes, at most."""
+        return len(self.signature.results) + _parts(self.signature.structure)
 
     def line(self, text: str) -> None:
         """Write one line."""
@@ -416,13 +451,8 @@ class _Entry:
         )
         self.tables()
         self.check_call()
-        given = itertools.count()
-        for k, parameter in enumerate(self.signature.parameters):
-            item = self.load("ptr", "%args", 8 * k)
-            if parameter.kind == "static":
-                self.check_static(item, parameter.value)
-            else:
-                self.check(item, next(given), parameter)
+        for k, part in enumerate(self.signature.parameters):
+            self.check(self.load("ptr", "%args", 8 * k), part, False)
         for k, array in enumerate(self.signature.captures):
             # Its shape, its dtype and its memory may be others than they were.
             item = self.load("ptr", "%table", 8 * k)
@@ -446,13 +476,14 @@ class _Entry:
         signature = self.signature
         given = signature.moving + len(signature.captures)
         count = len(signature.results)
-        self.collect_tuples(signature.structure)
-        objects = count + len(self.tuples)
         self.line(f"%given = alloca [{max(given, 1)} x ptr]")
         self.line(f"%taken = alloca [{max(count, 1)} x ptr]")
         self.line(f"%scalars = alloca [{max(count, 1)} x i64], align 8")
-        self.line(f"%objects = alloca [{max(objects, 1)} x ptr]")
-        for k in range(objects):
+        self.line(f"%objects = alloca [{max(self.objects, 1)} x ptr]")
+        self.line("%place_in_dict = alloca i64")
+        self.line("%key_in_dict = alloca ptr")
+        self.line("%item_in_dict = alloca ptr")
+        for k in range(self.objects):
             at = self.element("%objects", k)
             self.line(f"store ptr null, ptr {at}")
         if self.size <= _STACK_BYTES:
@@ -462,13 +493,6 @@ class _Entry:
         self.line("%array = load ptr, ptr %held")
         self.line(f"%memory = getelementptr i8, ptr %array, i64 {_DATA}")
         self.line("%table = load ptr, ptr %memory")
-
-    def collect_tuples(self, structure: Structure) -> None:
-        """Every tuple of the structure, outermost first."""
-        if isinstance(structure, tuple):
-            self.tuples.append(structure)
-            for item in structure:
-                self.collect_tuples(item)
 
     def check_call(self) -> None:
         """The number of arguments, and no keywords."""
@@ -507,8 +531,49 @@ class _Entry:
         self.line(f"store i64 {number}, ptr {place}")
         return place
 
-    def check(self, item: str, k: int, parameter: Parameter) -> None:
-        """One argument, and its memory's address into the table."""
+    def check(self, item: str, part: Structure, is_inside: bool) -> None:
+        """One argument, or what lies inside of one."""
+        if part is None:
+            self.check_static(item, None)
+        elif type(part) is not Parameter:
+            items = self.items_of(item, part)
+            for name, child in zip(items, children_of(part) or (), strict=True):
+                self.check(name, child, True)
+        elif part.kind == "static":
+            self.check_static(item, part.value)
+        else:
+            self.check_leaf(item, part)
+            if is_inside and part.kind != "int":
+                self.inside.append(item)
+
+    def items_of(self, item: str, part: Structure) -> list[str]:
+        """The items of a container that must be of one class, length and keys."""
+        kind, count = type(part), len(part)
+        found = self.load("ptr", item, _TYPE)
+        self.need(self.value(f"icmp eq ptr {found}, {_pointer(id(kind))}"))
+        name = f"Py{kind.__name__.capitalize()}"
+        size = self.value(f"call i64 {_function(f'{name}_Size')}(ptr {item})")
+        self.need(self.value(f"icmp eq i64 {size}, {count}"))
+        if kind is dict:
+            self.line("store i64 0, ptr %place_in_dict")
+            return [self.next_in_dict(item, key) for key in part]
+        get = _function(f"{name}_GetItem")
+        return [
+            self.value(f"call ptr {get}(ptr {item}, i64 {k})") for k in range(count)
+        ]
+
+    def next_in_dict(self, item: str, key: object) -> str:
+        """The next item of a dictionary, under a key that must be this one."""
+        some = self.value(
+            f"call i32 {_function('PyDict_Next')}(ptr {item}, ptr %place_in_dict,"
+            " ptr %key_in_dict, ptr %item_in_dict)"
+        )
+        self.need(self.value(f"icmp ne i32 {some}, 0"))
+        self.check_static(self.value("load ptr, ptr %key_in_dict"), key)
+        return self.value("load ptr, ptr %item_in_dict")
+
+    def check_leaf(self, item: str, parameter: Parameter) -> None:
+        """An array or a number, and its memory's address into the table."""
         kind = self.load("ptr", item, _TYPE)
         if parameter.kind == "array":
             self.check_array(item, kind, parameter)
@@ -518,7 +583,7 @@ class _Entry:
         else:
             self.check_float(kind, parameter.kind)
             data = self.value(f"getelementptr i8, ptr {item}, i64 {_VALUE}")
-        at = self.element("%given", k)
+        at = self.element("%given", next(self.given))
         self.line(f"store ptr {data}, ptr {at}")
 
     def check_float(self, kind: str, wanted: str) -> None:
@@ -587,6 +652,8 @@ class _Entry:
         workspace, memory = self.take_workspace()
         state = ""
         if self.releases_lock:
+            for item in self.inside:
+                self.line(f"call void {_function('Py_IncRef')}(ptr {item})")
             state = self.value(f"call ptr {_function('PyEval_SaveThread')}()")
         before = 8 * len(self.signature.captures)
         self.line("br label %ready")
@@ -617,6 +684,8 @@ class _Entry:
         self.line("%kept = phi i1 [true, %try], [false, %chosen]")
         if self.releases_lock:
             self.line(f"call void {_function('PyEval_RestoreThread')}(ptr {state})")
+            for item in self.inside:
+                self.line(f"call void {_function('Py_DecRef')}(ptr {item})")
         if memory:
             self.line(f"call void {_function('PyMem_RawFree')}(ptr {memory})")
         self.need("%kept", "refused")
@@ -711,26 +780,50 @@ class _Entry:
 
     def hand_out(self) -> None:
         """The results in their structure."""
-        count = len(self.signature.results)
-        for k, items in enumerate(self.tuples):
-            new = _function("PyTuple_New")
-            self.keep(count + k, self.value(f"call ptr {new}(i64 {len(items)})"))
-        order = iter(range(count, count + len(self.tuples)))
-        name = self.fill(self.signature.structure, order)
-        self.line(f"ret ptr {name}")
+        free = itertools.count(len(self.signature.results))
+        at = self.element("%objects", self.put_together(self.signature.structure, free))
+        self.line(f"ret ptr {self.value(f'load ptr, ptr {at}')}")
 
-    def fill(self, structure: Structure, order: Iterator[int]) -> str:
-        """An object of the structure; its tuple's items are put in (cannot fail)."""
-        if not isinstance(structure, tuple):
-            at = self.element("%objects", structure)
-            return self.value(f"load ptr, ptr {at}")
-        at = self.element("%objects", next(order))
-        made = self.value(f"load ptr, ptr {at}")
-        put = _function("PyTuple_SetItem")
-        for k, item in enumerate(structure):
-            name = self.fill(item, order)
-            self.value(f"call i32 {put}(ptr {made}, i64 {k}, ptr {name})")
-        return made
+    def put_together(self, structure: Structure, free: Iterator[int]) -> int:
+        """An object of the structure; where it lies among the objects.
+
+        A container is made when its items are there, and filled at once: making the
+        next one may start the collector, whose callbacks find all that exists.
+        """
+        if type(structure) is int:
+            return structure
+        if structure is None:
+            self.line(f"call void {_function('Py_IncRef')}(ptr {_pointer(id(None))})")
+            at = next(free)
+            self.keep(at, _pointer(id(None)))
+            return at
+        children = children_of(structure) or ()
+        items = [self.put_together(child, free) for child in children]
+        kind, at, count = type(structure), next(free), len(items)
+        if kind is dict:
+            made = self.value(f"call ptr {_function('PyDict_New')}()")
+        else:
+            new = _function("PyList_New" if kind is list else "PyTuple_New")
+            made = self.value(f"call ptr {new}(i64 {count})")
+        self.keep(at, made)
+        places = structure if kind is dict else range(count)
+        for place, item in zip(places, items, strict=True):
+            self.move(item, made, kind, place)
+        return at
+
+    def move(self, item: int, made: str, kind: type, place: Any) -> None:
+        """Move an object into a container."""
+        at = self.element("%objects", item)
+        name = self.value(f"load ptr, ptr {at}")
+        if kind is dict:
+            put, key = _function("PyDict_SetItem"), _pointer(id(place))
+            failed = self.value(f"call i32 {put}(ptr {made}, ptr {key}, ptr {name})")
+            self.need(self.value(f"icmp eq i32 {failed}, 0"), "failed")
+            self.line(f"call void {_function('Py_DecRef')}(ptr {name})")
+        else:
+            put = _function("PyList_SetItem" if kind is list else "PyTuple_SetItem")
+            self.value(f"call i32 {put}(ptr {made}, i64 {place}, ptr {name})")
+        self.line(f"store ptr null, ptr {at}")
 
     def ways_out(self) -> None:
         """The fallback, and errors: nothing made here survives either."""
@@ -753,10 +846,18 @@ class _Entry:
 
     def drop_objects(self) -> None:
         """Give up every object made so far."""
-        for k in range(len(self.signature.results) + len(self.tuples)):
+        for k in range(self.objects):
             at = self.element("%objects", k)
             made = self.value(f"load ptr, ptr {at}")
             self.line(f"call void {_function('Py_DecRef')}(ptr {made})")
+
+
+def _parts(structure: Structure) -> int:
+    """How many parts of a structure are containers or None."""
+    if structure is None:
+        return 1
+    children = children_of(structure)
+    return 0 if children is None else 1 + sum(map(_parts, children))
 
 
 # -- the same by ctypes ---------------------------------------------------------
@@ -791,49 +892,66 @@ def _slow_entry(
 
 
 def _accepted(
-    arguments: tuple[object, ...], parameters: tuple[Parameter, ...]
+    arguments: tuple[object, ...], parameters: tuple[Structure, ...]
 ) -> tuple[np.ndarray, ...] | None:
     """The arguments as arrays, or None if one is not what its parameter says."""
-    if len(arguments) != len(parameters):
-        return None
     given: list[np.ndarray] = []
+    return tuple(given) if _fits(arguments, parameters, given) else None
+
+
+def _fits(item: Any, part: Structure, given: list[np.ndarray]) -> bool:
+    """Whether an argument is what its parameter says; its arrays join those given."""
+    if part is None:
+        return item is None
+    if type(part) is Parameter:
+        return _leaf_fits(item, part, given)
+    if type(item) is not type(part):
+        return False
+    if type(item) is dict:
+        pairs = tuple(item.items())  # at once: another thread may change it
+        item, keys = [child for _, child in pairs], [key for key, _ in pairs]
+        # Their classes first: no Python code compares texts and ints.
+        if [*map(type, keys)] != [*map(type, part)] or keys != [*part]:
+            return False
+    items, children = tuple(item), children_of(part) or ()
+    return len(items) == len(children) and all(
+        _fits(*pair, given) for pair in zip(items, children, strict=True)
+    )
+
+
+def _leaf_fits(item: Any, parameter: Parameter, given: list[np.ndarray]) -> bool:
+    """Whether an array, a number or a static value is what its parameter says."""
     scalars = {"float": (float,), "float64": (np.float64,)}
-    for item, parameter in zip(arguments, parameters, strict=True):
-        if parameter.kind == "static":
-            if type(item) is not type(parameter.value) or item != parameter.value:
-                return None
-            continue
-        if parameter.kind == "int":
-            if type(item) is not int or not -(2**63) <= item < 2**63:
-                return None
-            given.append(np.array(item, np.int64))
-            continue
-        if parameter.kind != "array":
-            if type(item) not in scalars.get(parameter.kind, (float, np.float64)):
-                return None
-            given.append(np.array(item, np.float64))
-            continue
-        if type(item) is not np.ndarray:
-            return None
+    if parameter.kind == "static":
+        return type(item) is type(parameter.value) and item == parameter.value
+    if parameter.kind == "int":
+        fits = type(item) is int and -(2**63) <= item < 2**63
+    elif parameter.kind != "array":
+        fits = type(item) in scalars.get(parameter.kind, (float, np.float64))
+    else:
         fits = (
-            item.dtype == parameter.type
+            type(item) is np.ndarray
+            and item.dtype == parameter.type
             and item.shape == parameter.shape
             and item.flags.c_contiguous
             and item.flags.aligned
             and (item.flags.writeable or not parameter.is_writeable)
         )
-        if not fits:
-            return None
-        given.append(item)
-    return tuple(given)
+    if fits:
+        given.append(np.asarray(item, np.int64 if parameter.kind == "int" else None))
+    return fits
 
 
 def handed_out(
     structure: Structure, results: tuple[Returned, ...], taken: list[np.ndarray]
 ) -> object:
     """The results in their structure."""
-    if isinstance(structure, tuple):
-        return tuple(handed_out(item, results, taken) for item in structure)
+    if type(structure) is dict:
+        return {k: handed_out(x, results, taken) for k, x in structure.items()}
+    if type(structure) in (list, tuple):
+        return type(structure)([handed_out(x, results, taken) for x in structure])
+    if structure is None:
+        return None
     kind = results[structure].kind
     if kind == "array":
         return taken[structure]

@@ -11,7 +11,7 @@ import numpy as np
 
 from wengert.capture import reads
 from wengert.emit.compile import Compiled
-from wengert.emit.entry import Parameter, Signature, bind, handed_out, is_fast
+from wengert.emit.entry import Signature, bind, handed_out, is_fast
 from wengert.execute.arrays import parameter
 from wengert.execute.paths import Path, Tree
 
@@ -72,7 +72,7 @@ class Entry:
         nested: Any,
         fallback: Callable[..., Any],
         waits: bool,
-        parameters: tuple[Parameter, ...] | None = None,
+        parameters: tuple[Any, ...] | None = None,
     ) -> Callable[..., Any]:
         """Return a native call that takes the path whose guards hold.
 
@@ -96,7 +96,7 @@ class Entry:
         return call
 
     def signature(
-        self, path: Path, nested: Any, parameters: tuple[Parameter, ...]
+        self, path: Path, nested: Any, parameters: tuple[Any, ...]
     ) -> Signature:
         """Return what native code takes and returns."""
         return Signature(

@@ -52,8 +52,8 @@ from wengert.execute.interpret import evaluate_node, own
 from wengert.execute.keys import (
     WRITES,
     Keys,
-    as_tuples,
     direct_parameters,
+    is_built_in,
     static_values,
 )
 from wengert.execute.out import deliver, has_keyword
@@ -572,13 +572,20 @@ class Jitted(Generic[P, R]):
     def install(self, entry: Entry, path: Path) -> None:
         """Bind the native code of a path; have it optimised where that pays."""
         if not compiles_now():
-            entry.bound(waits=True)  # what is compiled for it is kept, and found below
+            self.prepare(entry)  # what is compiled for it is kept, and found below
         with self.lock:
             entry.rebuild()
             self.reinstall(waits=True)
         first = path.kernels[0] if path.kernels else None
         if first is not None and first.level < 2 and first.nodes <= MOST_OPTIMISED:
             self.optimise_later(entry, path)
+
+    def prepare(self, entry: Entry) -> None:
+        """Compile the native call that an entry will have, while calls go on."""
+        for key, other in list(self.entries.items())[:MOST_DIRECT]:
+            if other is entry and self.direct_call(key, entry, self._positional, True):
+                return
+        entry.bound(waits=True)
 
     def optimise_later(self, entry: Entry, path: Path) -> None:
         """Compile a path again, for speed, beside the calls."""
@@ -639,9 +646,10 @@ class Jitted(Generic[P, R]):
         if parameters is None or not paths:
             return None
         structures = {path.structure for path in paths}
-        nested = as_tuples(structures.pop())
-        if structures or nested is None:
+        # Each one: keys of dictionaries may be equal that are not the same (1, True).
+        if len(structures) > 1 or not all(is_built_in(p.structure) for p in paths):
             return None
+        nested = tree.unflatten(paths[0].structure, list(range(len(paths[0].types))))
         plain = without_numbers(fallback, len(entry.tree.lifting.types))
         call = entry.chain(paths, nested, plain, waits, parameters)
         return entry.guarded(call, fallback)

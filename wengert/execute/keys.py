@@ -25,7 +25,9 @@ from wengert.execute.arrays import FAST_SCALARS, WRITEABLE, parameter
 
 #: Values of a Python int at one place that are recorded apart; then it is an input.
 MOST_INTEGERS = 8
-NONE = tree.flatten(None)[1]
+#: Containers inside containers that native code takes apart; its text is written by
+#: recursion, and users' own calls may be deep already.
+DEEPEST_NATIVE = 30
 NO_LEAVES = range(0)
 #: Beside the questions about an array's memory: a write into an argument.
 WRITES = "writes"
@@ -167,20 +169,15 @@ class Keys:
             self.settled, self.varying = self.settled - places, self.varying | places
 
 
-def direct_parameters(key: Any) -> tuple[Parameter, ...] | None:
+def direct_parameters(key: Any) -> tuple[Any, ...] | None:
     """Return how native code takes a call's own arguments; None where it cannot."""
     structure, types, _, others, *_ = key
     moving, kwargs = structure.children
-    static, numeric, leaf = dict(others), iter(types), 0
-    found: list[Parameter] = []
-    if kwargs.keys:
+    if kwargs.keys or not is_built_in(moving):
         return None
-    for part in moving.children:
-        if part == NONE:
-            found.append(Parameter("static", "NoneType"))
-            continue
-        if part != tree.LEAF:
-            return None
+    static, numeric = dict(others), iter(types)
+    found: list[Parameter] = []
+    for leaf in range(len(types) + len(others)):
         if leaf in static:
             kind, value = type(static[leaf]), static[leaf]
             if kind not in (bool, int, str) and not issubclass(kind, Enum):
@@ -191,25 +188,23 @@ def direct_parameters(key: Any) -> tuple[Parameter, ...] | None:
             if like[0] not in (np.ndarray, WRITEABLE, *FAST_SCALARS):
                 return None
             found.append(parameter(like))
-        leaf += 1
-    return tuple(found)
+    return tree.unflatten(moving, found)  # type: ignore[no-any-return]
 
 
-def as_tuples(structure: Any) -> Any:
-    """Return a structure of tuples as nested indices; None where it has others."""
-    counter = iter(range(1 << 30))
+def is_built_in(structure: Any, depth: int = 0) -> bool:
+    """Whether native code takes apart and puts together the containers of a structure.
 
-    def build(part: Any) -> Any:
-        if part == tree.LEAF:
-            return next(counter)
-        if part.kind is not tuple:
-            raise LookupError
-        return tuple(build(child) for child in part.children)
-
-    try:
-        return build(structure)
-    except LookupError:
-        return None
+    Those are lists, tuples and dictionaries, not their subclasses, and None; keys are
+    texts and ints, which are compared without calling Python.
+    """
+    if type(structure) is tree.Leaf:
+        return True
+    kind, keys, children, _ = structure
+    if kind is dict and not all(type(key) in (str, int) for key in keys):
+        return False
+    if kind not in (list, tuple, dict, type(None)) or depth > DEEPEST_NATIVE:
+        return False
+    return all(is_built_in(child, depth + 1) for child in children)
 
 
 def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
