@@ -13,6 +13,7 @@ from wengert.capture import reads
 from wengert.emit.compile import Compiled
 from wengert.emit.entry import Signature, bind, handed_out, is_fast
 from wengert.execute.arrays import parameter
+from wengert.execute.keys import told_apart
 from wengert.execute.paths import Path, Tree
 
 MISS = object()
@@ -59,8 +60,8 @@ class Entry:
         groups = []
         kinds: dict[Any, list[Path]] = {}
         for path in self.native:
-            kinds.setdefault(path.structure, []).append(path)
-        for structure, paths in kinds.items():
+            kinds.setdefault(told_apart(path.structure), []).append(path)
+        for (structure, _), paths in kinds.items():
             count = len(paths[0].types)
             call = self.chain(paths, tuple(range(count)), miss, waits)
             groups.append((call, structure))

@@ -55,6 +55,7 @@ from wengert.execute.keys import (
     direct_parameters,
     is_built_in,
     static_values,
+    told_apart,
 )
 from wengert.execute.out import deliver, has_keyword
 from wengert.execute.paths import Follower, Path
@@ -645,9 +646,8 @@ class Jitted(Generic[P, R]):
         paths = entry.native
         if parameters is None or not paths:
             return None
-        structures = {path.structure for path in paths}
-        # Each one: keys of dictionaries may be equal that are not the same (1, True).
-        if len(structures) > 1 or not all(is_built_in(p.structure) for p in paths):
+        structures = {told_apart(path.structure) for path in paths}
+        if len(structures) > 1 or not is_built_in(paths[0].structure):
             return None
         nested = tree.unflatten(paths[0].structure, list(range(len(paths[0].types))))
         plain = without_numbers(fallback, len(entry.tree.lifting.types))

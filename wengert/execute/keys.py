@@ -76,7 +76,7 @@ class Keys:
             else:
                 others.append((k, leaf))
         types = self.types(numeric)
-        nested = None if is_plain(structure) else kinds_of(structure)
+        _, nested = told_apart(structure)
         kinds = kinds_of(fixed), kinds_of(tuple(others)), nested
         key = (structure, types, fixed, tuple(others), count, kinds)
         try:
@@ -227,6 +227,11 @@ def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
     if not (is_view or lies):
         return kind, like
     return (kind, strides_of(leaf) if lies else None, is_view), like
+
+
+def told_apart(structure: Any) -> tuple[Any, Any]:
+    """Return a structure with what tells it from others whose keys are equal."""
+    return structure, None if is_plain(structure) else kinds_of(structure)
 
 
 def is_plain(structure: Any) -> bool:
