@@ -459,6 +459,11 @@ def content(value: Any) -> bytes:
         return f"{value.dtype}{value.shape}".encode() + value.tobytes()
     if has_class(value, np.generic):
         return f"{value.dtype}".encode() + value.tobytes()
+    if type(value) is dict:
+        value = [*value.items()]
+    if type(value) in (tuple, list):  # a text of it would leave out much of an array
+        parts = [content(x) for x in value]
+        return f"{type(value).__name__}{len(parts)}".encode() + b"".join(parts)
     own = getattr(type(value), "content", None)
     if own is not None:  # the step of a loop
         return bytes(own(value))

@@ -12,7 +12,6 @@ import numpy as np
 from wengert.emit import llvm_ir, machine
 from wengert.emit.program import Program
 from wengert.emit.refusal import refuses
-from wengert.lower.nest import Nest
 
 KERNEL_TYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64,
@@ -73,8 +72,8 @@ class Compiled:
     gives_way: bool = False
     #: What the code reads besides its arguments.
     data: tuple[np.ndarray, ...] = ()
-    #: The loops over arrays that it is; None where it is a line of scalars.
-    nest: Nest | None = None
+    #: The loops over arrays that it is, as text; none where it is a line of scalars.
+    nest: str = ""
 
     def call(
         self,

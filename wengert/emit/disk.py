@@ -1,10 +1,10 @@
-"""Machine code on disk: what one process has generated, the next one reads.
+"""Code on disk: what one process has compiled, the next one reads.
 
-A file holds the object code of one module.  It is named by a hash of the module's text,
-of the processor and of LLVM's version; it begins with a hash of the code, so that what
-is damaged is generated anew.  It is written beside and renamed, so that readers see all
-of it or nothing.  The folder is its owner's alone: where others may write, nothing is
-read.
+A file holds the object code of one module, or the text of a tape's loops.  It is named
+by a hash of all that it depends on, the processor and versions among it; it begins with
+a hash of its content, so that what is damaged is made anew.  It is written beside and
+renamed, so that readers see all of it or nothing.  The folder is its owner's alone:
+where others may write, nothing is read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WRITTEN = itertools.count()
 
 
 def name_of(*parts: str) -> str:
-    """Return the name of a module's file, by all that its code depends on."""
+    """Return the name of a file, by all that its content depends on."""
     found = hashlib.blake2b(digest_size=DIGEST)
     for part in parts:
         found.update(f"{len(part)} {part}".encode())

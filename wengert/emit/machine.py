@@ -163,9 +163,9 @@ class Engine:
             builder.import_symbol(name, address)
         for name in names:
             builder.export_symbol(name)
-        wanted = {*LOWERED_TO, *_DECLARATION.findall("".join(texts))}
-        for name in wanted & _SYMBOLS.keys():
-            builder.import_symbol(name, _SYMBOLS[name])
+        for name in {*LOWERED_TO, *_DECLARATION.findall("".join(texts))}:
+            if _is_known(name):
+                builder.import_symbol(name, _SYMBOLS[name])
         self.libraries += 1
         return builder.link(self.linker, f"library {next(_NUMBERS)}")
 
@@ -329,12 +329,17 @@ def _generated(text: str, level: int) -> bytes:
     return code
 
 
-@functools.cache
 def _generated_for(level: int) -> tuple[str, ...]:
     """Return all that code depends on beside its text."""
+    return str(level), *host()
+
+
+@functools.cache
+def host() -> tuple[str, ...]:
+    """Return what code is made by, and for: the compiler, and this processor."""
     versions = *llvm.llvm_version_info, llvmlite.__version__
     triple, name = llvm.get_process_triple(), llvm.get_host_cpu_name()
-    return str(level), str(versions), triple, name, str(sorted(features().items()))
+    return str(versions), triple, name, str(sorted(features().items()))
 
 
 def _unheard(done: int, total: int) -> None:
@@ -398,6 +403,17 @@ def _library() -> tuple[ctypes.CDLL, ctypes.CDLL | None]:
     for name in LOWERED_TO:
         _publish(scalar, name, name)
     return scalar, vector
+
+
+def _is_known(symbol: str) -> bool:
+    """Whether a symbol has an address, now that a text asks for it.
+
+    A text that another process wrote names functions that nobody here looked up.
+    """
+    if symbol in _SYMBOLS or not symbol.startswith(PREFIX):
+        return symbol in _SYMBOLS
+    name = symbol.removeprefix(PREFIX)
+    return any(_publish(library, name, symbol) for library in _library() if library)
 
 
 def _publish(library: ctypes.CDLL, name: str, symbol: str) -> bool:

@@ -7,7 +7,6 @@ buffer is read or written.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from wengert.emit.refusal import NotLoweredError
 from wengert.emit.sums import pairwise_sum
 from wengert.emit.tiles import write_product
 from wengert.emit.vocabulary import SIZES, TYPES, ir_type, literal, template
+from wengert.emit.written import Written
 from wengert.lower.nest import (
     Across,
     Address,
@@ -58,10 +58,10 @@ MOST_WORKSPACE = 1 << 31
 SHORT = 60
 
 
-def compile_nest(
+def written(
     nest: Nest, constants: list[np.ndarray], lanes: int, seconds: dict[str, float]
-) -> Compiled:
-    """Return native code of a nest.
+) -> Written:
+    """Return the text of a nest.
 
     Parameters
     ----------
@@ -84,45 +84,47 @@ def compile_nest(
     text = writer.module()
     if writer.workspace > MOST_WORKSPACE:
         raise NotLoweredError(f"{writer.workspace >> 20} MiB of scratch memory")
-    seconds = seconds | {"write": time.perf_counter() - started}
-    if sum(array.nbytes for array in constants) > MOST_KEPT_BYTES:
-        return made(text, constants, writer, seconds)
-    key = fingerprint(text, constants)
-    return KERNELS.kept_or_made(key, lambda: made(text, constants, writer, seconds))
+    return Written(
+        text=text,
+        constants=tuple(constants),
+        shown=str(nest),
+        workspace=writer.workspace,
+        lanes=lanes,
+        loops=writer.loops,
+        nodes=nest.values,
+        has_guards=writer.answer != "0",
+        seconds=seconds | {"write": time.perf_counter() - started},
+    )
 
 
-def fingerprint(text: str, constants: Sequence[np.ndarray]) -> bytes:
-    """Return a hash of a kernel's text and of the numbers that it reads."""
-    found = hashlib.blake2b(text.encode(), digest_size=16)
-    for array in constants:
-        found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.digest()
+def compile_written(found: Written) -> Compiled:
+    """Return the native code of a nest's text; of equal ones the same."""
+    if sum(array.nbytes for array in found.constants) > MOST_KEPT_BYTES:
+        return made(found)
+    return KERNELS.kept_or_made(found.fingerprint(), lambda: made(found))
 
 
-def made(
-    text: str, constants: list[np.ndarray], writer: Writer, seconds: dict[str, float]
-) -> Compiled:
+def made(found: Written) -> Compiled:
     """Return the native code of a nest's text."""
-    symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(constants)}
-    module = machine.compile_parts((text,), (llvm_ir.KERNEL,), 2, symbols=symbols)
+    symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(found.constants)}
+    module = machine.compile_parts((found.text,), (llvm_ir.KERNEL,), 2, symbols=symbols)
     address = module.addresses[llvm_ir.KERNEL]
     return Compiled(
         address=address,
-        workspace=writer.workspace,
-        lanes=writer.width,
+        workspace=found.workspace,
+        lanes=found.lanes,
         level=2,
         chunks=1,
-        loops=writer.loops,
-        nodes=writer.nest.values,
-        written=writer.nest.values,
-        has_guards=writer.answer != "0",
+        loops=found.loops,
+        nodes=found.nodes,
+        written=found.nodes,
+        has_guards=found.has_guards,
         has_rows=False,
-        seconds=seconds | module.seconds,
+        seconds=found.seconds | module.seconds,
         module=module,
         function=KERNEL_TYPE(address),
-        data=tuple(constants),
-        nest=writer.nest,
+        data=found.constants,
+        nest=found.shown,
     )
 
 

@@ -1,17 +1,27 @@
-"""Native code of a tape as loops over its arrays."""
+"""Native code of a tape as loops, kept on disk by what the tape says."""
 
 from __future__ import annotations
 
+import functools
+import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
+import wengert
 from wengert.core.tape import Tape
-from wengert.emit import machine
+from wengert.emit import disk, machine
 from wengert.emit.compile import Compiled
-from wengert.emit.nests import compile_nest
+from wengert.emit.nests import compile_written, written
 from wengert.emit.refusal import refuses
+from wengert.emit.written import Written, loaded
+from wengert.execute.saved import content_of
 from wengert.lower.build import build
 from wengert.lower.lower import lower
+
+
+#: Bytes of constants up to which what a tape becomes is kept on disk.
+MOST_WRITTEN = 1 << 23
 
 
 @refuses
@@ -35,10 +45,63 @@ def compile_loops(
     NotLoweredError
         Where a node has none.
     """
+    machine.require()
+    width = lanes or machine.vector_bits() // 64
+    name = name_of(tape, absorbs, captured, asked, width)
+    found = kept(name)
+    if found is not None:
+        try:
+            return compile_written(found)
+        except Exception:  # whatever it is, it is no text of ours
+            disk.forget(name)
     started = time.perf_counter()
     lowered = lower(tape, absorbs, captured, asked)
     drawn = time.perf_counter()
-    width = lanes or machine.vector_bits() // 64
     nest, constants = build(lowered, width)
     seconds = {"graph": drawn - started, "nest": time.perf_counter() - drawn}
-    return compile_nest(nest, constants, width, seconds)
+    found = written(nest, constants, width, seconds)
+    size = sum(array.nbytes for array in constants)
+    if name and size <= MOST_WRITTEN and sum(found.seconds.values()) > disk.WORTH:
+        disk.write(name, found.dumped())
+    return compile_written(found)
+
+
+def kept(name: str) -> Written | None:
+    """Return the text under a name on disk, if there is one."""
+    started = time.perf_counter()
+    content = disk.read(name) if name else None
+    if content is None:
+        return None
+    try:
+        found = loaded(content)
+    except (ValueError, TypeError, EOFError):
+        disk.forget(name)
+        return None
+    found.seconds.clear()
+    found.seconds["read"] = time.perf_counter() - started
+    return found
+
+
+def name_of(tape: Tape, *how: Any) -> str:
+    """Return the name of what a tape becomes, by all that it depends on.
+
+    There is none for a tape that user's code is a part of.
+    """
+    content = content_of(tape) if disk.folder_named() is not None else ""
+    if not content:
+        return ""
+    return disk.name_of(content, str(how), *machine.host(), version())
+
+
+@functools.cache
+def version() -> str:
+    """Return what tells this wengert from others: its files, sizes and times."""
+    folder = os.path.dirname(wengert.__file__)
+    found = []
+    for place, _, _ in os.walk(folder):
+        with os.scandir(place) as entries:
+            files = [entry for entry in entries if entry.name.endswith(".py")]
+        for file in files:
+            state = file.stat()
+            found.append((file.path, state.st_size, state.st_mtime_ns))
+    return str(sorted(found))

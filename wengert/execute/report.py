@@ -60,7 +60,7 @@ class Report:
             "written_nodes": kernel.written if kernel else 0,
             "chunks": kernel.chunks if kernel else 0,
             "loops": kernel.loops if kernel else 0,
-            "nest": str(kernel.nest) if kernel and kernel.nest else "",
+            "nest": kernel.nest if kernel else "",
             "captures": len(path.captured),
             "functions of rows": [
                 RowsReport(rows.name, [rows]) for rows in rows_on(path.recording)

@@ -8,6 +8,7 @@ read only together with what bears that name, which `load` is given.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -149,31 +150,60 @@ def name_of(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"
 
 
+def content_of(tape: Tape) -> str:
+    """Return a hash of what a tape computes, wherever it was recorded.
+
+    It is empty where a user's code is a part of the tape, or what no data says.
+    """
+    writer = Writer(tape)
+    try:
+        said = writer.program()
+    except TapeError:
+        return ""
+    if not all(type(operation) is str for operation in said["operations"]):
+        return ""
+    found = hashlib.sha256(json.dumps([said, tape.output_indices]).encode())
+    for array in writer.arrays.values():
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
 class Writer:
     """Writes one tape; collects its arrays."""
 
     def __init__(self, tape: Tape, arrays: dict[str, np.ndarray] | None = None) -> None:
         self.tape = tape
         self.arrays: dict[str, np.ndarray] = {} if arrays is None else arrays
+        #: How the step of a loop is written.
+        self.written = Writer.program
 
-    def state(self) -> dict[str, Any]:
-        """Return the tape in JSON's words."""
-        tape, state = self.tape, self.tape.__getstate__()
+    def program(self) -> dict[str, Any]:
+        """Return what the tape computes in JSON's words."""
+        tape = self.tape
         operations = [self.operation(op, k) for k, op in enumerate(tape.operations)]
         settings = [
             self.node(part["node"]) if "node" in part else self.settings(part, index)
             for index, part in enumerate(tape.settings)
         ]
         return {
-            "format": FORMAT,
-            "version": VERSION,
             "operations": operations,
             "operands": [list(part) for part in tape.operands],
             "settings": settings,
             "types": [self.type(like) for like in tape.types],
-            **self.lines(state["lines"]),
             "input_indices": tape.input_indices,
             "chosen_outputs": tape.chosen_outputs,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Return the tape in JSON's words."""
+        tape, state = self.tape, self.tape.__getstate__()
+        self.written = Writer.state
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            **self.program(),
+            **self.lines(state["lines"]),
             "structure": None
             if tape.structure is None
             else [self.structure(part) for part in tape.structure],
@@ -289,7 +319,7 @@ class Writer:
         if kind is tree.Leaf or kind is tree.Branch:
             return {"structure": self.structure(value)}
         if kind is Body:
-            step = Writer(value.tape, self.arrays).state()
+            step = self.written(Writer(value.tape, self.arrays))
             return {"step": [step, value.carried, value.moving]}
         raise not_data(
             f"a {kind.__name__} as a setting",

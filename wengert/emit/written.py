@@ -1,0 +1,74 @@
+"""The text of a kernel and what goes with it, as data that can be kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """A nest as text.
+
+    Attributes
+    ----------
+    text : str
+        LLVM's IR, in which memory is a symbol.
+    constants : tuple of array
+        What the symbols ``c0``, ``c1`` and so on name.
+    shown : str
+        The nest, for people.
+    workspace : int
+        Bytes of scratch memory that a call needs.
+    lanes, loops, nodes : int
+        Elements of a vector; loops, and values that are computed.
+    has_guards : bool
+    seconds : dict of str to float
+        What each stage took.
+    """
+
+    text: str
+    constants: tuple[np.ndarray, ...]
+    shown: str
+    workspace: int
+    lanes: int
+    loops: int
+    nodes: int
+    has_guards: bool
+    seconds: dict[str, float]
+
+    def fingerprint(self) -> bytes:
+        """Return a hash of the text and of the numbers that it reads."""
+        found = hashlib.blake2b(self.text.encode(), digest_size=16)
+        for array in self.constants:
+            found.update(f"{array.dtype}{array.shape}".encode())
+            found.update(np.ascontiguousarray(array).data)
+        return found.digest()
+
+    def dumped(self) -> bytes:
+        """Return all of it as bytes."""
+        names = [f.name for f in fields(self) if f.name != "constants"]
+        facts = {name: getattr(self, name) for name in names}
+        head, body = json.dumps(facts).encode(), io.BytesIO()
+        for array in self.constants:
+            np.save(body, array, allow_pickle=False)
+        return len(head).to_bytes(8, "little") + head + body.getvalue()
+
+
+def loaded(content: bytes) -> Written:
+    """Return what was dumped, by a version of wengert that is this one.
+
+    Raises
+    ------
+    ValueError, TypeError, EOFError
+        If that is something else.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    facts, body, constants = json.loads(content[8:end]), io.BytesIO(content[end:]), []
+    while body.tell() < len(content) - end:
+        constants.append(np.load(body, allow_pickle=False))
+    return Written(constants=tuple(constants), **facts)
