@@ -19,7 +19,6 @@ from wengert.execute.saved import content_of
 from wengert.lower.build import build
 from wengert.lower.lower import lower
 
-
 #: Bytes of constants up to which what a tape becomes is kept on disk.
 MOST_WRITTEN = 1 << 23
 
