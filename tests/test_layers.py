@@ -226,7 +226,7 @@ READS_CONTENTS = {
     "capture.python.conjugate": "what Python has computed",
     "capture.methods.other_attribute": "the class of the contents",
     "capture.python.exact": "the door",
-    "derive.loops.sample_of": "where a step is derived, guarded in every step",
+    "derive.extract.sample_of": "where a step is derived, guarded in every step",
     "derive.again.derived": "seeds, kept as rules keep what they read",
     "derive.again.place_of": "arrays that depend on no input",
     "capture.ufuncs.deliver": "arrays that depend on no input",

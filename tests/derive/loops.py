@@ -9,7 +9,8 @@ import wengert
 from wengert.capture.array import plain
 from wengert.capture.record import SetAside
 from wengert.core.operation import apply
-from wengert.derive.loops import SCAN, Body
+from wengert.derive.loops import SCAN
+from wengert.derive.steps import Body
 
 Function = Callable[..., Any]
 

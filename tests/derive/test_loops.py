@@ -12,7 +12,8 @@ import pytest
 import wengert
 from tests.derive.loops import rolled
 from wengert.core.operation import apply
-from wengert.derive.loops import SCAN, repeat
+from wengert.derive.loops import SCAN
+from wengert.derive.steps import repeat
 from wengert.errors import GuardError
 
 Function = Callable[..., Any]

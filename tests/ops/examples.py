@@ -28,7 +28,8 @@ import wengert.ops.scipy_special
 import wengert.ops.stats.own  # noqa: F401  (states the operations)
 from wengert import jvp, record, stop_gradient
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
-from wengert.derive.loops import SCAN, Body
+from wengert.derive.loops import SCAN
+from wengert.derive.steps import Body
 
 Function = Callable[..., Any]
 

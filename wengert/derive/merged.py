@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from wengert.core.tape import CONSTANT, INPUT, Tape
-from wengert.derive.loops import SCAN, Body, as_step
+from wengert.derive.loops import SCAN
 from wengert.derive.repeats import setting_code
+from wengert.derive.steps import Body, as_step
 from wengert.ops.index import ITEM
 
 

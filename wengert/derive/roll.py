@@ -18,7 +18,8 @@ from numpy import arange, array, diff, flatnonzero, full, zeros
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Loops, Steps, Tape, strong
 from wengert.core.types import Type, array_type, type_of
-from wengert.derive.loops import SCAN, Body, Extract, as_step
+from wengert.derive.extract import Extract
+from wengert.derive.loops import SCAN
 from wengert.derive.repeats import (
     Carried,
     Fixed,
@@ -30,6 +31,7 @@ from wengert.derive.repeats import (
     find_loops,
     is_window,
 )
+from wengert.derive.steps import Body, as_step
 from wengert.errors import Line
 from wengert.ops.index import GETITEM, ITEM, Placeholder, Slice
 from wengert.ops.join import CONCATENATE, STACK

@@ -15,9 +15,10 @@ from numpy import arange, flatnonzero, full, zeros
 
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Steps, Tape
 from wengert.derive import repeats
-from wengert.derive.loops import SCAN, Body, as_step
+from wengert.derive.loops import SCAN
 from wengert.derive.merged import merged
 from wengert.derive.roll import as_slice, is_row, rolled, stack_type
+from wengert.derive.steps import Body, as_step
 from wengert.ops.index import GETITEM, ITEM, Slice
 from wengert.ops.join import STACK
 from wengert.ops.leaving import may_leave

@@ -16,7 +16,8 @@ from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, Tape
 from wengert.core.types import Array, Type, is_array
-from wengert.derive.loops import SCAN, rows_in_order
+from wengert.derive.loops import SCAN
+from wengert.derive.steps import rows_in_order
 from wengert.execute.batching import (
     NotBatchedError,
     Operands,

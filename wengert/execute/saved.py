@@ -24,7 +24,7 @@ from wengert.core.operation import REGISTRY, Operation, is_stated
 from wengert.core.tape import CompNode, Tape
 from wengert.core.types import Type, array_type, has_class, is_array
 from wengert.core.user_node import user_operation
-from wengert.derive.loops import Body
+from wengert.derive.steps import Body
 from wengert.errors import Place, Source, TapeError, explain
 from wengert.execute.rehearsal import admit, try_container
 from wengert.ops.index import Placeholder, Slice

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from wengert.core.types import Type
-from wengert.derive.loops import Body, trimmed
+from wengert.derive.extract import trimmed
+from wengert.derive.steps import Body
 from wengert.lower.graph import Node, number_of, reached
 from wengert.lower.needed import needed
 from wengert.lower.refusal import BOUNDS, NotLoweredError

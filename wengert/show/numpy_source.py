@@ -22,7 +22,8 @@ from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
 from wengert.core.verify import is_name
-from wengert.derive.loops import SCAN, repeat
+from wengert.derive.loops import SCAN
+from wengert.derive.steps import repeat
 from wengert.derive.tapes import needed_by_results
 from wengert.errors import ArgumentError, UnsupportedError, WengertError, explain
 from wengert.execute.rehearsal import Rehearsal

@@ -20,7 +20,8 @@ from wengert.capture.record import SetAside, active_tape, record_onto
 from wengert.core.operation import apply
 from wengert.core.tape import INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
-from wengert.derive.loops import SCAN, Body, as_step
+from wengert.derive.loops import SCAN
+from wengert.derive.steps import Body, as_step
 from wengert.errors import ArgumentError, GuardError, explain
 from wengert.structure.nested import Captured, any_recorded, not_repeatable
 

@@ -1,0 +1,330 @@
+"""The reverse rule of a loop: a loop that runs the other way.
+
+It carries the gradients of what is carried, and sums those of what is the same in every
+step.  It reads *columns*: what the step forward stacks for it, one row a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from wengert.capture.array import place
+from wengert.capture.record import Recording
+from wengert.core.tape import CONSTANT, Tape
+from wengert.core.types import Type
+from wengert.derive import reverse
+from wengert.derive.extract import (
+    Extract,
+    Flags,
+    active,
+    add_input,
+    additions,
+    derived,
+    sample_of,
+    started,
+)
+from wengert.derive.functions import vjp
+from wengert.derive.modes import RecordedMode, zeros_like_type
+from wengert.derive.steps import Body, looped, unrolled
+from wengert.errors import GuardError
+from wengert.ops.leaving import may_leave
+
+#: Operations that cost about what reading costs that they would be stored as.
+CHEAP = frozenset(
+    "add subtract multiply divide negative square absolute maximum minimum where "
+    "less less_equal greater greater_equal equal not_equal logical_and logical_or "
+    "logical_not sign identity getitem reshape broadcast_to transpose squeeze".split()
+)
+#: What a node of a differentiated step is made of, the last of these that it meets.
+FIXED, MOVING, CARRIED, GRADIENT = range(4)
+
+
+class Pulled(NamedTuple):
+    """How the gradients of a loop are pulled back.
+
+    Attributes
+    ----------
+    forward : Body
+        The step, which also stacks columns.
+    backward : Body
+        What is carried are the gradients of carried values, then the sums of those of
+        fixed ones; its rows are the columns, then rows of the loop's own operands, then
+        gradients of what was stacked.
+    carried, summed, stacked : list of int
+        The operands whose gradients it carries, sums and stacks.
+    moving, fixed : list of int
+        The operands that it reads again.
+    """
+
+    forward: Body
+    backward: Body
+    carried: list[int]
+    summed: list[int]
+    stacked: list[int]
+    moving: list[int]
+    fixed: list[int]
+
+
+def pull_loop(
+    g: Sequence[Any],
+    result: Any,
+    *operands: Any,
+    body: Body,
+    count: int,
+    reverse: bool,
+    wanted: Sequence[bool],
+) -> tuple[Any, ...]:
+    """Return the gradients of the operands of a loop."""
+    into, out = active(body, wanted, [part is not None for part in g])
+    gradients: list[Any] = [None] * len(operands)
+    if not any(out) or not count:
+        for k in range(body.carried):
+            gradients[k] = None if count else g[k]
+        return tuple(gradients)
+    try:
+        sample = sample_of(operands, body, count, reverse)
+        pulled = derived(body, ("vjp", into, out), sample, derive_backward)
+        found = pull_steps(pulled, g, operands, body, count, reverse, out)
+    except GuardError:  # steps whose derivatives are different programs
+        return pull_each(g, operands, body, count, reverse, into)
+    places = (*pulled.carried, *pulled.summed, *pulled.stacked)
+    for k, part in zip(places, found, strict=True):
+        gradients[k] = part
+    return tuple(gradients)
+
+
+def pull_steps(
+    pulled: Pulled,
+    g: Sequence[Any],
+    operands: Sequence[Any],
+    body: Body,
+    count: int,
+    is_back: bool,
+    out: Flags,
+) -> tuple[Any, ...]:
+    """Return the gradients that a loop backwards gives."""
+    types = body.inputs
+    kept = looped(operands, pulled.forward, count, is_back)
+    start = [
+        zeros_like_type(types[k]) if g[k] is None else g[k] for k in pulled.carried
+    ]
+    sums = [zeros_like_type(types[k]) for k in pulled.summed]
+    rows = [
+        *kept[len(g) :],
+        *[operands[k] for k in pulled.moving],
+        *[g[k] for k in range(body.carried, len(g)) if out[k]],
+    ]
+    fixed = [operands[k] for k in pulled.fixed]
+    given = [*start, *sums, *rows, *fixed]
+    return looped(given, pulled.backward, count, not is_back)
+
+
+def pull_each(
+    g: Sequence[Any],
+    operands: Sequence[Any],
+    body: Body,
+    count: int,
+    is_back: bool,
+    into: Flags,
+) -> tuple[Any, ...]:
+    """Return the gradients of the operands, every step differentiated by itself."""
+    places = [k for k, flag in enumerate(into) if flag]
+
+    def function(*chosen: Any) -> Any:
+        values = list(operands)
+        for k, value in zip(places, chosen, strict=True):
+            values[k] = value
+        found = unrolled(values, body, count, is_back)
+        return [part for part, seed in zip(found, g, strict=True) if seed is not None]
+
+    found = vjp(function, *[operands[k] for k in places])[1](
+        [seed for seed in g if seed is not None]
+    )
+    gradients: list[Any] = [None] * len(operands)
+    for k, part in zip(places, found, strict=True):
+        gradients[k] = part
+    return tuple(gradients)
+
+
+def derive_backward(
+    body: Body, into: Flags, out: Flags, sample: Sequence[Any]
+) -> Pulled:
+    """Return the step with columns, and the step backwards."""
+    tape = started(body, sample)
+    stop, ends = len(tape), list(tape.output_indices)
+    seeds = [k for k, flag in enumerate(out) if flag]
+    wanted = [k for k, flag in enumerate(into) if flag]
+    inputs = list(tape.input_indices)
+    with Recording(tape):
+        given = [(ends[k], add_input(tape, body.outputs[k])) for k in seeds]
+        # what is appended here is at the end: the stretch of the step comes before it
+        chosen = [inputs[k] for k in wanted]
+        flags = reverse.depends_on(tape, chosen, 0, stop)
+        mode = RecordedMode(tape)
+        found = reverse.collect(tape, 0, stop, given, chosen, flags, mode)
+        pulled = dict(zip(wanted, (place(tape, part) for part in found), strict=True))
+    return split(
+        tape,
+        body,
+        pulled,
+        dict(zip(seeds, tape.input_indices[-len(seeds) :], strict=True)),
+    )
+
+
+def split(
+    tape: Tape, body: Body, pulled: dict[int, int], seeds: dict[int, int]
+) -> Pulled:
+    """Return a step and its reverse sweep, on one tape, as two steps.
+
+    Parameters
+    ----------
+    tape : Tape
+    body : Body
+        The step.
+    pulled : dict
+        The nodes of the operands' gradients.
+    seeds : dict
+        The nodes of the outputs' gradients.
+    """
+    count, carried, stop = len(body.inputs), body.carried, body.carried + body.moving
+    inputs = tape.input_indices[:count]
+    level = levels(tape, body, seeds.values())
+    is_live = reaching_gradients(tape, level, pulled.values())
+    read = {
+        k
+        for index in range(len(tape))
+        if is_live[index]
+        for k in tape.operands[index]
+        if level[k] < GRADIENT
+    }
+    read |= {index for index in pulled.values() if level[index] < GRADIENT}
+    columns = columns_of(tape, level, read, frozenset(inputs[carried:]))
+    made = Extract(tape, inputs)
+    ends = [*tape.output_indices, *columns]
+    forward_tape = made.outputs(ends, lambda index: level[index] < GRADIENT)
+    states = [k for k in pulled if k < carried]
+    summed = [k for k in pulled if k >= stop]
+    stacked = [k for k in pulled if carried <= k < stop]
+    back = Extract(tape, ())
+    for k in states:
+        back.input(seeds.get(k), gradient_type(body.inputs[k]))
+    sums = {k: back.input(None, gradient_type(body.inputs[k])) for k in summed}
+    for index in columns:
+        back.input(index, tape.types[index])
+    used = uses(tape, [*read, *pulled.values()], columns)
+    moving = [k for k in range(carried, stop) if inputs[k] in used]
+    for k in moving:
+        back.input(inputs[k], tape.types[inputs[k]])
+    for k, index in seeds.items():
+        if k >= carried:
+            back.input(index, tape.types[index])
+    fixed = [k for k in range(stop, count) if inputs[k] in used]
+    for k in fixed:
+        back.input(inputs[k], tape.types[inputs[k]])
+    back.copy(
+        [*pulled.values()],
+        is_kept=lambda index: level[index] == GRADIENT,
+        but=[index for k in summed for index in additions(tape, pulled[k])],
+    )
+    results = [
+        *[back.at[pulled[k]] for k in states],
+        *[back.summed(sums[k], pulled[k]) for k in summed],
+        *[back.at[pulled[k]] for k in stacked],
+    ]
+    rows = len(columns) + len(moving) + sum(k >= carried for k in seeds)
+    return Pulled(
+        Body(forward_tape, carried, body.moving),
+        Body(back.finished(results), len(states) + len(summed), rows),
+        states,
+        summed,
+        stacked,
+        moving,
+        fixed,
+    )
+
+
+def gradient_type(like: Type) -> Type:
+    """Return the type of the gradient of a value."""
+    zero = zeros_like_type(like)
+    return Type(zero.shape, zero.dtype)
+
+
+def levels(tape: Tape, body: Body, seeds: Iterable[int]) -> list[int]:
+    """Return what every node is made of."""
+    level = [FIXED] * len(tape)
+    for k, index in enumerate(tape.input_indices[: len(body.inputs)]):
+        is_row = body.carried <= k < body.carried + body.moving
+        level[index] = CARRIED if k < body.carried else MOVING if is_row else FIXED
+    for index in seeds:
+        level[index] = GRADIENT
+    for index, operands in enumerate(tape.operands):
+        if operands:
+            level[index] = max([level[k] for k in operands])
+    return level
+
+
+def reaching_gradients(
+    tape: Tape, level: list[int], pulled: Iterable[int]
+) -> bytearray:
+    """Return which nodes of gradients pulled ones, and what may leave, are made of."""
+    flags = bytearray(len(tape))
+    for index in pulled:
+        flags[index] = level[index] == GRADIENT
+    for index in reversed(range(len(tape))):
+        if level[index] == GRADIENT and may_leave(tape, index):
+            flags[index] = 1
+        if flags[index]:
+            for k in tape.operands[index]:
+                if level[k] == GRADIENT:
+                    flags[k] = 1
+    return flags
+
+
+def columns_of(
+    tape: Tape, level: list[int], read: set[int], free: frozenset[int]
+) -> list[int]:
+    """Return the nodes that are stacked for the sweep backwards.
+
+    What is cheap is computed again, of columns and of operands that are read again.
+    """
+    stored: set[int] = set()
+    known: dict[int, bool] = {}
+
+    def is_again(index: int) -> bool:
+        """Whether a node is computed again from what is at hand."""
+        if index in free or (level[index] == FIXED and tape.operands[index]):
+            return True
+        if tape.operations[index] is CONSTANT:
+            return True
+        if index not in known:
+            operands = tape.operands[index]
+            is_cheap = tape.operations[index].name in CHEAP and bool(operands)
+            known[index] = is_cheap and all(
+                [k in stored or is_again(k) for k in operands]
+            )
+        return known[index]
+
+    for index in sorted(read):
+        operands = tape.operands[index]
+        is_cheap = tape.operations[index].name in CHEAP and bool(operands)
+        if not is_cheap and not is_again(index):
+            stored.add(index)
+    for index in sorted(read):
+        if index not in stored and not is_again(index):
+            stored.add(index)
+            known.clear()
+    return sorted(stored)
+
+
+def uses(tape: Tape, targets: Iterable[int], known: Iterable[int]) -> set[int]:
+    """Return the nodes that targets are made of, where known ones are at hand."""
+    known, found, todo = frozenset(known), set(), list(targets)
+    while todo:
+        index = todo.pop()
+        if index in found:
+            continue
+        found.add(index)
+        if index not in known:
+            todo.extend(tape.operands[index])
+    return found

@@ -1,0 +1,201 @@
+"""One step of a loop, as data, and how it is done many times: in order, or unrolled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy import empty  # np.empty is answered while something is recorded
+
+from wengert.capture import tree
+from wengert.core.operation import REGISTRY, apply
+from wengert.core.tape import Tape
+from wengert.core.types import Type, is_array
+from wengert.ops.python import as_python
+
+
+class Body:
+    """One step of a loop, as data.
+
+    Parameters
+    ----------
+    tape : Tape
+        Its inputs are the carried values, then the rows of this step, then what is the
+        same in every step; its outputs the next carried values, then what is stacked.
+    carried : int
+        Number of carried values.
+    moving : int
+        Number of operands of which one row is read a step.
+    """
+
+    def __init__(self, tape: Tape, carried: int, moving: int) -> None:
+        self.tape, self.carried, self.moving = tape, carried, moving
+        self.derived: dict[Any, Any] = {}
+
+    @cached_property
+    def step(self) -> Callable[[Sequence[Any]], list[Any]]:
+        """The function from the inputs' values to the outputs', guards checked."""
+        return self.tape.player()
+
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
+        return self.tape.fingerprint(), self.carried, self.moving
+
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree."""
+        return list(self._key)
+
+    @property
+    def inputs(self) -> list[Type]:
+        """Types of the inputs."""
+        return [self.tape.types[index] for index in self.tape.input_indices]
+
+    @property
+    def outputs(self) -> list[Type]:
+        """Types of the outputs."""
+        return [self.tape.types[index] for index in self.tape.output_indices]
+
+    @property
+    def is_weak(self) -> list[bool]:
+        """Which inputs are Python numbers."""
+        return [like.weak for like in self.inputs]
+
+    @property
+    def is_row(self) -> list[bool]:
+        """Of which operands one row is read a step."""
+        return [
+            k in range(*self.stacks.indices(len(self.inputs)))
+            for k in range(len(self.inputs))
+        ]
+
+    def content(self) -> bytes:
+        """Return the bytes that it is equal by."""
+        return repr(self._key).encode()
+
+    @property
+    def stacks(self) -> slice:
+        """The operands of which one row is read a step."""
+        return slice(self.carried, self.carried + self.moving)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Body) and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"<step of {len(self.tape)} nodes>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Body, (self.tape, self.carried, self.moving)
+
+
+def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[Any, ...]:
+    """Return the carried values at the end, then what was stacked.
+
+    Parameters
+    ----------
+    *operands
+        The carried values at the start, stacks of `count` rows, what is fixed.
+    body : Body
+    count : int
+        Number of steps.
+    reverse : bool
+        Whether the last row is the first step.
+    """
+    weak = body.is_weak
+    values = [as_python(v) if w else v for v, w in zip(operands, weak, strict=True)]
+    state, stacks = values[: body.carried], operands[body.stacks]
+    fixed = values[body.carried + body.moving :]
+    columns = [empty((count, *t.shape), t.dtype) for t in body.outputs[body.carried :]]
+    weak_rows = weak[body.stacks]
+    for t in rows_in_order(count, reverse):
+        rows = [stack[t] for stack in stacks]
+        if True in weak_rows:
+            pairs = zip(rows, weak_rows, strict=True)
+            rows = [as_python(row) if is_weak else row for row, is_weak in pairs]
+        found = body.step([*state, *rows, *fixed])
+        state = found[: body.carried]
+        for column, value in zip(columns, found[body.carried :], strict=True):
+            column[t] = value
+    return *[v.copy() if is_array(v) else v for v in state], *columns
+
+
+def rows_in_order(count: int, reverse: bool) -> range:
+    """Return the rows in the order of the steps."""
+    return range(count - 1, -1, -1) if reverse else range(count)
+
+
+def repeat(
+    step: Callable[..., Any],
+    carried: int,
+    moving: int,
+    count: int,
+    reverse: bool,
+    *operands: Any,
+) -> tuple[Any, ...]:
+    """Return what the loop gives as plain NumPy, of any values."""
+    state, stop = list(operands[:carried]), carried + moving
+    columns = []
+    for t in range(count)[:: -1 if reverse else 1]:
+        rows = [stack[t] for stack in operands[carried:stop]]
+        found = step(*state, *rows, *operands[stop:])
+        state = list(found[:carried])
+        columns.append(found[carried:])
+    stacks = zip(*columns[:: -1 if reverse else 1], strict=True)
+    return *state, *[np.stack(column) for column in stacks]
+
+
+def looped(
+    operands: Sequence[Any], body: Body, count: int, reverse: bool
+) -> tuple[Any, ...]:
+    """Return what the loop does of recorded values, as one node."""
+    scan, how = REGISTRY["scan"], {"body": body, "count": count, "reverse": reverse}
+    return tuple(apply(scan, *operands, **how))
+
+
+def unrolled(
+    operands: Sequence[Any], body: Body, count: int, reverse: bool
+) -> tuple[Any, ...]:
+    """Return what the loop does of recorded values, every step recorded."""
+    step = body.tape.function(body.tape.inputs, body.tape.outputs)
+    return repeat(step, body.carried, body.moving, count, reverse, *operands)
+
+
+def wrong_loop(tape: Tape, index: int) -> str:
+    """Return what is wrong with a loop of a tape that was loaded; empty if nothing."""
+    settings, operands = tape.settings[index], tape.operands[index]
+    body, count = settings["body"], settings["count"]
+    if type(body) is not Body or type(count) is not int or count < 0:
+        return "it has no step, or no number of steps"
+    sizes = body.carried, body.moving
+    if any(type(size) is not int or size < 0 for size in sizes):
+        return "its step carries no number of values"
+    if type(settings["reverse"]) is not bool or sum(sizes) > len(operands):
+        return "it has too few operands"
+    if len(body.inputs) != len(operands) or len(body.outputs) < body.carried:
+        return "its step has other inputs and outputs"
+    likes = [tape.types[k] for k in operands]
+    expected = [
+        like._replace(shape=(count, *like.shape)) if is_row else like
+        for like, is_row in zip(body.inputs, body.is_row, strict=True)
+    ]
+    for like, wanted in zip(likes, expected, strict=True):
+        if like is not None and (type(like) is tuple or like.shape != wanted.shape):
+            return f"an operand is {like} and its step reads {wanted}"
+    for before, after in zip(body.inputs, body.outputs[: body.carried], strict=False):
+        if before.shape != after.shape:
+            return f"it carries {before} and then {after}"
+    return ""
+
+
+def as_step(tape: Tape, outputs: list[int]) -> Tape:
+    """Return a tape as one that was recorded: its nodes are played as Python would."""
+    tape.chosen_outputs = outputs
+    arguments = tree.flatten(tuple([0.0] * len(tape.input_indices)))[1]
+    results = tree.flatten(tuple([0.0] * len(outputs)))[1]
+    tape.structure = arguments, results
+    return tape
