@@ -8,6 +8,7 @@ folded over it or reads elsewhere along it.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -128,6 +129,7 @@ class Schedule:
                 break
             most //= 2
         self.stored: dict[int, Node] = {}
+        self.of_node: dict[int, list[Root]] = {}
         self.choose_roots()
 
     # Axes
@@ -206,8 +208,8 @@ class Schedule:
                 read = node.operands[0]
                 if read.kind != "leaf" and not self.only_renames(node):
                     self.stored[read.number] = read
+        self.make_roots()
         while True:
-            self.make_roots()
             self.assign(self.roots, self.order, ())
             self.in_lanes: set[Path] = set()
             self.unit: dict[int, int] = {}
@@ -215,7 +217,9 @@ class Schedule:
             more = self.worth_storing()
             if more is None:
                 break
-            self.stored[more.number] = more
+            self.store(more)
+        in_order = sorted(self.of_node.items(), key=lambda item: item[1][0].key)
+        self.of_node = dict(in_order)
         for root in self.roots:
             for other in root.reads:
                 if root.lane in other.node.axes:
@@ -266,7 +270,6 @@ class Schedule:
         for number, node in self.guards:
             roots.append(self.root("guard", node, node, number))
         self.roots = sorted(roots, key=lambda root: root.key)
-        self.of_node: dict[int, list[Root]] = {}
         for root in self.roots:
             if root.kind == "loop":
                 self.of_node.update({node.number: [root] for node in root.target})
@@ -274,6 +277,18 @@ class Schedule:
                 self.of_node.setdefault(root.node.number, []).append(root)
         for root in self.roots:
             self.find_reads(root)
+
+    def store(self, node: Node) -> None:
+        """Store a value that was computed where it is read: a root more."""
+        self.stored[node.number] = node
+        found = self.root("store", node, node, 0)
+        readers = [root for root in self.roots if node in root.inline]
+        self.of_node[node.number] = [found]
+        insort(self.roots, found, key=lambda root: root.key)
+        for root in (found, *readers):
+            self.find_reads(root)
+        for root in self.roots:
+            root.lane = None
 
     def root(
         self, kind: str, node: Node, argument: Node, number: int, target: Any = None
@@ -286,6 +301,7 @@ class Schedule:
 
     def find_reads(self, root: Root) -> None:
         """Find which roots a root reads, and what is computed for it alone."""
+        root.reads = {}
         todo = [(root.argument, NOWHERE)]
         if root.kind == "store":
             todo = read_by(root.node, NOWHERE)

@@ -15,7 +15,9 @@ from wengert.lower.refusal import NotLoweredError
 
 Dims = tuple[int | None, ...]
 #: The types that native code has.
-TYPES = frozenset({"float64", "float32", "int64", "int32", "bool"})
+DTYPES = frozenset(
+    np.dtype(name) for name in ("float64", "float32", "int64", "int32", "bool")
+)
 
 
 class Value(NamedTuple):
@@ -83,6 +85,6 @@ def unrenamed(graph: Graph, value: Value) -> Value:
 
 def checked_type(like: Any) -> Type:
     """Return the type of an array that native code has."""
-    if not isinstance(like, Type) or str(like.dtype) not in TYPES:
+    if not isinstance(like, Type) or like.dtype not in DTYPES:
         raise NotLoweredError(f"values of type {like}")
     return like
