@@ -20,6 +20,7 @@ from wengert.emit import llvm_ir, machine
 from wengert.emit.cache import KERNELS
 from wengert.emit.compile import KERNEL_TYPE, Compiled
 from wengert.emit.refusal import NotLoweredError
+from wengert.emit.routines import write_routine
 from wengert.emit.sums import pairwise_sum
 from wengert.emit.tiles import write_product
 from wengert.emit.vocabulary import SIZES, TYPES, ir_type, literal, template
@@ -40,6 +41,7 @@ from wengert.lower.nest import (
     Operand,
     Product,
     Read,
+    Routine,
     Start,
     Statement,
     Store,
@@ -213,17 +215,20 @@ class Writer:
             return f"@c{buffer.number}"
         name = f"%{buffer.kind}{buffer.number}"
         if buffer.kind == "scratch":
-            self.entry.append(
-                f" {name} = getelementptr i8, ptr %workspace, i64 {self.workspace}\n"
-            )
-            size = buffer.size * SIZES[buffer.type]
-            self.workspace += (size + 63) // 64 * 64
-            return name
+            return self.room(buffer.size * SIZES[buffer.type], name)
         table = "%given" if buffer.kind == "argument" else "%taken"
         self.entry.append(
             f" {name}.at = getelementptr ptr, ptr {table}, i64 {buffer.number}\n"
             f" {name} = load ptr, ptr {name}.at\n"
         )
+        return name
+
+    def room(self, size: int, name: str = "") -> str:
+        """Return the pointer of so many bytes of the workspace."""
+        name = name or f"%room{self.fresh()}"
+        at = self.workspace
+        self.entry.append(f" {name} = getelementptr i8, ptr %workspace, i64 {at}\n")
+        self.workspace += (size + 63) // 64 * 64
         return name
 
     # Writing
@@ -245,6 +250,10 @@ class Writer:
         name = f"%t{self.fresh()}"
         self.line(f" {name} = {text}\n")
         return name
+
+    def offset(self, ir: str, pointer: str, index: str) -> str:
+        """Return a pointer so many elements on."""
+        return self.value(f"getelementptr {ir}, ptr {pointer}, i64 {index}")
 
     def start_block(self, label: str) -> None:
         """Begin a block."""
@@ -359,13 +368,15 @@ class Writer:
     def load(self, load: Load) -> None:
         """An element of memory, or one a lane."""
         pointer, lane_stride, picks = self.place(load.address)
-        is_wide = load.address.is_wide or lane_stride != 0 or bool(picks)
+        is_wide = lane_stride != 0 or bool(picks)
         type_ = load.type
         if not is_wide:
             text = self.read(pointer, type_, False)
-        elif not picks and (lane_stride == 1 or load.address.is_wide):
+        elif not picks and lane_stride == 1:
             is_whole = load.address.is_wide or self.is_full
             text = self.read(pointer, type_, True, not is_whole)
+        elif not picks:
+            text = self.read_apart(pointer, lane_stride, type_)
         else:
             text = self.gathered(
                 self.pointers_of(pointer, lane_stride, picks, type_), type_
@@ -394,7 +405,7 @@ class Writer:
 
     def place(self, address: Address) -> tuple[str, int, list[tuple[str, int]]]:
         """Return where the first lane is, the lanes' stride, and vectors of places."""
-        total, lane_stride = "", 0
+        total, lane_stride = "", int(address.is_wide)
         for loop, stride in address.terms:
             total = self.plus(total, self.indices[loop], stride)
             if self.lane is not None and loop == self.lane.loop:
@@ -410,7 +421,7 @@ class Writer:
         ir = self.memory_ir(address.buffer.type)
         pointer = self.pointers[address.buffer]
         if total:
-            pointer = self.value(f"getelementptr {ir}, ptr {pointer}, i64 {total}")
+            pointer = self.offset(ir, pointer, total)
         if address.offset:
             size = SIZES[address.buffer.type] * address.offset
             pointer = self.value(f"getelementptr i8, ptr {pointer}, i64 {size}")
@@ -475,6 +486,32 @@ class Writer:
         ir = self.vector(type_) if is_wide else "i8"
         return self.value(f"zext {self.ir(type_, is_wide)} {text} to {ir}")
 
+    def read_apart(self, pointer: str, stride: int, type_: str) -> str:
+        """Read the lanes that exist, each so many elements on.
+
+        Number by number: many processors do not gather faster.
+        """
+        ir, whole, found = self.memory_ir(type_), self.vector(type_), "zeroinitializer"
+        for k, at in enumerate(self.apart(pointer, stride, type_)):
+            one = self.value(f"load {ir}, ptr {at}, align {SIZES[type_]}")
+            found = self.value(f"insertelement {whole} {found}, {ir} {one}, i64 {k}")
+        return self.from_memory(found, whole, type_)
+
+    def write_apart(self, pointer: str, stride: int, name: str, type_: str) -> None:
+        """Write the lanes that exist, each so many elements on."""
+        name = self.to_memory(name, type_, True)
+        ir, whole = self.memory_ir(type_), self.vector(type_)
+        for k, at in enumerate(self.apart(pointer, stride, type_)):
+            one = self.value(f"extractelement {whole} {name}, i64 {k}")
+            self.line(f" store {ir} {one}, ptr {at}, align {SIZES[type_]}\n")
+
+    def apart(self, pointer: str, stride: int, type_: str) -> Iterator[str]:
+        """Give a pointer for every lane that exists."""
+        count = self.width if self.lane is None else self.lane.count
+        for k in range(count):
+            size = k * stride * SIZES[type_]
+            yield self.value(f"getelementptr i8, ptr {pointer}, i64 {size}")
+
     def pointers_of(
         self, pointer: str, stride: int, picks: Sequence[tuple[str, int]], type_: str
     ) -> str:
@@ -505,7 +542,7 @@ class Writer:
         """An operand written to memory, or folded into what is there."""
         pointer, lane_stride, picks = self.place(store.address)
         is_block = store.address.is_wide
-        is_wide = is_block or lane_stride != 0 or bool(picks)
+        is_wide = lane_stride != 0 or bool(picks)
         type_ = store.type
         name = self.name(store.operand, is_wide)
         own = self.type_of(store.operand)
@@ -513,12 +550,14 @@ class Writer:
             name = self.written("x", [name], [own], type_, is_wide)
         if picks and store.fold:
             self.one_by_one(pointer, lane_stride, picks, name, store)
-        elif picks or (is_wide and not is_block and lane_stride != 1):
+        elif picks:
             pointers = self.pointers_of(pointer, lane_stride, picks, type_)
-            if store.fold:
-                before = self.gathered(pointers, type_)
-                name = self.folded(store.fold, before, name, type_, True)
             self.scatter(pointers, name, type_)
+        elif lane_stride not in (0, 1):
+            if store.fold:
+                before = self.read_apart(pointer, lane_stride, type_)
+                name = self.folded(store.fold, before, name, type_, True)
+            self.write_apart(pointer, lane_stride, name, type_)
         else:
             if is_block and store.fold and self.lane is not None and not self.is_full:
                 name = self.masked(name, store.start, type_)
@@ -609,17 +648,17 @@ class Writer:
         value = "1" if buffer.type == "bool" else number
 
         def step(index: str) -> None:
-            at = self.value(f"getelementptr {ir}, ptr {pointer}, i64 {index}")
+            at = self.offset(ir, pointer, index)
             self.line(f" store {ir} {value}, ptr {at}\n")
 
         self.counted("0", str(buffer.size), 1, [], step)
 
     # Registers
 
-    def register(self, type_: str) -> int:
-        """Return a new register of a vector, not one of the nest's."""
+    def register(self, type_: str, is_wide: bool = True) -> int:
+        """Return a new register, not one of the nest's."""
         number = -self.fresh()
-        self.registers[number] = Register("", type_, 0.0, True, False)
+        self.registers[number] = Register("", type_, 0.0, is_wide, False)
         return number
 
     def start(self, start: Start) -> None:
@@ -858,5 +897,6 @@ WRITERS: dict[type, Callable[[Writer, Any], None]] = {
     Across: Writer.across,
     Guard: Writer.guard,
     Product: write_product,
+    Routine: write_routine,
     Loop: Writer.loop,
 }

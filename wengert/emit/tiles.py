@@ -164,8 +164,7 @@ class Tiles:
         with writer.lanes(-1, lanes):
             if stride == 1:
                 return writer.read(pointer, self.type, True, not writer.is_full)
-            pointers = writer.pointers_of(pointer, stride, [], self.type)
-            return writer.gathered(pointers, self.type)
+            return writer.read_apart(pointer, stride, self.type)
 
     def write_vector(self, pointer: str, name: str, lanes: int, stride: int) -> None:
         """Write a vector of which so many elements exist."""
@@ -174,8 +173,7 @@ class Tiles:
             if stride == 1:
                 writer.write(pointer, name, self.type, True, not writer.is_full)
             else:
-                pointers = writer.pointers_of(pointer, stride, [], self.type)
-                writer.scatter(pointers, name, self.type)
+                writer.write_apart(pointer, stride, name, self.type)
 
     def moved(self, pointer: str, index: str, stride: int) -> str:
         """Return a pointer so many strides on."""
@@ -183,8 +181,7 @@ class Tiles:
             return pointer
         if stride != 1:
             index = self.writer.value(f"mul nsw i64 {index}, {stride}")
-        ir = self.writer.memory_ir(self.type)
-        return self.writer.value(f"getelementptr {ir}, ptr {pointer}, i64 {index}")
+        return self.writer.offset(self.writer.memory_ir(self.type), pointer, index)
 
     def at(self, pointer: str, elements: int) -> str:
         """Return a pointer so many elements on."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from wengert.core.forms import Routine
+from wengert.core.operation import Operation
 from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN
@@ -79,16 +81,22 @@ SWEEP_SCALARS = 1.8
 def is_of_arrays(tape: Tape) -> bool:
     """Whether a tape is better a nest of loops than a line of scalars.
 
-    It has loops of its own, or many elements and arrays that are more than a few
-    numbers.
+    It has loops of its own, systems of equations, or many elements and arrays that are
+    more than a few numbers.
     """
-    if SCAN in tape.operations:
+    if SCAN in tape.operations or any(map(is_of_matrices, tape.operations)):
         return len(tape) <= MOST_NEST_NODES
     least = int(os.environ.get(NESTS_VARIABLE, ARRAYS))
     if len(tape) > MOST_NEST_NODES or count_scalars(tape, 0) <= least:
         return False
     sizes = [like.size for like in tape.types if isinstance(like, Type)]
     return max(sizes, default=0) > min(least, SMALL)
+
+
+def is_of_matrices(operation: Operation) -> bool:
+    """Whether an operation has native code as a routine on matrices."""
+    form = operation.form
+    return isinstance(form, Routine) and form.native is not None
 
 
 def compile_seconds(tape: Tape) -> float:

@@ -40,6 +40,7 @@ from wengert.lower.nest import (
     Operand,
     Product,
     Read,
+    Routine,
     Start,
     Statement,
     Store,
@@ -263,6 +264,9 @@ class Builder:
             node.axes - outside,
             key=lambda a: (a == unit, place.get(a, len(place)), a),
         )
+        if node.kind == "routine":  # columns side by side, as LAPACK has them
+            stack = [a for a in axes if a not in node.data.axes]
+            axes = stack + [a for a in reversed(node.data.result) if a is not None]
         strides, stride = {}, self.lanes if is_block else 1
         for axis in reversed(axes):
             strides[axis] = stride
@@ -332,7 +336,7 @@ class Builder:
 
     def unroll(self, body: list[Statement], extent: int, starts: list[Root]) -> int:
         """Return how many vectors a loop takes at once."""
-        if any(isinstance(statement, Loop) for statement in body):
+        if any(isinstance(statement, Loop | Routine) for statement in body):
             return 1
         registers = sum(self.register_count(root) for root in starts)
         for most, times in UNROLLED:
@@ -516,6 +520,8 @@ class Builder:
             self.write_product(root, scope)
         elif root.kind == "sum":
             self.write_sum(root.node, scope)
+        elif root.kind == "routine":
+            self.write_routine(root, scope, at)
         elif root.kind == "store":
             for steps in self.steps(root.domain):
                 places = {**at, **steps}
@@ -701,6 +707,33 @@ class Builder:
             Store(self.address(made, places), value, type_),
         ]
         return made
+
+    # Systems of equations
+
+    def write_routine(self, root: Root, scope: Scope, at: Places) -> None:
+        """Write what is done with one matrix of each stack, or with one a lane."""
+        node, call = root.node, root.node.data
+        memories = [self.memory[node.number], *map(self.memory_of, node.operands)]
+        core = [call.result, *call.core]
+        if not call.is_own:
+            raise NotLoweredError("a large system")
+        strides = [
+            (memory.strides.get(row, 0), memory.strides.get(column, 0))
+            for memory, (row, column) in zip(memories, core, strict=True)
+        ]
+        result, *operands = (
+            self.address(
+                replace(
+                    memory,
+                    strides={a: k for a, k in memory.strides.items() if a not in axes},
+                ),
+                at,
+            )
+            for memory, axes in zip(memories, core, strict=True)
+        )
+        columns = self.graph.count(a for a in call.result[1:] if a is not None)
+        counts, how = (call.rows, columns), (tuple(strides), node.type, call.is_own)
+        scope.body.append(Routine(call.name, result, tuple(operands), counts, *how))
 
     # Steps that are done many times
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wengert.core.forms import Contract
 from wengert.core.types import Type
-from wengert.lower.graph import Affine
+from wengert.lower.graph import Affine, Node
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Value, step_of
 from wengert.ops.products import starts_at_zero
@@ -37,6 +37,26 @@ def contracted(
         for term, value in zip(inputs.split(","), operands, strict=True)
     ]
     type_ = str(like.dtype)
+    nodes, letters = lettered(lowering, index, terms, operands)
+    leave_to_blas(lowering, terms, output, letters)
+    output = spelled(output, terms)
+    product = lowering.graph.map("x", (nodes[0],), type_)
+    for node in nodes[1:]:
+        product = lowering.graph.map("x * y", (product, node), type_)
+    gone = [axis for letter, axis in letters.items() if letter not in output]
+    shapes = [lowering.shape(k) for k in lowering.tape.operands[index]]
+    is_from_zero = type_.startswith("float") and starts_at_zero(
+        lowering.tape.operations[index], shapes, settings
+    )
+    step = step_of("x + y", type_)._replace(is_from_zero=is_from_zero)
+    found = lowering.graph.reduce(step, product, gone)
+    return Value(found, tuple([letters.get(letter) for letter in output]))
+
+
+def lettered(
+    lowering: Lowering, index: Any, terms: Sequence[str], operands: Sequence[Value]
+) -> tuple[list[Node], dict[str, int]]:
+    """Return operands along one axis a letter, and the axis of each letter."""
     axes, nodes = lowering.axes, []
     letters: dict[str, int] = {}
     for k, (term, value) in enumerate(zip(terms, operands, strict=True)):
@@ -57,21 +77,9 @@ def contracted(
                 moved[axis] = Affine(0, ((axes.find(letters[letter]), 1),))
         nodes.append(lowering.graph.view(value.node, moved))
     letters = {letter: axes.find(axis) for letter, axis in letters.items()}
-    leave_to_blas(lowering, terms, output, letters)
     if len(set(letters.values())) < len(letters):
         raise NotLoweredError("a product of an axis with itself")
-    output = spelled(output, terms)
-    product = lowering.graph.map("x", (nodes[0],), type_)
-    for node in nodes[1:]:
-        product = lowering.graph.map("x * y", (product, node), type_)
-    gone = [axis for letter, axis in letters.items() if letter not in output]
-    shapes = [lowering.shape(k) for k in lowering.tape.operands[index]]
-    is_from_zero = type_.startswith("float") and starts_at_zero(
-        lowering.tape.operations[index], shapes, settings
-    )
-    step = step_of("x + y", type_)._replace(is_from_zero=is_from_zero)
-    found = lowering.graph.reduce(step, product, gone)
-    return Value(found, tuple([letters.get(letter) for letter in output]))
+    return nodes, letters
 
 
 def leave_to_blas(

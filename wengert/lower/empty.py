@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wengert.core.forms import Contract, Map, Move, Reduce, Scan
+from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
 from wengert.core.types import Type
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Value
@@ -32,7 +32,10 @@ def of_nothing(lowering: Lowering, index: int, like: Type) -> Value | None:
     places = shapes[form.moved or len(shapes) :] if isinstance(form, Move) else []
     if any(0 not in shape for shape in places):
         raise NotLoweredError("indices into an array without elements")
-    if like.size == 0 and isinstance(form, Map | Reduce | Scan | Contract | Move):
+    is_native = isinstance(form, Routine) and form.native is not None
+    if like.size == 0 and (
+        is_native or isinstance(form, Map | Reduce | Scan | Contract | Move)
+    ):
         return nothing(lowering, index, like)
     if isinstance(form, Contract):
         return nothing(lowering, index, like)

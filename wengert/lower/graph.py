@@ -11,6 +11,7 @@ all else is the same everywhere.  A node is one of these:
 - ``sum``: one axis added up in NumPy's order, of an operand that lies in memory;
 - ``scan``: one axis folded, and every step kept;
 - ``product``: the same of products of two operands that lie in memory;
+- ``routine``: factors of matrices, or what is solved with them, of operands in memory;
 - ``view``: the operand read at other places, which are affine in the axes;
 - ``gather``: the operand read along some axes where whole numbers say;
 - ``place``: pieces written, or added, into zeros;
@@ -330,6 +331,9 @@ def said(node: Node) -> str:
             return f"{operands[0]} with {', '.join(f'a{a} at {x}' for a, x in pairs)}"
         case "copy":
             return f"{operands[0]} in memory"
+        case "routine":
+            core = ", ".join(map(over, node.data.core))
+            return f"{node.data.name} of {', '.join(operands)} over {core}"
         case "loop":
             repeated, result, _ = node.data
             given = ", ".join(operands)

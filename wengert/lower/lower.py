@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.forms import Contract, Map, Move, Reduce, Scan
+from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
@@ -28,6 +28,7 @@ from wengert.lower.moves import joined, reshaped, taken, viewed
 from wengert.lower.needed import asked_about, is_asked_before, needed
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import is_exact, strict_nodes
+from wengert.lower.systems import Factors, solved
 from wengert.lower.taint import Taint, is_nan, taint
 from wengert.lower.values import (
     Dims,
@@ -148,6 +149,8 @@ class Lowering:
         self.done: Done | None = None
         #: The loops that were met, by their nodes.
         self.loops: dict[int, Loops] = {}
+        #: The factors of matrices, by their node, the axes of rows and of columns.
+        self.factors: dict[tuple[int, int, int], Factors] = {}
 
     def finished(self, outputs: list[Value]) -> Lowered:
         """Return the graph with what refuses a play."""
@@ -378,6 +381,8 @@ class Lowering:
         if isinstance(form, Move):
             move: Callable[..., Value] = MOVES.get(operation, viewed)
             return move(self, index, operation, operands, settings, like)
+        if isinstance(form, Routine):
+            return solved(self, index, form, operands, settings, like)
         raise NotLoweredError(f"the operation {operation.name}")
 
     def current(self, value: Value) -> Value:

@@ -195,6 +195,36 @@ class Product:
     adds: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """Matrices that are factored, or triangular systems that are solved.
+
+    Attributes
+    ----------
+    name : str
+        ``lu``, ``cholesky``, or which triangle of the first operand; see
+        `systems.Call`.
+    result : Address
+    operands : tuple of Address
+        Where their first elements lie.
+    counts : tuple of int
+        Rows, and columns of the result.
+    strides : tuple of (int, int)
+        Of the result and of the operands.
+    type : str
+    is_own : bool
+        Whether it is code of our own; else one of LAPACK, in the result's memory.
+    """
+
+    name: str
+    result: Address
+    operands: tuple[Address, ...]
+    counts: tuple[int, int]
+    strides: tuple[tuple[int, int], ...]
+    type: str
+    is_own: bool
+
+
 @dataclass(slots=True)
 class Loop:
     """Statements for every index along an axis, or for as many as there are lanes."""
@@ -219,6 +249,7 @@ Statement = (
     | Across
     | Guard
     | Product
+    | Routine
     | Loop
 )
 
@@ -301,6 +332,13 @@ def shown_statement(statement: Statement) -> str:
             rows, columns, depth = counts
             sizes = f"i to {rows}, j to {columns}, k to {depth}"
             return f"{to} {'+' * adds}= sum of {one} times {two}; {sizes}"
+        case Routine(name, result, operands, counts, strides, _, is_own):
+            to, *read = (
+                f"{x} by {m}, {n}"
+                for x, (m, n) in zip((result, *operands), strides, strict=True)
+            )
+            how = f"{name}{'' if is_own else ' by LAPACK'} of {' and '.join(read)}"
+            return f"{to} = {how}; {counts[0]} rows, {counts[1]} columns"
         case Guard(number, operand):
             return f"guard {number}: not {shown(operand)}"
     raise TypeError(type(statement))

@@ -5,7 +5,8 @@ from __future__ import annotations
 #: A plain product of the chain rule is not a number, and that would be hidden or
 #: handed out.
 HIDDEN = 1
-#: Indices are out of bounds.  Numbers from here on are those of guards.
+#: Indices are out of bounds, or a matrix has no inverse, or none in so many digits.
+#: Numbers from here on are those of guards.
 BOUNDS = 2
 
 

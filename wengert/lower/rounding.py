@@ -24,6 +24,8 @@ def is_rounded_in_order(node: Node) -> bool:
         return not node.data[0].is_exact
     if node.kind == "place" and node.data[1]:
         return len(node.data[2]) > 1 and node.type.startswith("float")
+    if node.kind == "routine":
+        return True
     is_fold = node.kind in ("reduce", "product")
     is_sum = is_fold and node.data[0].text in ("x + y", "x * y")
     return is_sum and node.type.startswith("float")
@@ -58,7 +60,7 @@ def sums_of_products(nodes: Iterable[Node]) -> frozenset[int]:
                 sums.add(node.number)
             elif node.data == "x + y" and any(number_of(x) == 0 for x in node.operands):
                 products.update({node.number} if products & {*read} else ())
-        elif node.kind in ("reduce", "product", "sum", "scan"):
+        elif node.kind in ("reduce", "product", "sum", "scan", "routine"):
             continue
         elif not products.isdisjoint(read):
             products.add(node.number)

@@ -20,6 +20,8 @@ from wengert.lower.graph import Graph, Node, are_apart, reached
 MOST_UNROLLED = 16
 #: Operations that one element of a loop's body may be written out to.
 MOST_WRITTEN = 6000
+#: The same where matrices are factored: their elements often lie apart.
+MOST_WRITTEN_BESIDE = 250
 #: Where a value's cost is no longer counted.
 MOST_COST = 1 << 30
 #: For each loop from the outermost: its axis, and a phase; odd ones are inside.
@@ -27,6 +29,8 @@ Path = tuple[tuple[int, int], ...]
 NOWHERE: frozenset[int] = frozenset()
 #: What is there once all of it is, for loops of their own.
 WHOLE = frozenset({"place", "copy", "loop", "product", "sum"})
+#: What lies in memory, whoever reads it.
+IN_MEMORY = frozenset({"place", "copy", "product", "routine"})
 
 
 @dataclass(slots=True, eq=False)
@@ -36,8 +40,8 @@ class Root:
     Attributes
     ----------
     kind : str
-        ``reduce``, ``product``, ``sum``, ``store``, ``piece``, ``loop``, ``result``
-        or ``guard``.
+        ``reduce``, ``product``, ``sum``, ``routine``, ``store``, ``piece``, ``loop``,
+        ``result`` or ``guard``.
     node, argument : Node
         What is computed, and what is computed at every place for it.
     number : int
@@ -122,15 +126,18 @@ class Schedule:
         for node in self.live.values():
             for operand in node.operands:
                 self.users.setdefault(operand.number, []).append(node)
-        most = MOST_UNROLLED
-        while True:
-            self.choose_axes(most)
-            if self.written() <= MOST_WRITTEN or most == 1:
-                break
-            most //= 2
+        self.choose_axes(frozenset())
+        while self.written() > self.most_written and self.unrolled:
+            self.choose_axes(self.looped | {self.worth_a_loop()})
         self.stored: dict[int, Node] = {}
         self.of_node: dict[int, list[Root]] = {}
         self.choose_roots()
+
+    @property
+    def most_written(self) -> int:
+        """Return how many operations may be written out."""
+        has_calls = any(node.kind == "routine" for node in self.live.values())
+        return MOST_WRITTEN_BESIDE if has_calls else MOST_WRITTEN
 
     # Axes
 
@@ -140,6 +147,8 @@ class Schedule:
             return node.operands[0].axes
         if node.kind in ("loop", "product", "sum"):
             return NOWHERE
+        if node.kind == "routine":
+            return node.axes.difference(node.data.axes)
         if node.kind == "place":
             return NOWHERE.union(
                 *(self.of_piece(node, k) for k in range(len(node.data[2])))
@@ -167,12 +176,15 @@ class Schedule:
                 found.append(self.domain(node))
         return [*found, *(frozenset(r.strides) for r in self.results)]
 
-    def choose_axes(self, most: int) -> None:
-        """Decide which axes are loops, and in which order."""
+    def choose_axes(self, looped: frozenset[int]) -> None:
+        """Decide which axes are loops, and in which order; short ones too if asked."""
+        self.looped = looped
         extent = self.graph.extent
         domains = list(dict.fromkeys(self.domains()))
         axes = NOWHERE.union(*domains)
-        long = [axis for axis in axes if extent(axis) > most]
+        long = [axis for axis in axes if extent(axis) > MOST_UNROLLED or axis in looped]
+        stacks = [self.domain(n) for n in self.live.values() if n.kind == "routine"]
+        long += NOWHERE.union(*stacks) - {*long}
         scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
         for axis in sorted(axes - {*long, *scanned}, key=lambda a: (-extent(a), a)):
             alone = not any(axis in d and not d.isdisjoint(long) for d in domains)
@@ -182,12 +194,16 @@ class Schedule:
         self.unrolled = axes - set(long)
         self.scanned = frozenset(scanned)
 
-    def written(self) -> int:
-        """Return how many operations are written out."""
-        total = 0
+    def written(self, looped: frozenset[int] = NOWHERE) -> int:
+        """Return how many operations are written out, if more axes are loops."""
+        unrolled, total = self.unrolled - looped, 0
         for node in self.live.values():
-            total += self.graph.count(self.domain(node) & self.unrolled)
+            total += self.graph.count(self.domain(node) & unrolled)
         return total
+
+    def worth_a_loop(self) -> int:
+        """Return the axis without which least is written out."""
+        return min(self.unrolled, key=lambda a: (self.written(frozenset({a})), -a))
 
     # Roots
 
@@ -198,9 +214,9 @@ class Schedule:
                 self.stored[node.number] = node
             if node.kind == "scan" and node.data[1] not in self.unrolled:
                 self.stored[node.number] = node
-            if node.kind in WHOLE:
+            if node.kind in WHOLE or node.kind == "routine":
                 self.stored[node.number] = node
-            if node.kind == "product":
+            if node.kind in ("product", "routine"):
                 for read in node.operands:
                     if read.kind != "leaf":
                         self.stored[read.number] = read
@@ -250,6 +266,9 @@ class Schedule:
                 roots.append(self.root("reduce", node, node.operands[0], 0))
             elif node.kind in ("product", "sum"):
                 roots.append(Root(node.kind, node, node, 0, NOWHERE, NOWHERE))
+            elif node.kind == "routine":
+                stack = self.domain(node)
+                roots.append(Root("routine", node, node, 0, stack, stack))
             elif node.kind == "place":
                 for k, spec in enumerate(node.data[2]):
                     if not k and node.number in self.in_place:
@@ -307,6 +326,8 @@ class Schedule:
             todo = read_by(root.node, NOWHERE)
         if root.kind in ("loop", "product", "sum"):
             todo = [(node, frozenset(self.order)) for node in root.node.operands]
+        if root.kind == "routine":
+            todo = [(node, node.axes - root.domain) for node in root.node.operands]
         if root.kind == "piece":
             dims, adds, specs = root.node.data
             todo += [
@@ -407,6 +428,9 @@ class Schedule:
         """Whether a loop runs in lanes rather than those inside of it."""
         if axis in self.scanned:
             return False
+        calls = [root.node.data for root in roots if root.kind == "routine"]
+        if calls:
+            return all(call.is_own for call in calls)
         inner = {a for r in roots for a, phase in r.path[depth + 1 :] if phase % 2}
         if inner <= self.scanned:
             return True
@@ -489,7 +513,7 @@ class Schedule:
             for other in root.reads:
                 readers.setdefault(other, []).append(root)
         for root in self.roots:
-            root.home, needs = root.path, root.node.kind in ("place", "copy", "product")
+            root.home, needs = root.path, root.node.kind in IN_MEMORY
             if root.kind == "reduce":
                 folded = root.node.data[1]
                 first = next(k for k, (a, _) in enumerate(root.path) if a in folded)

@@ -51,10 +51,15 @@ def cholesky_vjp(g: Any, factor: Any, a: Any, *, upper: bool) -> Any:
     return (onto_triangle(conjugate(inner), upper),)
 
 
+def cholesky_text(*, upper: bool) -> str:
+    """Return what it is natively: the upper factor is that of the other triangle."""
+    return "transposed(cholesky(transposed(x)))" if upper else "cholesky(x)"
+
+
 CHOLESKY = general(
     "cholesky",
     evaluate_cholesky,
-    form=Routine(core=(2,)),
+    form=Routine(core=(2,), native=cholesky_text),
     jvp=cholesky_jvp,
     vjp=cholesky_vjp,
     reads=(False,),

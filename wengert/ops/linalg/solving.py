@@ -38,7 +38,7 @@ def solve_vjp(g: Any, x: Any, a: Any, b: Any) -> Any:
 SOLVE = general(
     "solve",
     np.linalg.solve,
-    form=Routine(core=(2, 2)),
+    form=Routine(core=(2, 2), native="solve(x, y)"),
     jvp=solve_jvp,
     vjp=solve_vjp,
     reads=(True, False),
@@ -68,7 +68,7 @@ def solve_vector_vjp(g: Any, x: Any, a: Any, b: Any) -> Any:
 SOLVE_VECTOR = general(
     "solve_vector",
     evaluate_solve_vector,
-    form=Routine(core=(2, 1)),
+    form=Routine(core=(2, 1), native="solve(x, y)"),
     jvp=solve_vector_jvp,
     vjp=solve_vector_vjp,
     reads=(True, False),
@@ -120,7 +120,7 @@ def inv_vjp(g: Any, y: Any, a: Any) -> Any:
 INV = general(
     "inv",
     np.linalg.inv,
-    form=Routine(core=(2,)),
+    form=Routine(core=(2,), native="inverse(x)"),
     jvp=inv_jvp,
     vjp=inv_vjp,
     numpy=(np.linalg.inv,),

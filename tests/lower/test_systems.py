@@ -1,0 +1,159 @@
+"""Factors and solves of matrices in native code give what NumPy's do."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.lower.guarded import call_guarded
+from tests.lower.test_nests import WAYS, check_tape, compiled, given_to
+from wengert.execute.engine import native_engine
+
+pytestmark = [
+    pytest.mark.skipif(not native_engine(), reason="the native engine is off"),
+    pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages"),
+]
+
+SIZES, BATCHES = (0, 1, 2, 3, 5, 7, 13, 16), (0, 1, 3, 7, 17, 64)
+Function = Any
+ULPS = 1e4  # of the largest number
+
+
+def solve(a: Any, b: Any) -> Any:
+    """A solve, of a vector where the right-hand side is one."""
+    return np.linalg.solve(a, b)
+
+
+def definite(a: Any) -> Any:
+    """A positive definite matrix."""
+    return np.matmul(a, np.swapaxes(a, -1, -2))
+
+
+#: Functions of a matrix and of a right-hand side.
+FUNCTIONS: tuple[Function, ...] = (
+    solve,
+    lambda a, b: solve(np.swapaxes(a, -1, -2), b),
+    lambda a, b: solve(a, np.tanh(b)) + solve(np.swapaxes(a, -1, -2), b),
+    lambda a, b: solve(a[..., ::-1, :], b),
+    lambda a, b: solve(2.0 * a[..., ::-1], b[::-1]),
+    lambda a, b: np.linalg.inv(a) * np.sum(b),
+    lambda a, b: np.linalg.cholesky(definite(a)) * np.sum(b),
+    lambda a, b: np.linalg.cholesky(definite(a), upper=True) * np.sum(b),
+    lambda a, b: solve(np.linalg.cholesky(definite(a)), b),
+)
+
+
+def random_system(seed: int) -> tuple[Function, list[np.ndarray]]:
+    """Return a function, and a matrix or a stack of them and a right-hand side."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice(SIZES))
+    batch = [(), (), (int(rng.choice(BATCHES)),), (2, 3)][rng.integers(4)]
+    lead = [(), batch, batch[1:]][rng.integers(3)]
+    right = [(n,), (*lead, n, 1), (*lead, n, 4)][rng.integers(3)]
+    dtype = ("float64", "float32")[int(rng.integers(2))]
+    a = rng.normal(size=(*batch, n, n)) + 2 * np.sqrt(n) * rng.permutation(np.eye(n))
+    arrays = [x.astype(dtype) for x in (a, rng.normal(size=right))]
+    return FUNCTIONS[rng.integers(len(FUNCTIONS))], arrays
+
+
+def judge(seed: int) -> None:
+    """A random system and its gradient, between guard pages."""
+    function, arrays = random_system(seed)
+    way, at_end = WAYS[seed % len(WAYS)], bool(seed // len(WAYS) % 2)
+    assert check_tape(wg.record(function, *arrays), way, at_end, ULPS)
+    gradient = wg.grad(lambda a, b: np.sum(np.sin(function(a, b))), (0, 1))
+    assert check_tape(wg.record(gradient, *arrays), way, at_end, ULPS)
+
+
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_random_systems_are_numpys(first: int) -> None:
+    for seed in range(first, first + 10):
+        judge(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(60, 1000, 94))
+def test_many_random_systems_are_numpys(first: int) -> None:
+    for seed in range(first, first + 94):
+        judge(seed)
+
+
+def test_a_matrix_is_factored_once_for_value_and_gradient() -> None:
+    a, b = np.eye(4) * 3.0 + np.arange(16.0).reshape(4, 4), np.arange(4.0)
+    tape = wg.record(
+        wg.value_and_grad(lambda a, b: np.sum(np.linalg.solve(a, b)), (0, 1)), a, b
+    )
+    kernel = compiled(tape, WAYS[0])
+    assert kernel is not None
+
+    assert str(kernel.nest).count("= lu of") == 1
+
+
+SINGULAR = [
+    np.zeros((3, 3)),
+    np.ones((4, 4)),
+    np.arange(9.0).reshape(3, 3) + 1,
+    np.diag([1.0, 2.0, 0.0]),
+    np.outer([1.0, 0.3, 0.7], [0.1, 0.9, 0.2]),
+    np.array([[0.0]]),
+    np.full((2, 2), np.nan),
+    np.arange(196.0).reshape(14, 14),
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("function", [np.linalg.inv, np.linalg.cholesky])
+def test_a_singular_matrix_refuses_the_call(
+    function: Function, way: tuple[int, int]
+) -> None:
+    for wrong in SINGULAR:
+        stack = np.stack([np.eye(len(wrong)) + 0.1] * 5)
+        kernel = compiled(tape := wg.record(function, stack), way)
+        assert kernel is not None
+        for k in range(5):
+            given = stack.copy()
+            given[k] = wrong
+            likes = [tape.types[index] for index in tape.output_indices]
+            assert call_guarded(kernel, [given], likes, True)[0] == 2
+        assert call_guarded(kernel, given_to(tape), likes, True)[0] == 0
+
+
+def test_a_singular_matrix_raises_numpys_error() -> None:
+    rng = np.random.default_rng(0)
+    b = rng.normal(size=3)
+    solve_it = wg.jit(np.linalg.solve)
+    for _ in range(3):
+        solve_it(rng.normal(size=(3, 3)), b)
+
+    with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
+        solve_it(np.ones((3, 3)), b)
+
+
+@pytest.mark.parametrize("n", [3, 12])
+def test_gradients_are_differences(n: int) -> None:
+    rng = np.random.default_rng(n)
+    a, b = rng.normal(size=(3, n, n)) + 3 * np.eye(n), rng.normal(size=(3, n, 2))
+
+    def function(a: Any, b: Any) -> Any:
+        factor = np.linalg.cholesky(definite(a))
+        return np.sum(np.sin(solve(factor, b)) + np.cos(solve(a, b)))
+
+    tape = wg.record(wg.grad(function, (0, 1)), a, b)
+    kernel = compiled(tape, WAYS[2])
+    assert kernel is not None
+    likes = [tape.types[k] for k in tape.output_indices]
+    _, found = call_guarded(kernel, [a, b], likes, True)
+    step = 1e-6
+    for place, gradient in enumerate(found):
+        t = rng.normal(size=gradient.shape)
+        ends = []
+        for sign in (1, -1):
+            at = [a, b]
+            at[place] = at[place] + sign * step * t
+            ends.append(function(*at))
+        slope = (ends[0] - ends[1]) / (2 * step)
+        assert np.sum(gradient * t) == pytest.approx(slope, rel=1e-6)
