@@ -2,8 +2,8 @@
 
 Run: ``python bench/products.py``; JAX is left out where it is not installed.  A network
 of three layers at batches of 1, 32 and 128, by its weights and biases; the sum of the
-tangents of a product, by both matrices.  First calls, and the best settled ones, which
-take turns; one thread.
+tangents of a product, by both matrices.  ``numpy value`` has no gradient.  First calls,
+and the best settled ones, which take turns; one thread.
 """
 
 from __future__ import annotations
@@ -67,12 +67,18 @@ def product_by_hand(a: Any, b: Any) -> Any:
     return numpy.sum(c), (slope @ b.T, a.T @ slope)
 
 
+def product_value(a: Any, b: Any) -> Any:
+    """The same, with no gradient."""
+    return product(numpy, a, b), ()
+
+
 def rows() -> dict[str, Any]:
     """Each row's programs, what they are given before the arguments, and those."""
     random = numpy.random.default_rng(7)
     normal = random.standard_normal
     found: dict[str, Any] = {}
     networks = {"wengert": network, "jax": network, "numpy": network_by_hand}
+    networks["numpy value"] = lambda *given: (network(numpy, *given), ())
     pairs = list(pairwise(SIZES))
     weights = [normal(pair) / 8 for pair in pairs]
     biases = [normal(n) / 8 for _, n in pairs]
@@ -80,11 +86,16 @@ def rows() -> dict[str, Any]:
         targets = numpy.eye(10)[random.integers(0, 10, batch)]
         given = normal((batch, SIZES[0])), targets
         found[f"network, batch {batch}"] = networks, given, (*weights, *biases)
-    products = {"wengert": product, "jax": product, "numpy": product_by_hand}
+    products = {
+        "wengert": product,
+        "jax": product,
+        "numpy": product_by_hand,
+        "numpy value": product_value,
+    }
     for n in (2, 4, 8, 16, 32, 64, 128, 256, 500):
         found[f"product {n} x {n}"] = products, (), (normal((n, n)) / n, normal((n, n)))
     return found
 
 
 if __name__ == "__main__":
-    main(rows(), __doc__, ("numpy", "jax"))
+    main(rows(), __doc__, ("numpy", "numpy value", "jax"))

@@ -18,6 +18,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from threading import get_ident
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +41,19 @@ _LOCK = locks.make()
 # The name under which this package's IR calls a C library function.  LLVM must not
 # recognise it: it would rewrite calls of `exp`, `pow` or `sin` by its own rules.
 PREFIX = "wengert."
+#: The same of LAPACK's routines.
+LAPACK = PREFIX + "lapack."
+#: What SciPy calls a routine whose whole numbers have 32 bits, by its arguments' types.
+_IN_32_BITS = re.compile(rb"void \((int \*|char \*|__pyx_t_\w+_[sd] \*|, )*\)")
+#: The name and the address in a capsule.
+_OF_CAPSULE = (
+    ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
+        ("PyCapsule_GetName", ctypes.pythonapi)
+    ),
+    ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi)
+    ),
+)
 #: What LLVM's own lowering of floor, rint, fma, copies ... may call by name.
 LOWERED_TO = tuple(
     "floor floorf ceil ceilf trunc truncf rint rintf fma fmaf memcpy memset".split()
@@ -179,6 +193,7 @@ class Engine:
 
 
 _NUMBERS = itertools.count()
+_ROUTINE = re.compile(rf"^declare void @({re.escape(LAPACK)}\w+)\(", re.MULTILINE)
 _DECLARATION = re.compile(r"^declare [^@]*@([\w.$]+)\(", re.MULTILINE)
 #: Addresses of the functions that IR may call, by the names that it calls them by.
 _SYMBOLS: dict[str, int] = {}
@@ -281,6 +296,8 @@ def compile_parts(
     """
     require()
     _library()
+    for symbol in _ROUTINE.findall("".join(parts)):
+        _is_known(symbol)  # SciPy is not imported under the lock
     started, told = time.perf_counter(), told or _unheard
     kept = [disk.name_of(text, *_generated_for(level)) for text in parts]
     codes = [disk.read(name) for name in kept]
@@ -412,8 +429,30 @@ def _is_known(symbol: str) -> bool:
     """
     if symbol in _SYMBOLS or not symbol.startswith(PREFIX):
         return symbol in _SYMBOLS
+    if symbol.startswith(LAPACK):
+        return _publish_routine(symbol)
     name = symbol.removeprefix(PREFIX)
     return any(_publish(library, name, symbol) for library in _library() if library)
+
+
+def _publish_routine(symbol: str) -> bool:
+    """Make SciPy's routine of LAPACK known to IR; whether there is one."""
+    try:
+        table = import_module("scipy.linalg.cython_lapack").__pyx_capi__
+        capsule = table[symbol.removeprefix(LAPACK)]
+    except (ImportError, AttributeError, KeyError):
+        return False
+    called = _OF_CAPSULE[0](capsule)
+    if not _IN_32_BITS.fullmatch(called):
+        return False
+    _SYMBOLS[symbol] = _OF_CAPSULE[1](capsule, called) or 0
+    return True
+
+
+def lapack_symbol(name: str) -> str | None:
+    """IR name of a routine of LAPACK, all its arguments pointers; None if none."""
+    require()
+    return LAPACK + name if _is_known(LAPACK + name) else None
 
 
 def _publish(library: ctypes.CDLL, name: str, symbol: str) -> bool:

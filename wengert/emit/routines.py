@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from wengert.emit.lapack import write_call
 from wengert.emit.vocabulary import SIZES, literal
 from wengert.lower.nest import Routine
 from wengert.lower.systems import BEHIND, PLACE_OF, ROW_OF, SIGN
@@ -172,6 +173,9 @@ class Systems:
 
     def write(self) -> None:
         """Write the routine."""
+        if not self.routine.is_own:
+            write_call(self.writer, self.routine, self.result, self.operands)
+            return
         is_short = self.count <= WRITTEN_OUT
         if self.routine.name == "lu":
             (self.short_lu if is_short else self.long_lu)()

@@ -715,8 +715,6 @@ class Builder:
         node, call = root.node, root.node.data
         memories = [self.memory[node.number], *map(self.memory_of, node.operands)]
         core = [call.result, *call.core]
-        if not call.is_own:
-            raise NotLoweredError("a large system")
         strides = [
             (memory.strides.get(row, 0), memory.strides.get(column, 0))
             for memory, (row, column) in zip(memories, core, strict=True)
@@ -732,8 +730,65 @@ class Builder:
             for memory, axes in zip(memories, core, strict=True)
         )
         columns = self.graph.count(a for a in call.result[1:] if a is not None)
+        if not call.is_own:
+            if call.name in ("lu", "cholesky"):
+                columns = call.rows
+            elif 1 not in strides[1]:
+                operands[0], strides[1] = self.in_columns(
+                    operands[0], strides[1], call.rows, node.type, scope
+                )
+            self.copy(
+                (operands[-1], strides[-1]),
+                (result, strides[0]),
+                (call.rows, columns),
+                scope,
+                call.name == "cholesky",
+            )
         counts, how = (call.rows, columns), (tuple(strides), node.type, call.is_own)
         scope.body.append(Routine(call.name, result, tuple(operands), counts, *how))
+
+    def in_columns(
+        self,
+        address: Address,
+        strides: tuple[int, int],
+        rows: int,
+        type_: str,
+        scope: Scope,
+    ) -> tuple[Address, tuple[int, int]]:
+        """Write a matrix anew, columns side by side."""
+        made = Address(self.new_buffer(type_, rows * rows), 0), (1, rows)
+        self.copy((address, strides), made, (rows, rows), scope)
+        return made
+
+    def copy(
+        self,
+        source: tuple[Address, tuple[int, int]],
+        target: tuple[Address, tuple[int, int]],
+        counts: tuple[int, int],
+        scope: Scope,
+        is_lower: bool = False,
+    ) -> None:
+        """Copy a matrix column by column, zeros above a lower triangle."""
+        rows, columns = counts
+        outer = Loop(next(self.loops), columns, False)
+        inner = Loop(next(self.loops), rows, True)
+        scope.body.append(outer)
+        outer.body.append(inner)
+        one, other = (
+            address._replace(
+                terms=merged([*address.terms, (inner.loop, down), (outer.loop, across)])
+            )
+            for address, (down, across) in (source, target)
+        )
+        type_ = one.buffer.type
+        value, row, column, found = (next(self.values) for _ in range(4))
+        inner.body.append(Load(value, one, type_))
+        if is_lower:
+            inner.body += [Count(row, inner.loop), Count(column, outer.loop)]
+            given = row, column, value, Number(0.0, type_)
+            inner.body.append(Let(found, "select(x >= y, z, w)", given, type_))
+            value = found
+        inner.body.append(Store(other, value, type_))
 
     # Steps that are done many times
 

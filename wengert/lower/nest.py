@@ -213,7 +213,8 @@ class Routine:
         Of the result and of the operands.
     type : str
     is_own : bool
-        Whether it is code of our own; else one of LAPACK, in the result's memory.
+        Whether it is code of our own; else a call of LAPACK, for which the result's
+        memory holds the last operand.
     """
 
     name: str
