@@ -65,10 +65,17 @@ def given_to(tape: Tape) -> list[Any]:
     ]
 
 
+def parts_of(z: Any) -> np.ndarray:
+    """Return the real and imaginary parts of complex numbers."""
+    return np.stack([z.real, z.imag])
+
+
 def assert_close(found: Any, expected: Any, ulps: float) -> None:
     """Numbers agree to so many ulps of the largest one; all others exactly."""
     expected = np.asarray(expected)
     assert found.shape == expected.shape
+    if expected.dtype.kind == "c":
+        found, expected = parts_of(found), parts_of(expected)
     if expected.dtype.kind != "f":
         np.testing.assert_array_equal(found, expected)
         return
@@ -97,10 +104,13 @@ def check_tape(
     return True
 
 
+NATIVE = ("float64", "complex128", "int64", "bool")
+
+
 def of_arrays(example: Example) -> bool:
     """Whether an example's operands have types of native code."""
     kinds = [np.asarray(x).dtype for x in example.operands]
-    return all(kind.name in ("float64", "int64", "bool") for kind in kinds)
+    return all(kind.name in NATIVE for kind in kinds)
 
 
 EVERY = [example for example in examples() if of_arrays(example)]

@@ -2,8 +2,8 @@
 
 An operation states its form beside its rule, as data.  Batching over leading axes
 follows from it (`execute.batching`), and what is compiled will.  A text is an
-expression of real numbers in our small vocabulary; complex ones are left to the
-operation's own function.
+expression of real numbers in our small vocabulary; complex ones have formulas in their
+parts (`lower.parts`), or are left to the operation's own function.
 """
 
 from __future__ import annotations

@@ -47,6 +47,15 @@ _CONTIGUOUS_ALIGNED, _WRITEABLE = 0x101, 0x400
 _NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions, frozen since 1.7
 _COLLECTED = 1 << 14  # Py_TPFLAGS_HAVE_GC: making one may start the cyclic collector
 
+#: LLVM's names of the numbers that a result may be, as they lie in memory.
+_WRITTEN = {
+    "float64": "double",
+    "float32": "float",
+    "int64": "i64",
+    "int32": "i32",
+    "complex128": "<2 x double>",
+    "complex64": "<2 x float>",
+}
 _FASTCALL_KEYWORDS = 0x82
 _ROW = 32  # bytes of a row of the table of kernels
 _STACK_BYTES = 32768  # workspaces up to this lie on the stack
@@ -332,7 +341,8 @@ def _array_holds() -> bool:
         and _at(ctypes.c_int, array[:, 1:], _FLAGS) == array[:, 1:].flags.num
         and _at(ctypes.c_char, np.dtype(">f8"), _ORDER) == b">"
         and all(
-            _at(ctypes.c_int, np.dtype(t), _NUMBER) == np.dtype(t).num for t in SIZES
+            _at(ctypes.c_int, np.dtype(t), _NUMBER) == np.dtype(t).num
+            for t in {*SIZES, *_WRITTEN}
         )
         and not np.ndarray.__flags__ & _COLLECTED
     )
@@ -348,7 +358,7 @@ def _scalars_hold() -> bool:
         and _at(ctypes.c_float, np.float32(1.25), _VALUE) == 1.25
         and _at(ctypes.c_int64, np.int64(125), _VALUE) == 125
         and _at(ctypes.c_int32, np.int32(125), _VALUE) == 125
-        and all(np.dtype(t).type.__itemsize__ == 0 for t in SIZES)
+        and all(np.dtype(t).type.__itemsize__ == 0 for t in {*SIZES, *_WRITTEN})
     )
 
 
@@ -478,7 +488,7 @@ class _Entry:
         count = len(signature.results)
         self.line(f"%given = alloca [{max(given, 1)} x ptr]")
         self.line(f"%taken = alloca [{max(count, 1)} x ptr]")
-        self.line(f"%scalars = alloca [{max(count, 1)} x i64], align 8")
+        self.line(f"%scalars = alloca [{2 * max(count, 1)} x i64], align 8")
         self.line(f"%objects = alloca [{max(self.objects, 1)} x ptr]")
         self.line("%place_in_dict = alloca i64")
         self.line("%key_in_dict = alloca ptr")
@@ -622,7 +632,7 @@ class _Entry:
         """A new array, or a scalar's place on the stack."""
         at = self.element("%taken", k)
         if result.kind != "array":
-            place = self.value(f"getelementptr i64, ptr %scalars, i64 {k}")
+            place = self.value(f"getelementptr i64, ptr %scalars, i64 {2 * k}")
             self.line(f"store ptr {place}, ptr {at}")
             return
         rank, number = len(result.shape), np.dtype(result.type).num
@@ -741,13 +751,12 @@ class _Entry:
 
     def box(self, k: int, result: Returned) -> None:
         """A scalar result as an object."""
-        place = self.value(f"getelementptr i64, ptr %scalars, i64 {k}")
+        place = self.value(f"getelementptr i64, ptr %scalars, i64 {2 * k}")
         if result.type == "bool":
             self.box_truth(k, place, result.kind)
             return
-        ir = {"float64": "double", "float32": "float", "int64": "i64", "int32": "i32"}
-        kind = ir[result.type]
-        value = self.value(f"load {kind}, ptr {place}")
+        kind = _WRITTEN[result.type]
+        value = self.value(f"load {kind}, ptr {place}, align 4")
         if result.kind == "python":
             self.keep(k, self.python_number(kind, value))
             return
@@ -756,10 +765,17 @@ class _Entry:
         made = self.value(f"call ptr {allocate}(ptr {scalar}, i64 0)")
         self.keep(k, made)
         target = self.value(f"getelementptr i8, ptr {made}, i64 {_VALUE}")
-        self.line(f"store {kind} {value}, ptr {target}")
+        self.line(f"store {kind} {value}, ptr {target}, align 4")
 
     def python_number(self, kind: str, value: str) -> str:
-        """A Python float or int of a native number."""
+        """A Python number of a native one."""
+        if kind == _WRITTEN["complex128"]:
+            parts = ", ".join(
+                f"double {self.value(f'extractelement {kind} {value}, i64 {k}')}"
+                for k in (0, 1)
+            )
+            name = _function("PyComplex_FromDoubles")
+            return self.value(f"call ptr {name}({parts})")
         if kind == "float":
             value, kind = self.value(f"fpext float {value} to double"), "double"
         if kind == "i32":

@@ -15,6 +15,7 @@ from wengert.core.types import Type
 from wengert.derive.loops import SCAN
 from wengert.emit.kernels import count_scalars
 from wengert.emit.lowering import MOST_UNROLLED
+from wengert.lower.parts import is_complex
 
 #: From how many scalar nodes of arrays on a tape becomes a nest; for tests of nests.
 NESTS_VARIABLE = "WENGERT_NESTS"
@@ -81,10 +82,14 @@ SWEEP_SCALARS = 1.8
 def is_of_arrays(tape: Tape) -> bool:
     """Whether a tape is better a nest of loops than a line of scalars.
 
-    It has loops of its own, systems of equations, or many elements and arrays that are
-    more than a few numbers.
+    It has loops of its own, systems of equations, complex numbers, or many elements and
+    arrays that are more than a few numbers.
     """
-    if SCAN in tape.operations or any(map(is_of_matrices, tape.operations)):
+    if (
+        SCAN in tape.operations
+        or any(map(is_of_matrices, tape.operations))
+        or any(map(is_complex, tape.types))
+    ):
         return len(tape) <= MOST_NEST_NODES
     least = int(os.environ.get(NESTS_VARIABLE, ARRAYS))
     if len(tape) > MOST_NEST_NODES or count_scalars(tape, 0) <= least:

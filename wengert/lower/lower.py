@@ -14,7 +14,14 @@ import numpy as np
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import Operation
-from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
+from wengert.core.tape import (
+    CONSTANT,
+    GUARD,
+    IDENTITY,
+    INPUT,
+    NO_SETTINGS,
+    Tape,
+)
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN
 from wengert.lower.axes import Axes
@@ -26,6 +33,7 @@ from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.looped import Done, Loops, loop, of_loop
 from wengert.lower.moves import joined, reshaped, taken, viewed
 from wengert.lower.needed import asked_about, is_asked_before, needed
+from wengert.lower.parts import in_parts
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import is_exact, strict_nodes
 from wengert.lower.systems import Factors, solved
@@ -84,9 +92,12 @@ def lower(
         If a node has none.
     """
 
+    parted = in_parts(tape, captured, asked)
+
     def start(axes: Axes) -> Lowering:
-        lowering = Lowering(tape, absorbs, captured, axes)
+        lowering = Lowering(parted.tape, absorbs, parted.captured, axes)
         lowering.asked_results = asked
+        lowering.finite = parted.finite
         return lowering
 
     return settled(start)
@@ -108,18 +119,20 @@ def has_loops(tape: Tape, index: int, captured: Sequence[int] = ()) -> bool:
     """Whether a node alone can be loops."""
     if tape.operations[index] is SCAN:
         return False  # its results are nodes of their own
-    given = [
-        k
-        for k in tape.operands[index]
-        if tape.operations[k] is not CONSTANT or k in captured
-    ]
-    lowering = Lowering(tape, True, given, Axes())
+    alone, place = Tape(), dict[int, int]()
+    for k in dict.fromkeys(tape.operands[index]):
+        is_given = tape.operations[k] is not CONSTANT or k in captured
+        operation = INPUT if is_given else CONSTANT
+        settings = NO_SETTINGS if is_given else tape.settings[k]
+        place[k] = alone.append(operation, (), settings, tape.types[k])
+        if is_given:
+            alone.input_indices.append(place[k])
+    operands = tuple([place[k] for k in tape.operands[index]])
+    operation, like = tape.operations[index], tape.types[index]
+    found = alone.append(operation, operands, tape.settings[index], like)
+    alone.chosen_outputs = [] if operation is GUARD else [found]
     try:
-        lowering.arguments(given)
-        for k in tape.operands[index]:
-            if k not in lowering.values:
-                lowering.values[k] = lowering.node(k)
-        lowering.step(index)
+        lower(alone)
     except NotLoweredError:
         return False
     return True
@@ -144,6 +157,8 @@ class Lowering:
         self.asked_about: frozenset[int] = frozenset()
         #: Results that guards elsewhere ask about.
         self.asked_results: Sequence[int] = ()
+        #: Nodes that refuse a play where they are not finite.
+        self.finite: Sequence[int] = ()
         self.sources = [*tape.input_indices, *captured]
         #: Where it is done many times: how its arguments lie.
         self.done: Done | None = None
@@ -241,6 +256,12 @@ class Lowering:
             )
         for suspect in suspects.values():
             self.flags.append((HIDDEN, is_nan(self.graph, suspect)))
+        yes = self.graph.number(True, "bool")
+        for index in self.finite:
+            if index not in self.values:
+                continue  # nobody reads it
+            flag = self.graph.map("isfinite(x)", (self.values[index].node,), "bool")
+            self.flags.append((HIDDEN, self.graph.map("x != y", (flag, yes), "bool")))
         step = step_of("x or y", "bool")
         together: dict[tuple[int, frozenset[int]], Node] = {}
         for number, flag in self.flags:

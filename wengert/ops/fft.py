@@ -7,6 +7,7 @@ that it reads or gives.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -144,12 +145,27 @@ def swapped(norm: Any) -> Any:
     return SWAPPED.get("backward" if norm is None else norm, norm)
 
 
+@functools.cache
+def writes(name: str) -> bool:
+    """Whether NumPy's transform writes its ``out``: some versions' do not."""
+    transform, zeros = getattr(np.fft, name), np.zeros((2, 2))
+    out = np.ones_like(transform(zeros))
+    transform(zeros, out=out)
+    return not out.any()
+
+
+def written_by(name: str, out: Any) -> Any:
+    """Return ``out`` where NumPy's transform writes it."""
+    return out if out is not None and writes(name) else None
+
+
 @answers(np.fft.hfft)
 def hfft(
     a: Any, n: Any = None, axis: Any = -1, norm: Any = None, out: Any = None
 ) -> Any:
-    """Answer ``np.fft.hfft``, which leaves ``out`` as it is."""
-    return transformed(IRFFT, np.conj(as_array(a)), n, axis, swapped(norm))
+    """Answer ``np.fft.hfft``."""
+    out = written_by("hfft", out)
+    return transformed(IRFFT, np.conj(as_array(a)), n, axis, swapped(norm), out)
 
 
 @answers(np.fft.ihfft)
@@ -245,8 +261,7 @@ def answer_over_axes(name: str, code: Callable[..., Any]) -> None:
     def answer(
         a: Any, s: Any = None, axes: Any = (-2, -1), norm: Any = None, out: Any = None
     ) -> Any:
-        is_inverse = name in ("ifft", "irfft")  # NumPy's leave `out` as it is
-        return code(a, s, axes, norm, None if is_inverse else out)
+        return code(a, s, axes, norm, written_by(f"{name}2", out))
 
 
 for _name, _code in OVER_AXES.items():

@@ -1,0 +1,512 @@
+"""A tape of complex numbers becomes one of their real and imaginary parts.
+
+A complex array is read and written as real numbers side by side, along an axis more:
+the memory is the same.  Every complex node becomes two nodes, of operations on reals
+that have forms of their own; how they are computed is NumPy's own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from wengert.core.forms import Contract, Map, Move
+from wengert.core.operation import REGISTRY, Operation
+from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tape
+from wengert.core.types import Type
+from wengert.lower.needed import asked_about, needed
+from wengert.lower.refusal import NotLoweredError
+from wengert.ops.index import GETITEM, INDEX_ADD, STORE
+from wengert.ops.join import CONCATENATE, STACK
+
+#: The type of the parts of a complex number.
+HALVES: dict[np.dtype[Any], np.dtype[Any]] = {
+    np.dtype("complex128"): np.dtype("float64"),
+    np.dtype("complex64"): np.dtype("float32"),
+}
+
+
+class Parted(NamedTuple):
+    """A tape without complex numbers.
+
+    Attributes
+    ----------
+    tape : Tape
+    captured : list of int
+        Its nodes that are the captures.
+    finite : list of int
+        Nodes that must be finite: what C's functions of complex numbers answer for
+        infinities is not what their formulas do.
+    """
+
+    tape: Tape
+    captured: list[int]
+    finite: list[int]
+
+
+def in_parts(tape: Tape, captured: Sequence[int], asked: Sequence[int] = ()) -> Parted:
+    """Return a tape in which every complex number is two real ones.
+
+    Parameters
+    ----------
+    tape : Tape
+    captured : sequence of int
+        Constant nodes whose contents are given at every play.
+    asked : sequence of int
+        Results that guards elsewhere ask about.
+
+    Raises
+    ------
+    NotLoweredError
+        If an operation on complex numbers has no formula in their parts.
+    """
+    if not any(map(is_complex, tape.types)):
+        return Parted(tape, list(captured), [])
+    results = [tape.output_indices[k] for k in asked]
+    if any(is_complex(tape.types[k]) for k in asked_about(tape, results)):
+        raise NotLoweredError("a guard on complex numbers")
+    parts = Parts(tape, captured)
+    parts.write()
+    return Parted(parts.new, parts.captured, parts.finite)
+
+
+def is_complex(like: Any) -> bool:
+    """Whether a node's output is complex."""
+    return isinstance(like, Type) and like.dtype in HALVES
+
+
+#: Nodes of the new tape: a real part and an imaginary one.
+Pair = tuple[int, int]
+
+
+class Parts:
+    """A tape that is written in parts."""
+
+    def __init__(self, tape: Tape, captured: Sequence[int]) -> None:
+        self.tape, self.new = tape, Tape()
+        self.given = list(captured)
+        self.reals: dict[int, int] = {}
+        self.pairs: dict[int, Pair] = {}
+        #: By node, where its memory is given.
+        self.memory: dict[int, int] = {}
+        self.finite: list[int] = []
+        self.index = 0  # the node that is written
+
+    def write(self) -> None:
+        """Write all that is needed."""
+        tape, new = self.tape, self.new
+        for index in [*tape.input_indices, *self.given, *needed(tape)]:
+            if index not in self.reals and index not in self.pairs:
+                self.index = index
+                self.node(index)
+        new.input_indices = [self.memory[k] for k in tape.input_indices]
+        self.captured = [self.memory[k] for k in self.given]
+        new.chosen_outputs = [self.output(k) for k in tape.output_indices]
+        new.title = tape.title
+
+    # Nodes of the new tape
+
+    def append(
+        self, operation: Operation, operands: Sequence[int], settings: Any, like: Type
+    ) -> int:
+        """Append a node; return where it is."""
+        line = self.tape.lines[self.index]
+        return self.new.append(operation, tuple(operands), settings, like, None, line)
+
+    def do(self, name: str, *operands: int, type_: Any = None) -> int:
+        """Append an operation element by element, shaped as what is written."""
+        likes = [self.new.types[k] for k in operands]
+        dtype = np.dtype(type_) if type_ else max((x.dtype for x in likes), key=rank)
+        shape = np.broadcast_shapes(*(like.shape for like in likes))
+        return self.append(REGISTRY[name], operands, NO_SETTINGS, Type(shape, dtype))
+
+    def number(self, value: float, like: int) -> int:
+        """Append a number, of the type of a node."""
+        dtype = self.new.types[like].dtype
+        return self.append(CONSTANT, (), {"value": dtype.type(value)}, Type((), dtype))
+
+    def test(self, name: str, *operands: int) -> int:
+        """Append a question."""
+        return self.do(name, *operands, type_="bool")
+
+    def choose(self, flag: int, x: int, y: int) -> int:
+        """Append a choice between two nodes."""
+        return self.do("where", flag, x, y, type_=self.new.types[x].dtype)
+
+    # Nodes of the tape
+
+    def pair(self, index: int, half: np.dtype[Any]) -> Pair:
+        """Return the parts of a node; a real number's imaginary part is 0."""
+        if index in self.pairs:
+            return self.pairs[index]
+        real = self.shaped(self.reals[index], Type(self.tape.types[index].shape, half))
+        return real, self.number(0.0, real)
+
+    def half_of(self, index: int) -> np.dtype[Any]:
+        """Return the type of the parts in which a node is computed."""
+        tape = self.tape
+        likes = [tape.types[index], *(tape.types[k] for k in tape.operands[index])]
+        strong = [x.dtype for x in likes if not x.weak] or [x.dtype for x in likes]
+        return HALVES[np.result_type(np.complex64, *strong)]
+
+    def output(self, index: int) -> int:
+        """Return a result, parts side by side."""
+        if index in self.reals:
+            return self.reals[index]
+        one, other = self.pairs[index]
+        like = self.tape.types[index]
+        both = Type((*like.shape, 2), HALVES[like.dtype])
+        return self.append(STACK, (one, other), {"axis": len(like.shape)}, both)
+
+    def node(self, index: int) -> None:
+        """Write one node."""
+        tape = self.tape
+        operation, operands, like = (
+            tape.operations[index],
+            tape.operands[index],
+            tape.types[index],
+        )
+        if operation in (INPUT, CONSTANT):
+            self.source(index, operation, like)
+        elif not is_complex(like) and not any(k in self.pairs for k in operands):
+            places = [self.reals[k] for k in operands]
+            self.reals[index] = self.append(
+                operation, places, tape.settings[index], like
+            )
+        elif operation is GUARD:
+            raise NotLoweredError("a guard on complex numbers")
+        elif not isinstance(like, Type) or any(
+            not isinstance(tape.types[k], Type) for k in operands
+        ):
+            raise NotLoweredError(f"{operation.name} of complex numbers")
+        elif like.weak:
+            raise NotLoweredError(f"{operation.name} of Python's complex numbers")
+        else:
+            self.computed(index, operation, operands, like)
+
+    def source(self, index: int, operation: Operation, like: Type) -> None:
+        """Write an input or a constant."""
+        settings = self.tape.settings[index]
+        if not is_complex(like):
+            found = self.append(operation, (), settings, like)
+            self.reals[index] = self.memory[index] = found
+            return
+        half = HALVES[like.dtype]
+        if operation is CONSTANT and index not in self.given:
+            value = np.asarray(settings["value"], like.dtype)
+            real, imaginary = (
+                self.append(CONSTANT, (), {"value": part}, Type(like.shape, half))
+                for part in (value.real.copy(), value.imag.copy())
+            )
+            self.pairs[index] = real, imaginary
+            return
+        if operation is CONSTANT:
+            value = np.ascontiguousarray(settings["value"], like.dtype)
+            parts = value.reshape(like.shape)[..., None].view(half)
+            settings = {"value": parts}
+        both = self.append(operation, (), settings, Type((*like.shape, 2), half))
+        self.memory[index] = both
+        real, imaginary = (
+            self.append(GETITEM, (both,), {"key": (..., k)}, Type(like.shape, half))
+            for k in (0, 1)
+        )
+        self.pairs[index] = real, imaginary
+
+    def computed(
+        self, index: int, operation: Operation, operands: Sequence[int], like: Type
+    ) -> None:
+        """Write a node with complex operands, or a complex result."""
+        form, half = operation.form, self.half_of(index)
+        shaped = Type(like.shape, half)
+        if operation is IDENTITY:
+            self.pairs[index] = self.pairs[operands[0]]
+        elif isinstance(form, Move) and is_complex(like):
+            self.moved(index, operation, operands, shaped)
+        elif operation.name in LINEAR and is_complex(like):
+            self.each(index, operation, operands, shaped)
+        elif isinstance(form, Contract) and is_complex(like) and len(operands) == 2:
+            self.product(index, operation, operands, shaped)
+        elif isinstance(form, Map) and operation.name in FORMULAS:
+            self.mapped(index, operation, operands, like)
+        else:
+            raise NotLoweredError(f"{operation.name} of complex numbers")
+
+    def mapped(
+        self, index: int, operation: Operation, operands: Sequence[int], like: Type
+    ) -> None:
+        """Write a formula, element by element."""
+        half, given = self.half_of(index), list[Any]()
+        for place, k in enumerate(operands):
+            is_flag = operation.name == "where" and not place
+            if is_flag and k in self.pairs:
+                raise NotLoweredError("a choice by complex numbers")
+            given.append(self.reals[k] if is_flag else self.pair(k, half))
+        found = FORMULAS[operation.name](self, *given)
+        if not isinstance(found, tuple):
+            self.reals[index] = self.shaped(found, like)
+            return
+        part = Type(like.shape, HALVES[like.dtype])
+        self.pairs[index] = self.shaped(found[0], part), self.shaped(found[1], part)
+
+    def each(
+        self, index: int, operation: Operation, operands: Sequence[int], like: Type
+    ) -> None:
+        """Write what is done to each part alone."""
+        settings = self.tape.settings[index]
+        told: dict[str, Any] = {
+            k: like.dtype if k == "dtype" else v for k, v in settings.items()
+        }
+        one, other = self.pair(operands[0], like.dtype)
+        parts = one, self.spread(other, operands[0])
+        real, imaginary = (self.append(operation, (x,), told, like) for x in parts)
+        self.pairs[index] = real, imaginary
+
+    def shaped(self, found: int, like: Type) -> int:
+        """Return a node of a type, converted and spread where it is another one."""
+        known: Type = self.new.types[found]
+        if known.dtype != like.dtype:
+            converted = Type(known.shape, like.dtype)
+            settings: dict[str, Any] = {"dtype": like.dtype}
+            found = self.append(REGISTRY["astype"], (found,), settings, converted)
+        if known.shape != like.shape:
+            settings = {"shape": like.shape}
+            found = self.append(REGISTRY["broadcast_to"], (found,), settings, like)
+        return found
+
+    def moved(
+        self, index: int, operation: Operation, operands: Sequence[int], like: Type
+    ) -> None:
+        """Write a move of each part."""
+        count = 2 if operation in (STORE, INDEX_ADD) else 1
+        if operation in (STACK, CONCATENATE):
+            count = len(operands)
+        parts = []
+        for k in (0, 1):
+            values = [
+                self.spread(self.pair(n, like.dtype)[k], n) for n in operands[:count]
+            ]
+            places = [self.reals[n] for n in operands[count:]]
+            settings = self.tape.settings[index]
+            parts.append(self.append(operation, [*values, *places], settings, like))
+        self.pairs[index] = parts[0], parts[1]
+
+    def spread(self, part: int, index: int) -> int:
+        """Return a part in the shape of a node of the tape."""
+        known: Type = self.new.types[part]
+        return self.shaped(part, Type(self.tape.types[index].shape, known.dtype))
+
+    def product(
+        self, index: int, operation: Operation, operands: Sequence[int], like: Type
+    ) -> None:
+        """Write a sum of products of two operands, as four, two or one of parts."""
+        settings, form = self.tape.settings[index], operation.form
+        given: list[list[int]] = []
+        for place, k in enumerate(operands):
+            parts = list(self.pairs[k]) if k in self.pairs else [self.reals[k]]
+            if len(parts) == 2 and form.conjugated == place:  # type: ignore[union-attr]
+                parts[1] = self.do("negative", parts[1])
+            given.append(parts)
+
+        def times(x: int, y: int) -> int:
+            return self.append(operation, (x, y), settings, like)
+
+        (a, *b), (c, *d) = given
+        real, imaginary = [times(a, c)], []
+        if b and d:
+            real.append(times(b[0], d[0]))
+        if d:
+            imaginary.append(times(a, d[0]))
+        if b:
+            imaginary.append(times(b[0], c))
+        self.pairs[index] = (
+            real[0] if len(real) == 1 else self.do("subtract", *real),
+            imaginary[0] if len(imaginary) == 1 else self.do("add", *imaginary),
+        )
+
+    def to_be_finite(self, *parts: int) -> None:
+        """Note what must be finite for its formula to be right."""
+        self.finite += parts
+
+
+def rank(dtype: np.dtype[Any]) -> tuple[bool, int]:
+    """Return which of two types of an expression is its result's."""
+    return dtype.kind == "f", dtype.itemsize
+
+
+# The formulas
+
+
+def add(m: Parts, x: Pair, y: Pair) -> Pair:
+    """Return x + y."""
+    return m.do("add", x[0], y[0]), m.do("add", x[1], y[1])
+
+
+def subtract(m: Parts, x: Pair, y: Pair) -> Pair:
+    """Return x - y."""
+    return m.do("subtract", x[0], y[0]), m.do("subtract", x[1], y[1])
+
+
+def negative(m: Parts, x: Pair) -> Pair:
+    """Return -x."""
+    return m.do("negative", x[0]), m.do("negative", x[1])
+
+
+def conjugate(m: Parts, x: Pair) -> Pair:
+    """Return the conjugate of x."""
+    return x[0], m.do("negative", x[1])
+
+
+def multiply(m: Parts, x: Pair, y: Pair) -> Pair:
+    """Return x * y."""
+    (a, b), (c, d) = x, y
+    real = m.do("subtract", m.do("multiply", a, c), m.do("multiply", b, d))
+    return real, m.do("add", m.do("multiply", a, d), m.do("multiply", b, c))
+
+
+def divide(m: Parts, x: Pair, y: Pair) -> Pair:
+    """Return x / y, as R. Smith does (Algorithm 116, CACM 5, 1962)."""
+    (a, b), (c, d) = x, y
+    large, small = m.do("absolute", c), m.do("absolute", d)
+    is_real = m.test("greater_equal", large, small)
+    first, second = m.choose(is_real, c, d), m.choose(is_real, d, c)
+    ratio = m.do("divide", second, first)
+    one, zero = m.number(1.0, c), m.number(0.0, c)
+    scale = m.do("divide", one, m.do("add", first, m.do("multiply", second, ratio)))
+    u, v = m.choose(is_real, a, b), m.choose(is_real, b, a)
+    real = m.do("multiply", m.do("add", u, m.do("multiply", v, ratio)), scale)
+    minus = m.do("subtract", v, m.do("multiply", u, ratio))
+    plus = m.do("subtract", m.do("multiply", u, ratio), v)
+    imaginary = m.do("multiply", m.choose(is_real, minus, plus), scale)
+    is_zero = m.test("equal", m.do("maximum", large, small), zero)
+    return (
+        m.choose(is_zero, m.do("divide", a, large), real),
+        m.choose(is_zero, m.do("divide", b, large), imaginary),
+    )
+
+
+def is_zero(m: Parts, x: Pair) -> int:
+    """Return whether x is 0."""
+    zero = m.number(0.0, x[0])
+    return m.test(
+        "logical_and", m.test("equal", x[0], zero), m.test("equal", x[1], zero)
+    )
+
+
+def chain_product(m: Parts, x: Pair, y: Pair) -> Pair:
+    """Return x * y, of which a zero absorbs all."""
+    absorbs = m.test("logical_or", is_zero(m, x), is_zero(m, y))
+    real, imaginary = multiply(m, x, y)
+    zero = m.number(0.0, real)
+    return m.choose(absorbs, zero, real), m.choose(absorbs, zero, imaginary)
+
+
+def exp(m: Parts, x: Pair) -> Pair:
+    """Return the exponential of x."""
+    scale = m.do("exp", x[0])
+    found = (
+        m.do("multiply", scale, m.do("cos", x[1])),
+        m.do("multiply", scale, m.do("sin", x[1])),
+    )
+    m.to_be_finite(*found)
+    return found
+
+
+def log(m: Parts, x: Pair) -> Pair:
+    """Return the logarithm of x; near the unit circle its real part is not cancelled.
+
+    The split is that of FreeBSD's ``clog``: ``log1p((a - 1) (a + 1) + b**2) / 2``.
+    """
+    one, two, other = m.do("absolute", x[0]), m.do("absolute", x[1]), m.number(1, x[0])
+    a, b = m.do("maximum", one, two), m.do("minimum", one, two)
+    size = m.do("hypot", a, b)
+    product = m.do("multiply", m.do("subtract", a, other), m.do("add", a, other))
+    close = m.do("log1p", m.do("add", product, m.do("multiply", b, b)))
+    is_close = m.test(
+        "logical_and",
+        m.test("greater", size, m.number(0.71, size)),
+        m.test("less", size, m.number(1.73, size)),
+    )
+    half = m.do("multiply", close, m.number(0.5, size))
+    real = m.choose(is_close, half, m.do("log", size))
+    imaginary = m.do("arctan2", x[1], x[0])
+    m.to_be_finite(real, imaginary)
+    return real, imaginary
+
+
+def sqrt(m: Parts, x: Pair) -> Pair:
+    """Return the square root of x, as W. Kahan has it, for what is finite."""
+    a, b = x
+    zero, half = m.number(0.0, a), m.number(0.5, a)
+    total = m.do("add", m.do("absolute", a), m.do("hypot", a, b))
+    t = m.do("sqrt", m.do("multiply", half, total))
+    other = m.do("divide", m.do("multiply", half, m.do("absolute", b)), t)
+    is_right = m.test("greater_equal", a, zero)
+    is_nothing = m.test("equal", t, zero)
+    real = m.choose(is_nothing, zero, m.choose(is_right, t, other))
+    size = m.choose(is_nothing, zero, m.choose(is_right, other, t))
+    imaginary = m.do("copysign", size, b)
+    m.to_be_finite(real, imaginary)
+    return real, imaginary
+
+
+def turned(first: str, second: str, sign: str = "") -> Callable[[Parts, Pair], Pair]:
+    """Return the formula ``f(a) g(b) + i f'(a) g'(b)`` of a sine or a cosine."""
+
+    def formula(m: Parts, x: Pair) -> Pair:
+        f, g = first.split()
+        h, k = second.split()
+        real = m.do("multiply", m.do(f, x[0]), m.do(g, x[1]))
+        imaginary = m.do("multiply", m.do(h, x[0]), m.do(k, x[1]))
+        if sign:
+            imaginary = m.do("negative", imaginary)
+        m.to_be_finite(real, imaginary)
+        return real, imaginary
+
+    return formula
+
+
+def either(name: str, joins: str) -> Callable[..., int]:
+    """Return a question about both parts."""
+
+    def formula(m: Parts, *operands: Pair) -> int:
+        parts = zip(*operands, strict=True)
+        return m.test(joins, *[m.test(name, *part) for part in parts])
+
+    return formula
+
+
+#: What is done to each part alone.
+LINEAR = frozenset({"sum", "cumsum"})
+FORMULAS: dict[str, Callable[..., Pair | int]] = {
+    "add": add,
+    "subtract": subtract,
+    "negative": negative,
+    "positive": lambda m, x: x,
+    "conjugate": conjugate,
+    "multiply": multiply,
+    "square": lambda m, x: multiply(m, x, x),
+    "divide": divide,
+    "chain_product": chain_product,
+    "real": lambda m, x: x[0],
+    "imag": lambda m, x: x[1],
+    "absolute": lambda m, x: m.do("hypot", *x),
+    "astype": lambda m, x: x,
+    "where": lambda m, flag, x, y: (
+        m.choose(flag, x[0], y[0]),
+        m.choose(flag, x[1], y[1]),
+    ),
+    "exp": exp,
+    "log": log,
+    "sqrt": sqrt,
+    "sin": turned("sin cosh", "cos sinh"),
+    "cos": turned("cos cosh", "sin sinh", "-"),
+    "sinh": turned("sinh cos", "cosh sin"),
+    "cosh": turned("cosh cos", "sinh sin"),
+    "equal": either("equal", "logical_and"),
+    "not_equal": either("not_equal", "logical_or"),
+    "isnan": either("isnan", "logical_or"),
+    "isinf": either("isinf", "logical_or"),
+    "isfinite": either("isfinite", "logical_and"),
+}
