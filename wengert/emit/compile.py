@@ -74,6 +74,9 @@ class Compiled:
     data: tuple[np.ndarray, ...] = ()
     #: The loops over arrays that it is, as text; none where it is a line of scalars.
     nest: str = ""
+    #: Operations of a call of such loops, and bytes that their statements move.
+    flops: int = 0
+    moved: int = 0
 
     def call(
         self,

@@ -47,6 +47,7 @@ from wengert.lower.nest import (
     Store,
     Sum,
 )
+from wengert.lower.work import work_of
 
 #: Steps of a loop after which its sums are added to a total, so that they stay exact.
 BLOCK = 64
@@ -86,6 +87,7 @@ def written(
     text = writer.module()
     if writer.workspace > MOST_WORKSPACE:
         raise NotLoweredError(f"{writer.workspace >> 20} MiB of scratch memory")
+    work = work_of(nest)
     return Written(
         text=text,
         constants=tuple(constants),
@@ -94,6 +96,8 @@ def written(
         lanes=lanes,
         loops=writer.loops,
         nodes=nest.values,
+        flops=work.flops,
+        moved=work.bytes,
         has_guards=writer.answer != "0",
         seconds=seconds | {"write": time.perf_counter() - started},
     )
@@ -127,6 +131,8 @@ def made(found: Written) -> Compiled:
         function=KERNEL_TYPE(address),
         data=found.constants,
         nest=found.shown,
+        flops=found.flops,
+        moved=found.moved,
     )
 
 

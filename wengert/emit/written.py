@@ -26,6 +26,8 @@ class Written:
         Bytes of scratch memory that a call needs.
     lanes, loops, nodes : int
         Elements of a vector; loops, and values that are computed.
+    flops, moved : int
+        Operations of a call, and bytes that its statements read and write.
     has_guards : bool
     seconds : dict of str to float
         What each stage took.
@@ -38,6 +40,8 @@ class Written:
     lanes: int
     loops: int
     nodes: int
+    flops: int
+    moved: int
     has_guards: bool
     seconds: dict[str, float]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
+from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.execute.entries import Entry
 from wengert.execute.paths import Path
@@ -61,6 +62,10 @@ class Report:
             "chunks": kernel.chunks if kernel else 0,
             "loops": kernel.loops if kernel else 0,
             "nest": kernel.nest if kernel else "",
+            "operations": kernel.flops if kernel else 0,
+            "bytes": kernel.moved if kernel else 0,
+            "scratch": kernel.workspace if kernel else 0,
+            "bytes of all nodes": bytes_of_nodes(path.recording),
             "captures": len(path.captured),
             "functions of rows": [
                 RowsReport(rows.name, [rows]) for rows in rows_on(path.recording)
@@ -127,11 +132,32 @@ class RowsReport:
 def native_text(row: dict[str, Any]) -> str:
     """Return what native code a path has, in words."""
     if row["nest"]:
-        return f"{row['loops']} loops over arrays"
+        moved, scratch, whole = (
+            readable(row[key]) for key in ("bytes", "scratch", "bytes of all nodes")
+        )
+        return (
+            f"{row['loops']} loops over arrays, {readable(row['operations'])} "
+            f"operations, {moved}B moved, {scratch}B of scratch for {whole}B of nodes"
+        )
     return (
         f"{row['scalar_nodes']} scalar nodes, {row['written_nodes']} written, "
         f"{row['chunks']} chunks"
     )
+
+
+def readable(number: float) -> str:
+    """Return a number with three digits and the letter of its thousands."""
+    for letter in ("", "k", "M"):
+        if number < 1000:
+            return f"{number:.3g} {letter}"
+        number /= 1000
+    return f"{number:.3g} G"
+
+
+def bytes_of_nodes(tape: Tape) -> int:
+    """Return what all nodes of a tape take that are arrays."""
+    likes = [like for like in tape.types if isinstance(like, Type) and like.shape]
+    return sum(like.size * like.dtype.itemsize for like in likes)
 
 
 def facts_of(path: Path) -> dict[str, Any]:
