@@ -256,10 +256,10 @@ class Lowering:
             )
         for suspect in suspects.values():
             self.flags.append((HIDDEN, is_nan(self.graph, suspect)))
-        yes = self.graph.number(True, "bool")
         for index in self.finite:
             if index not in self.values:
                 continue  # nobody reads it
+            yes = self.graph.number(True, "bool")
             flag = self.graph.map("isfinite(x)", (self.values[index].node,), "bool")
             self.flags.append((HIDDEN, self.graph.map("x != y", (flag, yes), "bool")))
         step = step_of("x or y", "bool")
