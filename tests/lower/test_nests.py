@@ -29,6 +29,7 @@ from wengert.execute.plan import Left, Plan
 from wengert.lower import schedule
 from wengert.lower.axes import Axes
 from wengert.lower.graph import Graph, number_of
+from wengert.lower.refusal import BOUNDS
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -221,6 +222,35 @@ def test_a_product_that_a_zero_absorbs_is_refused_where_it_is_plain() -> None:
     assert refused(gradient, x, x, absorbs=False) == 0
     assert refused(gradient, x, zero, absorbs=False) == 1
     assert refused(gradient, x, zero) == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "fine", "bad"),
+    [
+        (lambda x, y: x / y, (3.0, 2.0), (3.0, 0.0)),
+        (lambda x, y: x // y + x % y, (3, 2), (3, 0)),
+        (lambda x, y: x * y + 1, (3, 2), (2**62, 2)),
+        (lambda x, y: x**y, (3, 2), (3, 200)),
+        (lambda x, y: x**y, (3.0, 2.0), (-3.0, 0.5)),
+        (lambda x, y: math.log(x) + math.exp(y), (3.0, 2.0), (0.0, 2.0)),
+        (lambda x, y: math.log(x) + math.exp(y), (3.0, 2.0), (3.0, 2000.0)),
+        (lambda x, y: np.arange(2) ** x, (np.array([1, 0]), 0), (np.array([1, -1]), 0)),
+    ],
+)
+def test_what_raises_is_refused(function: Any, fine: Any, bad: Any) -> None:
+    assert refused(function, *fine, *fine) == 0
+    assert refused(function, *fine, *bad) == BOUNDS
+
+
+def test_an_error_that_was_caught_is_asked_for() -> None:
+    def function(x: Any, y: Any) -> Any:
+        try:
+            return x / y
+        except ZeroDivisionError:
+            return x * 2.0
+
+    assert refused(function, 3.0, 0.0, 2.0, 0.0) == 0
+    assert refused(function, 3.0, 0.0, 2.0, 1.0) > BOUNDS
 
 
 @pytest.mark.parametrize(

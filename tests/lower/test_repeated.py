@@ -235,7 +235,7 @@ def test_what_is_no_number_in_a_step_is_not_hidden() -> None:
 
 def random_loop(seed: int) -> tuple[Tape, list[Any]]:
     """Return the tape of a random step, done some times, and operands."""
-    program, rng = random_program(seed), np.random.default_rng(seed)
+    program, rng = random_program(seed, is_path=True), np.random.default_rng(seed)
     arguments = program.arguments
     kinds = rng.integers(0, 3, len(arguments))
     kinds[rng.integers(len(kinds))] = 0

@@ -35,6 +35,10 @@ def test_elementwise_programs() -> None:
     assert work(lambda x, y: x * y, X, X) == Work(N, 24 * N, 0)
 
 
+def test_a_sort_compares_every_element_in_every_merge() -> None:
+    assert work(np.sort, X[:64]).flops == 64 * 6
+
+
 def test_a_fold_reads_all_and_writes_one() -> None:
     found = work(np.sum, X)
     assert found.bytes == 8 * (N + 1)

@@ -100,7 +100,9 @@ def element_function(
     operation: Operation, form: Map, operands: list[Any], settings: Any, likes: Any
 ) -> Function:
     """Return the function of elements: the text's, or the operation's own."""
-    if form.text is None or is_complex(*operands):
+    first = likes[0] if type(likes) is tuple else likes
+    texts = form.texts(first.dtype.kind, settings)
+    if texts is None or is_complex(*operands):
         kinds = [
             type(x) if type(x) in (int, float, complex) else None for x in operands
         ]
@@ -110,8 +112,11 @@ def element_function(
             return operation.function(*given, **settings)
 
         return own
-    function = expression(form.text)
-    if likes.dtype == bool and set(form.text) & set("^&|~"):
+    if type(likes) is tuple:
+        every = [expression(text) for text in texts]
+        return lambda *elements: [function(*elements) for function in every]
+    function = expression(texts[0])
+    if likes.dtype == bool and set(texts[0]) & set("^&|~"):
         return lambda *elements: function(*(bool(e) for e in elements))
     # Numbers are converted to the result's type, unless it is the answer to a question.
     kind = likes.dtype.type

@@ -21,12 +21,18 @@ class Map:
 
     Parameters
     ----------
-    text : str, optional
-        The result in terms of the operands `x`, `y`, `z`, `w`; without it the
-        operation's function is asked.
+    text : str, tuple of str, or callable, optional
+        The result in terms of the operands `x`, `y`, `z`, `w`; each of several
+        results; or what gives it, ``text(kind, **settings)`` with the kind of the
+        first result's dtype.  Without it the operation's function is asked.
     """
 
-    text: str | None = None
+    text: str | tuple[str, ...] | Callable[..., str | None] | None = None
+
+    def texts(self, kind: str, settings: dict[str, Any]) -> tuple[str, ...] | None:
+        """Return the expression of each result, None where there is none."""
+        text = self.text(kind, **settings) if callable(self.text) else self.text
+        return text if text is None or isinstance(text, tuple) else (text,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,7 +263,7 @@ def elementwise(
         reads=tuple(reads),
         reads_result=any(use[0] for use in used),
         form=form,
-        native=form.text,
+        native=text_of(form),
         domain=domain * arity if len(domain) == 1 else domain,
         of_powers=of_powers,
     )
@@ -389,7 +389,8 @@ def constant_of(
 
 def text_of(form: Form) -> str | None:
     """Return the text of a form that is a map; None for others."""
-    return form.text if isinstance(form, Map) else None
+    is_one = isinstance(form, Map) and isinstance(form.text, str)
+    return form.text if is_one else None  # type: ignore[union-attr,return-value]
 
 
 # Which numbers a rule reads.  A rule is a few lines of plain NumPy: its bytecode names

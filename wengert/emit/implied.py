@@ -6,7 +6,6 @@ hands the call back, and a recording decides.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -17,18 +16,15 @@ from wengert.core.tape import Tape
 from wengert.emit.lowering import Lowering
 from wengert.emit.refusal import NotLoweredError
 from wengert.emit.vocabulary import operand_count
+from wengert.lower.python import MEANINGS, OPERATIONS
 from wengert.ops.python import (
     COMPARISONS,
     MATH,
-    MATH_FUNCTIONS,
     NOTHING,
     Conditions,
     conditions,
     is_weak,
 )
-
-#: What a condition on constants alone is evaluated with.
-MEANINGS = {"inf": math.inf, "fabs": abs}
 
 
 def imply(lowering: Lowering, name: str, parts: Any, node: int) -> None:
@@ -87,12 +83,6 @@ def guard_implied(lowering: Lowering) -> None:
             found = lowering.emit("x and y", (found, node), "bool")
     if found is not None:
         lowering.guard(found, 1)
-
-
-#: The operation that each of `math`'s functions is, for those that raise.
-OPERATIONS = {
-    function.__name__: name for name, function in MATH_FUNCTIONS.items() if name in MATH
-} | {"pow": "pow"}
 
 
 def lower_raises(lowering: Lowering, tape: Tape, index: int, parts: list[Any]) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.guards import OF_MEMORY, QUESTIONS
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
@@ -304,10 +305,17 @@ def lower_node(
     if operation is INPUT:
         raise NotLoweredError("an input that is not an argument")
     settings = tape.settings[index]
-    if type(like) is tuple and operation.name not in SEVERAL:
-        raise NotLoweredError(f"the operation {operation.name}")
+    form = operation.form
     if type(like) is tuple:
         parts = [as_array(elements[k]) for k in tape.operands[index]]
+        texts = form.texts("", settings) if isinstance(form, Map) else None
+        if texts is not None:
+            return [
+                lower_native(lowering, text, parts, each, type_name(each))
+                for text, each in zip(texts, like, strict=True)
+            ]
+        if operation.name not in SEVERAL:
+            raise NotLoweredError(f"the operation {operation.name}")
         if any(part.size == 0 for part in parts):
             raise NotLoweredError(NOTHING)
         for each in like:
@@ -332,8 +340,9 @@ def lower_node(
         return lower_native(lowering, PLAIN_PRODUCT, parts, like, name)
     if operation is RAISES:
         return lower_raises(lowering, tape, index, parts)
-    if operation.native is not None:
-        found = lower_native(lowering, operation.native, parts, like, name)
+    texts = form.texts(like.dtype.kind, settings) if isinstance(form, Map) else None
+    if texts is not None and operation.name not in SPECIAL:
+        found = lower_native(lowering, texts[0], parts, like, name)
         if operation is POWER and like.size:
             refuse_negative_powers(lowering, parts[1], found)
         return found

@@ -19,6 +19,7 @@ import numpy as np
 from wengert.emit import llvm_ir, machine
 from wengert.emit.cache import KERNELS
 from wengert.emit.compile import KERNEL_TYPE, Compiled
+from wengert.emit.orders import write_order
 from wengert.emit.refusal import NotLoweredError
 from wengert.emit.routines import write_routine
 from wengert.emit.sums import pairwise_sum
@@ -39,6 +40,7 @@ from wengert.lower.nest import (
     Nest,
     Number,
     Operand,
+    Order,
     Product,
     Read,
     Routine,
@@ -904,5 +906,6 @@ WRITERS: dict[type, Callable[[Writer, Any], None]] = {
     Guard: Writer.guard,
     Product: write_product,
     Routine: write_routine,
+    Order: write_order,
     Loop: Writer.loop,
 }

@@ -13,7 +13,6 @@ from wengert.emit.lowering import (
     Elements,
     Lowering,
     converted,
-    count_scalars,
     lower_native,
     truth,
 )
@@ -34,7 +33,6 @@ from wengert.emit.refusal import NotLoweredError
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.ops.chain import ABSORBING_PRODUCT
 from wengert.ops.index import GETITEM, INDEX_ADD, STORE
-from wengert.ops.special import NODES, QUADRATURE_LIMIT, WEIGHTS
 
 
 def lower_where(
@@ -230,84 +228,7 @@ def lower_recurrence(
     return scanned(a, axis, step)
 
 
-# Numbers
-
-
-def lower_round(
-    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
-) -> Elements:
-    """Return ``np.round``, scaled as NumPy scales."""
-    decimals = settings["decimals"]
-    if not name.startswith("float"):
-        if decimals < 0:
-            raise NotLoweredError("whole numbers rounded to tens")
-        return parts[0]
-    if decimals == 0:
-        return lower_native(lowering, "rint(x)", parts, like, name)
-    scale = np.array(lowering.constant(10.0 ** abs(decimals), name), dtype=np.int64)
-    native = "rint(x * y) / y" if decimals > 0 else "rint(x / y) * y"
-    return lower_native(lowering, native, [parts[0], scale], like, name)
-
-
-def lower_isclose(
-    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
-) -> Elements:
-    """Return ``np.isclose``."""
-    native = "(fabs(x - y) <= w + z * fabs(y) and isfinite(y)) or x == y"
-    if settings["equal_nan"]:
-        native += " or (isnan(x) and isnan(y))"
-    parts = [converted(lowering, part, "float64") for part in parts]
-    return lower_native(lowering, native, parts, like, name)
-
-
-def lower_modf(
-    lowering: Lowering, parts: list[Elements], settings: Any, likes: tuple[Type, ...]
-) -> list[Elements]:
-    """Return the fractional and the whole parts."""
-    rest = "select(isinf(x), copysign(0, x), copysign(x - trunc(x), x))"
-    return [
-        lower_native(lowering, native, parts, like, str(like.dtype))
-        for native, like in zip((rest, "trunc(x)"), likes, strict=True)
-    ]
-
-
-def lower_sinc(
-    lowering: Lowering, parts: list[Elements], settings: Any, like: Type, name: str
-) -> Elements:
-    """Return a derivative of ``np.sinc``, computed as in `ops.special`."""
-    (order,) = settings["orders"]
-    if order == 0:
-        native = "select(x == 0, 1, sin(x * pi) / (x * pi))"
-        return lower_native(lowering, native, parts, like, name)
-    count_scalars(lowering, like.size * 4 * NODES.size)
-
-    def number(value: float) -> int:
-        return lowering.constant(value, name)
-
-    nodes = []
-    for node in converted(lowering, parts[0], name).ravel().tolist():
-        y = lowering.emit("x * pi", (node,), name)
-        limit = number(QUADRATURE_LIMIT)
-        near = lowering.emit("fabs(x) < y", (y, limit), "bool")
-        inside = number(0.0)
-        for place, weight in zip(NODES.tolist(), WEIGHTS.tolist(), strict=True):
-            turn = (y, number(place), number(order * np.pi / 2))
-            wave = lowering.emit("cos(x * y + z)", turn, name)
-            term = (wave, number(weight * place**order), inside)
-            inside = lowering.emit("x * y + z", term, name)
-        outside = lowering.emit("sin(x) / x", (y,), name)
-        for n in range(1, order + 1):
-            last = (y, outside, number(n), number(n * np.pi / 2))
-            outside = lowering.emit("(sin(x + w) - z * y) / x", last, name)
-        value = select(lowering, near, inside, outside, name)
-        if order % 2:  # of an even function: exactly 0 there
-            value = lowering.emit("select(x == 0, 0, y)", (node, value), name)
-        nodes.append(lowering.emit("x * y", (value, number(np.pi**order)), name))
-    return np.array(nodes, dtype=np.int64).reshape(like.shape)
-
-
 SPECIAL: dict[str, Special] = {
-    "sinc": lower_sinc,
     GETITEM.name: lower_getitem,
     STORE.name: lower_store,
     INDEX_ADD.name: lower_index_add,
@@ -338,9 +259,7 @@ SPECIAL: dict[str, Special] = {
     "searchsorted": lower_searchsorted,
     "digitize": lower_digitize,
     "interval": lower_interval,
-    "round": lower_round,
-    "isclose": lower_isclose,
 }
 
 #: Operations with several results: the elements of each.
-SEVERAL: dict[str, Any] = {"nonzero": lower_nonzero, "modf": lower_modf}
+SEVERAL: dict[str, Any] = {"nonzero": lower_nonzero}

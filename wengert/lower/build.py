@@ -38,6 +38,7 @@ from wengert.lower.nest import (
     Nest,
     Number,
     Operand,
+    Order,
     Product,
     Read,
     Routine,
@@ -253,7 +254,7 @@ class Builder:
             repeated, result, dims = node.data
             own = axis_strides(dims, self.graph.shape(dims))
             return result >= repeated.carried and own == strides
-        return node.kind in ("place", "product")
+        return node.kind in ("place", "product", "sort")
 
     def new_memory(self, root: Root, outside: set[int]) -> Memory:
         """Return memory for the value of a root inside some loops."""
@@ -522,6 +523,8 @@ class Builder:
             self.write_sum(root.node, scope)
         elif root.kind == "routine":
             self.write_routine(root, scope, at)
+        elif root.kind == "sort":
+            self.write_order(root.node, scope)
         elif root.kind == "store":
             for steps in self.steps(root.domain):
                 places = {**at, **steps}
@@ -617,6 +620,27 @@ class Builder:
         extent = self.graph.extent(node.data)
         scope.body.append(Sum(value, address, extent, node.type))
         scope.known[self.key(node, {})] = value
+
+    def write_order(self, node: Node, scope: Scope) -> None:
+        """Write elements in order, in loops over all other axes."""
+        (axis, has_places), (read,) = node.data, node.operands
+        to, source = self.memory[node.number], self.memory_of(read)
+        count, body = self.graph.extent(axis), scope.body
+        terms: tuple[list[tuple[int, int]], ...] = [], []
+        for other in sorted(node.axes - {axis}, key=lambda a: -source.strides[a]):
+            loop = Loop(next(self.loops), self.graph.extent(other), False)
+            body.append(loop)
+            body = loop.body
+            for found, memory in zip(terms, (to, source), strict=True):
+                found.append((loop.loop, memory.strides[other]))
+        result, first = (
+            Address(m.buffer, m.offset, merged([*m.terms, *t]), m.picks)
+            for m, t in zip((to, source), terms, strict=True)
+        )
+        types = [read.type] * 2 + ["int64"] * (2 * has_places)
+        rooms = tuple([self.new_buffer(type_, count) for type_ in types])
+        strides = to.strides[axis], source.strides[axis]
+        body.append(Order(result, first, count, strides, read.type, has_places, rooms))
 
     # Products
 

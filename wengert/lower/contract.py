@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wengert.core.forms import Contract
 from wengert.core.types import Type
 from wengert.lower.graph import Affine, Node
+from wengert.lower.pieces import placed
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Value, step_of
 from wengert.ops.products import starts_at_zero
@@ -31,7 +32,7 @@ def contracted(
     subscripts = form.of(tuple([len(value.dims) for value in operands]), settings)
     inputs, output = subscripts.split("->")
     if "+" in output:
-        raise NotLoweredError("sums of places")
+        return slid(lowering, index, operands, settings, like)
     terms = [
         with_dots(term, len(value.dims))
         for term, value in zip(inputs.split(","), operands, strict=True)
@@ -80,6 +81,58 @@ def lettered(
     if len(set(letters.values())) < len(letters):
         raise NotLoweredError("a product of an axis with itself")
     return nodes, letters
+
+
+def slid(
+    lowering: Lowering,
+    index: int,
+    operands: list[Value],
+    settings: dict[str, Any],
+    like: Type,
+) -> Value:
+    """Return the sums of products of which the places add up to one.
+
+    The shorter vector slides along the longer one; what lies beyond that is nothing.
+    """
+    graph, axes, type_ = lowering.graph, lowering.axes, str(like.dtype)
+    sizes = [lowering.shape(k)[0] for k in lowering.tape.operands[index]]
+    (n, m), (x, y) = sizes, operands
+    if n < m:
+        (n, m), (x, y) = (m, n), (y, x)
+    first = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}[settings["mode"]]
+    along, across = (
+        lowering.fresh((index, name), (k,))
+        for name, k in (("along", like.size), ("across", m))
+    )
+    both = [d for d in (*along, *across) if d is not None]
+    axes.keep_apart(both)
+    terms = [(d, k) for (d,), k in ((along, 1), (across, -1)) if d is not None]
+    place = Affine(first, tuple(sorted(terms)))
+    low, high = first - m + 1, first + like.size - 1
+    if low < 0 or high >= n:  # room for places beyond the ends
+        lead, size = max(-low, 0), max(high + 1, n) + max(-low, 0)
+        room = axes.of((index, "room"), size)
+        own = [d for d in x.dims if d is not None]
+        axes.keep_apart([room, *own])
+        spec = (Affine(lead, tuple([(d, 1) for d in own])),)
+        node = placed(graph, (room,), False, [spec], [x.node], type_)
+        moved = {room: place._replace(offset=first + lead)}
+    else:
+        node = graph.map("x", (x.node,), type_)
+        moved = {d: place for d in x.dims if d is not None}
+    left = graph.view(node, moved)
+    (own_y,), (axis,) = y.dims, across
+    to = {} if own_y is None or axis is None else {own_y: Affine(0, ((axis, 1),))}
+    right = graph.map("x", (graph.view(y.node, to),), type_)
+    product = graph.map("x * y", (left, right), type_)
+    if low < 0 or high >= n:  # not zero, which times infinity is no number
+        ends = graph.number(0, "int64"), graph.number(n, "int64")
+        inside = graph.map("x >= y and x < z", (graph.place(place), *ends), "bool")
+        none = graph.number(0, type_)
+        product = graph.map("select(x, y, z)", (inside, product, none), type_)
+    step = step_of("x + y", type_)._replace(is_from_zero=type_.startswith("float"))
+    gone = [d for d in across if d is not None]
+    return Value(graph.reduce(step, product, gone), along)
 
 
 def leave_to_blas(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
+from wengert.core.tape import CONSTANT
 from wengert.core.types import Type
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Value
@@ -15,10 +16,17 @@ if TYPE_CHECKING:
     from wengert.lower.lower import Lowering
 
 
-def nothing(lowering: Lowering, index: int, like: Type, number: float = 0) -> Value:
+def nothing(lowering: Lowering, index: Any, like: Type, number: float = 0) -> Value:
     """Return a node's value that is the same number at every place, if there is one."""
     dims = lowering.fresh(index, like.shape)
     return Value(lowering.graph.number(number, str(like.dtype)), dims)
+
+
+def may_be_outside(lowering: Lowering, operand: int) -> bool:
+    """Whether an array of indices may be out of bounds in another play."""
+    tape = lowering.tape
+    is_known = tape.operations[operand] is CONSTANT and operand not in lowering.sources
+    return not is_known and tape.types[operand].dtype != bool
 
 
 def of_nothing(lowering: Lowering, index: int, like: Type) -> Value | None:
@@ -29,8 +37,9 @@ def of_nothing(lowering: Lowering, index: int, like: Type) -> Value | None:
     tape = lowering.tape
     operation, form = tape.operations[index], tape.operations[index].form
     shapes = [lowering.shape(k) for k in tape.operands[index]]
-    places = shapes[form.moved or len(shapes) :] if isinstance(form, Move) else []
-    if any(0 not in shape for shape in places):
+    moved = form.moved or len(shapes) if isinstance(form, Move) else len(shapes)
+    places = [k for k in tape.operands[index][moved:] if may_be_outside(lowering, k)]
+    if any(0 not in lowering.shape(k) for k in places):
         raise NotLoweredError("indices into an array without elements")
     is_native = isinstance(form, Routine) and form.native is not None
     if like.size == 0 and (

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wengert.core.forms import Reduce, Scan
+from wengert.core.operation import REGISTRY
 from wengert.core.types import Type
-from wengert.lower.graph import STARTS, Affine, Graph, Node
+from wengert.lower.graph import STARTS, Affine, Graph, Node, Step
 from wengert.lower.hiding import PLAIN_PRODUCT
+from wengert.lower.pieces import placed
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.rounding import IS_FOUND
-from wengert.lower.values import Value, step_of
+from wengert.lower.values import Dims, Value, step_of
 from wengert.lower.views import c_strides
 from wengert.ops.chain import ABSORBING_PRODUCT
+from wengert.ops.methods import segments
 
 if TYPE_CHECKING:
     from wengert.lower.lower import Lowering
 
 #: What the first element is folded into so that it is the first step to the bit.
 FIRSTS = {
+    **{text: STARTS[text] for text in ("x * y", "maximum(x, y)", "minimum(x, y)")},
+    **{text: STARTS[text] for text in ("fmax(x, y)", "fmin(x, y)")},
     "x + y": -0.0,
-    "x * y": 1.0,
-    "maximum(x, y)": -math.inf,
-    "minimum(x, y)": math.inf,
-    "fmax(x, y)": math.nan,
-    "fmin(x, y)": math.nan,
 }
 #: The same folds of whole numbers.
 OF_WHOLE = {"fmax(x, y)": "maximum(x, y)", "fmin(x, y)": "minimum(x, y)"}
@@ -43,37 +42,127 @@ def reduced(
     like: Type,
 ) -> Value:
     """Return axes folded."""
-    known = form.text in STARTS and "indices" not in settings
-    if not known or len(operands) != 1:
-        raise NotLoweredError(f"the operation {lowering.tape.operations[index].name}")
+    if "indices" in settings:
+        return of_stretches(lowering, index, form, operands[0], settings, like)
+    graph, text = lowering.graph, text_of(lowering, index, form, settings)
     node, dims = operands[0]
     if form.of != "x":
-        node = lowering.graph.map(
-            form.of, (node, lowering.graph.number(0, node.type)), "bool"
-        )
+        node = graph.map(form.of, (node, graph.number(0, node.type)), "bool")
+    type_ = node.type if form.place else str(like.dtype)
+    node = graph.map("x", (node,), type_)
+    text = text if type_.startswith("float") else OF_WHOLE.get(text, text)
+    gone, kept = split(dims, settings)
+    if len(operands) > 1:
+        return of_mask(lowering, index, text, operands, settings, type_)
+    if text not in STARTS:
+        return Value(in_order(lowering, index, text, node, gone), kept)
+    is_from_zero = text == "x + y" and type_.startswith("float")
+    step = step_of(text, type_)._replace(is_from_zero=is_from_zero)
+    source = lowering.tape.types[lowering.tape.operands[index][0]]
+    is_row = len(gone) == 1 == sum(d is not None for d in dims)
+    is_same = source.dtype == like.dtype  # else NumPy adds a buffer at a time
+    if index in lowering.asked_about and is_from_zero and is_row and is_same:
+        return Value(graph.sum_in_order(node, gone[0]), kept)
+    found = graph.reduce(step, node, gone)
+    if form.place:
+        found = first_place(graph, node, found, gone)
+    return Value(found, kept)
+
+
+def text_of(
+    lowering: Lowering, index: int, form: Reduce | Scan, settings: dict[str, Any]
+) -> str:
+    """Return what the total and the next element become."""
+    text, name = form.text, lowering.tape.operations[index].name
+    if text is None and settings.get("kept") is None and settings["ufunc"] != "power":
+        operation = REGISTRY.get(settings["ufunc"])
+        text = None if operation is None else operation.native
+    if text is None:
+        raise NotLoweredError(f"the operation {name}")
+    return text
+
+
+def split(dims: Dims, settings: dict[str, Any]) -> tuple[list[int], Dims]:
+    """Return the axes that are folded, and the dimensions of the result."""
     axis = settings["axis"]
     folded = range(len(dims)) if axis is None else np.atleast_1d(axis).tolist()
     places = {k % len(dims) for k in folded} if dims else set()
-    type_ = node.type if form.place else str(like.dtype)
-    assert form.text is not None
-    is_from_zero = form.text == "x + y" and type_.startswith("float")
-    step = step_of(form.text, type_)._replace(is_from_zero=is_from_zero)
-    node = lowering.graph.map("x", (node,), type_)
     gone = [d for k, d in enumerate(dims) if k in places and d is not None]
     kept = [
         None if k in places else d
         for k, d in enumerate(dims)
         if settings["keepdims"] or k not in places
     ]
-    source = lowering.tape.types[lowering.tape.operands[index][0]]
-    is_row = len(gone) == 1 == sum(d is not None for d in dims)
-    is_same = source.dtype == like.dtype  # else NumPy adds a buffer at a time
-    if index in lowering.asked_about and is_from_zero and is_row and is_same:
-        return Value(lowering.graph.sum_in_order(node, gone[0]), tuple(kept))
-    found = lowering.graph.reduce(step, node, gone)
-    if form.place:
-        found = first_place(lowering.graph, node, found, gone)
-    return Value(found, tuple(kept))
+    return gone, tuple(kept)
+
+
+def of_mask(
+    lowering: Lowering,
+    index: int,
+    text: str,
+    operands: list[Value],
+    settings: dict[str, Any],
+    type_: str,
+) -> Value:
+    """Return what the elements of a mask fold to, from a third operand on."""
+    graph, shape = lowering.graph, lowering.shape(lowering.tape.operands[index][0])
+    wide = np.broadcast_shapes(shape, lowering.shape(lowering.tape.operands[index][1]))
+    if wide != shape or len(operands) < 3 or text not in FIRSTS:
+        raise NotLoweredError("a mask of other axes than what it masks")
+    (node, mask), dims = lowering.line_up(index, operands[:2], shape)
+    step = step_of(text, type_, FIRSTS)
+    node = graph.map("x", (node,), type_)
+    none = graph.number(step.start, type_)
+    node = graph.map("select(x, y, z)", (mask, node, none), type_)
+    gone, kept = split(dims, settings)
+    found = graph.reduce(step, node, gone)
+    return Value(graph.map(text, (operands[2].node, found), type_), kept)
+
+
+def in_order(
+    lowering: Lowering, index: int, text: str, node: Node, gone: Sequence[int]
+) -> Node:
+    """Return the last step of a fold whose order counts."""
+    if not gone:
+        return node
+    if len(gone) > 1:
+        raise NotLoweredError(f"{text} folded over several axes")
+    found, own = steps_of(lowering, index, text, [node], gone[0], node.type)
+    last = lowering.graph.extent(own) - 1
+    return lowering.graph.view(found, {own: Affine(last, ())})
+
+
+def of_stretches(
+    lowering: Lowering,
+    index: int,
+    form: Reduce,
+    value: Value,
+    settings: dict[str, Any],
+    like: Type,
+) -> Value:
+    """Return the sums of stretches along an axis: each element is added to its own."""
+    if form.text != "x + y" or like.dtype.kind != "f":
+        name = lowering.tape.operations[index].name
+        raise NotLoweredError(f"the operation {name}")
+    graph, (node, dims), type_ = lowering.graph, value, str(like.dtype)
+    node, at = graph.map("x", (node,), type_), settings["axis"] % len(dims)
+    length = lowering.shape(lowering.tape.operands[index][0])[at]
+    found = segments(settings["indices"], length)
+    pairs = [(place, k) for k, (i, j) in enumerate(found) for place in range(i, j)]
+    sources, targets = np.array(pairs, np.int64).T
+    axis, own = dims[at], lowering.fresh((index, "stretch"), (len(pairs),))
+    if axis is not None:
+        node = graph.gather(node, {axis: lowering.array(sources, own).node})
+    (to,) = lowering.fresh((index, "stretches"), (len(found),))
+    kept = (*dims[:at], to, *dims[at + 1 :])
+    lowering.axes.keep_apart(d for d in (*kept, *own) if d is not None)
+    step = step_of("x + y", type_, FIRSTS)
+    if to is None:
+        return Value(graph.reduce(step, node, [d for d in own if d is not None]), kept)
+    places = [None if d is None else Affine(0, ((d, 1),)) for d in kept]
+    spec = (*places[:at], 0, *places[at + 1 :])
+    chosen = [lowering.array(targets, own).node]
+    return Value(placed(graph, kept, True, [spec], [node], type_, chosen), kept)
 
 
 def first_place(graph: Graph, node: Node, found: Node, gone: Sequence[int]) -> Node:
@@ -94,29 +183,49 @@ def scanned(
     settings: dict[str, Any],
     like: Type,
 ) -> Value:
-    """Return every step of a fold.
-
-    It runs along an axis of its own, so that all else may run in lanes.
-    """
-    graph, axes, type_ = lowering.graph, lowering.axes, str(like.dtype)
-    text, is_float = form.text, type_.startswith("float")
-    if text is None or (type_ == "bool" and text in ("x + y", "x * y")):
-        raise NotLoweredError(f"the operation {lowering.tape.operations[index].name}")
-    if not is_float:
+    """Return every step of a fold."""
+    graph, type_ = lowering.graph, str(like.dtype)
+    text = text_of(lowering, index, form, settings)
+    if not type_.startswith("float"):
         text = OF_WHOLE.get(text, text)
     elif not lowering.absorbs:
         text = text.replace(ABSORBING_PRODUCT, PLAIN_PRODUCT)
-    starts = FIRSTS if form.start is None else {text: form.start}
-    step = step_of(text, type_, starts)
     nodes, dims = lowering.line_up(index, operands, like.shape)
     nodes = [graph.map("x", (node,), type_) for node in nodes]
     axis = dims[settings["axis"] % len(dims)]
     if axis is None:
-        start = graph.number(step.start, type_)
+        if form.start is None:
+            return Value(nodes[0], dims)
+        start = graph.number(form.start, type_)
         return Value(graph.map(text, (start, *nodes), type_), dims)
+    found, own = steps_of(lowering, index, text, nodes, axis, type_, form.start)
+    return Value(graph.view(found, {own: Affine(0, ((axis, 1),))}), dims)
+
+
+def steps_of(
+    lowering: Lowering,
+    index: Any,
+    text: str,
+    nodes: Sequence[Node],
+    axis: int,
+    type_: str,
+    start: float | None = None,
+) -> tuple[Node, int]:
+    """Return every step of a fold, and its axis.
+
+    It runs along an axis of its own, so that all else may run in lanes.
+    """
+    graph, axes = lowering.graph, lowering.axes
     own = axes.of((index, "scan"), graph.extent(axis))
-    axes.keep_apart([own, *(d for d in dims if d is not None)])
-    there, back = Affine(0, ((own, 1),)), Affine(0, ((axis, 1),))
-    nodes = [graph.view(node, {axis: there}) for node in nodes]
-    found = graph.scan(step, own, nodes, type_)
-    return Value(graph.view(found, {own: back}), dims)
+    axes.keep_apart([own, axis, *set().union(*(node.axes for node in nodes))])
+    nodes = [graph.view(node, {axis: Affine(0, ((own, 1),))}) for node in nodes]
+    is_one = type_ == "bool" and text in ("x + y", "x * y")
+    if start is not None:
+        step = step_of(text, type_, {text: start})
+    elif text in FIRSTS and not is_one:
+        step = step_of(text, type_, FIRSTS)
+    else:
+        zero = graph.number(0, "int64")
+        nodes.append(graph.map("x == y", (graph.index(own), zero), "bool"))
+        step = Step(f"select(z, y, {text})", 0.0)
+    return graph.scan(step, own, nodes, type_), own

@@ -10,6 +10,8 @@ all else is the same everywhere.  A node is one of these:
 - ``reduce``: axes of the operand folded;
 - ``sum``: one axis added up in NumPy's order, of an operand that lies in memory;
 - ``scan``: one axis folded, and every step kept;
+- ``sort``: the elements along an axis in their order, or their places, of an operand
+  that lies in memory;
 - ``product``: the same of products of two operands that lie in memory;
 - ``routine``: factors of matrices, or what is solved with them, of operands in memory;
 - ``view``: the operand read at other places, which are affine in the axes;
@@ -34,7 +36,6 @@ import numpy as np
 
 from wengert.lower.axes import Axes
 from wengert.lower.costs import is_cheap
-from wengert.lower.refusal import NotLoweredError
 from wengert.lower.tiles import is_tiled
 
 
@@ -74,8 +75,13 @@ STARTS = {
     "x * y": 1.0,
     "maximum(x, y)": -math.inf,
     "minimum(x, y)": math.inf,
+    "fmax(x, y)": math.nan,
+    "fmin(x, y)": math.nan,
     "x or y": 0.0,
     "x and y": 1.0,
+    "x | y": 0.0,
+    "x & y": -1.0,
+    "x ^ y": 0.0,
 }
 
 
@@ -216,8 +222,17 @@ class Graph:
         if repeats != 1 and step.text == "x + y":
             return self.map("x * y", (self.number(repeats, x.type), x), x.type)
         if repeats != 1 and step.text == "x * y":
-            raise NotLoweredError("a product of what repeats")
+            return self.power(x, repeats)
         return x
+
+    def power(self, x: Node, count: int) -> Node:
+        """Return a value times itself so often."""
+        if not count:
+            return self.number(1, x.type)
+        half = self.power(x, count // 2) if count > 1 else None
+        square = x if half is None else self.map("x * y", (half, half), x.type)
+        is_more = half is not None and count % 2
+        return self.map("x * y", (square, x), x.type) if is_more else square
 
     def view(self, x: Node, places: Mapping[int, Affine]) -> Node:
         """Return a value read elsewhere: along each axis at a place.
@@ -266,6 +281,11 @@ class Graph:
         """Return every step of a fold over an axis."""
         axes = frozenset({axis}).union(*(node.axes for node in operands))
         return self.make("scan", (step, axis), operands, axes, type_)
+
+    def sort(self, x: Node, axis: int, has_places: bool) -> Node:
+        """Return the elements along an axis in their order, or their places."""
+        type_ = "int64" if has_places else x.type
+        return self.make("sort", (axis, has_places), (x,), x.axes, type_)
 
     def gather(self, x: Node, places: Mapping[int, Node]) -> Node:
         """Return a value read along axes where whole numbers say."""
@@ -321,6 +341,9 @@ def said(node: Node) -> str:
             named = zip("yzw", operands, strict=False)
             given = ", ".join(f"{k}={v}" for k, v in named)
             return f"steps along a{axis} of {step.text} of {given}"
+        case "sort":
+            axis, has_places = node.data
+            return f"{'places of ' * has_places}{operands[0]} in order along a{axis}"
         case "product":
             return f"{' * '.join(operands)} folded over {over(node.data[1])}"
         case "view":

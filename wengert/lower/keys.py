@@ -25,7 +25,7 @@ def key_parts(key: Sequence[Any], ndim: int) -> list[Any]:
 
 
 def split_key(
-    parts: list[Any], ranks: Sequence[int]
+    parts: list[Any],
 ) -> tuple[tuple[Any, ...], list[tuple[int, int]], int]:
     """Return a key without its index arrays, where they stand, and where theirs go.
 

@@ -31,9 +31,12 @@ from wengert.lower.folds import reduced, scanned
 from wengert.lower.graph import Affine, Graph, Node, Source, number_of
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.looped import Done, Loops, loop, of_loop
-from wengert.lower.moves import joined, reshaped, taken, viewed
+from wengert.lower.masks import nonzero
+from wengert.lower.moves import chosen, joined, reshaped, taken, viewed
 from wengert.lower.needed import asked_about, is_asked_before, needed
+from wengert.lower.order import searched, sorted_
 from wengert.lower.parts import in_parts
+from wengert.lower.python import imply, raised, require
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import is_exact, strict_nodes
 from wengert.lower.systems import Factors, solved
@@ -51,11 +54,21 @@ from wengert.lower.writes import written
 from wengert.ops.chain import ABSORBING_PRODUCT, CHAIN_PRODUCT
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE
 from wengert.ops.join import CONCATENATE, STACK
-from wengert.ops.python import NOTHING, conditions
+from wengert.ops.numeric import INTERVAL
+from wengert.ops.python import RAISES
+from wengert.ops.select import CHOOSE
 from wengert.ops.shape import RESHAPE
+from wengert.ops.sort import ARGSORT, DIGITIZE, NONZERO, SEARCHSORTED, SORT
 
-#: What moves elements but is not NumPy's view.
-MOVES: dict[Operation, Callable[..., Value]] = {
+#: What is no view of NumPy's, and not all said by its form.
+OWN: dict[Operation, Callable[..., Value]] = {
+    CHOOSE: chosen,
+    SORT: sorted_,
+    ARGSORT: sorted_,
+    SEARCHSORTED: searched,
+    DIGITIZE: searched,
+    INTERVAL: searched,
+    RAISES: raised,
     RESHAPE: reshaped,
     GETITEM: taken,
     STACK: joined,
@@ -63,6 +76,11 @@ MOVES: dict[Operation, Callable[..., Value]] = {
     STORE: written,
     INDEX_ADD: written,
 }
+#: Whether floats are written otherwise: zeros by their sign, NaN as NaN.
+OTHER_TEXT = (
+    "(x != y and (x == x or y == y)) or "
+    "(x == 0 and y == 0 and copysign(1, x) != copysign(1, y))"
+)
 #: How often a tape is lowered again because axes became one.
 MOST_ROUNDS = 8
 
@@ -117,7 +135,7 @@ def settled(start: Callable[[Axes], Lowering]) -> Lowered:
 
 def has_loops(tape: Tape, index: int, captured: Sequence[int] = ()) -> bool:
     """Whether a node alone can be loops."""
-    if tape.operations[index] is SCAN:
+    if type(tape.types[index]) is tuple:
         return False  # its results are nodes of their own
     alone, place = Tape(), dict[int, int]()
     for k in dict.fromkeys(tape.operands[index]):
@@ -159,6 +177,8 @@ class Lowering:
         self.asked_results: Sequence[int] = ()
         #: Nodes that refuse a play where they are not finite.
         self.finite: Sequence[int] = ()
+        #: Conditions that are asked as NumPy would round what they ask about.
+        self.implied: list[Node] = []
         self.sources = [*tape.input_indices, *captured]
         #: Where it is done many times: how its arguments lie.
         self.done: Done | None = None
@@ -166,6 +186,8 @@ class Lowering:
         self.loops: dict[int, Loops] = {}
         #: The factors of matrices, by their node, the axes of rows and of columns.
         self.factors: dict[tuple[int, int, int], Factors] = {}
+        #: The results of nodes that have several.
+        self.several: dict[int, list[Value]] = {}
 
     def finished(self, outputs: list[Value]) -> Lowered:
         """Return the graph with what refuses a play."""
@@ -181,7 +203,7 @@ class Lowering:
             [types[index] for index in self.tape.output_indices],
             [types[index] for index in self.sources],
             guards,
-            strict_nodes(outputs, guards, asked),
+            strict_nodes(outputs, guards, [*asked, *self.implied]),
         )
 
     def run(self) -> list[Value]:
@@ -235,6 +257,8 @@ class Lowering:
             self.asked(index)
         elif self.tape.operations[index] is SCAN:
             self.loops[index] = loop(self, index)
+        elif type(self.tape.types[index]) is tuple:
+            self.several[index] = self.results(index)
         else:
             node, dims = self.node(index)
             type_ = str(checked_type(self.tape.types[index]).dtype)
@@ -298,6 +322,11 @@ class Lowering:
         settings = self.tape.settings[index]
         value = self.current(self.values[self.tape.operands[index][0]])
         question, expected = QUESTIONS.get(settings["kind"]), settings["expected"]
+        if not is_exact(value.node):
+            raise NotLoweredError("a guard on a sum")
+        if settings["kind"] == "text":
+            self.asked_text(value, expected)
+            return
         if question is None or value.dims:
             raise NotLoweredError(f"a guard on {settings['kind']}")
         node = value.node
@@ -308,11 +337,25 @@ class Lowering:
             )
         if expected != expected or isinstance(expected, (str, bytes, tuple)):
             raise NotLoweredError("a guard that no number passes")
-        if not is_exact(node):
-            raise NotLoweredError("a guard on a sum")
         wanted = self.graph.number(expected, node.type)
+        self.ask("x != y", node, wanted)
+
+    def asked_text(self, value: Value, expected: Any) -> None:
+        """Note the guard that numbers are those of a text."""
+        node, shape = value.node, self.graph.shape(value.dims)
+        if type(expected) is bytes:
+            numbers = np.frombuffer(expected, node.type).reshape(shape)
+        elif -(2**63) <= expected < 2**63:
+            numbers = np.array(expected).reshape(shape)
+        else:
+            raise NotLoweredError("the text of an integer beyond 64 bits")
+        wanted = self.array(numbers, value.dims).node
+        self.ask(OTHER_TEXT if node.type[0] == "f" else "x != y", node, wanted)
+
+    def ask(self, text: str, node: Node, wanted: Node) -> None:
+        """Note a guard of its own that is refused where an expression is true."""
         self.guard_count += 1
-        flag = self.graph.map("x != y", (node, wanted), "bool")
+        flag = self.graph.map(text, (node, wanted), "bool")
         self.flags.append((BOUNDS + self.guard_count, flag))
 
     # Dimensions
@@ -381,6 +424,9 @@ class Lowering:
             raise NotLoweredError(f"the operation {operation.name}")
         if operation is ITEM and tape.operands[index][0] in self.loops:
             return of_loop(self, index, self.loops[tape.operands[index][0]], like)
+        if operation is ITEM and tape.operands[index][0] in self.several:
+            results = self.several[tape.operands[index][0]]
+            return self.current(results[settings["result"]])
         operands = [self.current(self.values[k]) for k in tape.operands[index]]
         if operation is IDENTITY:
             return operands[0]
@@ -388,9 +434,9 @@ class Lowering:
             found = of_nothing(self, index, like)
             if found is not None:
                 return found
-        if like.weak:
-            self.refuse_conditions(index, operation)
-        form = operation.form
+        form, own = operation.form, OWN.get(operation)
+        if own is not None:
+            return own(self, index, operation, operands, settings, like)
         if isinstance(form, Map):
             return self.mapped(index, operation, form, operands, like)
         if isinstance(form, Reduce):
@@ -400,10 +446,29 @@ class Lowering:
         if isinstance(form, Contract):
             return contracted(self, index, form, operands, settings, like)
         if isinstance(form, Move):
-            move: Callable[..., Value] = MOVES.get(operation, viewed)
-            return move(self, index, operation, operands, settings, like)
+            return viewed(self, index, operation, operands, settings, like)
         if isinstance(form, Routine):
             return solved(self, index, form, operands, settings, like)
+        raise NotLoweredError(f"the operation {operation.name}")
+
+    def results(self, index: int) -> list[Value]:
+        """Return the results of a node that has several."""
+        operation, settings = self.tape.operations[index], self.tape.settings[index]
+        operands = [self.current(self.values[k]) for k in self.tape.operands[index]]
+        likes = [checked_type(like) for like in self.tape.types[index]]
+        form = operation.form
+        if any(like.size == 0 for like in likes):
+            return [nothing(self, (index, k), like) for k, like in enumerate(likes)]
+        if operation is NONZERO:
+            return nonzero(self, index, operands, likes)
+        if isinstance(form, Map):
+            texts = form.texts(likes[0].dtype.kind, settings)
+            if texts is not None:
+                nodes, dims = self.line_up(index, operands, likes[0].shape)
+                return [
+                    Value(self.graph.map(text, nodes, str(like.dtype)), dims)
+                    for text, like in zip(texts, likes, strict=True)
+                ]
         raise NotLoweredError(f"the operation {operation.name}")
 
     def current(self, value: Value) -> Value:
@@ -420,21 +485,20 @@ class Lowering:
         if like.size == 0:
             return nothing(self, index, like)
         array = np.ascontiguousarray(value, dtype=like.dtype).reshape(like.shape)
-        dims = self.fresh(index, like.shape)
+        return self.array(array, self.fresh(index, like.shape))
+
+    def array(self, array: np.ndarray, dims: Dims) -> Value:
+        """Return a plain array, along axes."""
+        array = np.ascontiguousarray(array)
+        type_ = str(array.dtype)
+        if not array.size:
+            return Value(self.graph.number(0, type_), dims)
         if is_even(array):
-            return Value(self.graph.number(array.flat[0], str(like.dtype)), dims)
+            return Value(self.graph.number(array.flat[0], type_), dims)
         source = Source("constant", len(self.constants))
         self.constants.append(array)
-        strides = c_strides(like.shape)
-        return Value(self.in_memory(source, strides, dims, str(like.dtype)), dims)
-
-    def refuse_conditions(self, index: int, operation: Operation) -> None:
-        """Refuse a number of Python's whose computation may raise."""
-        types = [self.tape.types[k] for k in self.tape.operands[index]]
-        kinds = [like.dtype.kind for like in types]
-        result = self.tape.types[index].dtype.kind
-        if conditions(operation.name, kinds, result) is not NOTHING:
-            raise NotLoweredError(f"{operation.name} of Python's numbers")
+        strides = c_strides(array.shape)
+        return Value(self.in_memory(source, strides, dims, type_), dims)
 
     def mapped(
         self,
@@ -445,18 +509,21 @@ class Lowering:
         like: Type,
     ) -> Value:
         """Return an operation element by element."""
-        text = form.text
-        if text is None or operation.results != 1:
+        texts = form.texts(like.dtype.kind, self.tape.settings[index])
+        if texts is None:
             raise NotLoweredError(f"the operation {operation.name}")
-        type_ = str(like.dtype)
-        if operation.name == "power" and not type_.startswith("float"):
-            raise NotLoweredError("powers of whole numbers")
+        (text,), type_ = texts, str(like.dtype)
         nodes, dims = self.line_up(index, operands, like.shape)
+        if operation.name == "power" and type_.startswith("int"):
+            require(self, "y >= 0", nodes)  # NumPy raises for all others
         if type_ == "bool":
             nodes = self.as_met(index, nodes)
         if operation is CHAIN_PRODUCT:
             return Value(self.chain_product(nodes, type_), dims)
-        return Value(self.graph.map(text, nodes, type_), dims)
+        found = self.graph.map(text, nodes, type_)
+        if like.weak:
+            imply(self, operation.name, nodes, found)
+        return Value(found, dims)
 
     def chain_product(self, nodes: Sequence[Node], type_: str) -> Node:
         """Return a product of the chain rule, in which a zero absorbs all."""

@@ -5,9 +5,11 @@ NumPy's own view is the index map; index arrays say the other places.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,11 +18,13 @@ from wengert.core.tape import CONSTANT
 from wengert.core.types import Type
 from wengert.lower.graph import Affine, Node
 from wengert.lower.keys import key_parts, split_key
+from wengert.lower.masks import flat_place, flattened, mask_of, taken_by
 from wengert.lower.pieces import Place, placed
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.values import Dims, Value
 from wengert.lower.views import (
-    MergedError,
+    LayoutError,
+    View,
     c_strides,
     is_identity,
     places_of,
@@ -50,12 +54,44 @@ def viewed(
     def view(x: np.ndarray) -> np.ndarray:
         return operation.function(x, **settings)  # type: ignore[no-any-return]
 
-    try:
-        return through(lowering, index, operands[0], shape, view)
-    except MergedError:
-        flat = flattened(lowering, index, operands[0], shape)
-        size = (like.size,)
-        return through(lowering, index, flat, size, lambda x: view(x.reshape(shape)))
+    for way in ways(lowering, index, operands[0], shape, view):
+        with suppress(LayoutError):
+            return through(lowering, index, way.value, way.shape, way.view)
+    raise NotLoweredError("a copy, not a view")
+
+
+class Way(NamedTuple):
+    """A value of a layout, a view of what lies so, and what leads back to its axes."""
+
+    value: Value
+    shape: tuple[int, ...]
+    view: View
+    back: Callable[[Node], Node] = lambda node: node
+
+
+def ways(
+    lowering: Lowering, index: int, value: Value, shape: tuple[int, ...], view: View
+) -> Iterator[Way]:
+    """Give the layouts of which a view may be one: C order, Fortran's, and in a row."""
+    yield Way(value, shape, view)
+    size, turned = (math.prod(shape),), shape[::-1]
+    for is_turned in (False, True):
+        dims = value.dims[::-1] if is_turned else value.dims
+        if is_turned:
+            yield Way(Value(value.node, dims), turned, lambda x: view(x.T))
+        key = (index, "turned" if is_turned else "row")
+        flat = flattened(lowering, key, Value(value.node, dims))
+        (axis,), own = flat.dims, lowering.current(Value(value.node, dims)).dims
+        place = flat_place(own, turned if is_turned else shape)
+        order = "F" if is_turned else "C"
+
+        def reshaped_view(x: np.ndarray, order: Any = order) -> np.ndarray:
+            return view(x.reshape(shape, order=order))
+
+        def back(node: Node, axis: Any = axis, place: Affine = place) -> Node:
+            return node if axis is None else lowering.graph.view(node, {axis: place})
+
+        yield Way(flat, size, reshaped_view, back)
 
 
 def reshaped(
@@ -75,22 +111,6 @@ def reshaped(
         dims = tuple([None if n == 1 else next(rest) for n in like.shape])
         return Value(value.node, dims)
     return viewed(lowering, index, operation, operands, settings, like)
-
-
-def flattened(
-    lowering: Lowering, index: int, value: Value, shape: Sequence[int]
-) -> Value:
-    """Return a value written along one axis, its elements in C order."""
-    terms = [
-        (lowering.axes.find(dim), stride)
-        for dim, stride in zip(value.dims, c_strides(shape), strict=True)
-        if dim is not None
-    ]
-    size = math.prod(shape)
-    dims = (lowering.axes.of((index, "flat"), size),)
-    spec = (Affine(0, tuple(sorted(terms))),)
-    node = placed(lowering.graph, dims, False, [spec], [value.node], value.node.type)
-    return Value(node, dims)
 
 
 def through(
@@ -152,12 +172,17 @@ def taken(
 ) -> Value:
     """Return ``x[key]``."""
     shape = lowering.shape(lowering.tape.operands[index][0])
-    parts = key_parts(settings["key"], len(shape))
-    basic, slots, front = split_key(parts, ranks(lowering, index, 1))
+    mask = mask_of(lowering, index, 1, operands[1:], len(shape))
+    if mask is not None:
+        free, _, _ = split_key(mask.free)
+        value = through(lowering, index, operands[0], shape, lambda x: x[free])
+        return taken_by(lowering, index, value, mask, like.shape[mask.front])
+    parts, indices = indices_of(lowering, index, 1, operands[1:], len(shape))
+    basic, slots, front = split_key(parts)
     value = through(lowering, index, operands[0], shape, lambda x: x[basic])
     if not slots:
         return value
-    found, chosen = places_chosen(lowering, index, 1, operands[1:], parts, shape)
+    found, chosen = places_chosen(lowering, index, indices, parts, shape)
     dims = list(value.dims)
     gathered: dict[int, Node] = {}
     for place, position in slots:
@@ -170,9 +195,57 @@ def taken(
     return beside(lowering, node, dims, front, found)
 
 
-def ranks(lowering: Lowering, index: int, first: int) -> list[int]:
-    """Return the number of dimensions of the index arrays of a node."""
-    return [len(lowering.shape(k)) for k in lowering.tape.operands[index][first:]]
+class Index(NamedTuple):
+    """An index array of a key.
+
+    Attributes
+    ----------
+    value : Value
+    shape : tuple of int
+    plain : array or None
+        Its numbers where they are known.
+    """
+
+    value: Value
+    shape: tuple[int, ...]
+    plain: np.ndarray | None
+
+
+def indices_of(
+    lowering: Lowering, index: int, first: int, operands: list[Value], ndim: int
+) -> tuple[list[Any], list[Index]]:
+    """Return the parts of a key and its index arrays, a mask being its places."""
+    given = lowering.tape.operands[index][first:]
+    arrays: list[list[Index]] = []
+    for k, value in zip(given, operands, strict=True):
+        array = index_array(lowering, k, value)
+        if lowering.tape.types[k].dtype != bool:
+            arrays.append([array])
+            continue
+        assert array.plain is not None
+        if not array.shape:
+            raise NotLoweredError("a mask that is one truth value")
+        arrays.append([])
+        for places in np.nonzero(array.plain):
+            dims = lowering.fresh((index, "mask", k), places.shape)
+            arrays[-1].append(Index(lowering.array(places, dims), places.shape, places))
+    starts = [0, *itertools.accumulate(map(len, arrays))]
+    key = list[Any]()
+    for part in lowering.tape.settings[index]["key"]:
+        if type(part) is Placeholder:
+            start, stop = starts[part.position : part.position + 2]
+            key += map(Placeholder, range(start, stop))
+        else:
+            key.append(part)
+    return key_parts(key, ndim), list(itertools.chain(*arrays))
+
+
+def index_array(lowering: Lowering, operand: int, value: Value) -> Index:
+    """Return an index array as it is."""
+    tape, plain = lowering.tape, None
+    if tape.operations[operand] is CONSTANT and operand not in lowering.sources:
+        plain = np.asarray(tape.settings[operand]["value"])
+    return Index(value, lowering.shape(operand), plain)
 
 
 def beside(
@@ -190,8 +263,7 @@ def beside(
 def places_chosen(
     lowering: Lowering,
     index: int,
-    first: int,
-    operands: list[Value],
+    indices: list[Index],
     parts: list[Any],
     shape: Sequence[int],
 ) -> tuple[Dims, dict[int, Node]]:
@@ -200,28 +272,21 @@ def places_chosen(
     Places before the start count from the end; what lies outside raises, so that
     such a play is refused.
     """
-    indices = lowering.tape.operands[index][first:]
-    wide = np.broadcast_shapes(*(lowering.shape(k) for k in indices))
-    nodes, dims = lowering.line_up(index, operands, wide)
+    wide = np.broadcast_shapes(*(array.shape for array in indices))
+    nodes, dims = lowering.line_up(index, [array.value for array in indices], wide)
     found: dict[int, Node] = {}
     at = 0
     for part in parts:
         if type(part) is Placeholder:
             length, k = shape[at], part.position
-            like = lowering.tape.types[indices[k]]
-            if like.dtype.kind != "i":
-                raise NotLoweredError("masks")
-            operand = indices[k]
-            if (
-                lowering.tape.operations[operand] is CONSTANT
-                and operand not in lowering.sources
-            ):
-                numbers = np.asarray(lowering.tape.settings[operand]["value"])
-                if numbers.min() < -length or numbers.max() >= length:
-                    raise NotLoweredError("an index out of bounds")
-                found[k] = lowering.graph.wrapped(nodes[k], length, numbers.min() < 0)
+            numbers, node = indices[k].plain, nodes[k]
+            node = lowering.graph.map("x", (node,), "int64")
+            if numbers is None:
+                found[k] = bounded(lowering, node, length)
+            elif numbers.min() < -length or numbers.max() >= length:
+                raise NotLoweredError("an index out of bounds")
             else:
-                found[k] = bounded(lowering, nodes[k], length)
+                found[k] = lowering.graph.wrapped(node, length, numbers.min() < 0)
         at += part is not None
     return dims, found
 
@@ -235,6 +300,32 @@ def bounded(lowering: Lowering, node: Node, length: int) -> Node:
     node = graph.wrapped(node, length, True)
     zero, last = graph.number(0, node.type), graph.number(length - 1, node.type)
     return graph.map("minimum(maximum(x, y), z)", (node, zero, last), node.type)
+
+
+def chosen(
+    lowering: Lowering,
+    index: int,
+    operation: Operation,
+    operands: list[Value],
+    settings: dict[str, Any],
+    like: Type,
+) -> Value:
+    """Return at each place an element of the operand that the first one says."""
+    graph, type_ = lowering.graph, str(like.dtype)
+    (place, *choices), dims = lowering.line_up(index, operands, like.shape)
+    place = graph.map("x", (place,), "int64")
+    count = graph.number(len(choices), "int64")
+    if settings["mode"] == "raise":
+        outside = graph.map("x < 0 or x >= y", (place, count), "bool")
+        lowering.flags.append((BOUNDS, outside))
+    elif settings["mode"] == "wrap":
+        place = graph.map("x % y", (place, count), "int64")
+    found = graph.map("x", (choices[0],), type_)
+    for k, choice in enumerate(choices[1:], 1):
+        is_next = graph.map("x >= y", (place, graph.number(k, "int64")), "bool")
+        choice = graph.map("x", (choice,), type_)
+        found = graph.map("select(x, y, z)", (is_next, choice, found), type_)
+    return Value(found, dims)
 
 
 def joined(

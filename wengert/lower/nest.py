@@ -226,6 +226,34 @@ class Routine:
     is_own: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Elements along an axis in their order, or their places.
+
+    Attributes
+    ----------
+    result, source : Address
+        Where their first elements lie.
+    count : int
+    strides : tuple of int
+        Of the result and the source.
+    type : str
+        Of the elements.
+    has_places : bool
+        Whether the result is their places.
+    rooms : tuple of Buffer
+        Twice room for the elements, twice for their places where those are wanted.
+    """
+
+    result: Address
+    source: Address
+    count: int
+    strides: tuple[int, int]
+    type: str
+    has_places: bool
+    rooms: tuple[Buffer, ...]
+
+
 @dataclass(slots=True)
 class Loop:
     """Statements for every index along an axis, or for as many as there are lanes."""
@@ -251,6 +279,7 @@ Statement = (
     | Guard
     | Product
     | Routine
+    | Order
     | Loop
 )
 
@@ -340,6 +369,9 @@ def shown_statement(statement: Statement) -> str:
             )
             how = f"{name}{'' if is_own else ' by LAPACK'} of {' and '.join(read)}"
             return f"{to} = {how}; {counts[0]} rows, {counts[1]} columns"
+        case Order(result, source, count, (to, by), _, has_places, _):
+            what = f"{'places of ' * has_places}{count} from {source} by {by}"
+            return f"{result} by {to} = {what} in order"
         case Guard(number, operand):
             return f"guard {number}: not {shown(operand)}"
     raise TypeError(type(statement))

@@ -40,6 +40,11 @@ def strict_nodes(
     decided = [node for node in results if not node.type.startswith("float")]
     every = reached([*results, *(node for _, node in guards)]).values()
     found = [node for node in every if node.kind == "map" and node.data == IS_FOUND]
+    for node in every:  # where something is read or written
+        if node.kind == "gather":
+            found += node.operands[1:]
+        if node.kind == "place":
+            found += node.operands[len(node.data[2]) :]
     return frozenset(reached([*asked, *decided, *found])) | sums_of_products(
         reached([*results, *asked]).values()
     )
@@ -60,7 +65,7 @@ def sums_of_products(nodes: Iterable[Node]) -> frozenset[int]:
                 sums.add(node.number)
             elif node.data == "x + y" and any(number_of(x) == 0 for x in node.operands):
                 products.update({node.number} if products & {*read} else ())
-        elif node.kind in ("reduce", "product", "sum", "scan", "routine"):
+        elif node.kind in ("reduce", "product", "sum", "scan", "sort", "routine"):
             continue
         elif not products.isdisjoint(read):
             products.add(node.number)

@@ -28,9 +28,11 @@ MOST_COST = 1 << 30
 Path = tuple[tuple[int, int], ...]
 NOWHERE: frozenset[int] = frozenset()
 #: What is there once all of it is, for loops of their own.
-WHOLE = frozenset({"place", "copy", "loop", "product", "sum"})
+WHOLE = frozenset({"place", "copy", "loop", "product", "sum", "sort"})
 #: What lies in memory, whoever reads it.
-IN_MEMORY = frozenset({"place", "copy", "product", "routine"})
+IN_MEMORY = frozenset({"place", "copy", "product", "routine", "sort"})
+#: What is one statement, of operands that lie in memory.
+ALONE = frozenset({"product", "sum", "sort"})
 
 
 @dataclass(slots=True, eq=False)
@@ -40,8 +42,8 @@ class Root:
     Attributes
     ----------
     kind : str
-        ``reduce``, ``product``, ``sum``, ``routine``, ``store``, ``piece``, ``loop``,
-        ``result`` or ``guard``.
+        ``reduce``, ``product``, ``sum``, ``sort``, ``routine``, ``store``, ``piece``,
+        ``loop``, ``result`` or ``guard``.
     node, argument : Node
         What is computed, and what is computed at every place for it.
     number : int
@@ -145,7 +147,7 @@ class Schedule:
         """Return the axes over which a node's elements are computed."""
         if node.kind == "reduce":
             return node.operands[0].axes
-        if node.kind in ("loop", "product", "sum"):
+        if node.kind == "loop" or node.kind in ALONE:
             return NOWHERE
         if node.kind == "routine":
             return node.axes.difference(node.data.axes)
@@ -216,7 +218,7 @@ class Schedule:
                 self.stored[node.number] = node
             if node.kind in WHOLE or node.kind == "routine":
                 self.stored[node.number] = node
-            if node.kind in ("product", "routine"):
+            if node.kind in ("product", "routine", "sort"):
                 for read in node.operands:
                     if read.kind != "leaf":
                         self.stored[read.number] = read
@@ -264,7 +266,7 @@ class Schedule:
                 loops[repeated].target.append(node)
             elif node.kind == "reduce" and node.data[1] - self.unrolled:
                 roots.append(self.root("reduce", node, node.operands[0], 0))
-            elif node.kind in ("product", "sum"):
+            elif node.kind in ALONE:
                 roots.append(Root(node.kind, node, node, 0, NOWHERE, NOWHERE))
             elif node.kind == "routine":
                 stack = self.domain(node)
@@ -324,7 +326,7 @@ class Schedule:
         todo = [(root.argument, NOWHERE)]
         if root.kind == "store":
             todo = read_by(root.node, NOWHERE)
-        if root.kind in ("loop", "product", "sum"):
+        if root.kind == "loop" or root.kind in ALONE:
             todo = [(node, frozenset(self.order)) for node in root.node.operands]
         if root.kind == "routine":
             todo = [(node, node.axes - root.domain) for node in root.node.operands]

@@ -8,9 +8,12 @@ import numpy as np
 
 from wengert.lower.refusal import NotLoweredError
 
+#: What NumPy answers by a view.
+View = Callable[[np.ndarray], np.ndarray]
 
-class MergedError(NotLoweredError):
-    """A view runs over dimensions as if they were one."""
+
+class LayoutError(NotLoweredError):
+    """A view of memory that lies otherwise: dimensions as if they were one, a copy."""
 
 
 def c_strides(shape: Sequence[int]) -> list[int]:
@@ -41,7 +44,7 @@ def strides_of_view(
     except Exception as error:
         raise NotLoweredError(f"a view: {error}") from error
     if made.size and not np.may_share_memory(made, base):
-        raise NotLoweredError("a copy, not a view")
+        raise LayoutError("a copy, not a view")
     first = made.__array_interface__["data"][0]
     return made, first - base.__array_interface__["data"][0]
 
@@ -84,7 +87,7 @@ def steps_of(
         if step:
             last = start[at] + step * (n - 1)
             if not 0 <= last < length:
-                raise MergedError("dimensions that become one")
+                raise LayoutError("dimensions that become one")
             found.append((at, step))
     if left:
         raise NotLoweredError("a view between the elements")

@@ -18,6 +18,7 @@ from wengert.lower.nest import (
     Load,
     Loop,
     Nest,
+    Order,
     Product,
     Routine,
     Statement,
@@ -75,6 +76,9 @@ def totals(body: Sequence[Statement]) -> tuple[int, int]:
                 one = 2 * rows * columns * depth
                 elements = rows * columns + rows * depth + depth * columns
                 other = elements * size_of(type_)
+            case Order(_, _, count, _, type_, _, _):  # compared once in every merge
+                one = count * (count - 1).bit_length()
+                other = 2 * one * size_of(type_)
             case Routine(name, _, _, (rows, columns), _, type_, _):
                 one = of_system(name, rows, columns)
                 other = 2 * rows * columns * size_of(type_)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from wengert.core.operation import Operation
 from wengert.core.types import Type
-from wengert.lower.graph import Affine, Node, number_of, whole_of
-from wengert.lower.keys import key_parts, split_key
-from wengert.lower.moves import beside, index_map, places_chosen, ranks
+from wengert.lower.graph import Affine, Graph, Node, number_of, whole_of
+from wengert.lower.keys import split_key
+from wengert.lower.masks import flat_place, mask_of, masked
+from wengert.lower.moves import (
+    Index,
+    beside,
+    index_map,
+    indices_of,
+    places_chosen,
+    ways,
+)
 from wengert.lower.pieces import (
     Place,
     composed,
@@ -20,6 +30,7 @@ from wengert.lower.pieces import (
 )
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Dims, Value, step_of
+from wengert.lower.views import LayoutError, View
 from wengert.ops.index import INDEX_ADD, Placeholder, casts_sums, follow
 
 if TYPE_CHECKING:
@@ -37,11 +48,14 @@ class Region(NamedTuple):
         Index arrays.
     dims : Dims
         The axes of what is written.
+    apart : set of int
+        Those along which no place is met twice.
     """
 
     spec: tuple[Place, ...]
     gathered: list[Node]
     dims: Dims
+    apart: set[int]
 
 
 def written(
@@ -53,67 +67,162 @@ def written(
     like: Type,
 ) -> Value:
     """Return a value in which some elements are others, or have something added."""
-    base, value = operands[:2]
-    type_, adds = str(like.dtype), operation is INDEX_ADD
-    if adds and casts_sums(type_, value.node.type):
+    adds, shape, chain = operation is INDEX_ADD, like.shape, settings["chain"]
+    if adds and casts_sums(str(like.dtype), operands[1].node.type):
         raise NotLoweredError("np.add.at that makes integers or bools of its sums")
-    region = region_of(lowering, index, base.dims, operands[2:], settings, like)
+
+    def view(x: np.ndarray) -> np.ndarray:
+        return follow(x, chain)  # type: ignore[no-any-return]
+
+    for way in ways(lowering, index, operands[0], shape, view):
+        given = [way.value, *operands[1:]]
+        with suppress(LayoutError):
+            node = written_through(lowering, index, given, adds, way.shape, way.view)
+            return Value(way.back(node), operands[0].dims)
+    raise NotLoweredError("a write into a copy")
+
+
+def written_through(
+    lowering: Lowering,
+    index: int,
+    operands: list[Value],
+    adds: bool,
+    shape: tuple[int, ...],
+    view: View,
+) -> Node:
+    """Return what is written into a view of a value of a shape."""
+    base, value = operands[:2]
+    type_, seen = base.node.type, view(np.empty(shape, np.uint8))
+    mask = mask_of(lowering, index, 2, operands[2:], seen.ndim)
+    if mask is None:
+        parts, indices = indices_of(lowering, index, 2, operands[2:], seen.ndim)
+    else:
+        parts, indices = mask.free, []
+    region = region_of(lowering, index, base, parts, indices, shape, view)
     if region is None:
-        return base
-    order = {axis for chosen in region.gathered for axis in chosen.axes}
-    if len(order) > 1 and not adds:  # the last of equal places would have to win
-        raise NotLoweredError("a write at indices of several dimensions")
-    node = fitted(lowering, index, value, region.dims, type_)
-    node = once(lowering, node, region, adds)
+        return base.node
+    if mask is not None:
+        pairs = zip(base.dims, region.spec, strict=True)
+        places = {d: p for d, p in pairs if d is not None and isinstance(p, Affine)}
+        old = Value(lowering.graph.view(base.node, places), region.dims)
+        node = masked(lowering, index, old, value, mask, adds)
+        adds = False
+    else:
+        node = fitted(lowering, index, value, region.dims, type_)
+        node = once(lowering, node, region, adds)
+        if not adds:
+            node, region = in_one_row(lowering, index, node, region)
     whole = whole_of(base.dims)
     if region.spec == whole:
-        done = lowering.graph.map("x + y", (base.node, node), type_) if adds else node
-        return Value(done, base.dims)
-    return Value(
-        put(lowering, index, base, whole, region, node, adds, type_), base.dims
-    )
+        return lowering.graph.map("x + y", (base.node, node), type_) if adds else node
+    return put(lowering, index, base, whole, region, node, adds, type_)
 
 
 def region_of(
     lowering: Lowering,
     index: int,
-    dims: Dims,
-    operands: list[Value],
-    settings: dict[str, Any],
-    like: Type,
+    base: Value,
+    parts: list[Any],
+    indices: list[Index],
+    shape: tuple[int, ...],
+    view: View,
 ) -> Region | None:
     """Return where a write goes, None if that is nowhere."""
-    chain = settings["chain"]
-    seen = follow(np.empty(like.shape, np.uint8), chain)
-    parts = key_parts(settings["key"], seen.ndim)
-    basic, slots, front = split_key(parts, ranks(lowering, index, 2))
-    shapes = [lowering.shape(k) for k in lowering.tape.operands[index][2:]]
+    dims, seen = base.dims, view(np.empty(shape, np.uint8))
+    basic, slots, front = split_key(parts)
+    shapes = [array.shape for array in indices]
     if seen[basic].size == 0 or any(0 in shape for shape in shapes):
         if any(0 not in shape for shape in shapes):
             raise NotLoweredError("indices into an array without elements")
         return None
-    if chain and slots:
-        raise NotLoweredError("index arrays that write through views")
-    places, around = index_map(
-        lowering, index, dims, like.shape, lambda x: follow(x, chain)[basic]
-    )
+    places, around = index_map(lowering, index, dims, shape, lambda x: view(x)[basic])
     spec: list[Place] = [None if d is None else places[d] for d in dims]
     if not slots:
-        return Region(tuple(spec), [], around)
-    found, chosen = places_chosen(lowering, index, 2, operands, parts, like.shape)
+        return Region(tuple(spec), [], around, set())
+    found, chosen = places_chosen(lowering, index, indices, parts, seen.shape)
+    moved = {around[place]: chosen[position] for place, position in slots}
     gathered: list[Node] = []
+    for k, place in enumerate(spec):
+        if isinstance(place, Affine) and any(a in moved for a, _ in place.terms):
+            spec[k] = len(gathered)
+            gathered.append(moved_to(lowering.graph, place, moved))
     left = list(around)
-    kept = [part for part in parts if part is not None]
-    sources = [k for k, part in enumerate(kept) if type(part) is Placeholder]
-    for at, (_, position) in zip(sources, slots, strict=True):
-        if spec[at] is not None:
-            spec[at] = len(gathered)
-            gathered.append(chosen[position])
     for place, _ in reversed(slots):
         del left[place]
     nothing = lowering.graph.number(0, "int64")
     lined = beside(lowering, nothing, left, front, found).dims
-    return Region(tuple(spec), gathered, lined)
+    return Region(tuple(spec), gathered, lined, apart(found, indices, parts, seen))
+
+
+def moved_to(graph: Graph, place: Affine, moved: Mapping[int | None, Node]) -> Node:
+    """Return a place of which some axes are where index arrays say."""
+    found: Node | None = None
+    for axis, stride in place.terms:
+        step = moved.get(axis) or graph.index(axis)
+        if stride != 1:
+            step = graph.map("x * y", (step, graph.number(stride, "int64")), "int64")
+        found = step if found is None else graph.map("x + y", (found, step), "int64")
+    assert found is not None
+    if not place.offset:
+        return found
+    return graph.map("x + y", (found, graph.number(place.offset, "int64")), "int64")
+
+
+def apart(dims: Dims, indices: list[Index], parts: list[Any], seen: Any) -> set[int]:
+    """Return the axes of index arrays along which no place is met twice."""
+    kept = [part for part in parts if part is not None]
+    lengths = {
+        part.position: n
+        for part, n in zip(kept, seen.shape, strict=True)
+        if type(part) is Placeholder
+    }
+    known = [
+        array.plain % max(lengths[k], 1)
+        for k, array in enumerate(indices)
+        if array.plain is not None
+    ]
+    found: set[int | None] = set()
+    for array in known:
+        long = [k for k, n in enumerate(array.shape) if n > 1]
+        if len(long) == 1 and np.unique(array).size == array.size:
+            found.add(dims[len(dims) - array.ndim + long[0]])
+    if len(known) == len(indices):
+        rows = np.stack([array.ravel() for array in np.broadcast_arrays(*known)])
+        if np.unique(rows, axis=1).shape == rows.shape:
+            found.update(dims)
+    return {axis for axis in found if axis is not None}
+
+
+def in_one_row(
+    lowering: Lowering, index: int, node: Node, region: Region
+) -> tuple[Node, Region]:
+    """Return what is written at indices of several dimensions along one axis.
+
+    So the last of equal places, in C order, is the last one that is written.
+    """
+    graph, find = lowering.graph, lowering.axes.find
+    varying = {axis for chosen in region.gathered for axis in chosen.axes}
+    varying -= {find(axis) for axis in region.apart}
+    order = [find(d) for d in region.dims if d is not None and find(d) in varying]
+    if len(order) <= 1:
+        return node, region
+    shape = graph.shape(order)
+    row = lowering.axes.of((index, "row"), graph.count(order))
+    place = flat_place(order, shape)
+
+    def along_row(x: Node) -> Node:
+        if x.axes.isdisjoint(order):
+            return x
+        rest = sorted(x.axes - set(order))
+        lowering.axes.keep_apart([row, *rest])
+        spec = (place, *(Affine(0, ((a, 1),)) for a in rest))
+        return placed(graph, (row, *rest), False, [spec], [x], x.type)
+
+    gathered = [along_row(chosen) for chosen in region.gathered]
+    return along_row(node), region._replace(gathered=gathered)
+
+
+# Pieces
 
 
 def fitted(

@@ -56,7 +56,13 @@ def evaluate_isclose(a: Any, b: Any, rtol: Any, atol: Any, *, equal_nan: bool) -
     return np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
-ISCLOSE = constant_of("isclose", evaluate_isclose, form=Map(), numpy=())
+def text_of_isclose(kind: str, *, equal_nan: bool) -> str:
+    """Return the expression of ``np.isclose``."""
+    text = "(fabs(x - y) <= w + z * fabs(y) and isfinite(y)) or x == y"
+    return text + " or (isnan(x) and isnan(y))" * equal_nan
+
+
+ISCLOSE = constant_of("isclose", evaluate_isclose, form=Map(text_of_isclose), numpy=())
 
 
 @answers(np.isclose)

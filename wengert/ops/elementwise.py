@@ -410,10 +410,11 @@ def modf_vjp(gradients: Any, results: Any, x: Any) -> Any:
     return (gradients[0],)
 
 
+FRACTION = "select(isinf(x), copysign(0, x), copysign(x - trunc(x), x))"
 general(
     "modf",
     np.modf,
-    form=Map(),
+    form=Map((FRACTION, "trunc(x)")),
     jvp=modf_jvp,
     vjp=modf_vjp,
     results=2,
@@ -481,7 +482,7 @@ def imag_transpose(g: Any, x: Any) -> Any:
     return -1j * g if x.dtype.kind == "c" else np.zeros(x.shape, x.dtype)
 
 
-linear("imag", np.imag, imag_transpose, form=Map(), view=True, numpy=(np.imag,))
+linear("imag", np.imag, imag_transpose, form=Map("0"), view=True, numpy=(np.imag,))
 
 
 @answers(np.angle)

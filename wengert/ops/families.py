@@ -17,6 +17,8 @@ from wengert.ops.chain import CHAIN_PRODUCT
 
 #: The highest derivative: closed forms of some double with every order.
 MOST_ORDERS = 12
+#: The form of what only its own function computes.
+ASKED = Map()
 
 
 def check_orders(name: str, orders: tuple[int, ...]) -> None:
@@ -58,7 +60,9 @@ def with_family(
     return every
 
 
-def family(name: str, evaluate: Function, last: Function | None = None) -> Operation:
+def family(
+    name: str, evaluate: Function, last: Function | None = None, form: Map = ASKED
+) -> Operation:
     """State the derivatives of a function of numbers.
 
     ``evaluate(*operands, orders)`` is the derivative of these orders, one an operand.
@@ -88,5 +92,5 @@ def family(name: str, evaluate: Function, last: Function | None = None) -> Opera
             for k in range(len(operands))
         )
 
-    operation = general(name, evaluate, form=Map(), jvp=jvp, vjp=vjp)
+    operation = general(name, evaluate, form=form, jvp=jvp, vjp=vjp)
     return operation

@@ -20,7 +20,25 @@ def evaluate_round(x: Any, *, decimals: int, dtype: Any) -> Any:
     return np.round(x, decimals, out=out)
 
 
-ROUND = constant_of("round", evaluate_round, form=Map(), numpy=())
+#: Decimals up to which their power of ten is a number.
+MOST_DECIMALS = 300
+
+
+def text_of_round(kind: str, *, decimals: int, dtype: Any) -> str | None:
+    """Return the expression of ``np.round``, which scales by a power of ten."""
+    if kind != "f":
+        return "x" if decimals >= 0 else None
+    if decimals == 0:
+        return "rint(x)"
+    if abs(decimals) > MOST_DECIMALS:
+        return None
+    scale = 10.0 ** abs(decimals)
+    if decimals > 0:
+        return f"rint(x * {scale!r}) / {scale!r}"
+    return f"rint(x / {scale!r}) * {scale!r}"
+
+
+ROUND = constant_of("round", evaluate_round, form=Map(text_of_round), numpy=())
 
 
 def evaluate_python_round(x: Any, *, decimals: int) -> Any:

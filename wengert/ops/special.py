@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.forms import Map
 from wengert.core.operation import answers, apply
 from wengert.ops.families import family, quadrature
 
@@ -40,7 +41,26 @@ def evaluate_sinc(x: Any, *, orders: tuple[int, ...]) -> Any:
     return values.astype(y.dtype)[()]
 
 
-SINC = family("sinc", evaluate_sinc)
+def text_of_sinc(kind: str, *, orders: tuple[int, ...]) -> str:
+    """Return the expression of a derivative of ``np.sinc``, as evaluated above."""
+    (order,) = orders
+    outside = "sin(x * pi) / (x * pi)"
+    if order == 0:
+        return f"select(x == 0, 1, {outside})"
+    turn = order * np.pi / 2
+    inside = " + ".join(
+        f"{weight * node**order!r} * cos(x * pi * {node!r} + {turn!r})"
+        for node, weight in zip(NODES.tolist(), WEIGHTS.tolist(), strict=True)
+    )
+    for n in range(1, order + 1):
+        turn = n * np.pi / 2
+        outside = f"(sin(x * pi + {turn!r}) - {n} * ({outside})) / (x * pi)"
+    near = f"fabs(x * pi) < {QUADRATURE_LIMIT!r}"
+    value = f"select({near}, {inside}, {outside}) * {float(np.pi**order)!r}"
+    return f"select(x == 0, 0, {value})" if order % 2 else value
+
+
+SINC = family("sinc", evaluate_sinc, form=Map(text_of_sinc))
 
 
 @answers(np.sinc)
