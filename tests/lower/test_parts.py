@@ -196,6 +196,18 @@ def test_jit_returns_numbers_arrays_and_their_types(
     assert row["nest"]
 
 
+def test_pythons_complex_numbers_stay_pythons() -> None:
+    jitted = wg.jit(lambda z, x: (z * 2j + 1.0, x * z), wait=True)
+    x = np.ones(2, np.complex64)
+    for z in (1.0 + 2.0j, 3.0 - 1.0j, -1j):
+        number, array = jitted(z, x)
+        assert type(number) is complex
+        assert number == z * 2j + 1.0
+        assert array.dtype == np.complex64
+        np.testing.assert_array_equal(array, x * z)
+    assert not jitted.report().rows[0]["reason"]
+
+
 def test_what_is_captured_is_read_in_place() -> None:
     table = np.array([1.0 + 1.0j, 2.0])
     jitted = wg.jit(lambda x: np.real(table * x), wait=True)
@@ -219,4 +231,53 @@ def test_a_branch_on_complex_numbers_is_left_to_numpy() -> None:
 
 def test_a_tape_without_complex_numbers_is_itself() -> None:
     tape = wg.record(np.sin, np.ones(3))
-    assert in_parts(tape, []).tape is tape
+    assert in_parts(tape, [])[0] is tape
+
+
+def evolved(psi: Any, v: Any) -> Any:
+    """A wave in a potential, by small steps of a plain loop."""
+    for _ in range(200):
+        laplacian = np.roll(psi, 1) + np.roll(psi, -1) - 2.0 * psi
+        psi = psi * np.exp(-0.01j * v) + 0.005j * laplacian
+    return np.sum(np.abs(psi) ** 2 * v)
+
+
+def scanned(psi: Any, v: Any) -> Any:
+    """The same kind of thing as a scan, which stacks, and carries a real number."""
+
+    def step(state: Any, x: Any) -> Any:
+        psi, total = state
+        psi = psi * np.exp(1j * x * v) + 0.1j * psi[::-1]
+        return (psi, total + np.sum(np.abs(psi))), psi[0]
+
+    (psi, total), firsts = wg.scan(step, (psi, 0.0), np.linspace(0.0, 1.0, 30))
+    return total + np.sum(np.real(psi * v)) + np.sum(np.abs(firsts))
+
+
+@pytest.mark.parametrize("function", [evolved, scanned])
+def test_loops_of_complex_numbers(function: Callable[..., Any]) -> None:
+    v = np.random.default_rng(0).normal(size=12)
+    psi = np.exp(-(np.linspace(-3.0, 3.0, 12) ** 2) + 1j * v)
+    evaluate = wg.value_and_grad(function, (0, 1))
+    value, gradients = evaluate(psi, v)
+    jitted = wg.jit(evaluate, wait=True)
+    for _ in range(2):
+        found, others = jitted(psi, v)
+        np.testing.assert_allclose(found, value, rtol=1e-12)
+        for gradient, other in zip(gradients, others, strict=True):
+            np.testing.assert_allclose(other, gradient, rtol=1e-9, atol=1e-12)
+    (row,) = jitted.report().rows
+    assert not row["reason"]
+    assert "loop i0 to" in row["nest"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_not_finite_is_numpys_in_a_loop_too() -> None:
+    def program(z: Any) -> Any:
+        return wg.fori_loop(0, 5, lambda k, z: np.exp(z), z)
+
+    jitted = wg.jit(program, wait=True)
+    for z in (0.1 + 0.2j, 0.1 + 0.3j, 3.0 + 0.0j, 2.0 - 0.1j, 0.2 + 0.1j):
+        given = np.array([z])
+        expected = program(given)
+        np.testing.assert_allclose(jitted(given), expected, rtol=1e-12)

@@ -15,7 +15,7 @@ from wengert.core.types import Type
 from wengert.derive.loops import SCAN
 from wengert.emit.kernels import count_scalars
 from wengert.emit.lowering import MOST_UNROLLED
-from wengert.lower.parts import is_complex
+from wengert.lower.parts import has_complex
 
 #: From how many scalar nodes of arrays on a tape becomes a nest; for tests of nests.
 NESTS_VARIABLE = "WENGERT_NESTS"
@@ -88,7 +88,7 @@ def is_of_arrays(tape: Tape) -> bool:
     if (
         SCAN in tape.operations
         or any(map(is_of_matrices, tape.operations))
-        or any(map(is_complex, tape.types))
+        or has_complex(tape)
     ):
         return len(tape) <= MOST_NEST_NODES
     least = int(os.environ.get(NESTS_VARIABLE, ARRAYS))

@@ -35,7 +35,7 @@ from wengert.lower.masks import nonzero
 from wengert.lower.moves import chosen, joined, reshaped, taken, viewed
 from wengert.lower.needed import asked_about, is_asked_before, needed
 from wengert.lower.order import searched, sorted_
-from wengert.lower.parts import in_parts
+from wengert.lower.parts import FINITE, in_parts
 from wengert.lower.python import imply, raised, require
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import is_exact, strict_nodes
@@ -110,12 +110,11 @@ def lower(
         If a node has none.
     """
 
-    parted = in_parts(tape, captured, asked)
+    tape, captured = in_parts(tape, captured, asked)
 
     def start(axes: Axes) -> Lowering:
-        lowering = Lowering(parted.tape, absorbs, parted.captured, axes)
+        lowering = Lowering(tape, absorbs, captured, axes)
         lowering.asked_results = asked
-        lowering.finite = parted.finite
         return lowering
 
     return settled(start)
@@ -175,8 +174,6 @@ class Lowering:
         self.asked_about: frozenset[int] = frozenset()
         #: Results that guards elsewhere ask about.
         self.asked_results: Sequence[int] = ()
-        #: Nodes that refuse a play where they are not finite.
-        self.finite: Sequence[int] = ()
         #: Conditions that are asked as NumPy would round what they ask about.
         self.implied: list[Node] = []
         self.sources = [*tape.input_indices, *captured]
@@ -280,12 +277,6 @@ class Lowering:
             )
         for suspect in suspects.values():
             self.flags.append((HIDDEN, is_nan(self.graph, suspect)))
-        for index in self.finite:
-            if index not in self.values:
-                continue  # nobody reads it
-            yes = self.graph.number(True, "bool")
-            flag = self.graph.map("isfinite(x)", (self.values[index].node,), "bool")
-            self.flags.append((HIDDEN, self.graph.map("x != y", (flag, yes), "bool")))
         step = step_of("x or y", "bool")
         together: dict[tuple[int, frozenset[int]], Node] = {}
         for number, flag in self.flags:
@@ -428,7 +419,9 @@ class Lowering:
             results = self.several[tape.operands[index][0]]
             return self.current(results[settings["result"]])
         operands = [self.current(self.values[k]) for k in tape.operands[index]]
-        if operation is IDENTITY:
+        if operation is FINITE:
+            self.refuse_infinite(operands[0].node)
+        if operation in (IDENTITY, FINITE):
             return operands[0]
         if like.size == 0 or any(0 in self.shape(k) for k in tape.operands[index]):
             found = of_nothing(self, index, like)
@@ -499,6 +492,12 @@ class Lowering:
         self.constants.append(array)
         strides = c_strides(array.shape)
         return Value(self.in_memory(source, strides, dims, type_), dims)
+
+    def refuse_infinite(self, node: Node) -> None:
+        """Refuse a play where a value is not finite."""
+        flag = self.graph.map("isfinite(x)", (node,), "bool")
+        yes = self.graph.number(True, "bool")
+        self.flags.append((HIDDEN, self.graph.map("x != y", (flag, yes), "bool")))
 
     def mapped(
         self,

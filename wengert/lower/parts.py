@@ -8,7 +8,7 @@ that have forms of their own; how they are computed is NumPy's own way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,11 @@ from wengert.core.forms import Contract, Map, Move
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type
+from wengert.derive.loops import SCAN
+from wengert.derive.steps import Body
 from wengert.lower.needed import asked_about, needed
 from wengert.lower.refusal import NotLoweredError
-from wengert.ops.index import GETITEM, INDEX_ADD, STORE
+from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE
 from wengert.ops.join import CONCATENATE, STACK
 
 #: The type of the parts of a complex number.
@@ -28,26 +30,15 @@ HALVES: dict[np.dtype[Any], np.dtype[Any]] = {
 }
 
 
-class Parted(NamedTuple):
-    """A tape without complex numbers.
-
-    Attributes
-    ----------
-    tape : Tape
-    captured : list of int
-        Its nodes that are the captures.
-    finite : list of int
-        Nodes that must be finite: what C's functions of complex numbers answer for
-        infinities is not what their formulas do.
-    """
-
-    tape: Tape
-    captured: list[int]
-    finite: list[int]
+#: What refuses a play where it is not finite: what C's functions of complex numbers
+#: answer for infinities is not what their formulas do.
+FINITE = Operation("finite", np.positive, "constant", form=Map("x"))
 
 
-def in_parts(tape: Tape, captured: Sequence[int], asked: Sequence[int] = ()) -> Parted:
-    """Return a tape in which every complex number is two real ones.
+def in_parts(
+    tape: Tape, captured: Sequence[int], asked: Sequence[int] = ()
+) -> tuple[Tape, list[int]]:
+    """Return a tape in which every complex number is two real ones, and its captures.
 
     Parameters
     ----------
@@ -62,19 +53,35 @@ def in_parts(tape: Tape, captured: Sequence[int], asked: Sequence[int] = ()) -> 
     NotLoweredError
         If an operation on complex numbers has no formula in their parts.
     """
-    if not any(map(is_complex, tape.types)):
-        return Parted(tape, list(captured), [])
+    if not has_complex(tape):
+        return tape, list(captured)
     results = [tape.output_indices[k] for k in asked]
     if any(is_complex(tape.types[k]) for k in asked_about(tape, results)):
         raise NotLoweredError("a guard on complex numbers")
     parts = Parts(tape, captured)
     parts.write()
-    return Parted(parts.new, parts.captured, parts.finite)
+    return parts.new, [parts.memory[k] for k in captured]
 
 
 def is_complex(like: Any) -> bool:
     """Whether a node's output is complex."""
     return isinstance(like, Type) and like.dtype in HALVES
+
+
+def has_complex(tape: Tape) -> bool:
+    """Whether anything on a tape is complex, or in a step of its loops."""
+    return any(map(is_complex, tape.types)) or any(
+        has_complex(tape.settings[k]["body"].tape)
+        for k, operation in enumerate(tape.operations)
+        if operation is SCAN
+    )
+
+
+def side_by_side(like: Type) -> Type:
+    """Return the type of an array whose complex numbers are two real ones."""
+    if not is_complex(like):
+        return like
+    return Type((*like.shape, 2), HALVES[like.dtype])
 
 
 #: Nodes of the new tape: a real part and an imaginary one.
@@ -89,27 +96,26 @@ class Parts:
         self.given = list(captured)
         self.reals: dict[int, int] = {}
         self.pairs: dict[int, Pair] = {}
-        #: By node, where its memory is given.
+        #: By node, where its parts are side by side.
         self.memory: dict[int, int] = {}
-        self.finite: list[int] = []
+        self.loops: dict[int, int] = {}
         self.index = 0  # the node that is written
 
     def write(self) -> None:
         """Write all that is needed."""
         tape, new = self.tape, self.new
         for index in [*tape.input_indices, *self.given, *needed(tape)]:
-            if index not in self.reals and index not in self.pairs:
+            if not any(index in x for x in (self.reals, self.pairs, self.loops)):
                 self.index = index
                 self.node(index)
         new.input_indices = [self.memory[k] for k in tape.input_indices]
-        self.captured = [self.memory[k] for k in self.given]
-        new.chosen_outputs = [self.output(k) for k in tape.output_indices]
+        new.chosen_outputs = [self.whole(k) for k in tape.output_indices]
         new.title = tape.title
 
     # Nodes of the new tape
 
     def append(
-        self, operation: Operation, operands: Sequence[int], settings: Any, like: Type
+        self, operation: Operation, operands: Sequence[int], settings: Any, like: Any
     ) -> int:
         """Append a node; return where it is."""
         line = self.tape.lines[self.index]
@@ -151,14 +157,27 @@ class Parts:
         strong = [x.dtype for x in likes if not x.weak] or [x.dtype for x in likes]
         return HALVES[np.result_type(np.complex64, *strong)]
 
-    def output(self, index: int) -> int:
-        """Return a result, parts side by side."""
+    def whole(self, index: int) -> int:
+        """Return a node, its parts side by side."""
         if index in self.reals:
             return self.reals[index]
-        one, other = self.pairs[index]
-        like = self.tape.types[index]
-        both = Type((*like.shape, 2), HALVES[like.dtype])
-        return self.append(STACK, (one, other), {"axis": len(like.shape)}, both)
+        if index not in self.memory:
+            like = self.tape.types[index]
+            settings = {"axis": len(like.shape)}
+            pair = self.pairs[index]
+            self.memory[index] = self.append(STACK, pair, settings, side_by_side(like))
+        return self.memory[index]
+
+    def take_apart(self, index: int, whole: int, like: Type) -> None:
+        """Note a node whose parts lie side by side."""
+        if not is_complex(like):
+            self.reals[index] = self.memory[index] = whole
+            return
+        part = Type(like.shape, HALVES[like.dtype])
+        one, other = (
+            self.append(GETITEM, (whole,), {"key": (..., k)}, part) for k in (0, 1)
+        )
+        self.memory[index], self.pairs[index] = whole, (one, other)
 
     def node(self, index: int) -> None:
         """Write one node."""
@@ -170,6 +189,12 @@ class Parts:
         )
         if operation in (INPUT, CONSTANT):
             self.source(index, operation, like)
+        elif operation is SCAN:
+            self.loop(index, operands)
+        elif operation is ITEM and operands[0] in self.loops:
+            loop, settings = self.loops[operands[0]], tape.settings[index]
+            whole = self.append(ITEM, (loop,), settings, side_by_side(like))
+            self.take_apart(index, whole, like)
         elif not is_complex(like) and not any(k in self.pairs for k in operands):
             places = [self.reals[k] for k in operands]
             self.reals[index] = self.append(
@@ -181,7 +206,7 @@ class Parts:
             not isinstance(tape.types[k], Type) for k in operands
         ):
             raise NotLoweredError(f"{operation.name} of complex numbers")
-        elif like.weak:
+        elif like.weak and operation.name not in NEVER_RAISE:
             raise NotLoweredError(f"{operation.name} of Python's complex numbers")
         else:
             self.computed(index, operation, operands, like)
@@ -189,30 +214,33 @@ class Parts:
     def source(self, index: int, operation: Operation, like: Type) -> None:
         """Write an input or a constant."""
         settings = self.tape.settings[index]
-        if not is_complex(like):
-            found = self.append(operation, (), settings, like)
-            self.reals[index] = self.memory[index] = found
-            return
-        half = HALVES[like.dtype]
-        if operation is CONSTANT and index not in self.given:
-            value = np.asarray(settings["value"], like.dtype)
-            real, imaginary = (
-                self.append(CONSTANT, (), {"value": part}, Type(like.shape, half))
-                for part in (value.real.copy(), value.imag.copy())
-            )
-            self.pairs[index] = real, imaginary
-            return
-        if operation is CONSTANT:
+        if is_complex(like) and operation is CONSTANT:
             value = np.ascontiguousarray(settings["value"], like.dtype)
-            parts = value.reshape(like.shape)[..., None].view(half)
-            settings = {"value": parts}
-        both = self.append(operation, (), settings, Type((*like.shape, 2), half))
-        self.memory[index] = both
-        real, imaginary = (
-            self.append(GETITEM, (both,), {"key": (..., k)}, Type(like.shape, half))
-            for k in (0, 1)
-        )
-        self.pairs[index] = real, imaginary
+            value = value.reshape(like.shape)
+            if index not in self.given:
+                part = Type(like.shape, HALVES[like.dtype])
+                real, imaginary = (
+                    self.append(CONSTANT, (), {"value": x.copy()}, part)
+                    for x in (value.real, value.imag)
+                )
+                self.pairs[index] = real, imaginary
+                return
+            settings = {"value": value[..., None].view(HALVES[like.dtype])}
+        whole = self.append(operation, (), settings, side_by_side(like))
+        self.take_apart(index, whole, like)
+
+    def loop(self, index: int, operands: Sequence[int]) -> None:
+        """Write a loop, its step in parts."""
+        settings = self.tape.settings[index]
+        body: Body = settings["body"]
+        likes = [self.tape.types[k] for k in operands]
+        if [*map(is_complex, body.inputs)] != [*map(is_complex, likes)]:
+            raise NotLoweredError("a loop over numbers of another type")
+        step = Body(in_parts(body.tape, ())[0], body.carried, body.moving)
+        places = [self.whole(k) for k in operands]
+        types = tuple(map(side_by_side, self.tape.types[index]))
+        told = {**settings, "body": step}
+        self.loops[index] = self.append(SCAN, places, told, types)
 
     def computed(
         self, index: int, operation: Operation, operands: Sequence[int], like: Type
@@ -325,9 +353,12 @@ class Parts:
             imaginary[0] if len(imaginary) == 1 else self.do("add", *imaginary),
         )
 
-    def to_be_finite(self, *parts: int) -> None:
-        """Note what must be finite for its formula to be right."""
-        self.finite += parts
+    def finite(self, *parts: int) -> Pair:
+        """Return parts that must be finite for their formula to be right."""
+        one, other = (
+            self.append(FINITE, (k,), NO_SETTINGS, self.new.types[k]) for k in parts
+        )
+        return one, other
 
 
 def rank(dtype: np.dtype[Any]) -> tuple[bool, int]:
@@ -405,12 +436,10 @@ def chain_product(m: Parts, x: Pair, y: Pair) -> Pair:
 def exp(m: Parts, x: Pair) -> Pair:
     """Return the exponential of x."""
     scale = m.do("exp", x[0])
-    found = (
+    return m.finite(
         m.do("multiply", scale, m.do("cos", x[1])),
         m.do("multiply", scale, m.do("sin", x[1])),
     )
-    m.to_be_finite(*found)
-    return found
 
 
 def log(m: Parts, x: Pair) -> Pair:
@@ -431,8 +460,7 @@ def log(m: Parts, x: Pair) -> Pair:
     half = m.do("multiply", close, m.number(0.5, size))
     real = m.choose(is_close, half, m.do("log", size))
     imaginary = m.do("arctan2", x[1], x[0])
-    m.to_be_finite(real, imaginary)
-    return real, imaginary
+    return m.finite(real, imaginary)
 
 
 def sqrt(m: Parts, x: Pair) -> Pair:
@@ -447,8 +475,7 @@ def sqrt(m: Parts, x: Pair) -> Pair:
     real = m.choose(is_nothing, zero, m.choose(is_right, t, other))
     size = m.choose(is_nothing, zero, m.choose(is_right, other, t))
     imaginary = m.do("copysign", size, b)
-    m.to_be_finite(real, imaginary)
-    return real, imaginary
+    return m.finite(real, imaginary)
 
 
 def turned(first: str, second: str, sign: str = "") -> Callable[[Parts, Pair], Pair]:
@@ -461,8 +488,7 @@ def turned(first: str, second: str, sign: str = "") -> Callable[[Parts, Pair], P
         imaginary = m.do("multiply", m.do(h, x[0]), m.do(k, x[1]))
         if sign:
             imaginary = m.do("negative", imaginary)
-        m.to_be_finite(real, imaginary)
-        return real, imaginary
+        return m.finite(real, imaginary)
 
     return formula
 
@@ -477,6 +503,8 @@ def either(name: str, joins: str) -> Callable[..., int]:
     return formula
 
 
+#: Operations that raise nothing, whatever Python's complex numbers they are given.
+NEVER_RAISE = frozenset({"add", "subtract", "multiply", "negative", "conjugate"})
 #: What is done to each part alone.
 LINEAR = frozenset({"sum", "cumsum"})
 FORMULAS: dict[str, Callable[..., Pair | int]] = {
