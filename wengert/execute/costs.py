@@ -85,14 +85,16 @@ def is_of_arrays(tape: Tape) -> bool:
     It has loops of its own, systems of equations, complex numbers, or many elements and
     arrays that are more than a few numbers.
     """
+    if len(tape) > MOST_NEST_NODES:
+        return False
     if (
         SCAN in tape.operations
         or any(map(is_of_matrices, tape.operations))
         or has_complex(tape)
     ):
-        return len(tape) <= MOST_NEST_NODES
+        return True
     least = int(os.environ.get(NESTS_VARIABLE, ARRAYS))
-    if len(tape) > MOST_NEST_NODES or count_scalars(tape, 0) <= least:
+    if count_scalars(tape, 0) <= least:
         return False
     sizes = [like.size for like in tape.types if isinstance(like, Type)]
     return max(sizes, default=0) > min(least, SMALL)
