@@ -183,6 +183,8 @@ class Lowering:
         self.loops: dict[int, Loops] = {}
         #: The factors of matrices, by their node, the axes of rows and of columns.
         self.factors: dict[tuple[int, int, int], Factors] = {}
+        #: Of what the places in order are asked for, and along which axis.
+        self.ordered: set[tuple[tuple[int, ...], int]] | None = None
         #: The results of nodes that have several.
         self.several: dict[int, list[Value]] = {}
 

@@ -49,10 +49,25 @@ def sorted_(
         return Value(graph.number(0, "int64") if has_places else node, dims)
     if axis not in node.axes:
         return Value(graph.index(axis) if has_places else node, dims)
+    if not has_places and has_argsort(lowering, index, settings):
+        places = in_order(lowering, node, axis, dims, True)
+        return Value(graph.gather(node, {axis: places}), dims)
     found = in_order(lowering, node, axis, dims, has_places)
     if has_places and settings["kind"] != "stable":
         refuse_ties(lowering, index, node, found, axis)
     return Value(found, dims)
+
+
+def has_argsort(lowering: Lowering, index: int, settings: dict[str, Any]) -> bool:
+    """Whether the places of what is sorted are asked for, too."""
+    tape = lowering.tape
+    if lowering.ordered is None:
+        lowering.ordered = {
+            (tape.operands[k], tape.settings[k]["axis"])
+            for k, operation in enumerate(tape.operations)
+            if operation is ARGSORT and tape.settings[k]["kind"] == "stable"
+        }
+    return (tape.operands[index], settings["axis"]) in lowering.ordered
 
 
 def in_order(
