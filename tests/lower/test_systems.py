@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import linalg
 
 import wengert as wg
 from tests.lower.guarded import call_guarded
@@ -48,6 +49,9 @@ FUNCTIONS: tuple[Function, ...] = (
     lambda a, b: np.linalg.cholesky(definite(a)) * np.sum(b),
     lambda a, b: np.linalg.cholesky(definite(a), upper=True) * np.sum(b),
     lambda a, b: solve(np.linalg.cholesky(definite(a)), b),
+    lambda a, b: np.linalg.det(a / (2 * max(1, a.shape[-1]) ** 0.5)) + np.sum(b),
+    lambda a, b: np.linalg.slogdet(a)[1] * np.sum(b),
+    lambda a, b: np.linalg.slogdet(-a)[0] * np.sum(b),
 )
 
 
@@ -142,6 +146,36 @@ def test_a_singular_matrix_raises_numpys_error() -> None:
 
     with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
         solve_it(np.ones((3, 3)), b)
+
+
+#: Of SciPy's, of one matrix.
+SCIPYS: tuple[Function, ...] = (
+    lambda a, b: linalg.solve_triangular(a, b, lower=True, trans=1),
+    lambda a, b: linalg.solve_triangular(a.T, b, unit_diagonal=True) * 0.1,
+    lambda a, b: linalg.cho_solve(linalg.cho_factor(definite(a)), b),
+    lambda a, b: linalg.cho_solve((linalg.cholesky(definite(a), lower=True), True), b),
+)
+
+
+@pytest.mark.parametrize("n", [1, 6, 20])
+@pytest.mark.parametrize("function", SCIPYS)
+def test_scipys_triangular_solves_are_native(function: Function, n: int) -> None:
+    rng = np.random.default_rng(n)
+    a, b = np.tril(rng.normal(size=(n, n)) / n) + 2 * np.eye(n), rng.normal(size=(n, 3))
+
+    def total(a: Any, b: Any) -> Any:
+        return np.sum(np.sin(function(a, b)))
+
+    tape = wg.record(wg.value_and_grad(total, (0, 1)), a, b)
+    assert check_tape(tape, WAYS[1], ulps=ULPS)
+    kernel = compiled(tape, WAYS[1])
+    assert kernel is not None
+    likes = [tape.types[index] for index in tape.output_indices]
+    a[-1, -1] = np.inf
+    assert call_guarded(kernel, [a, b], likes, True)[0] == 2
+    a[-1, -1] = 0.0
+    is_unit = function is SCIPYS[1]
+    assert call_guarded(kernel, [a, b], likes, True)[0] == (0 if is_unit else 2)
 
 
 def test_without_lapack_large_systems_are_refused(

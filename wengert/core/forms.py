@@ -138,9 +138,9 @@ class Routine:
     rows : callable, optional
         What does it for operands that all have rows, along their first axis; it raises
         a ValueError or a TypeError where results differ in shape or there is none.
-    native : str, or a function of the settings
-        The result in terms of the operands `x`, `y`, by the functions of matrices of
-        `lower.systems`; without it NumPy is asked.
+    native : str, or a tuple of them, or a function of the settings
+        The result, or each one, in terms of the operands `x`, `y`, by the functions of
+        matrices of `lower.systems`; without it NumPy is asked.
     """
 
     along: bool = False
@@ -148,11 +148,12 @@ class Routine:
     stacks: bool = False
     core: tuple[int, ...] | None = None
     rows: Callable[..., Any] | None = None
-    native: str | Callable[..., str] | None = None
+    native: str | tuple[str, ...] | Callable[..., str] | None = None
 
-    def text(self, settings: dict[str, Any]) -> str | None:
-        """Return the native text for these settings."""
-        return self.native(**settings) if callable(self.native) else self.native
+    def texts(self, settings: dict[str, Any]) -> tuple[str, ...]:
+        """Return the native text of every result, for these settings; () if none."""
+        found = self.native(**settings) if callable(self.native) else self.native
+        return (found,) if isinstance(found, str) else found or ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def may_be_outside(lowering: Lowering, operand: int) -> bool:
 def of_nothing(lowering: Lowering, index: int, like: Type) -> Value | None:
     """Return a node that has no elements, or an operand without.
 
-    None where such an operand only adds nothing to others.
+    None where such an operand only adds nothing to others, or has a determinant.
     """
     tape = lowering.tape
     operation, form = tape.operations[index], tape.operations[index].form
@@ -46,6 +46,8 @@ def of_nothing(lowering: Lowering, index: int, like: Type) -> Value | None:
         is_native or isinstance(form, Map | Reduce | Scan | Contract | Move)
     ):
         return nothing(lowering, index, like)
+    if is_native:
+        return None
     if isinstance(form, Contract):
         return nothing(lowering, index, like)
     if isinstance(form, Reduce) and form.start is not None and len(shapes) == 1:

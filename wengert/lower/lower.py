@@ -443,7 +443,7 @@ class Lowering:
         if isinstance(form, Move):
             return viewed(self, index, operation, operands, settings, like)
         if isinstance(form, Routine):
-            return solved(self, index, form, operands, settings, like)
+            return solved(self, index, form, operands, settings, (like,))[0]
         raise NotLoweredError(f"the operation {operation.name}")
 
     def results(self, index: int) -> list[Value]:
@@ -464,6 +464,8 @@ class Lowering:
                     Value(self.graph.map(text, nodes, str(like.dtype)), dims)
                     for text, like in zip(texts, likes, strict=True)
                 ]
+        if isinstance(form, Routine):
+            return solved(self, index, form, operands, settings, likes)
         raise NotLoweredError(f"the operation {operation.name}")
 
     def current(self, value: Value) -> Value:

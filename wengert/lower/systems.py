@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from wengert.lower.contract import lettered, with_dots
 from wengert.lower.expressions import parse
 from wengert.lower.graph import Affine, Graph, Node
 from wengert.lower.refusal import BOUNDS, NotLoweredError
-from wengert.lower.values import Value, step_of
+from wengert.lower.values import Dims, Value, step_of
 
 if TYPE_CHECKING:
     from wengert.lower.lower import Lowering
@@ -78,18 +79,19 @@ def solved(
     form: Routine,
     operands: list[Value],
     settings: dict[str, Any],
-    like: Type,
-) -> Value:
-    """Return an operation that its form says by functions of matrices."""
-    text, type_ = form.text(settings), str(like.dtype)
-    if text is None or type_ not in ("float64", "float32"):
+    likes: Sequence[Type],
+) -> list[Value]:
+    """Return the results that a form says by functions of matrices."""
+    texts, types = form.texts(settings), {str(like.dtype) for like in likes}
+    if not texts or not types <= {"float64", "float32"}:
         raise NotLoweredError(f"the operation {lowering.tape.operations[index].name}")
+    (type_,) = types
     given = [
         Value(lowering.graph.map("x", (node,), type_), dims) for node, dims in operands
     ]
-    return Systems(lowering, index, type_, form.core == (2, 1)).value(
-        parse(text), dict(zip("xy", given, strict=False))
-    )
+    systems = Systems(lowering, index, type_, form.core == (2, 1))
+    names = dict(zip("xy", given, strict=False))
+    return [systems.value(parse(text), names) for text in texts]
 
 
 class Systems:
@@ -132,6 +134,25 @@ class Systems:
             return Value(self.graph.map("x / y", (b_node, a_node), self.type), dims)
         return Value(self.solution(a_node, i, j, b_node, q), dims)
 
+    def triangular(self, a: Value, b: Value, name: str) -> Value:
+        """Return the solution with a triangle of a."""
+        (a_node, b_node), letters, dots = self.lined_up(("...ij", "...iq"), a, b)
+        i, j, q = (letters.get(letter) for letter in "ijq")
+        dims = (*[letters.get(letter) for letter in dots], j, q)
+        if i is not None and j is not None:
+            f = Factors(a_node, i, j)
+            pivots = self.graph.view(a_node, {j: Affine(0, ((i, 1),))})
+            node = self.triangle(name, f, b_node, i, j, q)
+        elif name.startswith("unit"):
+            node = b_node
+        else:
+            pivots = a_node
+            node = self.graph.map("x / y", (b_node, a_node), self.type)
+        if not name.startswith("unit"):
+            least = self.graph.number(np.finfo(self.type).tiny, self.type)
+            self.refuse_unless("fabs(x) >= y", pivots, least)
+        return Value(node, dims)
+
     def inverse(self, a: Value) -> Value:
         """Return the solutions for unit vectors."""
         *_, n = self.graph.shape(a.dims[-1:])
@@ -164,6 +185,17 @@ class Systems:
             self.graph.view(found, diagonal), self.graph.view(node, diagonal)
         )
         return Value(found, dims)
+
+    def beside(self, factor: Value, a: Value) -> Value:
+        """Return lower factors, and above them what is there in other matrices."""
+        nodes, letters, dots = self.lined_up(("...ij", "...ij"), factor, a)
+        i, j = letters.get("i"), letters.get("j")
+        dims = (*[letters.get(letter) for letter in dots], i, j)
+        if i is None or j is None:
+            return Value(nodes[0], dims)
+        pair = self.graph.index(i), self.graph.index(j)
+        text = "select(x >= y, z, w)"
+        return Value(self.graph.map(text, (*pair, *nodes), self.type), dims)
 
     # Parts
 
@@ -236,29 +268,87 @@ class Systems:
         self.lowering.axes.keep_apart(axes)
         return self.graph.make("routine", call, found, axes, self.type)
 
+    # Determinants
+
+    def determinant(self, a: Value) -> Value:
+        """Return the product of the pivots, with the sign of their order."""
+        sign, pivots, along, dims = self.pivots(a)
+        step = step_of("x * y", self.type)
+        product = self.graph.reduce(step, pivots, along)
+        return Value(self.graph.map("x * y", (sign, product), self.type), dims)
+
+    def sign(self, a: Value) -> Value:
+        """Return the determinant's sign."""
+        sign, pivots, along, dims = self.pivots(a)
+        signs = self.graph.map("copysign(1, x)", (pivots,), self.type)
+        product = self.graph.reduce(step_of("x * y", self.type), signs, along)
+        return Value(self.graph.map("x * y", (sign, product), self.type), dims)
+
+    def log_size(self, a: Value) -> Value:
+        """Return the logarithm of the determinant's size."""
+        _, pivots, along, dims = self.pivots(a)
+        logs = self.graph.map("log(fabs(x))", (pivots,), self.type)
+        return Value(self.graph.reduce(step_of("x + y", self.type), logs, along), dims)
+
+    def cofactors(self, a: Value) -> Value:
+        """Return the inverse, transposed, times a determinant that is not 0."""
+        inverse, determinant = self.transposed(self.inverse(a)), self.determinant(a)
+        self.refuse_unless("x != 0 and fabs(x) < inf", determinant.node)
+        pair = inverse.node, determinant.node
+        return Value(self.graph.map("x * y", pair, self.type), inverse.dims)
+
+    def pivots(self, a: Value) -> tuple[Node, Node, tuple[int, ...], Dims]:
+        """Return the sign of their order, pivots and their axis; the stack's axes."""
+        if 0 in self.graph.shape(a.dims[-1:]):
+            one = self.graph.number(1, self.type)
+            return one, one, (), a.dims[:-2]
+        (node,), letters, dots = self.lined_up(("...ij",), a)
+        i, j = letters.get("i"), letters.get("j")
+        dims = tuple([letters.get(letter) for letter in dots])
+        if i is None or j is None:
+            self.check_pivots(node, ())
+            return self.graph.number(1, self.type), node, (), dims
+        f = self.factored(node, i, j)
+        at = {f.columns: Affine(self.graph.extent(f.rows) + SIGN, ())}
+        sign = self.graph.view(f.node, at | {f.rows: Affine(0, ())})
+        pivots = self.graph.view(f.node, {f.columns: Affine(0, ((f.rows, 1),))})
+        return sign, pivots, (f.rows,), dims
+
     # What refuses a call
+
+    def finite(self, x: Value) -> Value:
+        """Return what must be finite."""
+        self.refuse_unless("fabs(x) < inf", x.node)
+        return x
 
     def check_pivots(self, pivots: Node, along: tuple[int, ...]) -> None:
         """Refuse a matrix that is singular, or is so but for rounding."""
         size = self.graph.map("fabs(x)", (pivots,), self.type)
         most = self.graph.reduce(step_of("maximum(x, y)", self.type), size, along)
-        self.refuse_unless("x > y * z", size, most)
+        self.refuse_unless("x > y * z", size, most, self.rounding())
 
     def check_roots(self, roots: Node, numbers: Node) -> None:
         """Refuse a matrix that is not positive definite, or is so but for rounding."""
-        self.refuse_unless("x * x > y * z", roots, numbers)
+        self.refuse_unless("x * x > y * z", roots, numbers, self.rounding())
 
-    def refuse_unless(self, text: str, one: Node, other: Node) -> None:
-        """Refuse a call where something is not so by more than rounding."""
-        least = self.graph.number(ROUNDING * np.finfo(self.type).eps, self.type)
-        flag = self.graph.map(f"not ({text})", (one, other, least), "bool")
+    def rounding(self) -> Node:
+        """Return what a pivot may be of others, and be nothing but rounding."""
+        return self.graph.number(ROUNDING * np.finfo(self.type).eps, self.type)
+
+    def refuse_unless(self, text: str, *nodes: Node) -> None:
+        """Refuse a call where something is not so."""
+        flag = self.graph.map(f"not ({text})", nodes, "bool")
         self.lowering.flags.append((BOUNDS, flag))
 
 
 #: What the text of a `Routine` may call.
 FUNCTIONS: dict[str, Callable[..., Value]] = {
-    "transposed": Systems.transposed,
-    "solve": Systems.solve,
-    "inverse": Systems.inverse,
-    "cholesky": Systems.cholesky,
+    name: getattr(Systems, name)
+    for name in (
+        "transposed solve inverse cholesky beside determinant sign log_size cofactors"
+        " finite"
+    ).split()
+} | {
+    name.replace(" ", "_"): partial(Systems.triangular, name=name)
+    for name in ("lower", "upper", "unit lower", "unit upper")
 }

@@ -38,7 +38,7 @@ def det_vjp(g: Any, d: Any, a: Any) -> Any:
 DET = general(
     "det",
     np.linalg.det,
-    form=Routine(core=(2,)),
+    form=Routine(core=(2,), native="determinant(x)"),
     jvp=det_jvp,
     vjp=det_vjp,
     numpy=(np.linalg.det,),
@@ -157,7 +157,7 @@ def trace(x: Any) -> Any:
 COFACTORS = general(
     "cofactors",
     evaluate_cofactors,
-    form=Routine(core=(2,)),
+    form=Routine(core=(2,), native="cofactors(x)"),
     jvp=cofactors_jvp,
     vjp=cofactors_vjp,
 )
@@ -203,7 +203,7 @@ def slogdet_gradient_vjp(g: Any, y: Any, a: Any) -> Any:
 SLOGDET_GRADIENT = general(
     "slogdet_gradient",
     evaluate_slogdet_gradient,
-    form=Routine(core=(2,)),
+    form=Routine(core=(2,), native="transposed(inverse(x))"),
     jvp=slogdet_gradient_jvp,
     vjp=slogdet_gradient_vjp,
 )
@@ -233,7 +233,7 @@ def slogdet_vjp(gradients: Any, results: Any, a: Any) -> Any:
 SLOGDET = general(
     "slogdet",
     evaluate_slogdet,
-    form=Routine(core=(2,)),
+    form=Routine(core=(2,), native=("sign(x)", "log_size(x)")),
     jvp=slogdet_jvp,
     vjp=slogdet_vjp,
     results=2,

@@ -15,7 +15,11 @@ from wengert.core.forms import Routine
 from wengert.core.operation import answers_named, apply, constant_of, general
 from wengert.ops.elements import conjugate
 from wengert.ops.join import as_array
-from wengert.ops.linalg.cholesky import cholesky_jvp, cholesky_vjp
+from wengert.ops.linalg.cholesky import (
+    cholesky_jvp,
+    cholesky_text,
+    cholesky_vjp,
+)
 from wengert.ops.linalg.triangles import (
     adjoint,
     matrices,
@@ -42,6 +46,22 @@ def evaluate_solve_triangular(a: Any, b: Any, **settings: Any) -> Any:
     from scipy import linalg
 
     return linalg.solve_triangular(a, b, **settings)
+
+
+def checked(check_finite: bool, *texts: str) -> list[str]:
+    """Return native operands, which SciPy may ask to be finite."""
+    return [f"finite({text})" for text in texts] if check_finite else [*texts]
+
+
+def triangular_text(
+    *, trans: int, lower: bool, unit_diagonal: bool, check_finite: bool
+) -> str:
+    """Return what a triangular solve is natively."""
+    a, b = checked(check_finite, "x", "y")
+    if trans:
+        a, lower = f"transposed({a})", not lower
+    name = "unit_" * unit_diagonal + ("lower" if lower else "upper")
+    return f"{name}({a}, {b})"
 
 
 def kept(x: Any, lower: bool, unit_diagonal: bool) -> Any:
@@ -76,7 +96,7 @@ def solve_triangular_vjp(
 SOLVE_TRIANGULAR = general(
     "solve_triangular",
     evaluate_solve_triangular,
-    form=Routine(core=(2, 2)),
+    form=Routine(core=(2, 2), native=triangular_text),
     jvp=solve_triangular_jvp,
     vjp=solve_triangular_vjp,
     reads=(True, False),
@@ -135,10 +155,16 @@ def scipy_cholesky_vjp(
     return cholesky_vjp(g, c, a, upper=not lower)
 
 
+def scipy_cholesky_text(*, lower: bool, check_finite: bool) -> str:
+    """Return what it is natively: that of NumPy, of a finite matrix."""
+    (a,) = checked(check_finite, "x")
+    return cholesky_text(upper=not lower).replace("x", a)
+
+
 SCIPY_CHOLESKY = general(
     "scipy_cholesky",
     evaluate_scipy_cholesky,
-    form=Routine(core=(2,)),
+    form=Routine(core=(2,), native=scipy_cholesky_text),
     jvp=scipy_cholesky_jvp,
     vjp=scipy_cholesky_vjp,
     reads=(False,),
@@ -188,10 +214,21 @@ def passed_through(x: Any, lower: bool) -> Any:
     return triangle(x, lower, 0.0) if keeps_other_triangle() else 0.0
 
 
+def cho_factor_text(*, lower: bool, check_finite: bool) -> str:
+    """Return what it is natively: a factor beside what is passed through."""
+    (a,) = checked(check_finite, "x")
+    if not lower:
+        a = f"transposed({a})"
+    found = (
+        f"beside(cholesky({a}), {a})" if keeps_other_triangle() else f"cholesky({a})"
+    )
+    return found if lower else f"transposed({found})"
+
+
 CHO_FACTOR = general(
     "cho_factor",
     evaluate_cho_factor,
-    form=Routine(core=(2,)),
+    form=Routine(core=(2,), native=cho_factor_text),
     jvp=cho_factor_jvp,
     vjp=cho_factor_vjp,
     reads=(False,),
@@ -244,10 +281,18 @@ def cho_solve_vjp(
     return -conjugate(triangle(found, not lower)), conjugate(v)
 
 
+def cho_solve_text(*, lower: bool, check_finite: bool) -> str:
+    """Return what it is natively: solves with the factor and with its transpose."""
+    c, b = checked(check_finite, "x", "y")
+    if lower:
+        return f"upper(transposed(x), lower({c}, {b}))"
+    return f"upper(x, lower(transposed({c}), {b}))"
+
+
 CHO_SOLVE = general(
     "cho_solve",
     evaluate_cho_solve,
-    form=Routine(core=(2, 2)),
+    form=Routine(core=(2, 2), native=cho_solve_text),
     jvp=cho_solve_jvp,
     vjp=cho_solve_vjp,
     reads=(True, False),
