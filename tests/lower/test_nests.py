@@ -133,6 +133,25 @@ def test_an_operation_in_loops_is_the_operation(
     check_tape(tape, way)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("example", EVERY, ids=str)
+def test_an_operation_on_nothing_in_loops_is_the_operation(example: Example) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for cast, tape in tapes(example):
+            if cast == "empty":
+                check_tape(tape, WAYS[1])
+
+
+@pytest.mark.parametrize("name", ["svd", "qr", "modf"])
+def test_results_of_nothing_may_have_elements(name: str) -> None:
+    def function(x: Any) -> Any:
+        found = np.modf(x) if name == "modf" else getattr(np.linalg, name)(x)
+        return tuple(part * 1.0 for part in found)
+
+    check_tape(wg.record(function, np.ones((3, 0))), WAYS[1])
+
+
 def judge(seed: int) -> None:
     """A random program and its gradient, in loops between guard pages."""
     program, way = random_program(seed), WAYS[seed % len(WAYS)]

@@ -42,13 +42,13 @@ def of_nothing(lowering: Lowering, index: int, like: Type) -> Value | None:
     if any(0 not in lowering.shape(k) for k in places):
         raise NotLoweredError("indices into an array without elements")
     is_native = isinstance(form, Routine) and form.native is not None
-    if like.size == 0 and (
-        is_native or isinstance(form, Map | Reduce | Scan | Contract | Move)
-    ):
+    is_known = is_native or isinstance(form, Map | Reduce | Scan | Contract | Move)
+    if like.size == 0 and (is_known or all(0 in shape for shape in shapes)):
         return nothing(lowering, index, like)
     if is_native:
         return None
-    if isinstance(form, Contract):
+    is_linear = operation.kind == "linear" and len(shapes) == 1
+    if isinstance(form, Contract) or is_linear:
         return nothing(lowering, index, like)
     if isinstance(form, Reduce) and form.start is not None and len(shapes) == 1:
         return nothing(lowering, index, like, form.start)

@@ -452,7 +452,7 @@ class Lowering:
         operands = [self.current(self.values[k]) for k in self.tape.operands[index]]
         likes = [checked_type(like) for like in self.tape.types[index]]
         form = operation.form
-        if any(like.size == 0 for like in likes):
+        if all(like.size == 0 for like in likes):
             return [nothing(self, (index, k), like) for k, like in enumerate(likes)]
         if operation is NONZERO:
             return nonzero(self, index, operands, likes)
