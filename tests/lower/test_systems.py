@@ -38,6 +38,11 @@ def definite(a: Any) -> Any:
     return np.matmul(a, np.swapaxes(a, -1, -2))
 
 
+def some(b: Any) -> Any:
+    """A number of an array, near 1."""
+    return 1.0 + 0.01 * np.sum(np.sin(b))
+
+
 #: Functions of a matrix and of a right-hand side.
 FUNCTIONS: tuple[Function, ...] = (
     solve,
@@ -45,13 +50,13 @@ FUNCTIONS: tuple[Function, ...] = (
     lambda a, b: solve(a, np.tanh(b)) + solve(np.swapaxes(a, -1, -2), b),
     lambda a, b: solve(a[..., ::-1, :], b),
     lambda a, b: solve(2.0 * a[..., ::-1], b[::-1]),
-    lambda a, b: np.linalg.inv(a) * np.sum(b),
-    lambda a, b: np.linalg.cholesky(definite(a)) * np.sum(b),
-    lambda a, b: np.linalg.cholesky(definite(a), upper=True) * np.sum(b),
+    lambda a, b: np.linalg.inv(a) * some(b),
+    lambda a, b: np.linalg.cholesky(definite(a)) * some(b),
+    lambda a, b: np.linalg.cholesky(definite(a), upper=True) * some(b),
     lambda a, b: solve(np.linalg.cholesky(definite(a)), b),
-    lambda a, b: np.linalg.det(a / (2 * max(1, a.shape[-1]) ** 0.5)) + np.sum(b),
-    lambda a, b: np.linalg.slogdet(a)[1] * np.sum(b),
-    lambda a, b: np.linalg.slogdet(-a)[0] * np.sum(b),
+    lambda a, b: np.linalg.det(a / (2 * max(1, a.shape[-1]) ** 0.5)) + some(b),
+    lambda a, b: np.linalg.slogdet(a)[1] * some(b),
+    lambda a, b: np.linalg.slogdet(-a)[0] * some(b),
 )
 
 
