@@ -153,14 +153,14 @@ def judge(seed: int) -> None:
     assert check_tape(wg.record(gradient, z, w, x), way, bool(seed % 2), 1e5)
 
 
-@pytest.mark.parametrize("first", range(0, 12, 6))
+@pytest.mark.parametrize("first", range(0, 6, 3))
 def test_random_programs_touch_nothing_outside(first: int) -> None:
-    for seed in range(first, first + 6):
+    for seed in range(first, first + 3):
         judge(seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(12, 312, 50))
+@pytest.mark.parametrize("first", range(6, 306, 50))
 def test_many_random_programs_touch_nothing_outside(first: int) -> None:
     for seed in range(first, first + 50):
         judge(seed)

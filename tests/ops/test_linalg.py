@@ -330,3 +330,21 @@ def test_equations_of_riccatis_in_rows_are_as_one_by_one(name: str) -> None:
         one_by_one = zip(*[gradient(*row) for row in rows], strict=True)
         for slope, parts in zip(slopes, one_by_one, strict=True):
             np.testing.assert_allclose(slope, np.stack(parts), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_a_large_cholesky_factor_has_the_derivatives_of_differences(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(4, 100, 100))
+    x, direction = (
+        numbers[:2] if dtype is np.float64 else numbers[:2] + 1j * numbers[2:]
+    )
+    a, v = (m @ m.conj().T / 100 + np.eye(100) for m in (x, direction))
+    weights = rng.normal(size=(100, 100))
+
+    def total(a: Any) -> Any:
+        return np.sum(np.real(np.linalg.cholesky(a)) * weights)
+
+    slope = (total(a + 1e-5 * v) - total(a - 1e-5 * v)) / 2e-5
+    assert wengert.jvp(total, (a,), (v,))[1] == pytest.approx(slope, rel=1e-7)
+    assert np.sum(np.real(wengert.grad(total)(a) * v)) == pytest.approx(slope, rel=1e-7)

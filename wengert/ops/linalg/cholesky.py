@@ -11,6 +11,7 @@ import numpy as np
 
 from wengert.core.forms import Routine
 from wengert.core.operation import answers, apply, general
+from wengert.core.types import is_array
 from wengert.ops.elements import conjugate
 from wengert.ops.linalg.triangles import (
     adjoint,
@@ -20,6 +21,9 @@ from wengert.ops.linalg.triangles import (
     triangle,
 )
 
+#: Rows from which inverting a triangle as one is faster than as a matrix.
+LARGE = 64
+
 
 def evaluate_cholesky(a: Any, *, upper: bool) -> Any:
     """Return ``np.linalg.cholesky``."""
@@ -28,7 +32,14 @@ def evaluate_cholesky(a: Any, *, upper: bool) -> Any:
 
 def lower_inverse(factor: Any) -> Any:
     """Return the adjoint inverse of a lower factor: an upper triangle has no pivots."""
-    return np.linalg.inv(adjoint(factor))
+    upper = adjoint(factor)
+    if not is_array(upper) or upper.ndim != 2 or len(upper) < LARGE:
+        return np.linalg.inv(upper)
+    from scipy.linalg import get_lapack_funcs
+
+    (inverse,) = get_lapack_funcs(("trtri",), (upper,))
+    found, _ = inverse(upper)  # of a factor: its diagonal is positive
+    return found
 
 
 def cholesky_jvp(tangents: Any, factor: Any, a: Any, *, upper: bool) -> Any:
