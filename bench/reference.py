@@ -48,7 +48,7 @@ MODULES = {
 }
 STEP = 1e-6
 TOLERANCE = 5e-4
-SECONDS = 20
+SECONDS = 60
 random = np.random.default_rng(7)
 A, B = (np.eye(3) * 2 + random.uniform(-0.5, 0.5, (3, 3)) for _ in range(2))
 OPERANDS = {
