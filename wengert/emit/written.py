@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from wengert.core.verify import content
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
@@ -49,8 +51,7 @@ class Written:
         """Return a hash of the text and of the numbers that it reads."""
         found = hashlib.blake2b(self.text.encode(), digest_size=16)
         for array in self.constants:
-            found.update(f"{array.dtype}{array.shape}".encode())
-            found.update(np.ascontiguousarray(array).data)
+            found.update(content(array))
         return found.digest()
 
     def dumped(self) -> bytes:

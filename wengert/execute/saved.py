@@ -24,6 +24,7 @@ from wengert.core.operation import REGISTRY, Operation, is_stated
 from wengert.core.tape import CompNode, Tape
 from wengert.core.types import Type, array_type, has_class, is_array
 from wengert.core.user_node import user_operation
+from wengert.core.verify import content
 from wengert.derive.steps import Body
 from wengert.errors import Place, Source, TapeError, explain
 from wengert.execute.rehearsal import admit, try_container
@@ -164,8 +165,7 @@ def content_of(tape: Tape) -> str:
         return ""
     found = hashlib.sha256(json.dumps([said, tape.output_indices]).encode())
     for array in writer.arrays.values():
-        found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).data)
+        found.update(content(array))
     return found.hexdigest()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
-from wengert.core.tape import CONSTANT
 from wengert.core.types import Type
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Value
@@ -24,9 +23,8 @@ def nothing(lowering: Lowering, index: Any, like: Type, number: float = 0) -> Va
 
 def may_be_outside(lowering: Lowering, operand: int) -> bool:
     """Whether an array of indices may be out of bounds in another play."""
-    tape = lowering.tape
-    is_known = tape.operations[operand] is CONSTANT and operand not in lowering.sources
-    return not is_known and tape.types[operand].dtype != bool
+    is_index = lowering.tape.types[operand].dtype != bool
+    return is_index and lowering.known(operand) is None
 
 
 def of_nothing(lowering: Lowering, index: int, like: Type) -> Value | None:

@@ -473,6 +473,12 @@ class Lowering:
         dims = tuple([d if d is None else self.axes.find(d) for d in value.dims])
         return Value(value.node, dims)
 
+    def known(self, index: int) -> np.ndarray | None:
+        """Return the numbers of a node that are the same in every play."""
+        if self.tape.operations[index] is not CONSTANT or index in self.sources:
+            return None
+        return np.asarray(self.tape.settings[index]["value"])
+
     def shape(self, index: int) -> tuple[int, ...]:
         """Return the shape of a node of the tape."""
         return checked_type(self.tape.types[index]).shape
@@ -499,9 +505,8 @@ class Lowering:
 
     def refuse_infinite(self, node: Node) -> None:
         """Refuse a play where a value is not finite."""
-        flag = self.graph.map("isfinite(x)", (node,), "bool")
-        yes = self.graph.number(True, "bool")
-        self.flags.append((HIDDEN, self.graph.map("x != y", (flag, yes), "bool")))
+        flag = self.graph.map("not isfinite(x)", (node,), "bool")
+        self.flags.append((HIDDEN, flag))
 
     def mapped(
         self,

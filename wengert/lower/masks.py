@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wengert.core.tape import CONSTANT
 from wengert.core.types import Type
 from wengert.lower.folds import steps_of
 from wengert.lower.graph import Affine, Node
@@ -54,10 +53,7 @@ def mask_of(
     tape = lowering.tape
     given = tape.operands[index][first:]
     masks = [
-        k
-        for k in given
-        if tape.types[k].dtype == bool
-        and (tape.operations[k] is not CONSTANT or k in lowering.sources)
+        k for k in given if tape.types[k].dtype == bool and lowering.known(k) is None
     ]
     if not masks:
         return None

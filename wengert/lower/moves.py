@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from wengert.core.operation import Operation
-from wengert.core.tape import CONSTANT
 from wengert.core.types import Type
 from wengert.lower.graph import Affine, Node
 from wengert.lower.keys import key_parts, split_key
@@ -242,10 +241,7 @@ def indices_of(
 
 def index_array(lowering: Lowering, operand: int, value: Value) -> Index:
     """Return an index array as it is."""
-    tape, plain = lowering.tape, None
-    if tape.operations[operand] is CONSTANT and operand not in lowering.sources:
-        plain = np.asarray(tape.settings[operand]["value"])
-    return Index(value, lowering.shape(operand), plain)
+    return Index(value, lowering.shape(operand), lowering.known(operand))
 
 
 def beside(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wengert.core.operation import Operation
-from wengert.core.tape import CONSTANT
 from wengert.core.types import Type
 from wengert.lower.graph import Affine, Node
 from wengert.lower.pieces import placed
@@ -174,9 +173,8 @@ def check_order(
 
     A strict one holds no NaN either.
     """
-    tape, (axis,) = lowering.tape, table.dims
-    if tape.operations[source] is CONSTANT and source not in lowering.sources:
-        numbers = np.asarray(tape.settings[source]["value"])
+    (axis,), numbers = table.dims, lowering.known(source)
+    if numbers is not None:
         same = np.sort(numbers)
         if not np.array_equal(
             numbers, same, equal_nan=not is_strict and numbers.dtype.kind == "f"
