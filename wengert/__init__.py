@@ -48,9 +48,11 @@ from wengert.structure import ode as _ode  # noqa: F401
 from wengert.structure import optimize as _optimize  # noqa: F401
 from wengert.structure import quadrature as _quadrature  # noqa: F401
 from wengert.structure.black_box import black_box
+from wengert.structure.branches import cond, switch
 from wengert.structure.checkpoint import checkpoint, remat
 from wengert.structure.custom_rules import custom_jvp, custom_vjp, rule
-from wengert.structure.scan import fori_loop, scan
+from wengert.structure.scan import fori_loop, map, scan
+from wengert.structure.while_loop import while_loop
 
 __version__ = "0.1.0.dev0"
 
@@ -70,6 +72,7 @@ __all__ = [
     "black_box",
     "check_grads",
     "checkpoint",
+    "cond",
     "custom_jvp",
     "custom_vjp",
     "fori_loop",
@@ -83,6 +86,7 @@ __all__ = [
     "jvp",
     "linearize",
     "load",
+    "map",
     "record",
     "register_pytree_node",
     "remat",
@@ -90,6 +94,7 @@ __all__ = [
     "scan",
     "stop_gradient",
     "strict",
+    "switch",
     "taylor_test",
     "value_and_grad",
     "value_and_hessian",
@@ -97,6 +102,7 @@ __all__ = [
     "value_grad_and_hessian",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 # One node class an operation; they are made from the registry, not written out.

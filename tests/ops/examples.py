@@ -26,10 +26,11 @@ from scipy.spatial import distance
 
 import wengert.ops.scipy_special
 import wengert.ops.stats.own  # noqa: F401  (states the operations)
-from wengert import jvp, record, stop_gradient
+from wengert import jvp, record, stop_gradient, switch, while_loop
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
 from wengert.derive.loops import SCAN
 from wengert.derive.steps import Body
+from wengert.derive.while_loops import WHILE_DERIVATIVE
 
 Function = Callable[..., Any]
 
@@ -2016,6 +2017,47 @@ for _back in (False, True):
         normal(2),
         label="back" if _back else "",
     )
+
+# Branches, and loops that end by a condition
+
+example(
+    "switch",
+    lambda x, k: switch(
+        np.argmax(x), [lambda x: np.sin(x) * k, lambda x: (x + k) * x[0]], x
+    ),
+    normal(2),
+    normal(2),
+)
+
+
+def grown(x: Any, k: Any) -> Any:
+    """Return numbers that have grown beyond a bound, in six steps or less."""
+    return while_loop(
+        lambda at: (np.sum(at[0] * at[0]) < 9.0) & (at[1] < 6),
+        lambda at: (1.5 * at[0] + 0.1 * np.sin(k * at[0]), at[1] + 1),
+        (x, 0),
+    )[0]
+
+
+_grown = Body(
+    record(lambda x, k: [1.5 * x + 0.1 * np.sin(k * x)], TWO[0], TWO[1]), 1, 0
+)
+example("while_loop", grown, normal(2), normal(2))
+example(
+    "while_loop_derivative",
+    lambda g, x, k: apply(
+        WHILE_DERIVATIVE,
+        np.int64(3),
+        g,
+        x,
+        k,
+        body=_grown,
+        modes=(("vjp", (True, True), (True,)),),
+    ),
+    normal(2),
+    normal(2),
+    normal(2),
+)
 
 # Integrals of samples
 

@@ -162,6 +162,24 @@ def test_fori_loop() -> None:
     assert wg.grad(power)(2.0, 0) == 0.0
 
 
+def test_map() -> None:
+    def f(x: Any) -> Any:
+        pair = wg.map(lambda row: (np.sin(row[0]) * x, np.sum(row[1])), (x, rows))
+        return np.sum(pair[0] ** 2) + np.sum(pair[1] * x)
+
+    def by_hand(x: Any) -> Any:
+        ones = np.stack([np.sin(part) * x for part in x])
+        return np.sum(ones**2) + np.sum(np.stack([np.sum(r) for r in rows]) * x)
+
+    rows, x = RNG.normal(size=(3, 2)), RNG.normal(size=3)
+    assert f(x) == by_hand(x)
+    for derivative in (wg.grad, wg.hessian, lambda f: wg.jit(wg.grad(f), wait=True)):
+        np.testing.assert_allclose(derivative(f)(x), derivative(by_hand)(x), rtol=1e-12)
+    tape = wg.record(lambda x: wg.map(np.sin, x), x)
+    assert SCAN in tape.operations
+    np.testing.assert_array_equal(tape(x), np.sin(x))
+
+
 @pytest.mark.parametrize(
     ("call", "what"),
     [

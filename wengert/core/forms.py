@@ -157,16 +157,22 @@ class Routine:
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
-    """A step done many times: a tape of its own, in the setting `body`.
+class Subtapes:
+    """Tapes of its own, which are played: a step that is done many times, branches.
 
     Parameters
     ----------
     check : callable
         ``check(tape, index)`` says what is wrong with such a node, or is empty.
+    tapes : callable
+        ``tapes(settings)`` gives its tapes.
+    ends : bool
+        Whether a play of it ends whatever the numbers are, unless one in it does not.
     """
 
     check: Callable[[Any, int], str]
+    tapes: Callable[[dict[str, Any]], list[Any]]
+    ends: bool = True
 
 
-Form = Map | Reduce | Scan | Move | Contract | Routine | Loop
+Form = Map | Reduce | Scan | Move | Contract | Routine | Subtapes

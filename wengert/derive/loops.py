@@ -7,7 +7,7 @@ once, however often it is done.
 
 from __future__ import annotations
 
-from wengert.core.forms import Loop
+from wengert.core.forms import Subtapes
 from wengert.core.operation import Operation, general
 from wengert.derive.loops_forward import push_loop
 from wengert.derive.loops_reverse import pull_loop
@@ -16,7 +16,7 @@ from wengert.derive.steps import play_loop, wrong_loop
 SCAN: Operation = general(
     "scan",
     play_loop,
-    form=Loop(wrong_loop),
+    form=Subtapes(wrong_loop, lambda settings: [settings["body"].tape]),
     jvp=push_loop,
     vjp=pull_loop,
     reads=(True,),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.forms import Contract, Loop, Map, Move, Reduce, Routine, Scan
+from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan, Subtapes
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.types import Array, is_array
 from wengert.ops.index import (
@@ -519,7 +519,7 @@ class Places:
         return value.transpose([0, *own, *rest])
 
 
-def batch_loop(operation: Operation, operands: Operands, settings: Settings) -> Any:
+def batch_subtapes(operation: Operation, operands: Operands, settings: Settings) -> Any:
     """Refuse: steps are played, each for all rows, by who plays a tape."""
     raise NotBatchedError
 
@@ -531,5 +531,5 @@ BATCHED: dict[type, Callable[[Operation, Operands, Settings], Any]] = {
     Move: batch_move,
     Contract: batch_contract,
     Routine: batch_routine,
-    Loop: batch_loop,
+    Subtapes: batch_subtapes,
 }

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
+from wengert.core.forms import Subtapes
 from wengert.core.guards import answer
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
@@ -98,6 +99,8 @@ class Rehearsal:
         operation, operands = tape.operations[index], tape.operands[index]
         like = tape.types[index]
         types = [tape.types[operand] for operand in operands]
+        if not ends(operation, tape.settings[index]):
+            return
         if "orders" in tape.settings[index]:  # closed forms double with every order
             check_orders(operation.name, tape.settings[index]["orders"])
         self.room -= sum(map(elements, (*types, like)))
@@ -157,6 +160,18 @@ class Rehearsal:
                 f"node {index} ({operation.name}) cannot be evaluated",
                 f"NumPy refuses its operands or its settings ({text:.200})",
             ) from None
+
+
+def ends(operation: Operation, settings: dict[str, Any]) -> bool:
+    """Whether a node is played to its end at any numbers."""
+    form = operation.form
+    if not isinstance(form, Subtapes):
+        return True
+    return form.ends and all(
+        ends(own, how)
+        for tape in form.tapes(settings)
+        for own, how in zip(tape.operations, tape.settings, strict=True)
+    )
 
 
 def try_structure(structure: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wengert.core.forms import Contract, Loop, Map, Move, Reduce, Scan
+from wengert.core.forms import Contract, Map, Move, Reduce, Scan, Subtapes
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
@@ -21,9 +21,9 @@ def may_leave(tape: Tape, index: int) -> bool:
     operation, operands = tape.operations[index], tape.operands[index]
     if operation in (INPUT, CONSTANT, ITEM):
         return False
-    if isinstance(operation.form, Loop):
-        body = tape.settings[index]["body"].tape
-        return any(may_leave(body, k) for k in range(len(body)))
+    if isinstance(operation.form, Subtapes):
+        own = operation.form.tapes(tape.settings[index])
+        return any(may_leave(sub, k) for sub in own for k in range(len(sub)))
     types = [tape.types[k] for k in (*operands, index)]
     is_ours = REGISTRY.get(operation.name) is operation
     if operation is GUARD or not (is_ours and all(type(t) is Type for t in types)):

@@ -15,15 +15,15 @@ from numpy import arange, asarray, stack  # answered while something is recorded
 
 from wengert.capture import tree
 from wengert.capture.array import plain, wrap_passive
-from wengert.capture.captures import Captures
-from wengert.capture.record import SetAside, active_tape, record_onto
+from wengert.capture.record import active_tape
 from wengert.core.operation import apply
-from wengert.core.tape import INPUT, NO_SETTINGS, Tape, strong
+from wengert.core.tape import Tape, strong
 from wengert.core.types import type_of
 from wengert.derive.loops import SCAN
-from wengert.derive.steps import Body, as_step
+from wengert.derive.steps import Body
 from wengert.errors import ArgumentError, GuardError, explain
-from wengert.structure.nested import Captured, any_recorded, not_repeatable
+from wengert.structure.nested import any_recorded, not_repeatable
+from wengert.structure.subtapes import Subtapes
 
 Function = Callable[..., Any]
 #: How often a carried value may get another type before that is an error.
@@ -130,6 +130,48 @@ def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any) -> Any:
     return scan(step, init_val, arange(lower, max(lower, upper)))[0]
 
 
+def map(f: Function, xs: Any, *, batch_size: int | None = None) -> Any:
+    """Call a function for every row of arrays, and stack what it returns.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x)`` takes a row, nested as `xs`.
+    xs : array of shape (n, ...), or nested containers of them
+    batch_size : int, optional
+        Taken as JAX takes it, and without effect.
+
+    Returns
+    -------
+    What `f` returns, nested alike, with a first axis of length n.
+
+    Raises
+    ------
+    ArgumentError
+        If the arrays have different numbers of rows.
+
+    See Also
+    --------
+    scan, vmap
+
+    Notes
+    -----
+    Cost: That of a `scan` that carries nothing: one row after the other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import wengert as wg
+    >>> wg.map(lambda x: x * x, np.array([1.0, 2.0, 3.0]))
+    array([1., 4., 9.])
+    """
+
+    def step(carry: tuple[()], x: Any) -> tuple[tuple[()], Any]:
+        return carry, f(x)
+
+    return scan(step, (), xs)[1]
+
+
 class Shape(NamedTuple):
     """How what a step returns nests."""
 
@@ -198,18 +240,8 @@ class Loop(NamedTuple):
             )
         after, carries = tree.flatten(found[0])
         stacked, ys = tree.flatten(found[1])
-        shapes = [np.shape(plain(leaf)) for leaf in after]
-        expected = [np.shape(plain(leaf)) for leaf in carry]
-        if carries != self.carries or shapes != expected:
-            raise ArgumentError(
-                explain(
-                    f"a step of scan was given {tree.describe(self.carries)} of shapes "
-                    f"{expected} and returned {tree.describe(carries)} of {shapes}",
-                    "what one step carries is what the next one is given",
-                    "return the carried values nested, and shaped, as init is",
-                )
-            )
-        return [*map(strong, after), *stacked], Shape(carries, ys)
+        check_carried("scan", carry, self.carries, after, carries)
+        return [*[strong(leaf) for leaf in after], *stacked], Shape(carries, ys)
 
     def row(self, t: int) -> list[Any]:
         """Return what a step reads."""
@@ -237,10 +269,9 @@ class Loop(NamedTuple):
         loop = self
         for _ in range(MOST_TYPES):
             body, shape, read = loop.recorded_step()
-            pairs = zip(body.inputs, body.outputs[: body.carried], strict=False)
-            if all(before.dtype == after.dtype for before, after in pairs):
+            if not changing_types(body):
                 break
-            loop = loop.converted(body)
+            loop = loop._replace(carry=converted(loop.carry, body))
         else:
             raise not_repeatable("a step of scan", "carried numbers of another type")
         operands = [*loop.carry, *loop.rows, *read]
@@ -254,55 +285,53 @@ class Loop(NamedTuple):
             tree.unflatten(shape.ys, found[count:]),
         )
 
-    def converted(self, body: Body) -> Loop:
-        """Return the loop that starts with numbers of the types that a step returns."""
-        types = body.outputs[: body.carried]
-        carry = [
-            leaf if plain(leaf).dtype == like.dtype else leaf.astype(like.dtype)
-            for leaf, like in zip(self.carry, types, strict=True)
-        ]
-        return self._replace(carry=carry)
-
     def recorded_step(self) -> tuple[Body, Shape, list[Any]]:
         """Return the first step on a tape of its own, and what it reads outside."""
         rows = self.row(self.steps - 1 if self.reverse else 0)
         sample = [plain(leaf) for leaf in (*self.carry, *rows)]
-        captures, count = Captures(), len(self.carry)
-        with SetAside(captures):
-            _, shape = self.call(sample[:count], sample[count:])
-        captured = Captured(captures.found, refuse_reads)
+        sub, count, shapes = Subtapes("a step of scan", sample), len(self.carry), []
 
         def step(*leaves: Any) -> list[Any]:
-            given, outside = leaves[: len(sample)], leaves[len(sample) :]
-            with captured.replaced(outside):
-                return self.call(given[:count], given[count:])[0]
+            found, shape = self.call(leaves[:count], leaves[count:])
+            shapes.append(shape)
+            return found
 
-        outside = [plain(value) for value in captured.operands]
-        with SetAside(None):
-            tape = record_onto(Tape(), step, [*sample, *outside])
-        return (
-            Body(tape, count, len(rows)),
-            shape,
-            [*captured.operands, *made_operands(tape)],
+        sub.run(step)
+        (tape,), read = sub.record([step])
+        return Body(tape, count, len(rows)), shapes[0], read
+
+
+def check_carried(
+    name: str, carry: Sequence[Any], carries: Any, after: Sequence[Any], found: Any
+) -> None:
+    """Raise unless what a step returns nests, and is shaped, as what it was given."""
+    shapes = [np.shape(plain(leaf)) for leaf in after]
+    expected = [np.shape(plain(leaf)) for leaf in carry]
+    if found == carries and shapes == expected:
+        return
+    raise ArgumentError(
+        explain(
+            f"a step of {name} was given {tree.describe(carries)} of shapes "
+            f"{expected} and returned {tree.describe(found)} of {shapes}",
+            "what one step carries is what the next one is given",
+            "return the carried values nested, and shaped, as init is",
         )
+    )
 
 
-def refuse_reads(_: Any) -> Exception:
-    """Return the error of a value that the first run of a step had not read."""
-    return not_repeatable("a step of scan", "read another recorded value")
+def changing_types(body: Body) -> bool:
+    """Whether a step gives carried numbers of other types than it is given."""
+    pairs = zip(body.inputs, body.outputs[: body.carried], strict=False)
+    return any(before.dtype != after.dtype for before, after in pairs)
 
 
-def made_operands(tape: Tape) -> list[Any]:
-    """Make inputs of the plain arrays that a step reads; return those arrays.
-
-    They may be refilled before a replay, which reads them anew.
-    """
-    found = {index: value for value, _, index in tape._arrays.values()}
-    for index in found:
-        tape.operations[index], tape.settings[index] = INPUT, NO_SETTINGS
-        tape.input_indices.append(index)
-    as_step(tape, tape.output_indices)
-    return list(found.values())
+def converted(carry: Sequence[Any], body: Body) -> list[Any]:
+    """Return carried values of the types that a step returns."""
+    types = body.outputs[: body.carried]
+    return [
+        leaf if plain(leaf).dtype == like.dtype else leaf.astype(like.dtype)
+        for leaf, like in zip(carry, types, strict=True)
+    ]
 
 
-__all__ = ["fori_loop", "scan"]
+__all__ = ["fori_loop", "map", "scan"]

@@ -1,0 +1,206 @@
+"""Structured loops that end by a condition, against the same loop in plain Python."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.derive.while_loops import WHILE
+
+
+def root(a: Any) -> Any:
+    """A square root by Newton's method."""
+    at = wg.while_loop(
+        lambda at: abs(at[0] * at[0] - a) > 1e-12,
+        lambda at: (0.5 * (at[0] + a / at[0]), at[1] + 1),
+        (a, 0),
+    )
+    return at[0]
+
+
+def root_by_hand(a: Any) -> Any:
+    x = a
+    while abs(x * x - a) > 1e-12:
+        x = 0.5 * (x + a / x)
+    return x
+
+
+def spread(x: Any) -> Any:
+    """A loop of an array whose step reads one from outside, and is done n times."""
+    k = np.cos(x)
+    return wg.while_loop(
+        lambda y: np.sum(y * y) < 20.0, lambda y: y * 1.3 + k * np.sin(y), x
+    )
+
+
+def spread_by_hand(x: Any) -> Any:
+    y, k = x, np.cos(x)
+    while np.sum(y * y) < 20.0:
+        y = y * 1.3 + k * np.sin(y)
+    return y
+
+
+@pytest.mark.parametrize("a", [7.0, 0.3, 1.0])
+def test_it_is_the_plain_loop(a: float) -> None:
+    assert root(a) == root_by_hand(a)
+    for derivative in (
+        wg.grad,
+        wg.jacfwd,
+        wg.hessian,
+        lambda f: wg.grad(wg.grad(f)),
+        lambda f: wg.grad(wg.grad(wg.grad(f))),
+        lambda f: wg.jacfwd(wg.jacfwd(f)),
+    ):
+        np.testing.assert_allclose(
+            derivative(root)(a), derivative(root_by_hand)(a), rtol=1e-11, atol=1e-14
+        )
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1, 30.0])
+def test_a_loop_of_arrays(scale: float) -> None:
+    x = np.array([0.4, -0.9, 1.3]) * scale
+    np.testing.assert_array_equal(spread(x), spread_by_hand(x))
+    np.testing.assert_array_equal(wg.record(spread, x)(x), spread_by_hand(x))
+    one = lambda x: np.sum(spread(x) ** 2)  # noqa: E731
+    other = lambda x: np.sum(spread_by_hand(x) ** 2)  # noqa: E731
+    for derivative in (wg.grad, wg.jacfwd, wg.hessian, lambda f: wg.jacrev(wg.grad(f))):
+        np.testing.assert_allclose(derivative(one)(x), derivative(other)(x), rtol=1e-11)
+    h = 1e-30  # the complex step
+    steps = [spread_by_hand(x + 1j * h * e).imag / h for e in np.eye(3)]
+    np.testing.assert_allclose(wg.jacobian(spread)(x), np.stack(steps).T, rtol=1e-11)
+
+
+def test_the_number_of_steps_is_that_of_each_replay() -> None:
+    f = wg.jit(wg.grad(root), wait=True)
+    for a in (7.0, 7.0, 0.3, 1e6, 1.0, 2.0):
+        np.testing.assert_allclose(f(a), wg.grad(root_by_hand)(a), rtol=1e-13)
+    assert len(f.paths()) == 1
+    tape = wg.record(root, 7.0)
+    assert WHILE in tape.operations
+    assert [tape(a) for a in (1.0, 1e6)] == [root_by_hand(a) for a in (1.0, 1e6)]
+
+
+def test_guards_in_a_step_are_asked_in_every_step() -> None:
+    def f(x: Any) -> Any:
+        def step(y: Any) -> Any:
+            return y * 2.0 if y < 4.0 else y + 3.0
+
+        return wg.while_loop(lambda y: y < 20.0, step, x)
+
+    def by_hand(x: Any) -> Any:
+        while x < 20.0:
+            x = x * 2.0 if x < 4.0 else x + 3.0
+        return x
+
+    for x in (1.0, 3.0, 10.0, 30.0):
+        assert f(x) == by_hand(x)
+        assert wg.grad(f)(x) == wg.grad(by_hand)(x)
+    g = wg.jit(wg.grad(f), wait=True)
+    for x in (10.0, 10.0, 1.0, 30.0, 3.0, 11.0):
+        assert g(x) == wg.grad(by_hand)(x)
+
+
+def test_loops_in_loops() -> None:
+    def f(xs: Any, k: Any) -> Any:
+        def step(total: Any, x: Any) -> Any:
+            inner = wg.while_loop(lambda y: y < 5.0, lambda y: y * k + x, x)
+            return total + np.sin(inner), inner
+
+        total, ys = wg.scan(step, k, xs)
+        n = wg.while_loop(
+            lambda at: at[0] < 3.0,
+            lambda at: (
+                at[0] + wg.fori_loop(0, 3, lambda i, y: y * k + 0.1, 0.2),
+                at[1] * k,
+            ),
+            (total, k),
+        )
+        return n[0] * n[1] + np.sum(ys * ys)
+
+    def by_hand(xs: Any, k: Any) -> Any:
+        total, squares = k, 0.0
+        for x in xs:
+            y = x
+            while y < 5.0:
+                y = y * k + x
+            total, squares = total + np.sin(y), squares + y * y
+        factor = k
+        while total < 3.0:
+            y = 0.2
+            for _ in range(3):
+                y = y * k + 0.1
+            total, factor = total + y, factor * k
+        return total * factor + squares
+
+    xs = np.array([0.7, 2.0, 6.0, 1.1])
+    np.testing.assert_allclose(f(xs, 1.4), by_hand(xs, 1.4), rtol=1e-14)
+    for derivative in (wg.grad, wg.jacfwd, wg.hessian):
+        for argnum in (0, 1):
+            np.testing.assert_allclose(
+                derivative(f, argnum)(xs, 1.4),
+                derivative(by_hand, argnum)(xs, 1.4),
+                rtol=1e-11,
+                atol=1e-12,
+            )
+    g = wg.jit(wg.grad(f, (0, 1)), wait=True)
+    for k in (1.4, 1.4, 1.7):
+        for one, other in zip(g(xs, k), wg.grad(by_hand, (0, 1))(xs, k), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_loop_of_no_steps_reads_what_its_step_reads() -> None:
+    def f(x: Any) -> Any:
+        outer = x * 3.0
+        step = lambda c, t: (  # noqa: E731
+            wg.while_loop(lambda y: y > t, lambda y: y * outer, c),
+            None,
+        )
+        return wg.scan(step, x, np.array([9.0, 0.1]))[0]
+
+    # at 0.2 the first step of scan multiplies nothing, and the second one twice
+    expected = wg.grad(lambda x: x * (x * 3.0) ** 2)(0.2)
+    np.testing.assert_allclose(wg.grad(f)(0.2), expected, rtol=1e-14)
+
+
+def test_a_carried_number_takes_the_type_that_a_step_gives() -> None:
+    f = lambda x: wg.while_loop(lambda y: y < 9.0, lambda y: y * 1.5 + x, 1)  # noqa: E731
+    assert wg.grad(f)(0.5) == pytest.approx(1 + 1.5 + 1.5**2 + 1.5**3)
+
+
+def test_a_tape_with_a_loop_is_saved(tmp_path: Any) -> None:
+    for f in (root, wg.grad(root)):
+        tape = wg.record(f, 7.0)
+        tape.save(tmp_path / "tape")
+        for other in (pickle.loads(pickle.dumps(tape)), wg.load(tmp_path / "tape")):
+            assert other.fingerprint() == tape.fingerprint()
+            assert other(3.0) == tape(3.0)
+
+
+def test_a_loaded_loop_need_not_end(tmp_path: Any) -> None:
+    """Its stand-ins are no numbers at which a user calls it."""
+    tape = wg.record(
+        lambda x: wg.while_loop(lambda y: y > 0.5, lambda y: y * x, x), 0.5
+    )
+    tape.save(tmp_path / "tape")
+    assert wg.load(tmp_path / "tape")(0.9) == tape(0.9)
+
+
+@pytest.mark.parametrize(
+    ("cond", "body", "what"),
+    [
+        (lambda y: y, lambda y: y, r"the condition of while_loop is float64"),
+        (lambda y: np.array([True]), lambda y: y, r"condition of while_loop is bool\["),
+        (lambda y: y < 9.0, lambda y: (y, y), "returned"),
+        (lambda y: y < 9.0, lambda y: np.ones(2) * y, r"shapes \[\(\)\]"),
+    ],
+)
+def test_errors_say_what_to_write(cond: Any, body: Any, what: str) -> None:
+    for run in (lambda f: f(1.0), lambda f: wg.record(f, 1.0)):
+        with pytest.raises(wg.ArgumentError, match=what) as error:
+            run(lambda x: wg.while_loop(cond, body, x))
+        assert "instead:" in str(error.value)
+        assert "test_while_loop.py" in str(error.value)
