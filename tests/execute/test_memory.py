@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.capture.layout import copy_as_it_lies, share_memory
+from wengert.capture.layout import share_memory
+from wengert.core.types import copy_as_it_lies
 from wengert.errors import GuardError, RecordingError
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")

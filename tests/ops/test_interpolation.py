@@ -160,7 +160,7 @@ def test_b_splines_by_everything() -> None:
 
 
 def test_splines_near_points_by_weights_and_inner_knots() -> None:
-    x = np.sort(R.uniform(0, 4.9, 15))
+    x = np.linspace(0.1, 4.8, 15) + R.uniform(-0.1, 0.1, 15)
     y, w = R.standard_normal(15), R.uniform(0.5, 1, 15)
 
     def fitted(x: Any, y: Any, w: Any, inner: Any) -> Any:

@@ -32,7 +32,7 @@ from wengert.capture import keys
 from wengert.capture.advice import explain_leaving
 from wengert.capture.captures import CAPTURES, is_set_aside, stand_in
 from wengert.capture.guards import STRICT, refused
-from wengert.capture.layout import check_alone, copy_as_it_lies, guard_layout
+from wengert.capture.layout import check_alone, guard_layout, guard_order, note_lying
 from wengert.capture.refusals import (
     RAW,
     as_numpy,
@@ -55,6 +55,7 @@ from wengert.core.types import (
     Recorded,
     array_type,
     builtin,
+    copy_as_it_lies,
     has_class,
     is_array,
     type_of,
@@ -273,9 +274,9 @@ class RecordedValue(Recorded):
         if tape.keeps_guards:
             index = self._place(tape)
             settings = {"kind": kind, "expected": answer}
-            tape.append(
-                GUARD, (index,), settings, tape.types[index], None, line_of(tape)
-            )
+            line = line_of(tape)
+            guard_order(tape, index, line)
+            tape.append(GUARD, (index,), settings, tape.types[index], None, line)
         return answer
 
     def __bool__(self) -> bool:
@@ -940,6 +941,8 @@ def record_operation(
         for operand_value in values:
             if value is operand_value and is_array(value):
                 value = value.copy()
+    if operation.adds and tape.keeps_guards:
+        note_lying(tape, indices, values)
     line = line_of(tape) if tape.keeps_lines else None
     gives_array = type(value) is ndarray
     kept = strong(value) if operation.reads_result or not gives_array else None
@@ -997,6 +1000,8 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     outputs = tape.play.outputs
     if operation.reads_first and outputs[source] is None:
         save(operand, x, outputs, source)
+    if operation.adds and tape.keeps_guards:
+        note_lying(tape, (source,), (x,))
     line = line_of(tape) if tape.keeps_lines else None
     if type(value) is ndarray:
         like = array_type(value.shape, value.dtype)

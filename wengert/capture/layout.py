@@ -7,15 +7,15 @@ is asked of any value is guarded for the arguments that the value is made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import empty, may_share_memory, ndarray, shares_memory, uint8
+from numpy import may_share_memory, ndarray, shares_memory
 from numpy.exceptions import TooHardError
-from numpy.lib.array_utils import byte_bounds
 
+from wengert.core.forms import Reduce
 from wengert.core.guards import OF_MEMORY, strides_of
 from wengert.core.tape import GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Array, Type, is_array
@@ -32,6 +32,54 @@ def guard_layout(tape: Tape, nodes: list[int], line: Line | None) -> None:
     for index in arguments_of(tape, nodes):
         kind = {"kind": "strides", "expected": strides_of(tape.play.outputs[index])}
         tape.append(GUARD, (index,), kind, tape.types[index], None, line)
+
+
+def guard_order(tape: Tape, index: int, line: Line | None) -> None:
+    """Append guards on the order in which the sums behind a question are added.
+
+    It is that of memory: the layout of every argument that they are made of, and that
+    of what they add, where it is not C order.
+    """
+    added = added_behind(tape, index)
+    if not added:
+        return
+    guard_layout(tape, added, line)
+    for index in dict.fromkeys(added):
+        if index in tape.lying:
+            kind = {"kind": "strides", "expected": tape.lying[index]}
+            tape.append(GUARD, (index,), kind, tape.types[index], None, line)
+
+
+def note_lying(tape: Tape, nodes: Sequence[int], values: Sequence[Any]) -> None:
+    """Note how operands lie, those in C order aside."""
+    for index, value in zip(nodes, values, strict=True):
+        if type(value) is ndarray and not value.flags.c_contiguous:
+            tape.lying[index] = strides_of(value)
+
+
+def added_behind(tape: Tape, index: int) -> list[int]:
+    """Return the arrays whose sums a node is made of, save those found before."""
+    seen, todo, found = tape.asked_about, [index], []
+    operations, operands = tape.operations, tape.operands
+    while todo:
+        index = todo.pop()
+        if index in seen:
+            continue
+        seen.add(index)
+        todo += operands[index]
+        if operations[index].adds:
+            found += [k for k in operands[index] if has_order(tape, index, k)]
+    return found
+
+
+def has_order(tape: Tape, index: int, operand: int) -> bool:
+    """Whether a sum may add an operand in several orders.
+
+    A vector is summed from first to last, and multiplied as it lies.
+    """
+    like = tape.types[operand]
+    axes = sum(n > 1 for n in like.shape) if isinstance(like, Type) else 0
+    return axes > isinstance(tape.operations[index].form, Reduce)
 
 
 def arguments_of(tape: Tape, nodes: list[int]) -> list[int]:
@@ -65,24 +113,10 @@ def asked_of_memory(tape: Tape) -> dict[str, set[int]]:
     for index in range(len(tape)):  # a tape that is checked has more nodes to come
         is_guard = tape.operations[index] is GUARD
         if is_guard and tape.settings[index]["kind"] in found:
-            found[tape.settings[index]["kind"]].add(tape.operands[index][0])
+            of = tape.operands[index][0]
+            if tape.operations[of] is INPUT:
+                found[tape.settings[index]["kind"]].add(of)
     return found
-
-
-def copy_as_it_lies(array: Array) -> Array:
-    """Return a copy of the same strides, gaps between the elements included.
-
-    What is a view of an array depends on them.
-    """
-    copy = array.copy(order="K")
-    if copy.strides == array.strides or type(copy) is not ndarray or not array.size:
-        return copy
-    low, high = byte_bounds(array)
-    offset = array.__array_interface__["data"][0] - low
-    memory = empty(high - low, uint8)
-    same: Array = ndarray(array.shape, array.dtype, memory, offset, array.strides)
-    same[...] = array
-    return same
 
 
 # Arguments that share memory

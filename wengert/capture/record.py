@@ -34,14 +34,13 @@ from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
 from wengert.capture.floating_point import Told
 from wengert.capture.kinds import warn_of_types
 from wengert.capture.labelled import without_labels
-from wengert.capture.layout import copy_as_it_lies
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.reads.walk import RAISES_ERRORS, makes_numpy_raise
 from wengert.capture.results import check_results
 from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
-from wengert.core.types import builtin, has_class, is_array, type_of
+from wengert.core.types import builtin, copy_as_it_lies, has_class, is_array, type_of
 from wengert.errors import (
     ArgumentError,
     UnsupportedError,
@@ -86,6 +85,7 @@ class Recording:
         self.tape.given.clear()
         self.tape.refusal = None
         self.tape.laid_out.clear()
+        self.tape.asked_about.clear()
 
 
 class SetAside:

@@ -121,7 +121,7 @@ class CheckedTape(Tape):
         for name in LISTS:
             setattr(self, name, getattr(expected.tape, name))
         self.derived, self.loops = expected.tape.derived, expected.tape.loops
-        self.derivatives = expected.tape.derivatives
+        self.derivatives, self.lying = expected.tape.derivatives, expected.tape.lying
 
     def __len__(self) -> int:
         return len(self.play.outputs)
@@ -187,6 +187,7 @@ class CheckedTape(Tape):
         known = self.derivatives.items()
         self.derivatives = {k: stop for k, stop in known if stop <= index}
         self.loops = {k: p for k, p in self.loops.items() if p.stop <= index}
+        self.lying = {k: strides for k, strides in self.lying.items() if k < index}
         self.keeps_lines = True
         self.__class__ = Tape  # type: ignore[assignment]  # appending costs as ever
 

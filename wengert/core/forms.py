@@ -176,3 +176,14 @@ class Subtapes:
 
 
 Form = Map | Reduce | Scan | Move | Contract | Routine | Subtapes
+
+
+def adds_as_it_lies(form: Form | None) -> bool:
+    """Whether the last bits of a result depend on how the operands lie in memory.
+
+    NumPy adds up in the order of memory, and so may whatever works on whole arrays.
+    """
+    if isinstance(form, Reduce):
+        text = form.text or "+"
+        return form.of == "x" and ("+" in text or "*" in text)
+    return not isinstance(form, Map | Move | Scan)

@@ -18,7 +18,7 @@ from itertools import pairwise
 from types import CodeType
 from typing import Any
 
-from wengert.core.forms import Form, Map, Routine
+from wengert.core.forms import Form, Map, Routine, adds_as_it_lies
 from wengert.core.types import Recorded
 from wengert.errors import TapeError, explain
 
@@ -98,9 +98,12 @@ class Operation:
     names_wanted: bool = False
     #: Whether a rule needs the first operand's numbers (asked for at every node).
     reads_first: bool = field(init=False, default=False)
+    #: Whether its last bits depend on how the operands lie (asked likewise).
+    adds: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads_first", self.reads_operand(0))
+        object.__setattr__(self, "adds", adds_as_it_lies(self.form))
 
     @property
     def is_differentiable(self) -> bool:

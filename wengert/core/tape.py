@@ -20,7 +20,15 @@ from wengert.core.forms import Map, Routine
 from wengert.core.names import variable_names
 from wengert.core.operation import REGISTRY, Operation, constant_of, linear
 from wengert.core.sources import loaded_line, placed
-from wengert.core.types import Recorded, builtin, has_class, is_array, type_of
+from wengert.core.types import (
+    MOST_GAPS,
+    Recorded,
+    builtin,
+    copy_as_it_lies,
+    has_class,
+    is_array,
+    type_of,
+)
 from wengert.errors import (
     Line,
     RecordingError,
@@ -166,6 +174,10 @@ class Tape:
         self.refusal: Exception | None = None
         #: While recording: nodes that are made of arguments whose layout is guarded.
         self.laid_out: set[int] = set()
+        #: The strides of what a sum read, of tables that do not lie in C order.
+        self.lying: dict[int, tuple[int, ...]] = {}
+        #: While recording: nodes looked through for sums that guards ask about.
+        self.asked_about: set[int] = set()
         #: The thread that may append while a recording is under way; None otherwise.
         self.thread: int | None = None
         #: What was recorded, for people: the name of a function.
@@ -250,7 +262,7 @@ class Tape:
         if known is not None and known[0] is value and same_contents(value, known[1]):
             return known[2]
         copy = value if not value.flags.writeable and value.flags.owndata else None
-        copy = value.copy() if copy is None else copy
+        copy = copy_as_it_lies(value, MOST_GAPS) if copy is None else copy
         index = self.append(CONSTANT, (), {"value": copy}, type_of(copy), copy)
         self._arrays[id(value)] = (value, copy, index)
         if self.keeps_guards and (self.refilled is None or id(value) in self.refilled):

@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
+# By name: while recording, NumPy's attributes are slow to reach.
+from numpy import empty, ndarray, uint8
+from numpy.lib.array_utils import byte_bounds
+
 from wengert.errors import RecordingError, explain
 
 if TYPE_CHECKING:
@@ -169,3 +173,26 @@ def plain_example(value: Any) -> Any:
 def exact_value(value: Any) -> Any:
     """Return a plain value; a recorded one gives its contents, which are guarded."""
     return value.exact() if isinstance(value, Recorded) else value
+
+
+#: Bytes of a copy for one of its elements' up to which gaps between them are kept.
+MOST_GAPS = 4
+
+
+def copy_as_it_lies(array: Array, most: float = math.inf) -> Array:
+    """Return a copy of the same strides, gaps between the elements included.
+
+    What is a view of an array depends on them, and the order in which it is added up.
+    Where gaps are more than `most` times the elements, they are left out.
+    """
+    copy = array.copy(order="K")
+    if copy.strides == array.strides or type(copy) is not ndarray or not array.size:
+        return copy
+    low, high = byte_bounds(array)
+    if high - low > most * array.nbytes:
+        return copy
+    offset = array.__array_interface__["data"][0] - low
+    memory = empty(high - low, uint8)
+    same: Array = ndarray(array.shape, array.dtype, memory, offset, array.strides)
+    same[...] = array
+    return same

@@ -5,6 +5,7 @@ What no output and no guard needs is dropped.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
@@ -42,13 +43,16 @@ from wengert.emit.lowering import (
 from wengert.emit.program import Argument, Program, Result
 from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.emit.special import SEVERAL, SPECIAL
+from wengert.emit.sums import BLOCK
 from wengert.emit.vocabulary import template
+from wengert.lower.needed import asked_sums, laid_otherwise
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.cumulative import RECURRENCE
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE, decode
 from wengert.ops.products import starts_at_zero
 from wengert.ops.python import RAISES
-from wengert.ops.reduce import SUM
+from wengert.ops.reduce import PROD, SUM
+from wengert.ops.sort import SORT
 
 #: What makes no scalar node of an element that it only hands on.
 MOVERS = frozenset({GETITEM, INDEX_ADD, STORE})
@@ -137,9 +141,13 @@ def lower(
 def lower_nodes(lowering: Lowering, tape: Tape, elements: dict[int, Parts]) -> None:
     """Lower every node that is not given; scalars, the bulk of long tapes, at once."""
     types, operands = tape.types, tape.operands
-    emit = lowering.emit
+    emit, asked = lowering.emit, asked_sums(tape)
+    otherwise = laid_otherwise(tape) if asked else frozenset()
     for index, operation in enumerate(tape.operations):
         if index in elements:
+            continue
+        if index in asked:
+            elements[index] = lower_asked(lowering, tape, index, elements, otherwise)
             continue
         if operation is GUARD:
             if tape.settings[index]["kind"] not in OF_MEMORY:  # asked before
@@ -358,6 +366,53 @@ def lower_node(
             return from_zero(lowering, found, name)
         return found
     raise NotLoweredError(f"the operation {operation.name}")
+
+
+def lower_asked(
+    lowering: Lowering,
+    tape: Tape,
+    index: int,
+    elements: dict[int, Parts],
+    otherwise: Container[int],
+) -> Parts:
+    """Return the elements of a sum that a guard asks about, added as NumPy adds."""
+    operation = tape.operations[index]
+    read, like = tape.operands[index][0], tape.types[index]
+    if operation is SORT:
+        return lower_node(lowering, tape, index, operation, elements)
+    axes = sum(n > 1 for n in tape.types[read].shape)
+    is_known = read not in otherwise or axes == 1
+    if operation not in (SUM, PROD) or like.size != 1 or not is_known:
+        raise NotLoweredError("a guard on a sum")
+    if operation is PROD:
+        return lower_node(lowering, tape, index, operation, elements)
+    if tape.types[read].dtype != like.dtype or not like.dtype.kind == "f":
+        raise NotLoweredError("a guard on a sum of another type")
+    name = type_name(like)
+    count_unrolled(lowering, tape.types[read])
+    added = added_in_order(lowering, np.ravel(elements[read]).tolist(), name)
+    found = from_zero(lowering, np.array(added).reshape(like.shape), name)
+    return found if like.shape else int(found)
+
+
+def added_in_order(lowering: Lowering, nodes: Sequence[int], name: str) -> int:
+    """Return the sum of nodes, by eights and by halves as in `emit.sums`."""
+    emit, count = lowering.emit, len(nodes)
+    if count > BLOCK:
+        half = count // 16 * 8
+        left = added_in_order(lowering, nodes[:half], name)
+        right = added_in_order(lowering, nodes[half:], name)
+        return emit("x + y", (left, right), name)
+    totals, whole = list(nodes[:8]), count - count % 8
+    if count < 8:
+        totals, whole = [], 0
+    for k in range(8, whole):
+        totals[k % 8] = emit("x + y", (totals[k % 8], nodes[k]), name)
+    while len(totals) > 1:
+        pairs = zip(totals[::2], totals[1::2], strict=True)
+        totals = [emit("x + y", pair, name) for pair in pairs]
+    rest = [*totals, *nodes[whole:]] or [lowering.constant(-0.0, name)]
+    return functools.reduce(lambda x, y: emit("x + y", (x, y), name), rest)
 
 
 def from_zero(lowering: Lowering, sums: Elements, name: str) -> Elements:

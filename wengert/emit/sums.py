@@ -7,7 +7,7 @@ import functools
 from wengert.emit.vocabulary import literal
 
 #: Elements that are added without halving them, as in NumPy's `pairwise_sum`.
-_BLOCK = 128
+BLOCK = 128
 
 
 @functools.cache
@@ -38,7 +38,7 @@ start:
  %is.few = icmp slt i64 %n, 8
  br i1 %is.few, label %rest, label %many
 many:
- %is.block = icmp sle i64 %n, {_BLOCK}
+ %is.block = icmp sle i64 %n, {BLOCK}
  br i1 %is.block, label %block, label %halves
 block:
  %first = load {eight}, ptr %a, align {size}

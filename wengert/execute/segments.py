@@ -13,7 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.forms import Move
-from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tape
+from wengert.core.tape import (
+    CONSTANT,
+    GUARD,
+    IDENTITY,
+    INPUT,
+    NO_SETTINGS,
+    Tape,
+    reaching,
+)
 from wengert.core.types import Type
 from wengert.emit.cache import compile_once
 from wengert.emit.entry import Parameter, Signature, bind
@@ -36,7 +44,7 @@ from wengert.execute.interpret import needed
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Group, Plan, Step, step_of
 from wengert.lower.lower import has_loops
-from wengert.lower.needed import asked_about
+from wengert.lower.needed import asked_about, laid_otherwise
 from wengert.ops.index import GETITEM, IN_PLACE
 
 #: Nodes that cost nothing with NumPy either.
@@ -116,9 +124,10 @@ def runs(tape: Tape, captured: Sequence[int]) -> list[int | Run]:
     run = Run([], frozenset())
     members: set[int] = set()
     asks = False
+    otherwise = reaching(tape, laid_otherwise(tape))
     for index in needed(tape):
         operation = tape.operations[index]
-        kinds = kinds_of(tape, index, captured)
+        kinds = frozenset() if otherwise[index] else kinds_of(tape, index, captured)
         if kinds:
             if run.nodes and not kinds & run.kinds:
                 found.append(run)

@@ -617,7 +617,7 @@ class Builder:
         """Write a sum in NumPy's order."""
         at, value = self.memory_of(node.operands[0]), next(self.values)
         address = Address(at.buffer, at.offset, at.terms, at.picks)
-        extent = self.graph.extent(node.data)
+        extent = self.graph.count(node.data)
         scope.body.append(Sum(value, address, extent, node.type))
         scope.known[self.key(node, {})] = value
 

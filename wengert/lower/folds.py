@@ -58,11 +58,13 @@ def reduced(
         return Value(in_order(lowering, index, text, node, gone), kept)
     is_from_zero = text == "x + y" and type_.startswith("float")
     step = step_of(text, type_)._replace(is_from_zero=is_from_zero)
-    source = lowering.tape.types[lowering.tape.operands[index][0]]
-    is_row = len(gone) == 1 == sum(d is not None for d in dims)
+    operand = lowering.tape.operands[index][0]
+    source = lowering.tape.types[operand]
+    is_whole = bool(gone) and len(gone) == sum(d is not None for d in dims)
     is_same = source.dtype == like.dtype  # else NumPy adds a buffer at a time
-    if index in lowering.asked_about and is_from_zero and is_row and is_same:
-        return Value(graph.sum_in_order(node, gone[0]), kept)
+    is_known = is_same and (len(gone) == 1 or operand not in lowering.laid_otherwise)
+    if index in lowering.asked_about and is_from_zero and is_whole and is_known:
+        return Value(graph.sum_in_order(node, gone), kept)
     found = graph.reduce(step, node, gone)
     if form.place:
         found = first_place(graph, node, found, gone)

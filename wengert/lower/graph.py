@@ -270,11 +270,15 @@ class Graph:
                 found[to] = found.get(to, 0) + stride * step
         return self.leaf(source, offset, found, x.type)
 
-    def sum_in_order(self, x: Node, axis: int) -> Node:
-        """Return the sum of a value over its only axis, rounded as NumPy's is."""
-        if x.kind != "leaf" or x.data[2] != ((axis, 1),):
-            x = self.make("copy", ((axis,), ()), (x,), (axis,), x.type)
-        total = self.make("sum", axis, (x,), (), x.type)
+    def sum_in_order(self, x: Node, axes: Sequence[int]) -> Node:
+        """Return the sum of a value over all its axes, rounded as NumPy's is.
+
+        It lies in memory in their order, as NumPy's does.
+        """
+        axes = tuple(axes)
+        if x.kind != "leaf" or x.data[2] != ((axes[0], 1),):
+            x = self.make("copy", (axes, ()), (x,), axes, x.type)
+        total = self.make("sum", axes, (x,), (), x.type)
         return self.map("x + y", (total, self.number(0.0, x.type)), x.type)
 
     def scan(self, step: Step, axis: int, operands: Sequence[Node], type_: str) -> Node:
@@ -335,7 +339,7 @@ def said(node: Node) -> str:
             step, axes = node.data
             return f"{operands[0]} folded over {over(axes)} by {step.text}"
         case "sum":
-            return f"{operands[0]} added over {over([node.data])} in NumPy's order"
+            return f"{operands[0]} added over {over(node.data)} in NumPy's order"
         case "scan":
             step, axis = node.data
             named = zip("yzw", operands, strict=False)

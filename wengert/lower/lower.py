@@ -33,7 +33,12 @@ from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.looped import Done, Loops, loop, of_loop
 from wengert.lower.masks import nonzero
 from wengert.lower.moves import chosen, joined, reshaped, taken, viewed
-from wengert.lower.needed import asked_about, is_asked_before, needed
+from wengert.lower.needed import (
+    asked_about,
+    is_asked_before,
+    laid_otherwise,
+    needed,
+)
 from wengert.lower.order import searched, sorted_
 from wengert.lower.parts import FINITE, in_parts
 from wengert.lower.python import imply, raised, require
@@ -172,6 +177,8 @@ class Lowering:
         self.guard_count = 0
         #: What guards ask about, and what that is made of, by nodes of the tape.
         self.asked_about: frozenset[int] = frozenset()
+        #: Nodes that do not lie in C order, of those that guards ask the sums of.
+        self.laid_otherwise = laid_otherwise(tape)
         #: Results that guards elsewhere ask about.
         self.asked_results: Sequence[int] = ()
         #: Conditions that are asked as NumPy would round what they ask about.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wengert.core.guards import OF_MEMORY
+import numpy as np
+
+from wengert.core.guards import OF_MEMORY, strides_of
 from wengert.core.tape import GUARD, Tape, reaching
+from wengert.core.types import Type
 from wengert.derive.loops import SCAN
 from wengert.ops.leaving import may_leave
 
@@ -35,6 +38,39 @@ def asked_about(tape: Tape, more: Iterable[int] = ()) -> frozenset[int]:
     return frozenset(
         k for k, flag in enumerate(reaching(tape, [*asked, *more])) if flag
     )
+
+
+def laid_otherwise(tape: Tape) -> frozenset[int]:
+    """Return the nodes that a guard found to lie in another order than C's."""
+    return frozenset(
+        tape.operands[index][0]
+        for index, operation in enumerate(tape.operations)
+        if operation is GUARD
+        and tape.settings[index]["kind"] == "strides"
+        and tape.settings[index]["expected"] != c_strides(tape.types[index])
+    )
+
+
+def c_strides(like: Type) -> tuple[int, ...]:
+    """Return the strides of an array in C order, in bytes."""
+    return strides_of(np.empty(like.shape, like.dtype))
+
+
+def asked_sums(tape: Tape) -> frozenset[int]:
+    """Return the nodes behind guards whose last bits depend on an order of adding."""
+    adding = {operation for operation in set(tape.operations) if operation.adds}
+    found = [
+        index
+        for index, operation in enumerate(tape.operations)
+        if operation in adding and tape.operands[index] and is_float(tape.types[index])
+    ]
+    return asked_about(tape).intersection(found) if found else frozenset()
+
+
+def is_float(like: Any) -> bool:
+    """Whether a node's output, or one of them, is no whole number."""
+    types = like if type(like) is tuple else (like,)
+    return any(type(t) is not Type or t.dtype.kind in "fc" for t in types)
 
 
 def asks(settings: dict[str, Any]) -> bool:

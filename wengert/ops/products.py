@@ -109,8 +109,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 @answers(np.vdot)
 def vdot(a: Any, b: Any, /) -> Any:
     """Answer ``np.vdot``."""
-    a, b = np.ravel(as_array(a)), np.ravel(as_array(b))
-    return np.dot(np.conjugate(a) if a.dtype.kind == "c" else a, b)
+    return np.vecdot(np.reshape(as_array(a), -1), np.reshape(as_array(b), -1))
 
 
 @answers(np.inner)
