@@ -22,6 +22,8 @@ TRANSFORMATIONS = [
     "value_and_jacobian",
     "hessian",
     "value_and_hessian",
+    "hessian_sparsity",
+    "jacobian_sparsity",
     "hvp",
     "jvp",
     "vjp",

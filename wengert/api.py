@@ -34,6 +34,7 @@ from wengert.core.types import ARRAYS, FLOAT64, has_class, is_whole_number, type
 from wengert.derive import functions, reverse
 from wengert.derive.functions import as_arguments, own_gradients
 from wengert.derive.modes import fit, zeros_like_type
+from wengert.derive.sparsity import Pattern
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
 from wengert.execute.jit import Jitted
@@ -708,6 +709,87 @@ class GradientAndBoth(Transformed):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         value, g = self.both(*args, **kwargs)
         return g, (value, g)
+
+
+def jacobian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
+    """Return which entries of the Jacobian of `fun` may be nonzero.
+
+    Parameters
+    ----------
+    fun : callable, returns m numbers in all, in arrays or nested containers
+    *args : numbers, arrays, or nested containers of them
+        Where `fun` is recorded: the pattern holds on the path that it takes there.
+    argnums : int or sequence of int, default 0
+        The arguments of n numbers in all that it is differentiated by.
+
+    Returns
+    -------
+    scipy.sparse.csr_array, shape (m, n), of bools
+        Rows are the results' elements one after another, columns the arguments'.
+
+    See Also
+    --------
+    hessian_sparsity, jacobian
+
+    Notes
+    -----
+    Cost: One recording, and work that grows with the elements of the tape and with the
+    entries found.  What an operation does not tell about its elements is taken to
+    depend on all of its operands.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import jacobian_sparsity
+    >>> jacobian_sparsity(np.diff, np.ones(4)).toarray().astype(int)
+    array([[1, 1, 0, 0],
+           [0, 1, 1, 0],
+           [0, 0, 1, 1]])
+    """
+    return pattern_of(fun, args, argnums, "jacobian_sparsity").jacobian()
+
+
+def hessian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
+    """Return which entries of the Hessian of `fun` may be nonzero.
+
+    Parameters
+    ----------
+    fun : callable, returns one real number
+    *args : numbers, arrays, or nested containers of them
+        Where `fun` is recorded: the pattern holds on the path that it takes there.
+    argnums : int or sequence of int, default 0
+        The arguments of n numbers in all that it is differentiated by.
+
+    Returns
+    -------
+    scipy.sparse.csr_array, shape (n, n), of bools
+
+    See Also
+    --------
+    jacobian_sparsity, hessian
+
+    Notes
+    -----
+    Cost: That of `jacobian_sparsity`; no derivative is computed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import hessian_sparsity
+    >>> hessian_sparsity(lambda x: x[0] * x[1] + x[2] ** 3, np.ones(3)).toarray()
+    array([[False,  True, False],
+           [ True, False, False],
+           [False, False,  True]])
+    """
+    return pattern_of(fun, args, argnums, "hessian_sparsity").hessian()
+
+
+def pattern_of(fun: Function, args: Any, argnums: Argnums, name: str) -> Pattern:
+    """Return what is asked for the patterns of a call."""
+    chosen = positions(argnums, len(args), name)
+    segment, structures = trace(fun, args, chosen, {}, keeps=True)
+    leaves, _ = tree.flatten(segment.result)
+    return Pattern(segment, input_order(segment, structures, chosen), leaves)
 
 
 def hvp(fun: Function, primals: Any, tangents: Any) -> Any:

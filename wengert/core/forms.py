@@ -141,6 +141,10 @@ class Routine:
     native : str, or a tuple of them, or a function of the settings
         The result, or each one, in terms of the operands `x`, `y`, by the functions of
         matrices of `lower.systems`; without it NumPy is asked.
+    products : callable, optional
+        Where it is a sum of products of elements that lie at places of their own:
+        ``products(*operands, **settings)`` returns for every product the place in the
+        result, and those in the operands; None for an operand that is none of numbers.
     """
 
     along: bool = False
@@ -149,6 +153,7 @@ class Routine:
     core: tuple[int, ...] | None = None
     rows: Callable[..., Any] | None = None
     native: str | tuple[str, ...] | Callable[..., str] | None = None
+    products: Callable[..., tuple[Any, ...]] | None = None
 
     def texts(self, settings: dict[str, Any]) -> tuple[str, ...]:
         """Return the native text of every result, for these settings; () if none."""

@@ -87,10 +87,20 @@ def product_vjp(
     return by_data, None, None, by_x
 
 
+def places_of_product(
+    data: Any, rows: Any, columns: Any, x: Any, *, shape: tuple[int, int]
+) -> tuple[Any, ...]:
+    """Return which elements meet in the products, and where those are added."""
+    width = x.shape[1] if len(x.shape) == 2 else 1
+    entry, k = (part.ravel() for part in np.indices((len(rows), width)))
+    target = rows[entry] * width + k
+    return target, entry, None, None, columns[entry] * width + k
+
+
 PRODUCT = general(
     "sparse_matmul",
     evaluate_product,
-    form=Routine(),
+    form=Routine(products=places_of_product),
     jvp=product_jvp,
     vjp=product_vjp,
 )

@@ -1,0 +1,205 @@
+"""Patterns cover every entry that differences find, and on most programs no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import sparse
+
+from tests.ops.examples import examples
+from wengert import (
+    checkpoint,
+    fori_loop,
+    hessian_sparsity,
+    jacobian_sparsity,
+    jit,
+    scan,
+)
+from wengert.capture import tree
+
+Function = Callable[..., Any]
+
+
+def flat_results(value: Any) -> Any:
+    """Return the numbers of a result, one after another."""
+    leaves, _ = tree.flatten(value)
+    return np.concatenate([np.zeros(0), *[np.ravel(leaf) for leaf in leaves]])
+
+
+def moved_entries(function: Function, operands: list[Any], chosen: list[int]) -> Any:
+    """Return which results change as each element of some operands does: (m, n)."""
+    base, columns = flat_results(function(*operands)), []
+    size = 1e-9 * (1 + np.abs(base))
+    for k in chosen:
+        for place in np.ndindex(np.shape(operands[k])):
+            changes = np.zeros(base.shape, bool)
+            for step in (1e-3, -1e-3):
+                near = np.array(operands[k])
+                near[place] += step
+                given = [*operands[:k], near[()], *operands[k + 1 :]]
+                changes |= np.abs(flat_results(function(*given)) - base) > size
+            columns.append(changes)
+    return np.stack(columns, axis=1) if columns else np.zeros((base.size, 0), bool)
+
+
+def curved_entries(function: Function, x: Any) -> Any:
+    """Return which second differences of a function are not zero: shape (n, n)."""
+    step, n = 1e-2, x.size
+    units = step * np.eye(n)
+
+    def at(*moves: Any) -> Any:
+        return function(x + sum(moves).reshape(x.shape))
+
+    found = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            a, b = units[i], units[j]
+            found[i, j] = at(a, b) - at(a, -b) - at(-a, b) + at(-a, -b)
+    return np.abs(found) > 1e-11
+
+
+def is_real(value: Any) -> bool:
+    """Whether an operand is of real numbers in double precision."""
+    return type(value) is float or getattr(value, "dtype", None) == np.float64
+
+
+@pytest.mark.parametrize("example", examples(), ids=str)
+@pytest.mark.filterwarnings("ignore")
+def test_pattern_of_every_operation_covers_its_differences(example: Any) -> None:
+    operands = example.operands
+    chosen = [k for k, value in enumerate(operands) if is_real(value)]
+    if not chosen or example.order == 0:
+        pytest.skip("no derivative by real numbers")
+
+    with np.errstate(all="ignore"):
+        pattern = jacobian_sparsity(example.function, *operands, argnums=chosen)
+        try:
+            moved = moved_entries(example.function, operands, chosen)
+        except (ValueError, np.linalg.LinAlgError):
+            pytest.skip("no differences here")
+
+    assert not (moved & ~pattern.toarray()).any()
+
+
+# Programs without cancellation: no other entries either
+
+
+def loop(x: Any) -> Any:
+    """Return what a plain loop carries, of which every step reads one element."""
+    y, found = np.float64(1.0), []
+    for k in range(5):
+        y = np.sin(y) * x[k]
+        found.append(y + x[0])
+    return np.array(found)
+
+
+def scanned(x: Any) -> Any:
+    """Return what a loop that is one node stacks."""
+    return scan(lambda y, row: (y + row[0], y * row[1]), 0.5, x[:8].reshape(4, 2))[1]
+
+
+def stored(x: Any) -> Any:
+    """Return an array that was written through views."""
+    y = np.zeros((3, 3))
+    y[0] = x[:3]
+    y.T[1] += x[3:6] ** 2
+    y[np.array([2, 2]), np.array([0, 1])] = x[6:8]
+    return y
+
+
+LAPLACE = sparse.diags_array([1.0, -2.0, 1.0], offsets=[-1, 0, 1], shape=(9, 9)).tocsr()
+
+#: Functions of nine numbers.
+PROGRAMS: dict[str, Function] = {
+    "loop": loop,
+    "scan": scanned,
+    "fori_loop": lambda x: fori_loop(0, 3, lambda k, y: y[::-1] * x[:4], x[4:8]),
+    "stored": stored,
+    "gathered": lambda x: x[np.array([3, 0, 3])] * x[x > 0.5][0],
+    "windows": lambda x: np.prod(sliding_window_view(x, 3), axis=1),
+    "matmul": lambda x: x.reshape(3, 3) @ np.exp(x[:6].reshape(3, 2)),
+    "einsum": lambda x: np.einsum("ii->i", x.reshape(3, 3)) * x[:3],
+    "convolve": lambda x: np.convolve(x[:4], x[6:], "same"),
+    "cumsum": lambda x: np.cumsum(x.reshape(3, 3), axis=0) ** 2,
+    "cumprod": lambda x: np.cumprod(x[:4]),
+    "add_at": lambda x: np.add.reduceat(x, [0, 4, 4, 7]),
+    "sparse": lambda x: LAPLACE @ x - np.exp(x),
+    "selected": lambda x: np.where(x > 1.0, x[::-1], 2.0),
+    "max": lambda x: np.max(x[:4].reshape(2, 2), axis=0, keepdims=True) * x[7:],
+    "rounded": lambda x: np.floor(x) + x[0],
+    "solve": lambda x: np.linalg.solve(
+        np.eye(2) + 0.1 * x[:8].reshape(2, 2, 2), np.ones((2, 1))
+    ),
+    "branch": lambda x: x[:2] if x[0] > 0 else x[2:4],
+    "jit": jit(lambda x: x[1:] * x[:-1]),
+}
+POINT = np.array([0.4, 1.3, 0.9, 1.1, 0.7, 1.6, 0.8, 1.2, 0.6])
+#: Selections depend on all that is selected from, on paths that are not taken too.
+WIDER = {"max", "selected"}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_jacobian_pattern_is_what_differences_find(name: str) -> None:
+    found = jacobian_sparsity(PROGRAMS[name], POINT)
+
+    moved = moved_entries(PROGRAMS[name], [POINT], [0])
+    covers = found.toarray() >= moved
+    assert found.dtype == bool
+    assert covers.all() if name in WIDER else np.array_equal(found.toarray(), moved)
+
+
+#: Products of all elements of a row are taken to bend along each of them.
+WIDER_SECOND = WIDER | {"windows", "cumprod"}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_hessian_pattern_is_what_second_differences_find(name: str) -> None:
+    def total(x: Any) -> Any:
+        y = np.ravel(PROGRAMS[name](x))
+        return np.sum(y * np.linspace(0.7, 1.9, y.size))
+
+    found = hessian_sparsity(total, POINT).toarray()
+
+    curved = curved_entries(total, POINT)
+    covers = found >= curved
+    assert np.array_equal(found, found.T)
+    assert covers.all() if name in WIDER_SECOND else np.array_equal(found, curved)
+
+
+def test_function_that_is_one_node_depends_on_all_it_is_given() -> None:
+    found = jacobian_sparsity(checkpoint(lambda x: x * 2.0), np.ones(3))
+
+    assert found.toarray().all()
+
+
+def test_curvature_that_reaches_no_result_is_none() -> None:
+    def first(x: Any) -> Any:
+        return (x**2)[0]
+
+    assert hessian_sparsity(first, np.ones(3)).nnz == 1
+
+
+def test_patterns_of_several_arguments_stand_side_by_side() -> None:
+    def f(a: Any, b: Any) -> Any:
+        return {"sum": a["x"] + b, "first": b[0]}
+
+    found = jacobian_sparsity(f, {"x": np.ones(2)}, np.ones(2), argnums=(1, 0))
+
+    leaves = [np.eye(2, 4) + np.eye(2, 4, 2), np.array([[1, 0, 0, 0]])]
+    assert np.array_equal(found.toarray(), np.vstack(leaves))
+
+
+def test_long_plain_loop_takes_time_that_grows_with_it() -> None:
+    def total(x: Any) -> Any:
+        y = 0.0
+        for k in range(2_000):
+            y = y + x[k] * x[k + 1]
+        return y
+
+    found = hessian_sparsity(total, np.ones(2_001))
+
+    assert found.nnz == 4_000

@@ -1,0 +1,570 @@
+"""Which entries of a Jacobian or a Hessian may be nonzero, found from a tape.
+
+Every element has a set of the inputs that it depends on, carried by the forms of the
+operations (`derive.influence`).  For second derivatives it has another set: of the
+products of inputs that it is nonlinear in.  Where an operation is nonlinear is found
+from its rule: a partial derivative that depends on an operand bends along it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.array import is_active, place, plain
+from wengert.capture.record import Segment, SetAside, record_onto
+from wengert.core.forms import Contract, Loop, Map, Move, Routine, Scan
+from wengert.core.operation import REGISTRY, Operation
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.core.types import Type, type_of
+from wengert.derive.influence import (
+    Influence,
+    along,
+    count_of,
+    flat_parts,
+    letters,
+    shape_of,
+    sums_of_places,
+)
+from wengert.derive.sets import Array, Sets, distinct, ranges
+
+#: Pairs of operands, by their positions, that an operation is nonlinear in.
+Pairs = tuple[tuple[int, int], ...]
+#: Sets of the elements of every node that has any.
+Known = dict[int, Any]
+#: Products that are looked at one by one; of more of them the sums are.
+MOST_PRODUCTS = 20_000_000
+
+
+class Dependence:
+    """What the elements of a tape depend on, to the first order or to the second.
+
+    Parameters
+    ----------
+    is_second : bool
+        Whether products of inputs are followed too.
+
+    Attributes
+    ----------
+    unknown : set of str
+        Operations whose form says nothing, so that each result was taken to depend on
+        all operands.
+    """
+
+    def __init__(self, is_second: bool) -> None:
+        self.first = Influence(Sets())
+        self.second = Influence(Sets(1)) if is_second else None
+        self.left: list[Array] = []
+        self.right: list[Array] = []
+        self.count = 0
+        self.seen: dict[tuple[int, int], int] = {}
+        self.unknown: set[str] = set()
+
+    def run(
+        self,
+        tape: Tape,
+        nodes: range,
+        known: Known,
+        bent: Known,
+        value_of: Callable[[int], Any],
+    ) -> None:
+        """Carry the sets of some nodes along a stretch of tape, into both."""
+        for index in nodes:
+            operation, operands = tape.operations[index], tape.operands[index]
+            if operation is CONSTANT or operation is INPUT or index in known:
+                continue
+            given = [known.get(k) for k in operands]
+            if operation.kind == "constant" or not any(s is not None for s in given):
+                continue
+            like = tape.types[index]
+            if type(like) is not tuple and like.dtype.kind not in "fc":
+                continue
+            second = [bent.get(k) for k in operands]
+            if type(like) is not tuple and not like.shape and is_map(operation):
+                self.of_number(index, operation, given, second, known, bent)
+                continue
+            values = [value_of(k) for k in operands]
+            settings = tape.settings[index]
+            if isinstance(operation.form, Loop):
+                self.of_loop(index, given, second, values, settings, known, bent)
+                continue
+            if says_nothing(operation.form):
+                self.unknown.add(operation.name)
+            found = self.first.through(operation, given, values, settings, like)
+            known[index] = found
+            if self.second is None:
+                continue
+            parts = []
+            if any(s is not None for s in second):
+                parts.append(
+                    self.second.through(operation, second, values, settings, like)
+                )
+            if pairs := curvature(operation, given, values, settings):
+                parts.append(
+                    self.products(pairs, operation, given, values, settings, found)
+                )
+            if parts:
+                bent[index] = parts[0] if len(parts) == 1 else self.both(*parts)
+
+    def of_number(
+        self,
+        index: int,
+        operation: Operation,
+        given: list[Any],
+        second: list[Any],
+        known: Known,
+        bent: Known,
+    ) -> None:
+        """Carry the sets of numbers through an operation on elements."""
+        found = 0
+        for part in given:
+            if part is not None:
+                found = self.first.sets.union(found, int(part))
+        known[index] = found
+        if self.second is None:
+            return
+        total, sets = 0, self.second.sets
+        for part in second:
+            if part is not None:
+                total = sets.union(total, int(part))
+        for i, j in curvature(operation, given, (), {}):
+            total = sets.union(total, self.product(int(given[i]), int(given[j])))
+        if total:
+            bent[index] = total
+
+    # Products of inputs
+
+    def product(self, a: int, b: int) -> int:
+        """Return the set of the product of two sets of inputs."""
+        if not (a and b):
+            return 0
+        key = (a, b) if a < b else (b, a)
+        found = self.seen.get(key)
+        if found is None:
+            made = self.interact(np.array([key[0]]), np.array([key[1]]))
+            found = self.seen[key] = int(made[0])
+        return found
+
+    def interact(self, a: Any, b: Any) -> Array:
+        """Return the sets of products element by element."""
+        assert self.second is not None
+        a, b = np.broadcast_arrays(a, b)
+        low, high = np.minimum(a, b).ravel(), np.maximum(a, b).ravel()
+        width = self.first.sets.count
+        keys, places = np.unique(low * width + high, return_inverse=True)
+        low, high = np.divmod(keys, width)
+        numbers = self.second.sets.singles(self.count + np.arange(len(keys)))
+        self.left.append(low)
+        self.right.append(high)
+        self.count += len(keys)
+        return np.where(low == 0, 0, numbers)[places].reshape(a.shape)
+
+    def both(self, a: Any, b: Any) -> Any:
+        """Return the unions of the sets of products of two ways."""
+        assert self.second is not None
+        if type(a) is tuple:
+            return tuple(self.both(*parts) for parts in zip(a, b, strict=True))
+        return self.second.sets.unions(a, b)
+
+    def products(
+        self,
+        pairs: Pairs,
+        operation: Operation,
+        given: Sequence[Any],
+        values: Sequence[Any],
+        settings: dict[str, Any],
+        found: Any,
+    ) -> Any:
+        """Return the sets of the products that an operation makes."""
+        form = operation.form
+        if type(found) is tuple:
+            return tuple(
+                self.products(pairs, operation, given, values, settings, part)
+                for part in found
+            )
+        if isinstance(form, Map):
+            parts = [
+                np.broadcast_to(self.interact(given[i], given[j]), found.shape)
+                for i, j in pairs
+            ]
+            return self.united(parts)
+        if isinstance(form, Contract):
+            meets: Any = meetings(form, values, settings, found)
+        elif isinstance(form, Routine) and form.products is not None:
+            meets = form.products(*values, **settings)
+        else:
+            meets = None
+        if meets is not None:
+            return self.meeting(pairs, given, meets, found)
+        bent = self.interact(found, found)
+        if isinstance(form, Scan):  # and what was nonlinear stays so in later steps
+            assert self.second is not None
+            return self.second.scanned([bent], settings, found)
+        return bent
+
+    def meeting(
+        self, pairs: Pairs, given: Sequence[Any], meets: Sequence[Any], found: Array
+    ) -> Array:
+        """Return the sets of products of the operands' elements that meet."""
+        assert self.second is not None
+        target, *places = meets
+        parts = [
+            self.interact(np.ravel(given[i])[places[i]], np.ravel(given[j])[places[j]])
+            for i, j in pairs
+        ]
+        groups = np.tile(target, len(parts))
+        merged = self.second.sets.merge(groups, np.concatenate(parts), found.size)
+        return merged.reshape(found.shape)
+
+    def united(self, parts: list[Array]) -> Array:
+        """Return the unions of several arrays of sets of products."""
+        assert self.second is not None
+        total = parts[0]
+        for part in parts[1:]:
+            total = self.second.sets.unions(total, part)
+        return total
+
+    # Loops
+
+    def of_loop(
+        self,
+        index: int,
+        given: list[Any],
+        second: list[Any],
+        values: list[Any],
+        settings: dict[str, Any],
+        known: Known,
+        bent: Known,
+    ) -> None:
+        """Carry sets through a loop, step by step."""
+        body, tape = settings["body"], settings["body"].tape
+        order = range(settings["count"])[:: -1 if settings["reverse"] else 1]
+        every: list[Any] = list(zip(given, second, values, strict=True))
+        state = every[: body.carried]
+        columns: list[list[Any]] = []
+        for t in order:
+            inputs = [
+                tuple([row_of(part, t) for part in entry]) if is_row else entry
+                for entry, is_row in zip(every, body.is_row, strict=True)
+            ]
+            inputs[: body.carried] = state
+            found = self.of_step(tape, inputs)
+            state = found[: body.carried]
+            columns.append(found[body.carried :])
+        stacks = list(zip(*columns[:: -1 if settings["reverse"] else 1], strict=True))
+        types = body.outputs
+        for which, into in ((0, known), (1, bent)):
+            parts = [
+                sets_like(entry[which], t)
+                for entry, t in zip(state, types, strict=False)
+            ]
+            parts += [
+                np.stack([sets_like(entry[which], t) for entry in column])
+                for column, t in zip(stacks, types[body.carried :], strict=True)
+            ]
+            into[index] = tuple(parts)
+
+    def of_step(self, tape: Tape, inputs: list[Any]) -> list[Any]:
+        """Return first and second sets, and the values, of what a step gives."""
+        known: Known = {}
+        bent: Known = {}
+        values = {}
+        for index, (first, second, value) in zip(
+            tape.input_indices, inputs, strict=True
+        ):
+            values[index] = value
+            if first is not None and tape.types[index].dtype.kind in "fc":
+                known[index] = first
+            if second is not None:
+                bent[index] = second
+        played: dict[int, Any] = play_step(tape, values)
+        self.run(tape, range(len(tape)), known, bent, played.__getitem__)
+        return [(known.get(k), bent.get(k), played[k]) for k in tape.output_indices]
+
+    # Results
+
+    def entries(self, sets: Array) -> tuple[Array, Array]:
+        """Return the pairs of inputs that sets of products are of."""
+        assert self.second is not None
+        numbers = distinct(self.second.sets.rows(distinct(sets))[0])
+        if not numbers.size:
+            return numbers, numbers
+        a = np.concatenate(self.left)[numbers]
+        b = np.concatenate(self.right)[numbers]
+        keep = (a != 0) & (b != 0)
+        a, b = a[keep], b[keep]
+        rows, sizes = self.first.sets.rows(a)
+        columns, widths = self.first.sets.rows(b)
+        # Each member of one with each of the other.
+        starts = np.cumsum(widths) - widths
+        repeats = np.repeat(widths, sizes)
+        at = ranges(np.repeat(starts, sizes), repeats)
+        return np.repeat(rows, repeats), columns[at]
+
+
+def is_map(operation: Operation) -> bool:
+    """Whether an operation is stated by its partial derivatives, or keeps elements."""
+    return operation.kind in ("elementwise", "linear") and isinstance(
+        operation.form, Map
+    )
+
+
+def says_nothing(form: Any) -> bool:
+    """Whether a form is a call on whole buffers of which nothing more is known."""
+    is_call = isinstance(form, Routine) and form.products is None
+    return is_call and form.core is None and not form.along
+
+
+def row_of(part: Any, t: int) -> Any:
+    """Return one row of sets or of values, None where there are none."""
+    return part if part is None else part[t]
+
+
+def sets_like(sets: Any, like: Any) -> Any:
+    """Return sets as an array of a type's shape."""
+    if sets is None:
+        return np.zeros(like.shape, np.int64)
+    return np.broadcast_to(np.asarray(sets, np.int64), like.shape)
+
+
+def play_step(tape: Tape, known: dict[int, Any]) -> dict[int, Any]:
+    """Return the values of all nodes of one step."""
+    with np.errstate(all="ignore"):
+        for index, operation in enumerate(tape.operations):
+            if index in known:
+                continue
+            settings = tape.settings[index]
+            if operation is CONSTANT:
+                known[index] = settings["value"]
+            else:
+                operands = [known[k] for k in tape.operands[index]]
+                known[index] = operation.function(*operands, **settings)
+    return known
+
+
+def meetings(
+    form: Contract, values: Sequence[Any], settings: dict[str, Any], found: Array
+) -> list[Array] | None:
+    """Return which elements meet in the products of a sum; None if there are many."""
+    terms, output, sizes = letters(form, values, settings)
+    if "+" in output:
+        return sums_of_places(values, settings, type_of(found))
+    axes = "".join(sizes)
+    if count_of(axes, sizes) > MOST_PRODUCTS:
+        return None
+    shape = tuple(sizes.values())
+    places = []
+    shapes = [found.shape, *map(shape_of, values)]
+    for term, lengths in zip([output, *terms], shapes, strict=True):
+        own = "".join(dict.fromkeys(term))
+        at = np.arange(int(np.prod(lengths))).reshape(lengths)
+        at = np.broadcast_to(at, tuple(sizes[c] for c in term))
+        at = np.einsum(f"{term}->{own}", at) if own != term else at
+        places.append(np.broadcast_to(along(at, own, axes), shape).ravel())
+    return places
+
+
+# Where operations are nonlinear
+
+#: What was found of operations, by themselves and by the types of their operands.
+FOUND: dict[Any, Pairs] = {}
+
+
+def curvature(
+    operation: Operation, given: Sequence[Any], values: Sequence[Any], settings: Any
+) -> Pairs:
+    """Return the pairs of operands with sets that an operation is nonlinear in."""
+    if operation.kind in ("linear", "constant") or isinstance(operation.form, Move):
+        return ()
+    count = len(given)
+    if operation.kind == "multilinear" or isinstance(operation.form, Contract):
+        pairs: Any = itertools.combinations(range(count), 2)
+    elif operation.kind == "elementwise":
+        pairs = FOUND.get(operation)
+        if pairs is None:
+            pairs = FOUND[operation] = pairs_of_partials(operation)
+    elif REGISTRY.get(operation.name) is operation:
+        key = operation, tuple([as_type(v) for v in values]), repr(settings)[:500]
+        pairs = FOUND.get(key)
+        if pairs is None:
+            pairs = FOUND[key] = pairs_of_rule(operation, values, settings)
+    else:
+        pairs = every_pair(count)
+    return tuple(
+        [(i, j) for i, j in pairs if given[i] is not None and given[j] is not None]
+    )
+
+
+def every_pair(count: int) -> Pairs:
+    """Return all pairs of operands, each with itself too."""
+    return tuple(itertools.combinations_with_replacement(range(count), 2))
+
+
+def pairs_of_partials(operation: Operation) -> Pairs:
+    """Return on which operands the partials of an operation on elements depend."""
+    sample = [np.float64(low + 0.6 * (high - low)) for low, high in operation.domain]
+    pairs = set()
+    with np.errstate(all="ignore"):
+        result = operation.function(*sample)
+    for k, partial in enumerate(operation.partials):
+        if not callable(partial):
+            continue
+        found = depends(partial, [result, *sample])
+        if found is None:
+            return every_pair(len(sample))
+        reads = range(len(sample)) if 0 in found else [j - 1 for j in found]
+        pairs |= {(min(k, j), max(k, j)) for j in reads}
+    return tuple(sorted(pairs))
+
+
+def pairs_of_rule(operation: Operation, values: Sequence[Any], settings: Any) -> Pairs:
+    """Return whether the rule of an operation depends on its operands, as pairs."""
+    everything = every_pair(len(values))
+    moving = [k for k, v in enumerate(values) if is_real(v)]
+    try:
+        with np.errstate(all="ignore"):
+            result = operation.function(*values, **settings)
+    except Exception:
+        return everything
+    if type(result) is tuple or not is_real(result):
+        return everything
+    seed = np.ones(np.shape(result))[()]
+
+    def rule(z: Any, *operands: Any) -> Any:
+        all_of = list(values)
+        for k, operand in zip(moving, operands, strict=True):
+            all_of[k] = operand
+        if operation.vjp is not None:
+            found = operation.vjp(seed, z, *all_of, **settings)
+            found = found if isinstance(found, tuple) else (found,)
+        else:
+            ones = [
+                np.ones(np.shape(v)) if k in moving else None
+                for k, v in enumerate(values)
+            ]
+            found = (operation.jvp(ones, z, *all_of, **settings),)  # type: ignore[misc]
+        return tuple([part for part in found if part is not None])
+
+    found = depends(rule, [result, *[values[k] for k in moving]])
+    return () if found is not None and not found else everything
+
+
+def as_type(value: Any) -> Any:
+    """Return the type of a value, which may be known alone."""
+    return value if isinstance(value, Type) else type_of(value)
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is of real numbers that are not whole."""
+    like = as_type(value)
+    return type(like) is not tuple and like.dtype.kind == "f"
+
+
+def depends(function: Callable[..., Any], sample: Sequence[Any]) -> set[int] | None:
+    """Return the arguments that a function depends on; None where that is not known."""
+    try:
+        with SetAside(None), np.errstate(all="ignore"):
+            tape = record_onto(Tape(), function, sample)
+    except Exception:
+        return None
+    if GUARD in tape.operations:
+        return None
+    first = Dependence(is_second=False)
+    sets = first.first.sets.singles(np.arange(len(sample)))
+    known: Known = {
+        index: np.full(tape.types[index].shape, number)
+        for index, number in zip(tape.input_indices, sets, strict=True)
+    }
+    first.run(tape, range(len(tape)), known, {}, tape.play.outputs.__getitem__)
+    found: set[int] = set()
+    for index in tape.output_indices:
+        for part in flat_parts(known.get(index)):
+            found |= set(first.first.sets.rows(np.unique(part))[0].tolist())
+    return found
+
+
+# Patterns of a stretch of tape
+
+
+class Pattern:
+    """A stretch of tape whose pattern is asked for.
+
+    Parameters
+    ----------
+    segment : Segment
+    inputs : list of int
+        The nodes of the inputs.
+    leaves : list
+        The results.
+    """
+
+    def __init__(
+        self, segment: Segment, inputs: Sequence[int], leaves: Sequence[Any]
+    ) -> None:
+        self.tape, self.inputs = segment.tape, list(inputs)
+        self.nodes = range(segment.start, len(segment.tape))
+        self.leaves = [
+            (
+                place(self.tape, leaf) if is_active(leaf) else None,
+                type_of(plain(leaf)).shape,
+            )
+            for leaf in leaves
+        ]
+        self.width = sum(self.tape.types[k].size for k in self.inputs)
+        self.unknown: set[str] = set()
+
+    def found(self, is_second: bool) -> tuple[Dependence, Known]:
+        """Return what the elements depend on, and the sets of all nodes."""
+        dependence, first = Dependence(is_second), 0
+        known: Known = {}
+        bent: Known = {}
+        for index in self.inputs:
+            like = self.tape.types[index]
+            sets = dependence.first.sets.singles(first + np.arange(like.size))
+            known[index] = sets.reshape(like.shape)
+            first += like.size
+        outputs, types = self.tape.play.outputs, self.tape.types
+
+        def value_of(index: int) -> Any:
+            value = outputs[index]
+            return types[index] if value is None else value
+
+        dependence.run(self.tape, self.nodes, known, bent, value_of)
+        self.unknown = dependence.unknown
+        return dependence, bent if is_second else known
+
+    def of_results(self, known: Known) -> Array:
+        """Return the sets of the results' elements, one after another."""
+        parts = [np.zeros(0, np.int64)]
+        for index, shape in self.leaves:
+            sets = 0 if index is None else known.get(index, 0)
+            parts.append(np.ravel(np.broadcast_to(np.asarray(sets), shape)))
+        return np.concatenate(parts)
+
+    def jacobian(self) -> Any:
+        """Return the pattern of the Jacobian: a boolean array in CSR."""
+        from scipy.sparse import csr_array
+
+        with SetAside(None):
+            dependence, known = self.found(is_second=False)
+            sets = self.of_results(known)
+            columns, sizes = dependence.first.sets.rows(sets)
+            indptr = np.concatenate([[0], np.cumsum(sizes)])
+            data = np.ones(len(columns), bool)
+            shape = (len(sets), self.width)
+            return csr_array((data, columns, indptr), shape=shape)
+
+    def hessian(self) -> Any:
+        """Return the pattern of the Hessian of the sum: a boolean array in CSR."""
+        from scipy.sparse import coo_array
+
+        with SetAside(None):
+            dependence, bent = self.found(is_second=True)
+            a, b = dependence.entries(self.of_results(bent))
+            keys = distinct(np.concatenate([a * self.width + b, b * self.width + a]))
+            places = np.divmod(keys, max(self.width, 1))
+            ones = np.ones(len(keys), bool)
+            return coo_array((ones, places), shape=(self.width,) * 2).tocsr()
