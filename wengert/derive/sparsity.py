@@ -16,7 +16,7 @@ import numpy as np
 
 from wengert.capture.array import is_active, place, plain
 from wengert.capture.record import Segment, SetAside, record_onto
-from wengert.core.forms import Contract, Loop, Map, Move, Routine, Scan
+from wengert.core.forms import Contract, Map, Move, Routine, Scan, Subtapes
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type, type_of
@@ -88,7 +88,7 @@ class Dependence:
                 continue
             values = [value_of(k) for k in operands]
             settings = tape.settings[index]
-            if isinstance(operation.form, Loop):
+            if isinstance(operation.form, Subtapes) and "count" in settings:
                 self.of_loop(index, given, second, values, settings, known, bent)
                 continue
             if says_nothing(operation.form):
@@ -314,6 +314,8 @@ def is_map(operation: Operation) -> bool:
 
 def says_nothing(form: Any) -> bool:
     """Whether a form is a call on whole buffers of which nothing more is known."""
+    if isinstance(form, Subtapes):
+        return True
     is_call = isinstance(form, Routine) and form.products is None
     return is_call and form.core is None and not form.along
 
