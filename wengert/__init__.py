@@ -32,6 +32,12 @@ from wengert.capture.guards import strict
 from wengert.capture.tree import register_pytree_node
 from wengert.checks import check_grads, taylor_test
 from wengert.core.tape import CompNode, ConstantNode, Tape
+from wengert.derive.colouring import (
+    ColoredPattern,
+    color_cols,
+    color_rows,
+    color_symmetric,
+)
 from wengert.errors import (
     ArgumentError,
     CheckError,
@@ -61,6 +67,7 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "ArgumentError",
     "CheckError",
+    "ColoredPattern",
     "CompNode",
     "ConstantNode",
     "DerivativeError",
@@ -75,6 +82,9 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "cond",
+    "color_cols",
+    "color_rows",
+    "color_symmetric",
     "custom_jvp",
     "custom_vjp",
     "fori_loop",

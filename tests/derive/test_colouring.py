@@ -1,0 +1,97 @@
+"""Colourings: entries are read off, colours are few, patterns are kept in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from wengert import ColoredPattern, color_cols, color_rows, color_symmetric
+from wengert.derive.colouring import ORDERS
+from wengert.derive.spy import spy
+from wengert.errors import ArgumentError
+
+COLOURINGS = {"cols": color_cols, "rows": color_rows, "symmetric": color_symmetric}
+
+
+def random_matrix(seed: int, is_symmetric: bool) -> Any:
+    """Return a sparse matrix of random entries."""
+    random = np.random.default_rng(seed)
+    found = sparse.random_array((40, 40), density=0.06, rng=random).tocsr()
+    return (found + found.T).tocsr() if is_symmetric else found
+
+
+def read_off(colored: ColoredPattern, matrix: Any) -> Any:
+    """Return the matrix as its products with the seeds give it."""
+    is_rows = colored.kind == "rows"
+    products = colored.seeds @ matrix if is_rows else (matrix @ colored.seeds.T).T
+    pattern = colored.sparsity
+    data = products[colored.places]
+    return sparse.csr_array((data, pattern.indices, pattern.indptr), pattern.shape)
+
+
+@pytest.mark.parametrize("order", [None, *ORDERS])
+@pytest.mark.parametrize("kind", COLOURINGS)
+def test_products_of_a_colouring_hold_every_entry(kind: str, order: Any) -> None:
+    for seed in range(20):
+        matrix = random_matrix(seed, kind == "symmetric")
+        colored = COLOURINGS[kind](matrix, order)
+
+        assert np.array_equal(read_off(colored, matrix).toarray(), matrix.toarray())
+
+
+def test_band_needs_as_many_colors_as_a_row_has_entries() -> None:
+    band = sparse.diags_array(np.ones(5), offsets=range(-2, 3), shape=(50, 50))
+
+    assert color_cols(band).num_colors == color_rows(band).num_colors == 5
+
+
+def test_arrow_takes_two_colors_as_a_symmetric_matrix() -> None:
+    arrow = sparse.lil_array((30, 30))
+    arrow.setdiag(1.0)
+    arrow[0, :] = arrow[:, 0] = 1.0
+
+    assert color_symmetric(arrow).num_colors == 2
+    assert color_cols(arrow).num_colors == 30
+
+
+def test_saved_colouring_is_the_same_when_loaded(tmp_path: Path) -> None:
+    colored = color_symmetric(random_matrix(0, is_symmetric=True))
+    colored.save(tmp_path / "colors.npz")
+    loaded = ColoredPattern.load(tmp_path / "colors.npz")
+
+    assert (loaded.sparsity != colored.sparsity).nnz == 0
+    assert np.array_equal(loaded.colors, colored.colors)
+    assert loaded.kind == "symmetric"
+
+
+def test_colors_of_another_pattern_are_refused() -> None:
+    full = sparse.csr_array(np.ones((2, 2), bool))
+
+    with pytest.raises(ArgumentError, match="have the same colour"):
+        _ = ColoredPattern(full, np.zeros(2, int), "cols").places
+
+
+def test_pattern_that_is_not_symmetric_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="it is not symmetric"):
+        color_symmetric(np.array([[1, 1], [0, 1]]))
+
+
+def test_unknown_order_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ArgumentError, match="'smallest_last'"):
+        color_cols(np.eye(2), "alphabetical")
+
+
+def test_empty_pattern_has_one_color_or_none() -> None:
+    assert color_cols(sparse.csr_array((0, 0))).num_colors == 0
+    assert color_cols(sparse.csr_array((3, 2))).places[0].size == 0
+
+
+def test_picture_of_a_diagonal_is_a_diagonal() -> None:
+    text = str(color_cols(sparse.eye_array(8)))
+
+    assert text.splitlines()[0] == "8 x 8, 8 nonzeros, 1 colors (cols)"
+    assert spy(sparse.eye_array(8)) == "⠑⢄⠀⠀\n⠀⠀⠑⢄"

@@ -1,0 +1,323 @@
+"""Colourings: which columns, or rows, of a sparse matrix one sweep can find at once.
+
+Columns that share no row have one colour: the product of the matrix and the sum of
+their unit vectors holds the entries of all of them.  The colours that the entries of a
+row have are the bits of one whole number, so that a greedy colouring takes time that
+grows with the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from wengert.derive.sets import Array
+from wengert.derive.spy import spy
+from wengert.errors import ArgumentError, explain
+
+ORDERS = ("natural", "largest_first", "smallest_last", "random")
+#: The orders that are tried where none is asked for, until one is sure to be best.
+TRIED = ("natural", "largest_first")
+
+
+@dataclass(frozen=True, eq=False)
+class ColoredPattern:
+    """A pattern with a colour a column or a row, and how entries are read off.
+
+    Attributes
+    ----------
+    sparsity : scipy.sparse.csr_array of bools, shape (m, n)
+    colors : array of int, shape (n,), or (m,) for rows
+    kind : "cols", "rows" or "symmetric"
+        What has the colours; of a symmetric matrix the columns, of which an entry may
+        be found in the place of its mirror image.
+    """
+
+    sparsity: Any
+    colors: Array
+    kind: str
+
+    @cached_property
+    def num_colors(self) -> int:
+        """Number of colours: of products that give the matrix."""
+        return int(self.colors.max(initial=-1)) + 1
+
+    @cached_property
+    def seeds(self) -> Array:
+        """The sum of the unit vectors of each colour, shape (num_colors, n or m)."""
+        seeds = np.zeros((self.num_colors, len(self.colors)))
+        seeds[self.colors, np.arange(len(self.colors))] = 1.0
+        return seeds
+
+    @cached_property
+    def places(self) -> tuple[Array, Array]:
+        """For every entry, row by row, the product and the element where it is found.
+
+        Raises
+        ------
+        ArgumentError
+            If an entry cannot be read off: the colouring is not one of this pattern.
+        """
+        rows, columns = coordinates(self.sparsity)
+        if self.kind == "rows":
+            found, alone = (self.colors[rows], columns), self.is_alone(columns, rows)
+        else:
+            found, alone = (self.colors[columns], rows), self.is_alone(rows, columns)
+        if self.kind == "symmetric":
+            mirrored = self.is_alone(columns, rows)
+            product = np.where(alone, found[0], self.colors[rows])
+            found, alone = (product, np.where(alone, rows, columns)), alone | mirrored
+        if not alone.all():
+            raise ArgumentError(
+                explain(
+                    f"a colouring of {self.num_colors} colours of a pattern of "
+                    f"{self.sparsity.nnz} entries",
+                    "two entries of one row have the same colour, and are added up",
+                    f"color_{self.kind}(pattern)",
+                )
+            )
+        return found
+
+    def is_alone(self, lines: Array, coloured: Array) -> Array:
+        """Whether an entry is the only one of its colour in its line."""
+        keys = lines * max(self.num_colors, 1) + self.colors[coloured]
+        _, where, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        return np.equal(counts[where], 1)
+
+    def save(self, path: Any) -> None:
+        """Write it to a file in NumPy's format `npz`."""
+        np.savez(
+            path,
+            colors=self.colors,
+            kind=self.kind,
+            shape=self.sparsity.shape,
+            indices=self.sparsity.indices,
+            indptr=self.sparsity.indptr,
+        )
+
+    @classmethod
+    def load(cls, path: Any) -> ColoredPattern:
+        """Return what was saved."""
+        from scipy.sparse import csr_array
+
+        with np.load(path) as file:
+            data = np.ones(len(file["indices"]), bool)
+            parts = data, file["indices"], file["indptr"]
+            pattern = csr_array(parts, shape=tuple(file["shape"].tolist()))
+            return cls(pattern, file["colors"], str(file["kind"]))
+
+    def __str__(self) -> str:
+        m, n = self.sparsity.shape
+        head = f"{m} x {n}, {self.sparsity.nnz} nonzeros, {self.num_colors} colors"
+        return f"{head} ({self.kind})\n{spy(self.sparsity)}"
+
+    def __repr__(self) -> str:
+        return f"<ColoredPattern {str(self).splitlines()[0]}>"
+
+
+def color_cols(pattern: Any, order: str | None = None) -> ColoredPattern:
+    """Return a pattern with its columns coloured: those of a colour share no row.
+
+    Parameters
+    ----------
+    pattern : scipy.sparse array, shape (m, n)
+    order : {"natural", "largest_first", "smallest_last", "random"}, optional
+        In which order columns are coloured; by default several, and the best is kept.
+
+    Returns
+    -------
+    ColoredPattern
+
+    See Also
+    --------
+    color_rows, color_symmetric
+
+    Notes
+    -----
+    Cost: Time that grows with the entries, and for ``"smallest_last"`` with the pairs
+    of columns that share a row.
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> from wengert import color_cols
+    >>> band = sparse.diags_array([1.0, 1.0], offsets=[0, 1], shape=(100, 100))
+    >>> color_cols(band).num_colors
+    2
+    """
+    pattern = as_pattern(pattern)
+    colors = best(pattern, pattern.T.tocsr(), order)
+    return ColoredPattern(pattern, colors, "cols")
+
+
+def color_rows(pattern: Any, order: str | None = None) -> ColoredPattern:
+    """Return a pattern with its rows coloured: those of a colour share no column.
+
+    Parameters, returns and cost as of `color_cols`.
+
+    See Also
+    --------
+    color_cols, color_symmetric
+    """
+    pattern = as_pattern(pattern)
+    colors = best(pattern.T.tocsr(), pattern, order)
+    return ColoredPattern(pattern, colors, "rows")
+
+
+def color_symmetric(pattern: Any, order: str | None = None) -> ColoredPattern:
+    """Return a symmetric pattern with its columns coloured, by a star colouring.
+
+    An entry or its mirror image is alone of its colour in its row, so that fewer
+    colours do than `color_cols` takes.
+
+    Parameters, returns and cost as of `color_cols`.
+
+    See Also
+    --------
+    color_cols, color_rows
+
+    Notes
+    -----
+    Columns next to each other differ, and where two have the colour of the same
+    neighbour, that is of a higher colour: the restricted star colouring of Gebremedhin,
+    Manne and Pothen, "What color is your Jacobian?", SIAM Review 47 (2005), section 6.
+    """
+    pattern = as_pattern(pattern)
+    if pattern.shape[0] != pattern.shape[1] or (pattern != pattern.T).nnz:
+        raise ArgumentError(
+            explain(
+                f"color_symmetric of a pattern of shape {pattern.shape}",
+                "it is not symmetric",
+                "color_cols(pattern)",
+            )
+        )
+    tried = [
+        star(pattern, ordered(pattern, pattern, name))
+        for name in ((order,) if order else TRIED)
+    ]
+    colors = min(tried, key=lambda found: found.max(initial=-1))
+    return ColoredPattern(pattern, colors, "symmetric")
+
+
+def as_pattern(pattern: Any) -> Any:
+    """Return a pattern in CSR, with sorted indices, each once."""
+    from scipy.sparse import csr_array
+
+    found = csr_array(pattern).astype(bool)
+    found.sum_duplicates()
+    found.eliminate_zeros()
+    return found
+
+
+def coordinates(pattern: Any) -> tuple[Array, Array]:
+    """Return the row and the column of every entry of a CSR array."""
+    counts = np.diff(pattern.indptr)
+    return np.repeat(np.arange(len(counts)), counts), pattern.indices.astype(np.int64)
+
+
+def best(lines: Any, coloured: Any, order: str | None) -> Array:
+    """Return the colours of the rows of `coloured`, by the best of some orders.
+
+    `lines` is its transpose: as many entries as a line has, as many colours are needed.
+    """
+    least = int(np.diff(lines.indptr).max(initial=0))
+    found: Array | None = None
+    for name in (order,) if order else TRIED:
+        colors = greedy(coloured, ordered(lines, coloured, name))
+        if found is None or colors.max(initial=-1) < found.max(initial=-1):
+            found = colors
+        if found.max(initial=-1) < least:
+            break
+    assert found is not None
+    return found
+
+
+def greedy(coloured: Any, order: Sequence[int]) -> Array:
+    """Return the lowest colour that each row may have, in some order."""
+    indptr, indices = coloured.indptr.tolist(), coloured.indices.tolist()
+    taken = [0] * coloured.shape[1]  # colours in each line, a bit each
+    colors = np.zeros(coloured.shape[0], np.int64)
+    for v in order:
+        lines = indices[indptr[v] : indptr[v + 1]]
+        used = 0
+        for k in lines:
+            used |= taken[k]
+        bit = ~used & (used + 1)
+        for k in lines:
+            taken[k] |= bit
+        colors[v] = bit.bit_length() - 1
+    return colors
+
+
+def star(pattern: Any, order: Sequence[int]) -> Array:
+    """Return a restricted star colouring of a symmetric pattern, in some order."""
+    indptr, indices = pattern.indptr.tolist(), pattern.indices.tolist()
+    around = [0] * pattern.shape[0]  # colours of the neighbours, a bit each
+    own = [0] * pattern.shape[0]
+    for v in order:
+        near = indices[indptr[v] : indptr[v + 1]]
+        used = 0
+        for w in near:
+            bit = own[w]
+            # Of a coloured neighbour, its own and what is lower around it.
+            used |= bit | (around[w] & (bit - 1)) if bit else around[w]
+        bit = own[v] = ~used & (used + 1)
+        for w in near:
+            around[w] |= bit
+    return np.array([bit.bit_length() - 1 for bit in own], np.int64)
+
+
+def ordered(lines: Any, coloured: Any, name: str) -> list[int]:
+    """Return the rows of `coloured` in an order."""
+    count = coloured.shape[0]
+    if name == "natural":
+        return list(range(count))
+    if name == "random":
+        return np.random.default_rng(0).permutation(count).tolist()  # type: ignore[no-any-return]
+    if name == "largest_first":
+        # Neighbours, those in several lines counted as often.
+        sizes = np.concatenate(
+            [[0], np.cumsum(np.diff(lines.indptr)[coloured.indices])]
+        )
+        degrees = sizes[coloured.indptr[1:]] - sizes[coloured.indptr[:-1]]
+        return np.argsort(-degrees, kind="stable").tolist()  # type: ignore[no-any-return]
+    if name == "smallest_last":
+        return smallest_last(
+            (coloured.astype(np.int64) @ lines.astype(np.int64)).tocsr()
+        )
+    raise ArgumentError(
+        explain(
+            f"a colouring in the order {name!r}",
+            "there is none of that name",
+            " or ".join(map(repr, ORDERS)),
+        )
+    )
+
+
+def smallest_last(graph: Any) -> list[int]:
+    """Return vertices so that each has the fewest neighbours among those before it."""
+    indptr, indices = graph.indptr.tolist(), graph.indices.tolist()
+    degrees = np.diff(graph.indptr).tolist()
+    buckets: list[list[int]] = [[] for _ in range(max(degrees, default=0) + 1)]
+    for v, degree in enumerate(degrees):
+        buckets[degree].append(v)
+    done, low = [False] * len(degrees), 0
+    found: list[int] = []
+    while len(found) < len(degrees):
+        while not buckets[low]:
+            low += 1
+        v = buckets[low].pop()
+        if done[v] or degrees[v] != low:
+            continue
+        done[v] = True
+        found.append(v)
+        for w in indices[indptr[v] : indptr[v + 1]]:
+            if not done[w]:
+                degrees[w] -= 1
+                buckets[degrees[w]].append(w)
+        low = max(low - 1, 0)
+    return found[::-1]
