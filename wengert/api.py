@@ -32,12 +32,14 @@ from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import ARRAYS, FLOAT64, has_class, is_whole_number, type_of
 from wengert.derive import functions, reverse
+from wengert.derive.colouring import ColoredPattern
 from wengert.derive.functions import as_arguments, own_gradients
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.derive.sparsity import Pattern
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
 from wengert.execute.jit import Jitted
+from wengert.execute.sparse import Sparse
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -470,6 +472,10 @@ def jacobian(
     argnums: Argnums = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
+    *,
+    sparse: bool = False,
+    output_format: Literal["csr", "csc", "coo"] = "csr",
+    pattern: ColoredPattern | Literal["grow"] | None = None,
 ) -> Callable[P, Any]:
     """Return the function that computes the Jacobian of `fun`.
 
@@ -484,12 +490,25 @@ def jacobian(
     holomorphic : bool
         Whether `fun` is a holomorphic function of complex arguments.  Complex results
         of real arguments, and real results of complex ones, need no such word.
+    sparse : bool
+        Whether the result is a `scipy.sparse` array of shape (m, n), for m numbers that
+        `fun` returns and n in the arguments, in their order.
+    output_format : {"csr", "csc", "coo"}
+    pattern : ColoredPattern or "grow", optional
+        The structure of all sparse results.  By default that of the first call, where
+        it is found and coloured; with ``"grow"`` it grows with the paths that are met.
 
     Returns
     -------
     callable
         Gives an array of shape ``S + x.shape`` for every output and argument, outputs
-        outermost.
+        outermost.  A sparse one takes ``out=``, an earlier result that is refilled, and
+        has its structure and colours as ``colored``.
+
+    Raises
+    ------
+    DerivativeError
+        By a call of a sparse one whose path has entries outside of the structure.
 
     See Also
     --------
@@ -498,7 +517,8 @@ def jacobian(
     Notes
     -----
     Cost: One recording, and one sweep for every input or every output, whichever
-    are fewer.
+    are fewer; of a sparse one a sweep for every colour, compiled, and recorded again
+    only where a call takes another path.
 
     Examples
     --------
@@ -508,6 +528,9 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
+    if sparse:
+        how = output_format, pattern
+        return made_sparse(fun, argnums, has_aux or holomorphic, False, False, *how)
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", False)
 
 
@@ -516,6 +539,10 @@ def value_and_jacobian(
     argnums: Argnums = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
+    *,
+    sparse: bool = False,
+    output_format: Literal["csr", "csc", "coo"] = "csr",
+    pattern: ColoredPattern | Literal["grow"] | None = None,
 ) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its Jacobian from one recording.
 
@@ -530,7 +557,34 @@ def value_and_jacobian(
     -----
     Cost: That of `jacobian`: the value is a by-product.
     """
+    if sparse:
+        how = output_format, pattern
+        return made_sparse(fun, argnums, has_aux or holomorphic, False, True, *how)
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", True)
+
+
+def made_sparse(
+    fun: Function,
+    argnums: Argnums,
+    has_more: bool,
+    is_second: bool,
+    has_value: bool,
+    output_format: str,
+    pattern: Any,
+) -> Callable[..., Any]:
+    """Return a sparse derivative; what it does not know is refused."""
+    chosen = (argnums,) if is_whole_number(argnums) else tuple(argnums)
+    if has_more or any(not is_whole_number(k) or k < 0 for k in chosen):
+        raise ArgumentError(
+            explain(
+                f"a sparse derivative was asked for with argnums={argnums!r}, or with "
+                "has_aux or holomorphic",
+                "it is one real matrix, by arguments that are counted from 0",
+                "argnums=0 of a function of real numbers without aux",
+            )
+        )
+    settings = chosen, is_second, has_value, output_format, pattern
+    return Sparse(fun, *settings)
 
 
 class Jacobian(Transformed):
@@ -615,12 +669,19 @@ def complex_direction(
 
 
 def hessian(
-    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+    fun: Callable[P, R],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    sparse: bool = False,
+    output_format: Literal["csr", "csc", "coo"] = "csr",
+    pattern: ColoredPattern | Literal["grow"] | None = None,
 ) -> Callable[P, Any]:
     """Return the function that computes the Hessian of `fun`, forward over reverse.
 
-    Parameters as for `grad`.  The result has shape ``x.shape + x.shape`` for a single
-    array, and nested blocks otherwise.
+    Parameters as for `grad`, and for sparse ones as for `jacobian`.  The result has
+    shape ``x.shape + x.shape`` for a single array, and nested blocks otherwise; of a
+    sparse one that is (n, n), for n numbers in the arguments.
 
     See Also
     --------
@@ -629,7 +690,7 @@ def hessian(
     Notes
     -----
     Cost: One recording of the gradient, and one forward sweep over it for every
-    input.
+    input; of a sparse one for every colour of a star colouring, compiled.
 
     Examples
     --------
@@ -639,11 +700,20 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
+    if sparse:
+        how = output_format, pattern
+        return made_sparse(fun, argnums, has_aux, True, False, *how)
     return jacfwd(grad(fun, argnums, has_aux), argnums, has_aux)
 
 
 def value_and_hessian(
-    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+    fun: Callable[P, R],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    sparse: bool = False,
+    output_format: Literal["csr", "csc", "coo"] = "csr",
+    pattern: ColoredPattern | Literal["grow"] | None = None,
 ) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its Hessian.
 
@@ -658,6 +728,9 @@ def value_and_hessian(
     -----
     Cost: That of `hessian`: the value is a by-product.
     """
+    if sparse:
+        how = output_format, pattern
+        return made_sparse(fun, argnums, has_aux, True, True, *how)
     return ValueAndHessian(fun, argnums, has_aux, False)
 
 

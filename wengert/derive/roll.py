@@ -513,7 +513,7 @@ def stack_type(like: Type, count: int) -> Type:
 def as_slice(rows: Ints) -> Slice | None:
     """Return the slice that reads some rows, given as 0 ... n - 1; None for none."""
     strides = diff(rows)
-    stride = int(strides[0])
+    stride = int(strides[0]) if len(strides) else 1
     if stride == 0 or (strides != stride).any():
         return None
     stop = int(rows[-1]) + (1 if stride > 0 else -1)

@@ -1,0 +1,301 @@
+"""Sparse Jacobians and Hessians: one sweep a colour, compiled, into a fixed structure.
+
+The first call finds the pattern and colours it.  What is compiled computes the products
+of all colours and picks every entry out of them; the pattern is looked at again only
+where a new path is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.capture import tree
+from wengert.capture.array import is_active, place, wrap_passive
+from wengert.capture.record import Segment, active_tape, record_onto, trace
+from wengert.core.tape import Tape
+from wengert.core.transformed import Transformed
+from wengert.core.types import Type, type_of
+from wengert.derive import forward, reverse
+from wengert.derive.colouring import (
+    ColoredPattern,
+    color_cols,
+    color_rows,
+    color_symmetric,
+)
+from wengert.derive.modes import zeros_like_type
+from wengert.derive.sets import Array
+from wengert.derive.sparsity import Pattern
+from wengert.errors import ArgumentError, DerivativeError, explain
+from wengert.execute.jit import jit
+
+Function = Callable[..., Any]
+FORMATS = ("csr", "csc", "coo")
+
+
+class OutsideError(DerivativeError):
+    """A call takes a path whose entries stand outside of the fixed structure."""
+
+    def __init__(self, pattern: Any, name: str) -> None:
+        self.pattern = pattern
+        text = explain(
+            f"the sparse derivative of {name} met a path with other nonzero entries",
+            "its structure is fixed by the first call, which took another path",
+            'pattern="grow", or the pattern of all paths: pattern=color_cols(union)',
+        )
+        super().__init__(text)
+
+
+class Sparse(Transformed):
+    """The Jacobian or the Hessian of a function as a sparse array.
+
+    Parameters
+    ----------
+    fun : callable
+    argnums : tuple of int
+    is_second : bool
+        Whether it is the Hessian.
+    has_value : bool
+        Whether the function's value is returned beside it.
+    output_format : {"csr", "csc", "coo"}
+    pattern : ColoredPattern, "grow" or None
+        The structure; found by the first call where it is not given.
+    """
+
+    def __init__(
+        self,
+        fun: Function,
+        argnums: tuple[int, ...],
+        is_second: bool,
+        has_value: bool,
+        output_format: str,
+        pattern: Any,
+    ) -> None:
+        settings = argnums, is_second, has_value, output_format, pattern
+        super().__init__("hessian" if is_second else "jacobian", fun, *settings)
+        if output_format not in FORMATS:
+            raise ArgumentError(
+                explain(
+                    f"a sparse derivative was asked for as {output_format!r}",
+                    "there is no such output_format",
+                    " or ".join(map(repr, FORMATS)),
+                )
+            )
+        self.argnums = argnums
+        self.is_second, self.has_value = is_second, has_value
+        self.output_format, self.grows = output_format, pattern == "grow"
+        self.products: Products | None = None
+        if isinstance(pattern, ColoredPattern):
+            self.fix(pattern)
+
+    @property
+    def colored(self) -> ColoredPattern | None:
+        """The structure and its colours; None before the first call."""
+        return None if self.products is None else self.products.colored
+
+    def __call__(self, *args: Any, out: Any = None) -> Any:
+        """Return the derivative, or `out` with its data refilled."""
+        if self.products is None:
+            pattern = find_pattern(self.fun, args, self.argnums, self.is_second)
+            self.fix(colour(pattern, self.is_second))
+        assert self.products is not None
+        try:
+            value, data = self.products.at(*args)
+        except OutsideError as error:
+            if not self.grows:
+                raise
+            known = self.products.colored.sparsity
+            self.fix(colour((known + error.pattern).astype(bool), self.is_second))
+            return self(*args, out=out)
+        matrix = self.products.matrix(data, self.output_format, out)
+        return (value, matrix) if self.has_value else matrix
+
+    def fix(self, colored: ColoredPattern) -> None:
+        """Take a structure, and compile anew."""
+        self.products = Products(
+            self.fun, self.argnums, self.is_second, self.output_format, colored
+        )
+
+
+def colour(pattern: Any, is_second: bool) -> ColoredPattern:
+    """Return a pattern with the fewest colours: of columns or of rows."""
+    if is_second:
+        return color_symmetric(pattern)
+    return min(color_cols(pattern), color_rows(pattern), key=lambda c: c.num_colors)
+
+
+def find_pattern(
+    fun: Function, args: Sequence[Any], chosen: Sequence[int], is_second: bool
+) -> Any:
+    """Return the pattern of a call."""
+    segment, _ = trace(fun, args, chosen, {}, keeps=True)
+    return pattern_of(segment, is_second)
+
+
+def pattern_of(segment: Segment, is_second: bool) -> Any:
+    """Return the pattern of a stretch of tape."""
+    found = Pattern(segment, segment.inputs, tree.flatten(segment.result)[0])
+    return found.hessian() if is_second else found.jacobian()
+
+
+class Products:
+    """The products that give a sparse derivative of one structure, compiled.
+
+    Parameters
+    ----------
+    fun, argnums, is_second, output_format
+        As `Sparse` has them.
+    colored : ColoredPattern
+    """
+
+    def __init__(
+        self,
+        fun: Function,
+        argnums: tuple[int, ...],
+        is_second: bool,
+        output_format: str,
+        colored: ColoredPattern,
+    ) -> None:
+        self.colored = colored
+        pattern = colored.sparsity
+        counts = np.diff(pattern.indptr)
+        self.rows = np.repeat(np.arange(len(counts)), counts)
+        self.columns, self.indptr = pattern.indices, pattern.indptr
+        product, element = colored.places
+        if output_format == "csc":
+            order = np.lexsort((self.rows, self.columns))
+            product, element = product[order], element[order]
+            self.rows, self.columns = self.rows[order], self.columns[order]
+            sizes = np.bincount(self.columns, minlength=pattern.shape[1])
+            self.indptr = np.concatenate([[0], np.cumsum(sizes)])
+        size = pattern.shape[1] if colored.kind == "rows" else pattern.shape[0]
+        flat = product * size + element
+        chosen = tuple(sorted(argnums))
+
+        def entries(*args: Any) -> tuple[Any, Any]:
+            return compressed(fun, args, chosen, is_second, colored, flat)
+
+        entries.__name__ = f"entries_of_{getattr(fun, '__name__', 'f')}"
+        self.plain = entries
+        self.fast = jit(entries)
+
+    def at(self, *args: Any) -> tuple[Any, Any]:
+        """Return the function's value and the entries."""
+        return (self.fast if active_tape() is None else self.plain)(*args)
+
+    def matrix(self, data: Any, output_format: str, out: Any) -> Any:
+        """Return the sparse array of the entries, or `out` with them."""
+        if out is not None:
+            if out.format != output_format or out.data.shape != np.shape(data):
+                raise ArgumentError(
+                    explain(
+                        f"out= is a {out.format} array of {out.nnz} entries",
+                        f"the derivative is {output_format} and has {len(data)}",
+                        "out= of an earlier call",
+                    )
+                )
+            out.data[...] = data
+            return out
+        from scipy import sparse
+
+        shape = self.colored.sparsity.shape
+        if output_format == "coo":
+            places = self.rows.copy(), self.columns.copy()
+            return sparse.coo_array((data, places), shape=shape)
+        inner = self.columns if output_format == "csr" else self.rows
+        make = sparse.csr_array if output_format == "csr" else sparse.csc_array
+        return make((data, inner.copy(), self.indptr.copy()), shape=shape)
+
+
+def compressed(
+    fun: Function,
+    args: Sequence[Any],
+    chosen: Sequence[int],
+    is_second: bool,
+    colored: ColoredPattern,
+    flat: Array,
+) -> tuple[Any, Any]:
+    """Return a function's value, and the entries out of the products of all colours."""
+    if active_tape() is None:  # the sweeps are recorded, whoever calls
+        return recorded_result(fun, args, chosen, is_second, colored, flat)
+    segment, _ = trace(fun, args, chosen, {}, keeps=True)
+    pattern = pattern_of(segment, is_second)
+    known = colored.sparsity
+    if pattern.shape != known.shape or (pattern > known).nnz:
+        raise OutsideError(pattern, getattr(fun, "__name__", "f"))
+    leaves, _ = tree.flatten(segment.result)
+    if is_second:
+        outputs = gradient_nodes(segment, leaves)
+    else:
+        outputs = [node_of(segment.tape, leaf) for leaf in leaves]
+    stop = len(segment.tape)
+    types = [segment.tape.types[k] for k in segment.inputs]
+    results = [segment.tape.types[k] for k in outputs]
+    products = []
+    for color in range(colored.num_colors):
+        seed = np.equal(colored.colors, color).astype(np.float64)
+        if colored.kind == "rows":
+            pairs = list(zip(outputs, parts_of(seed, results), strict=True))
+            found = reverse.pull(
+                segment.tape, segment.start, stop, pairs, segment.inputs, True
+            )
+        else:
+            seeds = parts_of(seed, types)
+            tangents = dict(zip(segment.inputs, seeds, strict=True))
+            forward.push(segment.tape, segment.start, stop, tangents, True, outputs)
+            found = [
+                tangents.get(k, zeros_like_type(like))
+                for k, like in zip(outputs, results, strict=True)
+            ]
+        products.append(joined(found))
+    if not products:
+        return segment.result, np.zeros(0)
+    return segment.result, joined(products)[flat]
+
+
+def recorded_result(*arguments: Any) -> tuple[Any, Any]:
+    """Return what `compressed` does, of a recording of its own."""
+    fun, args, *rest = arguments
+    tape = record_onto(Tape(), lambda *given: compressed(fun, given, *rest), args)
+    *value, data = [tape.play.outputs[k] for k in tape.output_indices]
+    return value[0] if len(value) == 1 else tuple(value), data
+
+
+def joined(parts: Sequence[Any]) -> Any:
+    """Return the elements of several values as one vector."""
+    flat = [np.reshape(part, (-1,)) for part in parts]
+    return flat[0] if len(flat) == 1 else np.concatenate(flat)
+
+
+def parts_of(seed: Array, likes: Sequence[Type]) -> list[Any]:
+    """Return a vector as values of some types, one after another."""
+    stops = np.cumsum([like.size for like in likes]).tolist()
+    return [
+        seed[stop - like.size : stop].reshape(like.shape)[()]
+        for like, stop in zip(likes, stops, strict=True)
+    ]
+
+
+def node_of(tape: Tape, value: Any) -> int:
+    """Return the node of a value; one of its own for a plain one."""
+    return place(tape, value if is_active(value) else wrap_passive(tape, value))
+
+
+def gradient_nodes(segment: Segment, leaves: Sequence[Any]) -> list[int]:
+    """Append the gradient of a number; return the nodes of its parts."""
+    if len(leaves) != 1 or type_of(leaves[0]).size != 1:
+        raise DerivativeError(
+            explain(
+                "the sparse Hessian of a function of several results",
+                "a Hessian is that of one number",
+                "jacobian(f, sparse=True), or the Hessian of a weighted sum",
+            )
+        )
+    tape, (index,) = segment.tape, [node_of(segment.tape, leaf) for leaf in leaves]
+    seed = np.ones(tape.types[index].shape)[()]
+    found = reverse.pull(
+        tape, segment.start, len(tape), [(index, seed)], segment.inputs, True
+    )
+    return [node_of(tape, part) for part in found]
