@@ -52,6 +52,7 @@ from wengert.errors import (
 from wengert.execute.jit import jit
 from wengert.execute.saved import load
 from wengert.execute.vmap import vmap
+from wengert.problems import Problem, problem
 from wengert.structure import ode as _ode  # noqa: F401
 from wengert.structure import optimize as _optimize  # noqa: F401
 from wengert.structure import quadrature as _quadrature  # noqa: F401
@@ -72,6 +73,7 @@ __all__ = [
     "ConstantNode",
     "DerivativeError",
     "GuardError",
+    "Problem",
     "RecordingError",
     "RuleError",
     "Tape",
@@ -101,6 +103,7 @@ __all__ = [
     "linearize",
     "load",
     "map",
+    "problem",
     "record",
     "register_pytree_node",
     "remat",

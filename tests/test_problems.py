@@ -1,0 +1,119 @@
+"""Problems: what solvers are handed, and solutions that were known before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from wengert import grad, hessian, jacobian, problem
+from wengert.errors import ArgumentError
+
+NODES = 20
+
+
+def effort(z: Any) -> Any:
+    """Return the effort that a mass is moved with, over a grid of times."""
+    return np.sum(z[2 * NODES :] ** 2) / NODES
+
+
+def motion(z: Any) -> Any:
+    """Return what is wrong with places, speeds and forces, in a plain loop."""
+    h, found = 1.0 / (NODES - 1), []
+    x, v, u = z[:NODES], z[NODES : 2 * NODES], z[2 * NODES :]
+    for k in range(NODES - 1):
+        found.append(x[k + 1] - x[k] - 0.5 * h * (v[k] + v[k + 1]))
+        drag = 0.1 * (np.sin(v[k]) + np.sin(v[k + 1]))
+        found.append(v[k + 1] - v[k] - 0.5 * h * (u[k] + u[k + 1] - drag))
+    return np.array([*found, x[0], v[0], x[-1] - 1.0, v[-1]])
+
+
+START = np.linspace(0.0, 1.0, 3 * NODES)
+
+
+def moved() -> Any:
+    """Return the problem of moving a mass."""
+    return problem(effort, (motion, 0.0, 0.0), (-20.0, 20.0))
+
+
+def test_derivatives_of_a_problem_are_the_dense_ones() -> None:
+    p, multipliers = moved(), np.linspace(1.0, 2.0, 2 * NODES + 2)
+
+    def lagrangian(z: Any) -> Any:
+        return 0.5 * effort(z) + multipliers @ motion(z)
+
+    np.testing.assert_allclose(p.gradient(START), grad(effort)(START))
+    np.testing.assert_allclose(p.constraints(START), motion(START))
+    slopes = p.jacobian(START)
+    np.testing.assert_allclose(slopes.toarray(), jacobian(motion)(START), atol=1e-14)
+    curves = p.hessian(START, multipliers, 0.5)
+    np.testing.assert_allclose(curves.toarray(), hessian(lagrangian)(START), atol=1e-13)
+    assert slopes.nnz < 300
+    assert "2" in str(p)
+
+
+def test_problem_prints_its_sizes() -> None:
+    p = moved()
+    assert "not yet asked for" in str(p)
+    p.jacobian(START)
+
+    assert "42 x 60" in str(p)
+
+
+def test_ipopt_and_scipy_find_the_same_motion() -> None:
+    pytest.importorskip("cyipopt")
+    p = moved()
+
+    x, info = p.ipopt(START, tol=1e-9, print_level=0)
+    scipys = p.minimize(START, method="SLSQP", options={"maxiter": 200})
+    assert info["status"] == 0
+    assert np.abs(motion(x)).max() < 1e-8
+    np.testing.assert_allclose(x, scipys.x, atol=1e-3)
+    lagrange = grad(lambda z: effort(z) + info["mult_g"] @ motion(z))(x)
+    np.testing.assert_allclose(lagrange, 0.0, atol=1e-6)
+
+
+def test_ipopt_starts_from_an_earlier_solution() -> None:
+    pytest.importorskip("cyipopt")
+    p = moved()
+    x, info = p.ipopt(START, print_level=0)
+
+    again, after = p.ipopt(
+        x, info["mult_g"], (info["mult_x_L"], info["mult_x_U"]), print_level=0
+    )
+    assert after["status"] == 0
+    np.testing.assert_allclose(again, x, atol=1e-5)
+
+
+def test_trust_constr_is_handed_sparse_matrices() -> None:
+    p = problem(
+        lambda x: (x[0] - 1.0) ** 2 + (x[1] - 2.5) ** 2,
+        optimize.NonlinearConstraint(lambda x: x[0:1] + x[1:2] ** 2, -np.inf, 3.0),
+        optimize.Bounds(0.0, 2.0),
+    )
+
+    found = p.minimize(np.array([0.5, 0.5]))
+    best = optimize.minimize(
+        lambda x: (x[0] - 1.0) ** 2 + (x[1] - 2.5) ** 2,
+        [0.5, 0.5],
+        method="SLSQP",
+        bounds=[(0, 2), (0, 2)],
+        constraints={"type": "ineq", "fun": lambda x: 3.0 - x[0] - x[1] ** 2},
+    )
+    np.testing.assert_allclose(found.x, best.x, atol=1e-4)
+
+
+def test_problem_without_constraints_is_solved() -> None:
+    pytest.importorskip("cyipopt")
+    p = problem(lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
+
+    x, info = p.ipopt(np.zeros(10), print_level=0)
+    assert info["status"] == 0
+    np.testing.assert_allclose(x, 1.0, atol=1e-5)
+
+
+def test_what_is_no_constraint_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"\(g, lower, upper\)"):
+        problem(effort, motion)

@@ -1,0 +1,344 @@
+"""An optimisation problem as one object: all its derivatives, compiled and sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.api import hessian, jacobian, value_and_grad
+from wengert.core.types import Array
+from wengert.errors import ArgumentError, UnsupportedError, explain
+from wengert.execute.jit import jit
+
+Function = Callable[..., Any]
+
+
+def problem(fun: Function, constraints: Any = (), bounds: Any = None) -> Problem:
+    """Return an optimisation problem with all derivatives that solvers ask for.
+
+    Minimize ``fun(x)`` where ``lower <= g(x) <= upper`` and x is within its bounds.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x) -> number``, in NumPy, of x of shape (n,).
+    constraints : tuple ``(g, lower, upper)``, or a sequence of such
+        ``g(x) -> array``; the limits are numbers or arrays of its size, equal for
+        equations.  `scipy.optimize.NonlinearConstraint` is taken too.
+    bounds : pair of arrays or numbers, or `scipy.optimize.Bounds`, optional
+        The lowest and the highest x; none by default.
+
+    Returns
+    -------
+    Problem
+
+    See Also
+    --------
+    jacobian, hessian
+
+    Notes
+    -----
+    Cost: The first call of each derivative finds its pattern and colours it; then they
+    are compiled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from wengert import problem
+    >>> p = problem(lambda x: np.sum(x**2), (lambda x: x[0] * x[1:], 1.0, np.inf))
+    >>> p.jacobian(np.array([1.0, 2.0, 3.0])).toarray()
+    array([[2., 1., 0.],
+           [3., 0., 1.]])
+    """
+    return Problem(fun, constraints, bounds)
+
+
+class Problem:
+    """An optimisation problem with its derivatives: plain callbacks for any solver.
+
+    Parameters
+    ----------
+    fun, constraints, bounds
+        As `problem` has them.
+    """
+
+    def __init__(self, fun: Function, constraints: Any, bounds: Any) -> None:
+        self.fun, self.parts = fun, parts_of(constraints)
+        self.bounds = bounds
+        self._both = jit(value_and_grad(fun))
+        self._constraints = jit(self.stacked)
+        self._jacobian: Any = jacobian(self.stacked, sparse=True, pattern="grow")
+        self._hessian: Any = hessian(self.lagrangian, sparse=True, pattern="grow")
+        self._last: tuple[bytes, Any] = b"", None
+
+    def stacked(self, x: Any) -> Any:
+        """Return all constraints, one after another."""
+        if not self.parts:
+            return np.zeros(0)
+        return np.concatenate([np.reshape(g(x), (-1,)) for g, _, _ in self.parts])
+
+    def lagrangian(self, x: Any, multipliers: Any, weight: Any) -> Any:
+        """Return ``weight * fun(x) + multipliers @ g(x)``."""
+        value = weight * self.fun(x)
+        return value + multipliers @ self.stacked(x) if self.parts else value
+
+    # What solvers call
+
+    def objective(self, x: Array) -> float:
+        """Return the value at x."""
+        return float(self.value_and_gradient(x)[0])
+
+    def gradient(self, x: Array) -> Array:
+        """Return the gradient at x, shape (n,)."""
+        return self.value_and_gradient(x)[1]
+
+    def value_and_gradient(self, x: Array) -> tuple[Any, Array]:
+        """Return both; those of the last x are kept."""
+        x = np.asarray(x, float)
+        key = x.tobytes()
+        if self._last[0] != key:
+            self._last = key, self._both(x)
+        value, slopes = self._last[1]
+        return float(value), slopes.copy()
+
+    def constraints(self, x: Array) -> Array:
+        """Return the constraints at x, shape (m,)."""
+        return np.asarray(self._constraints(np.asarray(x, float)))
+
+    def jacobian(self, x: Array, out: Any = None) -> Any:
+        """Return the Jacobian of the constraints, a CSR array of shape (m, n)."""
+        return self._jacobian(np.asarray(x, float), out=out)
+
+    def hessian(
+        self, x: Array, multipliers: Any = None, weight: float = 1.0, out: Any = None
+    ) -> Any:
+        """Return the Hessian of the Lagrangian, a CSR array of shape (n, n).
+
+        Parameters
+        ----------
+        x : array, shape (n,)
+        multipliers : array, shape (m,), optional
+            Zeros by default.
+        weight : float
+            What the objective is multiplied by.
+        out : scipy.sparse.csr_array, optional
+            An earlier result that is refilled.
+        """
+        x = np.asarray(x, float)
+        if multipliers is None:
+            multipliers = np.zeros(len(self.constraints(x)))
+        return self._hessian(x, np.asarray(multipliers, float), float(weight), out=out)
+
+    # What is known
+
+    def limits(self, x: Array) -> tuple[Array, Array, Array, Array]:
+        """Return the bounds of x, lower and upper, and those of the constraints."""
+        n = np.size(x)
+        low, high = (-np.inf, np.inf) if self.bounds is None else pair_of(self.bounds)
+        sizes = [np.size(g(np.asarray(x, float))) for g, _, _ in self.parts]
+        ends = [
+            np.concatenate(
+                [np.zeros(0)]
+                + [
+                    np.broadcast_to(np.asarray(part[k], float), size)
+                    for part, size in zip(self.parts, sizes, strict=True)
+                ]
+            )
+            for k in (1, 2)
+        ]
+        return (
+            np.array(np.broadcast_to(np.asarray(low, float), n)),
+            np.array(np.broadcast_to(np.asarray(high, float), n)),
+            ends[0],
+            ends[1],
+        )
+
+    def __str__(self) -> str:
+        found = [f"problem: minimize {getattr(self.fun, '__name__', 'f')}"]
+        for name, made in (
+            ("Jacobian of the constraints", self._jacobian),
+            ("Hessian of the Lagrangian", self._hessian),
+        ):
+            known = made.colored
+            text = str(known).partition("\n")[0] if known else "not yet asked for"
+            found.append(f"  {name}: {text}")
+        return "\n".join(found)
+
+    # Solvers
+
+    def minimize(self, x0: Any, method: str = "trust-constr", **options: Any) -> Any:
+        """Solve it by a method of `scipy.optimize.minimize` that takes constraints.
+
+        Parameters
+        ----------
+        x0 : array, shape (n,)
+        method : {"trust-constr", "SLSQP"}
+        **options
+            Keywords of SciPy's: tol, callback, options.
+
+        Returns
+        -------
+        OptimizeResult
+        """
+        from scipy import optimize
+
+        x0 = np.asarray(x0, float)
+        low, high, lower, upper = self.limits(x0)
+        is_second = method.lower() == "trust-constr"
+        given: dict[str, Any] = {"hess": self.of_objective} if is_second else {}
+        how: dict[str, Any] = {"jac": lambda x: self.jacobian(x).toarray()}
+        if is_second:
+            how = {
+                "jac": self.jacobian,
+                "hess": lambda x, multipliers: self.hessian(x, multipliers, 0.0),
+            }
+        limited = optimize.NonlinearConstraint(self.constraints, lower, upper, **how)
+        return optimize.minimize(
+            self.value_and_gradient,
+            x0,
+            jac=True,
+            method=method,
+            bounds=optimize.Bounds(low, high),
+            constraints=[limited] if self.parts else (),
+            **given,
+            **options,
+        )
+
+    def of_objective(self, x: Array) -> Any:
+        """Return the Hessian of the objective alone."""
+        return self.hessian(x)
+
+    def ipopt(
+        self,
+        x0: Any,
+        multipliers: Any = None,
+        bound_multipliers: Any = None,
+        **options: Any,
+    ) -> tuple[Array, dict[str, Any]]:
+        """Solve it with IPOPT (``pip install cyipopt-wheels``).
+
+        Parameters
+        ----------
+        x0 : array, shape (n,)
+        multipliers : array, shape (m,), optional
+            Those of an earlier solution, to start from.
+        bound_multipliers : pair of arrays, shape (n,) each, optional
+            The same of the lower and of the upper bounds.
+        **options
+            IPOPT's, by their names: tol, max_iter, print_level, ...
+
+        Returns
+        -------
+        x : array, shape (n,)
+        info : dict
+            As cyipopt has it: ``status``, ``obj_val``, ``g``, the multipliers
+            ``mult_g``, ``mult_x_L`` and ``mult_x_U``.
+
+        Raises
+        ------
+        UnsupportedError
+            Where cyipopt is not installed.
+        """
+        try:
+            import cyipopt
+        except ImportError as error:
+            raise UnsupportedError(
+                explain(
+                    "problem.ipopt was called, and cyipopt is not installed",
+                    "it holds the solver IPOPT",
+                    "pip install cyipopt-wheels, or problem.minimize(x0)",
+                )
+            ) from error
+        x0 = np.asarray(x0, float)
+        low, high, lower, upper = self.limits(x0)
+        callbacks = Callbacks(self, x0, len(lower))
+        solver = cyipopt.Problem(
+            n=len(x0),
+            m=len(lower),
+            problem_obj=callbacks,
+            lb=low,
+            ub=high,
+            cl=lower,
+            cu=upper,
+        )
+        solver.add_option("sb", "yes")
+        given: dict[str, Any] = {}
+        if multipliers is not None:
+            options = {"warm_start_init_point": "yes", **options}
+            zl, zu = bound_multipliers or (np.zeros(len(x0)), np.zeros(len(x0)))
+            given = {"lagrange": list(multipliers), "zl": list(zl), "zu": list(zu)}
+        for name, value in options.items():
+            solver.add_option(name, value)
+        x, info = solver.solve(x0, **given)
+        return x, info
+
+
+class Callbacks:
+    """A problem as cyipopt calls it: entries alone, places once.
+
+    Parameters
+    ----------
+    of : Problem
+    x : array, shape (n,)
+        Where the patterns are found.
+    count : int
+        Number of constraints m.
+    """
+
+    def __init__(self, of: Problem, x: Array, count: int) -> None:
+        self.of = of
+        self.slopes = of.jacobian(x) if count else None
+        self.curves = of.hessian(x, np.ones(count))
+        rows, columns = self.curves.tocoo().coords
+        self.lower = np.flatnonzero(rows >= columns)
+        self.places = rows[self.lower], columns[self.lower]
+        self.objective, self.gradient = of.objective, of.gradient
+        self.constraints = of.constraints
+
+    def jacobianstructure(self) -> tuple[Array, Array]:
+        """Return rows and columns of the Jacobian's entries."""
+        if self.slopes is None:
+            return np.zeros(0, int), np.zeros(0, int)
+        return self.slopes.tocoo().coords  # type: ignore[no-any-return]
+
+    def jacobian(self, x: Array) -> Array:
+        """Return the Jacobian's entries."""
+        if self.slopes is None:
+            return np.zeros(0)
+        return self.of.jacobian(x, out=self.slopes).data  # type: ignore[no-any-return]
+
+    def hessianstructure(self) -> tuple[Array, Array]:
+        """Return rows and columns of the entries of the Hessian's lower triangle."""
+        return self.places
+
+    def hessian(self, x: Array, multipliers: Array, weight: float) -> Array:
+        """Return the entries of the lower triangle."""
+        found = self.of.hessian(x, multipliers, weight, out=self.curves)
+        return found.data[self.lower]  # type: ignore[no-any-return]
+
+
+def parts_of(constraints: Any) -> list[tuple[Function, Any, Any]]:
+    """Return constraints as functions with their limits."""
+    if hasattr(constraints, "fun") and hasattr(constraints, "lb"):
+        return [(constraints.fun, constraints.lb, constraints.ub)]
+    if isinstance(constraints, Sequence):
+        if len(constraints) == 3 and callable(constraints[0]):
+            return [(constraints[0], constraints[1], constraints[2])]
+        return [part for given in constraints for part in parts_of(given)]
+    raise ArgumentError(
+        explain(
+            f"a constraint is a {type(constraints).__name__}",
+            "it is a function with its limits",
+            "(g, lower, upper), where g(x) is an array",
+        )
+    )
+
+
+def pair_of(bounds: Any) -> tuple[Any, Any]:
+    """Return bounds as the lowest and the highest values."""
+    if hasattr(bounds, "lb"):
+        return bounds.lb, bounds.ub
+    low, high = bounds
+    return low, high
