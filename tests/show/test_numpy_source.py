@@ -69,12 +69,22 @@ def test_source_of_the_derived_tapes_agrees(name: str) -> None:
     assert_agrees(tape.tangent_tape(), (*program.args, *tangents))
 
 
+#: It derives a loop of as many steps as there were.
+DERIVES = "while_loop_derivative"
+
+
 @pytest.mark.parametrize("case", examples(), ids=str)
 def test_source_of_every_operation_agrees(case: Example) -> None:
     operands = case.operands
     tape = wg.record(case.function, *operands)
 
+    if case.operation == DERIVES:
+        with pytest.raises(UnsupportedError, match=DERIVES):
+            tape.to_numpy()
+        return
     assert_agrees(tape, operands)
+    if case.operation == "while_loop":
+        return
     if all(np.asarray(operand).dtype.kind == "f" for operand in operands):
         assert_agrees(tape.tangent_tape(), [*operands, *operands])
 

@@ -43,6 +43,11 @@ def chosen(choice: Any, count: int) -> int:
     return min(max(place, 0), count - 1)
 
 
+def take(functions: Sequence[Callable[..., Any]], choice: Any, *operands: Any) -> Any:
+    """Return what the chosen function gives of operands, as plain NumPy."""
+    return functions[min(max(int(choice), 0), len(functions) - 1)](*operands)
+
+
 def play_switch(choice: Any, *operands: Any, branches: Bodies) -> tuple[Any, ...]:
     """Return the results of the chosen branch.
 

@@ -50,6 +50,20 @@ def play_while(*operands: Any, cond: Body, body: Body) -> tuple[Any, ...]:
     return *[x.copy() if is_array(x) else x for x in state], np.int64(steps)
 
 
+def go_on(
+    cond: Callable[..., Any],
+    step: Callable[..., Any],
+    carried: int,
+    *operands: Any,
+) -> tuple[Any, ...]:
+    """Return what the loop gives as plain NumPy."""
+    state, steps = list(operands[:carried]), 0
+    while cond(*state, *operands[carried:])[0]:
+        state = list(step(*state, *operands[carried:]))
+        steps += 1
+    return *state, np.int64(steps)
+
+
 def push_while(
     tangents: Sequence[Any], result: Any, *operands: Any, cond: Body, body: Body
 ) -> tuple[Any, ...]:

@@ -22,9 +22,11 @@ from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Type
 from wengert.core.verify import is_name
+from wengert.derive.branches import SWITCH, take
 from wengert.derive.loops import SCAN
-from wengert.derive.steps import repeat
+from wengert.derive.steps import Body, repeat
 from wengert.derive.tapes import needed_by_results
+from wengert.derive.while_loops import WHILE, go_on
 from wengert.errors import ArgumentError, UnsupportedError, WengertError, explain
 from wengert.execute.rehearsal import Rehearsal
 from wengert.ops.chain import CHAIN_PRODUCT
@@ -488,6 +490,16 @@ class Writer:
         places = [f"{{{k}}}" for k in range(len(values))]
         if operation is SCAN:
             return self.loop_form(settings, places)
+        if operation is SWITCH:
+            names = [self.step_of("branch", body) for body in settings["branches"]]
+            return self.call(take, f"({', '.join(names)},)", places)
+        if operation is WHILE:
+            body = settings["body"]
+            names = [
+                self.step_of("follows", settings["cond"]),
+                self.step_of("step", body),
+            ]
+            return self.call(go_on, ", ".join([*names, str(body.carried)]), places)
         try:
             for form in known_forms(operation, settings, values):
                 return form
@@ -502,11 +514,20 @@ class Writer:
     def loop_form(self, settings: Any, places: list[str]) -> str:
         """Return the text of a loop, whose step is a helper."""
         body = settings["body"]
-        step = self.helpers.free_name("step")
-        source = Writer(body.tape, step, self.helpers).function()
-        self.helpers.define(step, body, escape(source))
+        step = self.step_of("step", body)
         how = [step, body.carried, body.moving, settings["count"], settings["reverse"]]
-        return f"{self.helpers.add(repeat)}({', '.join([*map(str, how), *places])})"
+        return self.call(repeat, ", ".join(map(str, how)), places)
+
+    def step_of(self, word: str, body: Body) -> str:
+        """Return the name of a helper that is the tape of a step, or of a branch."""
+        name = self.helpers.free_name(word)
+        source = Writer(body.tape, name, self.helpers).function()
+        self.helpers.define(name, body, escape(source))
+        return name
+
+    def call(self, function: Any, how: str, places: list[str]) -> str:
+        """Return the text of a call of a helper, told how, on operands."""
+        return f"{self.helpers.add(function)}({', '.join([how, *places])})"
 
     def recorded_helper(
         self, operation: Operation, settings: Any, values: list[Any]
