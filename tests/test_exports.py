@@ -102,7 +102,14 @@ def test_the_names_of_the_package_are_those_that_users_need() -> None:
 def test_a_jitted_function_shows_what_a_user_asks_it() -> None:
     fast = wengert.jit(math.sin)
 
-    assert sorted(public(fast)) == ["clear", "paths", "report", "strict", "wait"]
+    assert sorted(public(fast)) == [
+        "clear",
+        "paths",
+        "plan",
+        "report",
+        "strict",
+        "wait",
+    ]
     assert "__wrapped__" in dir(fast)
 
 

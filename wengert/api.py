@@ -40,6 +40,7 @@ from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
 from wengert.execute.jit import Jitted
 from wengert.execute.sparse import Sparse
+from wengert.structure.budget import Budgeted, within
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -165,7 +166,10 @@ def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
 
 
 def grad(
-    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+    fun: Callable[P, R],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    memory: str | float | None = None,
 ) -> Callable[P, Any]:
     """Return the function that computes the gradient of `fun`.
 
@@ -177,6 +181,10 @@ def grad(
         Positional arguments to differentiate.
     has_aux : bool
         Whether `fun` returns ``(value, aux)``.
+    memory : str or number, optional
+        Bytes, as ``"500 MB"`` or 2**30, that the sweep over loops (`scan`, `fori_loop`,
+        `while_loop`) may hold: steps are done again where they cannot all be kept.
+        ``grad(f, memory=...).plan(x)`` prints what will be held and done again.
 
     Returns
     -------
@@ -189,6 +197,8 @@ def grad(
     ------
     DerivativeError
         If the value is not one real number.
+    ArgumentError
+        If a loop cannot be swept within the memory; it names the least that is enough.
 
     See Also
     --------
@@ -207,11 +217,14 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return made(Gradient, fun, argnums, has_aux, False)
+    return made(Gradient, fun, argnums, has_aux, False, memory=memory)
 
 
 def value_and_grad(
-    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+    fun: Callable[P, R],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    memory: str | float | None = None,
 ) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its gradient in one go.
 
@@ -232,16 +245,22 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x**3)(2.0)
     (8.0, np.float64(12.0))
     """
-    return made(Gradient, fun, argnums, has_aux, True)
+    return made(Gradient, fun, argnums, has_aux, True, memory=memory)
 
 
 def made(
-    kind: Callable[..., Transformed], fun: Callable[P, Any], *settings: Any
+    kind: Callable[..., Transformed],
+    fun: Callable[P, Any],
+    *settings: Any,
+    memory: Any = None,
 ) -> Callable[P, Any]:
-    """Return a transformation of a function, jitted where the function is."""
+    """Return a transformation of a function: jitted, or in a budget, where that is."""
     if isinstance(fun, Jitted):
-        return fun.transformed(kind(fun.fun, *settings))
-    derived: Callable[P, Any] = kind(fun, *settings)
+        return fun.transformed(made(kind, fun.fun, *settings, memory=memory))
+    if isinstance(fun, Budgeted):
+        memory = fun.memory if memory is None else memory
+        fun = fun.fun
+    derived: Callable[P, Any] = within(kind(fun, *settings), memory)
     return derived
 
 

@@ -17,6 +17,7 @@ from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape, reaching
 from wengert.core.types import Type
 from wengert.derive import reverse
+from wengert.derive.budget import under
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.steps import Body, as_step
 from wengert.derive.tapes import continued
@@ -34,6 +35,8 @@ class Extract:
         self.tape, self.new = tape, Tape()
         #: Nodes of the new tape, by those of the other.
         self.at: dict[int, int] = {}
+        #: What nodes read at a position in place of what they read on the other tape.
+        self.starts: dict[tuple[int, int], int] = {}
         for index in inputs:
             self.input(index, tape.types[index])
 
@@ -69,7 +72,12 @@ class Extract:
     def node(self, index: int) -> None:
         """Copy one node."""
         tape = self.tape
-        operands = tuple([self.at[k] for k in tape.operands[index]])
+        operands = tuple(
+            [
+                self.starts.get((index, position), self.at[k])
+                for position, k in enumerate(tape.operands[index])
+            ]
+        )
         self.at[index] = self.new.append(
             tape.operations[index],
             operands,
@@ -226,6 +234,6 @@ def derived(
     """Return what is derived of a step, once."""
     known = body.derived.get(question)
     if known is None:
-        with SetAside(None), np.errstate(all="ignore"):
+        with SetAside(None), under(None), np.errstate(all="ignore"):
             known = body.derived[question] = derive(body, *question[1:], sample)
     return known

@@ -7,13 +7,18 @@ step.  It reads *columns*: what the step forward stacks for it, one row a step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from wengert.capture.array import place
 from wengert.capture.record import Recording
-from wengert.core.tape import CONSTANT, Tape
-from wengert.core.types import Type
+from wengert.core.operation import REGISTRY
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
+from wengert.core.types import Recorded, Type
 from wengert.derive import reverse
+from wengert.derive.budget import size_of, under
 from wengert.derive.extract import (
     Extract,
     Flags,
@@ -26,8 +31,9 @@ from wengert.derive.extract import (
 )
 from wengert.derive.functions import vjp
 from wengert.derive.modes import RecordedMode, zeros_like_type
-from wengert.derive.steps import Body, looped, unrolled
+from wengert.derive.steps import BUDGET, Body, as_step, looped, unrolled
 from wengert.errors import GuardError
+from wengert.ops.index import ITEM
 from wengert.ops.leaving import may_leave
 
 #: Operations that cost about what reading costs that they would be stored as.
@@ -85,7 +91,9 @@ def pull_loop(
     try:
         sample = sample_of(operands, body, count, reverse)
         pulled = derived(body, ("vjp", into, out), sample, derive_backward)
-        found = pull_steps(pulled, g, operands, body, count, reverse, out)
+        lengths = lengths_of(pulled, operands, body, count)
+        sweep = Sweep(body, count, reverse, into, out)
+        found = sweep.pull(g, operands, pulled, lengths)
     except GuardError:  # steps whose derivatives are different programs
         return pull_each(g, operands, body, count, reverse, into)
     places = (*pulled.carried, *pulled.summed, *pulled.stacked)
@@ -94,30 +102,188 @@ def pull_loop(
     return tuple(gradients)
 
 
-def pull_steps(
-    pulled: Pulled,
-    g: Sequence[Any],
-    operands: Sequence[Any],
-    body: Body,
-    count: int,
-    is_back: bool,
-    out: Flags,
-) -> tuple[Any, ...]:
-    """Return the gradients that a loop backwards gives."""
-    types = body.inputs
-    kept = looped(operands, pulled.forward, count, is_back)
-    start = [
-        zeros_like_type(types[k]) if g[k] is None else g[k] for k in pulled.carried
+class Sweep(NamedTuple):
+    """A loop that is swept backwards.
+
+    Attributes
+    ----------
+    body, steps, is_back : the step, how often it is done, and in which order of rows
+    into, out : flags
+        The operands and results that the derivative passes through.
+    """
+
+    body: Body
+    steps: int
+    is_back: bool
+    into: Flags
+    out: Flags
+
+    def pull(
+        self,
+        g: Sequence[Any],
+        operands: Sequence[Any],
+        pulled: Pulled,
+        lengths: Sequence[int] = (),
+        sums: Sequence[Any] | None = None,
+    ) -> tuple[Any, ...]:
+        """Return the gradients that a loop backwards gives.
+
+        Parameters
+        ----------
+        g, operands : of the loop
+        pulled : Pulled
+        lengths : sequence of int
+            Steps of a segment, segments of a segment of those, and so on.
+        sums : sequence, optional
+            What the gradients are added to that are summed.
+        """
+        types = self.body.inputs
+        if sums is None:
+            sums = [zeros_like_type(types[k]) for k in pulled.summed]
+        while prod(lengths) > self.steps:
+            lengths = lengths[:-1]
+        if lengths:
+            with under(None):  # what is swept in a segment is planned already
+                return self.pull_segments(g, operands, pulled, lengths, sums)
+        kept = looped(operands, pulled.forward, self.steps, self.is_back)
+        start = [
+            zeros_like_type(types[k]) if g[k] is None else g[k] for k in pulled.carried
+        ]
+        rows = [
+            *kept[len(g) :],
+            *[operands[k] for k in pulled.moving],
+            *[g[k] for k in range(self.body.carried, len(g)) if self.out[k]],
+        ]
+        fixed = [operands[k] for k in pulled.fixed]
+        given = [*start, *sums, *rows, *fixed]
+        return looped(given, pulled.backward, self.steps, not self.is_back)
+
+    def pull_segments(
+        self,
+        g: Sequence[Any],
+        operands: Sequence[Any],
+        pulled: Pulled,
+        lengths: Sequence[int],
+        sums: Sequence[Any],
+    ) -> tuple[Any, ...]:
+        """Return the gradients of segments of steps, each done again when its turn is.
+
+        What is left of the steps is swept first.
+        """
+        body, is_back = self.body, self.is_back
+        size = prod(lengths)
+        count, left = divmod(self.steps, size)
+        own, rest = (
+            (slice(left, None), slice(left))
+            if is_back
+            else (slice(count * size), slice(count * size, None))
+        )
+        shape = count, *reversed(lengths)
+        segment = segments(body, lengths, is_back)
+        first = [
+            np.reshape(x[own], (*shape, *np.shape(x)[1:])) if is_row else x
+            for x, is_row in zip(operands, body.is_row, strict=True)
+        ]
+        sweep = self._replace(body=segment, steps=count)
+        sample = sample_of(first, segment, count, is_back)
+        whole = derived(segment, ("vjp", self.into, self.out), sample, derive_backward)
+        given, found = list(g), list[Any]()
+        if left:
+            carry = looped(first, trimmed_to_state(segment), count, is_back)
+            last = [
+                x[rest] if is_row else x
+                for x, is_row in zip(operands, body.is_row, strict=True)
+            ]
+            last[: body.carried] = carry
+            ends = [*g[: body.carried], *[sliced(x, rest) for x in g[body.carried :]]]
+            inner = self._replace(steps=left)
+            found = list(inner.pull(ends, last, pulled, lengths[:-1], sums))
+            for k, part in zip(pulled.carried, found, strict=False):
+                given[k] = part
+            stop = len(pulled.carried) + len(pulled.summed)
+            sums, found = found[len(pulled.carried) : stop], found[stop:]
+        given[body.carried :] = [
+            None if x is None else np.reshape(x[own], (*shape, *np.shape(x)[1:]))
+            for x in given[body.carried :]
+        ]
+        made = list(sweep.pull(given, first, whole, (), sums))
+        stop = len(pulled.carried) + len(pulled.summed)
+        rows = [
+            np.reshape(x, (count * size, *np.shape(x)[len(shape) :]))
+            for x in made[stop:]
+        ]
+        if left:
+            pairs = zip(found, rows, strict=True)
+            rows = [np.concatenate(pair if is_back else pair[::-1]) for pair in pairs]
+        return *made[:stop], *rows
+
+
+def sliced(value: Any, rows: slice) -> Any:
+    """Return some rows of a stack, None for none."""
+    return None if value is None else value[rows]
+
+
+def lengths_of(
+    pulled: Pulled, operands: Sequence[Any], body: Body, count: int
+) -> Sequence[int]:
+    """Return the lengths of the segments that a loop is swept in, as a budget says."""
+    plan = BUDGET.get()
+    if plan is None:
+        return ()
+    columns = pulled.forward.outputs[len(body.outputs) :]
+    nodes = [*pulled.forward.tape.types, *pulled.backward.tape.types]
+    rows = [gradient_type(body.inputs[k]) for k in pulled.stacked]
+    lengths = plan.of_loop(
+        body,
+        count,
+        kept=sum(map(size_of, columns)),
+        step=sum(map(size_of, nodes)),
+        results=2 * count * sum(map(size_of, rows)),  # the parts, and the whole
+        stays=any(isinstance(operand, Recorded) for operand in operands),
+    )
+    return () if plan.is_trial else lengths
+
+
+def segments(body: Body, lengths: Sequence[int], is_back: bool) -> Body:
+    """Return a step that is a segment of steps, of segments where there are several."""
+    for length in lengths:
+        body = segment_of(body, length, is_back)
+    return body
+
+
+def segment_of(body: Body, length: int, is_back: bool) -> Body:
+    """Return a step that is so many steps, and is done again by the sweep backwards."""
+    known: Body | None = body.derived.get(("segment", length, is_back))
+    if known is not None:
+        return known
+    tape = Tape()
+    for like, is_row in zip(body.inputs, body.is_row, strict=True):
+        shape = (length, *like.shape) if is_row else like.shape
+        index = tape.append(INPUT, (), NO_SETTINGS, like._replace(shape=shape))
+        tape.input_indices.append(index)
+    types = tuple(
+        like._replace(shape=(length, *like.shape)) if k >= body.carried else like
+        for k, like in enumerate(body.outputs)
+    )
+    how = {"body": body, "count": length, "reverse": is_back}
+    loop = tape.append(REGISTRY["scan"], tuple(tape.input_indices), how, types)
+    outputs = [
+        tape.append(ITEM, (loop,), {"result": k}, like) for k, like in enumerate(types)
     ]
-    sums = [zeros_like_type(types[k]) for k in pulled.summed]
-    rows = [
-        *kept[len(g) :],
-        *[operands[k] for k in pulled.moving],
-        *[g[k] for k in range(body.carried, len(g)) if out[k]],
-    ]
-    fixed = [operands[k] for k in pulled.fixed]
-    given = [*start, *sums, *rows, *fixed]
-    return looped(given, pulled.backward, count, not is_back)
+    made = Body(as_step(tape, outputs), body.carried, body.moving, again=True)
+    body.derived["segment", length, is_back] = made
+    return made
+
+
+def trimmed_to_state(body: Body) -> Body:
+    """Return a step that stacks nothing."""
+    known: Body | None = body.derived.get("state")
+    if known is None:
+        made = Extract(body.tape, body.tape.input_indices)
+        ends = body.tape.output_indices[: body.carried]
+        step = made.outputs(ends, lambda index: True)
+        known = body.derived["state"] = Body(step, body.carried, body.moving)
+    return known
 
 
 def pull_each(
@@ -199,7 +365,11 @@ def split(
         if level[k] < GRADIENT
     }
     read |= {index for index in pulled.values() if level[index] < GRADIENT}
-    columns = columns_of(tape, level, read, frozenset(inputs[carried:]))
+    if body.again:
+        used = uses(tape, [*read, *pulled.values()], ())
+        columns = [index for index in inputs[:carried] if index in used]
+    else:
+        columns = columns_of(tape, level, read, frozenset(inputs[carried:]))
     made = Extract(tape, inputs)
     ends = [*tape.output_indices, *columns]
     forward_tape = made.outputs(ends, lambda index: level[index] < GRADIENT)
@@ -222,6 +392,11 @@ def split(
     fixed = [k for k in range(stop, count) if inputs[k] in used]
     for k in fixed:
         back.input(inputs[k], tape.types[inputs[k]])
+    back.starts = {
+        (loop, place): sums[k]
+        for k in summed
+        for loop, place in sum_of_loop(tape, pulled[k])
+    }
     back.copy(
         [*pulled.values()],
         is_kept=lambda index: level[index] == GRADIENT,
@@ -229,7 +404,12 @@ def split(
     )
     results = [
         *[back.at[pulled[k]] for k in states],
-        *[back.summed(sums[k], pulled[k]) for k in summed],
+        *[
+            back.at[pulled[k]]
+            if sum_of_loop(tape, pulled[k])
+            else back.summed(sums[k], pulled[k])
+            for k in summed
+        ],
         *[back.at[pulled[k]] for k in stacked],
     ]
     rows = len(columns) + len(moving) + sum(k >= carried for k in seeds)
@@ -242,6 +422,24 @@ def split(
         moving,
         fixed,
     )
+
+
+def sum_of_loop(tape: Tape, index: int) -> list[tuple[int, int]]:
+    """Return the loop that made a sum from zeros, and which value it carries; if one.
+
+    Such a sum starts at what it is to be added to, so that the order is that of steps.
+    """
+    if tape.operations[index] is not ITEM:
+        return []
+    (loop,), place = tape.operands[index], tape.settings[index]["result"]
+    if tape.operations[loop] is not REGISTRY["scan"]:
+        return []
+    if place >= tape.settings[loop]["body"].carried:
+        return []
+    start = tape.operands[loop][place]
+    is_constant = tape.operations[start] is CONSTANT
+    is_zero = is_constant and not np.any(tape.settings[start]["value"])
+    return [(loop, place)] if is_zero else []
 
 
 def gradient_type(like: Type) -> Type:

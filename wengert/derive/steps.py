@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,9 @@ from wengert.core.operation import REGISTRY, apply
 from wengert.core.tape import Tape
 from wengert.core.types import Type, is_array
 from wengert.ops.python import as_python
+
+#: The plan (`derive.budget`) that loops are swept by here; None where there is none.
+BUDGET: ContextVar[Any] = ContextVar("wengert_budget", default=None)
 
 
 class Body:
@@ -28,10 +32,16 @@ class Body:
         Number of carried values.
     moving : int
         Number of operands of which one row is read a step.
+    again : bool
+        Whether a sweep backwards does the step again, and keeps of it but what it
+        carries.
     """
 
-    def __init__(self, tape: Tape, carried: int, moving: int) -> None:
+    def __init__(
+        self, tape: Tape, carried: int, moving: int, again: bool = False
+    ) -> None:
         self.tape, self.carried, self.moving = tape, carried, moving
+        self.again = again
         self.derived: dict[Any, Any] = {}
 
     @cached_property
@@ -41,7 +51,7 @@ class Body:
 
     @cached_property
     def _key(self) -> tuple[Any, ...]:
-        return self.tape.fingerprint(), self.carried, self.moving
+        return self.tape.fingerprint(), self.carried, self.moving, self.again
 
     @property
     def compared_by(self) -> list[Any]:
@@ -90,7 +100,7 @@ class Body:
         return f"<step of {len(self.tape)} nodes>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Body, (self.tape, self.carried, self.moving)
+        return Body, (self.tape, self.carried, self.moving, self.again)
 
 
 def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[Any, ...]:
@@ -106,6 +116,9 @@ def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[An
     reverse : bool
         Whether the last row is the first step.
     """
+    plan = BUDGET.get()
+    if plan is not None and plan.is_trial and count > 1:
+        return try_loop(operands, body, count, reverse)
     weak = body.is_weak
     values = [as_python(v) if w else v for v, w in zip(operands, weak, strict=True)]
     state, stacks = values[: body.carried], operands[body.stacks]
@@ -122,6 +135,18 @@ def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[An
         for column, value in zip(columns, found[body.carried :], strict=True):
             column[t] = value
     return *[v.copy() if is_array(v) else v for v in state], *columns
+
+
+def try_loop(
+    operands: Sequence[Any], body: Body, count: int, reverse: bool
+) -> tuple[Any, ...]:
+    """Return what stands for the results of a loop of which one step was done."""
+    rows = slice(-1, None) if reverse else slice(1)
+    pairs = zip(operands, body.is_row, strict=True)
+    given = [x[rows] if is_row else x for x, is_row in pairs]
+    found = play_loop(*given, body=body, count=1, reverse=reverse)
+    state, columns = found[: body.carried], found[body.carried :]
+    return *state, *[np.broadcast_to(x[0], (count, *x.shape[1:])) for x in columns]
 
 
 def rows_in_order(count: int, reverse: bool) -> range:
@@ -174,6 +199,9 @@ def wrong_loop(tape: Tape, index: int) -> str:
     sizes = body.carried, body.moving
     if any(type(size) is not int or size < 0 for size in sizes):
         return "its step carries no number of values"
+    again: Any = body.again
+    if type(again) is not bool:
+        return "its step is done again, or is not"
     if type(settings["reverse"]) is not bool or sum(sizes) > len(operands):
         return "it has too few operands"
     if len(body.inputs) != len(operands) or len(body.outputs) < body.carried:

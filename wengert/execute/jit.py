@@ -34,6 +34,7 @@ from wengert.core.checked import CheckedTape
 from wengert.core.tape import Tape
 from wengert.core.transformed import reduced, shown
 from wengert.core.types import has_class, is_array
+from wengert.derive.budget import Plan
 from wengert.emit.machine import Told
 from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import WRITEABLE, argument
@@ -63,6 +64,7 @@ from wengert.execute.plan import Left, results_of
 from wengert.execute.report import PathList, Report
 from wengert.execute.rows import compile_inside
 from wengert.execute.tier import CALL, PLAY
+from wengert.structure.budget import Budgeted, plan_of, within
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -661,6 +663,17 @@ class Jitted(Generic[P, R]):
 
     # Looking at it
 
+    def plan(self, *args: P.args, **kwargs: P.kwargs) -> Plan:
+        """Return what a call holds of loops, and does again, for its derivatives.
+
+        Of each loop one step is done.  It prints; the budget is `memory`.
+        """
+        fun: Any = self.fun
+        budget = None
+        if isinstance(fun, Budgeted):
+            fun, budget = fun.fun, fun.budget
+        return plan_of(fun, budget, args, kwargs, records=True)
+
     def paths(self) -> PathList:
         """Return the paths that are kept, with the lines that split them."""
         return PathList(
@@ -702,7 +715,7 @@ class Jitted(Generic[P, R]):
         return functools.partial(self, instance)
 
     def __dir__(self) -> list[str]:
-        return shown(self, ("report", "paths", "clear", "strict", "wait"))
+        return shown(self, ("report", "paths", "plan", "clear", "strict", "wait"))
 
     def __reduce__(self) -> Any:
         how = self.static_argnums, self.max_paths, self.is_strict, self.waits
@@ -752,6 +765,7 @@ def jit(
     max_paths: int = MOST_PATHS,
     is_strict: bool = False,
     wait: bool = False,
+    memory: str | float | None = None,
 ) -> Jitted[P, R]:
     """Return `fun` recorded, and replayed natively once two recordings agree.
 
@@ -776,6 +790,9 @@ def jit(
         Whether leaving the first path raises `GuardError`.
     wait : bool
         Whether a first call records, checks and compiles before it returns.
+    memory : str or number, optional
+        Bytes that sweeps over loops may hold in the derivatives that `fun` takes; see
+        `grad`.  ``jit(f, memory=...).plan(x)`` prints what will be held.
 
     See Also
     --------
@@ -809,5 +826,6 @@ def jit(
         )
     # A class of its own, so that its call can be the native function itself.
     kind = type("Jitted", (Jitted,), {"__doc__": Jitted.__doc__})
+    fun = within(fun, memory)
     made: Jitted[P, R] = kind(fun, tuple(numbers), max_paths, is_strict, wait)
     return made

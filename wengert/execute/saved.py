@@ -320,7 +320,7 @@ class Writer:
             return {"structure": self.structure(value)}
         if kind is Body:
             step = self.written(Writer(value.tape, self.arrays))
-            return {"step": [step, value.carried, value.moving]}
+            return {"step": [step, value.carried, value.moving, value.again]}
         raise not_data(
             f"a {kind.__name__} as a setting",
             "pass numbers, texts and tuples of them as settings",
@@ -562,8 +562,8 @@ def class_of(_: Reader, name: Any) -> Any:
 
 def step_of(reader: Reader, parts: Any) -> Body:
     """Return the step of a loop."""
-    state, carried, moving = parts
-    return Body(Reader(reader.file, reader.known).tape(state), carried, moving)
+    state, carried, moving, again = parts
+    return Body(Reader(reader.file, reader.known).tape(state), carried, moving, again)
 
 
 #: How each kind of value is read.

@@ -1,0 +1,53 @@
+"""A gradient over very many steps within a budget of memory: plan, time, peak.
+
+    python bench/budget.py --steps 1000000 --size 10000 --memory "1 GB"
+
+The peak is that of the process, less what it held before the gradient.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from typing import Any
+
+import numpy as np
+
+import wengert as wg
+
+
+def peak() -> int:
+    """Return the most bytes that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> None:
+    """Print the plan of one gradient, and what was measured of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--size", type=int, default=10_000)
+    parser.add_argument("--memory", default="1 GB")
+    given = parser.parse_args()
+
+    def loss(rate: Any) -> Any:
+        def step(y: Any, _: Any) -> Any:
+            return y + rate * (y - y * y), None
+
+        last, _ = wg.scan(step, 0.1 + 0.5 * rate, length=given.steps)
+        return np.sum(last * last)
+
+    rate = np.linspace(1e-6, 3e-6, given.size)
+    gradient = wg.grad(loss, memory=given.memory)
+    started = time.perf_counter()
+    print(gradient.plan(rate), flush=True)
+    print(f"planned in {time.perf_counter() - started:.2f} s", flush=True)
+    before = peak()
+    started = time.perf_counter()
+    found = gradient(rate)
+    seconds = time.perf_counter() - started
+    print(f"{seconds:.0f} s, {(peak() - before) / 1e6:.0f} MB, {np.sum(found):.9g}")
+
+
+if __name__ == "__main__":
+    main()

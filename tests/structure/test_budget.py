@@ -1,0 +1,210 @@
+"""Gradients within a budget of memory: the same bits, a plan, a measured peak."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import time
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from wengert.derive.budget import bytes_of
+
+RNG = np.random.default_rng(11)
+SIZE = 2000
+X = np.linspace(0.1, 1.0, SIZE)
+
+
+def last(x: Any, steps: int = 603) -> Any:
+    """A loop that carries an array, and reads it and a number in every step."""
+    rows = np.linspace(0.0, 1.0, steps)
+    y, _ = wg.scan(lambda y, t: (np.sin(y) * 0.99 + x * t, None), x, rows)
+    return np.sum(y * y)
+
+
+def by_rows(x: Any, w: Any, reverse: bool) -> Any:
+    """A loop that is differentiated by what it carries, reads, stacks, and by what is
+    the same in every step."""
+
+    def step(carry: Any, row: Any) -> Any:
+        y, n = carry
+        y = np.tanh(w @ y + row) * np.exp(-y * y)
+        return (y, n + 1), {"sum": np.sum(y), "y": y * row[0]}
+
+    (y, n), kept = wg.scan(step, (x[0], 0), x, reverse=reverse)
+    return np.sum(y * y) + n + np.sum(kept["sum"] ** 2) + np.sum(kept["y"])
+
+
+def levels(plan: Any) -> int:
+    return max(len(loop.lengths) for loop in plan.loops)
+
+
+def least(f: Any, *args: Any) -> int:
+    """The least budget, as the error says."""
+    with pytest.raises(wg.ArgumentError, match="cannot be swept in 1 B") as error:
+        f(1).plan(*args)
+    found = re.search(r"a budget of (\S+ \S+) or more", str(error.value))
+    assert found is not None
+    return bytes_of(found[1]) or 0
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("steps", [1, 2, 317])
+def test_gradients_are_the_same_bits(steps: int, reverse: bool) -> None:
+    x, w = RNG.normal(size=(steps, 20)), RNG.normal(size=(20, 20)) * 0.2
+    expected = wg.grad(by_rows, (0, 1))(x, w, reverse)
+    within = lambda memory: wg.grad(by_rows, (0, 1), memory=memory)  # noqa: E731
+    whole = within("1 GB").plan(x, w, reverse).peak
+    lowest = least(within, x, w, reverse)
+    reached = set()
+    for budget in np.linspace(lowest, whole + 1000, 4):
+        f = within(float(budget))
+        reached.add(levels(f.plan(x, w, reverse)))
+        for one, other in zip(f(x, w, reverse), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert steps < 317 or reached >= {0, 1}
+
+
+@pytest.mark.parametrize("memory", ["50 MB", "5 MB", "1.6 MB"])
+def test_the_peak_is_within_plan_and_budget(memory: str) -> None:
+    f = wg.grad(last, memory=memory)
+    plan = f.plan(X)
+    wg.grad(last, memory=memory)(X, 50)  # what is made once for all
+    tracemalloc.start()
+    found = f(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak <= plan.peak <= (bytes_of(memory) or 0)
+    np.testing.assert_array_equal(found, wg.grad(last)(X))
+    assert levels(plan) == {"50 MB": 0, "5 MB": 1, "1.6 MB": 2}[memory]
+
+
+def test_value_and_gradient() -> None:
+    value, g = wg.value_and_grad(last, memory="2 MB")(X)
+    assert value == last(X)
+    np.testing.assert_array_equal(g, wg.grad(last)(X))
+
+
+def test_a_plan_does_not_do_the_steps() -> None:
+    started = time.perf_counter()
+    plan = wg.grad(last, memory="1 GB").plan(X, 10**7)
+    assert time.perf_counter() - started < 2.0
+    assert levels(plan) == 1
+    assert re.fullmatch(
+        r"\S+ MB of 1 GB, steps done 3 times\n"
+        r"  test_budget.py:\d+: 10000000 steps: \d+ x \d+ steps, \S+ MB \(160 GB with "
+        r"all of them\), each done 3 times",
+        str(plan),
+    )
+
+
+def test_the_least_budget_is_enough() -> None:
+    within = lambda memory: wg.grad(last, memory=memory)  # noqa: E731
+    lowest = least(within, X)
+    assert levels(within(lowest).plan(X)) >= 2
+    np.testing.assert_array_equal(within(lowest)(X), wg.grad(last)(X))
+    with pytest.raises(wg.ArgumentError, match="are held whatever is kept"):
+        within(0.9 * lowest)(X)
+
+
+def scratch(report: str) -> int:
+    found = re.search(r"([\d.]+ [kMG]?B) of scratch", report)
+    assert found is not None
+    return bytes_of(found[1]) or 0
+
+
+@pytest.mark.parametrize("is_scan", [True, False])
+def test_native_loops_stay_within_the_budget(is_scan: bool) -> None:
+    def plain(x: Any) -> Any:
+        y = x
+        for t in np.linspace(0.0, 1.0, 603):
+            y = np.sin(y) * 0.99 + x * t
+        return np.sum(y * y)
+
+    f = last if is_scan else plain
+    free = wg.jit(wg.grad(f), wait=True)
+    bound = wg.jit(wg.grad(f), memory="5 MB", wait=True)
+    expected = free(X)
+    if "of scratch" not in str(free.report()):
+        pytest.skip("there is no native code")
+    np.testing.assert_array_equal(bound(X), expected)
+    np.testing.assert_array_equal(bound(X), free(X))
+    np.testing.assert_allclose(bound(X), wg.grad(plain)(X), rtol=1e-12)
+    assert scratch(str(bound.report())) <= 5_000_000 < scratch(str(free.report()))
+
+
+def test_several_loops_of_one_tape_share_the_budget() -> None:
+    f = lambda x: last(x, 500) + last(2.0 * x, 400) * last(x, 300)  # noqa: E731
+    plan = wg.jit(wg.grad(f), memory="8 MB").plan(X)
+    assert sum(loop.peak for loop in plan.loops) == plan.peak <= 8_000_000
+    bound = wg.jit(wg.grad(f), memory="8 MB", wait=True)
+    np.testing.assert_array_equal(bound(X), wg.jit(wg.grad(f), wait=True)(X))
+    if "of scratch" in str(bound.report()):
+        assert scratch(str(bound.report())) <= 8_000_000
+
+
+def test_a_derivative_of_what_has_a_budget_has_it() -> None:
+    bound = wg.grad(wg.jit(last, memory="5 MB"))
+    assert levels(bound.plan(X)) == 1  # type: ignore[attr-defined]
+    f = lambda x: np.sum(wg.grad(last, memory="4 MB")(x, 300) * X)  # noqa: E731
+    free = lambda x: np.sum(wg.grad(last)(x, 300) * X)  # noqa: E731
+    for derivative in (wg.grad, lambda f: lambda x: wg.jvp(f, (x,), (X,))[1]):
+        np.testing.assert_allclose(derivative(f)(X), derivative(free)(X), rtol=1e-12)
+
+
+def test_loops_in_loops() -> None:
+    def f(x: Any) -> Any:
+        def step(y: Any, t: Any) -> Any:
+            inner = lambda i, z: np.sin(z) * 0.9 + x * t  # noqa: E731
+            return wg.fori_loop(0, 5, inner, y), np.sum(y)
+
+        y, kept = wg.scan(step, x, np.linspace(0.0, 1.0, 100))
+        return np.sum(y) + np.sum(kept**2)
+
+    g = wg.grad(f, memory="5 MB")
+    assert levels(g.plan(X)) >= 1
+    np.testing.assert_array_equal(g(X), wg.grad(f)(X))
+
+
+def test_a_loop_that_ends_by_a_condition() -> None:
+    def f(x: Any) -> Any:
+        step = lambda at: (np.sin(at[0]) * 0.99 + 0.1 * x, at[1] + 1)  # noqa: E731
+        return np.sum(wg.while_loop(lambda at: at[1] < 300, step, (x, 0))[0] ** 2)
+
+    g = wg.grad(f, memory="2 MB")
+    assert levels(g.plan(X)) >= 1
+    np.testing.assert_array_equal(g(X), wg.grad(f)(X))
+
+
+def test_it_is_pickled_and_saved(tmp_path: Any) -> None:
+    f = pickle.loads(pickle.dumps(wg.grad(last, memory="3 MB")))
+    np.testing.assert_array_equal(f(X), wg.grad(last)(X))
+    tape = wg.record(wg.grad(last, memory="3 MB"), X)
+    tape.save(tmp_path / "tape")
+    np.testing.assert_array_equal(wg.load(tmp_path / "tape")(2 * X), tape(2 * X))
+
+
+@pytest.mark.parametrize(
+    ("memory", "count"),
+    [
+        ("500 MB", 500 * 10**6),
+        ("1.5GiB", 3 * 2**29),
+        ("64kB", 64000),
+        ("12", 12),
+        (2e9, 2 * 10**9),
+        (2**30, 2**30),
+    ],
+)
+def test_what_a_budget_says(memory: Any, count: int) -> None:
+    assert bytes_of(memory) == count
+
+
+@pytest.mark.parametrize("memory", ["much", "5 XB", "", -1, 0, True, [], "1.2.3 MB"])
+def test_what_is_no_budget_is_an_error(memory: Any) -> None:
+    with pytest.raises(wg.ArgumentError, match="is no budget") as error:
+        wg.grad(last, memory=memory)
+    assert 'memory="500 MB"' in str(error.value)
