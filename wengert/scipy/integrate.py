@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import scipy.integrate
 
+from wengert.api import jacobian
 from wengert.errors import ArgumentError, explain
+from wengert.scipy.matrices import is_apart, matrix_of
 from wengert.structure.ode import ADJOINT
 
 __all__ = ["solve_ivp"]
@@ -18,7 +21,8 @@ def solve_ivp(*args: Any, adjoint: str | None = None, **keywords: Any) -> Any:
     Parameters
     ----------
     *args, **keywords
-        As SciPy has them.
+        As SciPy has them.  The methods Radau and BDF get the Jacobian of the right-hand
+        side, a sparse one where most entries are zero, unless they are given one.
     adjoint : "discrete" or "continuous", optional
         What a derivative is made of.  The discrete one is that of the steps taken, for
         the explicit methods RK23, RK45 and DOP853, whose default it is: exact for the
@@ -65,6 +69,26 @@ def solve_ivp(*args: Any, adjoint: str | None = None, **keywords: Any) -> Any:
         )
     token = ADJOINT.set(adjoint)
     try:
-        return scipy.integrate.solve_ivp(*args, **keywords)
+        return scipy.integrate.solve_ivp(*args, **with_jacobian(args, keywords))
     finally:
         ADJOINT.reset(token)
+
+
+#: Methods that solve equations in every step.
+IMPLICIT = ("Radau", "BDF")
+
+
+def with_jacobian(args: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a call, the Jacobian of the right-hand side added."""
+    names = "fun t_span y0 method".split()
+    given = {**dict(zip(names, args, strict=False)), **keywords}
+    if given.get("method") not in IMPLICIT or not is_apart():
+        return keywords
+    if {"jac", "jac_sparsity"} & given.keys() or given.get("vectorized"):
+        return keywords
+    y0, t0 = np.asarray(given["y0"]), float(given["t_span"][0])
+    if y0.dtype.kind == "c":
+        return keywords
+    more = given.get("args") or ()
+    start = (t0, y0.astype(float), *more)
+    return {**keywords, "jac": matrix_of(jacobian, given["fun"], start, 1)}

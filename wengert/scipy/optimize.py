@@ -13,9 +13,8 @@ import numpy as np
 import scipy.optimize
 
 from wengert.api import hessian, hvp, jacobian, value_and_grad
-from wengert.capture.captures import CAPTURES
-from wengert.capture.record import active_tape
-from wengert.execute.jit import jit
+from wengert.execute.sparse import Sparse
+from wengert.scipy.matrices import compiled, is_apart, matrix_of
 
 Function = Callable[..., Any]
 __all__ = ["curve_fit", "least_squares", "minimize", "root"]
@@ -50,6 +49,7 @@ def minimize(
     args, method, bounds, constraints, tol, callback, options
         As SciPy has them.  The method decides what it gets: the gradient, Hessians, or
         products of the Hessian and a vector.  Constraints get their Jacobians.
+        ``"trust-constr"`` gets sparse ones where most entries are zero.
 
     Returns
     -------
@@ -74,10 +74,16 @@ def minimize(
     """
     wants = "" if method is None or callable(method) else method.lower()
     given: dict[str, Any] = {}
-    if wants in HESSIANS:
+    if wants == "trust-constr":
+        args = args if isinstance(args, tuple) else (args,)
+        given["hess"] = matrix_of(hessian, fun, (np.asarray(x0, float), *args))
+    elif wants in HESSIANS:
         given["hess"] = compiled(hessian(fun))
     elif wants in PRODUCTS:
         given["hessp"] = compiled(product_of(fun))
+    limits = fed_constraints(constraints, wants, x0)
+    if wants == "trust-constr" and any_sparse(limits):
+        options = {"sparse_jacobian": True, **(options or {})}
     return scipy.optimize.minimize(
         fun if wants in VALUES else Fed(fun),
         x0,
@@ -85,7 +91,7 @@ def minimize(
         method,
         jac=wants not in VALUES or None,
         bounds=bounds,
-        constraints=fed_constraints(constraints, wants),
+        constraints=limits,
         tol=tol,
         callback=callback,
         options=options,
@@ -103,6 +109,7 @@ def least_squares(fun: Function, x0: Any, **options: Any) -> Any:
     x0 : array
     **options
         As `scipy.optimize.least_squares` has them: bounds, method, loss, args, ...
+        All methods but ``"lm"`` get a sparse Jacobian where most entries are zero.
 
     Returns
     -------
@@ -126,9 +133,11 @@ def least_squares(fun: Function, x0: Any, **options: Any) -> Any:
     array([2., 3.])
     """
     start = np.asarray(x0, float)
-    return scipy.optimize.least_squares(
-        compiled(fun), start, jac=compiled(jacobian(fun)), **options
-    )
+    jac = compiled(jacobian(fun))
+    if options.get("method", "trf") != "lm" and not options.get("kwargs"):
+        args = options.get("args", ())
+        jac = matrix_of(jacobian, fun, (start, *args))
+    return scipy.optimize.least_squares(compiled(fun), start, jac=jac, **options)
 
 
 def root(
@@ -235,40 +244,45 @@ def product_of(fun: Function) -> Function:
     return hessp
 
 
-def compiled(function: Function) -> Function:
-    """Return a function that is compiled, but for when it is itself recorded."""
-    fast = jit(function)
-
-    def call(*args: Any, **keywords: Any) -> Any:
-        is_apart = active_tape() is None and CAPTURES.get() is None
-        return (fast if is_apart else function)(*args, **keywords)
-
-    return call
-
-
-def fed_constraints(constraints: Any, wants: str) -> Any:
+def fed_constraints(constraints: Any, wants: str, x0: Any) -> Any:
     """Return constraints with their derivatives."""
     if wants in VALUES:
         return constraints
     if isinstance(constraints, Sequence):
-        return [fed_constraints(part, wants) for part in constraints]
+        return [fed_constraints(part, wants, x0) for part in constraints]
     if isinstance(constraints, dict):
         added = {"jac": compiled(jacobian(constraints["fun"]))}
         return added | constraints
     if isinstance(constraints, scipy.optimize.NonlinearConstraint):
-        return nonlinear(constraints)
+        return nonlinear(constraints, wants, x0)
     return constraints
 
 
-def nonlinear(given: Any) -> Any:
+def any_sparse(constraints: Any) -> bool:
+    """Whether a constraint has a sparse Jacobian."""
+    if isinstance(constraints, Sequence):
+        return any(any_sparse(part) for part in constraints)
+    return isinstance(getattr(constraints, "jac", None), Sparse)
+
+
+def nonlinear(given: Any, wants: str, x0: Any) -> Any:
     """Return a nonlinear constraint with its derivatives."""
     fun = given.fun
-    jac = given.jac if callable(given.jac) else compiled(jacobian(fun))
 
-    def curvature(x: Any, v: Any) -> Any:
-        return hessian(lambda x: np.sum(v * fun(x)))(x)
+    def weighted(x: Any, v: Any) -> Any:
+        return np.sum(v * fun(x))
 
-    hess = given.hess if callable(given.hess) else compiled(curvature)
+    jac, hess = compiled(jacobian(fun)), compiled(hessian(weighted))
+    if wants == "trust-constr" and is_apart():
+        x0 = np.asarray(x0, float)
+        jac = matrix_of(jacobian, fun, (x0,))
+        if isinstance(jac, Sparse):
+            hess = matrix_of(hessian, weighted, (x0, np.ones(np.shape(fun(x0)))))
     return scipy.optimize.NonlinearConstraint(
-        fun, given.lb, given.ub, jac, hess, given.keep_feasible
+        fun,
+        given.lb,
+        given.ub,
+        given.jac if callable(given.jac) else jac,
+        given.hess if callable(given.hess) else hess,
+        given.keep_feasible,
     )
