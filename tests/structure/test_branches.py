@@ -102,6 +102,27 @@ def test_what_python_raises_in_the_other_branch_is_not_raised() -> None:
     assert [f(x) for x in (4.0, 0.0, 2.0, 0.0)] == [0.25, 0.0, 0.5, 0.0]
 
 
+def test_small_branches_are_native() -> None:
+    def f(x: Any) -> Any:
+        def step(y: Any, t: Any) -> Any:
+            waves = [np.sin, lambda y: y * x[1], np.sqrt, lambda y: y * y + x]
+            y = wg.switch(np.floor(3.0 * y[0]).astype(int), waves, y)
+            y = wg.cond(np.sum(y) > t, lambda y: y / (1.0 + y * y), lambda y: y + t, y)
+            return y, y[1]
+
+        y, kept = wg.scan(step, x, np.linspace(0.0, 1.0, 30))
+        return np.sum(y) + np.sum(kept * kept)
+
+    native = wg.jit(wg.value_and_grad(f), wait=True)
+    for x in (np.abs(X), np.abs(X[::-1]), np.abs(X) * 0.1, np.abs(X) * 4.0):
+        value, g = native(x)
+        np.testing.assert_allclose(value, f(x), rtol=1e-12)
+        np.testing.assert_allclose(g, wg.grad(f)(x), rtol=1e-11)
+    assert len(native.paths()) == 1
+    report = str(native.report())
+    assert "the operation switch" not in report
+
+
 def test_guards_inside_a_branch_are_asked_where_it_is_taken() -> None:
     def f(x: Any) -> Any:
         def one(x: Any) -> Any:

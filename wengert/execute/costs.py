@@ -12,6 +12,7 @@ from wengert.core.forms import Routine
 from wengert.core.operation import Operation
 from wengert.core.tape import Tape
 from wengert.core.types import Type
+from wengert.derive.branches import SWITCH
 from wengert.derive.loops import SCAN
 from wengert.emit.kernels import count_scalars
 from wengert.emit.lowering import MOST_UNROLLED
@@ -89,6 +90,7 @@ def is_of_arrays(tape: Tape) -> bool:
         return False
     if (
         SCAN in tape.operations
+        or SWITCH in tape.operations
         or any(map(is_of_matrices, tape.operations))
         or has_complex(tape)
     ):

@@ -44,6 +44,7 @@ from wengert.lower.parts import FINITE, in_parts
 from wengert.lower.python import imply, raised, require
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import is_exact, strict_nodes
+from wengert.lower.selected import selected
 from wengert.lower.systems import Factors, solved
 from wengert.lower.taint import Taint, is_nan, taint
 from wengert.lower.values import (
@@ -115,7 +116,7 @@ def lower(
         If a node has none.
     """
 
-    tape, captured = in_parts(tape, captured, asked)
+    tape, captured = in_parts(*selected(tape, captured), asked)
 
     def start(axes: Axes) -> Lowering:
         lowering = Lowering(tape, absorbs, captured, axes)

@@ -1,0 +1,152 @@
+"""Branches of few elements as selections: all are computed, and one is taken.
+
+A branch that asks something, may raise, or calls routines is left as it is, and played
+by NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.forms import Routine, Subtapes
+from wengert.core.operation import REGISTRY
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
+from wengert.core.types import Type
+from wengert.derive.branches import SWITCH
+from wengert.derive.loops import SCAN
+from wengert.derive.steps import Body, as_step
+from wengert.ops.index import ITEM
+from wengert.ops.leaving import may_leave
+
+#: Elements that branches compute up to which computing all of them costs little.
+MOST_ELEMENTS = 1 << 12
+
+
+def selected(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
+    """Return a tape with selections in place of small branches; and its captures."""
+    if not has_switch(tape):
+        return tape, list(captured)
+    made = Selected(tape)
+    return made.written(), [made.at[k] for k in captured]
+
+
+def has_switch(tape: Tape) -> bool:
+    """Whether there are branches on a tape, or in a step of its loops."""
+    return SWITCH in tape.operations or any(
+        has_switch(tape.settings[k]["body"].tape)
+        for k, operation in enumerate(tape.operations)
+        if operation is SCAN
+    )
+
+
+class Selected:
+    """A tape that is written with selections."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape, self.new = tape, Tape()
+        self.at: dict[int, int] = {}
+        #: By node of branches, what is selected for each result.
+        self.results: dict[int, list[int]] = {}
+
+    def written(self) -> Tape:
+        """Return the new tape."""
+        tape, new = self.tape, self.new
+        for index, operation in enumerate(tape.operations):
+            operands = [self.at.get(k, -1) for k in tape.operands[index]]
+            settings = tape.settings[index]
+            if operation is SWITCH and self.is_small(index):
+                self.results[index] = self.select(index, operands)
+                continue
+            if operation is ITEM and tape.operands[index][0] in self.results:
+                made = self.results[tape.operands[index][0]]
+                self.at[index] = made[settings["result"]]
+                continue
+            if operation is SCAN:
+                settings = {**settings, "body": in_body(settings["body"])}
+            self.at[index] = self.node(tape, index, operands, settings)
+        new.input_indices = [self.at[k] for k in tape.input_indices]
+        new.chosen_outputs = [self.at[k] for k in tape.output_indices]
+        new.structure, new.title = tape.structure, tape.title
+        return new
+
+    def node(
+        self, tape: Tape, index: int, operands: Sequence[int], settings: Any
+    ) -> int:
+        """Append a node of a tape; return where it is."""
+        operation = tape.operations[index]
+        is_given = operation is CONSTANT or operation is INPUT
+        value = tape.play.outputs[index] if is_given else None
+        like, line = tape.types[index], tape.lines[index]
+        return self.new.append(operation, tuple(operands), settings, like, value, line)
+
+    def is_small(self, index: int) -> bool:
+        """Whether all branches may be computed, whichever is taken."""
+        tape = self.tape
+        branches = [body.tape for body in tape.settings[index]["branches"]]
+        given = [tape.types[k] for k in tape.operands[index][1:]]
+        elements = 0
+        for branch in branches:
+            if given != [branch.types[k] for k in branch.input_indices]:
+                return False
+            for k, operation in enumerate(branch.operations):
+                is_leaf = operation is INPUT or operation is CONSTANT
+                is_call = isinstance(operation.form, (Routine, Subtapes))
+                if is_call and not is_leaf:
+                    return False
+                like = branch.types[k]
+                if may_leave(branch, k) or not isinstance(like, Type):
+                    return False
+                elements += like.size
+        return elements <= MOST_ELEMENTS
+
+    def select(self, index: int, operands: Sequence[int]) -> list[int]:
+        """Append all branches, and what is selected of their results."""
+        choice, given = operands[0], operands[1:]
+        branches = [body.tape for body in self.tape.settings[index]["branches"]]
+        columns = [self.inlined(branch, given) for branch in branches]
+        found = columns.pop()
+        is_truth = self.new.types[choice].dtype.kind == "b"
+        for place in reversed(range(len(columns))):
+            flag = choice
+            if not is_truth:
+                number = np.int64(place)
+                bound = self.append(
+                    CONSTANT, (), {"value": number}, Type((), number.dtype), number
+                )
+                flag = self.apply("greater", (choice, bound), np.dtype(bool), ())
+            likes = [self.new.types[k] for k in columns[place]]
+            found = [
+                self.apply("where", (flag, later, one), like.dtype, like.shape)
+                for later, one, like in zip(found, columns[place], likes, strict=True)
+            ]
+        return found
+
+    def inlined(self, branch: Tape, given: Sequence[int]) -> list[int]:
+        """Append a branch; return where its results are."""
+        at = dict(zip(branch.input_indices, given, strict=True))
+        for k in range(len(branch)):
+            if k not in at:
+                operands = [at[j] for j in branch.operands[k]]
+                at[k] = self.node(branch, k, operands, branch.settings[k])
+        return [at[k] for k in branch.output_indices]
+
+    def append(self, operation: Any, *node: Any) -> int:
+        """Append a node that stands on no line."""
+        return self.new.append(operation, *node)
+
+    def apply(
+        self, name: str, operands: tuple[int, ...], dtype: Any, shape: tuple[int, ...]
+    ) -> int:
+        """Append an operation element by element; return where it is."""
+        return self.append(REGISTRY[name], operands, NO_SETTINGS, Type(shape, dtype))
+
+
+def in_body(body: Body) -> Body:
+    """Return the step of a loop with selections for its branches."""
+    if not has_switch(body.tape):
+        return body
+    tape = selected(body.tape, ())[0]
+    return Body(as_step(tape, tape.output_indices), body.carried, body.moving)
