@@ -1,0 +1,282 @@
+"""Sparse Jacobians and Hessians of Lagrangians, beside CasADi and asdex.
+
+Run: ``python bench/sparse.py``; CasADi and asdex (with JAX) are left out where they are
+not installed.  Every program is written once, as a plain Python loop or in arrays.
+Set-up is all until a call is native; calls are the best settled ones, which take turns,
+CasADi's with its buffers bound.  One thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+import wengert as wg
+from measure import interleaved
+
+Program = Callable[..., Any]
+
+
+def optional(name: str) -> Any:
+    """Return a module; None where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+# Programs, of a module with NumPy's names
+
+
+def cart_pole(np: Any, z: Any, nodes: int) -> list[Any]:
+    """Return the defects of a cart with a pole, by trapezoids: a plain loop."""
+    h, found = 2.0 / (nodes - 1), []
+    states = [[z[5 * k + i] for i in range(4)] for k in range(nodes)]
+    slopes = [slope(np, states[k], z[5 * k + 4]) for k in range(nodes)]
+    for k in range(nodes - 1):
+        for i in range(4):
+            step = 0.5 * h * (slopes[k][i] + slopes[k + 1][i])
+            found.append(states[k + 1][i] - states[k][i] - step)
+    ends = [1.0, numpy.pi, 0.0, 0.0]
+    return [*found, *states[0], *[states[-1][i] - ends[i] for i in range(4)]]
+
+
+def slope(np: Any, y: Any, u: Any) -> list[Any]:
+    """Return the slopes of place, angle and their speeds."""
+    m, pole, length, g = 1.0, 0.3, 0.5, 9.81
+    s, c = np.sin(y[1]), np.cos(y[1])
+    d = m + pole * s * s
+    pull = length * pole * s * y[3] * y[3]
+    cart = (pull + u + pole * g * c * s) / d
+    swing = -(pull * c + u * c + (m + pole) * g * s) / (length * d)
+    return [y[2], y[3], cart, swing]
+
+
+def effort(z: Any) -> Any:
+    """Return the sum of the squared forces."""
+    return (z[4::5] ** 2).sum()
+
+
+def rosenbrock(np: Any, x: Any) -> Any:
+    """Return Rosenbrock's chained function."""
+    return (100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2).sum()
+
+
+def bratu(np: Any, u: Any) -> Any:
+    """Return Bratu's equation on a square, zero around it."""
+    n = round(u.shape[0] ** 0.5)
+    u = u.reshape(n, n)
+    around = np.pad(u, 1)
+    near = around[2:, 1:-1] + around[:-2, 1:-1] + around[1:-1, 2:] + around[1:-1, :-2]
+    return (4.0 * u - near - np.exp(u) / (n + 1) ** 2).ravel()
+
+
+# Ways
+
+
+def settled(call: Callable[[], Any], done: Callable[[], bool], most: float) -> float:
+    """Return the seconds until calls are native, or `most`."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < most:
+        call()
+        if done():
+            break
+    return time.perf_counter() - start
+
+
+def is_native(derivative: Any) -> bool:
+    """Whether a sparse derivative answers from native code, made or loaded."""
+    if derivative.products is None:
+        return False
+    report = str(derivative.products.fast.report())
+    return ", generate " in report or ", load " in report
+
+
+def with_wengert(fun: Program, is_second: bool, args: Any, most: float) -> Any:
+    """Return set-up seconds, the structure, and a call."""
+    make = wg.hessian if is_second else wg.jacobian
+    derivative: Any = make(fun, sparse=True)
+    start = time.perf_counter()
+    out = derivative(*args)
+    first = time.perf_counter() - start
+    rest = settled(
+        lambda: derivative(*args, out=out), lambda: is_native(derivative), most
+    )
+    seconds = first + rest
+    return seconds, derivative.colored, lambda: derivative(*args, out=out)
+
+
+def with_casadi(kind: str, size: int, args: Any) -> Any:
+    """Return set-up seconds, the number of entries, and a call with bound buffers."""
+    ca = optional("casadi")
+    start = time.perf_counter()
+    z, inputs = ca.SX.sym("z", size), []
+    if kind == "rosenbrock":
+        a, b = z[:-1], z[1:]
+        matrix = ca.hessian(ca.sum1(100 * (b - a**2) ** 2 + (1 - a) ** 2), z)[0]
+    elif kind == "bratu":
+        matrix = ca.jacobian(bratu_casadi(ca, z, size), z)
+    else:
+        g = ca.vertcat(*cart_pole(ca, z, size // 5))
+        matrix = ca.jacobian(g, z)
+        if kind == "lagrangian":
+            weights = ca.SX.sym("w", g.shape[0])
+            cost = ca.sumsqr(z[4::5]) + ca.dot(weights, g)
+            matrix, inputs = ca.hessian(cost, z)[0], [weights]
+    function = ca.Function("f", [z, *inputs], [matrix])
+    buffer, run = function.buffer()
+    given = [numpy.ascontiguousarray(arg, float) for arg in args]
+    out = numpy.zeros(matrix.nnz())
+    for k, array in enumerate(given):
+        buffer.set_arg(k, memoryview(array))
+    buffer.set_res(0, memoryview(out))
+    run()
+    seconds = time.perf_counter() - start
+    return seconds, matrix.nnz(), lambda: (run(), buffer, given, out)
+
+
+def bratu_casadi(ca: Any, z: Any, size: int) -> Any:
+    """Return Bratu's equation in CasADi's matrices."""
+    n = round(size**0.5)
+    u = ca.reshape(z, n, n)
+    row, column = ca.SX(1, n), ca.SX(n, 1)
+    near = ca.vertcat(u[1:, :], row) + ca.vertcat(row, u[:-1, :])
+    near += ca.horzcat(u[:, 1:], column) + ca.horzcat(column, u[:, :-1])
+    return ca.vec(4.0 * u - near - ca.exp(u) / (n + 1) ** 2)
+
+
+def with_asdex(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
+    """Return the seconds of asdex for pattern and colouring."""
+    asdex, jax = optional("asdex"), optional("jax")
+    if asdex is None or jax is None:
+        return {}
+    find = asdex.hessian_sparsity if is_second else asdex.jacobian_sparsity
+    make = asdex.color_symmetric if is_second else asdex.color_cols
+
+    def pattern_at(x: Any) -> Any:
+        return find(lambda x: fun(jax.numpy, x), numpy.asarray(x, "float32"))
+
+    make(pattern_at(x[:4]))  # what it compiles is not counted
+    start = time.perf_counter()
+    pattern = pattern_at(x)
+    middle = time.perf_counter()
+    found = make(pattern)
+    return {
+        "asdex pattern": middle - start,
+        "asdex colouring": time.perf_counter() - middle,
+        "asdex colours": float(found[1]),
+    }
+
+
+def patterns(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
+    """Return the seconds of ours for the same."""
+    find = wg.hessian_sparsity if is_second else wg.jacobian_sparsity
+    start = time.perf_counter()
+    pattern = find(lambda x: fun(numpy, x), x)
+    middle = time.perf_counter()
+    found = wg.color_symmetric(pattern) if is_second else wg.color_cols(pattern)
+    return {
+        "pattern": middle - start,
+        "colouring": time.perf_counter() - middle,
+        "colours": float(found.num_colors),
+        "entries": float(pattern.nnz),
+    }
+
+
+def cases() -> dict[str, Any]:
+    """Return programs by name: function, kind, whether second, arguments."""
+    random = numpy.random.default_rng(0)
+    found: dict[str, Any] = {}
+    for nodes in (50, 2000):
+        z, w = random.normal(size=5 * nodes), random.normal(size=4 * nodes + 4)
+
+        def defects(z: Any, nodes: int = nodes) -> Any:
+            return numpy.array(cart_pole(numpy, z, nodes))
+
+        def lagrangian(z: Any, w: Any, defects: Any = defects) -> Any:
+            return effort(z) + w @ defects(z)
+
+        found[f"cart-pole {nodes}, Jacobian"] = defects, "defects", False, (z,), None
+        found[f"cart-pole {nodes}, Hessian"] = (
+            lagrangian,
+            "lagrangian",
+            True,
+            (z, w),
+            None,
+        )
+    x, u = random.normal(size=100_000), random.normal(size=90_000)
+    found["Rosenbrock 10^5, Hessian"] = (
+        lambda x: rosenbrock(numpy, x),
+        "rosenbrock",
+        True,
+        (x,),
+        rosenbrock,
+    )
+    found["Bratu 300 x 300, Jacobian"] = (
+        lambda u: bratu(numpy, u),
+        "bratu",
+        False,
+        (u,),
+        bratu,
+    )
+    return found
+
+
+def measured(case: Any, rounds: int, most: float) -> dict[str, float]:
+    """Return the figures of one program, in seconds."""
+    fun, kind, is_second, args, in_arrays = case
+    seconds, colored, call = with_wengert(fun, is_second, args, most)
+    calls = {"wengert": call}
+    found = {"set-up": seconds, "colours": float(colored.num_colors)}
+    if optional("casadi") is not None:
+        found["CasADi set-up"], entries, calls["CasADi"] = with_casadi(
+            kind, len(args[0]), args
+        )
+        found["CasADi entries"] = float(entries)
+        ours, theirs = call().tocsc(), calls["CasADi"]()[-1]
+        ours.sort_indices()
+        if entries == ours.nnz:
+            numpy.testing.assert_allclose(ours.data, theirs, rtol=1e-9, atol=1e-9)
+    for name, times in interleaved(calls, rounds).items():
+        found[f"{name} call"] = min(times.values())
+    if in_arrays is not None:
+        found |= patterns(in_arrays, args[0], is_second)
+        found |= with_asdex(in_arrays, args[0], is_second)
+    found["entries"] = float(colored.sparsity.nnz)
+    return found
+
+
+def main() -> None:
+    """Measure, print, and write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="a part of the names of programs")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--most", type=float, default=60.0, help="seconds of set-up")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    results = {}
+    for name, case in cases().items():
+        if given.only not in name:
+            continue
+        results[name] = measured(case, given.rounds, given.most)
+        print(name, flush=True)
+        for label, value in results[name].items():
+            shown = (
+                f"{value:,.0f}"
+                if value >= 1 and value.is_integer()
+                else f"{value:.3g} s"
+            )
+            print(f"  {label:18}{shown}")
+    if given.json:
+        given.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
