@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from scipy import optimize
 
 from wengert import grad, hessian, jacobian, problem
-from wengert.errors import ArgumentError
+from wengert.errors import ArgumentError, UnsupportedError
 
 NODES = 20
 
@@ -117,3 +118,10 @@ def test_problem_without_constraints_is_solved() -> None:
 def test_what_is_no_constraint_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"\(g, lower, upper\)"):
         problem(effort, motion)
+
+
+def test_missing_ipopt_is_named_with_its_command(monkeypatch: Any) -> None:
+    monkeypatch.setitem(sys.modules, "cyipopt", None)
+
+    with pytest.raises(UnsupportedError, match="pip install cyipopt-wheels"):
+        moved().ipopt(START)

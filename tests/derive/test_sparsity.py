@@ -13,6 +13,7 @@ from scipy import sparse
 from tests.ops.examples import examples
 from wengert import (
     checkpoint,
+    cond,
     fori_loop,
     hessian_sparsity,
     jacobian_sparsity,
@@ -174,6 +175,15 @@ def test_function_that_is_one_node_depends_on_all_it_is_given() -> None:
     found = jacobian_sparsity(checkpoint(lambda x: x * 2.0), np.ones(3))
 
     assert found.toarray().all()
+
+
+def test_branch_that_is_one_node_is_covered_whole() -> None:
+    def f(x: Any) -> Any:
+        return cond(x[0] > 0.0, lambda y: y * 2.0, lambda y: y[::-1] ** 2, x)
+
+    x = np.array([-1.0, 2.0, 3.0])
+    assert (jacobian_sparsity(f, x).toarray() >= moved_entries(f, [x], [0])).all()
+    assert hessian_sparsity(lambda x: np.sum(f(x)), x).toarray().diagonal().all()
 
 
 def test_curvature_that_reaches_no_result_is_none() -> None:
