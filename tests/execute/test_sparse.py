@@ -189,3 +189,14 @@ def test_second_derivative_of_a_loop_with_one_last_row_is_compiled() -> None:
     column = (slopes(x + step, multipliers) - slopes(x - step, multipliers)) / 2e-6
 
     np.testing.assert_allclose(f(x, multipliers).toarray()[3], column, atol=1e-8)
+
+
+def test_place_that_the_data_decide_may_be_another_in_a_replay() -> None:
+    def f(x: Any) -> Any:
+        return x[np.argmin(x)] * x
+
+    derivative = jacobian(f, sparse=True)
+    for k in (0, 0, 0, 0, 2):
+        x = np.arange(1.0, 5.0)
+        x[k] = 0.5
+        np.testing.assert_allclose(derivative(x).toarray(), jacobian(f)(x))

@@ -54,7 +54,8 @@ class Dependence:
         all operands.
     """
 
-    def __init__(self, is_second: bool) -> None:
+    def __init__(self, is_second: bool, is_replayed: bool = False) -> None:
+        self.is_replayed = is_replayed
         self.first = Influence(Sets())
         self.second = Influence(Sets(1)) if is_second else None
         self.left: list[Array] = []
@@ -72,8 +73,12 @@ class Dependence:
         value_of: Callable[[int], Any],
     ) -> None:
         """Carry the sets of some nodes along a stretch of tape, into both."""
+        decided: set[int] = set()  # by data, and otherwise in another play
         for index in nodes:
             operation, operands = tape.operations[index], tape.operands[index]
+            moves = self.is_replayed and operation is not GUARD
+            if moves and any(k in known or k in decided for k in operands):
+                decided.add(index)
             if operation is CONSTANT or operation is INPUT or index in known:
                 continue
             given = [known.get(k) for k in operands]
@@ -88,6 +93,11 @@ class Dependence:
                 continue
             values = [value_of(k) for k in operands]
             settings = tape.settings[index]
+            if isinstance(operation.form, Move) and decided:
+                values = [
+                    tape.types[k] if k in decided and k not in known else value
+                    for k, value in zip(operands, values, strict=True)
+                ]
             if isinstance(operation.form, Subtapes) and "count" in settings:
                 self.of_loop(index, given, second, values, settings, known, bent)
                 continue
@@ -517,10 +527,12 @@ class Pattern:
         ]
         self.width = sum(self.tape.types[k].size for k in self.inputs)
         self.unknown: set[str] = set()
+        #: Whether places that the data decide may be others in a replay.
+        self.is_replayed = False
 
     def found(self, is_second: bool) -> tuple[Dependence, Known]:
         """Return what the elements depend on, and the sets of all nodes."""
-        dependence, first = Dependence(is_second), 0
+        dependence, first = Dependence(is_second, self.is_replayed), 0
         known: Known = {}
         bent: Known = {}
         for index in self.inputs:

@@ -137,6 +137,7 @@ def find_pattern(
 def pattern_of(segment: Segment, is_second: bool) -> Any:
     """Return the pattern of a stretch of tape."""
     found = Pattern(segment, segment.inputs, tree.flatten(segment.result)[0])
+    found.is_replayed = True
     return found.hessian() if is_second else found.jacobian()
 
 
