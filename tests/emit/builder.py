@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from wengert.emit.compile import Compiled
-from wengert.emit.program import Argument, Program, Result
+from wengert.emit.program import Program
 
 FORMULAS: dict[str, Callable[..., float]] = {
     "x + y": lambda x, y: x + y,
@@ -60,8 +60,8 @@ class Builder:
 
     def program(
         self,
-        arguments: Sequence[Argument] = (Argument("float64"),),
-        results: Sequence[Result] = (Result("float64"),),
+        arguments: Sequence[str] = ("float64",),
+        results: Sequence[str] = ("float64",),
         outputs: Sequence[tuple[int, int, int]] = (),
     ) -> Program:
         """The finished program; without outputs, its last node."""

@@ -17,7 +17,6 @@ from tests.emit.builder import Builder
 from wengert.emit import entry, machine
 from wengert.emit.compile import compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind, is_fast
-from wengert.emit.program import Argument, Result
 
 pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
 
@@ -47,7 +46,7 @@ def rosenbrock():
         slopes[k] = b.add("x - y", slopes[k], down)
         slopes[k + 1] = b.add("x + y", slopes[k + 1], pull)
     outputs = [(value, 0, 0), *((s, 1, k) for k, s in enumerate(slopes))]
-    return compile_program(b.program(results=[Result("float64")] * 2, outputs=outputs))
+    return compile_program(b.program(results=["float64"] * 2, outputs=outputs))
 
 
 def branch(is_positive):
@@ -57,7 +56,7 @@ def branch(is_positive):
     test = b.add("x > y", x, b.constant(0.0))
     b.guard(test, is_positive)
     y = b.add("x * y", x, x) if is_positive else b.add("-x", x)
-    results = [Result("float64"), Result("bool")]
+    results = ["float64", "bool"]
     return compile_program(
         b.program(results=results, outputs=[(y, 0, 0), (test, 1, 0)])
     )
@@ -213,7 +212,7 @@ def test_every_type_can_be_returned(way, type_name):
     """As an array, a NumPy scalar and a Python number."""
     b = Builder()
     b.add("x", b.input(0, type=type_name), type=type_name)
-    program = b.program([Argument(type_name)], [Result(type_name)])
+    program = b.program([type_name], [type_name])
     kernel, x = compile_program(program), np.ones(1, type_name)
     parameters = (Parameter("array", type_name, (1,)),)
 
@@ -231,7 +230,7 @@ def test_captured_arrays_are_read_at_each_call(way):
     """Their current contents count."""
     b = Builder()
     b.add("x * y", b.input(0), b.input(1, argument=1))
-    kernel = compile_program(b.program([Argument("float64")] * 2))
+    kernel = compile_program(b.program(["float64"] * 2))
     captured = np.array([1.0, 2.0])
     signature = Signature((Parameter("float"),), (Returned("python"),), 0, (captured,))
     f = bind([kernel], signature, echo)
@@ -259,8 +258,8 @@ def doubling(is_long=False):
     doubled = [b.add("x * y", two, b.add("x + y", x, nothing)) for x in inputs]
     return compile_program(
         b.program(
-            [Argument("float64")] * LEAVES,
-            [Result("float64")] * LEAVES,
+            ["float64"] * LEAVES,
+            ["float64"] * LEAVES,
             [(node, k, 0) for k, node in enumerate(doubled)],
         )
     )

@@ -1,4 +1,4 @@
-"""Kernels of scalar programs: chunks, loops, guards, rows in lanes."""
+"""Kernels of scalar programs: chunks, loops, guards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from wengert.emit import compile as compiling
 from wengert.emit import machine
 from wengert.emit.compile import compile_program
 from wengert.emit.llvm_ir import write
-from wengert.emit.program import Argument, Result
 
 pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
 
@@ -57,7 +56,7 @@ def oscillator(steps, varies=False, guarded=False):
         if k % 3 == 0:
             outputs.append((x, 0, len(outputs) + 1))
     energy = b.add("x + y", b.add("x * y", x, x), b.add("x * y", v, v))
-    arguments = [Argument("float64")] * (1 + varies)
+    arguments = ["float64"] * (1 + varies)
     return b.program(arguments, outputs=[(energy, 0, 0), *outputs])
 
 
@@ -146,27 +145,6 @@ def test_recurrences_of_any_depth_are_right(back):
     np.testing.assert_allclose(got, evaluate(program, [x])[1], rtol=1e-13)
 
 
-def rows_program(row_stride):
-    """A value per row, a test per row and a sum over rows; guarded."""
-    b = Builder()
-    x, y = b.input(0), b.input(1)
-    shared = b.input(0, argument=1)
-    product = b.add("x * y", x, b.add("sin(x)", y))
-    test = b.add("x > y", product, shared)
-    b.guard(test, True)
-    value = b.add("x + y", product, b.constant(2.5))
-    arguments = [
-        Argument("float64", row_stride, 1 if row_stride > 1 else 100),
-        Argument("float64", 0),
-    ]
-    results = [
-        Result("float64", row_stride=1),
-        Result("bool", row_stride=3),
-        Result("float64", is_sum=True),
-    ]
-    return b.program(arguments, results, [(value, 0, 0), (test, 1, 1), (value, 2, 0)])
-
-
 def random_loops(seed):
     """One to three time loops, one after another or nested, and a sweep backwards."""
     rng, b = np.random.default_rng(seed), Builder()
@@ -219,95 +197,6 @@ def test_random_loops_equal_straight_lines(seed):
     assert status == 0
     assert np.array_equal(got, run(straight, [x], size)[1])
     np.testing.assert_allclose(got, evaluate(program, [x])[1], rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
-@pytest.mark.parametrize("row_stride", [1, 2])
-@pytest.mark.parametrize("rows", [8, 9, 15, 16, 41])
-def test_rows_in_lanes_equal_rows_one_by_one(lanes, row_stride, rows):
-    """Nothing outside the arrays is written, sums count each row once."""
-    rng = np.random.default_rng(rows)
-    data = rng.standard_normal((rows, 2) if row_stride == 2 else (2, 100))
-    x, y = (data.T if row_stride == 2 else data)[:, :rows]
-    limit = np.array([0.1])
-    value, tests = np.full(rows + 8, -1.0), np.zeros((rows, 3), bool)
-    total, status = np.zeros(1), np.full(rows + 8, -1, np.int32)
-    results = [value, tests, total, status]
-
-    compiled = compile_program(rows_program(row_stride), lanes)
-    if lanes == 1:
-        compiled = compile_program(rows_program(row_stride), has_rows=True)
-    compiled.call(
-        [data.ctypes.data, limit.ctypes.data], [r.ctypes.data for r in results], 0, rows
-    )
-
-    product = x * np.sin(y)
-    np.testing.assert_allclose(value[:rows], product + 2.5, rtol=1e-14)
-    assert np.array_equal(tests[:, 1], product > limit)
-    assert not tests[:, ::2].any()
-    assert np.array_equal(status[:rows], np.where(product > limit, 0, 1))
-    assert (value[rows:] == -1).all()
-    assert (status[rows:] == -1).all()
-    np.testing.assert_allclose(total, (product + 2.5).sum(), rtol=1e-13)
-
-
-def test_a_range_of_rows_is_that_range():
-    """Threads share the rows out."""
-    program = rows_program(2)
-    data = np.random.default_rng(0).standard_normal((64, 2))
-    limit = np.array([-np.inf])
-    compiled = compile_program(program, 8)
-
-    def play(begin, end):
-        value, tests = np.zeros(64), np.zeros((64, 3), bool)
-        total, status = np.zeros(1), np.zeros(64, np.int32)
-        results = [value, tests, total, status]
-        compiled.call(
-            [data.ctypes.data, limit.ctypes.data],
-            [r.ctypes.data for r in results],
-            begin,
-            end,
-        )
-        return value, total
-
-    whole, total = play(0, 64)
-    first, before = play(0, 30)
-    second, after = play(30, 64)
-
-    assert np.array_equal(np.concatenate([first[:30], second[30:]]), whole)
-    np.testing.assert_allclose(before + after, total, rtol=1e-13)
-
-
-@pytest.mark.parametrize("lanes", [2, 8])
-def test_loops_run_in_lanes_too(lanes):
-    """A row's guard number, in a loop, is the one it has alone."""
-    steps, rows = 60, 19
-    program = oscillator(steps, guarded=True)
-    width = len(program.outputs)
-    lane_program = type(program)(
-        program.operations,
-        program.operands,
-        program.types,
-        program.values,
-        [Argument("float64", row_stride=3)],
-        [Result("float64", row_stride=width)],
-        program.outputs,
-    )
-    data = np.random.default_rng(2).uniform(0.1, 1.5, (rows, 3))
-    data[:, 1] = 0.0
-    data[:, 2] = np.linspace(1, 5, rows)  # from about 3 on, x crosses zero in time
-    result, status = np.zeros((rows, width)), np.zeros(rows, np.int32)
-
-    compiled = compile_program(lane_program, lanes)
-    compiled.call([data.ctypes.data], [result.ctypes.data, status.ctypes.data], 0, rows)
-
-    assert compiled.loops
-    for k in range(rows):
-        number, values = evaluate(program, [data[k]])
-        assert status[k] == number
-        if not number:
-            np.testing.assert_allclose(result[k], values, rtol=1e-11)
-    assert 0 < np.count_nonzero(status) < rows
 
 
 def test_a_guard_is_computed_as_numpy_rounds():

@@ -14,7 +14,7 @@ import wengert as wg
 from tests.emit.builder import Builder, run
 from wengert.emit import machine, vocabulary
 from wengert.emit.compile import compile_program
-from wengert.emit.program import Argument, Result
+from wengert.execute.loops import compile_loops
 
 needs_llvm = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
 
@@ -33,14 +33,9 @@ def fresh():
     forget()
 
 
-def hypotenuse():
-    """sqrt(exp(x)**2 + hypot(x, y)**2), a row a lane."""
-    b = Builder()
-    x, y = b.input(0), b.input(1)
-    first, second = b.add("exp(x)", x), b.add("hypot(x, y)", x, y)
-    squares = b.add("x * x + y * y", first, second)
-    b.add("sqrt(x)", squares)
-    return b.program([Argument("float64", 2)], [Result("float64", 1)])
+def hypotenuse(x, y):
+    """sqrt(exp(x)**2 + hypot(x, y)**2)."""
+    return np.sqrt(np.exp(x) ** 2 + np.hypot(x, y) ** 2)
 
 
 def test_without_llvmlite_there_is_a_clear_error(monkeypatch):
@@ -49,7 +44,7 @@ def test_without_llvmlite_there_is_a_clear_error(monkeypatch):
 
     assert not machine.available()
     with pytest.raises(machine.EngineMissingError, match="pip install llvmlite"):
-        compile_program(hypotenuse())
+        compile_program(Builder().program())
 
 
 @needs_llvm
@@ -66,13 +61,13 @@ def test_narrow_processors_and_a_missing_vector_library(
         pytest.skip("this processor has no such registers")
     else:
         monkeypatch.setattr(machine, "vector_bits", lambda: bits)
-    data, result = np.random.default_rng(0).standard_normal((21, 2)), np.zeros(21)
+    x, y = np.random.default_rng(0).standard_normal((2, 21))
+    result = np.zeros(21)
 
-    compiled = compile_program(hypotenuse(), lanes)
-    compiled.call([data.ctypes.data], [result.ctypes.data], 0, 21)
+    compiled = compile_loops(wg.record(hypotenuse, x, y), True, (), lanes)
+    compiled.call([x.ctypes.data, y.ctypes.data], [result.ctypes.data])
 
-    want = np.sqrt(np.exp(data[:, 0]) ** 2 + (data**2).sum(axis=1))
-    np.testing.assert_allclose(result, want, rtol=2e-15)
+    np.testing.assert_allclose(result, hypotenuse(x, y), rtol=2e-15)
 
 
 @needs_llvm
@@ -121,7 +116,9 @@ def test_machine_code_is_freed():
     import gc
     import weakref
 
-    compiled = compile_program(hypotenuse(), 4)
+    b = Builder()
+    b.add("exp(x)", b.input(0))
+    compiled = compile_program(b.program())
     alive = weakref.ref(compiled.module)
     del compiled
     gc.collect()

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from wengert.core.types import Type
 from wengert.emit import machine
 from wengert.emit.compile import compile_program
-from wengert.emit.program import Argument, Program, Result
+from wengert.emit.nests import compile_written, written
+from wengert.emit.program import Program
 from wengert.emit.vocabulary import VocabularyError, operand_count, template
+from wengert.lower.axes import Axes
+from wengert.lower.build import build
+from wengert.lower.graph import Graph, Source
+from wengert.lower.values import Lowered, Value
 
 pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
 
@@ -110,22 +116,48 @@ INTEGERS = {
 
 
 def native(text, arrays, result_type, lanes):
-    """The expression over whole arrays."""
-    count, types = len(arrays), [str(a.dtype) for a in arrays]
-    program = Program(
-        operations=["input"] * count + [text],
-        operands=[(k, 0) for k in range(count)] + [tuple(range(count))],
-        types=[*types, result_type],
-        values={},
-        arguments=[Argument(t, row_stride=1) for t in types],
-        results=[Result(result_type, row_stride=1)],
-        outputs=[(count, 0, 0)],
-    )
-    compiled = compile_program(program, lanes, level=0, has_rows=True)
-    result = np.empty(len(arrays[0]), result_type)
-    addresses = [a.ctypes.data for a in arrays]
-    compiled.call(addresses, [result.ctypes.data], 0, len(result))
+    """The expression over whole arrays: in lanes by a nest, else as scalars."""
+    if lanes == 1:
+        return one_by_one(text, arrays, result_type)
+    axes, count = Axes(), len(arrays[0])
+    graph, axis = Graph(axes), axes.of("element", count)
+    given = [
+        graph.leaf(Source("argument", k), 0, {axis: 1}, str(array.dtype))
+        for k, array in enumerate(arrays)
+    ]
+    value = Value(graph.map(text, given, result_type), (axis,))
+    types = [Type((count,), np.dtype(t)) for t in (result_type, *map(dtype_of, arrays))]
+    lowered = Lowered(graph, [value], [], types[:1], types[1:], [], frozenset())
+    nest, constants = build(lowered, lanes)
+    compiled = compile_written(written(nest, constants, lanes, {}))
+    result = np.empty(count, result_type)
+    compiled.call([a.ctypes.data for a in arrays], [result.ctypes.data])
     return result
+
+
+def one_by_one(text, arrays, result_type):
+    """The expression of every element, as a scalar program."""
+    rank, count, types = len(arrays), len(arrays[0]), [str(a.dtype) for a in arrays]
+    first = rank * count
+    program = Program(
+        operations=["input"] * first + [text] * count,
+        operands=[(k, e) for k in range(rank) for e in range(count)]
+        + [tuple(range(e, first, count)) for e in range(count)],
+        types=[t for t in types for _ in range(count)] + [result_type] * count,
+        values={},
+        arguments=types,
+        results=[result_type],
+        outputs=[(first + e, 0, e) for e in range(count)],
+    )
+    compiled = compile_program(program, level=0)
+    result = np.empty(count, result_type)
+    compiled.call([a.ctypes.data for a in arrays], [result.ctypes.data])
+    return result
+
+
+def dtype_of(array):
+    """The name of an array's dtype."""
+    return str(array.dtype)
 
 
 def operands(text, type_name="float64"):

@@ -404,7 +404,7 @@ def test_vmap_plays_few_rows_and_compiles_for_many() -> None:
     np.testing.assert_allclose(mapped(many), np.full(len(many), wave(many[0])))
     (entry, *_) = next(iter(mapped.batch.known.values())).entries.values()
     assert entry.root.kernels
-    assert "lanes, write " in str(mapped.report())
+    assert "lanes, graph " in str(mapped.report())
 
 
 @needs_engine

@@ -97,7 +97,7 @@ def test_what_is_asked_otherwise_is_another_file(folder: Path) -> None:
 @pytest.mark.parametrize("seed", range(9))
 def test_a_damaged_text_is_made_anew(folder: Path, seed: int) -> None:
     stages(lambda: loops.compile_loops(taped(), False))
-    name = loops.name_of(taped(), False, (), (), machine.vector_bits() // 64)
+    name = loops.name_of(taped(), False, (), (), machine.vector_bits() // 64, None)
     whole, rng = disk.read(name), np.random.default_rng(seed)
     assert whole is not None
     if seed % 3 == 0:

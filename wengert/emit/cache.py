@@ -57,8 +57,8 @@ def fingerprint(program: Program) -> bytes:
         list(program.operands),
         list(program.types),
         list(program.values.items()),
-        [(a.type, a.row_stride, a.element_stride) for a in program.arguments],
-        [(r.type, r.row_stride, r.element_stride, r.is_sum) for r in program.results],
+        list(program.arguments),
+        list(program.results),
         list(program.outputs),
     )
     # Version 2 writes equal numbers equally; later ones refer back by identity.

@@ -47,8 +47,8 @@ class Compiled:
         How it was compiled.
     nodes, written : int
         Nodes of the program, and nodes in the code: loops' bodies count once.
-    has_guards, has_rows : bool
-        Whether the program has guards; whether the kernel loops over rows.
+    has_guards, has_blocks : bool
+        Whether a call may be refused; whether it is done for many blocks of rows.
     gives_way : bool
         Whether the next kernel is the same one, in which zeros absorb what is not
         finite: it goes first once this one has failed for that often enough.
@@ -65,7 +65,7 @@ class Compiled:
     nodes: int
     written: int
     has_guards: bool
-    has_rows: bool
+    has_blocks: bool
     seconds: dict[str, float]
     module: machine.Module
     function: Callable[..., int]
@@ -90,10 +90,9 @@ class Compiled:
         Parameters
         ----------
         arguments, results : sequence of int
-            Address of each argument's and result's first element; with rows and
-            guards one more result, the int32 guard number of each row.
+            Address of each argument's and result's first element.
         begin, end : int
-            Range of rows, for a kernel with rows.
+            Range of blocks, for a kernel that is done for many.
 
         Returns
         -------
@@ -110,9 +109,7 @@ class Compiled:
 @refuses
 def compile_program(
     program: Program,
-    lanes: int = 1,
     level: int | None = None,
-    has_rows: bool = False,
     chunk_size: int | None = None,
     has_loops: bool = True,
     told: machine.Told | None = None,
@@ -122,12 +119,8 @@ def compile_program(
     Parameters
     ----------
     program : Program
-    lanes : int
-        Rows computed side by side, 1, 2, 4 or 8; more than 1 implies `has_rows`.
     level : int, optional
         0 compiles fastest, 2 runs fastest; by the program's length if not given.
-    has_rows : bool
-        Whether the kernel loops over rows.
     chunk_size : int, optional
         Nodes per chunk function.
     has_loops : bool
@@ -149,7 +142,7 @@ def compile_program(
     machine.require()
     started = time.perf_counter()
     size = chunk_size or _CHUNK
-    text = llvm_ir.write(program, lanes, has_rows, size, has_loops)
+    text = llvm_ir.write(program, size, has_loops)
     if level is None:
         written = text.nodes + text.stores
         level = 2 if written <= _OPTIMISED_NODES else 0
@@ -163,14 +156,14 @@ def compile_program(
     return Compiled(
         address=address,
         workspace=text.workspace,
-        lanes=lanes,
+        lanes=1,
         level=level,
         chunks=text.chunks,
         loops=text.loops,
         nodes=len(program.operations),
         written=text.nodes,
         has_guards=program.guard_count > 0,
-        has_rows=has_rows or lanes > 1,
+        has_blocks=False,
         seconds=seconds | module.seconds,
         module=module,
         function=KERNEL_TYPE(address),

@@ -40,7 +40,7 @@ from wengert.emit.lowering import (
     lower_native,
     type_name,
 )
-from wengert.emit.program import Argument, Program, Result
+from wengert.emit.program import Program
 from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.emit.special import SEVERAL, SPECIAL
 from wengert.emit.sums import BLOCK
@@ -80,8 +80,6 @@ def lower(
     tape: Tape,
     absorbs: bool,
     captured: Sequence[int] = (),
-    rows: Sequence[bool] | None = None,
-    sums: Sequence[bool] | None = None,
 ) -> Lowered:
     """Return the scalar program of a tape.
 
@@ -93,10 +91,6 @@ def lower(
         Without, such a product is plain, and guards refuse where its NaN matters.
     captured : sequence of int
         Constant nodes whose arrays are arguments after the tape's inputs.
-    rows : sequence of bool, one an input, optional
-        Whether every row has its own value of it (the others are shared).
-    sums : sequence of bool, one an output, optional
-        Whether the rows' values of an output are added up.
 
     Raises
     ------
@@ -111,17 +105,12 @@ def lower(
     for argument, index in enumerate(sources):
         like = tape.types[index]
         elements[index] = load(lowering, argument, like)
-        has_rows = rows is not None and argument < len(rows) and rows[argument]
-        arguments.append(
-            Argument(type_name(like), row_stride=like.size if has_rows else 0)
-        )
+        arguments.append(type_name(like))
     lower_nodes(lowering, tape, elements)
     outputs, results = [], []
     for position, index in enumerate(tape.output_indices):
         like = tape.types[index]
-        is_sum = sums is not None and sums[position]
-        stride = like.size if rows is not None and not is_sum else 0
-        results.append(Result(type_name(like), row_stride=stride, is_sum=is_sum))
+        results.append(type_name(like))
         for k, node in enumerate(np.ravel(elements[index]).tolist()):
             outputs.append((node, position, k))
     guard_implied(lowering)

@@ -7,10 +7,9 @@ written once, as loops (`emit.roll`).  Values that outlive their chunk lie in a
 workspace that the caller provides.
 
 The kernel is ``int64 kernel(void **arguments, void **results, void *workspace,
-int64 begin, int64 end)``.  Without rows it returns 0, or the number of the first guard
-that failed (results may then be partly written).  With rows, `begin` to `end` is the
-range of rows, it returns 0, and each row's first failed guard (0: none) goes to the
-int32 array behind the last result.
+int64 begin, int64 end)``.  It returns 0, or the number of the first guard that failed
+(results may then be partly written); what is done for many blocks of rows
+(`emit.nests`) does those from `begin` on and before `end`.
 """
 
 from __future__ import annotations
@@ -36,12 +35,11 @@ from wengert.emit.roll import (
     plan,
 )
 from wengert.emit.slots import Copies, Slots, assign, in_steps
-from wengert.emit.vocabulary import SIZES, literal, template
+from wengert.emit.vocabulary import SIZES, TYPES, literal, template
 from wengert.lower.products import has_sum_of, is_product
 
 KERNEL = "wengert.kernel"
 _SIGNATURE = "ptr %arguments, ptr %results, ptr noalias %workspace"
-_ROW = ", i64 %row, i64 %low, i64 %high"
 _PASS = "ptr %arguments, ptr %results, ptr %workspace"
 _LOOP = " br label %loop\nloop:\n %k = phi i64 [0, %entry], [%k.next, %latch]\n"
 _LATCH = (
@@ -81,8 +79,6 @@ class Text:
 
 def write(
     program: Program,
-    lanes: int = 1,
-    has_rows: bool = False,
     chunk_size: int = 1000,
     has_loops: bool = True,
 ) -> Text:
@@ -91,11 +87,6 @@ def write(
     Parameters
     ----------
     program : Program
-    lanes : int
-        Rows computed side by side: 1, 2, 4 or 8.  More than 1 implies rows, and the
-        arrays must hold at least so many rows.
-    has_rows : bool
-        Whether the kernel loops over rows.
     chunk_size : int
         Nodes per chunk function.
     has_loops : bool
@@ -107,9 +98,7 @@ def write(
     """
     strict = strict_slice(program)
     made = plan(program, strict, chunk_size, has_loops)
-    slots = assign(program, made.segments, has_rows or lanes > 1)
-    writer = _Writer(program, lanes, has_rows or lanes > 1, made, slots)
-    return writer.text(chunk_size)
+    return _Writer(program, made, assign(program, made.segments)).text(chunk_size)
 
 
 def strict_slice(program: Program) -> set[int]:
@@ -150,8 +139,6 @@ class _Writer:
     """One program being written."""
 
     program: Program
-    lanes: int
-    has_rows: bool
     plan: Plan
     slots: Slots
     lines: list[str] = field(default_factory=list)
@@ -173,26 +160,26 @@ class _Writer:
         """The whole module."""
         for segment in self.plan.segments:
             before = self.guards
-            chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
+            chunk = _Chunk(self, Block(self.program))
             chunk.write(segment)
-            self.close(chunk.block, self.guards > before and not self.has_rows)
+            self.close(chunk.block, self.guards > before)
         copies, late = in_steps(self.program, self.slots)
         for each in copies:
-            chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
+            chunk = _Chunk(self, Block(self.program))
             chunk.copy(each)
             self.close(chunk.block, False)
         for start in range(0, len(late), chunk_size):
-            chunk = _Chunk(self, Block(self.program, self.lanes, self.has_rows))
+            chunk = _Chunk(self, Block(self.program))
             for node, result, element in late[start : start + chunk_size]:
                 chunk.store(node, result, element)
             self.close(chunk.block, False)
         written = len(self.lines)
-        (_rows_kernel if self.has_rows else _plain_kernel)(self)
+        _write_kernel(self)
         loops = [s for s in self.plan.segments if isinstance(s, Loop)]
         return Text(
             ir="".join(self.declarations) + "".join(self.lines),
             parts=self.parts("".join(self.lines[written:])),
-            workspace=self.slots.count * SLOT * self.lanes,
+            workspace=self.slots.count * SLOT,
             chunks=len(self.has_guards),
             loops=len(loops),
             nodes=sum(len(segment.nodes) for segment in self.plan.segments),
@@ -212,9 +199,8 @@ class _Writer:
     def close(self, block: Block, has_guards: bool) -> None:
         """Head and tail of a chunk function."""
         kind, end = ("i64", "ret i64 0") if has_guards else ("void", "ret void")
-        row = _ROW if self.has_rows else ""
         name = f"@chunk{len(self.has_guards)}"
-        head = f"{kind} {name}({_SIGNATURE}{row}) noinline nounwind"
+        head = f"{kind} {name}({_SIGNATURE}) noinline nounwind"
         body = [" {\nentry:\n", *block.head, *block.lines, f" {end}\n}}\n"]
         self.lines += [f"define internal {head}", *body]
         part = f"declare {head}\n", "".join([f"define {head}", *body]), self.own_tables
@@ -227,7 +213,7 @@ class _Writer:
         operation, result, is_strict, read = key
         if operation == GUARD:
             return str
-        made = template(operation, read, result, self.lanes, is_strict)
+        made = template(operation, read, result, 1, is_strict)
         self.declarations.update(dict.fromkeys(sorted(made.declarations)))
         return made.format
 
@@ -291,12 +277,11 @@ class _Chunk:
         program, block = self.writer.program, self.block
         operation, t = program.operations[node], program.types[node]
         if operation == CONSTANT:
-            return block.literal(program.values[node], t)
+            return literal(program.values[node], t)
         if operation == INPUT:
             k, element = program.operands[node]
-            where = program.arguments[k]
-            start = element * where.element_stride * SIZES[t]
-            return block.load(k, block.offset(block.argument(k), start))
+            start = block.offset(block.base("arguments", k), element * SIZES[t])
+            return block.read(t, start)
         return block.read(t, block.slot(self.writer.slots.nodes[node]))
 
     def store(self, node: int, result: int, element: int) -> None:
@@ -304,13 +289,9 @@ class _Chunk:
         if node not in self.names:
             self.names[node] = self.bring(node)
         name, t = self.names[node], self.writer.program.types[node]
-        where = self.writer.program.results[result]
-        assert t == where.type, f"node {node} is {t}, its result {where.type}"
-        if where.is_sum and self.writer.has_rows:
-            slot = self.writer.slots.sums[result, element]
-            self.block.accumulate(name, t, slot)
-        else:
-            self.block.store(name, result, element)
+        wanted = self.writer.program.results[result]
+        assert t == wanted, f"node {node} is {t}, its result {wanted}"
+        self.block.store(name, result, element)
 
     def copy(self, copies: Copies) -> None:
         """A loop that writes results which were computed before."""
@@ -318,54 +299,33 @@ class _Chunk:
         t, operation = program.types[node], program.operations[node]
         block.lines.append(_LOOP)
         if operation == CONSTANT:
-            name = block.literal(program.values[node], t)
+            name = literal(program.values[node], t)
         elif operation == INPUT:
             k, element = program.operands[node]
-            width = program.arguments[k].element_stride * SIZES[t]
-            start, step = element * width, copies.source_step * width
-            name = block.load(k, block.moving(block.argument(k), start, step))
+            start, step = element * SIZES[t], copies.source_step * SIZES[t]
+            name = block.read(t, block.moving(block.base("arguments", k), start, step))
         else:
-            width = SLOT * block.lanes
-            start = self.writer.slots.nodes[node] * width
-            pointer = block.moving("%workspace", start, copies.source_step * width)
+            start = self.writer.slots.nodes[node] * SLOT
+            pointer = block.moving("%workspace", start, copies.source_step * SLOT)
             name = block.read(t, pointer)
         result, element = copies.result, copies.element
-        block.store_moving(name, result, element, copies.element_step)
+        block.store(name, result, element, copies.element_step)
         block.lines.append(_LATCH.format(copies.count))
 
     # -- guards ----------------------------------------------------------------------
 
     def guard(self, i: int, name: str, per_repetition: int = 0) -> None:
-        """End the play, or mark the lanes, where a value is not the expected one."""
+        """End the play where a value is not the expected one."""
         writer, block = self.writer, self.block
         writer.guards += 1
         (node,), expected = writer.program.operands[i], writer.program.values[i]
         t = writer.program.types[node]
         word = "fcmp oeq" if t.startswith("float") else "icmp eq"
-        wanted = block.literal(expected, t)
-        held = block.value(f"{word} {block.ir(t)} {name}, {wanted}")
-        number = str(writer.guards)
-        if not writer.has_rows:
-            block.line(f"br i1 {held}, label %held{i}, label %failed{i}")
-            block.lines.append(f"failed{i}:\n")
-            number = self.guard_number(number, per_repetition)
-            block.lines.append(f" ret i64 {number}\nheld{i}:\n")
-            return
-        ints, bit, zero = (
-            block.ir("int32"),
-            block.ir("bool"),
-            block.literal(0, "int32"),
-        )
-        mark = block.literal(writer.guards, "int32")
-        if per_repetition:
-            mark = self.splat(self.guard_number(number, per_repetition))
-        assert writer.slots.status is not None
-        pointer = block.slot(writer.slots.status)
-        before = block.read("int32", pointer)
-        marked = block.value(f"icmp ne {ints} {before}, {zero}")
-        keep = block.value(f"or {bit} {held}, {marked}")
-        new = block.value(f"select {bit} {keep}, {ints} {before}, {ints} {mark}")
-        block.put(new, "int32", pointer)
+        held = block.value(f"{word} {TYPES[t]} {name}, {literal(expected, t)}")
+        block.line(f"br i1 {held}, label %held{i}, label %failed{i}")
+        block.lines.append(f"failed{i}:\n")
+        number = self.guard_number(str(writer.guards), per_repetition)
+        block.lines.append(f" ret i64 {number}\nheld{i}:\n")
 
     def guard_number(self, number: str, per_repetition: int) -> str:
         """A guard's number, which grows with every repetition of a loop."""
@@ -373,17 +333,6 @@ class _Chunk:
             return number
         before = self.block.value(f"mul i64 %k, {per_repetition}")
         return self.block.value(f"add i64 {before}, {number}")
-
-    def splat(self, number: str) -> str:
-        """An int64 as int32 in all lanes."""
-        block, w = self.block, self.block.lanes
-        short = block.value(f"trunc i64 {number} to i32")
-        if w == 1:
-            return short
-        ints = block.ir("int32")
-        one = block.value(f"insertelement {ints} poison, i32 {short}, i64 0")
-        mask = f"<{w} x i32> zeroinitializer"
-        return block.value(f"shufflevector {ints} {one}, {ints} poison, {mask}")
 
     # -- loops -------------------------------------------------------------------------
 
@@ -415,7 +364,7 @@ class _Chunk:
     def carry(self, read: Carried, nodes: list[int], types: Sequence[str]) -> None:
         """Values of the last repetitions, newest last made: a chain of phis."""
         node = nodes[read.position]
-        ir, newest = self.block.ir(types[node]), f"%v{node}"
+        ir, newest = TYPES[types[node]], f"%v{node}"
         for initial in reversed(read.initial):
             pair = f"[{self.names[initial]}, %entry], [{newest}, %latch]"
             newest = self.block.value(f"phi {ir} {pair}")
@@ -433,9 +382,8 @@ class _Chunk:
         self.names[i] = f"%v{i}"
         column = writer.slots.columns.get((loop.nodes[0], position))
         if column is not None:
-            width = SLOT * block.lanes
-            step = width if column.is_whole else 0
-            pointer = block.moving("%workspace", column.base * width, step)
+            step = SLOT if column.is_whole else 0
+            pointer = block.moving("%workspace", column.base * SLOT, step)
             block.put(f"%v{i}", t, pointer)
 
     def read(self, read: Read, loop: Loop) -> str:
@@ -451,27 +399,27 @@ class _Chunk:
 
     def moving(self, read: Read) -> str:
         """The value of an operand that lies elsewhere in every repetition."""
-        block, width = self.block, SLOT * self.block.lanes
+        block = self.block
         match read:
             case Column(segment, position, first, step):
                 loop = self.writer.plan.segments[segment]
                 column = self.writer.slots.columns[loop.nodes[0], position]
-                start = (column.base + first) * width
-                pointer = block.moving("%workspace", start, step * width)
+                start = (column.base + first) * SLOT
+                pointer = block.moving("%workspace", start, step * SLOT)
                 return block.read(
                     self.writer.program.types[loop.nodes[position]], pointer
                 )
             case Elements():
-                return block.load(read.argument, self.element_pointer(read))
+                t = self.writer.program.arguments[read.argument]
+                return block.read(t, self.element_pointer(read))
             case Numbers(t, values):
                 return self.number(t, values)
         raise AssertionError(read)
 
     def element_pointer(self, read: Elements) -> str:
         """Address of an argument's element, which moves with the repetitions."""
-        where = self.writer.program.arguments[read.argument]
-        scale = where.element_stride * SIZES[where.type]
-        base = self.block.argument(read.argument)
+        scale = SIZES[self.writer.program.arguments[read.argument]]
+        base = self.block.base("arguments", read.argument)
         first, step = read.elements[0], read.elements[1] - read.elements[0]
         if read.elements == tuple(
             range(first, first + step * len(read.elements), step or 1)
@@ -484,10 +432,8 @@ class _Chunk:
 
     def number(self, t: str, values: tuple[float, ...]) -> str:
         """A constant that is another one in every repetition."""
-        lanes = self.block.lanes
-        in_lanes = [literal(value, t, lanes) for value in values]
-        ir = self.block.ir(t)
-        table = self.writer.table(in_lanes, ir)
+        ir = TYPES[t]
+        table = self.writer.table([literal(value, t) for value in values], ir)
         entry = self.block.value(f"getelementptr {ir}, ptr {table}, i64 %k")
         return self.block.value(f"load {ir}, ptr {entry}, align {SIZES[t]}")
 
@@ -495,8 +441,8 @@ class _Chunk:
 # -- the kernel ------------------------------------------------------------------------
 
 
-def _plain_kernel(writer: _Writer) -> None:
-    """The kernel of a program without rows: the chunks one after another."""
+def _write_kernel(writer: _Writer) -> None:
+    """The kernel: the chunks one after another."""
     lines = writer.lines
     head = f"define i64 @{KERNEL}({_SIGNATURE}, i64 %begin, i64 %end) nounwind {{\n"
     lines.append(head)
@@ -512,57 +458,3 @@ def _plain_kernel(writer: _Writer) -> None:
             f"held{k}:\n"
         )
     lines.append(" ret i64 0\n}\n")
-
-
-def _rows_kernel(writer: _Writer) -> None:
-    """The kernel of a program with rows: a loop over groups of lanes.
-
-    The last group ends with the last row, so it may compute some rows a second time:
-    no masked access, and nothing outside the arrays is touched.
-    """
-    block = Block(writer.program, writer.lanes, False)
-    slots, results = writer.slots, writer.program.results
-    for (k, _), slot in slots.sums.items():
-        t = results[k].type
-        block.put(block.literal(0, t), t, block.slot(slot))
-    block.lines.append(
-        f" %final = sub i64 %end, {writer.lanes}\n"
-        " %some = icmp slt i64 %begin, %end\n"
-        " br i1 %some, label %loop, label %done\n"
-        "loop:\n"
-        " %low = phi i64 [%begin, %entry], [%next, %loop]\n"
-        " %fits = icmp sle i64 %low, %final\n"
-        " %clamped = select i1 %fits, i64 %low, i64 %final\n"
-        " %legal = icmp sge i64 %clamped, 0\n"
-        " %row = select i1 %legal, i64 %clamped, i64 0\n"
-    )
-    if slots.status is not None:
-        block.put(block.literal(0, "int32"), "int32", block.slot(slots.status))
-    for k in range(len(writer.has_guards)):
-        block.line(f"call void @chunk{k}({_PASS}, i64 %row, i64 %low, i64 %end)")
-    _write_status(block, slots.status)
-    block.lines.append(
-        f" %next = add i64 %low, {writer.lanes}\n"
-        " %more = icmp slt i64 %next, %end\n"
-        " br i1 %more, label %loop, label %done\n"
-        "done:\n"
-    )
-    for (k, element), slot in slots.sums.items():
-        t = results[k].type
-        total = block.sum_lanes(t, slot)
-        start = element * results[k].element_stride * SIZES[t]
-        block.put_one(total, t, block.offset(block.base("results", k, t, 0), start))
-    head = f"define i64 @{KERNEL}({_SIGNATURE}, i64 %begin, i64 %end) nounwind {{\n"
-    writer.lines.append(f"{head}entry:\n")
-    writer.lines.extend(block.head)
-    writer.lines.extend(block.lines)
-    writer.lines.append(" ret i64 0\n}\n")
-
-
-def _write_status(block: Block, status: int | None) -> None:
-    """Write the guard numbers of a group of rows."""
-    if status is None:
-        return
-    name = block.read("int32", block.slot(status))
-    base = block.base("results", len(block.program.results), "int32", 0)
-    block.put(name, "int32", block.value(f"getelementptr i32, ptr {base}, i64 %row"))

@@ -63,8 +63,35 @@ MOST_WORKSPACE = 1 << 31
 SHORT = 60
 
 
+#: What does the block of a nest for all blocks, and stops where one is refused.
+BLOCKS = """
+define i64 @{kernel}(ptr %given, ptr %taken, ptr %workspace, i64 %begin, i64 %end)
+ nounwind {{
+entry:
+ br label %ask
+ask:
+ %k = phi i64 [%begin, %entry], [%next, %do]
+ %is.more = icmp slt i64 %k, %end
+ br i1 %is.more, label %do, label %done
+do:
+ %next = add i64 %k, 1
+ %answer = call i64 @block(ptr %given, ptr %taken, ptr %workspace, i64 %k, i64 %next)
+ %is.fine = icmp eq i64 %answer, 0
+ br i1 %is.fine, label %ask, label %refused
+refused:
+ ret i64 %answer
+done:
+ ret i64 0
+}}
+"""
+
+
 def written(
-    nest: Nest, constants: list[np.ndarray], lanes: int, seconds: dict[str, float]
+    nest: Nest,
+    constants: list[np.ndarray],
+    lanes: int,
+    seconds: dict[str, float],
+    steps: Sequence[int] | None = None,
 ) -> Written:
     """Return the text of a nest.
 
@@ -77,6 +104,9 @@ def written(
         Elements of a vector, as the nest was built for.
     seconds : dict of str to float
         What was spent on it before, by stage.
+    steps : sequence of int, optional
+        Where it is done for many blocks: by how many bytes each argument, then each
+        result, of a block lies behind that of the block before.
 
     Raises
     ------
@@ -85,7 +115,7 @@ def written(
     """
     machine.require()
     started = time.perf_counter()
-    writer = Writer(nest, lanes)
+    writer = Writer(nest, lanes, steps)
     text = writer.module()
     if writer.workspace > MOST_WORKSPACE:
         raise NotLoweredError(f"{writer.workspace >> 20} MiB of scratch memory")
@@ -101,6 +131,7 @@ def written(
         flops=work.flops,
         moved=work.bytes,
         has_guards=writer.answer != "0",
+        has_blocks=steps is not None,
         seconds=seconds | {"write": time.perf_counter() - started},
     )
 
@@ -127,7 +158,7 @@ def made(found: Written) -> Compiled:
         nodes=found.nodes,
         written=found.nodes,
         has_guards=found.has_guards,
-        has_rows=False,
+        has_blocks=found.has_blocks,
         seconds=found.seconds | module.seconds,
         module=module,
         function=KERNEL_TYPE(address),
@@ -175,6 +206,7 @@ class Writer:
 
     nest: Nest
     width: int
+    steps: Sequence[int] | None = None
     lines: list[list[str]] = field(default_factory=list)
     entry: list[str] = field(default_factory=list)
     declarations: set[str] = field(default_factory=set)
@@ -200,12 +232,17 @@ class Writer:
         externals = [
             f"@c{b.number} = external global i8\n" for b in self.nest.constants
         ]
+        linkage, name = "", llvm_ir.KERNEL
+        if self.steps is not None:
+            linkage, name = "internal ", "block"
         head = (
-            f"define i64 @{llvm_ir.KERNEL}(ptr %given, ptr %taken, ptr %workspace,"
+            f"define {linkage}i64 @{name}(ptr %given, ptr %taken, ptr %workspace,"
             " i64 %begin, i64 %end) nounwind {\nentry:\n"
         )
         text = "".join("".join(chunk) for chunk in self.lines)
         rest = f" ret i64 {self.answer}\n}}\n"
+        if self.steps is not None:
+            rest += BLOCKS.format(kernel=llvm_ir.KERNEL)
         return "".join(
             [*externals, *sorted(self.declarations), head, *self.entry, text, rest]
         )
@@ -229,7 +266,23 @@ class Writer:
             f" {name}.at = getelementptr ptr, ptr {table}, i64 {buffer.number}\n"
             f" {name} = load ptr, ptr {name}.at\n"
         )
+        step = self.step_of(buffer)
+        if step:
+            self.entry.append(
+                f" {name}.on = mul i64 %begin, {step}\n"
+                f" {name}.here = getelementptr i8, ptr {name}, i64 {name}.on\n"
+            )
+            name += ".here"
         return name
+
+    def step_of(self, buffer: Buffer) -> int:
+        """Return by how many bytes a buffer moves on from block to block."""
+        if self.steps is None:
+            return 0
+        place = buffer.number
+        if buffer.kind == "result":
+            place += len(self.steps) - len(self.nest.results)
+        return self.steps[place]
 
     def room(self, size: int, name: str = "") -> str:
         """Return the pointer of so many bytes of the workspace."""

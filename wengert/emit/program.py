@@ -12,33 +12,6 @@ GUARD = "guard"
 
 
 @dataclass(frozen=True, slots=True)
-class Argument:
-    """Where an argument's elements lie, in elements of its type.
-
-    Element `e` of row `r` is at ``e * element_stride + r * row_stride``; a row stride
-    of 0 means that all rows share it.
-    """
-
-    type: str
-    row_stride: int = 0
-    element_stride: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Where a result's elements go, as for `Argument`.
-
-    `is_sum`: the rows' values are added up, and the sum is written once per call, at
-    ``e * element_stride``.
-    """
-
-    type: str
-    row_stride: int = 0
-    element_stride: int = 1
-    is_sum: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Program:
     """A straight line of scalar operations, one entry a node, index = order.
 
@@ -57,7 +30,8 @@ class Program:
         NumPy's name of each node's type (anything for guards).
     values : mapping of int to number
         Number of each constant, and the number each guard expects.
-    arguments, results : sequence of Argument, Result
+    arguments, results : sequence of str
+        Types of their elements, which lie side by side.
     outputs : sequence of (node, result, element)
         What is written where.
     """
@@ -66,8 +40,8 @@ class Program:
     operands: Sequence[tuple[int, ...]]
     types: Sequence[str]
     values: Mapping[int, float]
-    arguments: Sequence[Argument]
-    results: Sequence[Result]
+    arguments: Sequence[str]
+    results: Sequence[str]
     outputs: Sequence[tuple[int, int, int]]
 
     @property

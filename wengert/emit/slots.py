@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from wengert.emit.program import CONSTANT, GUARD, INPUT, Program
+from wengert.emit.program import CONSTANT, INPUT, Program
 from wengert.emit.roll import Carried, Column, Fixed, Loop, Segment, Straight
 
 
@@ -77,7 +77,7 @@ def _step(
 ) -> tuple[int, int] | None:
     """Return the steps from one output to another; None where they are of two kinds."""
     (node, result, element), (next_node, next_result, next_element) = one, other
-    if result != next_result or program.results[result].is_sum:
+    if result != next_result:
         return None
     kind, place = _source(program, slots, node)
     next_kind, next_place = _source(program, slots, next_node)
@@ -107,10 +107,6 @@ class Slots:
         Slot of each node that another chunk reads.
     columns : dict
         Slots of loop positions, by (first node of the loop, position).
-    sums : dict
-        Slot of each accumulator over rows, by (result, element).
-    status : int or None
-        Slot of the lanes' guard numbers.
     stores : dict
         Results, as (result, element), that each straight node is written to.
     late : list
@@ -121,8 +117,6 @@ class Slots:
 
     nodes: dict[int, int] = field(default_factory=dict)
     columns: dict[tuple[int, int], ColumnSlots] = field(default_factory=dict)
-    sums: dict[tuple[int, int], int] = field(default_factory=dict)
-    status: int | None = None
     stores: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     late: list[tuple[int, int, int]] = field(default_factory=list)
     count: int = 0
@@ -133,26 +127,19 @@ class Slots:
         return self.count - number
 
 
-def assign(program: Program, segments: list[Segment], has_rows: bool) -> Slots:
+def assign(program: Program, segments: list[Segment]) -> Slots:
     """The workspace's plan for a program cut into segments.
 
     Parameters
     ----------
     program : Program
     segments : list of Segment
-    has_rows : bool
-        Whether results over rows are summed and guards marked per row.
 
     Returns
     -------
     Slots
     """
     slots = Slots()
-    if has_rows:
-        if any(operation == GUARD for operation in program.operations):
-            slots.status = slots.take()
-        sums = {(r, e) for _, r, e in program.outputs if program.results[r].is_sum}
-        slots.sums = {key: slots.take() for key in sorted(sums)}
     segment_of = _segment_of(program, segments)
     _sort_outputs(program, segments, segment_of, slots)
     last, whole = _last_reads(program, segments, segment_of, slots)

@@ -31,6 +31,8 @@ class Written:
     flops, moved : int
         Operations of a call, and bytes that its statements read and write.
     has_guards : bool
+    has_blocks : bool
+        Whether it is done for many blocks, of which each has memory of its own.
     seconds : dict of str to float
         What each stage took.
     """
@@ -45,6 +47,7 @@ class Written:
     flops: int
     moved: int
     has_guards: bool
+    has_blocks: bool
     seconds: dict[str, float]
 
     def fingerprint(self) -> bytes:

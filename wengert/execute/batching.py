@@ -26,6 +26,7 @@ from wengert.ops.index import (
     decode_basic,
     decode_part,
 )
+from wengert.ops.join import as_array
 
 WHOLE = slice(None)
 Settings = dict[str, Any]
@@ -399,7 +400,7 @@ def fitting(operands: Operands, k: int, ndim: int) -> Any:
     extra = operands.rank(k) - ndim
     if extra <= 0:
         return operands.aligned(k, ndim)
-    value = np.asarray(operands.values[k])  # NumPy drops leading axes of length 1
+    value = as_array(operands.values[k])  # NumPy drops leading axes of length 1
     lead = value.shape[:1] if operands.has_rows[k] else ()
     return value.reshape(*lead, *value.shape[len(lead) + extra :])
 
@@ -464,7 +465,7 @@ class Places:
         if type(part) is not Placeholder:
             return 1
         k = self.start + part.position
-        is_mask = np.asarray(self.operands.values[k]).dtype == bool
+        is_mask = as_array(self.operands.values[k]).dtype == bool
         return self.operands.rank(k) if is_mask else 1
 
     def numbers_of(self, part: Any) -> list[tuple[Any, Any]]:
@@ -473,7 +474,7 @@ class Places:
             return [(part, False)]
         k = self.start + part.position
         value, flag = self.operands.values[k], self.operands.has_rows[k]
-        if np.asarray(value).dtype != bool:
+        if as_array(value).dtype != bool:
             return [(value, flag)]
         if not self.operands.rank(k):
             raise IndexError("a key of truth values without axes")
@@ -511,7 +512,7 @@ class Places:
         """Return what is written with its axes in the view's order."""
         if not np.ndim(value) or not self.before:
             return value
-        value = np.asarray(value)
+        value = as_array(value)
         value = value.reshape(*(1,) * (rank + 1 - value.ndim), *value.shape)
         start = 1 + self.before
         own = range(start, start + self.broadcast)

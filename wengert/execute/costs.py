@@ -61,9 +61,9 @@ MOST_SECONDS, PART, PART_NODE = 1.0, 20e-3, 60e-6
 #: Rows that must have left a path at one guard before the path they take is recorded:
 #: that costs as much as playing some rows one by one.
 FEWEST_ROWS = 4
-#: A node costs 0.05 to 0.3 ns a row: a block of so many is 100 to 600 microseconds, far
-#: above the 5 that handing it to a thread costs.
-BLOCK_NODES, MOST_BLOCK_ROWS = 2**21, 2**14
+#: Operations that one thread does at once: some 100 microseconds, far above the 5 that
+#: handing them to a thread costs.
+PIECE = 2**19
 
 #: A node that NumPy plays for a block of rows, and an element of one row in it.
 ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9

@@ -20,7 +20,8 @@ from wengert.core.types import Array, Type
 from wengert.emit import machine
 from wengert.emit.compile import Compiled
 from wengert.errors import ArgumentError, explain
-from wengert.execute.costs import BLOCK_NODES, MOST_BLOCK_ROWS
+from wengert.execute.blocks import Block
+from wengert.execute.costs import PIECE
 
 #: Rows computed side by side, and threads, where the caller does not say.
 LANES_VARIABLE = "WENGERT_LANES"
@@ -84,23 +85,26 @@ def available_processors() -> int:
 # Running
 
 
-def run_kernel(
+def run_blocks(
     kernel: Compiled,
+    block: Block,
     operands: Sequence[Array],
-    mapped: Sequence[bool],
     types: Sequence[Type],
     sums: Sequence[bool],
     count: int,
     threads: int,
-) -> tuple[list[Array], Array | None]:
+) -> tuple[list[Array], Array | None] | None:
     """Return a kernel's results for all rows, and the guard that each row failed.
+
+    None where the kernel refuses a block.
 
     Parameters
     ----------
     kernel : Compiled
-    operands : sequence of arrays, C-contiguous, of the program's types
-    mapped : sequence of bool
-        Whether an operand has a value for each row, along its first axis.
+        Of a block of rows.
+    block : Block
+    operands : sequence of arrays, C-contiguous, of the types of the block's inputs
+        Those with rows have them along their first axis.
     types : sequence of Type
         Types of the results of one row.
     sums : sequence of bool
@@ -114,42 +118,74 @@ def run_kernel(
     results : list of arrays, shape ``(count,) + shape``, or ``shape`` for sums
     failed : int32 array, shape (count,), 0 where all guards held; None without guards
     """
-    room = max(count, kernel.lanes)
-    if room > count:
-        operands = pad(operands, mapped, room)
-    size = block_rows(kernel)
-    blocks = -(-count // size)
+    given, likes = [*operands], [*types]
+    if block.has_sums:
+        given.append(np.ones(count, bool))
+    whole, rest = divmod(count, block.rows)
+    blocks = whole + (rest > 0)
+    is_sum = [*sums, False] if block.has_guards else [*sums]
+    if block.has_guards:
+        likes.append(Type((), np.dtype(np.int32)))
     results = [
-        np.zeros((blocks if is_sum else room, *like.shape), like.dtype)
-        if is_sum
-        else np.empty((room, *like.shape), like.dtype)
-        for like, is_sum in zip(types, sums, strict=True)
+        np.empty((blocks if adds else count, *like.shape), like.dtype)
+        for like, adds in zip(likes, is_sum, strict=True)
     ]
-    failed = np.zeros(room, np.int32) if kernel.has_guards else None
-    steps = [
-        result[0].nbytes if is_sum else 0
-        for result, is_sum in zip(results, sums, strict=True)
-    ]
-    written = [*results, failed] if failed is not None else results
-    given = addresses([operand.ctypes.data for operand in operands])
-    starts = [array.ctypes.data for array in written]
-    steps += [0] * (len(written) - len(steps))
+    if not run(kernel, block, given, results, whole, threads):
+        return None
+    if rest:
+        flags = block.has_rows
+        last = [
+            padded(x[whole * block.rows :], block.rows) if flag else x
+            for x, flag in zip(given, flags, strict=True)
+        ]
+        if block.has_sums:
+            last[-1][rest:] = False
+        found = [
+            np.empty((1 if adds else block.rows, *like.shape), like.dtype)
+            for like, adds in zip(likes, is_sum, strict=True)
+        ]
+        if not run(kernel, block, last, found, 1, 1):
+            return None
+        for result, part, adds in zip(results, found, is_sum, strict=True):
+            if adds:
+                result[whole] = part[0]
+            else:
+                result[whole * block.rows :] = part[:rest]
+    failed = results.pop() if block.has_guards else None
+    return [
+        add_blocks(result) if adds else result
+        for result, adds in zip(results, sums, strict=True)
+    ], failed
 
-    same = None if any(steps) else addresses(starts)
 
-    def work(block: int) -> None:
-        taken = same or addresses(
-            [start + block * step for start, step in zip(starts, steps, strict=True)]
+def run(
+    kernel: Compiled,
+    block: Block,
+    given: Sequence[Array],
+    results: Sequence[Array],
+    blocks: int,
+    threads: int,
+) -> bool:
+    """Do so many blocks, shared out over threads; whether none is refused."""
+    sources = addresses([array.ctypes.data for array in given])
+    targets = addresses([array.ctypes.data for array in results])
+    at_once = max(1, PIECE // max(1, kernel.flops))
+    answers = []
+
+    def work(piece: int) -> None:
+        start = piece * at_once
+        stop = min(start + at_once, blocks)
+        answers.append(
+            kernel.function(sources, targets, workspace(kernel), start, stop)
         )
-        end = min(count, (block + 1) * size)
-        kernel.function(given, taken, workspace(kernel), block * size, end)
 
-    share(work, blocks, threads)
-    final = [
-        add_blocks(result) if is_sum else result[:count]
-        for result, is_sum in zip(results, sums, strict=True)
-    ]
-    return final, None if failed is None else failed[:count]
+    share(work, -(-blocks // at_once), threads)
+    return not any(answers)
+
+
+def padded(array: Array, count: int) -> Array:
+    """Return a copy of some rows, the last one again up to a number of them."""
+    return array[np.minimum(np.arange(count), len(array) - 1)]
 
 
 def add_blocks(parts: Array) -> Array:
@@ -158,21 +194,6 @@ def add_blocks(parts: Array) -> Array:
     for part in parts[1:]:
         total = total + part
     return np.asarray(total, parts.dtype)
-
-
-def block_rows(kernel: Compiled) -> int:
-    """Return the number of rows of a block: a multiple of every number of lanes."""
-    rows = BLOCK_NODES // max(1, kernel.nodes)
-    return min(MOST_BLOCK_ROWS, max(64, rows // 64 * 64))
-
-
-def pad(operands: Sequence[Array], mapped: Sequence[bool], room: int) -> list[Array]:
-    """Return operands with their last row repeated: a kernel reads full lanes."""
-    places = np.arange(room)
-    return [
-        operand[np.minimum(places, len(operand) - 1)] if has_rows else operand
-        for operand, has_rows in zip(operands, mapped, strict=True)
-    ]
 
 
 def addresses(numbers: Sequence[int]) -> ctypes.Array[ctypes.c_void_p]:

@@ -30,6 +30,7 @@ def compile_loops(
     captured: Sequence[int] = (),
     lanes: int | None = None,
     asked: Sequence[int] = (),
+    steps: Sequence[int] | None = None,
 ) -> Compiled:
     """Return native code of a tape as loops over its arrays.
 
@@ -38,6 +39,8 @@ def compile_loops(
     tape, absorbs, captured, asked : as for `lower.lower`
     lanes : int, optional
         Elements of a vector; by the processor if not given.
+    steps : sequence of int, optional
+        Where it is done for many blocks, as for `nests.written`.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def compile_loops(
     """
     machine.require()
     width = lanes or machine.vector_bits() // 64
-    name = name_of(tape, absorbs, captured, asked, width)
+    name = name_of(tape, absorbs, captured, asked, width, steps)
     found = kept(name)
     if found is not None:
         try:
@@ -58,7 +61,7 @@ def compile_loops(
     drawn = time.perf_counter()
     nest, constants = build(lowered, width)
     seconds = {"graph": drawn - started, "nest": time.perf_counter() - drawn}
-    found = written(nest, constants, width, seconds)
+    found = written(nest, constants, width, seconds, steps)
     size = sum(array.nbytes for array in constants)
     if name and size <= MOST_WRITTEN and sum(found.seconds.values()) > disk.WORTH:
         disk.write(name, found.dumped())

@@ -24,6 +24,7 @@ from wengert.emit.kernels import Lowered
 from wengert.execute.arrays import native, returned
 from wengert.execute.background import Job
 from wengert.execute.belief import Belief
+from wengert.execute.blocks import Block
 from wengert.execute.interpret import left
 from wengert.execute.lifting import Lifting
 from wengert.execute.plan import Left, Plan
@@ -98,6 +99,8 @@ class Path:
     unvaried: dict[int, Any] = field(default_factory=dict)
     #: The tape as it is compiled, and its captures; see `short`.
     compiled_as: tuple[Tape, list[int]] | None = None
+    #: Of rows: how its kernel takes them.
+    block: Block | None = None
     #: The captures as native code reads them; see `read_natively`.
     contiguous: list[np.ndarray] | None = None
 

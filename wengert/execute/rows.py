@@ -308,7 +308,10 @@ class Rows:
         structure, wrote = tape.structure[1], snapshot.written()
         results = [tape.play.outputs[index] for index in tape.output_indices]
         if path.tape is tape:
+            given = [tape.play.outputs[index] for index in tape.input_indices]
             tape.play = Play(len(tape))
+            for index, value in zip(tape.input_indices, given, strict=True):
+                tape.play.outputs[index] = value
         reason = snapshot.eager_reason()
         return Recorded(path, structure, results, wrote, reason, is_kept)
 

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wengert.capture import tree
+from wengert.core.tape import Tape
 from wengert.core.types import Array, is_array, type_of
-from wengert.emit.cache import compile_once
-from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import explain, warn
 from wengert.execute.all_rows import play_all, rows_seconds
 from wengert.execute.arrays import native
 from wengert.execute.background import compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
+from wengert.execute.blocks import block_of
 from wengert.execute.costs import FEWEST_ROWS
 from wengert.execute.engine import native_engine
-from wengert.execute.lanes import chosen_lanes, chosen_threads, run_kernel
+from wengert.execute.lanes import chosen_lanes, chosen_threads, run_blocks
+from wengert.execute.loops import compile_loops
 from wengert.execute.paths import Path, Tree
 from wengert.execute.row_results import Collected, Recorded, value_type
 from wengert.execute.tier import PLAY
@@ -40,22 +41,23 @@ MANY_ROWS = 1000
 
 def lower_path(path: Path, rows: Rows) -> None:
     """Make the kernel of a path; `reason` says why where there is none."""
-    tape = path.tape
-    if tape is None:  # another thread has made it
+    if path.tape is None:  # another thread has made it
         return
-    absorbs = path.absorbs or not has_chain_products(tape)
-    captured = [index for _, index in path.captured]
+    tape, captured = path.short
     sums = rows.summed(len(path.types))
     try:
         if not (rows.compiles and native_engine()):
             raise NotLoweredError("the native engine is off")
         mapped = with_numbers(rows.mapped, len(path.inputs))
-        lowered = lower(tape, absorbs, captured, mapped, sums)
-        lanes = chosen_lanes(rows.options.lanes)
-        path.kernels = [compile_once(lowered.program, lanes=lanes, has_rows=True)]
-        path.nan_guards = lowered.nan_guards
-        if not path.unvaried:  # else another recording must agree with it
-            path.tape = None
+        row = [path.tape.play.outputs[k] for k in path.tape.input_indices]
+        row += [array for array, _ in path.captured]
+        block = block_of(tape, captured, mapped, sums, row)
+        lanes = max(2, chosen_lanes(rows.options.lanes))  # the least that a nest has
+        path.kernels = [compile_loops(block.tape, True, (), lanes, (), block.steps())]
+        path.block = block._replace(tape=Tape())
+        if not (path.unvaried or path.kernels[0].has_guards):
+            path.tape = None  # no recording must agree with it, and no play go on
+        path.compiled_as = None
     except NotLoweredError as error:
         path.reason = str(error)
 
@@ -242,7 +244,10 @@ class Turn:
 
     def replay(self, path: Path, places: Array | None) -> list[tuple[Path, Array]]:
         """Run a path's kernel on some rows; return what must be done for the others."""
-        parts, failed = self.run(path, places)
+        found = self.run(path, places)
+        if found is None:
+            return self.interpret(path, places)
+        parts, failed = found
         if failed is None or not failed.any():
             self.collected.put(path.structure, path.types, places, parts)
             return []
@@ -264,19 +269,20 @@ class Turn:
         parts: list[Array],
     ) -> None:
         """Take the results of the rows that stayed on a path."""
-        if any(self.rows.summed(len(parts))):
-            # The kernel added up the rows whose guards failed as well.
-            parts, _ = self.run(path, group)
-        elif places is None:  # all at once: the other rows are written over
+        sums = self.rows.summed(len(parts))
+        if places is None and not any(sums):  # all: the others are written over
             self.collected.put(path.structure, path.types, None, parts)
             return
-        else:
-            parts = [part[held] for part in parts]
+        parts = [x if adds else x[held] for x, adds in zip(parts, sums, strict=True)]
         self.collected.put(path.structure, path.types, group, parts)
 
-    def run(self, path: Path, places: Array | None) -> tuple[list[Array], Any]:
-        """Return the results of a path's kernel, and the guard each row failed."""
-        mapped = self.mapped
+    def run(
+        self, path: Path, places: Array | None
+    ) -> tuple[list[Array], Array | None] | None:
+        """Return the results of a path's kernel, and the guard each row failed.
+
+        None where it refuses some of them.
+        """
         given = [
             native(np.asarray(operand, like.dtype))
             if not has_rows
@@ -284,16 +290,16 @@ class Turn:
             if places is None
             else operand[places]
             for operand, has_rows, like in zip(
-                self.operands, mapped, path.inputs, strict=True
+                self.operands, self.mapped, path.inputs, strict=True
             )
         ]
         given += [native(array) for array, _ in path.captured]
-        flags = [*mapped, *[False] * len(path.captured)]
         count = self.count if places is None else len(places)
         sums = self.rows.summed(len(path.types))
         threads = chosen_threads(self.rows.options.threads)
-        kernel, types = path.kernels[0], path.types
-        return run_kernel(kernel, given, flags, types, sums, count, threads)
+        kernel, block = path.kernels[0], path.block
+        assert block is not None
+        return run_blocks(kernel, block, given, path.types, sums, count, threads)
 
     def branch(self, path: Path, mark: int, group: Array) -> list[tuple[Path, Array]]:
         """Return the path that rows take which failed a guard, or play them here."""
