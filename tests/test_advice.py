@@ -589,6 +589,24 @@ row(
     "result = grad(f)(1.0)",
     1.0,
 )
+row(
+    "wengert.problems:parts_of",
+    "result = wengert.problem(np.sum, lambda x: x[:1] * x[1:]).jacobian(x)",
+    "(g, lower, upper), where g(x) is an array",
+    "g = lambda x: x[:1] * x[1:]\n"
+    "result = wengert.problem(np.sum, (g, 0.0, 1.0)).jacobian(x).toarray()",
+    [[1.0, 3.0, 0.0], [2.0, 0.0, 3.0]],
+)
+row(
+    "wengert.problems:Problem.ipopt",
+    "import sys\nfrom unittest import mock\n"
+    "p = wengert.problem(lambda x: np.sum((x - 1.0) ** 2))\n"
+    "with mock.patch.dict(sys.modules, cyipopt=None):\n"
+    "    result = p.ipopt(x)",
+    "problem.minimize(x0)",
+    "p = wengert.problem(lambda x: np.sum((x - 1.0) ** 2))\nresult = p.minimize(x).x",
+    [1.0, 1.0, 1.0],
+)
 
 #: Where an error is written whose advice is no code, or is followed in another test.
 ELSEWHERE: dict[str, str] = {
@@ -681,7 +699,7 @@ def test_every_error_has_its_advice_followed() -> None:
 
 #: Errors of arguments, and of replays and sweeps, which no line of the user raises.
 OUTSIDE = (
-    *("wengert.api", "wengert.execute", "wengert.structure"),
+    *("wengert.api", "wengert.execute", "wengert.structure", "wengert.problems"),
     *("wengert.capture.rec", "wengert.capture.results"),
 )
 INSIDE = [n for n, (where, *_) in enumerate(ROWS) if not where.startswith(OUTSIDE)]

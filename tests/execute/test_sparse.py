@@ -11,14 +11,20 @@ from scipy import sparse
 from tests.derive.test_sparsity import POINT, PROGRAMS
 from wengert import (
     color_cols,
+    fori_loop,
     grad,
     hessian,
     jacobian,
     jit,
+    scan,
+    switch,
     value_and_hessian,
     value_and_jacobian,
+    while_loop,
 )
+from wengert.core.operation import apply
 from wengert.errors import ArgumentError, DerivativeError
+from wengert.ops.sparse.products import PRODUCT
 
 FORMATS = ("csr", "csc", "coo")
 
@@ -200,3 +206,184 @@ def test_place_that_the_data_decide_may_be_another_in_a_replay() -> None:
         x = np.arange(1.0, 5.0)
         x[k] = 0.5
         np.testing.assert_allclose(derivative(x).toarray(), jacobian(f)(x))
+
+
+# Places that the data decide, in loops
+
+NUMBERS = 6
+
+
+def of_rows(x: Any) -> Any:
+    """Return what a loop reads at places that are its rows."""
+    return scan(lambda y, k: (y + x[k], x[k] * x[0]), 0.0, np.argsort(x))[1]
+
+
+def of_mask(x: Any) -> Any:
+    """Return what a loop reads at places that are made of bools."""
+    return scan(lambda y, is_high: (y, x[is_high * 3] * x[3]), 0.0, x > 2.5)[1]
+
+
+def of_carried(x: Any) -> Any:
+    """Return what a loop reads at a place that it carries."""
+
+    def step(k: Any, t: Any) -> Any:
+        return (k + 1) % NUMBERS, x[k] * x[t]
+
+    return scan(step, np.argmin(x), np.arange(NUMBERS))[1]
+
+
+def of_fixed(x: Any) -> Any:
+    """Return what a loop reads at a place that is the same in every step."""
+    first = np.argmin(x)
+    return fori_loop(0, 4, lambda k, y: y * 0.5 + x[(first + k) % NUMBERS] * x, x)
+
+
+def made_inside(x: Any) -> Any:
+    """Return what a loop reads at places that the step before found."""
+    return scan(lambda k, row: (np.argmax(x * row), x[k] * row), 0, x)[1]
+
+
+def searched(x: Any) -> Any:
+    """Return what a loop reads at places that it searches for."""
+    grid = np.arange(1.0, NUMBERS)
+    return scan(lambda y, row: (y, x[np.searchsorted(grid, row)] * row), 0.0, x)[1]
+
+
+def stored_inside(x: Any) -> Any:
+    """Return what a loop writes at a place that it carries."""
+
+    def step(t: Any, carry: Any) -> Any:
+        k, y = carry
+        y = np.array(y)
+        y[k] = x[t] * y[k]
+        return (k + 1) % NUMBERS, y
+
+    return fori_loop(0, NUMBERS, step, (np.argmin(x), np.ones(NUMBERS)))[1]
+
+
+def in_two_loops(x: Any) -> Any:
+    """Return what a loop reads at places that a loop inside of it finds."""
+
+    def outer(k: Any, row: Any) -> Any:
+        k, _ = scan(lambda k, t: ((k + t) % NUMBERS, 0.0), k, np.arange(3))
+        return k, x[k] * row
+
+    return scan(outer, np.argmin(x), x)[1]
+
+
+def after_it(x: Any) -> Any:
+    """Return what is read at a place that a loop found."""
+    k, _ = scan(lambda k, row: ((k + 1) % NUMBERS, row), np.argmin(x), x)
+    return x[k] * x
+
+
+def in_a_while_loop(x: Any) -> Any:
+    """Return what a loop of unknown length reads at a place that it carries."""
+
+    def step(carry: Any) -> Any:
+        t, k, y = carry
+        return t + 1, (k + 1) % NUMBERS, y + x[k]
+
+    return while_loop(lambda carry: carry[0] < 2, step, (0, np.argmin(x), 1.0 * x))[2]
+
+
+def of_branches(x: Any) -> Any:
+    """Return what the branches read that data choose for every step."""
+    pick = np.argmin(x) % 2
+    branches = [lambda row: row * x[0], lambda row: row * x[1]]
+    return scan(lambda y, row: (y, switch(pick, branches, row)), 0.0, x)[1]
+
+
+def plainly(x: Any) -> Any:
+    """Return what a plain loop reads at a place that it carries."""
+    k, found = np.argmin(x), []
+    for t in range(60):
+        found.append(x[k] * x[t % NUMBERS])
+        k = (k + 1) % NUMBERS
+    return np.array(found)
+
+
+def plainly_ordered(x: Any) -> Any:
+    """Return what a plain loop reads in an order that the data decide."""
+    order, y, found = np.argsort(x), 0.0, []
+    for t in range(60):
+        y = np.sin(y) * x[order[t % NUMBERS]] + x[t % NUMBERS]
+        found.append(y)
+    return np.array(found[:3])
+
+
+def plainly_searched(x: Any) -> Any:
+    """Return what a plain loop reads at places that it searches for."""
+    y, found, grid = x[0], [], np.arange(1.0, NUMBERS)
+    for t in range(60):
+        k = np.searchsorted(grid, 0.1 * y + x[t % NUMBERS])
+        y = np.sin(y) * x[k]
+        found.append(x[k] * x[t % NUMBERS])
+    return np.array(found)
+
+
+def product_at_places(x: Any) -> Any:
+    """Return a product with a sparse matrix whose places are the data's."""
+    rows, columns = np.argsort(x), np.arange(NUMBERS)
+    return apply(PRODUCT, x, rows, columns, x, shape=(NUMBERS, NUMBERS))
+
+
+DECIDED = [
+    *(of_rows, of_mask, of_carried, of_fixed, made_inside, searched, stored_inside),
+    *(in_two_loops, after_it, in_a_while_loop, of_branches),
+    *(plainly, plainly_ordered, plainly_searched, product_at_places),
+]
+#: The path is compiled at the first, and then replayed.
+ORDERS = [
+    *[(1, 2, 3, 4, 5, 6)] * 4,
+    *[(3, 1, 6, 2, 5, 4), (6, 5, 4, 3, 2, 1), (2, 6, 1, 5, 4, 3)],
+]
+
+
+@pytest.mark.parametrize("f", DECIDED)
+def test_places_that_the_data_decide_in_a_loop_may_be_others(f: Any) -> None:
+    def total(x: Any) -> Any:
+        y = f(x)
+        return np.sum(y * np.linspace(0.7, 1.9, y.size))
+
+    slopes, curves = jacobian(f, sparse=True), hessian(total, sparse=True)
+    for order in ORDERS:
+        x = np.array(order) + 0.01 * np.arange(NUMBERS)
+        np.testing.assert_allclose(slopes(x).toarray(), jacobian(f)(x), atol=1e-14)
+        np.testing.assert_allclose(curves(x).toarray(), hessian(total)(x), atol=1e-13)
+
+
+def test_places_that_no_data_decide_are_known_in_every_step() -> None:
+    def f(x: Any) -> Any:
+        places, steps = np.arange(NUMBERS), 2
+        k, y = scan(lambda k, t: ((k + steps) % NUMBERS, x[k] * x[t]), 0, places)
+        return y * x[k]
+
+    x = np.arange(1.0, 1.0 + NUMBERS)
+    found = jacobian(f, sparse=True)(x)
+
+    assert found.nnz == np.count_nonzero(jacobian(f)(x)) < 3 * NUMBERS
+
+
+@pytest.mark.parametrize("is_inside", [False, True])
+@pytest.mark.parametrize("kind", [np.int64, lambda k: np.full(NUMBERS, k), float])
+def test_places_that_other_arguments_decide_may_be_others(
+    kind: Any, is_inside: bool
+) -> None:
+    def f(x: Any, k: Any) -> Any:
+        return x[np.asarray(k).astype(int)] * x
+
+    derivative, x = jacobian(f, sparse=True), np.arange(1.0, 1.0 + NUMBERS)
+    product = jit(lambda x, k: derivative(x, k) @ x)
+    for k in (0, 0, 0, 0, 2, 3):
+        dense = jacobian(f)(x, kind(k))
+        if is_inside:
+            np.testing.assert_allclose(product(x, kind(k)), dense @ x)
+        else:
+            np.testing.assert_allclose(derivative(x, kind(k)).toarray(), dense)
+
+
+def test_int_of_python_is_a_place_that_is_known() -> None:
+    derivative = jacobian(lambda x, k: x[k] * x, sparse=True)
+
+    assert [derivative(np.ones(4), 2).nnz for _ in range(4)] == [7] * 4

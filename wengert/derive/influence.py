@@ -202,8 +202,10 @@ class Influence:
     ) -> Array:
         """Return for every problem of a stack the union of what it is made of."""
         if form.products is not None:
-            target, *places = form.products(*values, **settings)
-            return self.meeting(given, target, places, like)
+            meets = places_of(form, values, settings)
+            if meets is None:
+                return self.whole(given, like)
+            return self.meeting(given, meets[0], meets[1:], like)
         cores = cores_of(form, values, settings, like)
         if cores is None:
             return self.whole(given, like)
@@ -324,6 +326,18 @@ def sums_of_places(
     target = i + j - first[settings["mode"]]
     inside = (target >= 0) & (target < like.size)
     return [target[inside], i[inside], j[inside]]
+
+
+def places_of(form: Routine, values: Sequence[Any], settings: dict[str, Any]) -> Any:
+    """Return where the elements of products lie; None where that is not known."""
+    if form.products is None or any(is_unknown_place(value) for value in values):
+        return None
+    return form.products(*values, **settings)
+
+
+def is_unknown_place(value: Any) -> bool:
+    """Whether whole numbers are not known, but their type alone."""
+    return isinstance(value, Type) and value.dtype.kind in "iu"
 
 
 def cores_of(

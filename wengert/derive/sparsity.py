@@ -26,15 +26,23 @@ from wengert.derive.influence import (
     count_of,
     flat_parts,
     letters,
+    places_of,
     shape_of,
     sums_of_places,
 )
 from wengert.derive.sets import Array, Sets, distinct, ranges
+from wengert.ops.index import ITEM
 
 #: Pairs of operands, by their positions, that an operation is nonlinear in.
 Pairs = tuple[tuple[int, int], ...]
 #: Sets of the elements of every node that has any.
 Known = dict[int, Any]
+#: Nodes that the data decide, which may be otherwise in another play; of one with
+#: several results which of them.
+Decided = dict[int, Any]
+#: Of a value that goes into a step or out: its first and second sets, what it was, and
+#: whether the data decide it.
+Inward = tuple[Any, Any, Any, bool]
 #: Products that are looked at one by one; of more of them the sums are.
 MOST_PRODUCTS = 20_000_000
 
@@ -46,6 +54,8 @@ class Dependence:
     ----------
     is_second : bool
         Whether products of inputs are followed too.
+    is_replayed : bool
+        Whether whole numbers that the data decide may be others in another play.
 
     Attributes
     ----------
@@ -71,14 +81,13 @@ class Dependence:
         known: Known,
         bent: Known,
         value_of: Callable[[int], Any],
+        decided: Decided,
     ) -> None:
         """Carry the sets of some nodes along a stretch of tape, into both."""
-        decided: set[int] = set()  # by data, and otherwise in another play
         for index in nodes:
             operation, operands = tape.operations[index], tape.operands[index]
-            moves = self.is_replayed and operation is not GUARD
-            if moves and any(k in known or k in decided for k in operands):
-                decided.add(index)
+            if self.is_replayed:
+                decide(tape, index, known, decided)
             if operation is CONSTANT or operation is INPUT or index in known:
                 continue
             given = [known.get(k) for k in operands]
@@ -93,14 +102,18 @@ class Dependence:
                 continue
             values = [value_of(k) for k in operands]
             settings = tape.settings[index]
-            if isinstance(operation.form, Move) and decided:
+            if isinstance(operation.form, Subtapes) and "count" in settings:
+                moves = [k in decided or k in known for k in operands]
+                every = list(zip(given, second, values, moves, strict=True))
+                known[index], bent[index], ends = self.of_loop(every, settings)
+                if self.is_replayed:
+                    decided[index] = ends
+                continue
+            if reads_places(operation.form):
                 values = [
                     tape.types[k] if k in decided and k not in known else value
                     for k, value in zip(operands, values, strict=True)
                 ]
-            if isinstance(operation.form, Subtapes) and "count" in settings:
-                self.of_loop(index, given, second, values, settings, known, bent)
-                continue
             if says_nothing(operation.form):
                 self.unknown.add(operation.name)
             found = self.first.through(operation, given, values, settings, like)
@@ -203,8 +216,8 @@ class Dependence:
             return self.united(parts)
         if isinstance(form, Contract):
             meets: Any = meetings(form, values, settings, found)
-        elif isinstance(form, Routine) and form.products is not None:
-            meets = form.products(*values, **settings)
+        elif isinstance(form, Routine):
+            meets = places_of(form, values, settings)
         else:
             meets = None
         if meets is not None:
@@ -240,24 +253,19 @@ class Dependence:
     # Loops
 
     def of_loop(
-        self,
-        index: int,
-        given: list[Any],
-        second: list[Any],
-        values: list[Any],
-        settings: dict[str, Any],
-        known: Known,
-        bent: Known,
-    ) -> None:
-        """Carry sets through a loop, step by step."""
+        self, every: list[Inward], settings: dict[str, Any]
+    ) -> tuple[Any, Any, tuple[bool, ...]]:
+        """Carry sets through a loop, step by step.
+
+        Returns those of its results, to both orders, and which results data decide.
+        """
         body, tape = settings["body"], settings["body"].tape
         order = range(settings["count"])[:: -1 if settings["reverse"] else 1]
-        every: list[Any] = list(zip(given, second, values, strict=True))
         state = every[: body.carried]
-        columns: list[list[Any]] = []
+        columns: list[list[Inward]] = []
         for t in order:
             inputs = [
-                tuple([row_of(part, t) for part in entry]) if is_row else entry
+                row_of(entry, t) if is_row else entry
                 for entry, is_row in zip(every, body.is_row, strict=True)
             ]
             inputs[: body.carried] = state
@@ -266,33 +274,43 @@ class Dependence:
             columns.append(found[body.carried :])
         stacks = list(zip(*columns[:: -1 if settings["reverse"] else 1], strict=True))
         types = body.outputs
-        for which, into in ((0, known), (1, bent)):
-            parts = [
-                sets_like(entry[which], t)
-                for entry, t in zip(state, types, strict=False)
-            ]
-            parts += [
-                np.stack([sets_like(entry[which], t) for entry in column])
-                for column, t in zip(stacks, types[body.carried :], strict=True)
-            ]
-            into[index] = tuple(parts)
+        first, second = (
+            tuple(
+                [sets_like(entry[k], t) for entry, t in zip(state, types, strict=False)]
+                + [
+                    np.stack([sets_like(entry[k], t) for entry in column])
+                    for column, t in zip(stacks, types[body.carried :], strict=True)
+                ]
+            )
+            for k in (0, 1)
+        )
+        ends = [entry[3] for entry in state]
+        ends += [any(entry[3] for entry in column) for column in stacks]
+        return first, second, tuple(ends)
 
-    def of_step(self, tape: Tape, inputs: list[Any]) -> list[Any]:
-        """Return first and second sets, and the values, of what a step gives."""
+    def of_step(self, tape: Tape, inputs: list[Inward]) -> list[Inward]:
+        """Return the same of what a step gives as of what it is given."""
         known: Known = {}
         bent: Known = {}
-        values = {}
-        for index, (first, second, value) in zip(
+        values: dict[int, Any] = {}
+        decided: Decided = {}
+        for index, (first, second, value, moves) in zip(
             tape.input_indices, inputs, strict=True
         ):
             values[index] = value
+            if moves and self.is_replayed:
+                decided[index] = True
             if first is not None and tape.types[index].dtype.kind in "fc":
                 known[index] = first
             if second is not None:
                 bent[index] = second
         played: dict[int, Any] = play_step(tape, values)
-        self.run(tape, range(len(tape)), known, bent, played.__getitem__)
-        return [(known.get(k), bent.get(k), played[k]) for k in tape.output_indices]
+        nodes = range(len(tape))
+        self.run(tape, nodes, known, bent, played.__getitem__, decided)
+        return [
+            (known.get(k), bent.get(k), played[k], k in decided or k in known)
+            for k in tape.output_indices
+        ]
 
     # Results
 
@@ -330,9 +348,28 @@ def says_nothing(form: Any) -> bool:
     return is_call and form.core is None and not form.along
 
 
-def row_of(part: Any, t: int) -> Any:
-    """Return one row of sets or of values, None where there are none."""
-    return part if part is None else part[t]
+def reads_places(form: Any) -> bool:
+    """Whether operands of whole numbers say where elements lie."""
+    return isinstance(form, Move) or (
+        isinstance(form, Routine) and form.products is not None
+    )
+
+
+def decide(tape: Tape, index: int, known: Known, decided: Decided) -> None:
+    """Note a node where data decide it; a guard lets no other value pass."""
+    operation, operands = tape.operations[index], tape.operands[index]
+    if operation is ITEM and type(decided.get(operands[0])) is tuple:
+        moves = decided[operands[0]][tape.settings[index]["result"]]
+    else:
+        moves = any(k in decided or k in known for k in operands)
+    if moves and operation is not GUARD:
+        decided[index] = True
+
+
+def row_of(entry: Inward, t: int) -> Inward:
+    """Return one row of sets and of values; there may be no sets."""
+    first, second, value = [part if part is None else part[t] for part in entry[:3]]
+    return first, second, value, entry[3]
 
 
 def sets_like(sets: Any, like: Any) -> Any:
@@ -490,7 +527,7 @@ def depends(function: Callable[..., Any], sample: Sequence[Any]) -> set[int] | N
         index: np.full(tape.types[index].shape, number)
         for index, number in zip(tape.input_indices, sets, strict=True)
     }
-    first.run(tape, range(len(tape)), known, {}, tape.play.outputs.__getitem__)
+    first.run(tape, range(len(tape)), known, {}, tape.play.outputs.__getitem__, {})
     found: set[int] = set()
     for index in tape.output_indices:
         for part in flat_parts(known.get(index)):
@@ -546,9 +583,17 @@ class Pattern:
             value = outputs[index]
             return types[index] if value is None else value
 
-        dependence.run(self.tape, self.nodes, known, bent, value_of)
+        decided = self.decided() if self.is_replayed else {}
+        dependence.run(self.tape, self.nodes, known, bent, value_of, decided)
         self.unknown = dependence.unknown
         return dependence, bent if is_second else known
+
+    def decided(self) -> Decided:
+        """Return what inputs decide before the stretch; of it, the other inputs."""
+        found: Decided = dict.fromkeys(self.tape.input_indices, True)
+        for index in range(self.nodes.start):
+            decide(self.tape, index, {}, found)
+        return found
 
     def of_results(self, known: Known) -> Array:
         """Return the sets of the results' elements, one after another."""

@@ -17,7 +17,7 @@ from wengert.capture.array import is_active, place, wrap_passive
 from wengert.capture.record import Segment, active_tape, record_onto, trace
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
-from wengert.core.types import Type, type_of
+from wengert.core.types import Type, has_class, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.colouring import (
     ColoredPattern,
@@ -130,8 +130,47 @@ def find_pattern(
     fun: Function, args: Sequence[Any], chosen: Sequence[int], is_second: bool
 ) -> Any:
     """Return the pattern of a call."""
-    segment, _ = trace(fun, args, chosen, {}, keeps=True)
-    return pattern_of(segment, is_second)
+    found = []
+
+    def look(*given: Any) -> Any:
+        segment, _ = trace(fun, given, chosen, {}, keeps=True)
+        found.append(pattern_of(segment, is_second))
+        return ()
+
+    if active_tape() is None:
+        record_as_jit(look, args, chosen)
+    else:
+        look(*args)
+    return found[0]
+
+
+def record_as_jit(
+    function: Function, args: Sequence[Any], chosen: Sequence[int]
+) -> Tape:
+    """Return the recording of a call, with the inputs that `jit` makes at first.
+
+    Whole numbers of Python's are constants there, but for those of chosen arguments.
+    """
+    leaves, structure = tree.flatten(tuple(args))
+    owners = [k for k, arg in enumerate(args) for _ in tree.flatten(arg)[0]]
+    moving = [
+        place
+        for place, (owner, leaf) in enumerate(zip(owners, leaves, strict=True))
+        if owner in chosen or is_input(leaf)
+    ]
+
+    def call(*given: Any) -> Any:
+        filled = list(leaves)
+        for k, value in zip(moving, given, strict=True):
+            filled[k] = value
+        return function(*tree.unflatten(structure, filled))
+
+    return record_onto(Tape(), call, [leaves[k] for k in moving])
+
+
+def is_input(leaf: Any) -> bool:
+    """Whether `jit` has a leaf as an input at first."""
+    return has_class(leaf, tree.NUMERIC) and not has_class(leaf, int)
 
 
 def pattern_of(segment: Segment, is_second: bool) -> Any:
@@ -256,10 +295,13 @@ def compressed(
     return segment.result, joined(products)[flat]
 
 
-def recorded_result(*arguments: Any) -> tuple[Any, Any]:
+def recorded_result(
+    fun: Function, args: Sequence[Any], chosen: Sequence[int], *rest: Any
+) -> tuple[Any, Any]:
     """Return what `compressed` does, of a recording of its own."""
-    fun, args, *rest = arguments
-    tape = record_onto(Tape(), lambda *given: compressed(fun, given, *rest), args)
+    tape = record_as_jit(
+        lambda *given: compressed(fun, given, chosen, *rest), args, chosen
+    )
     *value, data = [tape.play.outputs[k] for k in tape.output_indices]
     return value[0] if len(value) == 1 else tuple(value), data
 
