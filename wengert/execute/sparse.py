@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import is_active, place, wrap_passive
-from wengert.capture.record import Segment, active_tape, record_onto, trace
+from wengert.capture.array import is_active, place, plain, wrap, wrap_passive
+from wengert.capture.record import Segment, SetAside, active_tape, record_onto, trace
+from wengert.core.guards import answer
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import Type, has_class, type_of
@@ -27,8 +28,11 @@ from wengert.derive.colouring import (
 )
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.sets import Array
+from wengert.derive.shortened import shortened
 from wengert.derive.sparsity import Pattern
-from wengert.errors import ArgumentError, DerivativeError, explain
+from wengert.emit.refusal import NotLoweredError
+from wengert.errors import ArgumentError, DerivativeError, RecordingError, explain
+from wengert.execute.blocks import Rows
 from wengert.execute.jit import jit
 
 Function = Callable[..., Any]
@@ -265,6 +269,19 @@ def compressed(
     known = colored.sparsity
     if pattern.shape != known.shape or (pattern > known).nnz:
         raise OutsideError(pattern, getattr(fun, "__name__", "f"))
+    if not colored.num_colors:
+        return segment.result, np.zeros(0)
+    seeds = np.equal.outer(np.arange(colored.num_colors), colored.colors) * 1.0
+    how = is_second, colored.kind == "rows"
+    try:
+        products = all_at_once(fun, args, chosen, seeds, *how)
+    except (NotLoweredError, RecordingError):  # one sweep behind the other
+        products = np.stack([swept(segment, seed, *how) for seed in seeds])
+    return segment.result, np.reshape(products, (-1,))[flat]
+
+
+def swept(segment: Segment, seed: Any, is_second: bool, is_pulled: bool) -> Any:
+    """Return the product of a derivative with one vector, of a stretch of tape."""
     leaves, _ = tree.flatten(segment.result)
     if is_second:
         outputs = gradient_nodes(segment, leaves)
@@ -273,26 +290,68 @@ def compressed(
     stop = len(segment.tape)
     types = [segment.tape.types[k] for k in segment.inputs]
     results = [segment.tape.types[k] for k in outputs]
-    products = []
-    for color in range(colored.num_colors):
-        seed = np.equal(colored.colors, color).astype(np.float64)
-        if colored.kind == "rows":
-            pairs = list(zip(outputs, parts_of(seed, results), strict=True))
-            found = reverse.pull(
-                segment.tape, segment.start, stop, pairs, segment.inputs, True
-            )
+    where = segment.tape, segment.start, stop
+    if is_pulled:
+        pairs = list(zip(outputs, parts_of(seed, results), strict=True))
+        return joined(reverse.pull(*where, pairs, segment.inputs, True))
+    tangents = dict(zip(segment.inputs, parts_of(seed, types), strict=True))
+    forward.push(*where, tangents, True, outputs)
+    return joined(
+        [
+            tangents.get(k, zeros_like_type(like))
+            for k, like in zip(outputs, results, strict=True)
+        ]
+    )
+
+
+def all_at_once(
+    fun: Function,
+    args: Sequence[Any],
+    chosen: Sequence[int],
+    seeds: Array,
+    is_second: bool,
+    is_pulled: bool,
+) -> Any:
+    """Return the products with all vectors: the sweep of one, done for rows of them.
+
+    Raises
+    ------
+    NotLoweredError, RecordingError
+        Where a node has no form for all of them at once, or the function reads a
+        recorded value that is no argument.
+    """
+
+    def sweep(seed: Any, *given: Any) -> Any:
+        segment, _ = trace(fun, given, chosen, {}, keeps=True)
+        return swept(segment, seed, is_second, is_pulled)
+
+    leaves, structure = tree.flatten(tuple(args))
+    with SetAside(None):
+        given = tree.unflatten(structure, [plain(leaf) for leaf in leaves])
+        tape, _ = shortened(record_onto(Tape(), sweep, [seeds[0], *given]), ())
+    outer = active_tape()
+    assert outer is not None
+    rows, all_seeds = (
+        Directions(tape, len(seeds)),
+        wrap(outer, outer.array(seeds), seeds),
+    )
+    inputs = dict(zip(tape.input_indices, [all_seeds, *leaves], strict=True))
+    rows.run(inputs, [True, *[False] * len(leaves)])
+    if rows.failed is not None and np.any(rows.failed != 0):
+        raise NotLoweredError("a direction that leaves the path")
+    (product,) = tape.output_indices
+    return rows.repeated(product)
+
+
+class Directions(Rows):
+    """A sweep for rows of directions, whose guards ask what is the same for all."""
+
+    def check(self, index: int, value: Any, has_rows: bool) -> None:
+        """Ask again, of the recorded value."""
+        if has_rows:
+            super().check(index, value, has_rows)
         else:
-            seeds = parts_of(seed, types)
-            tangents = dict(zip(segment.inputs, seeds, strict=True))
-            forward.push(segment.tape, segment.start, stop, tangents, True, outputs)
-            found = [
-                tangents.get(k, zeros_like_type(like))
-                for k, like in zip(outputs, results, strict=True)
-            ]
-        products.append(joined(found))
-    if not products:
-        return segment.result, np.zeros(0)
-    return segment.result, joined(products)[flat]
+            answer(self.tape.settings[index], value)
 
 
 def recorded_result(
