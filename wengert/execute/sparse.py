@@ -1,4 +1,4 @@
-"""Sparse Jacobians and Hessians: one sweep a colour, compiled, into a fixed structure.
+"""Sparse Jacobians and Hessians: all colours in one sweep, into a fixed structure.
 
 The first call finds the pattern and colours it.  What is compiled computes the products
 of all colours and picks every entry out of them; the pattern is looked at again only
