@@ -93,3 +93,22 @@ def test_a_path_of_one_layout_is_not_replayed_for_another() -> None:
             wrong += not np.array_equal(fast(lay(x), near), x * 2.0)
 
     assert wrong == 0
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_branches_of_rows_on_sums_are_numpys(name: str) -> None:
+    """Each row has a threshold of its own, which its sum meets or misses by a bit."""
+    question = QUESTIONS[name]
+
+    def function(x: Any, limit: Any) -> Any:
+        return x * 2.0 if question(x) > limit else x
+
+    random = np.random.default_rng(sum(map(ord, name)))
+    mapped = wg.vmap(function)
+    for shape in [(3, 3), (9,), (40, 7)]:
+        x = random.normal(size=(70, *shape)) * 10 ** random.uniform(-1, 1, (70, *shape))
+        limit = np.array([float(question(row)) for row in x])
+        limit[::2] = np.nextafter(limit[::2], -np.inf)
+        expected = [function(*row) for row in zip(x, limit, strict=True)]
+        for _ in range(3):
+            np.testing.assert_array_equal(mapped(x, limit), expected)

@@ -69,6 +69,11 @@ class Block(NamedTuple):
     has_guards: bool
     has_sums: bool
 
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """The outputs that guards decide, which are computed as NumPy computes them."""
+        return (len(self.tape.output_indices) - 1,) if self.has_guards else ()
+
     def steps(self) -> list[int]:
         """Return by how many bytes inputs and outputs move on from block to block."""
         is_moving = [*self.has_rows, *[True] * len(self.tape.output_indices)]
@@ -117,7 +122,7 @@ def block_of(
 
     def function(*values: Any) -> tuple[Any, ...]:
         nonlocal has_guards
-        play = Rows(tape, count)
+        play = BlockPlay(tape, count)
         play.run(dict(zip(sources, values, strict=False)), flags)
         has_guards = play.failed is not None
         counted = play.counted(values[-1]) if has_sums else None
@@ -153,7 +158,7 @@ def rows_of(tape: Tape, mapped: Sequence[bool]) -> int:
     return min(ROWS if longest <= SHORT else FEW, 1 << (most.bit_length() - 1))
 
 
-class Rows:
+class BlockPlay:
     """One play of a tape of a row for all rows of a block, as it is recorded."""
 
     def __init__(self, tape: Tape, count: int, failed: Any = None) -> None:
@@ -303,7 +308,7 @@ class Rows:
             given.insert(carried, failed)
 
         def step(*inputs: Any) -> tuple[Any, ...]:
-            play = Rows(body.tape, self.count, inputs[carried] if asks else None)
+            play = BlockPlay(body.tape, self.count, inputs[carried] if asks else None)
             own = [*inputs[:carried], *inputs[carried + asks :]]
             play.mark = index + 1
             play.run(dict(zip(body.tape.input_indices, own, strict=True)), with_rows)

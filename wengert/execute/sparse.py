@@ -32,7 +32,7 @@ from wengert.derive.shortened import shortened
 from wengert.derive.sparsity import Pattern
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, DerivativeError, RecordingError, explain
-from wengert.execute.blocks import Rows
+from wengert.execute.blocks import BlockPlay
 from wengert.execute.jit import jit
 
 Function = Callable[..., Any]
@@ -343,7 +343,7 @@ def all_at_once(
     return rows.repeated(product)
 
 
-class Directions(Rows):
+class Directions(BlockPlay):
     """A sweep for rows of directions, whose guards ask what is the same for all."""
 
     def check(self, index: int, value: Any, has_rows: bool) -> None:

@@ -53,7 +53,8 @@ def lower_path(path: Path, rows: Rows) -> None:
         row += [array for array, _ in path.captured]
         block = block_of(tape, captured, mapped, sums, row)
         lanes = max(2, chosen_lanes(rows.options.lanes))  # the least that a nest has
-        path.kernels = [compile_loops(block.tape, True, (), lanes, (), block.steps())]
+        how = (), lanes, block.asked, block.steps()
+        path.kernels = [compile_loops(block.tape, True, *how)]
         path.block = block._replace(tape=Tape())
         if not (path.unvaried or path.kernels[0].has_guards):
             path.tape = None  # no recording must agree with it, and no play go on
