@@ -50,13 +50,13 @@ def strides_of(value: Any) -> tuple[int, ...]:
     """Return the strides of an array, in bytes.
 
     The stride of an axis of one element, which is never taken, is that of an array
-    in C order.
+    in C order; so are those of an array without elements.
     """
     if has_class(value, Recorded):
         return value.layout()  # type: ignore[attr-defined,no-any-return]
     found, after = [], value.itemsize
     for length, stride in zip(value.shape[::-1], value.strides[::-1], strict=True):
-        found.append(after if length == 1 else stride)
+        found.append(after if length == 1 or not value.size else stride)
         after = found[-1] * length
     return tuple(found[::-1])
 

@@ -13,7 +13,7 @@ import hashlib
 import itertools
 import os
 import stat
-import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -63,13 +63,15 @@ def write(name: str, code: bytes) -> None:
     if folder is None:
         return
     with suppress(OSError):
-        number, path = tempfile.mkstemp(dir=folder)
+        # A name of its own, not a random one: a recording may be under way.
+        path = folder / f"{name}.{os.getpid()}.{threading.get_ident()}"
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(number, "wb") as file:
                 file.write(digest(code) + code)
-            Path(path).replace(folder / name)
+            path.replace(folder / name)
         except OSError:
-            Path(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         if next(_WRITTEN) % WRITTEN_BETWEEN == 0:
             shrink(folder, MOST_BYTES)
 

@@ -18,6 +18,7 @@ from wengert.core.tape import CONSTANT, GUARD, Tape
 from wengert.core.types import Array, Type, is_array
 from wengert.derive.loops import SCAN
 from wengert.derive.steps import rows_in_order
+from wengert.errors import GuardError
 from wengert.execute.batching import (
     NotBatchedError,
     Operands,
@@ -118,10 +119,11 @@ class RowsPlay:
             operands = tape.operands[index]
             flags = [has_rows[k] for k in operands]
             if not any(flags):
-                if operation in IN_PLACE and operands[0] not in self.known:
-                    outputs[index] = evaluate_write(tape, index, outputs, self.last)
-                else:
-                    outputs[index] = evaluate_node(tape, index, outputs)
+                try:
+                    outputs[index] = self.shared(index)
+                except GuardError:  # what all rows share, they leave at together
+                    self.keep(np.zeros(self.count, bool), index)
+                    return
                 continue
             if operation is GUARD:
                 self.check(index)
@@ -133,6 +135,13 @@ class RowsPlay:
             if not self.count:
                 return
             self.let_go(index)
+
+    def shared(self, index: int) -> Any:
+        """Return the output of a node that is the same for all rows."""
+        tape, base = self.tape, self.tape.operands[index][:1]
+        if tape.operations[index] in IN_PLACE and base[0] not in self.known:
+            return evaluate_write(tape, index, self.outputs, self.last)
+        return evaluate_node(tape, index, self.outputs)
 
     def let_go(self, index: int) -> None:
         """Drop the outputs with rows that nothing reads after a node."""

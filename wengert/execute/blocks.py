@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from wengert.capture.array import RecordedValue, plain, wrap
 from wengert.capture.record import SetAside, active_tape, record_onto
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
-from wengert.core.guards import OF_MEMORY
+from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import REGISTRY, Operation, apply
 from wengert.core.tape import CONSTANT, GUARD, Tape
 from wengert.core.types import Type
@@ -30,7 +30,7 @@ from wengert.execute.batching import (
     fitting,
     without_dots,
 )
-from wengert.execute.interpret import needed
+from wengert.execute.interpret import as_weak, needed
 from wengert.ops.index import (
     GETITEM,
     INDEX_ADD,
@@ -113,9 +113,12 @@ def block_of(
     count = rows_of(tape, mapped)
     sources = [*tape.input_indices, *captured]
     flags = [*mapped, *[False] * len(captured)]
+    likes = [tape.types[index] for index in sources]
     given = [
-        np.array(np.broadcast_to(value, (count, *np.shape(value)))) if flag else value
-        for value, flag in zip(row, flags, strict=True)
+        np.array(np.broadcast_to(value, (count, *np.shape(value))))
+        if flag
+        else as_weak(like, value)
+        for value, like, flag in zip(row, likes, flags, strict=True)
     ]
     has_sums = any(sums)
     has_guards = False
@@ -196,7 +199,9 @@ class BlockPlay:
         elif operation is SCAN and any(flags):
             self.values[index] = self.loop(index, values, flags)
         elif not any(flags):
-            self.values[index] = apply(operation, *values, **settings)
+            self.values[index] = found = apply(operation, *values, **settings)
+            if is_weak(tape.types[index]) and operands:
+                self.check_python(index, found)
         else:
             self.values[index] = self.of_rows(index, values, flags)
 
@@ -218,16 +223,18 @@ class BlockPlay:
     def check_python(self, index: int, found: Any) -> None:
         """Let the rows go where Python would raise, or compute with whole numbers."""
         tape = self.tape
-        types = [*(tape.types[k] for k in tape.operands[index]), tape.types[index]]
+        read = [k for k in tape.operands[index] if tape.operations[k] is not CONSTANT]
+        types = [tape.types[k] for k in (*read, index)]
         name = tape.operations[index].name
         if name in ("item", "identity"):
             return
         if name not in PYTHON or name == "round":
             raise NotLoweredError(f"rows of the operation {name} of Python's")
+        if types[-1].dtype.kind == "b":
+            return
         if any(like.dtype.kind not in "fb" for like in types):
             raise NotLoweredError("rows of whole numbers of Python's")
-        if types[-1].dtype.kind == "f":
-            self.leave(~np.isfinite(found), index)
+        self.leave(~np.isfinite(found), index)
 
     def narrowed(self, index: int, values: list[Any], flags: list[bool]) -> list[Any]:
         """Return operands; Python's numbers take the type of what they meet."""
@@ -250,6 +257,9 @@ class BlockPlay:
         settings = self.tape.settings[index]
         kind, expected = settings["kind"], settings["expected"]
         if kind in OF_MEMORY:
+            return
+        if not has_rows and kind not in ("bool", "int"):
+            answer(settings, value)  # a guard of the block, which refuses all rows
             return
         if not has_rows:
             value = np.broadcast_to(value, (self.count,))
