@@ -23,6 +23,7 @@ from wengert.execute.batching import (
     NotBatchedError,
     Operands,
     batch,
+    narrowed,
     row_of,
     stacked,
     write_rows,
@@ -184,7 +185,7 @@ class RowsPlay:
             if isinstance(operation.form, Map):
                 if operation is CHAIN_PRODUCT and not self.absorbs:
                     operation = MULTIPLY
-                values = self.narrowed(index, values, flags)
+                values = narrowed(tape, index, values, flags)
             return batch(operation, values, flags, settings, self.count)
         except (NotBatchedError, *LEAVES_PATH):
             return self.one_by_one(index, flags)
@@ -239,20 +240,6 @@ class RowsPlay:
         return any(
             flag and is_weak(like) for flag, like in zip(flags, types, strict=True)
         )
-
-    def narrowed(self, index: int, values: list[Any], flags: list[int]) -> list[Any]:
-        """Return operands; Python's numbers take the type of what they meet."""
-        types = [self.tape.types[k] for k in self.tape.operands[index]]
-        weak = [flag and is_weak(like) for flag, like in zip(flags, types, strict=True)]
-        if not any(weak) or all(is_weak(like) for like in types):
-            return values
-        known = [like.dtype for like in types if not is_weak(like)]
-        numbers = [like.dtype.type(0).item() for like in types if is_weak(like)]
-        dtype = np.result_type(*known, *numbers)
-        return [
-            value.astype(dtype) if is_narrow and dtype.kind in "fc" else value
-            for value, is_narrow in zip(values, weak, strict=True)
-        ]
 
     def of_python(self, index: int, values: list[Any], flags: list[int]) -> Any:
         """Return what Python computes, by NumPy where that cannot differ."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan, Subtapes
 from wengert.core.operation import REGISTRY, Operation
+from wengert.core.tape import Tape
 from wengert.core.types import Array, is_array
 from wengert.ops.index import (
     GETITEM,
@@ -27,6 +28,7 @@ from wengert.ops.index import (
     decode_part,
 )
 from wengert.ops.join import as_array
+from wengert.ops.python import is_weak
 
 WHOLE = slice(None)
 Settings = dict[str, Any]
@@ -64,6 +66,23 @@ class Operands:
         if self.has_rows[k]:
             return value
         return np.broadcast_to(value, (self.count, *np.shape(value)))
+
+
+def narrowed(
+    tape: Tape, index: int, values: Sequence[Any], flags: Sequence[Any]
+) -> list[Any]:
+    """Return a node's operands; Python's numbers take the type of what they meet."""
+    types = [tape.types[k] for k in tape.operands[index]]
+    weak = [flag and is_weak(like) for flag, like in zip(flags, types, strict=True)]
+    if not any(weak) or all(is_weak(like) for like in types):
+        return list(values)
+    known = [like.dtype for like in types if not is_weak(like)]
+    numbers = [like.dtype.type(0).item() for like in types if is_weak(like)]
+    dtype = np.result_type(*known, *numbers)
+    return [
+        value.astype(dtype) if is_narrow and dtype.kind in "fc" else value
+        for value, is_narrow in zip(values, weak, strict=True)
+    ]
 
 
 def row_of(value: Any, number: int) -> Any:

@@ -28,6 +28,7 @@ from wengert.execute.batching import (
     Places,
     behind_rows,
     fitting,
+    narrowed,
     without_dots,
 )
 from wengert.execute.interpret import as_weak, needed
@@ -213,7 +214,7 @@ class BlockPlay:
         if rule is None or operation is RAISES:
             raise NotLoweredError(f"rows of the operation {operation.name}")
         if isinstance(operation.form, Map):
-            values = self.narrowed(index, values, flags)
+            values = narrowed(tape, index, values, flags)
         operands = Operands(values, flags, self.count)
         found = rule(operation, operands, tape.settings[index])
         if is_weak(like):
@@ -235,20 +236,6 @@ class BlockPlay:
         if any(like.dtype.kind not in "fb" for like in types):
             raise NotLoweredError("rows of whole numbers of Python's")
         self.leave(~np.isfinite(found), index)
-
-    def narrowed(self, index: int, values: list[Any], flags: list[bool]) -> list[Any]:
-        """Return operands; Python's numbers take the type of what they meet."""
-        types = [self.tape.types[k] for k in self.tape.operands[index]]
-        weak = [flag and is_weak(like) for flag, like in zip(flags, types, strict=True)]
-        if not any(weak) or all(is_weak(like) for like in types):
-            return values
-        known = [like.dtype for like in types if not is_weak(like)]
-        numbers = [like.dtype.type(0).item() for like in types if is_weak(like)]
-        dtype = np.result_type(*known, *numbers)
-        return [
-            value.astype(dtype) if is_narrow and dtype.kind in "fc" else value
-            for value, is_narrow in zip(values, weak, strict=True)
-        ]
 
     # Guards
 
