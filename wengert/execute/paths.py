@@ -59,8 +59,6 @@ class Path:
     is_optimistic : bool
         Whether the first kernel multiplies zeros by what is not finite, and refuses
         where that NaN matters; a second one then absorbs, as the interpreter does.
-    absorbs : bool
-        Whether the one kernel of rows absorbs.
     """
 
     tape: Tape | None
@@ -85,7 +83,6 @@ class Path:
     at: int = 0
     left: dict[int, Path] = field(default_factory=dict)
     is_optimistic: bool = False
-    absorbs: bool = False
     #: Rows that failed a guard before there was a path that goes on there.
     seen: dict[int, int] = field(default_factory=dict)
     #: What its calls took without native code, and the compilation that was asked for.

@@ -219,9 +219,7 @@ class Rows:
         ]
         return results, path.structure
 
-    def record(
-        self, row: Sequence[Any], lifting: Lifting, absorbs: bool = False
-    ) -> Recorded:
+    def record(self, row: Sequence[Any], lifting: Lifting) -> Recorded:
         """Record one row along its own path.
 
         Behind its operands are the numbers from outside that are inputs.
@@ -235,7 +233,6 @@ class Rows:
             return Recorded(path, None, [], None)
         on_tape, plain_arrays = split(snapshot, tape)
         path = Path.of(tape, on_tape, snapshot, plain_arrays)
-        path.absorbs = absorbs
         path.unvaried = dict(enumerate(evidence.values))
         is_kept = self.is_kept(tape, row, snapshot, evidence, lifting)
         return self.recorded(path, tape, snapshot, is_kept)
@@ -251,9 +248,7 @@ class Rows:
             path.agreed(evidence.values)
         else:
             on_tape, plain_arrays = split(snapshot, tape)
-            absorbs = path.absorbs
             path = Path.of(tape, on_tape, snapshot, plain_arrays)
-            path.absorbs = absorbs
             path.unvaried = dict(enumerate(evidence.values))
         is_kept = self.is_kept(tape, row, snapshot, evidence, lifting)
         return self.recorded(path, tape, snapshot, is_kept)

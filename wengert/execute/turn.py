@@ -182,10 +182,10 @@ class Turn:
             return False
         return not path.is_believed or path.is_tried(numbers)
 
-    def record(self, number: int, absorbs: bool = False) -> Path:
+    def record(self, number: int) -> Path:
         """Record a row along its own path."""
         row, lifting = self.row(number), self.entry.lifting
-        found = self.recorded[number] = self.rows.record(row, lifting, absorbs)
+        found = self.recorded[number] = self.rows.record(row, lifting)
         self.entry.belief.watch(found.unwatched)
         self.entry.belief.note(found.wrote, None)
         self.note(found)
@@ -332,11 +332,10 @@ class Turn:
             known = self.entry.paths
             if seen < FEWEST_ROWS or len(known) >= self.rows.options.max_paths:
                 return None
-            number, is_nan = int(group[0]), mark in path.nan_guards
-            child = self.record(number, absorbs=is_nan)
+            child = self.record(int(group[0]))
             if self.is_void:
                 return None
-            if child.answers == path.answers and not is_nan:
+            if child.answers == path.answers:
                 return None  # the path itself: native code is an ulp away
             if child.structure is not None:
                 believed = self.believed(child, group.tolist())
