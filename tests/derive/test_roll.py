@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import wengert
 from wengert.capture import tree
 from wengert.core.tape import Tape
+from wengert.core.types import Type
 from wengert.derive import repeats
 from wengert.derive.loops import SCAN
 from wengert.derive.roll import rolled as rolled_with
@@ -214,6 +216,33 @@ def every_step(x: Any) -> Any:
     return np.sum(np.stack(out) * DATA) + np.sum(np.array([y[0] for y in out]) ** 3)
 
 
+def pairs_in_turn(x: Any) -> Any:
+    return defects(x, 20)
+
+
+def defects(z: Any, count: int) -> Any:
+    """Return the sum of squares of a collocation's defects, element by element."""
+    states = [[z[2 * k], z[2 * k + 1]] for k in range(count)]
+    slopes = [[b, -np.sin(a) * 0.3 + b * b] for a, b in states]
+    found = [0.5]
+    for k in range(count - 1):
+        for i in range(2):
+            step = 0.1 * (slopes[k][i] + slopes[k + 1][i])
+            found.append(states[k + 1][i] - states[k][i] - step)
+    return np.sum(np.array(found) ** 2)
+
+
+def columns_in_any_order(x: Any) -> Any:
+    up, down = [np.sin(a) * a for a in x], [x[0], x[1]]
+    for t in range(18):
+        down.append(np.cos(x[t] * 2.0) + x[1])
+    mixed = [(up, down)[k % 3 % 2][k] for k in ORDER]
+    s = x[0] * 1.0
+    for a in mixed:
+        s = s * 0.5 + a * a
+    return s
+
+
 LOOPS: tuple[Function, ...] = (
     pendulum,
     of_python_numbers,
@@ -239,10 +268,17 @@ LOOPS: tuple[Function, ...] = (
     single_precision,
     complex_numbers,
     every_step,
+    pairs_in_turn,
+    columns_in_any_order,
 )
 #: Those that stand for the others in a short run.
 BRIEF = (pendulum, heat_in_place, second_loop_reads_backwards, stores, every_step)
-SIZES = {columns_of_a_matrix: 40, rows_of_matrices: 9, of_python_numbers: 0}
+SIZES = {
+    columns_of_a_matrix: 40,
+    pairs_in_turn: 40,
+    rows_of_matrices: 9,
+    of_python_numbers: 0,
+}
 
 
 def argument(function: Function, seed: int) -> Any:
@@ -345,6 +381,17 @@ def test_a_recorded_derivative_is_that_of_the_loop(
         each.verify()
         assert loops_of(each)
         agree(parts(each(x)), expected, rtol)
+
+
+def test_a_loop_over_what_several_loops_give_takes_memory_linear_in_its_steps() -> None:
+    sizes = []
+    for count in (40, 80):
+        x = np.linspace(0.1, 0.9, 2 * count)
+        gradient = wengert.grad(partial(defects, count=count))
+        short, _ = shortened(wengert.record(gradient, x), [])
+        sizes.append(sum(like.size for like in short.types if isinstance(like, Type)))
+
+    assert sizes[1] < 2.1 * sizes[0]
 
 
 def test_a_second_recording_agrees_with_a_loop_that_was_derived(

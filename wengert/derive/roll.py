@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
-from numpy import arange, array, diff, flatnonzero, full, zeros
+from numpy import arange, array, cumsum, diff, flatnonzero, full, zeros
 
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Loops, Steps, Tape, strong
@@ -37,9 +37,12 @@ from wengert.ops.index import GETITEM, ITEM, Placeholder, Slice
 from wengert.ops.join import CONCATENATE, STACK
 from wengert.ops.leaving import may_leave
 from wengert.ops.python import as_python, is_weak
+from wengert.ops.shape import RESHAPE
 
 #: Loops inside loops that are looked for.
 DEEPEST = 3
+#: Arrays whose rows are taken in turn, each as a slice.
+MOST_TURN = 8
 
 
 def rolled(tape: Tape, captured: Sequence[int] = ()) -> tuple[Tape, list[int]]:
@@ -430,21 +433,38 @@ class Roll:
             settings = [self.tape.settings[k] for k in nodes]
             values = array([each["value"] for each in settings], like.dtype)
             return self.constant(values)
-        parts = [self.part(group) for group in self.groups(nodes)]
+        indices, of = array(nodes), stack_type(like, len(nodes))
+        columns = array([self.column(k) for k in nodes])
+        changes = flatnonzero(diff(columns)) + 1
+        if 4 * len(changes) <= len(nodes):
+            parts = [self.part(group) for group in np.split(indices, changes)]
+            return self.concatenated(parts, of)
+        alone = columns < 0
+        steps = np.where(alone, cumsum(alone) - 1, self.step[indices])
+        turn = turn_of(columns, steps)
+        if turn:
+            return self.in_turn([self.part(indices[k::turn]) for k in range(turn)], of)
+        kinds, which = np.unique(columns, return_inverse=True)
+        sources = kinds.tolist()
+        if alone.any():
+            sources[0] = self.part(indices[alone])
+        starts = cumsum([0, *[self.target.types[k].shape[0] for k in sources]])
+        source = self.concatenated(sources, stack_type(like, int(starts[-1])))
+        return self.take(source, starts[which] + steps)
+
+    def concatenated(self, parts: Sequence[int], of: Type) -> int:
+        """Write rows one after another."""
         if len(parts) == 1:
             return parts[0]
-        of = stack_type(like, len(nodes))
         return self.append(CONCATENATE, parts, {"axis": 0}, of)
 
-    def groups(self, nodes: tuple[int, ...]) -> Iterator[Sequence[int]]:
-        """Give the nodes in groups: of one column, or of what stands alone."""
-        indices = array(nodes)
-        column = [self.column(k) for k in nodes]
-        changes = flatnonzero(diff(column)) + 1
-        if 4 * len(changes) > len(nodes):
-            changes = changes[:0]
-        for group in np.split(indices, changes):
-            yield group.tolist()
+    def in_turn(self, parts: Sequence[int], of: Type) -> int:
+        """Write rows that are taken of several arrays in turn."""
+        pairs = array_type(
+            (of.shape[0] // len(parts), len(parts), *of.shape[1:]), of.dtype
+        )
+        both = self.append(STACK, parts, {"axis": 1}, pairs)
+        return self.append(RESHAPE, [both], {"shape": of.shape}, of)
 
     def column(self, index: int) -> int:
         """Return the node of the column that a node is in; -1 where it is in none."""
@@ -453,13 +473,15 @@ class Roll:
             return -1
         return self.steps[owner].columns.get(int(self.position[index]), -1)
 
-    def part(self, nodes: Sequence[int]) -> int:
-        """Write the rows of one group."""
-        columns = {self.column(k) for k in nodes}
-        if len(columns) == 1 and -1 not in columns:
-            return self.take(columns.pop(), self.step[list(nodes)])
-        like = stack_type(self.tape.types[nodes[0]], len(nodes))
-        return self.append(STACK, [self.place(k) for k in nodes], {"axis": 0}, like)
+    def part(self, nodes: Ints) -> int:
+        """Write rows that are all of one column, or stand alone."""
+        first, *others = nodes.tolist()
+        column = self.column(first)
+        if column >= 0:
+            return self.take(column, self.step[nodes])
+        like = stack_type(self.tape.types[first], len(nodes))
+        places = [self.place(k) for k in (first, *others)]
+        return self.append(STACK, places, {"axis": 0}, like)
 
     def take(self, source: int, rows: Ints) -> int:
         """Write the reading of some rows of an array, given as 0 ... n - 1."""
@@ -470,6 +492,11 @@ class Roll:
         of = array_type((len(rows), *like.shape[1:]), like.dtype)
         if part is not None:
             return self.append(GETITEM, [source], {"key": (part,)}, of)
+        turn = turn_of(zeros(len(rows), int), rows)
+        if turn:
+            return self.in_turn(
+                [self.take(source, rows[k::turn]) for k in range(turn)], of
+            )
         operands = source, self.numbers(rows)
         return self.append(GETITEM, operands, {"key": (Placeholder(0),)}, of)
 
@@ -479,10 +506,10 @@ class Roll:
         """Write the reading of what a key reads in each step, as rows of an array."""
         (first, *more), each = moves, next(iter(moves.values()))
         if not more and each.ndim == 1:
-            part = as_slice(each % self.target.types[source].shape[first])
-            length = self.target.types[source].shape[first]
-            if len(key) == 1 and part == Slice(0, length, 1):
-                return source
+            rows = each % self.target.types[source].shape[first]
+            if len(key) == 1:
+                return self.take(source, rows)
+            part = as_slice(rows)
             if part is not None:
                 settings = {"key": (*key[:first], part, *key[first + 1 :])}
                 of = stack_type(like, len(each))
@@ -518,6 +545,24 @@ def as_slice(rows: Ints) -> Slice | None:
         return None
     stop = int(rows[-1]) + (1 if stride > 0 else -1)
     return Slice(int(rows[0]), None if stop < 0 else stop, stride)
+
+
+def turn_of(columns: Ints, rows: Ints) -> int:
+    """Return after how many rows the columns are the same and all rows move on.
+
+    0 where that is not so, or after more than `MOST_TURN`.
+    """
+    for turn in range(2, MOST_TURN + 1):
+        if len(rows) % turn or len(rows) < 4 * turn:
+            continue
+        moves = rows[turn:] - rows[:-turn]
+        if (
+            (columns[turn:] == columns[:-turn]).all()
+            and moves.all()
+            and (moves[turn:] == moves[:-turn]).all()
+        ):
+            return turn
+    return 0
 
 
 def with_places(
