@@ -40,6 +40,7 @@ from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
 from wengert.execute.jit import Jitted
 from wengert.execute.sparse import Sparse
+from wengert.execute.stretch import Stretch, node_of
 from wengert.structure.budget import Budgeted, within
 
 P = ParamSpec("P")
@@ -881,7 +882,10 @@ def pattern_of(fun: Function, args: Any, argnums: Argnums, name: str) -> Pattern
     chosen = positions(argnums, len(args), name)
     segment, structures = trace(fun, args, chosen, {}, keeps=True)
     leaves, _ = tree.flatten(segment.result)
-    return Pattern(segment, input_order(segment, structures, chosen), leaves)
+    outputs = [node_of(segment.tape, leaf) for leaf in leaves]
+    inputs = input_order(segment, structures, chosen)
+    stretch = Stretch(segment, inputs, outputs)
+    return stretch.pattern(stretch.short(), is_replayed=False)
 
 
 def hvp(fun: Function, primals: Any, tangents: Any) -> Any:

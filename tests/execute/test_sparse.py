@@ -197,6 +197,76 @@ def test_second_derivative_of_a_loop_with_one_last_row_is_compiled() -> None:
     np.testing.assert_allclose(f(x, multipliers).toarray()[3], column, atol=1e-8)
 
 
+def test_function_is_run_once_a_recording() -> None:
+    runs = []
+
+    def f(x: Any) -> Any:
+        runs.append(x)
+        return chain(x)
+
+    derivative = jacobian(f, sparse=True)
+    for calls in (1, 2):
+        derivative(np.linspace(0.5, 1.5, 6))
+        assert len(runs) == calls
+
+
+def collocation(x: Any) -> Any:
+    """Return the defects of a pendulum, by a plain loop over 80 steps."""
+    slopes = [(x[2 * k + 1], -np.sin(x[2 * k]) * x[2 * k + 1]) for k in range(81)]
+    return np.array(
+        [
+            x[2 * k + 2 + i] - x[2 * k + i] - 0.1 * (slopes[k][i] + slopes[k + 1][i])
+            for k in range(80)
+            for i in range(2)
+        ]
+    )
+
+
+def test_steps_of_a_plain_loop_that_carry_nothing_are_operations_on_arrays() -> None:
+    x = np.random.default_rng(3).normal(size=162)
+    derivative = jacobian(collocation, sparse=True)
+    matrix = derivative(x)
+    sweep = derivative.products.sweep  # type: ignore[attr-defined]
+
+    step = 1e-6 * np.eye(162)[7]
+    column = (collocation(x + step) - collocation(x - step)) / 2e-6
+    np.testing.assert_allclose(matrix.toarray()[:, 7], column, atol=1e-8)
+    assert len(sweep.of) > 20 * len(sweep.tape)
+    assert "scan" not in {operation.name for operation in sweep.tape.operations}
+
+
+def test_what_a_loop_carries_stays_a_loop_with_all_colours_as_rows() -> None:
+    def f(x: Any) -> Any:
+        y, found = x[0], []
+        for k in range(60):
+            y = np.sin(y) + x[k % 3]
+            found.append(y * x[k % 3])
+        return np.array(found)
+
+    x = np.array([0.3, 0.5, 0.7])
+    derivative = jacobian(f, sparse=True)
+    for _ in range(3):
+        np.testing.assert_allclose(derivative(x).toarray(), jacobian(f)(x), rtol=1e-12)
+        x = x * 1.1
+
+
+def test_number_of_python_comes_back_as_one() -> None:
+    f = value_and_hessian(lambda x: x * x * x, sparse=True)
+
+    for _ in range(3):
+        value, matrix = f(2.0)
+        assert type(value) is float
+        assert (value, matrix.toarray().tolist()) == (8.0, [[12.0]])
+
+
+def test_array_from_outside_is_read_at_every_call() -> None:
+    scale = np.array([1.0, 2.0, 3.0])
+    f = jacobian(lambda x: scale * x * x, sparse=True)
+    for _ in range(4):
+        np.testing.assert_allclose(f(np.ones(3)).data, 2.0 * scale)
+        scale *= 1.5
+
+
 def test_place_that_the_data_decide_may_be_another_in_a_replay() -> None:
     def f(x: Any) -> Any:
         return x[np.argmin(x)] * x

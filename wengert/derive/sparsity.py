@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.array import is_active, place, plain
-from wengert.capture.record import Segment, SetAside, record_onto
+from wengert.capture.record import SetAside, record_onto
 from wengert.core.forms import Contract, Map, Move, Routine, Scan, Subtapes
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
@@ -56,12 +55,6 @@ class Dependence:
         Whether products of inputs are followed too.
     is_replayed : bool
         Whether whole numbers that the data decide may be others in another play.
-
-    Attributes
-    ----------
-    unknown : set of str
-        Operations whose form says nothing, so that each result was taken to depend on
-        all operands.
     """
 
     def __init__(self, is_second: bool, is_replayed: bool = False) -> None:
@@ -72,7 +65,6 @@ class Dependence:
         self.right: list[Array] = []
         self.count = 0
         self.seen: dict[tuple[int, int], int] = {}
-        self.unknown: set[str] = set()
 
     def run(
         self,
@@ -114,8 +106,6 @@ class Dependence:
                     tape.types[k] if k in decided and k not in known else value
                     for k, value in zip(operands, values, strict=True)
                 ]
-            if says_nothing(operation.form):
-                self.unknown.add(operation.name)
             found = self.first.through(operation, given, values, settings, like)
             known[index] = found
             if self.second is None:
@@ -340,14 +330,6 @@ def is_map(operation: Operation) -> bool:
     )
 
 
-def says_nothing(form: Any) -> bool:
-    """Whether a form is a call on whole buffers of which nothing more is known."""
-    if isinstance(form, Subtapes):
-        return True
-    is_call = isinstance(form, Routine) and form.products is None
-    return is_call and form.core is None and not form.along
-
-
 def reads_places(form: Any) -> bool:
     """Whether operands of whole numbers say where elements lie."""
     return isinstance(form, Move) or (
@@ -535,41 +517,32 @@ def depends(function: Callable[..., Any], sample: Sequence[Any]) -> set[int] | N
     return found
 
 
-# Patterns of a stretch of tape
+# Patterns of a tape
 
 
 class Pattern:
-    """A stretch of tape whose pattern is asked for.
+    """A tape whose pattern is asked for.
 
     Parameters
     ----------
-    segment : Segment
+    tape : Tape
+        Its numbers may be known.
     inputs : list of int
-        The nodes of the inputs.
-    leaves : list
-        The results.
+        The inputs that count.
+    decided : dict of int, optional
+        Which of the others data decide, where the places that they decide may be
+        others in a replay.
     """
 
     def __init__(
-        self, segment: Segment, inputs: Sequence[int], leaves: Sequence[Any]
+        self, tape: Tape, inputs: Sequence[int], decided: Decided | None
     ) -> None:
-        self.tape, self.inputs = segment.tape, list(inputs)
-        self.nodes = range(segment.start, len(segment.tape))
-        self.leaves = [
-            (
-                place(self.tape, leaf) if is_active(leaf) else None,
-                type_of(plain(leaf)).shape,
-            )
-            for leaf in leaves
-        ]
-        self.width = sum(self.tape.types[k].size for k in self.inputs)
-        self.unknown: set[str] = set()
-        #: Whether places that the data decide may be others in a replay.
-        self.is_replayed = False
+        self.tape, self.inputs, self.decided = tape, inputs, decided
+        self.width = sum(tape.types[k].size for k in inputs)
 
     def found(self, is_second: bool) -> tuple[Dependence, Known]:
         """Return what the elements depend on, and the sets of all nodes."""
-        dependence, first = Dependence(is_second, self.is_replayed), 0
+        dependence, first = Dependence(is_second, self.decided is not None), 0
         known: Known = {}
         bent: Known = {}
         for index in self.inputs:
@@ -583,23 +556,15 @@ class Pattern:
             value = outputs[index]
             return types[index] if value is None else value
 
-        decided = self.decided() if self.is_replayed else {}
-        dependence.run(self.tape, self.nodes, known, bent, value_of, decided)
-        self.unknown = dependence.unknown
+        nodes, decided = range(len(self.tape)), dict(self.decided or {})
+        dependence.run(self.tape, nodes, known, bent, value_of, decided)
         return dependence, bent if is_second else known
-
-    def decided(self) -> Decided:
-        """Return what inputs decide before the stretch; of it, the other inputs."""
-        found: Decided = dict.fromkeys(self.tape.input_indices, True)
-        for index in range(self.nodes.start):
-            decide(self.tape, index, {}, found)
-        return found
 
     def of_results(self, known: Known) -> Array:
         """Return the sets of the results' elements, one after another."""
         parts = [np.zeros(0, np.int64)]
-        for index, shape in self.leaves:
-            sets = 0 if index is None else known.get(index, 0)
+        for index in self.tape.output_indices:
+            sets, shape = known.get(index, 0), self.tape.types[index].shape
             parts.append(np.ravel(np.broadcast_to(np.asarray(sets), shape)))
         return np.concatenate(parts)
 

@@ -11,9 +11,9 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from wengert.capture.array import handle, place, plain, wrap
+from wengert.capture.array import place, plain, wrap
 from wengert.capture.record import Recording, Segment, output_node
-from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape, reaching
+from wengert.core.tape import INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Array, Type, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.functions import jvp, vjp
@@ -36,8 +36,8 @@ from wengert.execute.costs import (
     SWEEP,
     is_too_large,
 )
-from wengert.execute.interpret import evaluate_or_record
 from wengert.execute.rows import Options, Rows
+from wengert.execute.stretch import Stretch
 
 Derive = Callable[[list[Any]], list[Any]]
 
@@ -259,46 +259,6 @@ def play_block(
 
 
 # Inside a recording: all directions are one node
-
-
-class Stretch:
-    """A stretch of a tape as a function of its inputs, and of what it reads around it.
-
-    Its guards stand on the tape already.
-    """
-
-    def __init__(self, segment: Segment, inputs: Sequence[int], outputs: Any) -> None:
-        self.tape, self.start = segment.tape, segment.start
-        self.inputs = list(inputs)
-        self.outputs = list(outputs)
-        own = set(self.inputs)
-        wanted = reaching(self.tape, self.outputs, self.start, known=own)
-        known = [k for k, flag in enumerate(wanted) if flag and k not in own]
-        self.around = [index for index in known if self.is_around(index)]
-        self.nodes = [index for index in known if not self.is_around(index)]
-
-    def is_around(self, index: int) -> bool:
-        """Whether a node is an operand: it came before, or may be refilled."""
-        if self.tape.operations[index] is CONSTANT:
-            return index in self.tape.refillable
-        return index < self.start or self.tape.operations[index] is INPUT
-
-    @property
-    def operands(self) -> list[Any]:
-        """The recorded values of the inputs, and of what is read around."""
-        return [handle(self.tape, index) for index in (*self.inputs, *self.around)]
-
-    def __call__(self, *values: Any) -> list[Any]:
-        """Return the outputs for values of the operands."""
-        known = dict(zip((*self.inputs, *self.around), values, strict=True))
-        for index in self.nodes:
-            operation, settings = self.tape.operations[index], self.tape.settings[index]
-            if operation is CONSTANT:
-                known[index] = settings["value"]
-            else:
-                operands = tuple([known[k] for k in self.tape.operands[index]])
-                known[index] = evaluate_or_record(operation, operands, settings)
-        return [known[index] for index in self.outputs]
 
 
 def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:

@@ -8,14 +8,15 @@ where a new path is recorded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import is_active, place, plain, wrap, wrap_passive
+from wengert.capture.array import wrap
 from wengert.capture.record import Segment, SetAside, active_tape, record_onto, trace
-from wengert.core.guards import answer
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import Type, has_class, type_of
@@ -29,11 +30,19 @@ from wengert.derive.colouring import (
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.sets import Array
 from wengert.derive.shortened import shortened
-from wengert.derive.sparsity import Pattern
 from wengert.emit.refusal import NotLoweredError
-from wengert.errors import ArgumentError, DerivativeError, RecordingError, explain
+from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute.blocks import BlockPlay
+from wengert.execute.interpret import as_weak
 from wengert.execute.jit import jit
+from wengert.execute.stretch import (
+    OtherAnswerError,
+    Stretch,
+    are_same,
+    node_of,
+    play,
+    result_of,
+)
 
 Function = Callable[..., Any]
 FORMATS = ("csr", "csc", "coo")
@@ -90,37 +99,31 @@ class Sparse(Transformed):
         self.argnums = argnums
         self.is_second, self.has_value = is_second, has_value
         self.output_format, self.grows = output_format, pattern == "grow"
-        self.products: Products | None = None
-        if isinstance(pattern, ColoredPattern):
-            self.fix(pattern)
+        self.fix(pattern if isinstance(pattern, ColoredPattern) else None)
 
     @property
     def colored(self) -> ColoredPattern | None:
         """The structure and its colours; None before the first call."""
-        return None if self.products is None else self.products.colored
+        return self.products.colored
 
     def __call__(self, *args: Any, out: Any = None) -> Any:
         """Return the derivative, or `out` with its data refilled."""
-        if self.products is None:
-            pattern = find_pattern(self.fun, args, self.argnums, self.is_second)
-            self.fix(colour(pattern, self.is_second))
-        assert self.products is not None
         try:
             value, data = self.products.at(*args)
         except OutsideError as error:
             if not self.grows:
                 raise
-            known = self.products.colored.sparsity
-            self.fix(colour((known + error.pattern).astype(bool), self.is_second))
+            known = self.products.structure.colored.sparsity
+            grown = (known + error.pattern).astype(bool)
+            self.fix(colour(grown, self.is_second))
             return self(*args, out=out)
-        matrix = self.products.matrix(data, self.output_format, out)
+        matrix = self.products.structure.matrix(data, out)
         return (value, matrix) if self.has_value else matrix
 
-    def fix(self, colored: ColoredPattern) -> None:
-        """Take a structure, and compile anew."""
-        self.products = Products(
-            self.fun, self.argnums, self.is_second, self.output_format, colored
-        )
+    def fix(self, colored: ColoredPattern | None) -> None:
+        """Take a structure, or the one of the first call, and compile anew."""
+        how = self.is_second, self.has_value, self.output_format
+        self.products = Products(self.fun, self.argnums, *how, colored)
 
 
 def colour(pattern: Any, is_second: bool) -> ColoredPattern:
@@ -130,22 +133,169 @@ def colour(pattern: Any, is_second: bool) -> ColoredPattern:
     return min(color_cols(pattern), color_rows(pattern), key=lambda c: c.num_colors)
 
 
-def find_pattern(
-    fun: Function, args: Sequence[Any], chosen: Sequence[int], is_second: bool
-) -> Any:
-    """Return the pattern of a call."""
-    found = []
+class Structure:
+    """Where the entries of a sparse array stand, and where each is found.
 
-    def look(*given: Any) -> Any:
-        segment, _ = trace(fun, given, chosen, {}, keeps=True)
-        found.append(pattern_of(segment, is_second))
-        return ()
+    Parameters
+    ----------
+    colored : ColoredPattern
+    output_format : {"csr", "csc", "coo"}
 
-    if active_tape() is None:
-        record_as_jit(look, args, chosen)
-    else:
-        look(*args)
-    return found[0]
+    Attributes
+    ----------
+    seeds : array
+        What the derivative is multiplied by, a row a colour.
+    found : array of int
+        The place of every entry among the elements of all products.
+    """
+
+    def __init__(self, colored: ColoredPattern, output_format: str) -> None:
+        self.colored, self.output_format = colored, output_format
+        pattern = colored.sparsity
+        counts = np.diff(pattern.indptr)
+        self.rows = np.repeat(np.arange(len(counts)), counts)
+        self.columns, self.indptr = pattern.indices, pattern.indptr
+        product, element = colored.places
+        if output_format == "csc":
+            order = np.lexsort((self.rows, self.columns))
+            product, element = product[order], element[order]
+            self.rows, self.columns = self.rows[order], self.columns[order]
+            sizes = np.bincount(self.columns, minlength=pattern.shape[1])
+            self.indptr = np.concatenate([[0], np.cumsum(sizes)])
+        size = pattern.shape[1] if colored.kind == "rows" else pattern.shape[0]
+        self.found = product * size + element
+        colors = np.arange(colored.num_colors)
+        self.seeds = np.equal.outer(colors, colored.colors) * 1.0
+
+    def covers(self, pattern: Any) -> bool:
+        """Whether it has all entries of a pattern."""
+        known = self.colored.sparsity
+        return pattern.shape == known.shape and not (pattern > known).nnz
+
+    def matrix(self, data: Any, out: Any) -> Any:
+        """Return the sparse array of the entries, or `out` with them."""
+        output_format = self.output_format
+        if out is not None:
+            if out.format != output_format or out.data.shape != np.shape(data):
+                raise ArgumentError(
+                    explain(
+                        f"out= is a {out.format} array of {out.nnz} entries",
+                        f"the derivative is {output_format} and has {len(data)}",
+                        "out= of an earlier call",
+                    )
+                )
+            out.data[...] = data
+            return out
+        from scipy import sparse
+
+        shape = self.colored.sparsity.shape
+        if output_format == "coo":
+            places = self.rows.copy(), self.columns.copy()
+            return sparse.coo_array((data, places), shape=shape)
+        inner = self.columns if output_format == "csr" else self.rows
+        make = sparse.csr_array if output_format == "csr" else sparse.csc_array
+        return make((data, inner.copy(), self.indptr.copy()), shape=shape)
+
+
+class Products:
+    """The products that give a sparse derivative of one structure, compiled.
+
+    Parameters
+    ----------
+    fun, argnums, is_second, has_value, output_format
+        As `Sparse` has them.
+    colored : ColoredPattern or None
+        None where the first call finds it.
+    """
+
+    def __init__(
+        self,
+        fun: Function,
+        argnums: tuple[int, ...],
+        is_second: bool,
+        has_value: bool,
+        output_format: str,
+        colored: ColoredPattern | None,
+    ) -> None:
+        self.fun, self.chosen = fun, tuple(sorted(argnums))
+        self.is_second, self.has_value = is_second, has_value
+        self.output_format = output_format
+        self.known: Structure | None = None
+        if colored is not None:
+            self.known = Structure(colored, output_format)
+        self.sweep: Sweep | None = None
+
+        def entries(*args: Any) -> tuple[Any, Any]:
+            return self.entries(args)
+
+        entries.__name__ = f"entries_of_{getattr(fun, '__name__', 'f')}"
+        self.fast = jit(entries)
+
+    @property
+    def colored(self) -> ColoredPattern | None:
+        """The structure and its colours; None before the first call."""
+        return None if self.known is None else self.known.colored
+
+    @property
+    def structure(self) -> Structure:
+        """The structure, once there is one."""
+        assert self.known is not None
+        return self.known
+
+    def at(self, *args: Any) -> tuple[Any, Any]:
+        """Return the function's value, where it is asked for, and the entries."""
+        return self.fast(*args) if active_tape() is None else self.entries(args)
+
+    def entries(self, args: Sequence[Any]) -> tuple[Any, Any]:
+        """Return the same of a recording; the sweeps are recorded, whoever calls."""
+        if active_tape() is None:
+            return self.recorded(args)
+        segment, _ = trace(self.fun, args, self.chosen, {}, keeps=True)
+        leaves, structure = tree.flatten(segment.result)
+        outputs = [node_of(segment.tape, leaf) for leaf in leaves]
+        stretch = Stretch(segment, segment.inputs, outputs)
+        products, values = self.played(stretch)
+        entries = np.reshape(products, (-1,))[self.structure.found]
+        return tree.unflatten(structure, values) if self.has_value else (), entries
+
+    def played(self, stretch: Stretch) -> tuple[Any, list[Any]]:
+        """Return the products with all colours, and the values; derived once."""
+        if self.sweep is not None and are_same(self.sweep.of, stretch.extracted):
+            with suppress(OtherAnswerError):
+                return self.sweep.played(stretch.operands)
+        self.sweep = self.derived(stretch)
+        return self.sweep.played(stretch.operands)
+
+    def derived(self, stretch: Stretch) -> Sweep:
+        """Return the sweep of a stretch of tape, whose entries the structure covers."""
+        short = stretch.short()
+        asked = stretch.pattern(short, is_replayed=True)
+        pattern = asked.hessian() if self.is_second else asked.jacobian()
+        if self.known is None:
+            colored = colour(pattern, self.is_second)
+            self.known = Structure(colored, self.output_format)
+        if not self.known.covers(pattern):
+            raise OutsideError(pattern, getattr(self.fun, "__name__", "f"))
+        seeds, is_pulled = self.known.seeds, self.known.colored.kind == "rows"
+
+        def sweep(seed: Any, *given: Any) -> Any:
+            chosen = range(len(stretch.inputs))
+            segment, _ = trace(partial(play, short), given, chosen, {}, keeps=True)
+            return swept(segment, seed, self.is_second, is_pulled), segment.result
+
+        given = [
+            as_weak(short.types[k], short.play.outputs[k]) for k in short.input_indices
+        ]
+        first = seeds[0] if len(seeds) else np.zeros(len(self.known.colored.colors))
+        with SetAside(None):
+            tape, _ = shortened(record_onto(Tape(), sweep, [first, *given]), ())
+        return Sweep(stretch.extracted, tape, seeds)
+
+    def recorded(self, args: Sequence[Any]) -> tuple[Any, Any]:
+        """Return what `entries` gives, of a recording of its own."""
+        tape = record_as_jit(lambda *given: self.entries(given), args, self.chosen)
+        *value, data = [tape.play.outputs[k] for k in tape.output_indices]
+        return value[0] if len(value) == 1 else tuple(value), data
 
 
 def record_as_jit(
@@ -177,107 +327,59 @@ def is_input(leaf: Any) -> bool:
     return has_class(leaf, tree.NUMERIC) and not has_class(leaf, int)
 
 
-def pattern_of(segment: Segment, is_second: bool) -> Any:
-    """Return the pattern of a stretch of tape."""
-    found = Pattern(segment, segment.inputs, tree.flatten(segment.result)[0])
-    found.is_replayed = True
-    return found.hessian() if is_second else found.jacobian()
-
-
-class Products:
-    """The products that give a sparse derivative of one structure, compiled.
+class Sweep:
+    """One sweep over a stretch of tape, recorded once and played for all colours.
 
     Parameters
     ----------
-    fun, argnums, is_second, output_format
-        As `Sparse` has them.
-    colored : ColoredPattern
+    of : Tape
+        The stretch.
+    tape : Tape
+        Takes a vector and what the stretch takes; gives the derivative's product with
+        the vector, and what the stretch gives.
+    seeds : array
+        The vectors, a row each.
     """
 
-    def __init__(
-        self,
-        fun: Function,
-        argnums: tuple[int, ...],
-        is_second: bool,
-        output_format: str,
-        colored: ColoredPattern,
-    ) -> None:
-        self.colored = colored
-        pattern = colored.sparsity
-        counts = np.diff(pattern.indptr)
-        self.rows = np.repeat(np.arange(len(counts)), counts)
-        self.columns, self.indptr = pattern.indices, pattern.indptr
-        product, element = colored.places
-        if output_format == "csc":
-            order = np.lexsort((self.rows, self.columns))
-            product, element = product[order], element[order]
-            self.rows, self.columns = self.rows[order], self.columns[order]
-            sizes = np.bincount(self.columns, minlength=pattern.shape[1])
-            self.indptr = np.concatenate([[0], np.cumsum(sizes)])
-        size = pattern.shape[1] if colored.kind == "rows" else pattern.shape[0]
-        flat = product * size + element
-        chosen = tuple(sorted(argnums))
+    def __init__(self, of: Tape, tape: Tape, seeds: Array) -> None:
+        self.of, self.tape, self.seeds = of, tape, seeds
 
-        def entries(*args: Any) -> tuple[Any, Any]:
-            return compressed(fun, args, chosen, is_second, colored, flat)
+    def played(self, operands: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """Return the products, and the values, recorded on the tape of the operands.
 
-        entries.__name__ = f"entries_of_{getattr(fun, '__name__', 'f')}"
-        self.plain = entries
-        self.fast = jit(entries)
-
-    def at(self, *args: Any) -> tuple[Any, Any]:
-        """Return the function's value and the entries."""
-        return (self.fast if active_tape() is None else self.plain)(*args)
-
-    def matrix(self, data: Any, output_format: str, out: Any) -> Any:
-        """Return the sparse array of the entries, or `out` with them."""
-        if out is not None:
-            if out.format != output_format or out.data.shape != np.shape(data):
-                raise ArgumentError(
-                    explain(
-                        f"out= is a {out.format} array of {out.nnz} entries",
-                        f"the derivative is {output_format} and has {len(data)}",
-                        "out= of an earlier call",
-                    )
-                )
-            out.data[...] = data
-            return out
-        from scipy import sparse
-
-        shape = self.colored.sparsity.shape
-        if output_format == "coo":
-            places = self.rows.copy(), self.columns.copy()
-            return sparse.coo_array((data, places), shape=shape)
-        inner = self.columns if output_format == "csr" else self.rows
-        make = sparse.csr_array if output_format == "csr" else sparse.csc_array
-        return make((data, inner.copy(), self.indptr.copy()), shape=shape)
+        Raises
+        ------
+        OtherAnswerError
+            Where the sweep was recorded at numbers of which it asked something else.
+        """
+        product, *results = self.tape.output_indices
+        rows = Directions(self.tape, len(self.seeds))
+        outer = active_tape()
+        assert outer is not None
+        seeds = wrap(outer, outer.array(self.seeds), self.seeds)
+        given = dict(zip(self.tape.input_indices, [seeds, *operands], strict=True))
+        try:
+            rows.run(given, [True, *[False] * len(operands)])
+            if rows.failed is not None and np.any(rows.failed != 0):
+                raise NotLoweredError("a direction that leaves the path")
+        except NotLoweredError:  # one sweep behind the other
+            each = [play(self.tape, seed, *operands) for seed in self.seeds]
+            return np.stack([found[0] for found in each]), list(each[0][1:])
+        return rows.repeated(product), [rows.values[k] for k in results]
 
 
-def compressed(
-    fun: Function,
-    args: Sequence[Any],
-    chosen: Sequence[int],
-    is_second: bool,
-    colored: ColoredPattern,
-    flat: Array,
-) -> tuple[Any, Any]:
-    """Return a function's value, and the entries out of the products of all colours."""
-    if active_tape() is None:  # the sweeps are recorded, whoever calls
-        return recorded_result(fun, args, chosen, is_second, colored, flat)
-    segment, _ = trace(fun, args, chosen, {}, keeps=True)
-    pattern = pattern_of(segment, is_second)
-    known = colored.sparsity
-    if pattern.shape != known.shape or (pattern > known).nnz:
-        raise OutsideError(pattern, getattr(fun, "__name__", "f"))
-    if not colored.num_colors:
-        return segment.result, np.zeros(0)
-    seeds = np.equal.outer(np.arange(colored.num_colors), colored.colors) * 1.0
-    how = is_second, colored.kind == "rows"
-    try:
-        products = all_at_once(fun, args, chosen, seeds, *how)
-    except (NotLoweredError, RecordingError):  # one sweep behind the other
-        products = np.stack([swept(segment, seed, *how) for seed in seeds])
-    return segment.result, np.reshape(products, (-1,))[flat]
+class Directions(BlockPlay):
+    """A sweep for rows of directions; what is the same for all is played as ever."""
+
+    def node(self, index: int) -> None:
+        """Play one node; its guards ask again, of the recorded value."""
+        operands = self.tape.operands[index]
+        if any([self.has_rows[k] for k in operands]):
+            super().node(index)
+        else:
+            values = tuple([self.values[k] for k in operands])
+            self.values[index] = result_of(self.tape, index, values)
+            self.has_rows[index] = False
 
 
 def swept(segment: Segment, seed: Any, is_second: bool, is_pulled: bool) -> Any:
@@ -304,67 +406,6 @@ def swept(segment: Segment, seed: Any, is_second: bool, is_pulled: bool) -> Any:
     )
 
 
-def all_at_once(
-    fun: Function,
-    args: Sequence[Any],
-    chosen: Sequence[int],
-    seeds: Array,
-    is_second: bool,
-    is_pulled: bool,
-) -> Any:
-    """Return the products with all vectors: the sweep of one, done for rows of them.
-
-    Raises
-    ------
-    NotLoweredError, RecordingError
-        Where a node has no form for all of them at once, or the function reads a
-        recorded value that is no argument.
-    """
-
-    def sweep(seed: Any, *given: Any) -> Any:
-        segment, _ = trace(fun, given, chosen, {}, keeps=True)
-        return swept(segment, seed, is_second, is_pulled)
-
-    leaves, structure = tree.flatten(tuple(args))
-    with SetAside(None):
-        given = tree.unflatten(structure, [plain(leaf) for leaf in leaves])
-        tape, _ = shortened(record_onto(Tape(), sweep, [seeds[0], *given]), ())
-    outer = active_tape()
-    assert outer is not None
-    rows, all_seeds = (
-        Directions(tape, len(seeds)),
-        wrap(outer, outer.array(seeds), seeds),
-    )
-    inputs = dict(zip(tape.input_indices, [all_seeds, *leaves], strict=True))
-    rows.run(inputs, [True, *[False] * len(leaves)])
-    if rows.failed is not None and np.any(rows.failed != 0):
-        raise NotLoweredError("a direction that leaves the path")
-    (product,) = tape.output_indices
-    return rows.repeated(product)
-
-
-class Directions(BlockPlay):
-    """A sweep for rows of directions, whose guards ask what is the same for all."""
-
-    def check(self, index: int, value: Any, has_rows: bool) -> None:
-        """Ask again, of the recorded value."""
-        if has_rows:
-            super().check(index, value, has_rows)
-        else:
-            answer(self.tape.settings[index], value)
-
-
-def recorded_result(
-    fun: Function, args: Sequence[Any], chosen: Sequence[int], *rest: Any
-) -> tuple[Any, Any]:
-    """Return what `compressed` does, of a recording of its own."""
-    tape = record_as_jit(
-        lambda *given: compressed(fun, given, chosen, *rest), args, chosen
-    )
-    *value, data = [tape.play.outputs[k] for k in tape.output_indices]
-    return value[0] if len(value) == 1 else tuple(value), data
-
-
 def joined(parts: Sequence[Any]) -> Any:
     """Return the elements of several values as one vector."""
     flat = [np.reshape(part, (-1,)) for part in parts]
@@ -378,11 +419,6 @@ def parts_of(seed: Array, likes: Sequence[Type]) -> list[Any]:
         seed[stop - like.size : stop].reshape(like.shape)[()]
         for like, stop in zip(likes, stops, strict=True)
     ]
-
-
-def node_of(tape: Tape, value: Any) -> int:
-    """Return the node of a value; one of its own for a plain one."""
-    return place(tape, value if is_active(value) else wrap_passive(tape, value))
 
 
 def gradient_nodes(segment: Segment, leaves: Sequence[Any]) -> list[int]:

@@ -1,0 +1,183 @@
+"""A stretch of tape as a short tape of its own, whose loops are nodes or arrays.
+
+A loop whose steps carry nothing does all of them at once, as rows are done: it is
+operations on arrays, of which everything that follows is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.array import is_active, place, plain, wrap, wrap_passive
+from wengert.capture.python import record_python
+from wengert.capture.record import Segment, SetAside, record_onto
+from wengert.core.checked import agree, same
+from wengert.core.guards import OF_MEMORY, answer
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape, reaching
+from wengert.derive.extract import Extract
+from wengert.derive.loops import SCAN
+from wengert.derive.shortened import shortened
+from wengert.derive.sparsity import Pattern, decide
+from wengert.derive.steps import Body
+from wengert.emit.refusal import NotLoweredError
+from wengert.execute.blocks import BlockPlay
+from wengert.execute.interpret import (
+    as_weak,
+    evaluate_by_python,
+    evaluate_or_record,
+)
+from wengert.ops.python import is_weak
+
+
+class Stretch:
+    """A stretch of a tape as a function of its inputs, and of what it reads around it.
+
+    Its guards stand on the tape already.
+    """
+
+    def __init__(self, segment: Segment, inputs: Sequence[int], outputs: Any) -> None:
+        self.tape, self.start = segment.tape, segment.start
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        own = set(self.inputs)
+        wanted = reaching(self.tape, self.outputs, self.start, known=own)
+        known = [k for k, flag in enumerate(wanted) if flag and k not in own]
+        self.around = [index for index in known if self.is_around(index)]
+        self.nodes = [index for index in known if not self.is_around(index)]
+
+    def is_around(self, index: int) -> bool:
+        """Whether a node is an operand: it came before, or may be refilled."""
+        if self.tape.operations[index] is CONSTANT:
+            return index in self.tape.refillable
+        return index < self.start or self.tape.operations[index] is INPUT
+
+    @property
+    def operands(self) -> list[Any]:
+        """The recorded values of the inputs, and of what is read around."""
+        tape, outputs = self.tape, self.tape.play.outputs
+        return [
+            wrap(tape, index, as_weak(tape.types[index], outputs[index]))
+            for index in (*self.inputs, *self.around)
+        ]
+
+    def __call__(self, *values: Any) -> list[Any]:
+        """Return the outputs for values of the operands."""
+        return list(play(self.extracted, *values))
+
+    @cached_property
+    def extracted(self) -> Tape:
+        """The stretch as a tape of its own, with the numbers that are known."""
+        tape = self.tape
+        made = Extract(tape, [*self.inputs, *self.around])
+        for index in self.nodes:
+            made.node(index)
+        found = made.finished([made.at[k] for k in self.outputs])
+        for index, at in made.at.items():
+            found.play.outputs[at] = tape.play.outputs[index]
+        return found
+
+    def short(self) -> Tape:
+        """Return the same with its loops as nodes, or as operations on arrays."""
+        return at_once(shortened(self.extracted, ())[0])
+
+    def pattern(self, short: Tape, is_replayed: bool) -> Pattern:
+        """Return what is asked for the patterns of the short tape.
+
+        `is_replayed` says whether places that data decide may be others in a replay.
+        """
+        decided: dict[int, Any] = {}
+        if is_replayed:
+            decided = dict.fromkeys(self.tape.input_indices, True)
+            for index in range(self.start):
+                decide(self.tape, index, {}, decided)
+        count = len(self.inputs)
+        own, others = short.input_indices[:count], short.input_indices[count:]
+        pairs = zip(self.around, others, strict=True)
+        moving = {at: decided[index] for index, at in pairs if index in decided}
+        return Pattern(short, own, moving if is_replayed else None)
+
+
+class OtherAnswerError(Exception):
+    """A guard answers otherwise than where a tape was recorded."""
+
+
+def ask_again(settings: dict[str, Any], value: Any) -> None:
+    """Ask what a guard asks; of a recorded value it is a guard anew."""
+    is_same = answer(settings, value) == settings["expected"]
+    if not (is_same or settings["kind"] in OF_MEMORY):
+        raise OtherAnswerError
+
+
+def play(tape: Tape, *values: Any) -> tuple[Any, ...]:
+    """Return what a tape gives at values of its inputs, recorded where they are."""
+    known = dict(zip(tape.input_indices, values, strict=True))
+    for index, operation in enumerate(tape.operations):
+        if operation is CONSTANT:
+            known[index] = tape.settings[index]["value"]
+        elif index not in known:
+            operands = tuple([known[k] for k in tape.operands[index]])
+            known[index] = result_of(tape, index, operands)
+    return tuple([known[index] for index in tape.output_indices])
+
+
+def result_of(tape: Tape, index: int, operands: tuple[Any, ...]) -> Any:
+    """Return the result of a node; Python's numbers are computed as Python does."""
+    operation, settings = tape.operations[index], tape.settings[index]
+    if operation is GUARD:
+        ask_again(settings, operands[0])
+        return operands[0]
+    if is_weak(tape.types[index]) and is_active(operands):
+        value = evaluate_by_python(tape, index, [plain(x) for x in operands])
+        return record_python(operation, operands, value, settings)
+    if operation is SCAN and settings["count"] and not settings["body"].carried:
+        with suppress(NotLoweredError):
+            return all_steps(operands, settings["body"], settings["count"])
+    return evaluate_or_record(operation, operands, settings)
+
+
+def all_steps(operands: tuple[Any, ...], body: Body, count: int) -> tuple[Any, ...]:
+    """Return the results of a loop that carries nothing: each step is a row.
+
+    Raises
+    ------
+    NotLoweredError
+        Where the steps ask something, or have no form for all of them at once.
+    """
+    steps = BlockPlay(body.tape, count)
+    given = dict(zip(body.tape.input_indices, operands, strict=True))
+    steps.run(given, body.is_row)
+    if steps.failed is not None:
+        raise NotLoweredError("steps that may leave the path")
+    return tuple(map(steps.repeated, body.tape.output_indices))
+
+
+def at_once(tape: Tape) -> Tape:
+    """Return a tape whose loops that carry nothing are operations on arrays."""
+    if SCAN not in tape.operations:
+        return tape
+    given = [as_weak(tape.types[k], tape.play.outputs[k]) for k in tape.input_indices]
+    made = Tape()
+    with SetAside(None), np.errstate(all="ignore"):
+        record_onto(made, partial(play, tape), given)
+    return made
+
+
+def are_same(one: Tape, other: Tape) -> bool:
+    """Whether two tapes do the same."""
+    return (
+        one.operands == other.operands
+        and one.output_indices == other.output_indices
+        and one.types == other.types
+        and all(map(agree, one.operations, other.operations))
+        and all(map(same, one.settings, other.settings))
+    )
+
+
+def node_of(tape: Tape, value: Any) -> int:
+    """Return the node of a value; one of its own for a plain one."""
+    return place(tape, value if is_active(value) else wrap_passive(tape, value))
