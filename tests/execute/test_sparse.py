@@ -231,7 +231,7 @@ def test_steps_of_a_plain_loop_that_carry_nothing_are_operations_on_arrays() -> 
     step = 1e-6 * np.eye(162)[7]
     column = (collocation(x + step) - collocation(x - step)) / 2e-6
     np.testing.assert_allclose(matrix.toarray()[:, 7], column, atol=1e-8)
-    assert len(sweep.of) > 20 * len(sweep.tape)
+    assert len(sweep.stretch.nodes) > 20 * len(sweep.tape)
     assert "scan" not in {operation.name for operation in sweep.tape.operations}
 
 

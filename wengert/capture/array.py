@@ -962,6 +962,8 @@ def view_or_copy(
 ) -> RecordedArray:
     """Return a result as a view of its source where NumPy made one, else as it is."""
     result = copy
+    if is_array(source):  # a constant, read at a recorded place
+        source = wrap_passive(copy._tape, source)
     if shares_memory(copy._value, x):
         result = source._view(copy._value, copy._index, operation, settings)
     return source.decided(result) if operation.name == "reshape" else result

@@ -13,15 +13,16 @@ from typing import NamedTuple
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import arange, flatnonzero, full, zeros
 
-from wengert.core.tape import CONSTANT, GUARD, INPUT, Steps, Tape
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Steps, Tape, reaching
 from wengert.derive import repeats
+from wengert.derive.extract import Extract
 from wengert.derive.loops import SCAN
 from wengert.derive.merged import merged
 from wengert.derive.roll import as_slice, is_row, rolled, stack_type
 from wengert.derive.steps import Body, as_step
 from wengert.ops.index import GETITEM, ITEM, Slice
 from wengert.ops.join import STACK
-from wengert.ops.leaving import may_leave
+from wengert.ops.leaving import leaving, may_leave
 
 
 def shortened(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
@@ -40,7 +41,28 @@ def shortened(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
     if tape.loops:
         once = Once(tape, captured)
         tape, captured = once.written(), [once.at[k] for k in captured]
+    else:
+        tape, captured = needed(tape, captured)
     return merged(*rolled(tape, captured))
+
+
+def needed(tape: Tape, captured: Sequence[int]) -> tuple[Tape, Sequence[int]]:
+    """Return a tape without what no output is made of, where that is most of it.
+
+    What may leave the path stays.
+    """
+    wanted = reaching(tape, tape.output_indices, is_kept=leaving(tape))
+    if 2 * sum(wanted) > len(tape):
+        return tape, captured
+    made = Extract(tape, tape.input_indices)
+    for index, flag in enumerate(wanted):
+        if (flag or index in captured) and index not in made.at:
+            made.node(index)
+    new = made.finished([made.at[k] for k in tape.output_indices])
+    new.structure, new.title = tape.structure, tape.title
+    for index, at in made.at.items():
+        new.play.outputs[at] = tape.play.outputs[index]
+    return new, [made.at[k] for k in captured]
 
 
 class Reading(NamedTuple):

@@ -307,7 +307,7 @@ def reverse_node(
         _, pull = vjp(lambda *chosen: tuple(stretch(*chosen, *around)), *given)
         return pull(seeds)
 
-    return of_unit_vectors(segment, pulled, stretch.operands, types, fun)
+    return of_unit_vectors(segment, pulled, stretch.operands(segment.tape), types, fun)
 
 
 def forward_node(
@@ -325,4 +325,6 @@ def forward_node(
         given, around = values[: len(inputs)], values[len(inputs) :]
         return jvp(lambda *chosen: stretch(*chosen, *around), given, seeds)[1]
 
-    return of_unit_vectors(segment, pushed, stretch.operands, input_types, fun)
+    return of_unit_vectors(
+        segment, pushed, stretch.operands(segment.tape), input_types, fun
+    )

@@ -27,7 +27,7 @@ from wengert.errors import (
     explain,
 )
 from wengert.ops.index import GETITEM, IN_PLACE, Placeholder
-from wengert.ops.leaving import may_leave
+from wengert.ops.leaving import leaving
 from wengert.ops.python import (
     PYTHON,
     PYTHON_KINDS,
@@ -192,9 +192,7 @@ def needed(tape: Tape) -> list[int]:
     They are those that an output needs, or what may leave the path; the functions that
     a Jacobian was made of, say, leave nodes behind that nothing reads.
     """
-    keep = reaching(
-        tape, tape.output_indices, is_kept=lambda index: may_leave(tape, index)
-    )
+    keep = reaching(tape, tape.output_indices, is_kept=leaving(tape))
     given = (INPUT, CONSTANT)
     return [k for k, op in enumerate(tape.operations) if keep[k] and op not in given]
 

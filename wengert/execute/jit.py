@@ -301,8 +301,13 @@ class Jitted(Generic[P, R]):
     # Without native code
 
     def prefers_call(self, path: Path) -> bool:
-        """Whether the function itself is called: it is faster, or to be measured."""
+        """Whether the function itself is called: it is faster, or to be measured.
+
+        A function whose call is a recording is never faster.
+        """
         if not path.is_believed or path.kernels or self.is_strict or compiles_now():
+            return False
+        if getattr(self.fun, "records_itself", False):
             return False
         to_plan = len(path.recording) if path.plan is None else 0
         return path.tier.choose(to_plan) == CALL

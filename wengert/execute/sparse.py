@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import wrap
 from wengert.capture.record import Segment, SetAside, active_tape, record_onto, trace
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
@@ -38,7 +37,6 @@ from wengert.execute.jit import jit
 from wengert.execute.stretch import (
     OtherAnswerError,
     Stretch,
-    are_same,
     node_of,
     play,
     result_of,
@@ -229,6 +227,7 @@ class Products:
             return self.entries(args)
 
         entries.__name__ = f"entries_of_{getattr(fun, '__name__', 'f')}"
+        entries.records_itself = True  # type: ignore[attr-defined]
         self.fast = jit(entries)
 
     @property
@@ -253,18 +252,17 @@ class Products:
         segment, _ = trace(self.fun, args, self.chosen, {}, keeps=True)
         leaves, structure = tree.flatten(segment.result)
         outputs = [node_of(segment.tape, leaf) for leaf in leaves]
-        stretch = Stretch(segment, segment.inputs, outputs)
-        products, values = self.played(stretch)
+        products, values = self.played(segment, outputs)
         entries = np.reshape(products, (-1,))[self.structure.found]
         return tree.unflatten(structure, values) if self.has_value else (), entries
 
-    def played(self, stretch: Stretch) -> tuple[Any, list[Any]]:
+    def played(self, segment: Segment, outputs: list[int]) -> tuple[Any, list[Any]]:
         """Return the products with all colours, and the values; derived once."""
-        if self.sweep is not None and are_same(self.sweep.of, stretch.extracted):
+        if self.sweep is not None and self.sweep.stretch.is_again(segment, outputs):
             with suppress(OtherAnswerError):
-                return self.sweep.played(stretch.operands)
-        self.sweep = self.derived(stretch)
-        return self.sweep.played(stretch.operands)
+                return self.sweep.played(segment.tape)
+        self.sweep = self.derived(Stretch(segment, segment.inputs, outputs))
+        return self.sweep.played(segment.tape)
 
     def derived(self, stretch: Stretch) -> Sweep:
         """Return the sweep of a stretch of tape, whose entries the structure covers."""
@@ -277,19 +275,18 @@ class Products:
         if not self.known.covers(pattern):
             raise OutsideError(pattern, getattr(self.fun, "__name__", "f"))
         seeds, is_pulled = self.known.seeds, self.known.colored.kind == "rows"
+        types, numbers = short.types, short.play.outputs
+        given = [as_weak(types[k], numbers[k]) for k in short.input_indices]
 
         def sweep(seed: Any, *given: Any) -> Any:
             chosen = range(len(stretch.inputs))
             segment, _ = trace(partial(play, short), given, chosen, {}, keeps=True)
             return swept(segment, seed, self.is_second, is_pulled), segment.result
 
-        given = [
-            as_weak(short.types[k], short.play.outputs[k]) for k in short.input_indices
-        ]
-        first = seeds[0] if len(seeds) else np.zeros(len(self.known.colored.colors))
+        first = np.zeros(len(self.known.colored.colors))
         with SetAside(None):
             tape, _ = shortened(record_onto(Tape(), sweep, [first, *given]), ())
-        return Sweep(stretch.extracted, tape, seeds)
+        return Sweep(stretch, tape, seeds)
 
     def recorded(self, args: Sequence[Any]) -> tuple[Any, Any]:
         """Return what `entries` gives, of a recording of its own."""
@@ -332,8 +329,7 @@ class Sweep:
 
     Parameters
     ----------
-    of : Tape
-        The stretch.
+    stretch : Stretch
     tape : Tape
         Takes a vector and what the stretch takes; gives the derivative's product with
         the vector, and what the stretch gives.
@@ -341,23 +337,22 @@ class Sweep:
         The vectors, a row each.
     """
 
-    def __init__(self, of: Tape, tape: Tape, seeds: Array) -> None:
-        self.of, self.tape, self.seeds = of, tape, seeds
+    def __init__(self, stretch: Stretch, tape: Tape, seeds: Array) -> None:
+        self.stretch, self.tape, self.seeds = stretch, tape, seeds
 
-    def played(self, operands: Sequence[Any]) -> tuple[Any, list[Any]]:
-        """Return the products, and the values, recorded on the tape of the operands.
+    def played(self, tape: Tape) -> tuple[Any, list[Any]]:
+        """Return the products, and the values, recorded behind the stretch on a tape.
 
         Raises
         ------
         OtherAnswerError
             Where the sweep was recorded at numbers of which it asked something else.
         """
+        operands = self.stretch.operands(tape)
         product, *results = self.tape.output_indices
         rows = Directions(self.tape, len(self.seeds))
-        outer = active_tape()
-        assert outer is not None
-        seeds = wrap(outer, outer.array(self.seeds), self.seeds)
-        given = dict(zip(self.tape.input_indices, [seeds, *operands], strict=True))
+        # Plain vectors: what is made of them alone is constant.
+        given = dict(zip(self.tape.input_indices, [self.seeds, *operands], strict=True))
         try:
             rows.run(given, [True, *[False] * len(operands)])
             if rows.failed is not None and np.any(rows.failed != 0):

@@ -16,7 +16,7 @@ import numpy as np
 from wengert.capture.array import is_active, place, plain, wrap, wrap_passive
 from wengert.capture.python import record_python
 from wengert.capture.record import Segment, SetAside, record_onto
-from wengert.core.checked import agree, same
+from wengert.core.checked import CheckedTape
 from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape, reaching
 from wengert.derive.extract import Extract
@@ -42,6 +42,7 @@ class Stretch:
 
     def __init__(self, segment: Segment, inputs: Sequence[int], outputs: Any) -> None:
         self.tape, self.start = segment.tape, segment.start
+        self.stop = len(self.tape)
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         own = set(self.inputs)
@@ -56,10 +57,19 @@ class Stretch:
             return index in self.tape.refillable
         return index < self.start or self.tape.operations[index] is INPUT
 
-    @property
-    def operands(self) -> list[Any]:
-        """The recorded values of the inputs, and of what is read around."""
-        tape, outputs = self.tape, self.tape.play.outputs
+    def is_again(self, segment: Segment, outputs: Sequence[int]) -> bool:
+        """Whether a checked recording has come to the same stretch again."""
+        tape = segment.tape
+        return (
+            isinstance(tape, CheckedTape)
+            and tape.expected.tape is self.tape
+            and (segment.start, len(tape)) == (self.start, self.stop)
+            and (segment.inputs, outputs) == (self.inputs, self.outputs)
+        )
+
+    def operands(self, tape: Tape) -> list[Any]:
+        """Return the recorded values of the inputs, and of what is read around."""
+        outputs = tape.play.outputs
         return [
             wrap(tape, index, as_weak(tape.types[index], outputs[index]))
             for index in (*self.inputs, *self.around)
@@ -165,17 +175,6 @@ def at_once(tape: Tape) -> Tape:
     with SetAside(None), np.errstate(all="ignore"):
         record_onto(made, partial(play, tape), given)
     return made
-
-
-def are_same(one: Tape, other: Tape) -> bool:
-    """Whether two tapes do the same."""
-    return (
-        one.operands == other.operands
-        and one.output_indices == other.output_indices
-        and one.types == other.types
-        and all(map(agree, one.operations, other.operations))
-        and all(map(same, one.settings, other.settings))
-    )
 
 
 def node_of(tape: Tape, value: Any) -> int:

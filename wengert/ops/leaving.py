@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Scan, Subtapes
@@ -36,6 +39,25 @@ def may_leave(tape: Tape, index: int) -> bool:
         return True
     given = [tape.types[k] for k in operands if tape.operations[k] is not CONSTANT]
     return any(like.weak and like.dtype.kind == "i" for like in given)
+
+
+def leaving(tape: Tape) -> Callable[[int], bool]:
+    """Return `may_leave` of a tape's nodes, asked once of those that are alike."""
+    operations, operands, types = tape.operations, tape.operands, tape.types
+    known: dict[Any, bool] = {}
+
+    def leaves(index: int) -> bool:
+        operation = operations[index]
+        if isinstance(operation.form, Subtapes):
+            return may_leave(tape, index)
+        read = [(id(types[k]), operations[k] is CONSTANT) for k in operands[index]]
+        key = (operation, id(types[index]), *read)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = may_leave(tape, index)
+        return found
+
+    return leaves
 
 
 def is_quiet(operation: Operation, count: int) -> bool:
