@@ -9,6 +9,7 @@ whole: containers and objects are compared deeply.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -251,9 +252,15 @@ def make_check(guards: list[Guard], names: dict[str, Any]) -> Callable[[], int]:
         lines.append(f"            return {k}")
     # An attribute, a key or a global is gone.
     lines += ["    except Exception:", f"        return {len(guards)}", "    return -1"]
-    exec("\n".join(lines), names)
+    exec(compiled("\n".join(lines)), names)
     made: Callable[[], int] = names["check"]
     return made
+
+
+@functools.lru_cache(maxsize=512)
+def compiled(text: str) -> CodeType:
+    """Return the code of a text; paths of functions that read alike have the same."""
+    return compile(text, "<string>", "exec")
 
 
 #: Conditions that are written into the thunk around a native call; more are called.
@@ -329,7 +336,7 @@ def guarded(
         ),
         "fixed": " and ".join(same) or "True",
     }
-    exec(text.format_map(parts), names)
+    exec(compiled(text.format_map(parts)), names)
     made: Callable[..., Any] = names["guarded"]
     return made
 
