@@ -69,10 +69,17 @@ def available() -> bool:
     return llvm is not None and _start() is None and not _ABANDONED
 
 
+# The scheduler compares every load and store of a block with every other, up to this
+# many of each (LLVM's own bound is 1,000): a row of 120 elements that is written out
+# took seconds, and the code is no faster.
+_SCHEDULED = "-dag-maps-huge-region=200"
+
+
 @functools.cache
 def _start() -> str | None:
     """Start LLVM for this processor; the reason why not, or None."""
     try:
+        llvm.set_option("wengert", _SCHEDULED)
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         llvm.Target.from_default_triple()
