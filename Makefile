@@ -10,6 +10,11 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 QUICK_EXAMPLES ?= 50
 TEST_EXAMPLES ?= 2000
 ALL_EXAMPLES ?= 20000
+# Two processes, each with a half of the files in their order: what a module makes once
+# is made once.
+SHARED := -n 2 --dist worksteal
+# Nor does each process that a test starts compile the package again.
+export PYTHONDONTWRITEBYTECODE :=
 QUICK_TESTS := $(wildcard tests/test_tiny.py tests/test_layers.py tests/test_exports.py)
 
 # What replays, for the engine switched off, and what runs in lanes.
@@ -31,14 +36,14 @@ quick: $(VENV)/.stamp-dev  ## the first tests, under 30 seconds
 
 test: $(VENV)/.stamp-dev  ## the tests with fixed seeds, under 8 minutes on 2 cores
 	WENGERT_EXAMPLES=$(TEST_EXAMPLES) \
-	    $(VENV)/bin/python -m pytest -n 2 -m "not slow" --durations=10
+	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" --durations=10
 
 test-all: $(VENV)/.stamp-dev  ## every test, with ten times as many random programs
-	WENGERT_EXAMPLES=$(ALL_EXAMPLES) $(VENV)/bin/python -m pytest -n 2 --durations=10
+	WENGERT_EXAMPLES=$(ALL_EXAMPLES) $(VENV)/bin/python -m pytest $(SHARED) --durations=10
 
 test-engines: $(VENV)/.stamp-dev  ## replay with the native engine off, and at every lane width
 	WENGERT_ENGINE=interpreter WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
-	    $(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ENGINE_TESTS) tests/programs
+	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" $(ENGINE_TESTS) tests/programs
 	for lanes in 1 2 4 8; do \
 	    WENGERT_LANES=$$lanes WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
 	        $(VENV)/bin/python -m pytest -m "not slow" $(LANE_TESTS) || exit 1; \

@@ -205,13 +205,13 @@ def of_distributions() -> Iterator[Call]:
         shapes = SHAPES.get(name, (0.8, 1.3, 0.6, 0.9)[: value.numargs])
         names = "p q r w".split()[: value.numargs]
         ways = ("logpdf", "cdf", "ppf") if is_continuous else ("logpmf", "cdf")
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            points = value.ppf(QUANTILES, *shapes)
+        if not np.isfinite(points).all():
+            continue
         for way in ways:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                at = value.ppf(QUANTILES, *shapes)
-            if not np.isfinite(at).all():
-                continue
-            at = np.array(QUANTILES) if way == "ppf" else np.asarray(at, float)
+            at = np.asarray(QUANTILES if way == "ppf" else points, float)
             operands = dict(zip(["x", *names], [at, *shapes], strict=True))
             if not is_continuous:
                 del operands["x"]

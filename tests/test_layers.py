@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 import pytest
@@ -56,14 +57,38 @@ def imported(node: ast.AST) -> list[str]:
     return []
 
 
-def module_level(path: Path) -> Iterator[str]:
-    """Give what a module imports when it is itself imported."""
-    stack: list[ast.AST] = [ast.parse(path.read_text())]
+class Facts(NamedTuple):
+    """What the tests ask of a module, found in one walk over its text."""
+
+    #: What it imports, and what of it when it is itself imported.
+    imports: list[str]
+    imports_at_once: list[str]
+    #: Its calls of `isinstance`, and its attributes of the names that are asked about.
+    asks: list[ast.Call]
+    attributes: list[ast.Attribute]
+
+
+INNER = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+APPENDS = "append", "extend", "insert"
+
+
+@cache
+def facts(path: Path) -> Facts:
+    """Return what the tests ask of a module."""
+    found = Facts([], [], [], [])
+    stack: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text()), True)]
     while stack:
-        node = stack.pop()
-        yield from imported(node)
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            stack.extend(ast.iter_child_nodes(node))
+        node, is_at_once = stack.pop()
+        names = imported(node)
+        found.imports.extend(names)
+        found.imports_at_once.extend(names if is_at_once else ())
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance":
+            found.asks.append(node)
+        if isinstance(node, ast.Attribute) and node.attr in ("__class__", *APPENDS):
+            found.attributes.append(node)
+        is_at_once = is_at_once and not isinstance(node, INNER)
+        stack.extend((child, is_at_once) for child in ast.iter_child_nodes(node))
+    return found
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
@@ -74,7 +99,7 @@ def test_imports_run_one_way(path: Path) -> None:
 
     upward = [
         name
-        for name in module_level(path)
+        for name in facts(path).imports_at_once
         if name.split(".")[0] == "wengert" and (layer(name) or 0) > own
     ]
 
@@ -83,12 +108,7 @@ def test_imports_run_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_only_emit_imports_llvmlite(path: Path) -> None:
-    everything = [
-        name
-        for node in ast.walk(ast.parse(path.read_text()))
-        for name in imported(node)
-    ]
-    uses_it = any(name.split(".")[0] == "llvmlite" for name in everything)
+    uses_it = any(name.split(".")[0] == "llvmlite" for name in facts(path).imports)
 
     assert not uses_it or dotted(path).startswith("wengert.emit")
 
@@ -108,7 +128,7 @@ def test_core_imports_numpy_and_errors_only() -> None:
     foreign = {
         name
         for path in PACKAGE.glob("core/*.py")
-        for name in module_level(path)
+        for name in facts(path).imports_at_once
         if not any(name == a or name.startswith(a + ".") for a in allowed)
         and name.split(".")[0] in ("wengert", "scipy", "llvmlite")
     }
@@ -166,10 +186,8 @@ def test_what_a_value_is_is_asked_of_its_type(path: Path) -> None:
     folder = name.split(".")[1] if "." in name else ""
     asked = [
         ast.unparse(node)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") == "isinstance"
-        and any(
+        for node in facts(path).asks
+        if any(
             issubclass(kind, PLAIN_CLASSES) for kind in classes_of(node.args[1], name)
         )
     ]
@@ -182,10 +200,8 @@ def test_the_class_that_a_value_claims_is_not_read(path: Path) -> None:
     """`x.__class__` is what a recorded value stands for; `type(x)` is its own."""
     read = [
         ast.unparse(node)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
-        and node.attr == "__class__"
-        and isinstance(node.ctx, ast.Load)
+        for node in facts(path).attributes
+        if node.attr == "__class__" and isinstance(node.ctx, ast.Load)
     ]
 
     assert read == [] or dotted(path) in NAMES_WHAT_IT_STANDS_FOR
@@ -199,9 +215,8 @@ WRITES_LISTS = {"wengert.core.tape", "wengert.emit.lowering", "wengert.emit.abso
 def test_nodes_go_onto_a_tape_through_append_alone(path: Path) -> None:
     written = [
         ast.unparse(node)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
-        and node.attr in ("append", "extend", "insert")
+        for node in facts(path).attributes
+        if node.attr in APPENDS
         and getattr(node.value, "attr", "")
         in ("operations", "operands", "settings", "types")
     ]
@@ -243,8 +258,10 @@ ATTRIBUTES = {"_current", "_present", "_value"}
 FACTS = {"type", "type_of", "hasattr"}
 
 
-def readers(path: Path) -> Iterator[str]:
-    """Give module and function of everything that reads plain contents."""
+@cache
+def readers(path: Path) -> set[str]:
+    """Return module and function of everything that reads plain contents."""
+    found = set()
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     tree = ast.parse(path.read_text())
     imported = {
@@ -269,7 +286,8 @@ def readers(path: Path) -> Iterator[str]:
                 or (ast.unparse(node.func) == "plain" and "plain" in imported)
             )
             if is_read or (is_call and node not in asked):
-                yield f"{module}.{name}"
+                found.add(f"{module}.{name}")
+    return found
 
 
 def functions_of(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
@@ -279,22 +297,21 @@ def functions_of(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
             yield getattr(inner, "name", ""), inner
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        path
-        for folder in ("ops", "derive", "capture")
-        for path in sorted((PACKAGE / folder).rglob("*.py"))
-    ],
-    ids=lambda path: path.stem,
-)
+RULES = [
+    path
+    for folder in ("ops", "derive", "capture")
+    for path in sorted((PACKAGE / folder).rglob("*.py"))
+]
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_no_rule_reads_numbers_by_a_back_door(path: Path) -> None:
     module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
-    assert module in RECORDER or set(readers(path)) <= READS_CONTENTS.keys()
+    assert module in RECORDER or readers(path) <= READS_CONTENTS.keys()
 
 
 def test_every_exception_is_one() -> None:
-    read = {found for path in PACKAGE.rglob("*.py") for found in readers(path)}
+    read = set().union(*map(readers, RULES))
 
     assert READS_CONTENTS.keys() <= read

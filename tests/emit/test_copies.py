@@ -52,19 +52,20 @@ def test_every_result_comes_to_its_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8])
-@pytest.mark.parametrize("count", [1, 3, 19])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_row_comes_to_its_place(name: str, count: int, lanes: int) -> None:
+def test_every_row_comes_to_its_place(name: str, lanes: int) -> None:
     function = FUNCTIONS[name]
-    rows = X + 0.1 * np.arange(count)[:, None, None]
-    expected = [function(row) for row in rows]
+    mapped = wg.vmap(function, lanes=lanes)
 
-    found = wg.vmap(function, lanes=lanes)(rows)
+    for count in (1, 3, 19):
+        rows = X + 0.1 * np.arange(count)[:, None, None]
+        expected = [function(row) for row in rows]
+        found = mapped(rows)
 
-    if isinstance(expected[0], tuple):
-        agree(found, tuple(np.stack(part) for part in zip(*expected, strict=True)))
-    else:
-        agree(found, np.stack(expected))
+        if isinstance(expected[0], tuple):
+            agree(found, tuple(np.stack(part) for part in zip(*expected, strict=True)))
+        else:
+            agree(found, np.stack(expected))
 
 
 @pytest.mark.parametrize("name", ["computed", "the same number", "truth"])

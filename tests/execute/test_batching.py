@@ -73,7 +73,7 @@ def assert_batched(
         assert_same(found, expected)
         for value, kept in zip(values, before, strict=True):
             if is_array(value):
-                np.testing.assert_array_equal(value, kept)
+                assert_same(value, kept)
 
 
 @pytest.mark.filterwarnings("ignore")

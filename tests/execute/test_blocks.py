@@ -65,9 +65,10 @@ def test_a_block_is_its_rows(example: Example) -> None:
             assert failed[k]
         elif not failed[k]:
             for part, one in zip(found, expected, strict=True):
-                np.testing.assert_allclose(
-                    part[k], one, rtol=1e-9, atol=1e-9, err_msg=f"row {k}"
-                )
+                if not np.array_equal(part[k], one):  # a tenth of the time
+                    np.testing.assert_allclose(
+                        part[k], one, rtol=1e-9, atol=1e-9, err_msg=f"row {k}"
+                    )
 
 
 def price(p: Any, z: Any) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ bounded here by a few ulp a term of the sums that an example has.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -76,20 +77,26 @@ def other_points(example: Example) -> list[list[Any]]:
     return points
 
 
+BY_NAME = {str(example): example for example in EXAMPLES}
+
+
+@functools.cache
+def jitted(name: str) -> Any:
+    """Return an example under `jit`, compiled once for the tests that call it."""
+    return wg.jit(BY_NAME[name].function, wait=True)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_value_agrees(example: Example) -> None:
-    def fun(*operands: Any) -> Any:
-        return example.function(*operands)
-
-    jitted = wg.jit(fun, wait=True)
+    fun = jitted(str(example))
 
     for operands in other_points(example):
         try:
-            expected = fun(*operands)
+            expected = example.function(*operands)
         except ValueError:
             continue  # a point outside the operation's domain
-        agree(jitted(*operands), expected)
+        agree(fun(*operands), expected)
 
 
 DIFFERENTIABLE = [e for e in EXAMPLES if e.order and any(map(is_number, e.operands))]
@@ -101,10 +108,10 @@ def test_gradient_agrees(example: Example) -> None:
     loss = scalar_loss(example, [1.0, 0.7, -0.3])
     wanted = tuple(k for k, x in enumerate(example.operands) if is_number(x))
     gradient = wg.grad(loss, wanted)
-    jitted = wg.jit(gradient, wait=True)
+    fun = wg.jit(gradient, wait=True)
 
     for operands in other_points(example):
-        agree(jitted(*operands), gradient(*operands))
+        agree(fun(*operands), gradient(*operands))
 
 
 @pytest.mark.skipif(not native_engine(), reason="the native engine is off")
@@ -115,13 +122,13 @@ def test_which_operations_run_natively(record_property: Any) -> None:
         operands = example.operands
         if not all(np.asarray(x).dtype.kind in "fib" for x in operands):
             continue
-        jitted = wg.jit(example.function, wait=True)
+        fun = jitted(str(example))
         try:
             with np.errstate(all="ignore"):
-                jitted(*operands)
+                fun(*operands)
         except (TypeError, ValueError, NotImplementedError):
             continue
-        paths = jitted.paths()
+        paths = fun.paths()
         (native if all(path.kernels for path in paths) else missing).add(
             example.operation
         )

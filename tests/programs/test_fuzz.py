@@ -22,13 +22,13 @@ from tests.programs.writer import EXPRESSIONS
 from wengert.execute import keys
 from wengert.execute.engine import native_engine
 
-#: Programs of a run, by style: 1,000 of any kind in `make test`, 50,000 in
-#: `make test-all`.
+#: Programs of a run: 1,000 in `make test`, of all styles together; 50,000 of any kind
+#: and more of the others in `make test-all`.
 EXAMPLES = int(os.environ.get("WENGERT_EXAMPLES", "200"))
 IS_LONG = EXAMPLES > 2000
 PROGRAMS = {
-    "any": EXAMPLES * 5 // 2 if IS_LONG else max(EXAMPLES // 2, 40),
-    "analytic": max(EXAMPLES // 6, 20),
+    "any": EXAMPLES * 5 // 2 if IS_LONG else max(EXAMPLES * 9 // 25, 40),
+    "analytic": EXAMPLES // 6 if IS_LONG else max(EXAMPLES * 2 // 25, 20),
     "numbers": EXAMPLES * 3 // 20 if IS_LONG else 60,
     "floats": EXAMPLES * 3 // 20 if IS_LONG else 60,
 }
