@@ -182,3 +182,19 @@ def test_errors_are_scipys() -> None:
 def test_a_dense_array_gives_no_structure() -> None:
     with pytest.raises(UnsupportedError, match="dense array"):
         record(lambda x: sparse.csr_array(x) @ X, DENSE)
+
+
+def test_places_that_are_recorded_are_refused() -> None:
+    """SciPy's check of the indices called itself without end."""
+
+    def by_rows(x: Any) -> Any:
+        order = np.argsort(x)
+        return sparse.csr_array((x, (np.arange(3), order)), shape=(3, 3)) @ x
+
+    def by_starts(x: Any) -> Any:
+        starts = np.array([0, 1, 2, 3])
+        return sparse.csr_array((np.ones(3), np.argsort(x), starts)) @ x
+
+    for function in (by_rows, by_starts):
+        with pytest.raises(UnsupportedError, match="with recorded places"):
+            jacobian(function)(np.array([2.0, 1.0, 3.0]))

@@ -21,9 +21,9 @@ FORMATS = ("csr", "csc", "coo")
 
 
 def of_first(args: Any) -> Any:
-    """Return the entries of what a matrix is made from."""
+    """Return the entries of what a matrix is made from, and their places."""
     given = args[1] if len(args) > 1 else None
-    return given[0] if type(given) is tuple else getattr(given, "data", None)
+    return given if type(given) is tuple else getattr(given, "data", None)
 
 
 def made(method: Any, self: Any, arg1: Any, shape: Any, dtype: Any, copy: Any) -> None:
@@ -37,6 +37,17 @@ def made(method: Any, self: Any, arg1: Any, shape: Any, dtype: Any, copy: Any) -
         data, rest = arg1.data, (places,) if self.format == "coo" else places
     elif type(arg1) is tuple and len(arg1) in (2, 3):
         data, *rest = arg1
+        places = rest[0] if len(rest) == 1 else rest
+        if any(isinstance(part, Recorded) for part in places):
+            raise UnsupportedError(
+                explain(
+                    f"scipy.sparse.{type(self).__name__} with recorded places",
+                    "where its entries stand is a part of its structure, which must "
+                    "not change with the inputs",
+                    "a dense array, dense[rows, columns] = data; or places that are "
+                    "made of plain numbers",
+                )
+            )
         data = as_array(data)
         if self.format != "coo" and len(arg1) == 2:
             coo = self._coo_container(arg1, shape=shape, dtype=dtype)
