@@ -19,6 +19,7 @@ from wengert.core.forms import Contract, Map, Move, Routine, Scan, Subtapes
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type, type_of
+from wengert.derive.branches import chosen
 from wengert.derive.influence import (
     Influence,
     along,
@@ -94,10 +95,11 @@ class Dependence:
                 continue
             values = [value_of(k) for k in operands]
             settings = tape.settings[index]
-            if isinstance(operation.form, Subtapes) and "count" in settings:
+            follow = self.way_through(operation, settings)
+            if follow is not None:
                 moves = [k in decided or k in known for k in operands]
                 every = list(zip(given, second, values, moves, strict=True))
-                known[index], bent[index], ends = self.of_loop(every, settings)
+                known[index], bent[index], ends = follow(every, settings)
                 if self.is_replayed:
                     decided[index] = ends
                 continue
@@ -240,7 +242,92 @@ class Dependence:
             total = self.second.sets.unions(total, part)
         return total
 
-    # Loops
+    # Tapes inside
+
+    def way_through(self, operation: Operation, settings: dict[str, Any]) -> Any:
+        """Return how sets are carried through the tapes of a node, if it has any."""
+        if isinstance(operation.form, Subtapes):
+            for name, follow in (
+                ("count", self.of_loop),
+                ("branches", self.of_branches),
+                ("cond", self.of_unknown_steps),
+            ):
+                if name in settings:
+                    return follow
+        return None
+
+    def of_branches(
+        self, every: list[Inward], settings: dict[str, Any]
+    ) -> tuple[Any, Any, tuple[bool, ...]]:
+        """Return the sets of the branch taken; of all that a replay may take."""
+        (_, _, choice, moves), *inputs = every
+        bodies = settings["branches"]
+        taken = chosen(choice, len(bodies))
+        ends = self.of_step(bodies[taken].tape, inputs)
+        if moves and self.is_replayed:
+            others = [self.of_step(body.tape, inputs) for body in bodies]
+            parts = zip(ends, *others, strict=True)
+            ends = [(*self.united_sets(part), part[0][2], True) for part in parts]
+        return self.results(ends, bodies[0].outputs)
+
+    def of_unknown_steps(
+        self, every: list[Inward], settings: dict[str, Any]
+    ) -> tuple[Any, Any, tuple[bool, ...]]:
+        """Carry sets through steps until they grow no more: of any number of them.
+
+        Of products all that is carried is made of those of all.
+        """
+        body, was_replayed = settings["body"], self.is_replayed
+        start, fixed = every[: body.carried], every[body.carried :]
+        likes = body.outputs
+        self.is_replayed = True  # what is carried is another number in every step
+        state = [(first, None, value, True) for first, _, value, _ in start]
+        while True:
+            found = self.of_step(body.tape, [*state, *fixed])
+            pairs = list(zip(state, found, strict=True))
+            grown = [(self.united_sets(p)[0], None, p[0][2], True) for p in pairs]
+            before, state = state, grown
+            if all(map(self.are_same, before, state, likes)):
+                break
+        self.is_replayed = was_replayed
+        second = None
+        if self.second is not None:
+            bent = [entry[1] for entry in (*start, *found) if entry[1] is not None]
+            second = self.second.whole(bent, Type((), np.dtype(float)))
+        ends = [(first, second, value, True) for first, _, value, _ in state]
+        ends.append((None, None, None, True))
+        return self.results(ends, [*likes, Type((), np.dtype(int))])
+
+    def united_sets(self, entries: Sequence[Inward]) -> tuple[Any, Any]:
+        """Return the unions of the sets of what may be one thing or another."""
+        found = []
+        for k, way in enumerate((self.first, self.second)):
+            parts = [np.asarray(e[k]) for e in entries if e[k] is not None]
+            total: Any = parts[0] if parts else None
+            for part in parts[1:]:
+                assert way is not None
+                total = way.sets.unions(*np.broadcast_arrays(total, part))
+            found.append(total)
+        return found[0], found[1]
+
+    def are_same(self, one: Inward, other: Inward, like: Type) -> bool:
+        """Whether two values depend on the same inputs."""
+        a, b = (np.ravel(sets_like(entry[0], like)) for entry in (one, other))
+        if np.array_equal(a, b):
+            return True
+        return all(
+            map(np.array_equal, self.first.sets.rows(a), self.first.sets.rows(b))
+        )
+
+    def results(
+        self, entries: Sequence[Inward], types: Sequence[Type]
+    ) -> tuple[Any, Any, tuple[bool, ...]]:
+        """Return both orders of sets as arrays, and what data decide."""
+        pairs = list(zip(entries, types, strict=True))
+        first, second = (
+            tuple([sets_like(entry[k], like) for entry, like in pairs]) for k in (0, 1)
+        )
+        return first, second, tuple([entry[3] for entry in entries])
 
     def of_loop(
         self, every: list[Inward], settings: dict[str, Any]
@@ -350,8 +437,11 @@ def decide(tape: Tape, index: int, known: Known, decided: Decided) -> None:
 
 def row_of(entry: Inward, t: int) -> Inward:
     """Return one row of sets and of values; there may be no sets."""
-    first, second, value = [part if part is None else part[t] for part in entry[:3]]
-    return first, second, value, entry[3]
+    first, second = [part if part is None else part[t] for part in entry[:2]]
+    value, moves = entry[2:]
+    if isinstance(value, Type):
+        return first, second, value._replace(shape=value.shape[1:]), moves
+    return first, second, value[t], moves
 
 
 def sets_like(sets: Any, like: Any) -> Any:
@@ -362,7 +452,7 @@ def sets_like(sets: Any, like: Any) -> Any:
 
 
 def play_step(tape: Tape, known: dict[int, Any]) -> dict[int, Any]:
-    """Return the values of all nodes of one step."""
+    """Return the values of all nodes of one step; types where there are none."""
     with np.errstate(all="ignore"):
         for index, operation in enumerate(tape.operations):
             if index in known:
@@ -372,7 +462,10 @@ def play_step(tape: Tape, known: dict[int, Any]) -> dict[int, Any]:
                 known[index] = settings["value"]
             else:
                 operands = [known[k] for k in tape.operands[index]]
-                known[index] = operation.function(*operands, **settings)
+                try:
+                    known[index] = operation.function(*operands, **settings)
+                except Exception:  # a branch that is not taken, or of unknown numbers
+                    known[index] = tape.types[index]
     return known
 
 

@@ -6,7 +6,7 @@ operations on arrays, of which everything that follows is quick.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import Any
@@ -31,7 +31,9 @@ from wengert.execute.interpret import (
     evaluate_by_python,
     evaluate_or_record,
 )
+from wengert.execute.rows import Rows, RowsNode
 from wengert.ops.python import is_weak
+from wengert.structure.nested import Rerun
 
 
 class Stretch:
@@ -93,7 +95,8 @@ class Stretch:
 
     def short(self) -> Tape:
         """Return the same with its loops as nodes, or as operations on arrays."""
-        return at_once(shortened(self.extracted, ())[0])
+        tape = shortened(self.extracted, ())[0]
+        return replayed(tape, result_of) if SCAN in tape.operations else tape
 
     def pattern(self, short: Tape, is_replayed: bool) -> Pattern:
         """Return what is asked for the patterns of the short tape.
@@ -105,6 +108,8 @@ class Stretch:
             decided = dict.fromkeys(self.tape.input_indices, True)
             for index in range(self.start):
                 decide(self.tape, index, {}, decided)
+        if any(operation.identity is not None for operation in short.operations):
+            short = replayed(short, written_out)
         count = len(self.inputs)
         own, others = short.input_indices[:count], short.input_indices[count:]
         pairs = zip(self.around, others, strict=True)
@@ -123,15 +128,22 @@ def ask_again(settings: dict[str, Any], value: Any) -> None:
         raise OtherAnswerError
 
 
-def play(tape: Tape, *values: Any) -> tuple[Any, ...]:
-    """Return what a tape gives at values of its inputs, recorded where they are."""
+Result = Callable[[Tape, int, tuple[Any, ...]], Any]
+
+
+def play(tape: Tape, *values: Any, result: Result | None = None) -> tuple[Any, ...]:
+    """Return what a tape gives at values of its inputs, recorded where they are.
+
+    `result` gives that of one node: `result_of` if not given.
+    """
+    found = result or result_of
     known = dict(zip(tape.input_indices, values, strict=True))
     for index, operation in enumerate(tape.operations):
         if operation is CONSTANT:
             known[index] = tape.settings[index]["value"]
         elif index not in known:
             operands = tuple([known[k] for k in tape.operands[index]])
-            known[index] = result_of(tape, index, operands)
+            known[index] = found(tape, index, operands)
     return tuple([known[index] for index in tape.output_indices])
 
 
@@ -166,14 +178,49 @@ def all_steps(operands: tuple[Any, ...], body: Body, count: int) -> tuple[Any, .
     return tuple(map(steps.repeated, body.tape.output_indices))
 
 
-def at_once(tape: Tape) -> Tape:
-    """Return a tape whose loops that carry nothing are operations on arrays."""
-    if SCAN not in tape.operations:
-        return tape
+def written_out(tape: Tape, index: int, operands: tuple[Any, ...]) -> Any:
+    """Return the result of a node; of a function that is one, what it does.
+
+    What such a function reads from outside is a constant there.
+    """
+    node = getattr(tape.operations[index].function, "__self__", None)
+    if isinstance(node, Rerun) and node.repeats:
+        return node.body(*operands)
+    if isinstance(node, RowsNode):
+        with suppress(NotLoweredError):
+            return all_rows(node.rows, operands)
+    return result_of(tape, index, operands)
+
+
+def all_rows(rows: Rows, operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the results of a function of rows, which all go along one path."""
+    pairs = list(zip(operands, rows.mapped, strict=True))
+    count = next(len(operand) for operand, flag in pairs if flag)
+    if not count:
+        raise NotLoweredError("no rows")
+    row = [plain(operand)[0] if flag else plain(operand) for operand, flag in pairs]
+    tape = Tape()
+    with SetAside(None):
+        record_onto(tape, rows.body, row)
+    play = BlockPlay(tape, count)
+    play.run(dict(zip(tape.input_indices, operands, strict=True)), rows.mapped)
+    if play.failed is not None:
+        raise NotLoweredError("rows that may leave the path")
+    every = np.ones(count, bool)
+    return tuple(
+        play.result(index, every if is_sum else None)
+        for index, is_sum in zip(
+            tape.output_indices, rows.summed(len(tape.output_indices)), strict=True
+        )
+    )
+
+
+def replayed(tape: Tape, result: Result) -> Tape:
+    """Return a tape of what a tape does, its nodes played in another way."""
     given = [as_weak(tape.types[k], tape.play.outputs[k]) for k in tape.input_indices]
     made = Tape()
     with SetAside(None), np.errstate(all="ignore"):
-        record_onto(made, partial(play, tape), given)
+        record_onto(made, partial(play, tape, result=result), given)
     return made
 
 
