@@ -2,8 +2,9 @@
 
 Run: ``python bench/sparse.py``; CasADi and asdex (with JAX) are left out where they are
 not installed.  Every program is written once, as a plain Python loop or in arrays.
-Set-up is all until a call is native; calls are the best settled ones, which take turns,
-CasADi's with its buffers bound.  One thread.
+Set-up is all until a call is native, without imports; calls are the best settled ones,
+which take turns, CasADi's with its buffers bound.  IPOPT is given the same problem,
+start and options by both: first with all set-up, and then again.  One thread.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import importlib
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy
+import scipy.sparse  # noqa: F401  (imports are not counted)
 
 import wengert as wg
 from measure import interleaved
@@ -253,6 +256,66 @@ def measured(case: Any, rounds: int, most: float) -> dict[str, float]:
     return found
 
 
+#: Of IPOPT, whoever hands it the derivatives.
+OPTIONS = {"tol": 1e-8, "print_level": 0, "max_iter": 500, "sb": "yes"}
+
+
+def by_wengert(nodes: int, start: Any) -> Callable[[], float]:
+    """Return what solves the cart-pole with IPOPT, and gives its effort."""
+
+    def defects(z: Any) -> Any:
+        return numpy.array(cart_pole(numpy, z, nodes))
+
+    problem = wg.problem(effort, (defects, 0.0, 0.0), (-50.0, 50.0))
+
+    def solve() -> float:
+        _, info = problem.ipopt(start, **OPTIONS)
+        assert info["status"] == 0
+        return float(info["obj_val"])
+
+    return solve
+
+
+def by_casadi(nodes: int, start: Any) -> Callable[[], float]:
+    """Return what does the same with CasADi's derivatives."""
+    ca = optional("casadi")
+    z = ca.SX.sym("z", len(start))
+    defects = ca.vertcat(*cart_pole(ca, z, nodes))
+    given = {"x": z, "f": ca.sumsqr(z[4::5]), "g": defects}
+    options = {"ipopt": OPTIONS, "print_time": False}
+    solver = ca.nlpsol("solver", "ipopt", given, options)
+
+    def solve() -> float:
+        found = solver(x0=start, lbg=0, ubg=0, lbx=-50, ubx=50)
+        assert solver.stats()["success"]
+        return float(found["f"])
+
+    return solve
+
+
+def solved(nodes: int) -> dict[str, float]:
+    """Return the seconds of a first solution, set-up included, and of another."""
+    at = numpy.linspace(0.0, 1.0, nodes)
+    start = numpy.stack([at, numpy.pi * at, 0 * at, 0 * at, 0 * at], 1).ravel()
+    found, efforts = {}, []
+    ways = {"wengert": by_wengert, "CasADi": by_casadi}
+    for name, make in ways.items():
+        if name == "CasADi" and optional("casadi") is None:
+            continue
+        begin = time.perf_counter()
+        solve = make(nodes, start)
+        efforts.append(solve())
+        found[f"{name} first"] = time.perf_counter() - begin
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            efforts.append(solve())
+            times.append(time.perf_counter() - begin)
+        found[f"{name} again"] = min(times)
+    numpy.testing.assert_allclose(efforts, efforts[0], rtol=1e-6)
+    return found
+
+
 def main() -> None:
     """Measure, print, and write what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -262,10 +325,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     results = {}
-    for name, case in cases().items():
+    todo = {
+        name: partial(measured, case, given.rounds, given.most)
+        for name, case in cases().items()
+    }
+    if optional("cyipopt") is not None:
+        todo |= {f"cart-pole {n}, IPOPT": partial(solved, n) for n in (50, 2000)}
+    for name, work in todo.items():
         if given.only not in name:
             continue
-        results[name] = measured(case, given.rounds, given.most)
+        results[name] = work()
         print(name, flush=True)
         for label, value in results[name].items():
             shown = (
