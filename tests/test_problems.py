@@ -63,6 +63,22 @@ def test_problem_prints_its_sizes() -> None:
     assert "42 x 60" in str(p)
 
 
+def test_report_says_what_every_derivative_takes() -> None:
+    p = moved()
+    for _ in range(3):
+        p.gradient(START)
+        p.constraints(START)
+        p.jacobian(START)
+        p.hessian(START)
+    names = ["value and gradient", "constraints", "Jacobian of", "Hessian of"]
+
+    lines = p.report().splitlines()
+    assert [any(line.startswith(name) for line in lines) for name in names] == [
+        True
+    ] * 4
+    assert all(" s a call, " in line for line in lines)
+
+
 def test_ipopt_and_scipy_find_the_same_motion() -> None:
     pytest.importorskip("cyipopt")
     p = moved()

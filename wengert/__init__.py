@@ -53,6 +53,7 @@ from wengert.execute.jit import jit
 from wengert.execute.saved import load
 from wengert.execute.vmap import vmap
 from wengert.problems import Problem, problem
+from wengert.sensitivity import Sensitivity
 from wengert.structure import ode as _ode  # noqa: F401
 from wengert.structure import optimize as _optimize  # noqa: F401
 from wengert.structure import quadrature as _quadrature  # noqa: F401
@@ -76,6 +77,7 @@ __all__ = [
     "Problem",
     "RecordingError",
     "RuleError",
+    "Sensitivity",
     "Tape",
     "TapeError",
     "UnsupportedError",

@@ -11,11 +11,15 @@ from wengert.api import hessian, jacobian, value_and_grad
 from wengert.core.types import Array
 from wengert.errors import ArgumentError, UnsupportedError, explain
 from wengert.execute.jit import jit
+from wengert.execute.report import native_text
+from wengert.sensitivity import Sensitivity
 
 Function = Callable[..., Any]
 
 
-def problem(fun: Function, constraints: Any = (), bounds: Any = None) -> Problem:
+def problem(
+    fun: Function, constraints: Any = (), bounds: Any = None, parameters: Any = None
+) -> Problem:
     """Return an optimisation problem with all derivatives that solvers ask for.
 
     Minimize ``fun(x)`` where ``lower <= g(x) <= upper`` and x is within its bounds.
@@ -29,6 +33,8 @@ def problem(fun: Function, constraints: Any = (), bounds: Any = None) -> Problem
         equations.  `scipy.optimize.NonlinearConstraint` is taken too.
     bounds : pair of arrays or numbers, or `scipy.optimize.Bounds`, optional
         The lowest and the highest x; none by default.
+    parameters : number or array, optional
+        What `fun` and each g are given besides: ``fun(x, parameters)``.
 
     Returns
     -------
@@ -36,7 +42,7 @@ def problem(fun: Function, constraints: Any = (), bounds: Any = None) -> Problem
 
     See Also
     --------
-    jacobian, hessian
+    jacobian, hessian, Sensitivity
 
     Notes
     -----
@@ -52,7 +58,7 @@ def problem(fun: Function, constraints: Any = (), bounds: Any = None) -> Problem
     array([[2., 1., 0.],
            [3., 0., 1.]])
     """
-    return Problem(fun, constraints, bounds)
+    return Problem(fun, constraints, bounds, parameters)
 
 
 class Problem:
@@ -60,29 +66,44 @@ class Problem:
 
     Parameters
     ----------
-    fun, constraints, bounds
+    fun, constraints, bounds, parameters
         As `problem` has them.
     """
 
-    def __init__(self, fun: Function, constraints: Any, bounds: Any) -> None:
+    def __init__(
+        self, fun: Function, constraints: Any, bounds: Any, parameters: Any = None
+    ) -> None:
         self.fun, self.parts = fun, parts_of(constraints)
         self.bounds = bounds
+        self.parameters = parameters
         self._both = jit(value_and_grad(fun))
         self._constraints = jit(self.stacked)
         self._jacobian: Any = jacobian(self.stacked, sparse=True, pattern="grow")
         self._hessian: Any = hessian(self.lagrangian, sparse=True, pattern="grow")
+
+    @property
+    def parameters(self) -> Any:
+        """What the functions are given besides x; None for nothing."""
+        return self.args[0] if self.args else None
+
+    @parameters.setter
+    def parameters(self, given: Any) -> None:
+        """Take other parameters; nothing is compiled anew for those of one shape."""
+        self.args = () if given is None else (np.asarray(given, float)[()],)
         self._last: tuple[bytes, Any] = b"", None
 
-    def stacked(self, x: Any) -> Any:
+    def stacked(self, x: Any, *args: Any) -> Any:
         """Return all constraints, one after another."""
         if not self.parts:
             return np.zeros(0)
-        return np.concatenate([np.reshape(g(x), (-1,)) for g, _, _ in self.parts])
+        return np.concatenate(
+            [np.reshape(g(x, *args), (-1,)) for g, _, _ in self.parts]
+        )
 
-    def lagrangian(self, x: Any, multipliers: Any, weight: Any) -> Any:
+    def lagrangian(self, x: Any, multipliers: Any, weight: Any, *args: Any) -> Any:
         """Return ``weight * fun(x) + multipliers @ g(x)``."""
-        value = weight * self.fun(x)
-        return value + multipliers @ self.stacked(x) if self.parts else value
+        value = weight * self.fun(x, *args)
+        return value + multipliers @ self.stacked(x, *args) if self.parts else value
 
     # What solvers call
 
@@ -99,17 +120,17 @@ class Problem:
         x = np.asarray(x, float)
         key = x.tobytes()
         if self._last[0] != key:
-            self._last = key, self._both(x)
+            self._last = key, self._both(x, *self.args)
         value, slopes = self._last[1]
         return float(value), slopes.copy()
 
     def constraints(self, x: Array) -> Array:
         """Return the constraints at x, shape (m,)."""
-        return np.asarray(self._constraints(np.asarray(x, float)))
+        return np.asarray(self._constraints(np.asarray(x, float), *self.args))
 
     def jacobian(self, x: Array, out: Any = None) -> Any:
         """Return the Jacobian of the constraints, a CSR array of shape (m, n)."""
-        return self._jacobian(np.asarray(x, float), out=out)
+        return self._jacobian(np.asarray(x, float), *self.args, out=out)
 
     def hessian(
         self, x: Array, multipliers: Any = None, weight: float = 1.0, out: Any = None
@@ -129,7 +150,25 @@ class Problem:
         x = np.asarray(x, float)
         if multipliers is None:
             multipliers = np.zeros(len(self.constraints(x)))
-        return self._hessian(x, np.asarray(multipliers, float), float(weight), out=out)
+        given = np.asarray(multipliers, float), float(weight), *self.args
+        return self._hessian(x, *given, out=out)
+
+    def sensitivity(self, x: Any, tolerance: float = 1e-5) -> Sensitivity:
+        """Return how a solution moves with the parameters.
+
+        Parameters
+        ----------
+        x : array, shape (n,)
+            A solution, as a solver gives it.
+        tolerance : float
+            How far, relatively, it may be from one.
+
+        Returns
+        -------
+        Sensitivity
+            ``.x`` is the derivative of the solution by the parameters.
+        """
+        return Sensitivity(self, x, tolerance)
 
     # What is known
 
@@ -137,7 +176,7 @@ class Problem:
         """Return the bounds of x, lower and upper, and those of the constraints."""
         n = np.size(x)
         low, high = (-np.inf, np.inf) if self.bounds is None else pair_of(self.bounds)
-        sizes = [np.size(g(np.asarray(x, float))) for g, _, _ in self.parts]
+        sizes = [np.size(g(np.asarray(x, float), *self.args)) for g, _, _ in self.parts]
         ends = [
             np.concatenate(
                 [np.zeros(0)]
@@ -166,6 +205,21 @@ class Problem:
             found.append(f"  {name}: {text}")
         return "\n".join(found)
 
+    def report(self) -> str:
+        """Return what a call of each derivative does and takes, as native code."""
+        lines = []
+        for name, made in (
+            ("value and gradient", self._both),
+            ("constraints", self._constraints),
+            ("Jacobian of the constraints", self._jacobian.products.fast),
+            ("Hessian of the Lagrangian", self._hessian.products.fast),
+        ):
+            for row in made.report().rows:
+                seconds, why = row["seconds"]["call"], row["reason"] or row["waits"]
+                how = why or native_text(row)
+                lines.append(f"{name}: {seconds:.2g} s a call, {how}")
+        return "\n".join(lines)
+
     # Solvers
 
     def minimize(self, x0: Any, method: str = "trust-constr", **options: Any) -> Any:
@@ -187,21 +241,34 @@ class Problem:
         x0 = np.asarray(x0, float)
         low, high, lower, upper = self.limits(x0)
         is_second = method.lower() == "trust-constr"
-        given: dict[str, Any] = {"hess": self.of_objective} if is_second else {}
-        how: dict[str, Any] = {"jac": lambda x: self.jacobian(x).toarray()}
+        given: dict[str, Any] = {}
+        how: dict[str, Any] = {}
+        kinds = [lower == upper, lower != upper]  # apart, in dense matrices
         if is_second:
-            how = {
-                "jac": self.jacobian,
-                "hess": lambda x, multipliers: self.hessian(x, multipliers, 0.0),
-            }
-        limited = optimize.NonlinearConstraint(self.constraints, lower, upper, **how)
+            given = {"hess": self.of_objective}
+            how = {"hess": lambda x, multipliers: self.hessian(x, multipliers, 0.0)}
+            kinds = [np.full(len(lower), True)]
+
+        def limited(rows: Array) -> Any:
+            def slopes(x: Array) -> Any:
+                found = self.jacobian(x)[rows]
+                return found if is_second else found.toarray()
+
+            return optimize.NonlinearConstraint(
+                lambda x: self.constraints(x)[rows],
+                lower[rows],
+                upper[rows],
+                jac=slopes,
+                **how,
+            )
+
         return optimize.minimize(
             self.value_and_gradient,
             x0,
             jac=True,
             method=method,
             bounds=optimize.Bounds(low, high),
-            constraints=[limited] if self.parts else (),
+            constraints=[limited(rows) for rows in kinds if rows.any()],
             **given,
             **options,
         )
