@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der
 
-from tests.emit.builder import Builder
+import wengert as wg
+from tests.emit.kernels import compiled
 from wengert.emit import entry, machine
-from wengert.emit.compile import compile_program
 from wengert.emit.entry import Parameter, Returned, Signature, bind, is_fast
+from wengert.lower.refusal import BOUNDS
 
 pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
 
@@ -30,36 +31,26 @@ VALUE_AND_GRADIENT = Signature(
 @functools.cache
 def rosenbrock():
     """Value and gradient of the Rosenbrock function of 10 variables."""
-    b = Builder()
-    x = [b.input(k) for k in range(10)]
-    one, two, many = b.constant(1.0), b.constant(2.0), b.constant(100.0)
-    value, slopes = b.constant(0.0), [b.constant(0.0)] * 10
+    return compiled(wg.value_and_grad(rosen_by_hand), np.linspace(-1, 1, 10))
+
+
+def rosen_by_hand(x):
+    """The Rosenbrock function, number by number."""
+    value = 0.0
     for k in range(9):
-        rest = b.add("x - y", x[k + 1], b.add("x * y", x[k], x[k]))
-        gap = b.add("x - y", one, x[k])
-        steep = b.add("x * y", many, rest)
-        value = b.add("x + y", value, b.add("x * y", steep, rest))
-        value = b.add("x + y", value, b.add("x * y", gap, gap))
-        pull = b.add("x * y", two, steep)
-        down = b.add("x * y", b.add("x * y", pull, two), x[k])
-        down = b.add("x + y", down, b.add("x * y", two, gap))
-        slopes[k] = b.add("x - y", slopes[k], down)
-        slopes[k + 1] = b.add("x + y", slopes[k + 1], pull)
-    outputs = [(value, 0, 0), *((s, 1, k) for k, s in enumerate(slopes))]
-    return compile_program(b.program(results=["float64"] * 2, outputs=outputs))
+        rest, gap = x[k + 1] - x[k] * x[k], 1.0 - x[k]
+        value = value + 100.0 * rest * rest + gap * gap
+    return value
 
 
 def branch(is_positive):
     """x*x where x > 0, else -x, as one of two paths; and whether x > 0."""
-    b = Builder()
-    x = b.input(0)
-    test = b.add("x > y", x, b.constant(0.0))
-    b.guard(test, is_positive)
-    y = b.add("x * y", x, x) if is_positive else b.add("-x", x)
-    results = ["float64", "bool"]
-    return compile_program(
-        b.program(results=results, outputs=[(y, 0, 0), (test, 1, 0)])
-    )
+
+    def function(x):
+        test = x > 0.0
+        return (x * x if test else -x), test
+
+    return compiled(function, np.float64(1.0 if is_positive else -1.0))
 
 
 def echo(*arguments, **keywords):
@@ -210,10 +201,8 @@ def test_results_come_in_their_structure(way):
 @pytest.mark.parametrize("type_name", ["float32", "int64", "int32", "bool"])
 def test_every_type_can_be_returned(way, type_name):
     """As an array, a NumPy scalar and a Python number."""
-    b = Builder()
-    b.add("x", b.input(0, type=type_name), type=type_name)
-    program = b.program([type_name], [type_name])
-    kernel, x = compile_program(program), np.ones(1, type_name)
+    x = np.ones(1, type_name)
+    kernel = compiled(lambda x: x, x)
     parameters = (Parameter("array", type_name, (1,)),)
 
     def returned(kind, shape=()):
@@ -228,10 +217,8 @@ def test_every_type_can_be_returned(way, type_name):
 
 def test_captured_arrays_are_read_at_each_call(way):
     """Their current contents count."""
-    b = Builder()
-    b.add("x * y", b.input(0), b.input(1, argument=1))
-    kernel = compile_program(b.program(["float64"] * 2))
     captured = np.array([1.0, 2.0])
+    kernel = compiled(lambda x, y: x * y[1], 3.0, captured)
     signature = Signature((Parameter("float"),), (Returned("python"),), 0, (captured,))
     f = bind([kernel], signature, echo)
 
@@ -248,21 +235,14 @@ LEAVES = 6
 @functools.cache
 def doubling(is_long=False):
     """Twice each of six numbers; a first one below 0 fails a guard."""
-    b = Builder()
-    inputs = [b.input(0, argument=k) for k in range(LEAVES)]
-    b.guard(b.add("x < y", inputs[0], b.constant(0.0)), False)
-    waste = inputs[0]
-    for _ in range(6000 if is_long else 0):
-        waste = b.add("sin(x)", waste)
-    two, nothing = b.constant(2.0), b.add("x * y", b.constant(1e-300), waste)
-    doubled = [b.add("x * y", two, b.add("x + y", x, nothing)) for x in inputs]
-    return compile_program(
-        b.program(
-            ["float64"] * LEAVES,
-            ["float64"] * LEAVES,
-            [(node, k, 0) for k, node in enumerate(doubled)],
-        )
-    )
+
+    def function(*inputs):
+        waste = np.nan if inputs[0] < 0.0 else inputs[0]
+        for _ in range(6000 if is_long else 0):
+            waste = np.sin(waste) * inputs[1] + inputs[2]
+        return [2.0 * (x + 1e-300 * waste) for x in inputs]
+
+    return compiled(function, *np.ones(LEAVES))
 
 
 def nested(rng, leaves, depth=0):
@@ -593,16 +573,18 @@ def test_reference_counts_are_kept(way):
 
 def test_eight_threads_call_at_once():
     """Each call has a workspace of its own, with and without the lock."""
-    b = Builder()
-    x = values = b.input(0)
-    steps = []
-    for _ in range(6000):
-        values = b.add("sin(x)", b.add("x + y", values, x))
-        steps.append(values)
-    total = b.constant(0.0)
-    for node in reversed(steps):
-        total = b.add("x + y", total, node)
-    kernel = compile_program(b.program())
+
+    def function(x):
+        values, steps = x, []
+        for k in range(5000):
+            values = np.sin(values + x) * (k % 7 + x) if k % 3 else np.cos(values * x)
+            steps.append(values)
+        total = 0.0
+        for step in reversed(steps):
+            total = total + step
+        return total
+
+    kernel = compiled(function, 0.5)
     signature = Signature((Parameter("float"),), (Returned("python"),))
     f = bind([kernel], signature, echo, releases_lock=True)
     want = [f(float(k)) for k in range(8)]
@@ -643,11 +625,14 @@ def test_random_arguments_never_crash(count):
 
 def interval(low, high, answer):
     """A path that holds where low < x < high; its first guard asks for `low`."""
-    b = Builder()
-    x = b.input(0)
-    b.guard(b.add("x > y", x, b.constant(low)), True)
-    b.guard(b.add("x < y", x, b.constant(high)), True)
-    return compile_program(b.program(outputs=[(b.constant(answer), 0, 0)]))
+
+    def function(x):
+        return answer if x > low and x < high else None
+
+    return compiled(function, np.float64((low + high) / 2))
+
+
+FIRST, SECOND = BOUNDS + 1, BOUNDS + 2
 
 
 @pytest.mark.parametrize(("x", "answer"), [(0.5, 10.0), (2.5, 12.0), (-1.5, 13.0)])
@@ -660,7 +645,7 @@ def test_a_failing_guard_chooses_the_next_kernel(way, x, answer):
         interval(-9.0, 0.0, 13.0),
     ]
     signature = Signature((Parameter("float"),), (Returned("scalar"),))
-    exits = [{2: 2, 1: 3}, {}, {}, {}]
+    exits = [{SECOND: 2, FIRST: 3}, {}, {}, {}]
 
     f = bind(kernels, signature, echo, exits=exits)
 
@@ -672,7 +657,7 @@ def test_other_guards_lead_to_the_kernel_under_zero(way):
     kernels += [interval(-9.0, 9.0, 12.0)]
     signature = Signature((Parameter("float"),), (Returned("scalar"),))
 
-    f = bind(kernels, signature, echo, exits=[{2: 1, 0: 2}, {0: 2}, {}])
+    f = bind(kernels, signature, echo, exits=[{SECOND: 1, 0: 2}, {0: 2}, {}])
 
     assert [f(x) for x in (0.5, 1.5, 2.5, -1.0)] == [10.0, 11.0, 12.0, 12.0]
     assert f(10.0) == ("fallback", (10.0,), {})

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from tests.emit.builder import Builder, run
-from wengert.emit import machine, vocabulary
-from wengert.emit.compile import compile_program
+from tests.emit.kernels import compiled, run
+from wengert.emit import machine, nests, vocabulary
 from wengert.execute.loops import compile_loops
+from wengert.lower.build import build
+from wengert.lower.lower import lower
 
 needs_llvm = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
 
@@ -44,7 +45,7 @@ def test_without_llvmlite_there_is_a_clear_error(monkeypatch):
 
     assert not machine.available()
     with pytest.raises(machine.EngineMissingError, match="pip install llvmlite"):
-        compile_program(Builder().program())
+        compile_loops(wg.record(np.sin, 1.0), True)
 
 
 @needs_llvm
@@ -76,9 +77,7 @@ def test_threads_compile_at_once():
     failures = []
 
     def work(k):
-        b = Builder()
-        b.add("x * y", b.input(0), b.constant(float(k)))
-        status, got = run(compile_program(b.program()), [np.array([2.0])], 1)
+        status, got = run(compiled(lambda x: x * float(k), 2.0), [2.0], 1)
         failures.extend([k] if (status, got[0]) != (0, 2.0 * k) else [])
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
@@ -92,9 +91,7 @@ def test_threads_compile_at_once():
 
 def compile_and_run(k):
     """Twice a number, natively."""
-    b = Builder()
-    b.add("x + y", b.input(0), b.input(0))
-    return run(compile_program(b.program()), [np.array([float(k)])], 1)[1][0]
+    return run(compiled(lambda x: x + x, 1.0), [float(k)], 1)[1][0]
 
 
 @needs_llvm
@@ -116,11 +113,9 @@ def test_machine_code_is_freed():
     import gc
     import weakref
 
-    b = Builder()
-    b.add("exp(x)", b.input(0))
-    compiled = compile_program(b.program())
-    alive = weakref.ref(compiled.module)
-    del compiled
+    kernel = nests.made(text_of(lambda x: np.exp(x) * 3.25, 1.0))
+    alive = weakref.ref(kernel.module)
+    del kernel
     gc.collect()
 
     assert alive() is None
@@ -193,9 +188,13 @@ def test_engines_are_freed_with_the_last_of_their_libraries():
 
 
 def compile_and_keep(k):
-    b = Builder()
-    b.add("x + y", b.input(0), b.constant(float(k)))
-    return compile_program(b.program())
+    return nests.made(text_of(lambda x: x + float(k), 1.0))
+
+
+def text_of(function, x):
+    """The text of a function's kernel."""
+    nest, constants = build(lower(wg.record(function, x)), 4)
+    return nests.written(nest, constants, 4, {})
 
 
 @needs_llvm

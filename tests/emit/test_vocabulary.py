@@ -7,12 +7,11 @@ import pytest
 
 from wengert.core.types import Type
 from wengert.emit import machine
-from wengert.emit.compile import compile_program
 from wengert.emit.nests import compile_written, written
-from wengert.emit.program import Program
 from wengert.emit.vocabulary import VocabularyError, operand_count, template
 from wengert.lower.axes import Axes
 from wengert.lower.build import build
+from wengert.lower.cut import cut
 from wengert.lower.graph import Graph, Source
 from wengert.lower.values import Lowered, Value
 
@@ -116,42 +115,28 @@ INTEGERS = {
 
 
 def native(text, arrays, result_type, lanes):
-    """The expression over whole arrays: in lanes by a nest, else as scalars."""
-    if lanes == 1:
-        return one_by_one(text, arrays, result_type)
+    """The expression over whole arrays: in lanes, or one by one."""
     axes, count = Axes(), len(arrays[0])
-    graph, axis = Graph(axes), axes.of("element", count)
-    given = [
-        graph.leaf(Source("argument", k), 0, {axis: 1}, str(array.dtype))
-        for k, array in enumerate(arrays)
-    ]
-    value = Value(graph.map(text, given, result_type), (axis,))
-    types = [Type((count,), np.dtype(t)) for t in (result_type, *map(dtype_of, arrays))]
-    lowered = Lowered(graph, [value], [], types[:1], types[1:], [], frozenset())
-    nest, constants = build(lowered, lanes)
-    compiled = compile_written(written(nest, constants, lanes, {}))
+    graph = Graph(axes)
+    places = [(0, {axes.of("element", count): 1})] if lanes > 1 else []
+    places = places or [(k, {}) for k in range(count)]
+    outputs = []
+    for offset, strides in places:
+        given = [
+            graph.leaf(Source("argument", k), offset, strides, str(array.dtype))
+            for k, array in enumerate(arrays)
+        ]
+        outputs.append(Value(graph.map(text, given, result_type), tuple(strides)))
+    given = [Type((count,), array.dtype) for array in arrays]
+    shape = (count // len(outputs),) * (lanes > 1)
+    types = [Type(shape, np.dtype(result_type))] * len(outputs)
+    lowered = Lowered(graph, outputs, [], types, given, [], frozenset())
+    nest, constants = build(lowered, max(lanes, 2))
+    found = compile_written(written(cut(nest), constants, max(lanes, 2), {}))
     result = np.empty(count, result_type)
-    compiled.call([a.ctypes.data for a in arrays], [result.ctypes.data])
-    return result
-
-
-def one_by_one(text, arrays, result_type):
-    """The expression of every element, as a scalar program."""
-    rank, count, types = len(arrays), len(arrays[0]), [str(a.dtype) for a in arrays]
-    first = rank * count
-    program = Program(
-        operations=["input"] * first + [text] * count,
-        operands=[(k, e) for k in range(rank) for e in range(count)]
-        + [tuple(range(e, first, count)) for e in range(count)],
-        types=[t for t in types for _ in range(count)] + [result_type] * count,
-        values={},
-        arguments=types,
-        results=[result_type],
-        outputs=[(first + e, 0, e) for e in range(count)],
-    )
-    compiled = compile_program(program, level=0)
-    result = np.empty(count, result_type)
-    compiled.call([a.ctypes.data for a in arrays], [result.ctypes.data])
+    step = result.itemsize * (count // len(outputs))
+    targets = [result.ctypes.data + k * step for k in range(len(outputs))]
+    found.call([a.ctypes.data for a in arrays], targets)
     return result
 
 

@@ -125,7 +125,7 @@ def test_a_play_with_numpy_follows_the_tree(monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: Any, **__: Any) -> Any:
         raise NotLoweredError("nothing is")
 
-    monkeypatch.setattr(engine, "lower", refuse)
+    monkeypatch.setattr(engine, "refuse_long", refuse)
     monkeypatch.setattr(engine, "mixed_plan", plan.Plan)
     jitted, points, played = wg.jit(by_signs), all_signs(4), []
     for _ in range(2):

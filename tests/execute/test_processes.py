@@ -105,13 +105,9 @@ def test_a_fork_does_not_wait_for_a_long_compilation():
             x = np.sin(x) * (k + 0.5) + x
         return x
 
-    from wengert.emit.compile import compile_program
-    from wengert.emit.kernels import lower
-    program = lower(wg.record(chain, 0.5), False, []).program
-    work = threading.Thread(
-        target=compile_program, args=(program,),
-        kwargs={"level": 2, "has_loops": False}, daemon=True,
-    )
+    from wengert.execute.loops import compile_loops
+    tape = wg.record(chain, 0.5)
+    work = threading.Thread(target=compile_loops, args=(tape, True), daemon=True)
     work.start()
     time.sleep(0.3)
     child = os.fork()

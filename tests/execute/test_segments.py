@@ -14,11 +14,11 @@ from tests.ops.examples import Example, examples
 from tests.programs.generate import generate
 from tests.programs.judge import Judge
 from tests.programs.ways import run
-from wengert.emit import special
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute import engine, segments
 from wengert.execute.engine import native_engine
 from wengert.execute.plan import Plan
+from wengert.lower.lower import Lowering
 
 needs_engine = pytest.mark.skipif(
     not native_engine(), reason="the native engine is off"
@@ -44,7 +44,7 @@ def refuse_whole_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> Any:
         raise NotLoweredError("a test")
 
-    monkeypatch.setattr(engine, "lower", refuse)
+    monkeypatch.setattr(engine, "refuse_long", refuse)
 
 
 @needs_engine
@@ -167,11 +167,11 @@ def test_random_programs_agree_in_parts(
     refuse_whole_tapes(monkeypatch)
     monkeypatch.setattr(segments, "FEWEST", fewest)
     # Every third operation is left to NumPy, so that parts begin and end everywhere.
-    lowerable = segments.is_lowerable
+    is_native = segments.is_native
     monkeypatch.setattr(
         segments,
-        "is_lowerable",
-        lambda tape, k, captured: k % 3 != 0 and lowerable(tape, k, captured),
+        "is_native",
+        lambda tape, k, captured: k % 3 != 0 and is_native(tape, k, captured),
     )
 
     for number in range(4):
@@ -232,7 +232,7 @@ def test_whatever_the_compiler_raises_is_a_reason(
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError("deep inside")
 
-    monkeypatch.setitem(special.SPECIAL, "where", broken)
+    monkeypatch.setattr(Lowering, "mapped", broken)
     jitted = wg.jit(lambda x: np.where(x > 0, x, 2.0 * x))
     for _ in range(3):
         np.testing.assert_array_equal(jitted(np.array([1.0, -1.0])), [1.0, -2.0])

@@ -14,14 +14,16 @@ import wengert
 from wengert.capture.array import RecordedArray
 from wengert.capture.reads.frozen import Contents
 from wengert.capture.reads.snapshot import Snapshot
+from wengert.core.forms import Map
 from wengert.core.operation import REGISTRY
 from wengert.derive import modes
 from wengert.derive.straight import known
-from wengert.emit import implied
-from wengert.emit.lowering import Lowering, lower_native
-from wengert.emit.special import SPECIAL, lower_store
 from wengert.execute import entries, interpret
 from wengert.execute import plan as plan_
+from wengert.lower import lower as lower_
+from wengert.lower import python as python_
+from wengert.lower.writes import written
+from wengert.ops.index import INDEX_ADD, STORE
 
 Patch = pytest.MonkeyPatch
 #: What the fields of operations were that faults have changed.
@@ -177,12 +179,12 @@ def ignore_guards(patch: Patch) -> None:
 
 def compile_without_guards(patch: Patch) -> None:
     """Compile a path without its guards."""
-    patch.setattr(Lowering, "guard", lambda self, node, expected: None)
+    patch.setattr(lower_.Lowering, "ask", lambda self, text, node, wanted: None)
 
 
 def swallow_exceptions(patch: Patch) -> None:
     """Replay natively where Python would raise."""
-    patch.setattr(implied, "require", lambda lowering, native, operands: None)
+    patch.setattr(python_, "require", lambda lowering, text, nodes: None)
 
 
 def ignore_the_outside(patch: Patch) -> None:
@@ -197,12 +199,7 @@ def ignore_contents(patch: Patch) -> None:
 
 def swap_selection(patch: Patch) -> None:
     """Lower a selection the wrong way round."""
-
-    def wrong(lowering: Any, parts: Any, settings: Any, like: Any, name: str) -> Any:
-        parts = [parts[0], parts[2], parts[1]]
-        return lower_native(lowering, "select(x, y, z)", parts, like, name)
-
-    patch.setitem(SPECIAL, "where", wrong)
+    change("where", "form", Map("select(x, z, y)"))
 
 
 def keep_old_captures(patch: Patch) -> None:
@@ -218,12 +215,16 @@ def keep_old_captures(patch: Patch) -> None:
 
 def forget_a_term(patch: Patch) -> None:
     """Write gradients over each other where they add up, natively."""
-    patch.setitem(SPECIAL, "index_add", lower_store)
+
+    def stored(lowering: Any, index: int, operation: Any, *rest: Any) -> Any:
+        return written(lowering, index, STORE, *rest)
+
+    patch.setitem(lower_.OWN, INDEX_ADD, stored)
 
 
 def lower_sine_as_cosine(patch: Patch) -> None:
     """State a wrong native expression."""
-    change("sin", "native", "cos(x)")
+    change("sin", "form", Map("cos(x)"))
 
 
 def lose_python_numbers(patch: Patch) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from wengert.emit import llvm_ir, machine
+from wengert.emit import machine
 from wengert.emit.cache import KERNELS
 from wengert.emit.compile import KERNEL_TYPE, Compiled
 from wengert.emit.orders import write_order
-from wengert.emit.refusal import NotLoweredError
+from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.emit.routines import write_routine
 from wengert.emit.sums import pairwise_sum
 from wengert.emit.tiles import write_product
@@ -41,6 +41,7 @@ from wengert.lower.nest import (
     Number,
     Operand,
     Order,
+    Part,
     Product,
     Read,
     Routine,
@@ -48,15 +49,26 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    everything,
 )
 from wengert.lower.work import work_of
 
+#: The function that a kernel is, and the types of its arguments: the addresses of
+#: arguments and of results, aligned scratch memory, and a range of blocks.
+KERNEL, ARGUMENTS = "wengert.kernel", "ptr, ptr, ptr, i64, i64"
+NAMED = "ptr %given, ptr %taken, ptr %workspace, i64 %begin, i64 %end"
+#: A nest that is cut has few loops where this times their statements are less than all.
+FEW_INSIDE = 10
+#: The level at which code runs fastest.
+BEST = 2
 #: Steps of a loop after which its sums are added to a total, so that they stay exact.
 BLOCK = 64
 #: Lines after which a block of code ends: code generation is quadratic in a block.
 MOST_LINES = 150
 #: Bytes of constants up to which a kernel is kept for functions that are made anew.
 MOST_KEPT_BYTES = 1 << 20
+#: Lines of a nest that are kept for people.
+MOST_SHOWN = 5000
 #: Bytes of scratch memory that a call may take.
 MOST_WORKSPACE = 1 << 31
 #: Statements of a loop's body up to which vectors that are left over have code each.
@@ -115,48 +127,102 @@ def written(
     """
     machine.require()
     started = time.perf_counter()
-    writer = Writer(nest, lanes, steps)
-    text = writer.module()
-    if writer.workspace > MOST_WORKSPACE:
-        raise NotLoweredError(f"{writer.workspace >> 20} MiB of scratch memory")
+    parts = [each for each in nest.body if isinstance(each, Part)]
+    writers = [Writer(nest, lanes, steps, part) for part in parts]
+    texts = [writer.module() for writer in writers]
+    if not parts:
+        writers.append(Writer(nest, lanes, steps))
+        texts.append(writers[-1].module())
+    else:
+        texts.append(calls(writers, steps is not None))
+    workspace = max(writer.workspace for writer in writers)
+    if workspace > MOST_WORKSPACE:
+        raise NotLoweredError(f"{workspace >> 20} MiB of scratch memory")
     work = work_of(nest)
     return Written(
-        text=text,
+        texts=tuple(texts),
         constants=tuple(constants),
-        shown=str(nest),
-        workspace=writer.workspace,
+        shown=nest.shown(MOST_SHOWN),
+        workspace=workspace,
         lanes=lanes,
-        loops=writer.loops,
+        level=0 if parts and is_straight(nest) else BEST,
+        loops=sum(writer.loops for writer in writers),
         nodes=nest.values,
         flops=work.flops,
         moved=work.bytes,
-        has_guards=writer.answer != "0",
+        has_guards=any(bool(writer.guards) for writer in writers),
         has_blocks=steps is not None,
         seconds=seconds | {"write": time.perf_counter() - started},
     )
 
 
-def compile_written(found: Written) -> Compiled:
-    """Return the native code of a nest's text; of equal ones the same."""
+def is_straight(nest: Nest) -> bool:
+    """Whether most of a nest is in no loop."""
+    loops = [
+        each
+        for part in nest.body
+        if isinstance(part, Part)
+        for each in part.body
+        if isinstance(each, Loop)
+    ]
+    inside = sum(1 for _ in everything(loops))
+    return inside * FEW_INSIDE < sum(1 for _ in everything(nest.body))
+
+
+def calls(writers: Sequence[Writer], has_blocks: bool) -> str:
+    """Return the text of what calls parts, until one refuses."""
+    linkage, name = ("internal ", "block") if has_blocks else ("", KERNEL)
+    lines = [f"declare i64 @{writer.function}({ARGUMENTS})\n" for writer in writers]
+    lines.append(f"define {linkage}i64 @{name}({NAMED}) nounwind {{\n")
+    for k, writer in enumerate(writers):
+        lines.append(f" %a{k} = call i64 @{writer.function}({NAMED})\n")
+        if writer.guards:
+            lines.append(
+                f" %is.refused{k} = icmp ne i64 %a{k}, 0\n"
+                f" br i1 %is.refused{k}, label %refused{k}, label %on{k}\n"
+                f"refused{k}:\n ret i64 %a{k}\n"
+                f"on{k}:\n"
+            )
+    lines.append(" ret i64 0\n}\n")
+    return "".join([*lines, BLOCKS.format(kernel=KERNEL) if has_blocks else ""])
+
+
+@refuses
+def compile_written(
+    found: Written, level: int | None = None, told: machine.Told | None = None
+) -> Compiled:
+    """Return the native code of a nest's text; of equal ones the same.
+
+    Parameters
+    ----------
+    found : Written
+    level : int, optional
+        0 compiles fastest, 2 runs fastest; as the text says if not given.
+    told : callable, optional
+        Called with the number of parts that are compiled, and of all.
+    """
+    level = found.level if level is None else level
     if sum(array.nbytes for array in found.constants) > MOST_KEPT_BYTES:
-        return made(found)
-    return KERNELS.kept_or_made(found.fingerprint(), lambda: made(found))
+        return made(found, level, told)
+    key = found.fingerprint(), level
+    return KERNELS.kept_or_made(key, lambda: made(found, level, told))
 
 
-def made(found: Written) -> Compiled:
+def made(
+    found: Written, level: int = BEST, told: machine.Told | None = None
+) -> Compiled:
     """Return the native code of a nest's text."""
     symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(found.constants)}
-    module = machine.compile_parts((found.text,), (llvm_ir.KERNEL,), 2, symbols=symbols)
-    address = module.addresses[llvm_ir.KERNEL]
+    module = machine.compile_parts(found.texts, (KERNEL,), level, told, symbols)
+    address = module.addresses[KERNEL]
     return Compiled(
         address=address,
         workspace=found.workspace,
         lanes=found.lanes,
-        level=2,
-        chunks=1,
+        level=level,
+        parts=max(1, len(found.texts) - 1),
         loops=found.loops,
         nodes=found.nodes,
-        written=found.nodes,
         has_guards=found.has_guards,
         has_blocks=found.has_blocks,
         seconds=found.seconds | module.seconds,
@@ -166,6 +232,7 @@ def made(found: Written) -> Compiled:
         nest=found.shown,
         flops=found.flops,
         moved=found.moved,
+        again=found if level < BEST else None,
     )
 
 
@@ -207,6 +274,7 @@ class Writer:
     nest: Nest
     width: int
     steps: Sequence[int] | None = None
+    part: Part | None = None
     lines: list[list[str]] = field(default_factory=list)
     entry: list[str] = field(default_factory=list)
     declarations: set[str] = field(default_factory=set)
@@ -216,7 +284,7 @@ class Writer:
     pointers: dict[Buffer, str] = field(default_factory=dict)
     lane: Lane | None = None
     block: str = "entry"
-    answer: str = "0"
+    guards: list[tuple[str, int]] = field(default_factory=list)
     count: int = 0
     loops: int = 0
     length: int = 0
@@ -224,25 +292,28 @@ class Writer:
 
     # The module
 
+    @property
+    def function(self) -> str:
+        """The name of the function."""
+        if self.part is not None:
+            return f"part{self.part.number}"
+        return KERNEL if self.steps is None else "block"
+
     def module(self) -> str:
         """Return the text of the module."""
         for buffer in self.buffers():
             self.pointers[buffer] = self.pointer(buffer)
-        self.body(self.nest.body)
+        self.body(self.nest.body if self.part is None else self.part.body)
         externals = [
             f"@c{b.number} = external global i8\n" for b in self.nest.constants
         ]
-        linkage, name = "", llvm_ir.KERNEL
-        if self.steps is not None:
-            linkage, name = "internal ", "block"
-        head = (
-            f"define {linkage}i64 @{name}(ptr %given, ptr %taken, ptr %workspace,"
-            " i64 %begin, i64 %end) nounwind {\nentry:\n"
-        )
+        is_block = self.steps is not None and self.part is None
+        linkage = "internal " * is_block
+        head = f"define {linkage}i64 @{self.function}({NAMED}) nounwind {{\nentry:\n"
+        rest = f" ret i64 {self.answer()}\n}}\n"
         text = "".join("".join(chunk) for chunk in self.lines)
-        rest = f" ret i64 {self.answer}\n}}\n"
-        if self.steps is not None:
-            rest += BLOCKS.format(kernel=llvm_ir.KERNEL)
+        if is_block:
+            rest += BLOCKS.format(kernel=KERNEL)
         return "".join(
             [*externals, *sorted(self.declarations), head, *self.entry, text, rest]
         )
@@ -375,7 +446,7 @@ class Writer:
 
     def is_wide(self, *operands: Operand) -> bool:
         """Whether any operand is a vector."""
-        return any(
+        return self.lane is not None and any(
             not isinstance(x, Number) and self.names[x].is_wide for x in operands
         )
 
@@ -786,10 +857,14 @@ class Writer:
 
     def guard(self, guard: Guard) -> None:
         """The call is refused."""
-        flag = self.name(guard.operand, False)
-        self.answer = self.value(
-            f"select i1 {flag}, i64 {guard.number}, i64 {self.answer}"
-        )
+        self.guards.append((self.name(guard.operand, False), guard.number))
+
+    def answer(self) -> str:
+        """Return the number of the first guard that refuses, or zero."""
+        found = "0"
+        for flag, number in reversed(self.guards):
+            found = self.value(f"select i1 {flag}, i64 {number}, i64 {found}")
+        return found
 
     # Loops
 
@@ -935,14 +1010,6 @@ def folded_in(body: Sequence[Statement], known: Mapping[int, Any]) -> list[int]:
             found[statement.register] = None
     begun = {s.register for s in everything(body) if isinstance(s, Start)}
     return sorted(k for k in found if k not in begun)
-
-
-def everything(body: Sequence[Statement]) -> Iterator[Statement]:
-    """Give statements and those of their loops."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, Loop):
-            yield from everything(statement.body)
 
 
 WRITERS: dict[type, Callable[[Writer, Any], None]] = {

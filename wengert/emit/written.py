@@ -18,16 +18,17 @@ class Written:
 
     Attributes
     ----------
-    text : str
-        LLVM's IR, in which memory is a symbol.
+    texts : tuple of str
+        LLVM's IR, in which memory is a symbol: the parts, and what calls them.
     constants : tuple of array
         What the symbols ``c0``, ``c1`` and so on name.
     shown : str
         The nest, for people.
     workspace : int
         Bytes of scratch memory that a call needs.
-    lanes, loops, nodes : int
-        Elements of a vector; loops, and values that are computed.
+    lanes, level, loops, nodes : int
+        Elements of a vector; how it is compiled at first; loops, and values that are
+        computed.
     flops, moved : int
         Operations of a call, and bytes that its statements read and write.
     has_guards : bool
@@ -37,11 +38,12 @@ class Written:
         What each stage took.
     """
 
-    text: str
+    texts: tuple[str, ...]
     constants: tuple[np.ndarray, ...]
     shown: str
     workspace: int
     lanes: int
+    level: int
     loops: int
     nodes: int
     flops: int
@@ -51,8 +53,10 @@ class Written:
     seconds: dict[str, float]
 
     def fingerprint(self) -> bytes:
-        """Return a hash of the text and of the numbers that it reads."""
-        found = hashlib.blake2b(self.text.encode(), digest_size=16)
+        """Return a hash of the texts and of the numbers that they read."""
+        found = hashlib.blake2b(digest_size=16)
+        for text in self.texts:
+            found.update(text.encode())
         for array in self.constants:
             found.update(content(array))
         return found.digest()
@@ -79,4 +83,5 @@ def loaded(content: bytes) -> Written:
     facts, body, constants = json.loads(content[8:end]), io.BytesIO(content[end:]), []
     while body.tell() < len(content) - end:
         constants.append(np.load(body, allow_pickle=False))
-    return Written(constants=tuple(constants), **facts)
+    texts = tuple(facts.pop("texts"))
+    return Written(texts=texts, constants=tuple(constants), **facts)

@@ -26,7 +26,6 @@ from wengert.derive.jacobians import (
     unit_vectors,
 )
 from wengert.derive.modes import zeros_like_type
-from wengert.emit.kernels import count_scalars
 from wengert.execute.all_rows import RowsPlay, block_rows, largest, steps_of
 from wengert.execute.costs import (
     MOST_WRITTEN_OUT,
@@ -34,7 +33,6 @@ from wengert.execute.costs import (
     ROWS_NODE,
     START_SWEEP,
     SWEEP,
-    is_too_large,
 )
 from wengert.execute.rows import Options, Rows
 from wengert.execute.stretch import Stretch
@@ -265,13 +263,8 @@ def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
     """Whether a Jacobian inside a recording is one node instead of a sweep a row."""
     if not segment.nested or any(like.dtype.kind != "f" for like in likes):
         return False
-    count, tape = sum(like.size for like in likes), segment.tape
-    if count * (stop - segment.start) > MOST_WRITTEN_OUT:
-        return True
-    # What is recorded afresh on every call never becomes native.
-    return tape.keeps_guards and is_too_large(
-        count_scalars(tape, 1, segment.start, stop), count
-    )
+    count = sum(like.size for like in likes)
+    return count * (stop - segment.start) > MOST_WRITTEN_OUT
 
 
 def of_unit_vectors(

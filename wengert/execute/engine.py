@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wengert.emit import machine
-from wengert.emit.cache import compile_once
 from wengert.emit.compile import Compiled
-from wengert.emit.kernels import has_chain_products, lower
 from wengert.emit.machine import Told
+from wengert.emit.nests import BEST, compile_written
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native
 from wengert.execute.background import compiles_now
-from wengert.execute.costs import PLAY_NODE, is_of_arrays
+from wengert.execute.costs import MOST_ARRAY_NODES, PLAY_NODE, count_arrays
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left
 from wengert.execute.segments import mixed_plan
 from wengert.execute.tier import PLAY, TRIED
-from wengert.lower.refusal import HIDDEN
+from wengert.lower.hiding import has_chain_products
 
 if TYPE_CHECKING:
+    from wengert.core.tape import Tape
     from wengert.execute.paths import Path
 
 #: Set to switch the native engine off (the suite passes without it).
@@ -58,35 +58,31 @@ def compile_path(path: Path, told: Told | None = None) -> None:
 
 
 def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
-    """Return native code of a path: loops over arrays, or a line of scalars.
+    """Return native code of a path.
 
     Raises
     ------
     NotLoweredError
-        Where there is neither.
+        Where there is none.
     """
-    captured = [index for _, index in path.captured]
+    tries = [path.short]
+    if path.short[0] is not path.recording:
+        tries.append((path.recording, [index for _, index in path.captured]))
     refused: NotLoweredError | None = None
-    whole = path.recording, captured
-    for tape, given in (
-        (path.short,) if path.short[0] is whole[0] else (path.short, whole)
-    ):
-        if not is_of_arrays(tape):
-            continue
+    for tape, captured in tries:
         try:
-            kernel = compile_loops(tape, absorbs, given)
+            refuse_long(tape)
+            return compile_loops(tape, absorbs, captured, told=told)
         except NotLoweredError as error:
             refused = refused or error
-        else:
-            path.nan_guards = frozenset({HIDDEN})
-            return kernel
-    try:
-        lowered = lower(path.recording, absorbs, captured)
-    except NotLoweredError as error:
-        raise refused or error from None
-    if not path.kernels:
-        path.lowered, path.nan_guards = lowered, lowered.nan_guards
-    return compile_once(lowered.program, told)
+    assert refused is not None
+    raise refused
+
+
+def refuse_long(tape: Tape) -> None:
+    """Raise `NotLoweredError` where compiling would take too long."""
+    if count_arrays(tape) > MOST_ARRAY_NODES:
+        raise NotLoweredError(f"more than {MOST_ARRAY_NODES} nodes on arrays")
 
 
 def add_absorbing_kernel(path: Path, told: Told | None = None) -> None:
@@ -100,14 +96,11 @@ def add_absorbing_kernel(path: Path, told: Told | None = None) -> None:
 
 
 def optimise(path: Path, told: Told | None = None) -> None:
-    """Compile a path again, for speed."""
-    if path.lowered is None:
-        return  # loops are made for speed at once
-    try:
-        kernel = compile_once(path.lowered.program, told, level=2)
-    except NotLoweredError:
-        return  # what is there works
-    path.kernels[0] = replace(kernel, gives_way=path.kernels[0].gives_way)
+    """Compile a path again, for speed, where its code was made in haste."""
+    first = path.kernels[0]
+    if first.again is not None:
+        kernel = compile_written(first.again, BEST, told)
+        path.kernels[0] = replace(kernel, gives_way=path.kernels[0].gives_way)
 
 
 def why_given_up(path: Path) -> str:

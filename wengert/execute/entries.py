@@ -15,6 +15,7 @@ from wengert.emit.entry import Signature, bind, handed_out, is_fast
 from wengert.execute.arrays import parameter
 from wengert.execute.keys import told_apart
 from wengert.execute.paths import Path, Tree
+from wengert.lower.refusal import HIDDEN
 
 MISS = object()
 
@@ -175,7 +176,7 @@ def run(path: Path, given: Sequence[Any]) -> tuple[Any, list[tuple[int, int]]]:
         guard = kernel.call(addresses, targets)
         if not guard:
             return handed_out(tuple(range(len(kinds))), kinds, taken), []
-        if number or guard not in path.nan_guards:
+        if number or guard != HIDDEN:
             ways.append((number, guard))
     return MISS, ways
 

@@ -17,6 +17,7 @@ from wengert.emit.refusal import refuses
 from wengert.emit.written import Written, loaded
 from wengert.execute.saved import content_of
 from wengert.lower.build import build
+from wengert.lower.cut import cut
 from wengert.lower.lower import lower
 
 #: Bytes of constants up to which what a tape becomes is kept on disk.
@@ -31,6 +32,7 @@ def compile_loops(
     lanes: int | None = None,
     asked: Sequence[int] = (),
     steps: Sequence[int] | None = None,
+    told: machine.Told | None = None,
 ) -> Compiled:
     """Return native code of a tape as loops over its arrays.
 
@@ -41,6 +43,8 @@ def compile_loops(
         Elements of a vector; by the processor if not given.
     steps : sequence of int, optional
         Where it is done for many blocks, as for `nests.written`.
+    told : callable, optional
+        Called with the number of parts that are compiled, and of all.
 
     Raises
     ------
@@ -53,19 +57,20 @@ def compile_loops(
     found = kept(name)
     if found is not None:
         try:
-            return compile_written(found)
+            return compile_written(found, told=told)
         except Exception:  # whatever it is, it is no text of ours
             disk.forget(name)
     started = time.perf_counter()
     lowered = lower(tape, absorbs, captured, asked)
     drawn = time.perf_counter()
     nest, constants = build(lowered, width)
+    nest = cut(nest)
     seconds = {"graph": drawn - started, "nest": time.perf_counter() - drawn}
     found = written(nest, constants, width, seconds, steps)
     size = sum(array.nbytes for array in constants)
     if name and size <= MOST_WRITTEN and sum(found.seconds.values()) > disk.WORTH:
         disk.write(name, found.dumped())
-    return compile_written(found)
+    return compile_written(found, told=told)
 
 
 def kept(name: str) -> Written | None:

@@ -20,7 +20,6 @@ from wengert.core.types import Type
 from wengert.derive.shortened import shortened
 from wengert.emit.compile import Compiled
 from wengert.emit.entry import Returned
-from wengert.emit.kernels import Lowered
 from wengert.execute.arrays import native, returned
 from wengert.execute.background import Job
 from wengert.execute.belief import Belief
@@ -50,8 +49,6 @@ class Path:
     exits : dict of (kernel, guard) to Path
         By number: where a replay goes on whose guard fails; `entered_from` is the
         path that leads here.
-    nan_guards : frozenset of int
-        Guards of the first kernel that refuse where the NaN of a product matters.
     parent, at, left : Path or None, int, dict of int to Path
         The path that it left, the node at which, and the paths that left it.
     is_believed : bool
@@ -69,11 +66,9 @@ class Path:
     captured: list[tuple[Any, int]]
     snapshot: Any
     plain_arrays: Any
-    lowered: Lowered | None = None
     kernels: list[Compiled] = field(default_factory=list)
     exits: dict[tuple[int, int], Path] = field(default_factory=dict)
     entered_from: Path | None = None
-    nan_guards: frozenset[int] = frozenset()
     reason: str = ""
     record_seconds: float = 0.0
     number: int = 0

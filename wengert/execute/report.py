@@ -58,8 +58,7 @@ class Report:
         return facts | {
             "types": described(entry),
             "nodes": len(path.recording),
-            "written_nodes": kernel.written if kernel else 0,
-            "chunks": kernel.chunks if kernel else 0,
+            "parts": kernel.parts if kernel else 0,
             "loops": kernel.loops if kernel else 0,
             "nest": kernel.nest if kernel else "",
             "operations": kernel.flops if kernel else 0,
@@ -120,7 +119,7 @@ class RowsReport:
         lines = [f"{self.name}: {len(self.rows)} paths"]
         for row in self.rows:
             seconds = "".join(f", {k} {v:.3g} s" for k, v in row["seconds"].items())
-            native = f"{row['scalar_nodes']} scalar nodes in {row['lanes']} lanes"
+            native = f"{row['values']} values in {row['lanes']} lanes"
             how = native + seconds if row["lanes"] else "by NumPy, all at once"
             why = "".join(f"; {row[k]}" for k in ("reason", "waits") if row[k])
             why = inputs_of(row["inputs from outside"]) + why
@@ -131,17 +130,14 @@ class RowsReport:
 
 def native_text(row: dict[str, Any]) -> str:
     """Return what native code a path has, in words."""
-    if row["nest"]:
-        moved, scratch, whole = (
-            readable(row[key]) for key in ("bytes", "scratch", "bytes of all nodes")
-        )
-        return (
-            f"{row['loops']} loops over arrays, {readable(row['operations'])} "
-            f"operations, {moved}B moved, {scratch}B of scratch for {whole}B of nodes"
-        )
+    moved, scratch, whole = (
+        readable(row[key]) for key in ("bytes", "scratch", "bytes of all nodes")
+    )
+    parts = f" in {row['parts']} parts" if row["parts"] > 1 else ""
     return (
-        f"{row['scalar_nodes']} scalar nodes, {row['written_nodes']} written, "
-        f"{row['chunks']} chunks"
+        f"{row['values']} values{parts}, {row['loops']} loops over arrays, "
+        f"{readable(row['operations']).strip()} operations, {moved}B moved, "
+        f"{scratch}B of scratch for {whole}B of nodes"
     )
 
 
@@ -164,7 +160,7 @@ def facts_of(path: Path) -> dict[str, Any]:
     """Return what is told of a path, whoever takes it."""
     kernel = path.kernels[0] if path.kernels else None
     return {
-        "scalar_nodes": kernel.nodes if kernel else 0,
+        "values": kernel.nodes if kernel else 0,
         "guards": len(path.answers),
         "inputs from outside": [part.path for part in path.snapshot.inputs],
         "seconds": dict(kernel.seconds) if kernel else {},

@@ -1,14 +1,13 @@
 """Mixed tapes: runs of nodes that have native kernels, and NumPy between them.
 
 Nodes are gathered until one that NumPy plays needs one of them, or until a guard among
-them has to be asked; then they are one native call: a line of scalars where all arrays
-are small, loops over arrays where not.
+them has to be asked; then they are one native call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,49 +22,31 @@ from wengert.core.tape import (
     reaching,
 )
 from wengert.core.types import Type
-from wengert.emit.cache import compile_once
 from wengert.emit.entry import Parameter, Signature, bind
-from wengert.emit.kernels import is_lowerable, lower
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native, returned
 from wengert.execute.costs import (
+    ARRAY_NODE,
+    COMPILE,
     FEWEST,
-    FEWEST_LOOPS,
-    MOST_NEST_NODES,
+    FEWEST_LARGE,
+    LARGE,
     MOST_NODES,
     MOST_SECONDS,
-    NEST,
-    NEST_NODE,
-    PART,
-    PART_NODE,
-    SMALL,
+    SCALAR_NODE,
+    is_of_numbers,
 )
 from wengert.execute.interpret import needed
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Group, Plan, Step, step_of
 from wengert.lower.lower import has_loops
 from wengert.lower.needed import asked_about, laid_otherwise
+from wengert.lower.values import NAMES
 from wengert.ops.index import GETITEM, IN_PLACE
 
 #: Nodes that cost nothing with NumPy either.
 FREE = (IDENTITY, GETITEM)
 MISS = object()
-
-
-#: What a run of nodes may become: a line of scalars, or loops over arrays.
-NUMBERS, LOOPS = "numbers", "loops"
-
-
-class Run(NamedTuple):
-    """Nodes side by side that may be native together, and how."""
-
-    nodes: list[int]
-    kinds: frozenset[str]
-
-    @property
-    def kind(self) -> str:
-        """How they become native: as numbers where they can."""
-        return NUMBERS if NUMBERS in self.kinds else LOOPS
 
 
 def mixed_plan(tape: Tape, captured: Sequence[int]) -> Plan:
@@ -76,37 +57,31 @@ def mixed_plan(tape: Tape, captured: Sequence[int]) -> Plan:
     found = runs(tape, captured)
     chosen = affordable(tape, found)
     for number, run in enumerate(found):
-        if not isinstance(run, Run):
+        if not isinstance(run, list):
             schedule.append(run)
             continue
         step = native_step(tape, captured, run) if number in chosen else None
-        schedule.extend(run.nodes if step is None else [Group(tuple(run.nodes), step)])
+        schedule.extend(run if step is None else [Group(tuple(run), step)])
     return Plan(tape, captured, schedule)
 
 
-def affordable(tape: Tape, found: list[int | Run]) -> set[int]:
+def affordable(tape: Tape, found: list[int | list[int]]) -> set[int]:
     """Return which runs pay and can be compiled in time, those of most nodes first."""
     lengths = {
-        number: len(run.nodes)
+        number: len(run)
         for number, run in enumerate(found)
-        if isinstance(run, Run) and pays(tape, run)
+        if isinstance(run, list) and pays(tape, run)
     }
     chosen, cost = set[int](), 0.0
     for number in sorted(lengths, key=lengths.__getitem__, reverse=True):
         run = found[number]
-        assert isinstance(run, Run)
-        cost += cost_of(tape, run)
+        assert isinstance(run, list)
+        numbers = sum(is_of_numbers(tape.types[k]) for k in run)
+        cost += COMPILE + SCALAR_NODE * numbers + ARRAY_NODE * (len(run) - numbers)
         if cost > MOST_SECONDS:
             break
         chosen.add(number)
     return chosen
-
-
-def cost_of(tape: Tape, run: Run) -> float:
-    """Return about what compiling a run takes."""
-    if run.kind == LOOPS:
-        return NEST + NEST_NODE * len(run.nodes)
-    return PART + PART_NODE * sum(elements(tape, k) for k in run.nodes)
 
 
 def elements(tape: Tape, index: int) -> int:
@@ -115,64 +90,50 @@ def elements(tape: Tape, index: int) -> int:
     return like.size if isinstance(like, Type) else 1
 
 
-def runs(tape: Tape, captured: Sequence[int]) -> list[int | Run]:
+def runs(tape: Tape, captured: Sequence[int]) -> list[int | list[int]]:
     """Return the nodes that are played: single ones for NumPy, and native runs.
 
     A run is played where it ends; what does not need it may be played before.
     """
-    found: list[int | Run] = []
-    run = Run([], frozenset())
+    found: list[int | list[int]] = []
+    run: list[int] = []
     members: set[int] = set()
     asks = False
     otherwise = reaching(tape, laid_otherwise(tape))
     for index in needed(tape):
         operation = tape.operations[index]
-        kinds = frozenset() if otherwise[index] else kinds_of(tape, index, captured)
-        if kinds:
-            if run.nodes and not kinds & run.kinds:
-                found.append(run)
-                run, members, asks = Run([], frozenset()), set(), False
-            both = kinds & run.kinds if run.nodes else kinds
-            run = Run([*run.nodes, index], both)
+        if not otherwise[index] and is_native(tape, index, captured):
+            run.append(index)
             members.add(index)
             asks = asks or operation is GUARD
             continue
         needs = not members.isdisjoint(tape.operands[index])
-        if run.nodes and (needs or asks or operation in IN_PLACE):
+        if run and (needs or asks or operation in IN_PLACE):
             found.append(run)
-            run, members, asks = Run([], frozenset()), set(), False
+            run, members, asks = [], set(), False
         found.append(index)
-    return [*found, run] if run.nodes else found
+    return [*found, run] if run else found
 
 
-def kinds_of(tape: Tape, index: int, captured: Sequence[int]) -> frozenset[str]:
-    """Return what a node may become besides a call of NumPy."""
-    found = set()
-    if is_small(tape, index, captured):
-        found.add(NUMBERS)
-    if len(tape) <= MOST_NEST_NODES and has_loops(tape, index, captured):
-        found.add(LOOPS)
-    return frozenset(found)
+def is_native(tape: Tape, index: int, captured: Sequence[int]) -> bool:
+    """Whether a node may be native; an expression of numbers is at once."""
+    operation, likes = tape.operations[index], [tape.types[index]]
+    likes += [tape.types[k] for k in tape.operands[index]]
+    if operation.native is not None and all(map(is_number, likes)):
+        return True
+    return has_loops(tape, index, captured)
 
 
-def is_small(tape: Tape, index: int, captured: Sequence[int]) -> bool:
-    """Whether a node and its operands are small and have a native kernel."""
-    for k in (index, *tape.operands[index]):
-        type_ = tape.types[k]
-        if tape.operations[k] is GUARD:
-            continue
-        if not isinstance(type_, Type) or type_.size > SMALL:
-            return False
-    return is_lowerable(tape, index, captured)
+def is_number(like: Any) -> bool:
+    """Whether a node's output is a real number that native code has."""
+    return is_of_numbers(like) and like.dtype in NAMES
 
 
-def pays(tape: Tape, run: Run) -> bool:
+def pays(tape: Tape, run: list[int]) -> bool:
     """Whether a run has so much work that one native call is cheaper."""
-    work = [k for k in run.nodes if tape.operations[k] not in FREE]
-    if run.kind == NUMBERS:
-        return len(work) >= FEWEST
-    large = [k for k in work if largest(tape, k) > SMALL and not moves(tape, k)]
-    return len(large) >= FEWEST_LOOPS
+    work = [k for k in run if tape.operations[k] not in FREE]
+    large = [k for k in work if largest(tape, k) >= LARGE and not moves(tape, k)]
+    return len(work) >= FEWEST or len(large) >= FEWEST_LARGE
 
 
 def largest(tape: Tape, index: int) -> int:
@@ -185,9 +146,8 @@ def moves(tape: Tape, index: int) -> bool:
     return isinstance(tape.operations[index].form, Move)
 
 
-def native_step(tape: Tape, captured: Sequence[int], found: Run) -> Step | None:
+def native_step(tape: Tape, captured: Sequence[int], run: list[int]) -> Step | None:
     """Return the native step of a run; None where it turns out to have none."""
-    run = found.nodes
     members = set(run)
     read_outside = set(tape.output_indices)
     for index, operands in enumerate(tape.operands):
@@ -195,13 +155,10 @@ def native_step(tape: Tape, captured: Sequence[int], found: Run) -> Step | None:
             read_outside.update(operands)
     targets = [index for index in run if index in read_outside]
     part, sources = part_of(tape, captured, run, targets)
+    about = asked_about(tape)
+    asked = [k for k, target in enumerate(targets) if target in about]
     try:
-        if found.kind == LOOPS:
-            about = asked_about(tape)
-            asked = [k for k, target in enumerate(targets) if target in about]
-            kernel = compile_loops(part, True, asked=asked)
-        else:
-            kernel = compile_once(lower(part, True).program)
+        kernel = compile_loops(part, True, asked=asked)
     except NotLoweredError:
         return None
     signature = Signature(

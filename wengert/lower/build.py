@@ -136,6 +136,9 @@ class Builder:
         self.is_strict = False
         #: Places that add to what their step is given, where that lies.
         self.in_place: set[int] = set()
+        #: Where everything is that varies along no axis, and what has been computed.
+        self.top = Scope()
+        self.settled: set[int] = set()
         if outer is None:
             self.constants: list[np.ndarray] = []
             self.scratch: list[Buffer] = []
@@ -161,8 +164,7 @@ class Builder:
 
     def build(self) -> tuple[Nest, list[np.ndarray]]:
         """Return the nest and the arrays of its constants."""
-        top = Scope()
-        self.fill(top)
+        self.fill(self.top)
         constants = [
             Buffer("constant", k, str(array.dtype), array.size)
             for k, array in enumerate(self.constants)
@@ -172,7 +174,7 @@ class Builder:
             constants,
             [memory.buffer for memory in self.results],
             self.scratch,
-            top.body,
+            self.top.body,
             next(self.values),
         )
         return nest, self.constants
@@ -504,6 +506,7 @@ class Builder:
         What it is made of is computed in its order, so that long chains of operations
         are no deep recursion.
         """
+        self.settle(root.alone)
         for node in root.direct:
             if node.axes <= at.keys() and node.kind == "map":
                 self.value(node, scope, at)
@@ -543,6 +546,23 @@ class Builder:
                 scope.body.append(Store(address, value, root.node.type))
         else:
             self.write_piece(root, scope, at)
+
+    def settle(self, nodes: Iterable[Node]) -> None:
+        """Compute what varies along no axis, each value once, in the graph's order."""
+        settled, stored = self.settled, self.schedule.stored
+        found, todo = dict[int, Node](), list(nodes)
+        while todo:
+            node = todo.pop()
+            if node.number in settled or node.number in stored:
+                continue
+            settled.add(node.number)
+            todo += node.operands
+            if not node.axes and node.kind == "map":
+                found[node.number] = node
+        known, places = self.top.known, dict[int, Index | int]()
+        for number in sorted(found):
+            if number not in known:
+                known[number] = self.let(found[number], self.top, places)
 
     def write_fold(self, root: Root, scope: Scope, at: Places) -> None:
         """Fold the elements at one place."""
@@ -824,7 +844,7 @@ class Builder:
         step = Builder(repeated.lowered, self.lanes, self)
         strict = self.lowered.strict
         step.is_strict = self.is_strict or any(n.number in strict for n in root.target)
-        body = Scope()
+        body = step.top
         halves: tuple[int, int] | None = None
         for k, node in enumerate(root.node.operands):
             known, like = repeated.given[k], repeated.lowered.arguments[k]
@@ -972,17 +992,18 @@ class Builder:
 
     def key(self, node: Node, places: Places) -> Any:
         """Return what a value is known by."""
+        if not node.axes:
+            return node.number
         return node.number, tuple([(a, places[a]) for a in sorted(node.axes)])
 
     def value(
         self, node: Node, scope: Scope, places: Places, is_own: bool = False
     ) -> Operand:
         """Return the operand of a node at a place, computed where it is not known."""
-        number = number_of(node)
-        if number is not None:
-            return Number(number, node.type)
-        key = self.key(node, places)
         look: Scope | None = scope
+        if not node.axes:
+            look, scope, places = self.top, self.top, {}
+        key = self.key(node, places)
         while look is not None:
             if key in look.known:
                 return look.known[key]
@@ -1048,6 +1069,11 @@ class Builder:
 
     def computed(self, node: Node, scope: Scope, places: Places) -> Operand:
         """Return a value that is computed here."""
+        if node.kind == "map":
+            return self.let(node, scope, places)
+        number = number_of(node)
+        if number is not None:
+            return Number(number, node.type)
         if node.kind == "copy":
             return self.value(node.operands[0], scope, places)
         if node.kind == "leaf":
@@ -1064,8 +1090,6 @@ class Builder:
             value = next(self.values)
             scope.body.append(Count(value, place.loop))
             return value
-        if node.kind == "map":
-            return self.let(node, scope, places)
         if node.kind == "reduce":
             step, axes = node.data
             start = Number(0.0, node.type) if step.is_from_zero else None

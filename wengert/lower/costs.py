@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,9 +22,12 @@ COSTS = dict.fromkeys(
 
 def own_cost(node: Node) -> int:
     """Return what one element of an expression costs, beside an addition."""
-    if node.kind != "map":
-        return 0
-    text = node.data
+    return cost_of(node.data) if node.kind == "map" else 0
+
+
+@cache
+def cost_of(text: str) -> int:
+    """Return what an expression costs, beside an addition."""
     found = sum(cost for name, cost in COSTS.items() if f"{name}(" in text)
     return found + 8 * ("/" in text or "sqrt" in text) + 20 * ("**" in text) or 1
 

@@ -85,6 +85,12 @@ STARTS = {
 }
 
 
+#: Expressions of a base and its exponent.
+POWERS = frozenset({"x ** y", "pow(x, y)"})
+#: What is made of leaves by expressions alone, if its operands are.
+LEAFY = frozenset({"leaf", "number", "index", "map"})
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """One value of a graph; see the module for the kinds."""
@@ -135,8 +141,7 @@ class Graph:
         node = self.known.get(key)
         if node is None:
             number = len(self.nodes)
-            is_leafy = kind in ("leaf", "number", "index", "map")
-            is_leafy = is_leafy and all(x.is_leafy for x in operands)
+            is_leafy = kind in LEAFY and all([x.is_leafy for x in operands])
             node = Node(
                 number, kind, data, tuple(operands), frozenset(axes), type_, is_leafy
             )
@@ -180,7 +185,10 @@ class Graph:
         simpler = self.simpler(text, operands, type_)
         if simpler is not None:
             return simpler
-        axes = frozenset[int]().union(*(node.axes for node in operands))
+        axes = operands[0].axes
+        for node in operands:
+            if not node.axes <= axes:
+                axes |= node.axes
         return self.make("map", text, operands, axes, type_)
 
     def simpler(self, text: str, operands: Sequence[Node], type_: str) -> Node | None:
@@ -193,6 +201,8 @@ class Graph:
             return None if value is None else self.number(value, type_)
         if text == "-x" and first.kind == "map" and first.data == "-x":
             return first.operands[0] if first.operands[0].type == type_ else None
+        if text in POWERS and type_.startswith("f"):
+            return self.simpler_power(first, number_of(operands[1]), type_)
         if text == "x * y":
             for one, other in (operands, operands[::-1]):
                 if number_of(one) == 1 and other.type == type_:
@@ -207,6 +217,21 @@ class Graph:
         if text == "select(x, y, z)" and operands[1] is operands[2]:
             return operands[1] if operands[1].type == type_ else None
         return None
+
+    def simpler_power(self, x: Node, exponent: Any, type_: str) -> Node | None:
+        """Return a power by a small whole number, as products."""
+        if exponent == 0:
+            return self.number(1, type_)
+        if exponent == 1:
+            return self.map("x", (x,), type_)
+        if exponent == -1:
+            return self.map("x / y", (self.number(1, type_), x), type_)
+        if exponent not in (2, 3, 4):
+            return None
+        square = self.map("x * y", (x, x), type_)
+        if exponent == 2:
+            return square
+        return self.map("x * y", (square, x if exponent == 3 else square), type_)
 
     def reduce(self, step: Step, x: Node, axes: Iterable[int]) -> Node:
         """Return a value folded over axes; what does not vary folds at once."""

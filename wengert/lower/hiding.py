@@ -9,7 +9,11 @@ from __future__ import annotations
 import ast
 import functools
 
+from wengert.core.tape import Tape
+from wengert.derive.loops import SCAN
 from wengert.lower.expressions import parse
+from wengert.ops.chain import CHAIN_PRODUCT
+from wengert.ops.cumulative import RECURRENCE
 
 #: The names of an expression's operands.
 OPERANDS = "xyzw"
@@ -19,6 +23,17 @@ PLAIN_PRODUCT = "(x * y)"
 _HIDING = frozenset({"fmax", "fmin", "isnan", "isinf", "isfinite"})
 #: ... or for their second one: a sign, a power of two.
 _HIDING_SECOND = frozenset({"copysign", "ldexp"})
+
+
+def has_chain_products(tape: Tape) -> bool:
+    """Whether a tape, or a step of its loops, holds products of the chain rule."""
+    chained = CHAIN_PRODUCT, RECURRENCE
+    if any(operation in chained for operation in tape.operations):
+        return True
+    return any(
+        operation is SCAN and has_chain_products(settings["body"].tape)
+        for operation, settings in zip(tape.operations, tape.settings, strict=True)
+    )
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,7 +13,7 @@ import numpy as np
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
 from wengert.core.guards import QUESTIONS
-from wengert.core.operation import Operation
+from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import (
     CONSTANT,
     GUARD,
@@ -53,6 +53,7 @@ from wengert.lower.values import (
     Value,
     checked_type,
     step_of,
+    type_name,
     unrenamed,
 )
 from wengert.lower.views import c_strides
@@ -87,6 +88,7 @@ OTHER_TEXT = (
     "(x != y and (x == x or y == y)) or "
     "(x == 0 and y == 0 and copysign(1, x) != copysign(1, y))"
 )
+POWER = REGISTRY["power"]
 #: How often a tape is lowered again because axes became one.
 MOST_ROUNDS = 8
 
@@ -258,18 +260,19 @@ class Lowering:
 
     def step(self, index: int) -> None:
         """Lower one node, or note what it asks."""
-        if is_asked_before(self.tape, index):
-            return
-        if self.tape.operations[index] is GUARD:
-            self.asked(index)
-        elif self.tape.operations[index] is SCAN:
+        operation, like = self.tape.operations[index], self.tape.types[index]
+        if operation is GUARD:
+            if not is_asked_before(self.tape, index):
+                self.asked(index)
+        elif operation is SCAN:
             self.loops[index] = loop(self, index)
-        elif type(self.tape.types[index]) is tuple:
+        elif type(like) is tuple:
             self.several[index] = self.results(index)
         else:
-            node, dims = self.node(index)
-            type_ = str(checked_type(self.tape.types[index]).dtype)
-            self.values[index] = Value(self.graph.map("x", (node,), type_), dims)
+            found, type_ = self.node(index), type_name(like)
+            if found.node.type != type_:
+                found = Value(self.graph.map("x", (found.node,), type_), found.dims)
+            self.values[index] = found
 
     def guards(self, outputs: Sequence[Value]) -> list[tuple[int, Node]]:
         """Return what refuses a play, each as one truth value."""
@@ -386,6 +389,8 @@ class Lowering:
 
         Those that cost most to read elsewhere keep their axes.
         """
+        if not shape:
+            return [value.node for value in operands], ()
         dims: list[int | None] = [None] * len(shape)
         nodes: list[Node | None] = [None] * len(operands)
         order = sorted(range(len(operands)), key=lambda k: operands[k].node.is_leafy)
@@ -433,11 +438,13 @@ class Lowering:
             self.refuse_infinite(operands[0].node)
         if operation in (IDENTITY, FINITE):
             return operands[0]
-        if like.size == 0 or any(0 in self.shape(k) for k in tape.operands[index]):
+        form, own = operation.form, OWN.get(operation)
+        if (like.shape or not isinstance(form, Map)) and (
+            like.size == 0 or any(0 in self.shape(k) for k in tape.operands[index])
+        ):
             found = of_nothing(self, index, like)
             if found is not None:
                 return found
-        form, own = operation.form, OWN.get(operation)
         if own is not None:
             return own(self, index, operation, operands, settings, like)
         if isinstance(form, Map):
@@ -478,6 +485,8 @@ class Lowering:
 
     def current(self, value: Value) -> Value:
         """Return a value with the axes that its own have become."""
+        if not value.dims:
+            return value
         dims = tuple([d if d is None else self.axes.find(d) for d in value.dims])
         return Value(value.node, dims)
 
@@ -528,9 +537,9 @@ class Lowering:
         texts = form.texts(like.dtype.kind, self.tape.settings[index])
         if texts is None:
             raise NotLoweredError(f"the operation {operation.name}")
-        (text,), type_ = texts, str(like.dtype)
+        (text,), type_ = texts, type_name(like)
         nodes, dims = self.line_up(index, operands, like.shape)
-        if operation.name == "power" and type_.startswith("int"):
+        if operation is POWER and type_.startswith("int"):
             require(self, "y >= 0", nodes)  # NumPy raises for all others
         if type_ == "bool":
             nodes = self.as_met(index, nodes)

@@ -6,8 +6,9 @@ lanes.  A register holds what is folded, from one step of a loop to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import NamedTuple
 
 
@@ -265,6 +266,14 @@ class Loop:
     body: list[Statement] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Part:
+    """Statements that are a function of their own."""
+
+    number: int
+    body: list[Statement]
+
+
 Statement = (
     Let
     | Count
@@ -281,6 +290,7 @@ Statement = (
     | Routine
     | Order
     | Loop
+    | Part
 )
 
 
@@ -296,16 +306,58 @@ class Nest:
     values: int
 
     def __str__(self) -> str:
-        lines = [
-            f"{buffer}: {buffer.type}[{buffer.size}]"
-            for buffer in (
-                *self.arguments,
-                *self.constants,
-                *self.results,
-                *self.scratch,
-            )
-        ]
-        return "\n".join([*lines, *shown_body(self.body, 0)])
+        return "\n".join(self.lines())
+
+    def lines(self) -> Iterator[str]:
+        """Give the lines of the text."""
+        buffers = self.arguments, self.constants, self.results, self.scratch
+        for buffer in chain(*buffers):
+            yield f"{buffer}: {buffer.type}[{buffer.size}]"
+        yield from shown_body(self.body, 0)
+
+    def shown(self, most: int) -> str:
+        """Return the text, of which lines are left out where there are more."""
+        lines = list(islice(self.lines(), most))
+        buffers = self.arguments, self.constants, self.results, self.scratch
+        count = sum(map(len, buffers)) + sum(1 for _ in everything(self.body))
+        rest = [f"... and {count - most} lines more"] * (count > most)
+        return "\n".join([*lines, *rest])
+
+
+def everything(body: Sequence[Statement]) -> Iterator[Statement]:
+    """Give statements, and those of their loops and parts."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, Loop | Part):
+            yield from everything(statement.body)
+
+
+def read_by(statement: Statement) -> Iterator[int]:
+    """Give the values that a statement reads, without those of its body."""
+    operands: Sequence[Operand] = ()
+    addresses: Sequence[Address] = ()
+    match statement:
+        case Let():
+            operands = statement.operands
+        case Load() | Sum():
+            addresses = (statement.address,)
+        case Store():
+            operands, addresses = (statement.operand,), (statement.address,)
+        case Fold() | Across() | Guard():
+            operands = (statement.operand,)
+        case Product():
+            addresses = statement.result, statement.left, statement.right
+        case Routine():
+            addresses = statement.result, *statement.operands
+        case Order():
+            addresses = statement.result, statement.source
+    for operand in operands:
+        if not isinstance(operand, Number):
+            yield operand
+    for address in addresses:
+        for value, _ in address.picks:
+            if not isinstance(value, Number):
+                yield value
 
 
 def shown(operand: Operand) -> str:
@@ -321,6 +373,9 @@ def shown_body(body: list[Statement], depth: int) -> Iterator[str]:
             lanes = " in lanes" * statement.is_lanes
             times = f", {statement.unroll} at once" * (statement.unroll > 1)
             yield f"{indent}loop i{statement.loop} to {statement.extent}{lanes}{times}:"
+            yield from shown_body(statement.body, depth + 1)
+        elif isinstance(statement, Part):
+            yield f"{indent}part {statement.number}:"
             yield from shown_body(statement.body, depth + 1)
         else:
             yield indent + shown_statement(statement)

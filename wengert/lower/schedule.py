@@ -59,9 +59,11 @@ class Root:
     reads : dict
         The roots that it reads, with the axes along which it reads them elsewhere.
     inline : list of Node
-        What is computed for it alone, in order.
+        What is computed for it alone along axes, in order.
     direct : list of Node
         Those that are computed at the same place as it is.
+    alone : list of Node
+        What it reads that varies along no axis, and is computed once for all.
     kept : int or None
         The number of loops of its home inside which it has memory of its own; None
         where it needs none.
@@ -80,6 +82,7 @@ class Root:
     reads: dict[Root, frozenset[int]] = field(default_factory=dict)
     inline: list[Node] = field(default_factory=list)
     direct: list[Node] = field(default_factory=list)
+    alone: list[Node] = field(default_factory=list)
     kept: int | None = None
 
     @property
@@ -124,22 +127,21 @@ class Schedule:
         self.guards = guards
         self.lanes = lanes
         self.live = reached([*(r.node for r in results), *(n for _, n in guards)])
-        self.users: dict[int, list[Node]] = {}
-        for node in self.live.values():
-            for operand in node.operands:
-                self.users.setdefault(operand.number, []).append(node)
-        self.choose_axes(frozenset())
-        while self.written() > self.most_written and self.unrolled:
+        #: Over which axes what varies is computed.
+        self.varied = [d for node in self.live.values() if (d := self.domain(node))]
+        self.choose_axes(NOWHERE)
+        while self.is_long() and self.unrolled:
             self.choose_axes(self.looped | {self.worth_a_loop()})
         self.stored: dict[int, Node] = {}
         self.of_node: dict[int, list[Root]] = {}
         self.choose_roots()
 
-    @property
-    def most_written(self) -> int:
-        """Return how many operations may be written out."""
+    def is_long(self) -> bool:
+        """Whether too many operations are written out."""
+        if self.written() > MOST_WRITTEN:
+            return True
         has_calls = any(node.kind == "routine" for node in self.live.values())
-        return MOST_WRITTEN_BESIDE if has_calls else MOST_WRITTEN
+        return has_calls and self.written() > MOST_WRITTEN_BESIDE
 
     # Axes
 
@@ -198,10 +200,8 @@ class Schedule:
 
     def written(self, looped: frozenset[int] = NOWHERE) -> int:
         """Return how many operations are written out, if more axes are loops."""
-        unrolled, total = self.unrolled - looped, 0
-        for node in self.live.values():
-            total += self.graph.count(self.domain(node) & unrolled)
-        return total
+        unrolled, count = self.unrolled - looped, self.graph.count
+        return sum([count(domain & unrolled) for domain in self.varied])
 
     def worth_a_loop(self) -> int:
         """Return the axis without which least is written out."""
@@ -255,6 +255,7 @@ class Schedule:
 
     def make_roots(self) -> None:
         """Make the root of everything that is stored, folded, or handed out."""
+        self.find_makers()
         roots: list[Root] = []
         loops: dict[Any, Root] = {}
         for node in sorted(self.stored.values(), key=lambda node: node.number):
@@ -311,6 +312,19 @@ class Schedule:
         for root in self.roots:
             root.lane = None
 
+    def find_makers(self) -> None:
+        """Find what is stored that each value is made of; one set where it is equal."""
+        self.makers: dict[int, frozenset[int]] = {}
+        for number, node in self.live.items():
+            found = NOWHERE
+            for read in node.operands:
+                more = self.makers[read.number]
+                if read.number in self.stored:
+                    more = frozenset({read.number})
+                if not more <= found:
+                    found = found | more if found else more
+            self.makers[number] = found
+
     def root(
         self, kind: str, node: Node, argument: Node, number: int, target: Any = None
     ) -> Root:
@@ -322,7 +336,7 @@ class Schedule:
 
     def find_reads(self, root: Root) -> None:
         """Find which roots a root reads, and what is computed for it alone."""
-        root.reads = {}
+        root.reads, alone = {}, dict[int, Node]()
         todo = [(root.argument, NOWHERE)]
         if root.kind == "store":
             todo = read_by(root.node, NOWHERE)
@@ -356,9 +370,18 @@ class Schedule:
                 for other in self.of_node[node.number]:
                     root.reads[other] = root.reads.get(other, NOWHERE) | moved
                 continue
+            if not node.axes and node.kind == "map":
+                alone[node.number] = node
+                continue
             inline[node.number] = node
             seen_at.append((node, elsewhere))
             todo += read_by(node, elsewhere)
+        root.alone = list(alone.values())
+        for maker in NOWHERE.union(*(self.makers[number] for number in alone)):
+            whole = self.live[maker]
+            moved = whole.axes if whole.kind in WHOLE else NOWHERE
+            for other in self.of_node[maker]:
+                root.reads[other] = root.reads.get(other, NOWHERE) | moved
         root.inline = [inline[number] for number in sorted(inline)]
         at = {node.number for node, elsewhere in seen_at if not elsewhere}
         root.direct = [
@@ -498,7 +521,8 @@ class Schedule:
         """Return what one element of each value costs, of operands that are stored."""
         costs: dict[int, int] = {}
         for number, node in self.live.items():
-            if number in self.stored or node.kind in ("leaf", "number", "index"):
+            is_there = number in self.stored or not node.axes
+            if is_there or node.kind in ("leaf", "index"):
                 costs[number] = 1
                 continue
             times = self.graph.count(node.data[1]) if node.kind == "reduce" else 1

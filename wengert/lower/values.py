@@ -14,10 +14,10 @@ from wengert.lower.graph import STARTS, Affine, Graph, Node, Step
 from wengert.lower.refusal import NotLoweredError
 
 Dims = tuple[int | None, ...]
-#: The types that native code has.
-DTYPES = frozenset(
-    np.dtype(name) for name in ("float64", "float32", "int64", "int32", "bool")
-)
+#: The types that native code has, by name.
+NAMES = {
+    np.dtype(name): name for name in ("float64", "float32", "int64", "int32", "bool")
+}
 
 
 class Value(NamedTuple):
@@ -85,6 +85,14 @@ def unrenamed(graph: Graph, value: Value) -> Value:
 
 def checked_type(like: Any) -> Type:
     """Return the type of an array that native code has."""
-    if not isinstance(like, Type) or like.dtype not in DTYPES:
+    if not isinstance(like, Type) or like.dtype not in NAMES:
         raise NotLoweredError(f"values of type {like}")
     return like
+
+
+def type_name(like: Any) -> str:
+    """Return the name of the type of an array that native code has."""
+    name = NAMES.get(like.dtype) if type(like) is Type else None
+    if name is None:
+        raise NotLoweredError(f"values of type {like}")
+    return name

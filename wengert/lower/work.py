@@ -19,6 +19,7 @@ from wengert.lower.nest import (
     Loop,
     Nest,
     Order,
+    Part,
     Product,
     Routine,
     Statement,
@@ -60,6 +61,8 @@ def totals(body: Sequence[Statement]) -> tuple[int, int]:
         match statement:
             case Loop(_, extent, _, _, inner):
                 times, (one, other) = extent, totals(inner)
+            case Part(_, inner):
+                one, other = totals(inner)
             case Let(_, text, _, _, _):
                 one = operations(text)
             case Fold(_, text, _) | Across(_, text, _, _):

@@ -66,34 +66,3 @@ def test_every_row_comes_to_its_place(name: str, lanes: int) -> None:
             agree(found, tuple(np.stack(part) for part in zip(*expected, strict=True)))
         else:
             agree(found, np.stack(expected))
-
-
-@pytest.mark.parametrize("name", ["computed", "the same number", "truth"])
-def test_many_results_are_little_code(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Code grows with what is computed, not with the number of results."""
-    monkeypatch.setenv("WENGERT_NESTS", "1000000")
-    jitted = wg.jit(
-        lambda x: FUNCTIONS[name](np.reshape(x, (500, 10))[:120]), wait=True
-    )
-    jitted(np.ones(5000))
-    (path,) = jitted.paths()
-    (kernel,) = path.kernels
-
-    assert kernel.nodes > 1000 or name == "the same number"
-    assert kernel.level == 2
-    assert kernel.chunks < 8
-
-
-def test_code_that_is_all_stores_is_not_optimised_at_length(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Results in no order are stored one by one, which counts as the rest does."""
-    monkeypatch.setenv("WENGERT_NESTS", "1000000")
-    order = np.random.default_rng(0).permutation(3000)
-    jitted = wg.jit(lambda x: (x * 2.0)[order], wait=True)
-    x = np.random.default_rng(1).uniform(size=3000)
-
-    np.testing.assert_array_equal(jitted(x), (x * 2.0)[order])
-    assert all(kernel.level == 0 for path in jitted.paths() for kernel in path.kernels)
