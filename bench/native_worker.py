@@ -113,7 +113,7 @@ def measure_straight_line(arguments: argparse.Namespace) -> Figures:
         "nodes": arguments.size,
         "first call": first,
         "stages": {name: float(spent) for name, spent in row["seconds"].items()},
-        "scalar nodes": row["scalar_nodes"],
+        "values": row["values"],
         "best at first": soon["best"],
         "optimised after": waited,
         "best": times["best"],

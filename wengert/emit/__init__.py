@@ -1,1 +1,1 @@
-"""From plain scalar programs to native code; the only folder that knows llvmlite."""
+"""From nests of loops to native code; the only folder that knows llvmlite."""

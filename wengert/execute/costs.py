@@ -18,7 +18,7 @@ from wengert.derive.loops import SCAN
 #: how much is written out), and one on numbers; nodes on arrays up to which a tape is
 #: compiled (``bench/arrays.py``).
 COMPILE, ARRAY_NODE, SCALAR_NODE, MOST_ARRAY_NODES = 20e-3, 0.5e-3, 60e-6, 3000
-#: A native call, and a scalar node in it.
+#: A native call, and a number that it makes.
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
 #: What finding the path of a call costs where Python has to.
 DISPATCH = 15e-6
@@ -27,7 +27,7 @@ PLAY_NODE = 0.9e-6
 #: Planning the play of a node, and what planning a play may take: so many calls of the
 #: function itself, or seconds.
 PLAN_NODE, MOST_CALLS, MOST_PLANNED = 8e-6, 3, 0.1
-#: Scalar nodes up to which code compiled in haste is compiled again, for speed.
+#: Values up to which code compiled in haste is compiled again, for speed.
 MOST_OPTIMISED = 400_000
 
 # Native parts of a tape that is not lowered as a whole (`segments`).

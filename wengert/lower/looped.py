@@ -13,7 +13,7 @@ from wengert.lower.graph import Node, number_of, reached
 from wengert.lower.needed import needed
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Given, Repeated
-from wengert.lower.rounding import is_exact
+from wengert.lower.rounding import are_exact
 from wengert.lower.taint import taint
 from wengert.lower.values import Value
 from wengert.lower.views import axis_strides
@@ -82,9 +82,9 @@ def loop(lowering: Lowering, index: int) -> Loops:
     lowered = lowering.inside(body.tape, done)
     own = [node for _, node in lowered.guards]
     own += [value.node for value in lowered.outputs]
-    is_sure = all(map(is_exact, own))
+    is_sure = are_exact(own)
     is_asking = any(number > BOUNDS for number, _ in lowered.guards)
-    if is_asking and not (is_sure and all(map(is_exact, operands))):
+    if is_asking and not (is_sure and are_exact(operands)):
         raise NotLoweredError("a guard in a loop with a sum")
     strict = [n for n in lowered.graph.nodes if n.number in lowered.strict]
     if any(is_carried(node, body) for node in strict):  # rounded the step before

@@ -43,7 +43,7 @@ from wengert.lower.order import searched, sorted_
 from wengert.lower.parts import FINITE, in_parts
 from wengert.lower.python import imply, raised, require
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
-from wengert.lower.rounding import is_exact, strict_nodes
+from wengert.lower.rounding import are_exact, strict_nodes
 from wengert.lower.selected import selected
 from wengert.lower.systems import Factors, solved
 from wengert.lower.taint import Taint, is_nan, taint
@@ -182,6 +182,8 @@ class Lowering:
         self.asked_about: frozenset[int] = frozenset()
         #: Nodes that do not lie in C order, of those that guards ask the sums of.
         self.laid_otherwise = laid_otherwise(tape)
+        #: What guards of the tape ask about.
+        self.questioned: list[Node] = []
         #: Results that guards elsewhere ask about.
         self.asked_results: Sequence[int] = ()
         #: Conditions that are asked as NumPy would round what they ask about.
@@ -203,7 +205,7 @@ class Lowering:
         outputs = [unrenamed(self.graph, value) for value in outputs]
         types, guards = self.tape.types, self.guards(outputs)
         asked = [outputs[k].node for k in self.asked_results]
-        if not all(map(is_exact, asked)):
+        if not are_exact([*asked, *self.questioned]):
             raise NotLoweredError("a guard on a sum")
         return Lowered(
             self.graph,
@@ -326,8 +328,7 @@ class Lowering:
         settings = self.tape.settings[index]
         value = self.current(self.values[self.tape.operands[index][0]])
         question, expected = QUESTIONS.get(settings["kind"]), settings["expected"]
-        if not is_exact(value.node):
-            raise NotLoweredError("a guard on a sum")
+        self.questioned.append(value.node)
         if settings["kind"] == "text":
             self.asked_text(value, expected)
             return

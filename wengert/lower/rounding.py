@@ -13,9 +13,9 @@ from wengert.lower.values import Value
 IS_FOUND = "x == y or (x != x and y != y)"
 
 
-def is_exact(node: Node) -> bool:
-    """Whether a value is rounded as NumPy rounds it, whatever the order of its sums."""
-    return not any(map(is_rounded_in_order, reached([node]).values()))
+def are_exact(nodes: Iterable[Node]) -> bool:
+    """Whether values are rounded as NumPy rounds them, whatever the order of sums."""
+    return not any(map(is_rounded_in_order, reached(nodes).values()))
 
 
 def is_rounded_in_order(node: Node) -> bool:

@@ -16,7 +16,7 @@ class Taint(NamedTuple):
     ----------
     all : dict of int to Node
     hidden : dict of int to Node
-        Those of which something makes another answer; see `emit.absorption`.
+        Those of which something makes another answer; see `hiding`.
     """
 
     all: dict[int, Node]
