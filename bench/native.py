@@ -117,9 +117,7 @@ def of_straight_line(row: Any) -> Iterator[Claim]:
     for size in row:
         nodes = size["nodes"]
         stages = size["stages"]
-        compiled = sum(
-            stages.get(k, 0) for k in ("graph", "nest", "write", "generate")
-        )
+        compiled = sum(stages.get(k, 0) for k in ("graph", "nest", "write", "generate"))
         if nodes == 10**4:
             yield at_most("straight line, 10,000 nodes: native in", compiled, 0.3)
         best = size["best"] / nodes
@@ -187,9 +185,7 @@ def straight_table(row: list[dict[str, Any]]) -> Any:
     )
     for size in row:
         stages, nodes = size["stages"], size["nodes"]
-        compiled = sum(
-            stages.get(k, 0) for k in ("graph", "nest", "write", "generate")
-        )
+        compiled = sum(stages.get(k, 0) for k in ("graph", "nest", "write", "generate"))
         waited = size["optimised after"]
         table.add_row(
             f"{nodes:,}",

@@ -26,6 +26,7 @@ from wengert.emit.sums import pairwise_sum
 from wengert.emit.tiles import write_product
 from wengert.emit.vocabulary import SIZES, TYPES, ir_type, literal, template
 from wengert.emit.written import Written
+from wengert.lower.memory import placed
 from wengert.lower.nest import (
     Across,
     Address,
@@ -128,12 +129,13 @@ def written(
     machine.require()
     started = time.perf_counter()
     parts = [each for each in nest.body if isinstance(each, Part)]
-    writers = [Writer(nest, lanes, steps, part) for part in parts]
+    places, end = placed(nest)
+    writers = [
+        Writer(nest, lanes, places, steps, part, workspace=end)
+        for part in parts or [None]
+    ]
     texts = [writer.module() for writer in writers]
-    if not parts:
-        writers.append(Writer(nest, lanes, steps))
-        texts.append(writers[-1].module())
-    else:
+    if parts:
         texts.append(calls(writers, steps is not None))
     workspace = max(writer.workspace for writer in writers)
     if workspace > MOST_WORKSPACE:
@@ -273,6 +275,8 @@ class Writer:
 
     nest: Nest
     width: int
+    #: Where each scratch buffer begins.
+    places: Sequence[int]
     steps: Sequence[int] | None = None
     part: Part | None = None
     lines: list[list[str]] = field(default_factory=list)
@@ -331,7 +335,9 @@ class Writer:
             return f"@c{buffer.number}"
         name = f"%{buffer.kind}{buffer.number}"
         if buffer.kind == "scratch":
-            return self.room(buffer.size * SIZES[buffer.type], name)
+            at = self.places[buffer.number]
+            self.entry.append(f" {name} = getelementptr i8, ptr %workspace, i64 {at}\n")
+            return name
         table = "%given" if buffer.kind == "argument" else "%taken"
         self.entry.append(
             f" {name}.at = getelementptr ptr, ptr {table}, i64 {buffer.number}\n"
@@ -355,9 +361,9 @@ class Writer:
             place += len(self.steps) - len(self.nest.results)
         return self.steps[place]
 
-    def room(self, size: int, name: str = "") -> str:
+    def room(self, size: int) -> str:
         """Return the pointer of so many bytes of the workspace."""
-        name = name or f"%room{self.fresh()}"
+        name = f"%room{self.fresh()}"
         at = self.workspace
         self.entry.append(f" {name} = getelementptr i8, ptr %workspace, i64 {at}\n")
         self.workspace += (size + 63) // 64 * 64

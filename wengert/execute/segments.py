@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.forms import Move
+from wengert.core.forms import Map, Move
 from wengert.core.tape import (
     CONSTANT,
     GUARD,
@@ -116,17 +116,19 @@ def runs(tape: Tape, captured: Sequence[int]) -> list[int | list[int]]:
 
 
 def is_native(tape: Tape, index: int, captured: Sequence[int]) -> bool:
-    """Whether a node may be native; an expression of numbers is at once."""
-    operation, likes = tape.operations[index], [tape.types[index]]
-    likes += [tape.types[k] for k in tape.operands[index]]
-    if operation.native is not None and all(map(is_number, likes)):
-        return True
+    """Whether a node may be native; of an expression its types say so."""
+    like, form = tape.types[index], tape.operations[index].form
+    if isinstance(form, Map) and has_name(like):
+        texts = form.texts(like.dtype.kind, tape.settings[index])
+        return texts is not None and all(
+            has_name(tape.types[k]) for k in tape.operands[index]
+        )
     return has_loops(tape, index, captured)
 
 
-def is_number(like: Any) -> bool:
-    """Whether a node's output is a real number that native code has."""
-    return is_of_numbers(like) and like.dtype in NAMES
+def has_name(like: Any) -> bool:
+    """Whether a node's output is one array of a type that native code has."""
+    return isinstance(like, Type) and like.dtype in NAMES
 
 
 def pays(tape: Tape, run: list[int]) -> bool:

@@ -335,29 +335,39 @@ def everything(body: Sequence[Statement]) -> Iterator[Statement]:
 def read_by(statement: Statement) -> Iterator[int]:
     """Give the values that a statement reads, without those of its body."""
     operands: Sequence[Operand] = ()
-    addresses: Sequence[Address] = ()
     match statement:
         case Let():
             operands = statement.operands
-        case Load() | Sum():
-            addresses = (statement.address,)
-        case Store():
-            operands, addresses = (statement.operand,), (statement.address,)
-        case Fold() | Across() | Guard():
+        case Store() | Fold() | Across() | Guard():
             operands = (statement.operand,)
-        case Product():
-            addresses = statement.result, statement.left, statement.right
-        case Routine():
-            addresses = statement.result, *statement.operands
-        case Order():
-            addresses = statement.result, statement.source
-    for operand in operands:
+    picks = [value for a in addresses_of(statement) for value, _ in a.picks]
+    for operand in (*operands, *picks):
         if not isinstance(operand, Number):
             yield operand
-    for address in addresses:
-        for value, _ in address.picks:
-            if not isinstance(value, Number):
-                yield value
+
+
+def touched(statement: Statement) -> Iterator[Buffer]:
+    """Give the buffers that a statement reads or writes, without those of its body."""
+    for address in addresses_of(statement):
+        yield address.buffer
+    if isinstance(statement, Fill):
+        yield statement.buffer
+    if isinstance(statement, Order):
+        yield from statement.rooms
+
+
+def addresses_of(statement: Statement) -> Sequence[Address]:
+    """Return the places in memory that a statement names."""
+    match statement:
+        case Load() | Sum() | Store():
+            return (statement.address,)
+        case Product():
+            return statement.result, statement.left, statement.right
+        case Routine():
+            return statement.result, *statement.operands
+        case Order():
+            return statement.result, statement.source
+    return ()
 
 
 def shown(operand: Operand) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from wengert.core.tape import Tape
 from wengert.derive.shortened import shortened
 from wengert.emit import machine
-from wengert.emit.nests import Writer
+from wengert.emit.nests import written
 from wengert.errors import UnsupportedError, explain
 from wengert.lower.build import build
+from wengert.lower.cut import cut
 from wengert.lower.lower import lower
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Lowered
@@ -22,12 +23,13 @@ def graph_text(lowered: Lowered) -> str:
 
 def nest_text(lowered: Lowered) -> str:
     """Return how it is computed, loops over buffers."""
-    return str(build(lowered, lanes())[0])
+    return str(cut(build(lowered, lanes())[0]))
 
 
 def llvm_text(lowered: Lowered) -> str:
     """Return the assembly that LLVM is given."""
-    return Writer(build(lowered, lanes())[0], lanes()).module()
+    nest, constants = build(lowered, lanes())
+    return "\n".join(written(cut(nest), constants, lanes(), {}).texts)
 
 
 def lanes() -> int:
