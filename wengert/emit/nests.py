@@ -128,7 +128,7 @@ def written(
     """
     machine.require()
     started = time.perf_counter()
-    parts = [each for each in nest.body if isinstance(each, Part)]
+    parts: list[Part | None] = [p for p in nest.body if isinstance(p, Part)]
     places, end = placed(nest)
     writers = [
         Writer(nest, lanes, places, steps, part, workspace=end)
