@@ -318,8 +318,8 @@ def test_a_recorded_jacobian_is_as_long_as_the_function() -> None:
     assert lengths[1] <= 2.2 * lengths[0]
 
 
-def test_a_jacobian_that_would_have_no_native_code_is_one_node() -> None:
-    """Of many elements, though of few nodes; written out where nothing is kept."""
+def test_a_jacobian_that_would_be_long_is_one_node() -> None:
+    """It would take too long to compile; written out where it does not."""
     assert len(record(jacobian(network), X)) < 2 * len(record(network, X))
     assert len(record(jacobian(recurrence), X[:8])) > 8 * 8
 

@@ -6,6 +6,7 @@ speed has all of them halved, and what pays does not change.  Times are in secon
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from wengert.core.tape import GUARD, Tape
@@ -59,9 +60,10 @@ ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 #: A node of a plain sweep; a sweep recorded, to be played for all directions, and a
 #: node of it (``bench/jacobians.py``).
 SWEEP, START_SWEEP, RECORD_SWEEP = 2e-6, 150e-6, 12e-6
-#: Nodes of a function times directions up to which a Jacobian inside a recording is
-#: written out: its native code is then quicker than a call for rows.
-MOST_WRITTEN_OUT = 4000
+#: Nodes of a recorded sweep for one of the function (1.4 to 3.4 were counted), and
+#: what compiling the sweeps of all directions may take for a Jacobian inside a
+#: recording to be written out: its native code is then quicker than a call for rows.
+SWEEP_NODES, MOST_WRITTEN_OUT = 1.8, 0.25
 
 
 def is_of_numbers(like: Any) -> bool:
@@ -79,6 +81,13 @@ def count_arrays(tape: Tape) -> int:
         elif not is_of_numbers(like) and operation is not GUARD:
             total += 1
     return total
+
+
+def seconds_of(tape: Tape, nodes: Iterable[int]) -> float:
+    """Return about what compiling some nodes takes."""
+    return sum(
+        SCALAR_NODE if is_of_numbers(tape.types[k]) else ARRAY_NODE for k in nodes
+    )
 
 
 def compile_seconds(tape: Tape) -> float:

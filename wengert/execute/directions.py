@@ -33,6 +33,8 @@ from wengert.execute.costs import (
     ROWS_NODE,
     START_SWEEP,
     SWEEP,
+    SWEEP_NODES,
+    seconds_of,
 )
 from wengert.execute.rows import Options, Rows
 from wengert.execute.stretch import Stretch
@@ -264,7 +266,8 @@ def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
     if not segment.nested or any(like.dtype.kind != "f" for like in likes):
         return False
     count = sum(like.size for like in likes)
-    return count * (stop - segment.start) > MOST_WRITTEN_OUT
+    once = SWEEP_NODES * seconds_of(segment.tape, range(segment.start, stop))
+    return count * once > MOST_WRITTEN_OUT
 
 
 def of_unit_vectors(

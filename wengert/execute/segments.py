@@ -26,15 +26,13 @@ from wengert.emit.entry import Parameter, Signature, bind
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native, returned
 from wengert.execute.costs import (
-    ARRAY_NODE,
     COMPILE,
     FEWEST,
     FEWEST_LARGE,
     LARGE,
     MOST_NODES,
     MOST_SECONDS,
-    SCALAR_NODE,
-    is_of_numbers,
+    seconds_of,
 )
 from wengert.execute.interpret import needed
 from wengert.execute.loops import compile_loops
@@ -76,8 +74,7 @@ def affordable(tape: Tape, found: list[int | list[int]]) -> set[int]:
     for number in sorted(lengths, key=lengths.__getitem__, reverse=True):
         run = found[number]
         assert isinstance(run, list)
-        numbers = sum(is_of_numbers(tape.types[k]) for k in run)
-        cost += COMPILE + SCALAR_NODE * numbers + ARRAY_NODE * (len(run) - numbers)
+        cost += COMPILE + seconds_of(tape, run)
         if cost > MOST_SECONDS:
             break
         chosen.add(number)
