@@ -293,9 +293,7 @@ def put(
     indices: list[Node] = []
     if adds and old.kind == "place" and old.data[:2] == (base.dims, True):
         specs, nodes, indices = pieces_of(old)
-    elif (
-        adds and old.data[:1] == (base.dims,) and is_sum_of_pieces(lowering.graph, old)
-    ):
+    elif adds and is_sum_of_pieces(lowering.graph, old) and old.data[0] == base.dims:
         specs, nodes, _ = pieces_of(old)
         kept = [k for k, piece in enumerate(nodes) if number_of(piece) != 0]
         specs, nodes = [specs[k] for k in kept], [nodes[k] for k in kept]
