@@ -246,11 +246,8 @@ def test_a_loop_that_asks_about_sums() -> None:
     assert refused(function, x, x - 2.0) == 2
 
 
-def test_what_is_asked_in_another_part_is_numpys(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_asked_in_another_part_is_numpys() -> None:
     """The total of a native part, which a guard asks about behind a call of NumPy's."""
-    monkeypatch.setattr(segments, "SMALL", 1)
 
     def function(x: Any) -> Any:
         total = np.sum(np.sqrt(np.abs(x)) * x + x)

@@ -180,10 +180,7 @@ def test_many_random_programs_touch_nothing_outside(first: int) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, 60, 10))
-def test_random_mixed_programs_are_played_in_native_parts(
-    first: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(segments, "SMALL", 1)
+def test_random_mixed_programs_are_played_in_native_parts(first: int) -> None:
     parts = 0
     for seed in range(first, first + 10):
         program = random_program(seed, is_mixed=True)
@@ -207,6 +204,22 @@ def test_random_programs_that_were_wrong(seed: int) -> None:
 
 
 # Refusals
+
+
+@pytest.mark.parametrize("n", [2, 40])
+def test_a_number_made_of_all_elements_is_read_beside_them(n: int) -> None:
+    """What is stored is there as a whole before a number is made of parts of it."""
+
+    def function(x: Any) -> Any:
+        y = np.copy(x)
+        np.add(y[1:], y[:-1], out=y[1:])
+        floors = np.floor_divide(y, 1.5)
+        total = 1.0 + floors[0] + floors[1] * floors[-1]
+        return floors * total
+
+    x = np.random.default_rng(n).uniform(1.0, 9.0, n)
+    for way in WAYS:
+        assert check_tape(wg.record(function, x), way, ulps=0)
 
 
 def refused(function: Any, *at: Any, absorbs: bool = True) -> int:

@@ -16,9 +16,11 @@ from wengert.derive.loops import SCAN
 # Compiling a whole tape.
 
 #: What any nest takes to compile; a node of a tape on arrays more (0.25 to 2 ms, by
-#: how much is written out), and one on numbers; nodes on arrays up to which a tape is
-#: compiled (``bench/arrays.py``).
-COMPILE, ARRAY_NODE, SCALAR_NODE, MOST_ARRAY_NODES = 20e-3, 0.5e-3, 60e-6, 3000
+#: how much is written out), and one on numbers (``bench/costs.py``).
+COMPILE, ARRAY_NODE, SCALAR_NODE = 20e-3, 0.5e-3, 60e-6
+#: Nodes on arrays, and nodes at all, up to which a tape is compiled: that takes 1.4 KiB
+#: a node meanwhile.
+MOST_ARRAY_NODES, MOST_COMPILED = 3000, 1_000_000
 #: A native call, and a number that it makes.
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
 #: What finding the path of a call costs where Python has to.

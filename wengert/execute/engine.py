@@ -17,7 +17,12 @@ from wengert.emit.nests import BEST, compile_written
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native
 from wengert.execute.background import compiles_now
-from wengert.execute.costs import MOST_ARRAY_NODES, PLAY_NODE, count_arrays
+from wengert.execute.costs import (
+    MOST_ARRAY_NODES,
+    MOST_COMPILED,
+    PLAY_NODE,
+    count_arrays,
+)
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left
 from wengert.execute.segments import mixed_plan
@@ -83,6 +88,8 @@ def refuse_long(tape: Tape) -> None:
     """Raise `NotLoweredError` where compiling would take too long."""
     if count_arrays(tape) > MOST_ARRAY_NODES:
         raise NotLoweredError(f"more than {MOST_ARRAY_NODES} nodes on arrays")
+    if len(tape) > MOST_COMPILED:
+        raise NotLoweredError(f"more than {MOST_COMPILED} nodes")
 
 
 def add_absorbing_kernel(path: Path, told: Told | None = None) -> None:

@@ -378,8 +378,7 @@ class Schedule:
             todo += read_by(node, elsewhere)
         root.alone = list(alone.values())
         for maker in NOWHERE.union(*(self.makers[number] for number in alone)):
-            whole = self.live[maker]
-            moved = whole.axes if whole.kind in WHOLE else NOWHERE
+            moved = self.live[maker].axes  # one number of it, or a fold of all
             for other in self.of_node[maker]:
                 root.reads[other] = root.reads.get(other, NOWHERE) | moved
         root.inline = [inline[number] for number in sorted(inline)]
