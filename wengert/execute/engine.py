@@ -52,7 +52,7 @@ def compile_path(path: Path, told: Told | None = None) -> None:
         path.reason = "the native engine is off"
         return
     captured = [index for _, index in path.captured]
-    path.is_optimistic = has_chain_products(path.recording)
+    path.is_optimistic = has_chain_products(path.short[0])
     try:
         path.kernels = [kernel_of(path, not path.is_optimistic, told)]
     except NotLoweredError as error:

@@ -49,6 +49,7 @@ from wengert.execute.engine import (
     why_given_up,
 )
 from wengert.execute.entries import MISS, Entry, run, without_numbers
+from wengert.execute.inlined import inlined
 from wengert.execute.interpret import evaluate_node, own
 from wengert.execute.keys import (
     WRITES,
@@ -745,6 +746,8 @@ def compile_beside(
     if jitted is None or entry.tree.paths.get(path.number) is not path:
         return
     try:
+        if work is compile_path:
+            path.compiled_as = inlined(*path.short)
         work(path, progress.tell)
         if work is compile_path and not path.kernels:
             compile_inside(path.recording)

@@ -114,6 +114,8 @@ class Rows:
         self.is_told = False
         #: Whether its paths are compiled where that is possible.
         self.compiles = True
+        #: Whether it is a node of a tape, which may take its rows in.
+        self.is_node = False
 
     def reads(self) -> Snapshot:
         """Return what the user's function reads from outside, as it is now."""
@@ -133,6 +135,7 @@ class Rows:
             operand._current() if isinstance(operand, RecordedValue) else operand
             for operand in operands
         ]
+        self.is_node = True
         results, structure = self.evaluate(plain)
         return list(
             apply(RowsNode(self, tuple(results)).operation, *operands)

@@ -56,7 +56,8 @@ def lower_path(path: Path, rows: Rows) -> None:
         how = (), lanes, block.asked, block.steps()
         path.kernels = [compile_loops(block.tape, True, *how)]
         path.block = block._replace(tape=Tape())
-        if not (path.unvaried or path.kernels[0].has_guards):
+        is_read = path.unvaried or path.kernels[0].has_guards or rows.is_node
+        if not is_read:
             path.tape = None  # no recording must agree with it, and no play go on
         path.compiled_as = None
     except NotLoweredError as error:

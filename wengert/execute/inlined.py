@@ -1,0 +1,148 @@
+"""Functions of rows on a tape as operations on all of their rows, where no row decides.
+
+A tape that holds such a function as one node is played in parts; with its rows written
+out along one more axis it is compiled as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.record import SetAside, record_onto
+from wengert.core.operation import REGISTRY
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
+from wengert.core.types import Type
+from wengert.derive.branches import SWITCH
+from wengert.derive.loops import SCAN
+from wengert.derive.shortened import shortened
+from wengert.emit.refusal import NotLoweredError
+from wengert.execute.blocks import BlockPlay
+from wengert.execute.interpret import as_weak
+from wengert.execute.rows import Rows, RowsNode
+from wengert.ops.index import ITEM
+
+#: Elements of all nodes of all rows up to which they are written out; beyond, threads
+#: are worth a call of their own.
+MOST_ELEMENTS = 1 << 20
+#: What is no function of a user's.
+OURS = frozenset({INPUT, CONSTANT, GUARD, ITEM, SCAN, SWITCH})
+
+
+def inlined(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
+    """Return a tape with all rows in place of functions of rows; and its captures.
+
+    Those whose rows may decide otherwise, or that read arrays from outside, stay.
+    """
+    found = {
+        index: rows
+        for index, operation in enumerate(tape.operations)
+        if isinstance(node := getattr(operation.function, "__self__", None), RowsNode)
+        and (rows := at_once(node.rows, tape, index)) is not None
+    }
+    if not found:
+        return tape, list(captured)
+    new, at = Tape(), dict[int, int]()
+    results: dict[int, list[int]] = {}
+    for index, operation in enumerate(tape.operations):
+        operands = [at.get(k, -1) for k in tape.operands[index]]
+        if index in found:
+            results[index] = append_all(new, found[index], operands)
+        elif operation is ITEM and tape.operands[index][0] in results:
+            place = tape.settings[index]["result"]
+            at[index] = results[tape.operands[index][0]][place]
+        else:
+            at[index] = copy(new, tape, index, operands)
+    new.input_indices = [at[k] for k in tape.input_indices]
+    new.chosen_outputs = [at[k] for k in tape.output_indices]
+    new.structure, new.title = tape.structure, tape.title
+    return new, [at[k] for k in captured]
+
+
+def copy(new: Tape, tape: Tape, index: int, operands: Sequence[int]) -> int:
+    """Append a node of a tape; return where it is."""
+    operation = tape.operations[index]
+    value = tape.play.outputs[index] if operation in (INPUT, CONSTANT) else None
+    rest = tape.settings[index], tape.types[index], value, tape.lines[index]
+    return new.append(operation, tuple(operands), *rest)
+
+
+def append_all(new: Tape, part: Tape, operands: Sequence[int]) -> list[int]:
+    """Append a tape whose inputs are nodes; return where its results are."""
+    at = dict(zip(part.input_indices, operands, strict=True))
+    for index in range(len(part)):
+        if index not in at:
+            at[index] = copy(new, part, index, [at[k] for k in part.operands[index]])
+    return [at[k] for k in part.output_indices]
+
+
+def at_once(rows: Rows, tape: Tape, index: int) -> Tape | None:
+    """Return the tape of all rows of a node; None where they may part."""
+    likes = [tape.types[k] for k in tape.operands[index]]
+    row = path_of(rows, likes)
+    count = next(
+        like.shape[0]
+        for like, flag in zip(likes, rows.mapped, strict=True)
+        if flag and isinstance(like, Type)
+    )
+    if row is None or not count:
+        return None
+    first = [row.play.outputs[k] for k in row.input_indices]
+    row, _ = inlined(*shortened(row, []))
+    sizes = [like.size for like in row.types if isinstance(like, Type)]
+    if count * sum(sizes) > MOST_ELEMENTS or not is_ours(row):
+        return None
+    given = [
+        as_weak(like, np.array(np.broadcast_to(value, like.shape)))
+        for like, value in zip(likes, first, strict=True)
+    ]
+
+    def function(*operands: Any) -> tuple[Any, ...]:
+        play = BlockPlay(row, count)
+        play.run(dict(zip(row.input_indices, operands, strict=True)), rows.mapped)
+        if play.failed is not None:
+            raise NotLoweredError("rows that may leave the path")
+        sums = rows.summed(len(row.output_indices))
+        every = np.ones(count, bool)
+        return tuple(
+            play.result(k, every if is_sum else None)
+            for k, is_sum in zip(row.output_indices, sums, strict=True)
+        )
+
+    made = Tape()
+    try:
+        with SetAside(None), np.errstate(all="ignore"):
+            record_onto(made, function, given)
+    except Exception:  # whatever it is: the node stays as it is
+        return None
+    types = [made.types[k] for k in made.output_indices]
+    return made if types == list(tape.types[index]) else None
+
+
+def path_of(rows: Rows, likes: Sequence[Any]) -> Tape | None:
+    """Return the tape of the one path that rows took; None if others may be taken."""
+    paths = [path for known in list(rows.entries.values()) for path in known.kept]
+    if len(paths) != 1 or paths[0].tape is None:
+        return None
+    (path,), tape = paths, paths[0].tape
+    reads = path.captured or path.snapshot.arrays or path.snapshot.inputs
+    if path.answers or reads or not path.is_believed:
+        return None
+    given = [tape.types[k] for k in tape.input_indices]
+    if len(given) != len(likes) or any(
+        not isinstance(like, Type)
+        or like.shape[int(flag) :] != own.shape
+        or like.dtype != own.dtype
+        for own, like, flag in zip(given, likes, rows.mapped, strict=True)
+    ):
+        return None
+    return tape
+
+
+def is_ours(tape: Tape) -> bool:
+    """Whether no operation is a function of a user's."""
+    return all(
+        known in OURS or REGISTRY.get(known.name) is known for known in tape.operations
+    )
