@@ -14,6 +14,7 @@ from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.derive.branches import SWITCH
 from wengert.derive.loops import SCAN
+from wengert.derive.while_loops import WHILE
 from wengert.emit.kernels import count_scalars
 from wengert.emit.lowering import MOST_UNROLLED
 from wengert.lower.parts import has_complex
@@ -90,6 +91,7 @@ def is_of_arrays(tape: Tape) -> bool:
         return False
     if (
         SCAN in tape.operations
+        or WHILE in tape.operations
         or SWITCH in tape.operations
         or any(map(is_of_matrices, tape.operations))
         or has_complex(tape)

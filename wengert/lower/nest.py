@@ -265,6 +265,16 @@ class Loop:
     body: list[Statement] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class While:
+    """Statements as long as a condition holds, which is asked before each step."""
+
+    loop: int
+    asks: list[Statement]
+    condition: Operand
+    body: list[Statement]
+
+
 Statement = (
     Let
     | Count
@@ -281,6 +291,7 @@ Statement = (
     | Routine
     | Order
     | Loop
+    | While
 )
 
 
@@ -322,6 +333,11 @@ def shown_body(body: list[Statement], depth: int) -> Iterator[str]:
             times = f", {statement.unroll} at once" * (statement.unroll > 1)
             yield f"{indent}loop i{statement.loop} to {statement.extent}{lanes}{times}:"
             yield from shown_body(statement.body, depth + 1)
+        elif isinstance(statement, While):
+            yield f"{indent}loop i{statement.loop}:"
+            yield from shown_body(statement.asks, depth + 1)
+            yield f"{indent}    while {shown(statement.condition)}:"
+            yield from shown_body(statement.body, depth + 2)
         else:
             yield indent + shown_statement(statement)
 

@@ -24,6 +24,7 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    While,
 )
 
 
@@ -60,6 +61,8 @@ def totals(body: Sequence[Statement]) -> tuple[int, int]:
         match statement:
             case Loop(_, extent, _, _, inner):
                 times, (one, other) = extent, totals(inner)
+            case While(_, asks, _, inner):  # one step: who knows how many there are
+                one, other = totals([*asks, *inner])
             case Let(_, text, _, _, _):
                 one = operations(text)
             case Fold(_, text, _) | Across(_, text, _, _):
