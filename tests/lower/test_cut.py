@@ -117,7 +117,7 @@ def test_a_part_reads_what_it_makes_or_loads(seed: int) -> None:
         assert isinstance(part, Part)
         made_here, registers = set[int](), set[int]()
         for each in everything(part.body):
-            assert made_here.issuperset(read_by(each))
+            assert made_here.issuperset(read_by(each))  # none of them is a `While`
             made_here.add(getattr(each, "value", -1))
             if isinstance(each, Start | Fold | Read):
                 registers.add(each.register)

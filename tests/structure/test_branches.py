@@ -11,6 +11,7 @@ import pytest
 import wengert as wg
 from tests.structure.structured import plain, program, structured
 from wengert.derive.branches import SWITCH
+from wengert.execute.engine import native_engine
 
 X = np.array([0.4, -0.7, 1.1])
 
@@ -162,6 +163,42 @@ def test_arrays_from_outside_are_read_anew() -> None:
     np.testing.assert_array_equal(f(-X), -X + biases)
 
 
+TABLE = np.linspace(-1.0, 1.0, 9000)
+#: Branches that are no selections in native code: large, a routine, one that asks.
+LARGE: dict[str, list[Any]] = {
+    "elements": [np.sin, lambda x: np.cumsum(x) * 0.01, lambda x: x * TABLE],
+    "a solve": [np.exp, lambda x: np.linalg.solve(np.diag(x[:5] + 3.0), x[:5])[0] * x],
+    "a guard": [np.cos, lambda x: x * 2.0 if x[0] < 3.0 else x[::-1] * x],
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_branches_that_are_no_selections_are_native(name: str) -> None:
+    branches = LARGE[name]
+    f = wg.jit(lambda x, k: wg.switch(np.sum(k), branches, x), wait=True)
+    slope = wg.jit(
+        wg.grad(lambda x, k: np.sum(wg.switch(np.sum(k), branches, x))), wait=True
+    )
+    for k in (1, 1, 0, 2, 7, -3):
+        x, taken = TABLE + 0.1, branches[min(max(k, 0), len(branches) - 1)]
+        np.testing.assert_allclose(f(x, np.array([k])), taken(x), rtol=1e-12)
+        expected = wg.grad(lambda x, taken=taken: np.sum(taken(x)))(x)
+        np.testing.assert_allclose(slope(x, np.array([k])), expected, rtol=1e-12)
+    (path,) = f.paths()
+    assert path.kernels or not native_engine()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_index_of_a_branch_raises_where_it_is_taken(compiled: bool) -> None:
+    f: Any = lambda x, k: wg.cond(k[0] > 0, lambda x: x[k[0]] * x, lambda x: -x, x)  # noqa: E731
+    f = wg.jit(f, wait=True) if compiled else f
+    for _ in range(3):
+        np.testing.assert_array_equal(f(X, np.array([2])), X[2] * X)
+        np.testing.assert_array_equal(f(X, np.array([-9])), -X)
+        with pytest.raises(IndexError, match="index 9 is out of bounds"):
+            f(X, np.array([9]))
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_random_programs(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -176,9 +213,11 @@ def test_random_programs(seed: int) -> None:
             np.testing.assert_allclose(
                 derivative(one)(x), derivative(other)(x), rtol=1e-11, atol=1e-12
             )
-    f = wg.jit(wg.grad(one), wait=True)
+    f, g = wg.jit(one, wait=True), wg.jit(wg.grad(one), wait=True)
     for x in (X, X, -X, 2 * X, X[::-1]):
-        np.testing.assert_allclose(f(x), wg.grad(other)(x), rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(f(x), other(x), rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(g(x), wg.grad(other)(x), rtol=1e-11, atol=1e-12)
+    assert not native_engine() or all(path.kernels for path in f.paths())
     rows = rng.normal(size=(5, 3))
     found = wg.vmap(wg.grad(one))(rows)
     for row, g in zip(rows, found, strict=True):

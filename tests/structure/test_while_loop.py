@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from tests.lower.guarded import call_guarded
 from wengert.derive.while_loops import WHILE
+from wengert.execute.engine import native_engine
+from wengert.execute.loops import compile_loops
 
 
 def root(a: Any) -> Any:
@@ -102,6 +105,89 @@ def test_guards_in_a_step_are_asked_in_every_step() -> None:
     g = wg.jit(wg.grad(f), wait=True)
     for x in (10.0, 10.0, 1.0, 30.0, 3.0, 11.0):
         assert g(x) == wg.grad(by_hand)(x)
+
+
+def collatz(n: Any) -> Any:
+    """A loop of whole numbers."""
+    return wg.while_loop(
+        lambda at: at[0] != 1,
+        lambda at: (np.where(at[0] % 2 == 0, at[0] // 2, 3 * at[0] + 1), at[1] + 1),
+        (n, 0),
+    )[1]
+
+
+def turned(m: Any, limit: Any) -> Any:
+    """A matrix that is carried, read across, and read after the loop."""
+    end, steps = wg.while_loop(
+        lambda at: at[1] < np.floor(limit),
+        lambda at: (at[0].T * 0.5 + at[0][::-1], at[1] + 1.0),
+        (m, 0.0),
+    )
+    return end * steps + end.T, end[1]
+
+
+def dominant(m: Any, limit: Any) -> Any:
+    """The power method, whose steps are products of matrices."""
+    v = np.ones(len(m))
+
+    def step(at: Any) -> Any:
+        w = m @ at[0]
+        return w / np.sqrt(np.sum(w * w)), at[0], at[2] + 1
+
+    ends = lambda at: (np.sum((at[0] - at[1]) ** 2) > 1e-20) & (at[2] < limit)  # noqa: E731
+    return wg.while_loop(ends, step, (v, v * 0.0, 0))[0]
+
+
+SQUARE = np.arange(16.0).reshape(4, 4) * 0.1
+NATIVE: dict[str, tuple[Any, list[Any]]] = {
+    "numbers": (root, [(7.0,), (0.3,), (1.0,), (1e6,)]),
+    "an array": (spread, [(np.arange(k, k + 9.0) / 50.0,) for k in range(-9, 9)]),
+    "whole numbers": (collatz, [(np.int64(n),) for n in (27, 1, 97, 6)]),
+    "matrices": (turned, [(SQUARE, 0.9), (SQUARE, 1.0), (SQUARE, 2.1), (SQUARE, 7.5)]),
+    "products": (dominant, [(SQUARE + SQUARE.T, 90.5), (SQUARE + 1.0, 0.5)]),
+}
+
+#: What a sine, or a sum of products, is rounded to otherwise.
+ROUNDED = {"an array": 1e-14, "products": 1e-9}
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+@pytest.mark.parametrize("name", NATIVE)
+def test_it_is_native_and_touches_nothing_outside(name: str) -> None:
+    function, points = NATIVE[name]
+    tape = wg.record(function, *points[0])
+    kernel = compile_loops(tape, True)
+
+    for point in points:
+        expected = function(*point)
+        expected = expected if isinstance(expected, tuple) else (expected,)
+        given = [np.asarray(x) for x in point]
+        for at_end in (True, False):
+            likes = [np.asarray(x) for x in expected]
+            answer, found = call_guarded(kernel, given, likes, at_end)
+
+            assert answer == 0
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, other, rtol=ROUNDED.get(name, 0.0))
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_a_native_loop_ends_where_a_guard_fails() -> None:
+    """Without its guard it would go on for ever: nothing is added any more."""
+
+    def f(x: Any, start: Any) -> Any:
+        def step(y: Any) -> Any:
+            return y + x[0] if x[0] > 0.0 else y
+
+        return wg.while_loop(lambda y: y < 5.0, step, start)
+
+    kernel = compile_loops(wg.record(f, np.array([1.0]), 0.5), True)
+    for x, passes in ((1.0, True), (0.0, False)):
+        given = [np.array([x]), np.array(0.5)]
+        answer, found = call_guarded(kernel, given, [np.array(0.0)], True)
+
+        assert (answer == 0) == passes
+        assert not passes or found[0] == 5.5
 
 
 def test_loops_in_loops() -> None:

@@ -50,7 +50,9 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    While,
     everything,
+    inside_of,
 )
 from wengert.lower.work import work_of
 
@@ -965,6 +967,47 @@ class Writer:
             names = half + names[len(names) // 2 * 2 :]
         return names[0]
 
+    def loop_while(self, loop: While) -> None:
+        """A loop that is left, before a step, where a condition does not hold."""
+        self.loops += 1
+        number = self.fresh()
+        label, inside, before = f"l{number}", f"d{number}", self.block
+        carried = folded_in([*loop.asks, *loop.body], self.registers)
+        self.line(f" br label %{label}\n")
+        self.start_block(label)
+        head = self.line("")
+        first = {k: self.registers[k].name for k in carried}
+        for k in carried:
+            self.registers[k].name = f"%r{number}.{k}"
+        self.indices[loop.loop] = f"%i{number}"
+        self.body(loop.asks)
+        ends = {k: self.registers[k].name for k in carried}
+        flag = self.name(loop.condition, False)
+        self.line(f" br i1 {flag}, label %{inside}, label %x{number}\n")
+        self.start_block(inside)
+        self.body(loop.body)
+        head[0] = self.phis(number, "0", before, first)
+        self.line(f" %n{number} = add nsw i64 %i{number}, 1\n br label %{label}\n")
+        self.start_block(f"x{number}")
+        for k in carried:
+            self.registers[k].name = ends[k]
+
+    def phis(self, number: int, low: str, before: str, first: Mapping[int, str]) -> str:
+        """Return what the index of a loop, and what it carries, are in each step.
+
+        Names that are made wide behind these lines come after all of them.
+        """
+        text = f" %i{number} = phi i64 [{low}, %{before}],"
+        text += f" [%n{number}, %{self.block}]\n"
+        for k, name in first.items():
+            register = self.registers[k]
+            ir = self.ir(register.type, register.is_wide)
+            text += (
+                f" %r{number}.{k} = phi {ir} [{name}, %{before}],"
+                f" [{register.name}, %{self.block}]\n"
+            )
+        return text
+
     def counted(
         self,
         low: str,
@@ -984,18 +1027,7 @@ class Writer:
             self.registers[k].name = f"%r{number}.{k}"
         self.line("")
         body(f"%i{number}")
-        # Names that are made wide behind the phis come after all of them.
-        phis = [
-            f" %i{number} = phi i64 [{low}, %{before}], [%n{number}, %{self.block}]\n"
-        ]
-        for k in carried:
-            register = self.registers[k]
-            ir = self.ir(register.type, register.is_wide)
-            phis.append(
-                f" %r{number}.{k} = phi {ir} [{first[k]}, %{before}],"
-                f" [{register.name}, %{self.block}]\n"
-            )
-        head[0] = "".join(phis)
+        head[0] = self.phis(number, low, before, first)
         self.line(
             f" %n{number} = add nsw i64 %i{number}, {step}\n"
             f" %c{number} = icmp slt i64 %n{number}, {high}\n"
@@ -1010,8 +1042,8 @@ def folded_in(body: Sequence[Statement], known: Mapping[int, Any]) -> list[int]:
     todo = list(body)
     while todo:
         statement = todo.pop(0)
-        if isinstance(statement, Loop):
-            todo += statement.body
+        if isinstance(statement, Loop | While):
+            todo += inside_of(statement)
         elif isinstance(statement, Fold) and statement.register in known:
             found[statement.register] = None
     begun = {s.register for s in everything(body) if isinstance(s, Start)}
@@ -1034,4 +1066,5 @@ WRITERS: dict[type, Callable[[Writer, Any], None]] = {
     Routine: write_routine,
     Order: write_order,
     Loop: Writer.loop,
+    While: Writer.loop_while,
 }

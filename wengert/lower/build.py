@@ -46,6 +46,7 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    While,
 )
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Repeated
@@ -181,6 +182,7 @@ class Builder:
 
     def fill(self, top: Scope) -> None:
         """Write all that the graph computes."""
+        self.top = top
         wanted = [
             Wanted(value.node, axis_strides(value.dims, like.shape), k)
             for k, (value, like) in enumerate(
@@ -844,7 +846,9 @@ class Builder:
         step = Builder(repeated.lowered, self.lanes, self)
         strict = self.lowered.strict
         step.is_strict = self.is_strict or any(n.number in strict for n in root.target)
-        body = step.top
+        body = first = step.top
+        if repeated.asks is not None:
+            first = Scope()  # a condition is asked before the step
         halves: tuple[int, int] | None = None
         for k, node in enumerate(root.node.operands):
             known, like = repeated.given[k], repeated.lowered.arguments[k]
@@ -854,11 +858,11 @@ class Builder:
                 memory, size = self.memory[node.number], like.size
                 if step.adds_in_place(k, memory):
                     continue
-                halves = halves or self.halves(loop, body)
+                halves = halves or self.halves(loop, first)
                 step.arguments[k] = replace(memory, picks=((halves[0], size),))
                 step.results[k] = replace(memory, picks=((halves[1], size),))
             elif k < repeated.carried:
-                self.carry(step, k, node, like, scope, body)
+                self.carry(step, k, node, like, scope, first)
             elif node.axes:
                 memory = self.memory_of(node)
                 start = last * known.row if repeated.is_back else 0
@@ -868,17 +872,67 @@ class Builder:
                 )
             else:
                 step.numbers[k] = self.value(node, scope, {})
+        is_odd = next(self.values) if halves else None
         for node in root.target:
-            self.place_result(node, step, loop)
+            self.place_result(node, step, loop, is_odd)
         stacked = range(repeated.carried, len(step.results))
         step.unread = set(stacked) - {node.data[1] for node in root.target}
         step.fill(body)
         for k, register in step.carried.items():
             body.body.append(Fold(register, "y", step.next[k]))
+        if repeated.asks is None:
+            self.start_flags(step, scope)
+            scope.body.append(Loop(loop, repeated.count, False, body=body.body))
+        else:
+            self.write_while(root, step, loop, scope, first, body, is_odd)
+        self.end_loop(root, step, scope)
+
+    def start_flags(self, step: Builder, scope: Scope) -> None:
+        """Begin the registers of a step's guards."""
         for register in step.flags.values():
             scope.body.append(Start(register, "bool", 0.0, False))
-        scope.body.append(Loop(loop, repeated.count, False, body=body.body))
-        self.end_loop(root, step, scope)
+
+    def write_while(
+        self,
+        root: Root,
+        step: Builder,
+        loop: int,
+        scope: Scope,
+        first: Scope,
+        body: Scope,
+        is_odd: int | None,
+    ) -> None:
+        """Write the loop that does a step as long as a condition holds.
+
+        It ends where a guard fails, too.
+        """
+        repeated: Repeated = root.node.data[0]
+        assert repeated.asks is not None
+        asker = Builder(repeated.asks, self.lanes, self)
+        asker.is_strict = step.is_strict
+        asker.arguments, asker.numbers = list(step.arguments), dict(step.numbers)
+        asker.flags = step.flags
+        asker.carried = {0: next(self.registers)}  # no register: the condition itself
+        asker.fill(first)
+        follows = asker.next[0]
+        for register in step.flags.values():
+            failed, value = next(self.values), next(self.values)
+            given = failed, Number(0.0, "bool"), follows
+            first.body += [
+                Read(failed, register, "x or y", "bool", False),
+                Let(value, "select(x, y, z)", given, "bool"),
+            ]
+            follows = value
+        self.start_flags(step, scope)
+        scope.body.append(While(loop, first.body, follows, body.body))
+        steps = next(self.values)
+        scope.body.append(Count(steps, loop))
+        if is_odd is not None:
+            one = Number(1, "int64")
+            scope.body.append(Let(is_odd, "x & y", (steps, one), "int64"))
+        for node in root.target:
+            if node.data[1] == repeated.carried:
+                scope.known[self.key(node, {})] = steps
 
     def adds_in_place(self, k: int, memory: Memory) -> bool:
         """Whether a step only adds to what it carries, which is then done in place."""
@@ -941,17 +995,26 @@ class Builder:
         offset += memory.offset
         return replace(memory, strides=strides, offset=offset)
 
-    def place_result(self, node: Node, step: Builder, loop: int) -> None:
-        """Give memory to what a loop stacks, and say where what it carries ends."""
+    def place_result(
+        self, node: Node, step: Builder, loop: int, is_odd: int | None
+    ) -> None:
+        """Give memory to what a loop stacks, and say where what it carries ends.
+
+        `is_odd` says whether the number of steps is, where a condition decides it.
+        """
         repeated, k, dims = node.data
+        if k == repeated.carried and repeated.asks is not None:
+            return  # the number of steps
         like = repeated.lowered.types[k]
         strides = axis_strides(dims, self.graph.shape(dims))
         if k < repeated.carried:
             if k not in step.carried:
                 memory = step.results[k]
                 end = repeated.count % 2 * like.size if memory.picks else 0
-                memory = replace(memory, strides=strides, picks=(), offset=end)
-                self.memory[node.number] = memory
+                ended = replace(memory, strides=strides, picks=(), offset=end)
+                if is_odd is not None and repeated.asks is not None and memory.picks:
+                    ended = replace(ended, picks=((is_odd, like.size),))
+                self.memory[node.number] = ended
             return
         if node.number not in self.memory:
             buffer = self.new_buffer(node.type, repeated.count * like.size)

@@ -14,6 +14,7 @@ from wengert.lower.nest import (
     Across,
     Address,
     Buffer,
+    Count,
     Fold,
     Let,
     Load,
@@ -25,6 +26,7 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    While,
     everything,
     read_by,
 )
@@ -35,9 +37,7 @@ if TYPE_CHECKING:
 #: Statements up to which a nest is one function, and those of a part.
 WHOLE, PART = 1000, 512
 #: Statements that make a value where they are, not in a loop.
-Maker = Let | Load | Sum | Read | Across
-#: Statements that use a register.
-User = Start | Fold | Read
+Maker = Let | Count | Load | Sum | Read | Across
 
 
 def cut(nest: Nest, whole: int = WHOLE, part: int = PART) -> Nest:
@@ -62,22 +62,31 @@ def count(body: Sequence[Statement]) -> int:
 
 
 def pieces(body: Sequence[Statement], most: int) -> Iterator[list[Statement]]:
-    """Give statements that may be a part: no register is used in two."""
-    last = dict[int, int]()
-    for place, statement in enumerate(body):
-        inner = everything([statement]) if isinstance(statement, Loop) else (statement,)
-        last |= {each.register: place for each in inner if isinstance(each, User)}
+    """Give statements that may be a part: nothing that is open is used in two."""
+    last = {
+        thread: place
+        for place, statement in enumerate(body)
+        for thread in threads(statement)
+    }
     piece, size, until = list[Statement](), 0, 0
     for place, statement in enumerate(body):
         piece.append(statement)
-        size += count([statement]) if isinstance(statement, Loop) else 1
-        if isinstance(statement, Start):
-            until = max(until, last[statement.register])
+        size += count([statement]) if isinstance(statement, Loop | While) else 1
+        until = max([until, *(last[thread] for thread in threads(statement))])
         if size >= most and place >= until:
             yield piece
             piece, size = [], 0
     if piece:
         yield piece
+
+
+def threads(statement: Statement) -> Iterator[tuple[str, int]]:
+    """Give the registers and the loops that a statement has to do with."""
+    for each in everything([statement]):
+        if isinstance(each, Start | Fold | Read):
+            yield "register", each.register
+        elif isinstance(each, While | Count):
+            yield "loop", each.loop
 
 
 class Cut:
@@ -108,13 +117,14 @@ class Cut:
                     continue
                 if is_given(each):
                     continue
-                known = free.setdefault(each.type, [])
-                size = self.sizes.setdefault(each.type, 0)
+                type_ = type_of(each)
+                known = free.setdefault(type_, [])
+                size = self.sizes.setdefault(type_, 0)
                 self.places[each.value] = known.pop() if known else size
-                self.sizes[each.type] = max(size, self.places[each.value] + 1)
+                self.sizes[type_] = max(size, self.places[each.value] + 1)
                 ending.setdefault(self.readers[each.value][-1], []).append(each)
             for each in ending.pop(number, ()):
-                free[each.type].append(self.places[each.value])
+                free[type_of(each)].append(self.places[each.value])
 
     def made(self) -> Nest:
         """Return the nest in parts."""
@@ -131,9 +141,10 @@ class Cut:
                     continue
                 again: Statement = each
                 if each.value in self.places:
-                    address = Address(memory[each.type], self.places[each.value])
-                    body.append(Store(address, each.value, each.type))
-                    again = Load(each.value, address, each.type)
+                    type_ = type_of(each)
+                    address = Address(memory[type_], self.places[each.value])
+                    body.append(Store(address, each.value, type_))
+                    again = Load(each.value, address, type_)
                 for reader in self.readers[each.value]:
                     bodies[reader].append(again)
         parts: list[Statement] = [Part(k, body) for k, body in enumerate(bodies)]
@@ -143,6 +154,11 @@ class Cut:
 def is_maker(statement: Statement) -> TypeIs[Maker]:
     """Whether a statement makes a value."""
     return isinstance(statement, Maker)
+
+
+def type_of(maker: Maker) -> str:
+    """Return the type of a value."""
+    return "int64" if isinstance(maker, Count) else maker.type
 
 
 def is_given(maker: Maker) -> bool:

@@ -10,12 +10,12 @@ from wengert.core.types import Type
 from wengert.derive.extract import trimmed
 from wengert.derive.steps import Body
 from wengert.lower.graph import Node, number_of, reached
-from wengert.lower.needed import needed
+from wengert.lower.needed import decided_by, needed
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Given, Repeated
 from wengert.lower.rounding import are_exact
 from wengert.lower.taint import taint
-from wengert.lower.values import Value
+from wengert.lower.values import Lowered, Value
 from wengert.lower.views import axis_strides
 from wengert.ops.index import ITEM
 
@@ -36,12 +36,15 @@ class Done(NamedTuple):
         Arguments that a plain product of the chain rule may make no number.
     taints : set of int
         Results that are so.
+    asked : frozenset of int
+        Results that say whether a step follows, or on which a guard stands.
     """
 
     given: Sequence[Given]
     carried: int
     tainted: set[int]
     taints: set[int]
+    asked: frozenset[int] = frozenset()
 
 
 class Loops(NamedTuple):
@@ -54,30 +57,11 @@ class Loops(NamedTuple):
 
 def loop(lowering: Lowering, index: int) -> Loops:
     """Return a loop: its step as a graph of its own, and what it reads."""
-    tape, settings = lowering.tape, lowering.tape.settings[index]
+    settings = lowering.tape.settings[index]
     if not settings["count"]:
         raise NotLoweredError("a loop of no steps")
-    read = {
-        tape.settings[k]["result"]
-        for k in needed(tape)
-        if tape.operations[k] is ITEM and tape.operands[k][0] == index
-    }
-    if not read:
-        raise NotLoweredError("a loop that may raise, of which nothing is read")
-    body, kept, results = trimmed(settings["body"], read)
-    ends = [*body.tape.input_indices, *body.tape.output_indices]
-    if any(body.tape.types[k].size == 0 for k in ends):
-        raise NotLoweredError("a loop over arrays without elements")
-    operands, given = [], []
-    for k, position in enumerate(kept):
-        value = lowering.current(lowering.values[tape.operands[index][position]])
-        node, known = operand_of(lowering, index, k, value, body)
-        operands.append(node)
-        given.append(known)
-
-    taints = taint(operands, [], set()).all
-    tainted = {k for k, node in enumerate(operands) if node.number in taints}
-    done = Done(given, body.carried, tainted, set())
+    body, kept, results = trimmed(settings["body"], results_read(lowering, index))
+    operands, done = given_to(lowering, index, body, kept)
 
     lowered = lowering.inside(body.tape, done)
     own = [node for _, node in lowered.guards]
@@ -88,10 +72,83 @@ def loop(lowering: Lowering, index: int) -> Loops:
         raise NotLoweredError("a guard in a loop with a sum")
     strict = [n for n in lowered.graph.nodes if n.number in lowered.strict]
     if any(is_carried(node, body) for node in strict):  # rounded the step before
-        lowered = replace(lowered, strict=frozenset(reached(lowered.graph.nodes)))
-    how = settings["count"], settings["reverse"], body.carried, given, is_sure
+        lowered = all_strict(lowered)
+    how = settings["count"], settings["reverse"], body.carried, done.given, is_sure
     repeated = Repeated(lowered, *how, frozenset(done.taints))
     return Loops(repeated, operands, results)
+
+
+def while_loop(lowering: Lowering, index: int) -> Loops:
+    """Return a loop that a condition ends.
+
+    What its condition reads is rounded as NumPy rounds it, where that can be done: the
+    last digit may decide whether a step follows.
+    """
+    settings = lowering.tape.settings[index]
+    body, cond = settings["body"], settings["cond"]
+    results_read(lowering, index)
+    every = range(len(lowering.tape.operands[index]))
+    operands, done = given_to(lowering, index, body, every)
+    read = frozenset(decided_by(cond, body))
+    done = done._replace(asked=done.asked | read.intersection(range(body.carried)))
+
+    lowered = lowering.inside(body.tape, done)
+    first = done._replace(carried=0, taints=set(), asked=frozenset([0]))
+    asks = lowering.inside(cond.tape, first)
+    own = [value.node for value in lowered.outputs]
+    ends = [asks.outputs[0].node, *(own[k] for k in read if k < body.carried)]
+    guards = [node for n, node in (*lowered.guards, *asks.guards) if n > BOUNDS]
+    deciding = [operands[k] for k in sorted(read) if operands[k].type != "bool"]
+    is_sure = are_exact((*deciding, *ends, *guards, *own))
+    if guards and not is_sure:
+        raise NotLoweredError("a guard in a loop with a sum")
+    lowering.implied += deciding
+    ends += guards
+    strict = lowered.strict | reached(ends).keys()
+    lowered, asks = replace(lowered, strict=strict), all_strict(asks)
+    how = 0, False, body.carried, done.given, is_sure, frozenset(done.taints)
+    repeated = Repeated(lowered, *how, asks)
+    return Loops(repeated, operands, list(range(body.carried + 1)))
+
+
+def results_read(lowering: Lowering, index: int) -> set[int]:
+    """Return which results of a loop are read: one, at least."""
+    tape = lowering.tape
+    read = {
+        tape.settings[k]["result"]
+        for k in needed(tape)
+        if tape.operations[k] is ITEM and tape.operands[k][0] == index
+    }
+    if not read:
+        raise NotLoweredError("a loop that may raise, of which nothing is read")
+    return read
+
+
+def given_to(
+    lowering: Lowering, index: int, body: Body, kept: Sequence[int]
+) -> tuple[list[Node], Done]:
+    """Return what a step reads, of the operands of its loop, and how that lies."""
+    ends = [*body.tape.input_indices, *body.tape.output_indices]
+    if any(body.tape.types[k].size == 0 for k in ends):
+        raise NotLoweredError("a loop over arrays without elements")
+    operands, given = [], []
+    for k, position in enumerate(kept):
+        place = lowering.tape.operands[index][position]
+        value = lowering.current(lowering.values[place])
+        node, known = operand_of(lowering, index, k, value, body)
+        operands.append(node)
+        given.append(known)
+    taints = taint(operands, [], set()).all
+    tainted = {k for k, node in enumerate(operands) if node.number in taints}
+    done = Done(given, body.carried, tainted, set())
+    if index in lowering.asked_about:
+        done = done._replace(asked=frozenset(range(len(body.tape.output_indices))))
+    return operands, done
+
+
+def all_strict(lowered: Lowered) -> Lowered:
+    """Return a step of which everything is rounded as NumPy rounds it."""
+    return replace(lowered, strict=frozenset(reached(lowered.graph.nodes)))
 
 
 def operand_of(

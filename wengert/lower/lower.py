@@ -24,17 +24,19 @@ from wengert.core.tape import (
 )
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN
+from wengert.derive.while_loops import WHILE
 from wengert.lower.axes import Axes
 from wengert.lower.contract import contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
 from wengert.lower.graph import Affine, Graph, Node, Source, number_of
 from wengert.lower.hiding import PLAIN_PRODUCT
-from wengert.lower.looped import Done, Loops, loop, of_loop
+from wengert.lower.looped import Done, Loops, loop, of_loop, while_loop
 from wengert.lower.masks import nonzero
 from wengert.lower.moves import chosen, joined, reshaped, taken, viewed
 from wengert.lower.needed import (
     asked_about,
+    asks,
     is_asked_before,
     laid_otherwise,
     needed,
@@ -221,9 +223,10 @@ class Lowering:
         """Lower every node that is needed; return the outputs."""
         self.arguments(self.sources)
         nodes = needed(self.tape)
-        results = [self.tape.output_indices[k] for k in self.asked_results]
+        asked = self.asked_results if self.done is None else self.done.asked
+        results = [self.tape.output_indices[k] for k in asked]
         self.asked_about = asked_about(self.tape, results)
-        if self.asked_about and self.done is not None:  # also in the next step
+        if self.done is not None and asks(self.tape):  # also in the next step
             self.asked_about = frozenset(nodes)
         for index in nodes:
             if index not in self.values:
@@ -268,6 +271,8 @@ class Lowering:
                 self.asked(index)
         elif operation is SCAN:
             self.loops[index] = loop(self, index)
+        elif operation is WHILE:
+            self.loops[index] = while_loop(self, index)
         elif type(like) is tuple:
             self.several[index] = self.results(index)
         else:

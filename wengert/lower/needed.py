@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from wengert.core.guards import OF_MEMORY, strides_of
+from wengert.core.operation import Operation
 from wengert.core.tape import GUARD, Tape, reaching
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN
+from wengert.derive.steps import Body
+from wengert.derive.while_loops import WHILE
 from wengert.ops.leaving import may_leave
 
 
@@ -32,12 +35,26 @@ def asked_about(tape: Tape, more: Iterable[int] = ()) -> frozenset[int]:
     asked = [
         operand
         for index, operation in enumerate(tape.operations)
-        if operation is GUARD or (operation is SCAN and asks(tape.settings[index]))
-        for operand in tape.operands[index]
+        for operand in asked_by(tape, index, operation)
     ]
     return frozenset(
         k for k, flag in enumerate(reaching(tape, [*asked, *more])) if flag
     )
+
+
+def asked_by(tape: Tape, index: int, operation: Operation) -> Sequence[int]:
+    """Return the operands that a node asks about.
+
+    A truth value that is given chooses as in a selection, however it was rounded.
+    """
+    operands, settings = tape.operands[index], tape.settings[index]
+    if operation is GUARD or (operation is SCAN and asks(settings["body"].tape)):
+        return operands
+    if operation is WHILE:
+        cond, body = settings["cond"], settings["body"]
+        kinds = [like.dtype.kind for like in body.inputs]
+        return [operands[k] for k in decided_by(cond, body) if kinds[k] != "b"]
+    return ()
 
 
 def laid_otherwise(tape: Tape) -> frozenset[int]:
@@ -73,13 +90,31 @@ def is_float(like: Any) -> bool:
     return any(type(t) is not Type or t.dtype.kind in "fc" for t in types)
 
 
-def asks(settings: dict[str, Any]) -> bool:
-    """Whether the step of a loop asks anything."""
-    tape = settings["body"].tape
-    return any(
-        operation is GUARD or (operation is SCAN and asks(tape.settings[index]))
-        for index, operation in enumerate(tape.operations)
-    )
+def asks(tape: Tape) -> bool:
+    """Whether a step asks anything, or a loop in it."""
+    return any(asked_by(tape, k, node) for k, node in enumerate(tape.operations))
+
+
+def decided_by(cond: Body, body: Body) -> set[int]:
+    """Return the operands of a loop that say how many steps there are.
+
+    Where the step asks anything, that may be all of them.
+    """
+    if asks(body.tape):
+        return set(range(len(body.inputs)))
+    found = read_by(cond.tape, cond.tape.output_indices)
+    while True:
+        ends = [k for n, k in enumerate(body.tape.output_indices) if n in found]
+        more = found | read_by(body.tape, ends)
+        if more == found:
+            return found
+        found = more
+
+
+def read_by(tape: Tape, ends: Sequence[int]) -> set[int]:
+    """Return the inputs of a tape that some of its nodes are made of."""
+    flags = reaching(tape, ends)
+    return {n for n, k in enumerate(tape.input_indices) if flags[k]}
 
 
 def is_asked_before(tape: Tape, index: int) -> bool:

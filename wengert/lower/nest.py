@@ -267,6 +267,16 @@ class Loop:
 
 
 @dataclass(slots=True)
+class While:
+    """Statements as long as a condition holds, which is asked before each step."""
+
+    loop: int
+    asks: list[Statement]
+    condition: Operand
+    body: list[Statement]
+
+
+@dataclass(slots=True)
 class Part:
     """Statements that are a function of their own."""
 
@@ -291,6 +301,7 @@ Statement = (
     | Order
     | Loop
     | Part
+    | While
 )
 
 
@@ -328,8 +339,15 @@ def everything(body: Sequence[Statement]) -> Iterator[Statement]:
     """Give statements, and those of their loops and parts."""
     for statement in body:
         yield statement
-        if isinstance(statement, Loop | Part):
-            yield from everything(statement.body)
+        if isinstance(statement, Loop | While | Part):
+            yield from everything(inside_of(statement))
+
+
+def inside_of(statement: Loop | While | Part) -> list[Statement]:
+    """Return the statements in a statement."""
+    if isinstance(statement, While):
+        return [*statement.asks, *statement.body]
+    return statement.body
 
 
 def read_by(statement: Statement) -> Iterator[int]:
@@ -340,6 +358,8 @@ def read_by(statement: Statement) -> Iterator[int]:
             operands = statement.operands
         case Store() | Fold() | Across() | Guard():
             operands = (statement.operand,)
+        case While():
+            operands = (statement.condition,)
     picks = [value for a in addresses_of(statement) for value, _ in a.picks]
     for operand in (*operands, *picks):
         if not isinstance(operand, Number):
@@ -387,6 +407,11 @@ def shown_body(body: list[Statement], depth: int) -> Iterator[str]:
         elif isinstance(statement, Part):
             yield f"{indent}part {statement.number}:"
             yield from shown_body(statement.body, depth + 1)
+        elif isinstance(statement, While):
+            yield f"{indent}loop i{statement.loop}:"
+            yield from shown_body(statement.asks, depth + 1)
+            yield f"{indent}    while {shown(statement.condition)}:"
+            yield from shown_body(statement.body, depth + 2)
         else:
             yield indent + shown_statement(statement)
 

@@ -37,7 +37,7 @@ class Repeated:
     lowered : Lowered
         The step; its outputs are the next carried values, then what is stacked.
     count : int
-        Number of steps.
+        Number of steps, where a number says so.
     is_back : bool
         Whether the last row is the first step.
     carried : int
@@ -48,6 +48,9 @@ class Repeated:
         Whether its values are rounded as NumPy rounds them, given such arguments.
     taints : frozenset of int
         Results that a plain product of the chain rule may make no number.
+    asks : Lowered, optional
+        Whether a step follows, where a condition says so.  How many steps were done is
+        then the result behind the carried values.
     """
 
     lowered: Lowered
@@ -57,7 +60,10 @@ class Repeated:
     given: Sequence[Given]
     is_exact: bool
     taints: frozenset[int]
+    asks: Lowered | None = None
 
     def __str__(self) -> str:
+        if self.asks is not None:
+            return f"steps of {len(self.lowered.graph.nodes)} nodes by a condition"
         order = "back" * self.is_back or "on"
         return f"{self.count} steps {order} of {len(self.lowered.graph.nodes)} nodes"

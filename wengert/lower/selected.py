@@ -1,7 +1,7 @@
-"""Branches of few elements as selections: all are computed, and one is taken.
+"""Branches as what native code has: selections, and loops of one step or none.
 
-A branch that asks something, may raise, or calls routines is left as it is, and played
-by NumPy.
+Branches of few elements are all computed, and one is taken.  One that asks something,
+may raise, calls routines or is larger is a step that is done where it is chosen.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from wengert.core.types import Type
 from wengert.derive.branches import SWITCH
 from wengert.derive.loops import SCAN
 from wengert.derive.steps import Body, as_step
+from wengert.derive.while_loops import WHILE
 from wengert.ops.index import ITEM
 from wengert.ops.leaving import may_leave
 
 #: Elements that branches compute up to which computing all of them costs little.
 MOST_ELEMENTS = 1 << 12
+#: The settings of loops that are done once a step.
+STEPS = {SCAN: ("body",), WHILE: ("body", "cond")}
 
 
 def selected(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
@@ -36,9 +39,9 @@ def selected(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
 def has_switch(tape: Tape) -> bool:
     """Whether there are branches on a tape, or in a step of its loops."""
     return SWITCH in tape.operations or any(
-        has_switch(tape.settings[k]["body"].tape)
+        has_switch(tape.settings[k][part].tape)
         for k, operation in enumerate(tape.operations)
-        if operation is SCAN
+        for part in STEPS.get(operation, ())
     )
 
 
@@ -57,15 +60,16 @@ class Selected:
         for index, operation in enumerate(tape.operations):
             operands = [self.at.get(k, -1) for k in tape.operands[index]]
             settings = tape.settings[index]
-            if operation is SWITCH and self.is_small(index):
-                self.results[index] = self.select(index, operands)
+            if operation is SWITCH and self.fits(index):
+                take = self.select if self.is_small(index) else self.steps
+                self.results[index] = take(index, operands)
                 continue
             if operation is ITEM and tape.operands[index][0] in self.results:
                 made = self.results[tape.operands[index][0]]
                 self.at[index] = made[settings["result"]]
                 continue
-            if operation is SCAN:
-                settings = {**settings, "body": in_body(settings["body"])}
+            for part in STEPS.get(operation, ()):
+                settings = {**settings, part: in_body(settings[part])}
             self.at[index] = self.node(tape, index, operands, settings)
         new.input_indices = [self.at[k] for k in tape.input_indices]
         new.chosen_outputs = [self.at[k] for k in tape.output_indices]
@@ -82,15 +86,16 @@ class Selected:
         like, line = tape.types[index], tape.lines[index]
         return self.new.append(operation, tuple(operands), settings, like, value, line)
 
+    def fits(self, index: int) -> bool:
+        """Whether all branches read the operands as they are."""
+        tape = self.tape
+        given = [tape.types[k] for k in tape.operands[index][1:]]
+        return all(given == body.inputs for body in tape.settings[index]["branches"])
+
     def is_small(self, index: int) -> bool:
         """Whether all branches may be computed, whichever is taken."""
-        tape = self.tape
-        branches = [body.tape for body in tape.settings[index]["branches"]]
-        given = [tape.types[k] for k in tape.operands[index][1:]]
         elements = 0
-        for branch in branches:
-            if given != [branch.types[k] for k in branch.input_indices]:
-                return False
+        for branch in [body.tape for body in self.tape.settings[index]["branches"]]:
             for k, operation in enumerate(branch.operations):
                 is_leaf = operation is INPUT or operation is CONSTANT
                 is_call = isinstance(operation.form, (Routine, Subtapes))
@@ -108,21 +113,54 @@ class Selected:
         branches = [body.tape for body in self.tape.settings[index]["branches"]]
         columns = [self.inlined(branch, given) for branch in branches]
         found = columns.pop()
-        is_truth = self.new.types[choice].dtype.kind == "b"
         for place in reversed(range(len(columns))):
-            flag = choice
-            if not is_truth:
-                number = np.int64(place)
-                bound = self.append(
-                    CONSTANT, (), {"value": number}, Type((), number.dtype), number
-                )
-                flag = self.apply("greater", (choice, bound), np.dtype(bool), ())
+            flag = self.is_behind(choice, place)
             likes = [self.new.types[k] for k in columns[place]]
             found = [
                 self.apply("where", (flag, later, one), like.dtype, like.shape)
                 for later, one, like in zip(found, columns[place], likes, strict=True)
             ]
         return found
+
+    def is_behind(self, choice: int, place: int) -> int:
+        """Append whether a branch behind a place is chosen."""
+        if self.new.types[choice].dtype.kind == "b":
+            return choice
+        bound = self.constant(np.int64(place))
+        return self.apply("greater", (choice, bound), np.dtype(bool), ())
+
+    def steps(self, index: int, operands: Sequence[int]) -> list[int]:
+        """Append loops of one step or none, one a branch; return the results.
+
+        What is carried are the results, and whether the step is still to be done.
+        """
+        choice, given = operands[0], operands[1:]
+        branches = self.tape.settings[index]["branches"]
+        likes = [like._replace(weak=False) for like in self.tape.types[index]]
+        found = [self.constant(np.zeros(t.shape, t.dtype)[()]) for t in likes]
+        behind = [self.is_behind(choice, k) for k in range(len(branches) - 1)]
+        for place, body in enumerate(branches):
+            flags = [*behind[place - 1 : place]]  # behind the branch before
+            if place < len(behind):
+                flags.append(self.truth("logical_not", behind[place]))
+            flag = flags[0] if len(flags) == 1 else self.truth("logical_and", *flags)
+            how = one_step(in_body(body), likes)
+            types = (*likes, Type((), np.dtype(bool)), Type((), np.dtype(np.int64)))
+            loop = self.append(WHILE, (*found, flag, *given), how, types)
+            found = [
+                self.append(ITEM, (loop,), {"result": k}, like)
+                for k, like in enumerate(likes)
+            ]
+        return found
+
+    def truth(self, name: str, *operands: int) -> int:
+        """Append an operation on truth values."""
+        return self.apply(name, operands, np.dtype(bool), ())
+
+    def constant(self, value: Any) -> int:
+        """Append a constant."""
+        like = Type(np.shape(value), value.dtype)
+        return self.append(CONSTANT, (), {"value": value}, like, value)
 
     def inlined(self, branch: Tape, given: Sequence[int]) -> list[int]:
         """Append a branch; return where its results are."""
@@ -142,6 +180,24 @@ class Selected:
     ) -> int:
         """Append an operation element by element; return where it is."""
         return self.append(REGISTRY[name], operands, NO_SETTINGS, Type(shape, dtype))
+
+
+def one_step(branch: Body, likes: Sequence[Type]) -> dict[str, Body]:
+    """Return the settings of a loop that does a branch once, if at all."""
+    carried = [*likes, Type((), np.dtype(bool))]
+    body, cond = Selected(branch.tape), Selected(branch.tape)
+    inputs = {}
+    for made in (body, cond):
+        inputs[made] = [
+            made.new.append(INPUT, (), NO_SETTINGS, like)
+            for like in (*carried, *branch.inputs)
+        ]
+        made.new.input_indices = inputs[made]
+    found = body.inlined(branch.tape, inputs[body][len(carried) :])
+    ends = [*found, body.constant(np.bool_(False))]
+    steps = as_step(body.new, ends), as_step(cond.new, [inputs[cond][len(likes)]])
+    how = [Body(tape, len(carried), 0) for tape in steps]
+    return {"body": how[0], "cond": how[1]}
 
 
 def in_body(body: Body) -> Body:

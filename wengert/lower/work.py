@@ -25,6 +25,7 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    While,
 )
 
 
@@ -63,6 +64,8 @@ def totals(body: Sequence[Statement]) -> tuple[int, int]:
                 times, (one, other) = extent, totals(inner)
             case Part(_, inner):
                 one, other = totals(inner)
+            case While(_, asks, _, inner):  # one step: who knows how many there are
+                one, other = totals([*asks, *inner])
             case Let(_, text, _, _, _):
                 one = operations(text)
             case Fold(_, text, _) | Across(_, text, _, _):
