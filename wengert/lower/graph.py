@@ -199,6 +199,12 @@ class Graph:
                     return other
                 if number_of(one) == -1:
                     return self.map("-x", (other,), type_)
+        if text == "x ** y" and type_.startswith("f") and first.type == type_:
+            value = number_of(operands[1])
+            if value in (0, 1):
+                return first if value else self.number(1, type_)
+            if value == 2 and first.axes:  # as NumPy computes arrays, not numbers
+                return self.map("x * y", (first, first), type_)
         if text == "x / y" and type_.startswith("f"):
             value = number_of(operands[1])
             if value and math.frexp(value)[0] == 0.5:  # a power of two
