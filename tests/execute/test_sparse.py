@@ -8,6 +8,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from tests.derive.test_roll import (
+    LOOPS,
+    argument,
+    of_python_numbers,
+    second_loop_reads_backwards,
+    single_precision,
+    stores,
+)
 from tests.derive.test_sparsity import POINT, PROGRAMS
 from wengert import (
     color_cols,
@@ -23,6 +31,7 @@ from wengert import (
     while_loop,
 )
 from wengert.core.operation import apply
+from wengert.derive import repeats
 from wengert.errors import ArgumentError, DerivativeError
 from wengert.ops.sparse.products import PRODUCT
 
@@ -233,6 +242,53 @@ def test_steps_of_a_plain_loop_that_carry_nothing_are_operations_on_arrays() -> 
     np.testing.assert_allclose(matrix.toarray()[:, 7], column, atol=1e-8)
     assert len(sweep.stretch.nodes) > 20 * len(sweep.tape)
     assert "scan" not in {operation.name for operation in sweep.tape.operations}
+
+
+def test_what_a_loop_adds_up_is_computed_at_once() -> None:
+    def total(x: Any) -> Any:
+        s = 0.0
+        for k in range(80):
+            s = s + 100.0 * (x[k + 1] - x[k] ** 2) ** 2 + (1.0 - x[k]) ** 2
+        return s
+
+    x = np.random.default_rng(3).normal(size=81)
+    derivative = hessian(total, sparse=True)
+    matrix = derivative(x)
+    sweep = derivative.products.sweep  # type: ignore[attr-defined]
+
+    slopes, step = grad(total), 1e-6 * np.eye(81)[7]
+    column = (slopes(x + step) - slopes(x - step)) / 2e-6
+    np.testing.assert_allclose(matrix.toarray()[:, 7], column, rtol=1e-6, atol=1e-5)
+    assert matrix.nnz == 81 + 2 * 80
+    loops = [
+        settings["body"]
+        for operation, settings in zip(
+            sweep.tape.operations, sweep.tape.settings, strict=True
+        )
+        if operation.name == "scan"
+    ]
+    assert all(len(body.tape) < 6 for body in loops)
+
+
+QUICK = (stores, second_loop_reads_backwards, of_python_numbers)
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [f if f in QUICK else pytest.param(f, marks=pytest.mark.slow) for f in LOOPS],
+)
+def test_hessians_of_loops_are_the_dense_ones(
+    loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
+    f = hessian(loop, sparse=True)
+    for seed in range(3):
+        x = argument(loop, seed)
+        found = f(x).toarray()
+        dense = np.reshape(hessian(loop)(x), found.shape)
+        rtol = 1e-5 if loop is single_precision else 1e-11
+        scale = float(np.abs(dense).max())
+        np.testing.assert_allclose(found, dense, rtol=0, atol=rtol * scale)
 
 
 def test_what_a_loop_carries_stays_a_loop_with_all_colours_as_rows() -> None:

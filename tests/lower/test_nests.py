@@ -346,6 +346,24 @@ def test_compiled_gradients_at_holes_are_eager_ones(function: Any) -> None:
         np.testing.assert_allclose(fast(x), gradient(x), rtol=1e-12)
 
 
+@pytest.mark.parametrize("exponent", [np.int64(0), np.int64(1), np.int64(2), 2.0])
+def test_powers_that_are_known_are_products(exponent: Any) -> None:
+    """That of a second derivative of a square took a call of `pow` an element."""
+    edges = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e200, -3.0, 5e-324]
+    x = np.concatenate([edges, np.random.default_rng(1).normal(size=200)])
+    with np.errstate(all="ignore"):
+        tape = wg.record(lambda x: np.power(x, exponent) * 1.0, x)
+        expected = np.power(x, exponent)
+    kernel = compiled(tape, (4, 2))
+
+    assert kernel is not None
+    assert "**" not in kernel.nest
+    found = np.empty_like(x)
+    assert kernel.call([x.ctypes.data], [found.ctypes.data]) == 0
+    np.testing.assert_array_equal(found, expected)
+    assert np.array_equal(np.signbit(found), np.signbit(expected))
+
+
 def test_a_report_shows_the_loops() -> None:
     fast = wg.jit(wg.grad(lambda x: np.sum(np.exp(x) * x)), wait=True)
     fast(np.ones(4000))

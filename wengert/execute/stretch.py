@@ -1,7 +1,7 @@
 """A stretch of tape as a short tape of its own, whose loops are nodes or arrays.
 
-A loop whose steps carry nothing does all of them at once, as rows are done: it is
-operations on arrays, of which everything that follows is quick.
+What the steps of a loop do not carry is done for all of them at once, as rows are: it
+is operations on arrays, of which everything that follows is quick.
 """
 
 from __future__ import annotations
@@ -18,22 +18,28 @@ from wengert.capture.python import record_python
 from wengert.capture.record import Segment, SetAside, record_onto
 from wengert.core.checked import CheckedTape
 from wengert.core.guards import OF_MEMORY, answer
+from wengert.core.operation import apply
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape, reaching
-from wengert.derive.extract import Extract
+from wengert.core.types import Type
+from wengert.derive.extract import Extract, trimmed
 from wengert.derive.loops import SCAN
 from wengert.derive.shortened import shortened
 from wengert.derive.sparsity import Pattern, decide
 from wengert.derive.steps import Body
 from wengert.emit.refusal import NotLoweredError
-from wengert.execute.blocks import BlockPlay
+from wengert.execute.blocks import BlockPlay, has_guards
 from wengert.execute.interpret import (
     as_weak,
     evaluate_by_python,
     evaluate_or_record,
 )
 from wengert.execute.rows import Rows, RowsNode
+from wengert.ops.index import ITEM
 from wengert.ops.python import is_weak
 from wengert.structure.nested import Rerun
+
+#: Elements of one node of all steps up to which they are done at once.
+MOST_AT_ONCE = 1 << 24
 
 
 class Stretch:
@@ -153,29 +159,106 @@ def result_of(tape: Tape, index: int, operands: tuple[Any, ...]) -> Any:
     if operation is GUARD:
         ask_again(settings, operands[0])
         return operands[0]
-    if is_weak(tape.types[index]) and is_active(operands):
+    is_pythons = is_weak(tape.types[index]) and operation is not ITEM
+    if is_pythons and is_active(operands):
         value = evaluate_by_python(tape, index, [plain(x) for x in operands])
         return record_python(operation, operands, value, settings)
-    if operation is SCAN and settings["count"] and not settings["body"].carried:
+    if operation is SCAN and settings["count"]:
         with suppress(NotLoweredError):
-            return all_steps(operands, settings["body"], settings["count"])
+            return Steps(operands, **settings).results()
     return evaluate_or_record(operation, operands, settings)
 
 
-def all_steps(operands: tuple[Any, ...], body: Body, count: int) -> tuple[Any, ...]:
-    """Return the results of a loop that carries nothing: each step is a row.
+class Steps:
+    """The steps of a loop, done at once but for what they carry.
+
+    What depends on nothing that is carried comes before all steps, what is made of it
+    and is not carried on after them: operations on arrays, a row a step.
 
     Raises
     ------
     NotLoweredError
-        Where the steps ask something, or have no form for all of them at once.
+        Where the steps ask something, are too large to be kept, or have no form for
+        all of them at once.
     """
-    steps = BlockPlay(body.tape, count)
-    given = dict(zip(body.tape.input_indices, operands, strict=True))
-    steps.run(given, body.is_row)
-    if steps.failed is not None:
-        raise NotLoweredError("steps that may leave the path")
-    return tuple(map(steps.repeated, body.tape.output_indices))
+
+    def __init__(
+        self, operands: Sequence[Any], body: Body, count: int, reverse: bool
+    ) -> None:
+        self.body, self.tape, self.count, self.is_back = body, body.tape, count, reverse
+        sizes = [like.size for like in self.tape.types if isinstance(like, Type)]
+        if count * max(sizes) > MOST_AT_ONCE or has_guards(self.tape):
+            raise NotLoweredError("steps that are not done at once")
+        #: By node, what is known of all steps, and whether it has a row for each.
+        self.known: dict[int, tuple[Any, bool]] = {}
+        inputs = self.tape.input_indices
+        self.carried, self.start = inputs[: body.carried], operands[: body.carried]
+        for index, value, is_row in zip(inputs, operands, body.is_row, strict=True):
+            if index not in self.carried:
+                self.known[index] = value, is_row
+
+    def results(self) -> tuple[Any, ...]:
+        """Return what the loop gives."""
+        tape, ends = self.tape, self.tape.output_indices
+        depends = bytearray(len(tape))
+        for index in range(len(tape)):
+            own = index in self.carried
+            depends[index] = own or any([depends[k] for k in tape.operands[index]])
+        feeds = reaching(tape, ends[: len(self.carried)])
+        for index in self.carried:
+            feeds[index] = 1
+        later = [k for k, flag in enumerate(depends) if flag and not feeds[k]]
+        read = {j for k, flag in enumerate(depends) if flag for j in tape.operands[k]}
+        self.at_once([k for k in sorted({*read, *ends}) if not depends[k]])
+        read_later = {j for k in later for j in tape.operands[k]} | {*ends}
+        kept = [k for k in sorted(read_later) if depends[k] and k not in later]
+        final = self.in_order(kept) if self.carried else ()
+        stacked = ends[len(self.carried) :]
+        self.at_once(stacked)
+        return (*final, *[self.rows(index) for index in stacked])
+
+    def at_once(self, targets: Sequence[int]) -> None:
+        """Compute some nodes for all steps."""
+        missing = [k for k in dict.fromkeys(targets) if k not in self.known]
+        self.check(missing)
+        part = Extract(self.tape, list(self.known)).outputs(missing, lambda _: False)
+        play = BlockPlay(part, self.count)
+        values, flags = (
+            zip(*self.known.values(), strict=True) if self.known else ((), ())
+        )
+        play.run(dict(zip(part.input_indices, values, strict=True)), flags)
+        for index, at in zip(missing, part.output_indices, strict=True):
+            self.known[index] = play.values[at], play.has_rows[at]
+
+    def in_order(self, kept: Sequence[int]) -> tuple[Any, ...]:
+        """Carry values from step to step; keep some nodes of all steps."""
+        self.check(kept)
+        moving = [k for k, (_, is_row) in self.known.items() if is_row]
+        fixed = [k for k, (_, is_row) in self.known.items() if not is_row]
+        count = len(self.carried)
+        part = Extract(self.tape, [*self.carried, *moving, *fixed])
+        ends = self.tape.output_indices[:count]
+        body = Body(part.outputs([*ends, *kept], lambda _: False), count, len(moving))
+        short = trimmed(body, range(len(body.outputs)))
+        given = [*self.start, *[self.known[k][0] for k in (*moving, *fixed)]]
+        operands = [given[k] for k in short.operands]
+        how = {"body": short.body, "count": self.count, "reverse": self.is_back}
+        found = apply(SCAN, *operands, **how)
+        for index, column in zip(kept, found[count:], strict=True):
+            self.known[index] = column, True
+        return tuple(found[:count])
+
+    def check(self, nodes: Sequence[int]) -> None:
+        """Refuse nodes of several results: they are no rows."""
+        if any(type(self.tape.types[k]) is tuple for k in nodes):
+            raise NotLoweredError("several results of a node in all steps")
+
+    def rows(self, index: int) -> Any:
+        """Return a node's values, a row a step."""
+        value, is_row = self.known[index]
+        return (
+            value if is_row else np.broadcast_to(value, (self.count, *np.shape(value)))
+        )
 
 
 def written_out(tape: Tape, index: int, operands: tuple[Any, ...]) -> Any:

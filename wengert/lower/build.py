@@ -15,6 +15,7 @@ import numpy as np
 
 from wengert.core.types import Type
 from wengert.lower.graph import (
+    POWERS,
     Affine,
     Node,
     Source,
@@ -1167,11 +1168,38 @@ class Builder:
 
     def let(self, node: Node, scope: Scope, places: Places) -> Operand:
         """Return an expression of operands."""
+        is_strict = self.is_strict or node.number in self.lowered.strict
+        is_decided = self.is_strict or node.number in self.lowered.decided
+        if node.data in POWERS and not is_decided:
+            found = self.power(node, scope, places, is_strict)
+            if found is not None:
+                return found
         operands = tuple([self.value(x, scope, places) for x in node.operands])
         value = next(self.values)
-        is_strict = self.is_strict or node.number in self.lowered.strict
         scope.body.append(Let(value, node.data, operands, node.type, is_strict))
         return value
+
+    def power(
+        self, node: Node, scope: Scope, places: Places, is_strict: bool
+    ) -> Operand | None:
+        """Return a power by a small whole number as products; else nothing."""
+        base, exponent = node.operands
+        number = number_of(exponent)
+        if number not in (-1, 2, 3, 4) or not node.type.startswith("f"):
+            return None
+
+        def made(text: str, *operands: Operand) -> Operand:
+            value = next(self.values)
+            scope.body.append(Let(value, text, operands, node.type, is_strict))
+            return value
+
+        x = self.value(base, scope, places)
+        if number == -1:
+            return made("1 / x", x)
+        square = made("x * y", x, x)
+        if number == 2:
+            return square
+        return made("x * y", square, x if number == 3 else square)
 
     def folded(
         self,

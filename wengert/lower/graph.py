@@ -219,19 +219,14 @@ class Graph:
         return None
 
     def simpler_power(self, x: Node, exponent: Any, type_: str) -> Node | None:
-        """Return a power by a small whole number, as products."""
+        """Return a power as NumPy computes it by a product, or none."""
         if exponent == 0:
             return self.number(1, type_)
         if exponent == 1:
             return self.map("x", (x,), type_)
-        if exponent == -1:
-            return self.map("x / y", (self.number(1, type_), x), type_)
-        if exponent not in (2, 3, 4):
-            return None
-        square = self.map("x * y", (x, x), type_)
-        if exponent == 2:
-            return square
-        return self.map("x * y", (square, x if exponent == 3 else square), type_)
+        if exponent == 2 and x.axes:  # of a number it is a function of C's
+            return self.map("x * y", (x, x), type_)
+        return None
 
     def reduce(self, step: Step, x: Node, axes: Iterable[int]) -> Node:
         """Return a value folded over axes; what does not vary folds at once."""

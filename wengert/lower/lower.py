@@ -29,7 +29,7 @@ from wengert.lower.axes import Axes
 from wengert.lower.contract import contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
-from wengert.lower.graph import Affine, Graph, Node, Source, number_of
+from wengert.lower.graph import Affine, Graph, Node, Source, number_of, reached
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.looped import Done, Loops, loop, of_loop, while_loop
 from wengert.lower.masks import nonzero
@@ -209,6 +209,7 @@ class Lowering:
         asked = [outputs[k].node for k in self.asked_results]
         if not are_exact([*asked, *self.questioned]):
             raise NotLoweredError("a guard on a sum")
+        decided = strict_nodes(outputs, guards, asked)
         return Lowered(
             self.graph,
             outputs,
@@ -216,7 +217,8 @@ class Lowering:
             [types[index] for index in self.tape.output_indices],
             [types[index] for index in self.sources],
             guards,
-            strict_nodes(outputs, guards, [*asked, *self.implied]),
+            decided | frozenset(reached(self.implied)),
+            decided,
         )
 
     def run(self) -> list[Value]:

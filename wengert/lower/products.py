@@ -51,7 +51,7 @@ def _passes(text: str, given: tuple[bool, ...]) -> bool:
 def _ends(tree: ast.expr, given: tuple[bool, ...]) -> bool:
     """Whether an expression's last operation is a product."""
     match tree:
-        case ast.BinOp(op=ast.Mult()):
+        case ast.BinOp(op=ast.Mult() | ast.Pow()) | ast.Call(func=ast.Name(id="pow")):
             return True
         case ast.Name(id=name) if name in OPERANDS:
             return given[OPERANDS.index(name)]

@@ -52,6 +52,8 @@ class Lowered:
     arguments: list[Type]
     guards: list[tuple[int, Node]]
     strict: frozenset[int]
+    #: Those of them that are asked more than whether Python would raise.
+    decided: frozenset[int] = frozenset()
 
 
 def step_of(
