@@ -1,0 +1,1 @@
+"""The evals of GradBench, as plain NumPy that wengert differentiates."""

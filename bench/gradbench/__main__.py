@@ -1,0 +1,79 @@
+"""Evals of GradBench (github.com/gradbench/gradbench), answered by wengert.
+
+``GRADBENCH_DIR=... python -m bench.gradbench`` runs all of them, at small sizes, and
+prints the times and whether GradBench found the answers right; names choose some, and
+what follows ``--`` is handed to the eval: ``... gmm -- -d 10 -k 25 -n 1000``.
+``--serve`` speaks GradBench's protocol on the standard streams.  ``--tool`` names the
+command of another tool, to be measured beside.
+
+The evals want pydantic, dataclasses-json and SciPy in the Python that
+``GRADBENCH_PYTHON`` names, a C++ compiler, and ``cpp/json.hpp`` in the checkout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from bench.gradbench.answers import ANSWERS, EVALS
+from bench.gradbench.drive import Run, measured
+from bench.gradbench.protocol import serve
+
+ROOT = Path(__file__).parents[2]
+OURS = [sys.executable, "-m", "bench.gradbench", "--serve"]
+#: Small sizes of the evals that begin with larger ones.
+SIZES = {
+    "llsq": "-n 128 -m 32",
+    "lse": "-n 10000",
+    "ode": "-n 1000 -s 10",
+    "det": "-l 5 6",
+    "kmeans": "-k 10 -n 1000 -d 8",
+    "gmm": "-d 2 10 -k 5 -n 1000",
+    "lstm": "-l 2 -c 128",
+    "ba": "--min 1 --max 1",
+    "ht": "--min 1 --max 1",
+}
+
+
+def line(name: str, run: Run) -> str:
+    """Return what a run took."""
+    verdict = "right" if run.is_valid else f"WRONG {run.error[:200]}"
+    best = f"{1e3 * run.best:12.4f} ms" if run.times else " " * 15
+    first = f"{1e3 * run.first:10.1f} ms"
+    return f"{name:9} {run.function:10} {run.size:32.32} {best} {first}  {verdict}"
+
+
+def main() -> int:
+    """Run evals, or answer one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("evals", nargs="*", metavar="EVAL", help=" ".join(EVALS))
+    parser.add_argument("--serve", action="store_true", help="speak the protocol")
+    parser.add_argument("--tool", help="the command of another tool")
+    words, _, given = " ".join(sys.argv[1:]).partition("-- ")
+    chosen = parser.parse_args(words.split())
+    if chosen.serve:
+        serve(ANSWERS)
+        return 0
+    checkout = os.environ.get("GRADBENCH_DIR")
+    if not checkout:
+        parser.error(
+            "GRADBENCH_DIR names no checkout of github.com/gradbench/gradbench"
+        )
+    tool = shlex.split(chosen.tool) if chosen.tool else OURS
+    print(
+        f"{'eval':9} {'function':10} {'size':32} {'best call':>15} {'compiled in':>13}"
+    )
+    is_right = True
+    for name in chosen.evals or EVALS:
+        more = given.split() if given else SIZES.get(name, "").split()
+        for run in measured(Path(checkout), name, more, tool, ROOT):
+            is_right &= run.is_valid
+            print(line(name, run), flush=True)
+    return 0 if is_right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

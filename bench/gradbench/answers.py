@@ -1,0 +1,269 @@
+"""What answers each message: inputs read from JSON, and results written to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+import wengert as wg
+from bench.gradbench import functions as fs
+from bench.gradbench.hand import Hand
+from bench.gradbench.protocol import Task
+
+Given = Mapping[str, Any]
+Make = Callable[[Any], Task]
+
+
+def jitted(function: Callable[..., Any], args: tuple[Any, ...], written: Any) -> Task:
+    """Return the task of calling a function, compiled."""
+    compiled = wg.jit(function, wait=True)
+    return Task(lambda: compiled(*args), written)
+
+
+def listed(result: Any) -> Any:
+    """Return an array as lists."""
+    return np.asarray(result).tolist()
+
+
+def of_vector(function: Callable[..., Any], *names: str) -> dict[str, Make]:
+    """Return value and gradient of a function of ``x`` and of named settings."""
+
+    def value(given: Given) -> Task:
+        more = [given[name] for name in names]
+        return jitted(lambda x: function(x, *more), (np.array(given["x"]),), float)
+
+    def gradient(given: Given) -> Task:
+        more = [given[name] for name in names]
+        slope = wg.grad(lambda x: function(x, *more))
+        return jitted(slope, (np.array(given["x"]),), listed)
+
+    return {"primal": value, "gradient": gradient}
+
+
+def of_number(function: Callable[..., Any]) -> Make:
+    """Return a function of a number."""
+    return lambda given: jitted(function, (float(given),), float)
+
+
+def ode(function: Callable[..., Any], derived: bool) -> Make:
+    """Return the end of a chain, or the gradient of its last state."""
+
+    def make(given: Given) -> Task:
+        x, steps = np.array(given["x"]), given["s"]
+        end = lambda x: function(x, steps, np.zeros_like(x))  # noqa: E731
+        last = wg.grad(lambda x: end(x)[-1])
+        return jitted(last if derived else end, (x,), listed)
+
+    return make
+
+
+def det(derived: bool) -> Make:
+    """Return a determinant, or its gradient."""
+
+    def make(given: Given) -> Task:
+        a = np.array(given["A"]).reshape(given["ell"], given["ell"])
+        if not derived:
+            return jitted(fs.det, (a,), float)
+        return jitted(wg.grad(fs.det), (a,), lambda g: listed(g.ravel()))
+
+    return make
+
+
+def kmeans(function: Callable[..., Any]) -> Make:
+    """Return a function of centroids and points."""
+
+    def make(given: Given) -> Task:
+        args = np.array(given["centroids"]), np.array(given["points"])
+        return jitted(function, args, listed)
+
+    return make
+
+
+def gmm(derived: bool) -> Make:
+    """Return the posterior of a mixture, or its gradient."""
+
+    def make(given: Given) -> Task:
+        d, k = given["d"], given["k"]
+        count = d * (d - 1) // 2
+        below = np.full((d, d), count)
+        below.T[np.triu_indices(d, 1)] = np.arange(count)
+        args = [np.array(given[name]) for name in ("alpha", "mu", "q")]
+        args += [np.array(given["l"]).reshape(k, count), np.array(given["x"])]
+        gamma, m = given["gamma"], given["m"]
+
+        def f(*args: Any) -> Any:
+            return fs.gmm(*args, below, (gamma, m)) + constant(d, k, len(given["x"]))
+
+        def constant(d: int, k: int, n: int) -> float:
+            nu = d + m + 1
+            gammas = sum(math.lgamma(0.5 * (nu + 1 - j)) for j in range(1, d + 1))
+            wishart = nu * d * (math.log(gamma) - 0.5 * math.log(2))
+            wishart -= 0.25 * d * (d - 1) * math.log(math.pi) + gammas
+            return k * wishart - n * d * 0.5 * math.log(2 * math.pi)
+
+        if not derived:
+            return jitted(f, tuple(args), float)
+        names = ("alpha", "mu", "q", "l")
+        write = lambda g: dict(zip(names, map(listed, g), strict=True))  # noqa: E731
+        return jitted(wg.grad(f, argnums=(0, 1, 2, 3)), tuple(args), write)
+
+    return make
+
+
+def lstm(derived: bool) -> Make:
+    """Return the loss of a text, or its gradient."""
+
+    def make(given: Given) -> Task:
+        names = ("main_params", "extra_params", "state", "sequence")
+        args = tuple([np.array(given[name]) for name in names])
+        if not derived:
+            return jitted(fs.lstm, args, float)
+        write = lambda g: listed(np.concatenate([x.ravel() for x in g]))  # noqa: E731
+        return jitted(wg.grad(fs.lstm, argnums=(0, 1)), args, write)
+
+    return make
+
+
+# Bundle adjustment
+
+
+def observations(given: Given) -> tuple[Any, ...]:
+    """Return camera, point, weight and feature of each observation."""
+    p = given["p"]
+    every = [np.tile(np.array(given[name]), (p, 1)) for name in ("cam", "x", "feat")]
+    return every[0], every[1], np.full(p, float(given["w"])), every[2]
+
+
+def ba_objective(given: Given) -> Task:
+    """Return the errors of all observations, which are alike."""
+    args, mapped = observations(given), wg.jit(wg.vmap(fs.residuals), wait=True)
+
+    def written(result: Any) -> Any:
+        far, heavy = result
+        first = {"elements": listed(far[0]), "repeated": len(far)}
+        return {
+            "reproj_error": first,
+            "w_err": {"element": float(heavy[0]), "repeated": len(heavy)},
+        }
+
+    return Task(lambda: mapped(*args), written)
+
+
+def ba_jacobian(given: Given) -> Task:
+    """Return the sparse Jacobian by cameras, points and weights, row by row."""
+    args, mapped = observations(given), wg.jit(wg.vmap(fs.observed), wait=True)
+    n, m, p = given["n"], given["m"], given["p"]
+    every = np.arange(p)
+
+    def call() -> tuple[Any, Any, Any]:
+        rows, slopes = mapped(*args)
+        columns = np.empty((p, 2, 15), np.int32)
+        columns[:, :, :11] = (11 * (every % n))[:, None, None] + np.arange(11)
+        columns[:, :, 11:14] = (11 * n + 3 * (every % m))[:, None, None] + np.arange(3)
+        columns[:, :, 14] = (11 * n + 3 * m + every)[:, None]
+        starts = np.append(np.arange(0, 30 * p, 15), np.arange(30 * p, 31 * p + 1))
+        where = np.append(columns.ravel(), 11 * n + 3 * m + every)
+        return starts, where, np.append(rows.ravel(), slopes)
+
+    def written(result: Any) -> Any:
+        parts = zip(("rows", "cols", "vals"), result, strict=True)
+        return {name: listed(np.append(x[:30], x[-1])) for name, x in parts}
+
+    return Task(call, written)
+
+
+# Hand tracking
+
+
+def ht_objective(given: Given) -> Task:
+    """Return how far all points are from the hand."""
+    hand, theta, us = Hand(given["data"]), np.array(given["theta"]), given["us"]
+    write = lambda r: listed(r.ravel())  # noqa: E731
+    if us:
+        return jitted(hand.of_triangles, (theta, np.array(us)), write)
+    return jitted(hand.of_vertices, (theta,), write)
+
+
+def ht_jacobian(given: Given) -> Task:
+    """Return the Jacobian by the pose, behind two columns by the places if there are.
+
+    Each point has places of its own, so that one step for all gives those columns.
+    """
+    hand, theta, us = Hand(given["data"]), np.array(given["theta"]), given["us"]
+    write = lambda j: listed(j.reshape(-1, j.shape[-1]))  # noqa: E731
+    if not us:
+        return jitted(wg.jacobian(hand.of_vertices), (theta,), write)
+
+    def moved(step: Any, theta: Any, us: Any) -> Any:
+        return hand.of_triangles(theta, us + step)
+
+    def columns(step: Any, theta: Any, us: Any) -> Any:
+        parts = wg.jacobian(moved, argnums=(0, 1))(step, theta, us)
+        return np.concatenate(parts, axis=-1)
+
+    return jitted(columns, (np.zeros(2), theta, np.array(us)), write)
+
+
+# Derivatives of what holds a derivative, outer mode first
+
+
+def particle(outer: Any, inner: Any) -> Make:
+    """Return the charge's place at which a particle lands where it should."""
+
+    def make(given: Given) -> Task:
+        force = inner(fs.potential)
+        f = wg.jit(lambda w: fs.landing(w[0], force), wait=True)
+        g = wg.jit(outer(lambda w: fs.landing(w[0], force)), wait=True)
+        start = np.array([given["w"]], float)
+        return Task(lambda: fs.descend(f, g, start), lambda w: float(w[0]))
+
+    return make
+
+
+def saddle(outer: Any, inner: Any) -> Make:
+    """Return where the worst case of one player is best for the other."""
+
+    def make(given: Given) -> Task:
+        start = np.array(given["start"], float)
+
+        def worst(x: Any, start: Any) -> Any:
+            return fs.worst(x, start, inner)
+
+        def value(x: Any, start: Any) -> Any:
+            return fs.saddle(x, worst(x, start))
+
+        compiled = [wg.jit(f, wait=True) for f in (value, outer(value), worst)]
+        f, g, last = (lambda x, h=h: h(x, start) for h in compiled)
+
+        def call() -> Any:
+            x = fs.descend(f, g, start)
+            return np.concatenate((x, last(x)))
+
+        return Task(call, listed)
+
+    return make
+
+
+EVALS: dict[str, dict[str, Make]] = {
+    "hello": {"square": of_number(fs.square), "double": of_number(wg.grad(fs.square))},
+    "llsq": of_vector(fs.llsq, "n"),
+    "lse": of_vector(fs.lse),
+    "ode": {"primal": ode(fs.ode, False), "gradient": ode(fs.ode, True)},
+    "det": {"primal": det(False), "gradient": det(True)},
+    "kmeans": {"cost": kmeans(fs.cost), "dir": kmeans(fs.newton)},
+    "gmm": {"objective": gmm(False), "jacobian": gmm(True)},
+    "lstm": {"objective": lstm(False), "jacobian": lstm(True)},
+    "ba": {"objective": ba_objective, "jacobian": ba_jacobian},
+    "ht": {"objective": ht_objective, "jacobian": ht_jacobian},
+    "particle": {},
+    "saddle": {},
+}
+MODES = {"f": wg.jacfwd, "r": wg.grad}
+for _outer, _first in MODES.items():
+    for _inner, _second in MODES.items():
+        EVALS["particle"][_outer + _inner] = particle(_first, _second)
+        EVALS["saddle"][_outer + _inner] = saddle(_first, _second)
+ANSWERS = {(name, f): make for name, fs_ in EVALS.items() for f, make in fs_.items()}
