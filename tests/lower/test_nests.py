@@ -222,6 +222,22 @@ def test_a_number_made_of_all_elements_is_read_beside_them(n: int) -> None:
         assert check_tape(wg.record(function, x), way, ulps=0)
 
 
+@pytest.mark.parametrize("n", [3, 20])
+def test_a_diagonal_beside_a_row_is_no_other_name(n: int) -> None:
+    """It runs along the row's axis, and along that of the rows at once."""
+
+    def function(x: Any) -> Any:
+        x = np.copy(x)
+        y = np.log1p(np.square(x))
+        z, diagonal = np.matmul(x, x, out=x), np.diagonal(y)
+        z[-1] += np.nan_to_num(diagonal)
+        return z, diagonal
+
+    x = np.random.default_rng(n).normal(size=(n, n))
+    for way in WAYS:
+        assert check_tape(wg.record(function, x), way)
+
+
 def refused(function: Any, *at: Any, absorbs: bool = True) -> int:
     """Return the number by which loops refuse a call, which were recorded elsewhere."""
     first, then = at[: len(at) // 2], at[len(at) // 2 :]

@@ -79,7 +79,10 @@ def unrenamed(graph: Graph, value: Value) -> Value:
     is_same = node.data == tuple(sorted(renaming)) and all(
         graph.extent(to) == graph.extent(axis) for to, axis in names.items()
     )
-    if not is_same or not {*dims}.isdisjoint(names.values()):
+    kept = node.operands[0].axes.difference(names.values())  # a diagonal reads one
+    if not is_same or not kept.isdisjoint(names):
+        return value
+    if not {*dims}.isdisjoint(names.values()):
         return value
     renamed = tuple([d if d is None else names.get(d, d) for d in dims])
     return Value(node.operands[0], renamed)
