@@ -615,6 +615,10 @@ ELSEWHERE: dict[str, str] = {
     "wengert.capture.kinds:warn_of_types": "a warning, in capture/test_classes",
     "wengert.capture.reads.snapshot:warn": "a warning, in capture/test_ways",
     "wengert.execute.belief:warn_eager": "a warning, in execute/test_belief",
+    "wengert.sensitivity:Sensitivity.__init__": "in test_sensitivity",
+    "wengert.sensitivity:Sensitivity.balanced": "in test_sensitivity",
+    "wengert.sensitivity:check_signs": "in test_sensitivity",
+    "wengert.sensitivity:factored": "in test_sensitivity",
 }
 #: Folders whose errors are about arguments alone: the advice names the right ones.
 ARGUMENTS = (
