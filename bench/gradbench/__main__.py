@@ -52,8 +52,9 @@ def main() -> int:
     parser.add_argument("evals", nargs="*", metavar="EVAL", help=" ".join(EVALS))
     parser.add_argument("--serve", action="store_true", help="speak the protocol")
     parser.add_argument("--tool", help="the command of another tool")
-    words, _, given = " ".join(sys.argv[1:]).partition("-- ")
-    chosen = parser.parse_args(words.split())
+    words = [*sys.argv[1:], "--"]
+    end = words.index("--")
+    chosen, given = parser.parse_args(words[:end]), words[end + 1 : -1]
     if chosen.serve:
         serve(ANSWERS)
         return 0
@@ -68,7 +69,7 @@ def main() -> int:
     )
     is_right = True
     for name in chosen.evals or EVALS:
-        more = given.split() if given else SIZES.get(name, "").split()
+        more = given or SIZES.get(name, "").split()
         for run in measured(Path(checkout), name, more, tool, ROOT):
             is_right &= run.is_valid
             print(line(name, run), flush=True)
