@@ -131,7 +131,7 @@ def block_of(
         has_guards = play.failed is not None
         counted = play.counted(values[-1]) if has_sums else None
         results = [
-            play.result(index, counted if is_sum else None)
+            play.result(index, is_sum, counted)
             for index, is_sum in zip(tape.output_indices, sums, strict=True)
         ]
         return (*results, *([play.failed] if has_guards else []))
@@ -147,6 +147,28 @@ def block_of(
     except Exception as error:
         raise NotLoweredError(f"rows at once: {type(error).__name__}") from error
     return Block(whole, count, (*flags, *[True] * has_sums), has_guards, has_sums)
+
+
+def all_at_once(
+    tape: Tape,
+    operands: Sequence[Any],
+    mapped: Sequence[bool],
+    sums: Sequence[bool],
+    count: int,
+) -> tuple[Any, ...]:
+    """Return the results of a tape of one row for all rows, as operations on arrays.
+
+    Raises
+    ------
+    NotLoweredError
+        Where a row may leave the path, or a node has no form for all rows at once.
+    """
+    play = BlockPlay(tape, count)
+    play.run(dict(zip(tape.input_indices, operands, strict=True)), mapped)
+    if play.failed is not None:
+        raise NotLoweredError("rows that may leave the path")
+    pairs = zip(tape.output_indices, sums, strict=True)
+    return tuple([play.result(index, is_sum) for index, is_sum in pairs])
 
 
 def rows_of(tape: Tape, mapped: Sequence[bool]) -> int:
@@ -268,12 +290,14 @@ class BlockPlay:
         """Return which rows are added up: those that exist and stay."""
         return exists if self.failed is None else exists & (self.failed == 0)
 
-    def result(self, index: int, counted: Any) -> Any:
+    def result(self, index: int, is_sum: bool, counted: Any = None) -> Any:
         """Return an output for all rows, or its sum over those that are counted."""
         value, dtype = self.repeated(index), self.tape.types[index].dtype
-        if counted is not None:
+        if is_sum and counted is not None:
             mask = np.reshape(counted, (self.count, *(1,) * (np.ndim(value) - 1)))
-            value = np.sum(np.where(mask, value, dtype.type(0)), axis=0)
+            value = np.where(mask, value, dtype.type(0))
+        if is_sum:
+            value = np.sum(value, axis=0)
         return value if value.dtype == dtype else value.astype(dtype)
 
     # Loops

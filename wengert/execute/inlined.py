@@ -18,8 +18,7 @@ from wengert.core.types import Type
 from wengert.derive.branches import SWITCH
 from wengert.derive.loops import SCAN
 from wengert.derive.shortened import shortened
-from wengert.emit.refusal import NotLoweredError
-from wengert.execute.blocks import BlockPlay
+from wengert.execute.blocks import all_at_once
 from wengert.execute.interpret import as_weak
 from wengert.execute.rows import Rows, RowsNode
 from wengert.ops.index import ITEM
@@ -99,17 +98,10 @@ def at_once(rows: Rows, tape: Tape, index: int) -> Tape | None:
         for like, value in zip(likes, first, strict=True)
     ]
 
+    sums = rows.summed(len(row.output_indices))
+
     def function(*operands: Any) -> tuple[Any, ...]:
-        play = BlockPlay(row, count)
-        play.run(dict(zip(row.input_indices, operands, strict=True)), rows.mapped)
-        if play.failed is not None:
-            raise NotLoweredError("rows that may leave the path")
-        sums = rows.summed(len(row.output_indices))
-        every = np.ones(count, bool)
-        return tuple(
-            play.result(k, every if is_sum else None)
-            for k, is_sum in zip(row.output_indices, sums, strict=True)
-        )
+        return all_at_once(row, operands, rows.mapped, sums, count)
 
     made = Tape()
     try:

@@ -27,7 +27,7 @@ from wengert.derive.shortened import shortened
 from wengert.derive.sparsity import Pattern, decide
 from wengert.derive.steps import Body
 from wengert.emit.refusal import NotLoweredError
-from wengert.execute.blocks import BlockPlay, has_guards
+from wengert.execute.blocks import BlockPlay, all_at_once, has_guards
 from wengert.execute.interpret import (
     as_weak,
     evaluate_by_python,
@@ -285,17 +285,8 @@ def all_rows(rows: Rows, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     tape = Tape()
     with SetAside(None):
         record_onto(tape, rows.body, row)
-    play = BlockPlay(tape, count)
-    play.run(dict(zip(tape.input_indices, operands, strict=True)), rows.mapped)
-    if play.failed is not None:
-        raise NotLoweredError("rows that may leave the path")
-    every = np.ones(count, bool)
-    return tuple(
-        play.result(index, every if is_sum else None)
-        for index, is_sum in zip(
-            tape.output_indices, rows.summed(len(tape.output_indices)), strict=True
-        )
-    )
+    sums = rows.summed(len(tape.output_indices))
+    return all_at_once(tape, operands, rows.mapped, sums, count)
 
 
 def replayed(tape: Tape, result: Result) -> Tape:
