@@ -180,7 +180,10 @@ def test_many_random_programs_touch_nothing_outside(first: int) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, 60, 10))
-def test_random_mixed_programs_are_played_in_native_parts(first: int) -> None:
+def test_random_mixed_programs_are_played_in_native_parts(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "FEWEST", 2)
     parts = 0
     for seed in range(first, first + 10):
         program = random_program(seed, is_mixed=True)
