@@ -281,3 +281,31 @@ def test_what_is_not_finite_is_numpys_in_a_loop_too() -> None:
         given = np.array([z])
         expected = program(given)
         np.testing.assert_allclose(jitted(given), expected, rtol=1e-12)
+
+
+def writes_through_parts(z: Any, places: Any, numbers: Any) -> Any:
+    """Every way of writing one part, whole, of some, moved, added."""
+    z = z * 1.5
+    z.real[:] = 0
+    z.imag[1:, ::-1] = z.imag[:-1] * 2.0
+    z.real.T[0] += 3.0
+    np.add.at(z.imag, places, 1.25)
+    z.real[places] = numbers
+    z[0].imag[...] -= 1.0
+    return z, z.real * 1.0
+
+
+@pytest.mark.parametrize("n", [1, 3, 40])
+def test_writes_through_one_part_leave_the_other(n: int) -> None:
+    rng = np.random.default_rng(n)
+    z = rng.normal(size=(3, n)) + 1j * rng.normal(size=(3, n))
+    given = z, np.array([0, 2, 2]), rng.normal(size=(3, n))
+
+    for way in WAYS:
+        assert check_tape(wg.record(writes_through_parts, *given), way, ulps=4)
+    jitted = wg.jit(writes_through_parts, wait=True)
+    for scale in (1.0, 2.0, 0.5):
+        found = jitted(scale * z, *given[1:])
+        expected = writes_through_parts(scale * z, *given[1:])
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-14)

@@ -307,6 +307,9 @@ class Parts:
         self, index: int, operation: Operation, operands: Sequence[int], like: Type
     ) -> None:
         """Write a move of each part."""
+        if operation in (STORE, INDEX_ADD) and self.part_written(index) is not None:
+            self.wrote_part(index, operation, operands, like)
+            return
         count = 2 if operation in (STORE, INDEX_ADD) else 1
         if operation in (STACK, CONCATENATE):
             count = len(operands)
@@ -318,6 +321,28 @@ class Parts:
             places = [self.reals[n] for n in operands[count:]]
             settings = self.tape.settings[index]
             parts.append(self.append(operation, [*values, *places], settings, like))
+        self.pairs[index] = parts[0], parts[1]
+
+    def part_written(self, index: int) -> int | None:
+        """Return which part a write through `.real` or `.imag` goes to."""
+        names = [name for name, _ in self.tape.settings[index]["chain"]]
+        return 0 if "real" in names else 1 if "imag" in names else None
+
+    def wrote_part(
+        self, index: int, operation: Operation, operands: Sequence[int], like: Type
+    ) -> None:
+        """Write what goes to one part alone; the other stays."""
+        base, value, *indices = operands
+        settings = dict(self.tape.settings[index])
+        settings["chain"] = tuple(
+            [step for step in settings["chain"] if step[0] not in ("real", "imag")]
+        )
+        parts = [self.spread(part, base) for part in self.pair(base, like.dtype)]
+        place = self.part_written(index)
+        assert place is not None
+        written = self.spread(self.pair(value, like.dtype)[0], value)
+        given = [parts[place], written, *[self.reals[k] for k in indices]]
+        parts[place] = self.append(operation, given, settings, like)
         self.pairs[index] = parts[0], parts[1]
 
     def spread(self, part: int, index: int) -> int:
