@@ -307,6 +307,25 @@ def test_nditer_of_nothing_raises_as_in_numpy() -> None:
         wengert.record(lambda x: list(np.nditer(x)), np.zeros((2, 0)))
 
 
+@pytest.mark.parametrize("value", [-1, [], [-1], 1.5])
+def test_nothing_is_put_into_nothing(value: Any) -> None:
+    """NumPy looks at the array before it looks at the number."""
+
+    def function(x: Any, places: Any, mode: Any) -> Any:
+        y = x.astype(np.uint8)
+        y.put(places, value, mode=mode)
+        return y
+
+    for places in ([0], [], [5]):
+        for mode in ("raise", "wrap", "clip"):
+
+            def at_once(x: Any, places: Any = places, mode: Any = mode) -> Any:
+                return function(x, places, mode)
+
+            found = raised(lambda x: wengert.record(at_once, x), np.zeros(0))
+            check_raised(found, raised(at_once, np.zeros(0)))
+
+
 #: What makes elements of numbers, of an array `y` of whole numbers or of its dtype `d`.
 ELEMENTS = (
     *("y[0] = a", "y[:2] = a", "y[:2] = [a, 1.0]", "y[[0, 1]] = a", "y[0] += a"),

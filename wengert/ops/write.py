@@ -32,8 +32,11 @@ def check_target(a: Any, name: str) -> None:
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     """Answer ``np.put``."""
     check_target(a, "np.put")
+    ind = np.ravel(as_array(ind))
+    if ind.size and not np.size(a):
+        raise IndexError("cannot replace elements of an empty array")
     check_elements(v, a.dtype, alone=True)
-    ind, v = np.ravel(as_array(ind)), as_array(v)
+    v = as_array(v)
     if np.size(v) == 0 or ind.size == 0:
         return
     size = np.size(a)
