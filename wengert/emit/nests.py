@@ -51,6 +51,7 @@ from wengert.lower.nest import (
     Store,
     Sum,
     While,
+    count,
     everything,
     inside_of,
 )
@@ -162,15 +163,9 @@ def written(
 
 def is_straight(nest: Nest) -> bool:
     """Whether most of a nest is in no loop."""
-    loops = [
-        each
-        for part in nest.body
-        if isinstance(part, Part)
-        for each in part.body
-        if isinstance(each, Loop)
-    ]
-    inside = sum(1 for _ in everything(loops))
-    return inside * FEW_INSIDE < sum(1 for _ in everything(nest.body))
+    parts = [part.body for part in nest.body if isinstance(part, Part)]
+    loops = [each for body in parts for each in body if isinstance(each, Loop | While)]
+    return count(loops) * FEW_INSIDE < count(nest.body)
 
 
 def calls(writers: Sequence[Writer], has_blocks: bool) -> str:
@@ -971,14 +966,9 @@ class Writer:
         """A loop that is left, before a step, where a condition does not hold."""
         self.loops += 1
         number = self.fresh()
-        label, inside, before = f"l{number}", f"d{number}", self.block
-        carried = folded_in([*loop.asks, *loop.body], self.registers)
-        self.line(f" br label %{label}\n")
-        self.start_block(label)
-        head = self.line("")
-        first = {k: self.registers[k].name for k in carried}
-        for k in carried:
-            self.registers[k].name = f"%r{number}.{k}"
+        inside, before = f"d{number}", self.block
+        carried = folded_in(inside_of(loop), self.registers)
+        head, first = self.start_loop(number, carried)
         self.indices[loop.loop] = f"%i{number}"
         self.body(loop.asks)
         ends = {k: self.registers[k].name for k in carried}
@@ -987,10 +977,21 @@ class Writer:
         self.start_block(inside)
         self.body(loop.body)
         head[0] = self.phis(number, "0", before, first)
-        self.line(f" %n{number} = add nsw i64 %i{number}, 1\n br label %{label}\n")
+        self.line(f" %n{number} = add nsw i64 %i{number}, 1\n br label %l{number}\n")
         self.start_block(f"x{number}")
         for k in carried:
             self.registers[k].name = ends[k]
+
+    def start_loop(
+        self, number: int, carried: Sequence[int]
+    ) -> tuple[list[str], dict[int, str]]:
+        """Begin a loop; return where its `phis` go, and what it carries at first."""
+        self.line(f" br label %l{number}\n")
+        self.start_block(f"l{number}")
+        first = {k: self.registers[k].name for k in carried}
+        for k in carried:
+            self.registers[k].name = f"%r{number}.{k}"
+        return self.line(""), first
 
     def phis(self, number: int, low: str, before: str, first: Mapping[int, str]) -> str:
         """Return what the index of a loop, and what it carries, are in each step.
@@ -1017,37 +1018,24 @@ class Writer:
         body: Callable[[str], None],
     ) -> None:
         """Write a loop that is entered at least once, and what it carries."""
-        number = self.fresh()
-        label, before = f"l{number}", self.block
-        self.line(f" br label %{label}\n")
-        self.start_block(label)
-        head = self.line("")
-        first = {k: self.registers[k].name for k in carried}
-        for k in carried:
-            self.registers[k].name = f"%r{number}.{k}"
+        number, before = self.fresh(), self.block
+        head, first = self.start_loop(number, carried)
         self.line("")
         body(f"%i{number}")
         head[0] = self.phis(number, low, before, first)
         self.line(
             f" %n{number} = add nsw i64 %i{number}, {step}\n"
             f" %c{number} = icmp slt i64 %n{number}, {high}\n"
-            f" br i1 %c{number}, label %{label}, label %x{number}\n"
+            f" br i1 %c{number}, label %l{number}, label %x{number}\n"
         )
         self.start_block(f"x{number}")
 
 
 def folded_in(body: Sequence[Statement], known: Mapping[int, Any]) -> list[int]:
     """Return the registers that statements fold into and that began before."""
-    found: dict[int, None] = {}
-    todo = list(body)
-    while todo:
-        statement = todo.pop(0)
-        if isinstance(statement, Loop | While):
-            todo += inside_of(statement)
-        elif isinstance(statement, Fold) and statement.register in known:
-            found[statement.register] = None
-    begun = {s.register for s in everything(body) if isinstance(s, Start)}
-    return sorted(k for k in found if k not in begun)
+    inside = list(everything(body))
+    folded = {s.register for s in inside if isinstance(s, Fold)} & known.keys()
+    return sorted(folded - {s.register for s in inside if isinstance(s, Start)})
 
 
 WRITERS: dict[type, Callable[[Writer, Any], None]] = {

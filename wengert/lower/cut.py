@@ -27,6 +27,7 @@ from wengert.lower.nest import (
     Store,
     Sum,
     While,
+    count,
     everything,
     read_by,
 )
@@ -54,11 +55,6 @@ def cut(nest: Nest, whole: int = WHOLE, part: int = PART) -> Nest:
     if count(nest.body) <= whole:
         return nest
     return Cut(nest, list(pieces(nest.body, part))).made()
-
-
-def count(body: Sequence[Statement]) -> int:
-    """Return how many statements there are, with those of loops."""
-    return sum(1 for _ in everything(body))
 
 
 def pieces(body: Sequence[Statement], most: int) -> Iterator[list[Statement]]:

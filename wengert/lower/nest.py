@@ -330,8 +330,8 @@ class Nest:
         """Return the text, of which lines are left out where there are more."""
         lines = list(islice(self.lines(), most))
         buffers = self.arguments, self.constants, self.results, self.scratch
-        count = sum(map(len, buffers)) + sum(1 for _ in everything(self.body))
-        rest = [f"... and {count - most} lines more"] * (count > most)
+        left = sum(map(len, buffers)) + count(self.body) - most
+        rest = [f"... and {left} lines more"] * (left > 0)
         return "\n".join([*lines, *rest])
 
 
@@ -341,6 +341,11 @@ def everything(body: Sequence[Statement]) -> Iterator[Statement]:
         yield statement
         if isinstance(statement, Loop | While | Part):
             yield from everything(inside_of(statement))
+
+
+def count(body: Sequence[Statement]) -> int:
+    """Return how many statements there are, with those of loops and parts."""
+    return sum(1 for _ in everything(body))
 
 
 def inside_of(statement: Loop | While | Part) -> list[Statement]:
