@@ -104,8 +104,11 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
         raise NotLoweredError("a guard in a loop with a sum")
     lowering.implied += deciding
     ends += guards
-    strict = lowered.strict | reached(ends).keys()
-    lowered, asks = replace(lowered, strict=strict), all_strict(asks)
+    strict, decided = (
+        s | reached(ends).keys() for s in (lowered.strict, lowered.decided)
+    )
+    lowered = replace(lowered, strict=strict, decided=decided)
+    asks = all_strict(asks)
     how = 0, False, body.carried, done.given, is_sure, frozenset(done.taints)
     repeated = Repeated(lowered, *how, asks)
     return Loops(repeated, operands, list(range(body.carried + 1)))
@@ -148,7 +151,8 @@ def given_to(
 
 def all_strict(lowered: Lowered) -> Lowered:
     """Return a step of which everything is rounded as NumPy rounds it."""
-    return replace(lowered, strict=frozenset(reached(lowered.graph.nodes)))
+    every = frozenset(reached(lowered.graph.nodes))
+    return replace(lowered, strict=every, decided=every)
 
 
 def operand_of(
