@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from wengert.api import hessian, jacobian, value_and_grad
 from wengert.core.types import Array
 from wengert.errors import ArgumentError, UnsupportedError, explain
-from wengert.execute.jit import jit
 from wengert.execute.report import native_text
+from wengert.execute.shared import Shared
+from wengert.execute.sparse import OutsideError
 from wengert.sensitivity import Sensitivity
 
 Function = Callable[..., Any]
@@ -46,8 +46,10 @@ def problem(
 
     Notes
     -----
-    Cost: The first call of each derivative finds its pattern and colours it; then they
-    are compiled.
+    Cost: The first two calls run the functions, record them once for all derivatives,
+    and find the patterns; then native code is made of what is asked for together: value
+    and constraints; gradient and Jacobian with them; the Hessian.  What was computed
+    at the last x is kept.
 
     Examples
     --------
@@ -76,10 +78,7 @@ class Problem:
         self.fun, self.parts = fun, parts_of(constraints)
         self.bounds = bounds
         self.parameters = parameters
-        self._both = jit(value_and_grad(fun))
-        self._constraints = jit(self.stacked)
-        self._jacobian: Any = jacobian(self.stacked, sparse=True, pattern="grow")
-        self._hessian: Any = hessian(self.lagrangian, sparse=True, pattern="grow")
+        self._shared = Shared(self.both, is_second=False)
 
     @property
     def parameters(self) -> Any:
@@ -91,6 +90,8 @@ class Problem:
         """Take other parameters; nothing is compiled anew for those of one shape."""
         self.args = () if given is None else (np.asarray(given, float)[()],)
         self._last: tuple[bytes, Any] = b"", None
+        self._last_slopes: tuple[bytes, Any] = b"", None
+        self._zeros: tuple[int, Array] | None = None
 
     def stacked(self, x: Any, *args: Any) -> Any:
         """Return all constraints, one after another."""
@@ -99,6 +100,10 @@ class Problem:
         return np.concatenate(
             [np.reshape(g(x, *args), (-1,)) for g, _, _ in self.parts]
         )
+
+    def both(self, x: Any, *args: Any) -> tuple[Any, Any]:
+        """Return the value and all constraints."""
+        return self.fun(x, *args), self.stacked(x, *args)
 
     def lagrangian(self, x: Any, multipliers: Any, weight: Any, *args: Any) -> Any:
         """Return ``weight * fun(x) + multipliers @ g(x)``."""
@@ -109,28 +114,30 @@ class Problem:
 
     def objective(self, x: Array) -> float:
         """Return the value at x."""
-        return float(self.value_and_gradient(x)[0])
+        return float(self.values(x)[0])
 
     def gradient(self, x: Array) -> Array:
         """Return the gradient at x, shape (n,)."""
         return self.value_and_gradient(x)[1]
 
-    def value_and_gradient(self, x: Array) -> tuple[Any, Array]:
-        """Return both; those of the last x are kept."""
-        x = np.asarray(x, float)
-        key = x.tobytes()
-        if self._last[0] != key:
-            self._last = key, self._both(x, *self.args)
-        value, slopes = self._last[1]
-        return float(value), slopes.copy()
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """Return both at x."""
+        value, slopes = self.slopes(x)[:2]
+        return float(value), np.array(slopes)
 
     def constraints(self, x: Array) -> Array:
         """Return the constraints at x, shape (m,)."""
-        return np.asarray(self._constraints(np.asarray(x, float), *self.args))
+        return np.array(self.values(x)[1])
 
     def jacobian(self, x: Array, out: Any = None) -> Any:
         """Return the Jacobian of the constraints, a CSR array of shape (m, n)."""
-        return self._jacobian(np.asarray(x, float), *self.args, out=out)
+        data = self.slopes(x)[3]
+        structure = self._shared.first
+        if structure is None:
+            from scipy.sparse import csr_array
+
+            return csr_array((0, np.size(x)))
+        return structure.matrix(data if out is not None else data.copy(), out)
 
     def hessian(
         self, x: Array, multipliers: Any = None, weight: float = 1.0, out: Any = None
@@ -147,11 +154,48 @@ class Problem:
         out : scipy.sparse.csr_array, optional
             An earlier result that is refilled.
         """
+        if not self._shared.is_second:
+            self._shared = Shared(self.both, is_second=True)
+        (data,) = self.called("curves", x, multipliers, weight)
+        assert self._shared.second is not None
+        return self._shared.second.matrix(data, out)
+
+    # What was computed at the last x is kept
+
+    def values(self, x: Array) -> tuple[Any, ...]:
+        """Return the value and the constraints."""
+        key = np.asarray(x, float).tobytes()
+        if self._last_slopes[0] == key:
+            value, _, constraints, _ = self._last_slopes[1]
+            return value, constraints
+        if self._last[0] != key:
+            self._last = key, self.called("values", x)
+        known: tuple[Any, ...] = self._last[1]
+        return known
+
+    def slopes(self, x: Array) -> tuple[Any, ...]:
+        """Return value, gradient, constraints and entries of the Jacobian."""
+        key = np.asarray(x, float).tobytes()
+        if self._last_slopes[0] != key:
+            self._last_slopes = key, self.called("slopes", x)
+        known: tuple[Any, ...] = self._last_slopes[1]
+        return known
+
+    def called(
+        self, part: str, x: Any, multipliers: Any = None, weight: float = 1.0
+    ) -> Any:
+        """Return a part of what is shared; where its structure lacks entries, anew."""
         x = np.asarray(x, float)
         if multipliers is None:
-            multipliers = np.zeros(len(self.constraints(x)))
-        given = np.asarray(multipliers, float), float(weight), *self.args
-        return self._hessian(x, *given, out=out)
+            if self._zeros is None or self._zeros[0] != x.size:
+                self._zeros = x.size, np.zeros(np.size(self.stacked(x, *self.args)))
+            multipliers = self._zeros[1]
+        given = x, np.asarray(multipliers, float), np.float64(weight), *self.args
+        while True:
+            try:
+                return getattr(self._shared, part)(*given)
+            except OutsideError as error:
+                self._shared = self._shared.grown(error)
 
     def sensitivity(self, x: Any, tolerance: float = 1e-5) -> Sensitivity:
         """Return how a solution moves with the parameters.
@@ -196,23 +240,24 @@ class Problem:
 
     def __str__(self) -> str:
         found = [f"problem: minimize {getattr(self.fun, '__name__', 'f')}"]
-        for name, made in (
-            ("Jacobian of the constraints", self._jacobian),
-            ("Hessian of the Lagrangian", self._hessian),
+        for name, known in (
+            ("Jacobian of the constraints", self._shared.first),
+            ("Hessian of the Lagrangian", self._shared.second),
         ):
-            known = made.colored
-            text = str(known).partition("\n")[0] if known else "not yet asked for"
+            text = "not yet asked for"
+            if known is not None:
+                text = str(known.colored).partition("\n")[0]
             found.append(f"  {name}: {text}")
         return "\n".join(found)
 
     def report(self) -> str:
-        """Return what a call of each derivative does and takes, as native code."""
+        """Return what each call takes and does, as native code."""
         lines = []
+        shared = self._shared
         for name, made in (
-            ("value and gradient", self._both),
-            ("constraints", self._constraints),
-            ("Jacobian of the constraints", self._jacobian.products.fast),
-            ("Hessian of the Lagrangian", self._hessian.products.fast),
+            ("value and constraints", shared.values),
+            ("with the gradient and the Jacobian", shared.slopes),
+            ("Hessian of the Lagrangian", shared.curves),
         ):
             for row in made.report().rows:
                 seconds, why = row["seconds"]["call"], row["reason"] or row["waits"]
@@ -356,8 +401,8 @@ class Callbacks:
 
     def __init__(self, of: Problem, x: Array, count: int) -> None:
         self.of = of
+        self.curves = of.hessian(x)  # first: what it records has all derivatives
         self.slopes = of.jacobian(x) if count else None
-        self.curves = of.hessian(x, np.ones(count))
         rows, columns = self.curves.tocoo().coords
         self.lower = np.flatnonzero(rows >= columns)
         self.places = rows[self.lower], columns[self.lower]

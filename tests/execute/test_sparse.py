@@ -206,6 +206,7 @@ def test_second_derivative_of_a_loop_with_one_last_row_is_compiled() -> None:
     np.testing.assert_allclose(f(x, multipliers).toarray()[3], column, atol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:.*runs eagerly")
 def test_function_is_run_once_a_recording() -> None:
     runs = []
 
@@ -235,13 +236,14 @@ def test_steps_of_a_plain_loop_that_carry_nothing_are_operations_on_arrays() -> 
     x = np.random.default_rng(3).normal(size=162)
     derivative = jacobian(collocation, sparse=True)
     matrix = derivative(x)
-    sweep = derivative.products.sweep  # type: ignore[attr-defined]
+    products: Any = derivative.products  # type: ignore[attr-defined]
 
     step = 1e-6 * np.eye(162)[7]
     column = (collocation(x + step) - collocation(x - step)) / 2e-6
     np.testing.assert_allclose(matrix.toarray()[:, 7], column, atol=1e-8)
-    assert len(sweep.stretch.nodes) > 20 * len(sweep.tape)
-    assert "scan" not in {operation.name for operation in sweep.tape.operations}
+    tape = products.sweep.tape
+    assert len(products.stretch.nodes) > 20 * len(tape)
+    assert "scan" not in {operation.name for operation in tape.operations}
 
 
 def test_what_a_loop_adds_up_is_computed_at_once() -> None:
@@ -254,7 +256,7 @@ def test_what_a_loop_adds_up_is_computed_at_once() -> None:
     x = np.random.default_rng(3).normal(size=81)
     derivative = hessian(total, sparse=True)
     matrix = derivative(x)
-    sweep = derivative.products.sweep  # type: ignore[attr-defined]
+    sweep: Any = derivative.products.sweep  # type: ignore[attr-defined]
 
     slopes, step = grad(total), 1e-6 * np.eye(81)[7]
     column = (slopes(x + step) - slopes(x - step)) / 2e-6
@@ -513,3 +515,16 @@ def test_int_of_python_is_a_place_that_is_known() -> None:
     derivative = jacobian(lambda x, k: x[k] * x, sparse=True)
 
     assert [derivative(np.ones(4), 2).nnz for _ in range(4)] == [7] * 4
+
+
+SCALE = 2.0
+
+
+def test_sparse_derivative_follows_numbers_from_outside(monkeypatch: Any) -> None:
+    f = jacobian(lambda x: SCALE * x**2, sparse=True)
+    second = hessian(lambda x: np.sum(SCALE * x**2), sparse=True)
+
+    for scale in [2.0] * 5 + [3.0, 4.0, 5.0, 5.0, 6.0]:
+        monkeypatch.setitem(globals(), "SCALE", scale)
+        np.testing.assert_allclose(f(np.ones(3)).data, 2.0 * scale)
+        np.testing.assert_allclose(second(np.ones(3)).data, 2.0 * scale)

@@ -54,15 +54,30 @@ def needed(tape: Tape, captured: Sequence[int]) -> tuple[Tape, Sequence[int]]:
     wanted = reaching(tape, tape.output_indices, is_kept=leaving(tape))
     if 2 * sum(wanted) > len(tape):
         return tape, captured
+    new, at = cut(tape, captured, wanted)
+    return new, [at[k] for k in captured]
+
+
+def cut(
+    tape: Tape, captured: Sequence[int], wanted: Sequence[int] | None = None
+) -> tuple[Tape, dict[int, int]]:
+    """Return a tape of the wanted nodes, and where each of them is on it.
+
+    Wanted is what the outputs are made of and what may leave the path, if not given.
+    """
+    if wanted is None:
+        wanted = reaching(tape, tape.output_indices, is_kept=leaving(tape))
     made = Extract(tape, tape.input_indices)
     for index, flag in enumerate(wanted):
         if (flag or index in captured) and index not in made.at:
             made.node(index)
     new = made.finished([made.at[k] for k in tape.output_indices])
     new.structure, new.title = tape.structure, tape.title
+    new.keeps_guards = tape.keeps_guards
+    new.refillable = {made.at[k] for k in tape.refillable if k in made.at}
     for index, at in made.at.items():
         new.play.outputs[at] = tape.play.outputs[index]
-    return new, [made.at[k] for k in captured]
+    return new, made.at
 
 
 class Reading(NamedTuple):

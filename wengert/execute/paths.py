@@ -279,7 +279,13 @@ class Tree:
         node = common(beside, path, node)
         while (other := beside.left.get(node)) is not None:
             beside, node = other, common(other, path, node)
-        beside.left[node], path.parent, path.at = path, beside, node
+        self.leave(beside, node, path)
+
+    def leave(self, parent: Path, node: int, path: Path) -> None:
+        """Note that a path leaves another at a node."""
+        if path.number not in self.paths:
+            self.add(path)
+        parent.left[node], path.parent, path.at = path, parent, node
 
     def remove(self, path: Path) -> None:
         """Forget a path; one that left it latest takes its place."""

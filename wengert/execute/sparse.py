@@ -29,6 +29,7 @@ from wengert.derive.colouring import (
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.sets import Array
 from wengert.derive.shortened import shortened
+from wengert.derive.sparsity import Pattern
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute.blocks import BlockPlay
@@ -49,8 +50,8 @@ FORMATS = ("csr", "csc", "coo")
 class OutsideError(DerivativeError):
     """A call takes a path whose entries stand outside of the fixed structure."""
 
-    def __init__(self, pattern: Any, name: str) -> None:
-        self.pattern = pattern
+    def __init__(self, pattern: Any, name: str, is_second: bool) -> None:
+        self.pattern, self.is_second = pattern, is_second
         text = explain(
             f"the sparse derivative of {name} met a path with other nonzero entries",
             "its structure is fixed by the first call, which took another path",
@@ -221,6 +222,7 @@ class Products:
         self.known: Structure | None = None
         if colored is not None:
             self.known = Structure(colored, output_format)
+        self.stretch: Stretch | None = None
         self.sweep: Sweep | None = None
 
         def entries(*args: Any) -> tuple[Any, Any]:
@@ -228,6 +230,7 @@ class Products:
 
         entries.__name__ = f"entries_of_{getattr(fun, '__name__', 'f')}"
         entries.records_itself = True  # type: ignore[attr-defined]
+        entries.__wrapped__ = fun  # type: ignore[attr-defined]  # what is read is its own
         self.fast = jit(entries)
 
     @property
@@ -258,35 +261,30 @@ class Products:
 
     def played(self, segment: Segment, outputs: list[int]) -> tuple[Any, list[Any]]:
         """Return the products with all colours, and the values; derived once."""
-        if self.sweep is not None and self.sweep.stretch.is_again(segment, outputs):
+        if self.stretch is not None and self.stretch.is_again(segment, outputs):
             with suppress(OtherAnswerError):
-                return self.sweep.played(segment.tape)
-        self.sweep = self.derived(Stretch(segment, segment.inputs, outputs))
-        return self.sweep.played(segment.tape)
+                return self.swept(self.stretch, segment.tape)
+        self.stretch = Stretch(segment, segment.inputs, outputs)
+        self.derive(self.stretch)
+        return self.swept(self.stretch, segment.tape)
 
-    def derived(self, stretch: Stretch) -> Sweep:
-        """Return the sweep of a stretch of tape, whose entries the structure covers."""
+    def swept(self, stretch: Stretch, tape: Tape) -> tuple[Any, list[Any]]:
+        """Return the same, recorded behind the stretch on a tape."""
+        assert self.sweep is not None
+        return self.sweep.played(stretch.operands(tape))
+
+    def derive(self, stretch: Stretch) -> None:
+        """Make the sweep of a stretch of tape, whose entries the structure covers."""
         short = stretch.short()
         asked = stretch.pattern(short, is_replayed=True)
-        pattern = asked.hessian() if self.is_second else asked.jacobian()
-        if self.known is None:
-            colored = colour(pattern, self.is_second)
-            self.known = Structure(colored, self.output_format)
-        if not self.known.covers(pattern):
-            raise OutsideError(pattern, getattr(self.fun, "__name__", "f"))
-        seeds, is_pulled = self.known.seeds, self.known.colored.kind == "rows"
-        types, numbers = short.types, short.play.outputs
-        given = [as_weak(types[k], numbers[k]) for k in short.input_indices]
-
-        def sweep(seed: Any, *given: Any) -> Any:
-            chosen = range(len(stretch.inputs))
-            segment, _ = trace(partial(play, short), given, chosen, {}, keeps=True)
-            return swept(segment, seed, self.is_second, is_pulled), segment.result
-
-        first = np.zeros(len(self.known.colored.colors))
-        with SetAside(None):
-            tape, _ = shortened(record_onto(Tape(), sweep, [first, *given]), ())
-        return Sweep(stretch, tape, seeds)
+        name = getattr(self.fun, "__name__", "f")
+        self.known = structure_of(
+            asked, self.is_second, self.known, self.output_format, name
+        )
+        chosen = range(len(stretch.inputs))
+        self.sweep = Sweep.of(
+            partial(play, short), given_of(short), chosen, self.is_second, self.known
+        )
 
     def recorded(self, args: Sequence[Any]) -> tuple[Any, Any]:
         """Return what `entries` gives, of a recording of its own."""
@@ -324,31 +322,78 @@ def is_input(leaf: Any) -> bool:
     return has_class(leaf, tree.NUMERIC) and not has_class(leaf, int)
 
 
+def given_of(tape: Tape) -> list[Any]:
+    """Return the numbers of a tape's inputs, those of Python's as they were."""
+    types, numbers = tape.types, tape.play.outputs
+    return [as_weak(types[k], numbers[k]) for k in tape.input_indices]
+
+
+def structure_of(
+    asked: Pattern,
+    is_second: bool,
+    known: Structure | None,
+    output_format: str,
+    name: str,
+) -> Structure:
+    """Return the structure that is known, or that of a first call.
+
+    Raises
+    ------
+    OutsideError
+        Where the pattern has entries that are not in it.
+    """
+    pattern = asked.hessian() if is_second else asked.jacobian()
+    if known is None:
+        known = Structure(colour(pattern, is_second), output_format)
+    if not known.covers(pattern):
+        raise OutsideError(pattern, name, is_second)
+    return known
+
+
 class Sweep:
-    """One sweep over a stretch of tape, recorded once and played for all colours.
+    """One sweep of a function, recorded once and played for all colours.
 
     Parameters
     ----------
-    stretch : Stretch
     tape : Tape
-        Takes a vector and what the stretch takes; gives the derivative's product with
-        the vector, and what the stretch gives.
+        Takes a vector and what the function takes; gives the derivative's product with
+        the vector, and what the function gives.
     seeds : array
         The vectors, a row each.
     """
 
-    def __init__(self, stretch: Stretch, tape: Tape, seeds: Array) -> None:
-        self.stretch, self.tape, self.seeds = stretch, tape, seeds
+    def __init__(self, tape: Tape, seeds: Array) -> None:
+        self.tape, self.seeds = tape, seeds
 
-    def played(self, tape: Tape) -> tuple[Any, list[Any]]:
-        """Return the products, and the values, recorded behind the stretch on a tape.
+    @classmethod
+    def of(
+        cls,
+        function: Function,
+        given: Sequence[Any],
+        chosen: Sequence[int],
+        is_second: bool,
+        structure: Structure,
+    ) -> Sweep:
+        """Return the sweep of a function by its chosen arguments."""
+        is_pulled = structure.colored.kind == "rows"
+
+        def sweep(seed: Any, *given: Any) -> Any:
+            segment, _ = trace(function, given, chosen, {}, keeps=True)
+            return swept(segment, seed, is_second, is_pulled), segment.result
+
+        first = np.zeros(len(structure.colored.colors))
+        with SetAside(None):
+            tape, _ = shortened(record_onto(Tape(), sweep, [first, *given]), ())
+        return cls(tape, structure.seeds)
+
+    def played(self, operands: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """Return the products, and what the function gives, recorded.
 
         Raises
         ------
         OtherAnswerError
             Where the sweep was recorded at numbers of which it asked something else.
         """
-        operands = self.stretch.operands(tape)
         product, *results = self.tape.output_indices
         rows = Directions(self.tape, len(self.seeds))
         # Plain vectors: what is made of them alone is constant.

@@ -105,7 +105,7 @@ class Stretch:
         return replayed(tape, result_of) if SCAN in tape.operations else tape
 
     def pattern(self, short: Tape, is_replayed: bool) -> Pattern:
-        """Return what is asked for the patterns of the short tape.
+        """Return what is asked for the patterns of the short tape, or of more inputs.
 
         `is_replayed` says whether places that data decide may be others in a replay.
         """
@@ -118,7 +118,7 @@ class Stretch:
             short = replayed(short, written_out)
         count = len(self.inputs)
         own, others = short.input_indices[:count], short.input_indices[count:]
-        pairs = zip(self.around, others, strict=True)
+        pairs = zip(self.around, others, strict=False)
         moving = {at: decided[index] for index, at in pairs if index in decided}
         return Pattern(short, own, moving if is_replayed else None)
 

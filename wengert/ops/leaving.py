@@ -35,7 +35,8 @@ def may_leave(tape: Tape, index: int) -> bool:
     if types[-1].weak:
         by_python = operation.name in PYTHON and "c" not in kinds
         return not by_python or conditions(operation.name, kinds, kind) is not NOTHING
-    if kind not in "bfc" or not is_quiet(operation, len(operands)):
+    count = len([k for k in operands if not is_fixed(tape, k)])
+    if kind not in "bfc" or not is_quiet(operation, count):
         return True
     given = [tape.types[k] for k in operands if tape.operations[k] is not CONSTANT]
     return any(like.weak and like.dtype.kind == "i" for like in given)
@@ -50,7 +51,10 @@ def leaving(tape: Tape) -> Callable[[int], bool]:
         operation = operations[index]
         if isinstance(operation.form, Subtapes):
             return may_leave(tape, index)
-        read = [(id(types[k]), operations[k] is CONSTANT) for k in operands[index]]
+        read = [
+            (id(types[k]), operations[k] is CONSTANT, is_fixed(tape, k))
+            for k in operands[index]
+        ]
         key = (operation, id(types[index]), *read)
         found = known.get(key)
         if found is None:
@@ -60,8 +64,17 @@ def leaving(tape: Tape) -> Callable[[int], bool]:
     return leaves
 
 
+def is_fixed(tape: Tape, index: int) -> bool:
+    """Whether a node is whatever it was when it was recorded: places are in bounds.
+
+    Only a recording knows which constants may be refilled.
+    """
+    is_constant = tape.keeps_guards and tape.operations[index] is CONSTANT
+    return is_constant and index not in tape.refillable
+
+
 def is_quiet(operation: Operation, count: int) -> bool:
-    """Whether a function of so many operands raises at no floats.
+    """Whether a function of so many operands that vary raises at no floats.
 
     SciPy's private ones are Boost's, which raise where they overflow.
     """

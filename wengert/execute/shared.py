@@ -1,0 +1,170 @@
+"""A problem's value, constraints and all their derivatives, of one recording.
+
+The functions are recorded once and made short; the gradient and one sweep each of the
+Jacobian and of the Hessian of the Lagrangian are derived from the short tape.  Parts of
+the results are compiled on their own, for what solvers ask for together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from wengert.capture.array import plain
+from wengert.capture.record import SetAside, active_tape, record_onto, trace
+from wengert.core.tape import Tape
+from wengert.derive import reverse
+from wengert.derive.shortened import shortened
+from wengert.errors import DerivativeError, explain
+from wengert.execute.parts import Whole, with_outputs
+from wengert.execute.sparse import (
+    OutsideError,
+    Structure,
+    Sweep,
+    colour,
+    given_of,
+    joined,
+    record_as_jit,
+    structure_of,
+)
+from wengert.execute.stretch import OtherAnswerError, Stretch, node_of, play
+
+Function = Callable[..., Any]
+#: The results, by their places.
+VALUE, SLOPES, CONSTRAINTS, JACOBIAN, HESSIAN = range(5)
+
+
+class Shared:
+    """The value and the constraints of a problem, and their derivatives by x.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> (number, array of constraints)``.
+    is_second : bool
+        Whether there is a Hessian.
+    first, second : Structure, optional
+        Of the Jacobian and of the Hessian; found by the first call if not given.
+
+    Attributes
+    ----------
+    values, slopes, curves : Part
+        Of ``(x, multipliers, weight, *args)``: value and constraints; value, gradient,
+        constraints and entries of the Jacobian; entries of the Hessian, if any.
+    """
+
+    def __init__(
+        self,
+        fun: Function,
+        is_second: bool,
+        first: Structure | None = None,
+        second: Structure | None = None,
+    ) -> None:
+        self.fun, self.is_second = fun, is_second
+        self.first, self.second = first, second
+        self.stretch: Stretch | None = None
+
+        def results(*args: Any) -> Any:
+            return self.results(*args)
+
+        results.__name__ = getattr(fun, "__name__", "f")
+        results.records_itself = True  # type: ignore[attr-defined]
+        results.__wrapped__ = fun  # type: ignore[attr-defined]  # what is read is its own
+        whole = Whole(results)
+        self.values = whole.part((VALUE, CONSTRAINTS))
+        self.slopes = whole.part((VALUE, SLOPES, CONSTRAINTS, JACOBIAN))
+        self.curves = whole.part((HESSIAN,))
+
+    def grown(self, error: OutsideError) -> Shared:
+        """Return the same with the structure that a path has left made larger."""
+        known = self.second if error.is_second else self.first
+        assert known is not None
+        pattern = (known.colored.sparsity + error.pattern).astype(bool)
+        larger = Structure(colour(pattern, error.is_second), "csr")
+        if error.is_second:
+            return Shared(self.fun, self.is_second, self.first, larger)
+        return Shared(self.fun, self.is_second, larger, self.second)
+
+    def results(self, x: Any, multipliers: Any, weight: Any, *args: Any) -> Any:
+        """Return all results, recorded."""
+        if active_tape() is None:
+            given = x, multipliers, weight, *args
+            tape = record_as_jit(self.results, given, (0,))
+            return tuple([tape.play.outputs[k] for k in tape.output_indices])
+        segment, _ = trace(self.fun, (x, *args), (0,), {}, keeps=True)
+        outputs = [node_of(segment.tape, leaf) for leaf in segment.result]
+        weights = multipliers, weight
+        if self.stretch is not None and self.stretch.is_again(segment, outputs):
+            with suppress(OtherAnswerError):
+                return self.played(self.stretch.operands(segment.tape), weights)
+        self.stretch = Stretch(segment, segment.inputs, outputs)
+        self.derive(self.stretch, weights)
+        return self.played(self.stretch.operands(segment.tape), weights)
+
+    def derive(self, stretch: Stretch, weights: Sequence[Any]) -> None:
+        """Make the gradient and the sweeps of a stretch of tape."""
+        short = stretch.short()
+        given, number = given_of(short), short.types[short.output_indices[0]]
+        if number.size != 1:
+            raise DerivativeError(
+                explain(
+                    f"the function that is minimized gives an array {number.shape}",
+                    "a problem has the derivatives of one number",
+                    "a function that returns a number",
+                )
+            )
+        self.gradient = recorded(partial(with_gradient, short), given)
+        self.has_constraints = short.types[short.output_indices[1]].size > 0
+        if self.has_constraints:
+            constraints = with_outputs(short, short.output_indices[1:])
+            asked = stretch.pattern(constraints, is_replayed=True)
+            self.first = structure_of(asked, False, self.first, "csr", "constraints")
+            alone = partial(play, constraints)
+            self.down = Sweep.of(alone, given, (0,), False, self.first)
+        if self.is_second:
+            weighted, given = partial(lagrangian, short), [*given, *map(plain, weights)]
+            asked = stretch.pattern(recorded(weighted, given), is_replayed=True)
+            self.second = structure_of(asked, True, self.second, "csr", "f")
+            self.along = Sweep.of(weighted, given, (0,), True, self.second)
+
+    def played(self, operands: list[Any], weights: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the results, recorded behind the stretch on a tape."""
+        value, slopes, constraints = play(self.gradient, *operands)
+        first = second = np.zeros(0)
+        if self.has_constraints:
+            assert self.first is not None
+            products, _ = self.down.played(operands)
+            first = np.reshape(products, (-1,))[self.first.found]
+        if self.is_second:
+            assert self.second is not None
+            products, _ = self.along.played([*operands, *weights])
+            second = np.reshape(products, (-1,))[self.second.found]
+        return value, slopes, constraints, first, second
+
+
+def recorded(function: Function, given: Sequence[Any]) -> Tape:
+    """Return the short tape of a function, recorded apart."""
+    with SetAside(None), np.errstate(all="ignore"):
+        return shortened(record_onto(Tape(), function, given), ())[0]
+
+
+def with_gradient(short: Tape, *given: Any) -> tuple[Any, Any, Any]:
+    """Return the value, its gradient, and the constraints that a short tape gives."""
+    segment, _ = trace(partial(play, short), given, (0,), {}, keeps=True)
+    value, constraints = segment.result
+    tape, index = segment.tape, node_of(segment.tape, value)
+    seed = np.ones(tape.types[index].shape)[()]
+    where = tape, segment.start, len(tape)
+    found = reverse.pull(*where, [(index, seed)], segment.inputs, True)
+    return value, joined(found), constraints
+
+
+def lagrangian(short: Tape, *given: Any) -> Any:
+    """Return the weighted value of a short tape, and its constraints multiplied."""
+    *own, multipliers, weight = given
+    value, constraints = play(short, *own)
+    return weight * value + multipliers @ constraints
