@@ -28,7 +28,7 @@ import wengert.ops.scipy_special
 import wengert.ops.stats.own  # noqa: F401  (states the operations)
 from wengert import jvp, record, stop_gradient, switch, while_loop
 from wengert.core.operation import DISPATCH, REGISTRY, Operation, apply
-from wengert.derive.loops import SCAN
+from wengert.derive.loops import PART, SCAN
 from wengert.derive.steps import Body
 from wengert.derive.while_loops import WHILE_DERIVATIVE
 
@@ -2017,6 +2017,18 @@ for _back in (False, True):
         normal(2),
         label="back" if _back else "",
     )
+
+_counts = np.arange(2), np.arange(12).reshape(6, 2)
+_counted = Body(
+    record(lambda x, row: [x + row, x * row], _counts[0], _counts[1][0]), 1, 1
+)
+example(
+    "scan_part",
+    lambda x, rows: apply(
+        PART, np.int64(4), x, rows, body=_counted, count=6, reverse=True
+    ),
+    *_counts,
+)
 
 # Branches, and loops that end by a condition
 

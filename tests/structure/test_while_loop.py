@@ -13,6 +13,8 @@ from tests.lower.guarded import call_guarded
 from wengert.derive.while_loops import WHILE
 from wengert.execute.engine import native_engine
 from wengert.execute.loops import compile_loops
+from wengert.execute.paths import Path
+from wengert.lower.refusal import LONG
 
 
 def root(a: Any) -> Any:
@@ -188,6 +190,85 @@ def test_a_native_loop_ends_where_a_guard_fails() -> None:
 
         assert (answer == 0) == passes
         assert not passes or found[0] == 5.5
+
+
+def norm(f: Any) -> Any:
+    return lambda x, *more: np.sum(f(x, *more) ** 2)
+
+
+def growing(x: Any, limit: Any) -> Any:
+    """A loop of two values, of which an array is read at a computed place."""
+    m, k = np.outer(x, x), np.cos(x)
+    step = lambda at: (at[0] * 1.1 + m @ k * at[0][0], at[1] + 1.0)  # noqa: E731
+    return wg.while_loop(lambda at: at[1] < np.floor(limit), step, (x, 0.0))[0]
+
+
+def growing_by_hand(x: Any, limit: Any) -> Any:
+    m, k, y, n = np.outer(x, x), np.cos(x), x, 0.0
+    while n < np.floor(limit):
+        y, n = y * 1.1 + m @ k * y[0], n + 1.0
+    return y
+
+
+DERIVED: dict[str, tuple[Any, Any, list[Any]]] = {
+    "numbers": (root, root_by_hand, [(a,) for a in (7.0, 0.3, 1.0, 1e6)]),
+    "an array": (
+        norm(spread),
+        norm(spread_by_hand),
+        [(np.array([0.4, -0.9, 1.3]) * 0.1**k,) for k in (0, 30, 3, -2)],
+    ),
+    "two values": (
+        norm(growing),
+        norm(growing_by_hand),
+        [(np.array([0.4, -0.3]), float(k)) for k in (3, 0, 70, 1)],
+    ),
+}
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+@pytest.mark.parametrize("name", DERIVED)
+@pytest.mark.parametrize(
+    "derivative", [wg.grad, wg.jacfwd, wg.hessian], ids=lambda f: f.__name__
+)
+def test_derivatives_are_native_and_do_as_many_steps(
+    name: str, derivative: Any
+) -> None:
+    """From the second point on there is more to do than was recorded, or nothing."""
+    f, by_hand, points = DERIVED[name]
+    path = Path.of(wg.record(derivative(f), *points[0]), [], None, None)
+    kernels = {}
+    for growth in (1, 64):
+        path.growth, path.compiled_as = growth, None
+        kernels[growth] = compile_loops(*path.short[:1], True)
+
+    for point in points:
+        expected = derivative(by_hand)(*point)
+        given = [np.asarray(x) for x in point]
+        for growth, kernel in kernels.items():
+            likes = [np.asarray(expected)]
+            answer, found = call_guarded(kernel, given, likes, at_end=True)
+
+            assert answer == 0 or (answer == LONG and growth == 1)
+            if answer == 0:
+                np.testing.assert_allclose(found[0], expected, rtol=1e-10, atol=1e-300)
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_native_code_grows_with_the_steps() -> None:
+    f = wg.jit(wg.grad(norm(spread)), wait=True)
+    small = np.array([0.4, -0.9, 1.3]) * 1e-200
+    for x in (np.ones(3), small, small, small):
+        np.testing.assert_allclose(f(x), wg.grad(norm(spread_by_hand))(x), rtol=1e-9)
+    f.wait()
+    (path,) = f.paths()
+    assert path.growth > 1
+    assert not kernel_refuses(path, small)
+
+
+def kernel_refuses(path: Path, x: Any) -> int:
+    """What the first kernel answers, 0 where it computes."""
+    found = np.empty_like(x)
+    return path.kernels[0].call([x.ctypes.data], [found.ctypes.data])
 
 
 def test_loops_in_loops() -> None:

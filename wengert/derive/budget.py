@@ -75,7 +75,11 @@ class Plan:
         Bytes.
     loops : list of LoopPlan
         In the order of the sweep.
+    is_open : bool
+        Whether loops stand for those of other numbers of steps.
     """
+
+    is_open = False
 
     def __init__(self, budget: int | None, is_trial: bool = False) -> None:
         self.budget, self.loops, self.is_trial = budget, list[LoopPlan](), is_trial

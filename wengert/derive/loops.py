@@ -8,10 +8,10 @@ once, however often it is done.
 from __future__ import annotations
 
 from wengert.core.forms import Subtapes
-from wengert.core.operation import Operation, general
+from wengert.core.operation import Operation, constant_of, general
 from wengert.derive.loops_forward import push_loop
 from wengert.derive.loops_reverse import pull_loop
-from wengert.derive.steps import play_loop, wrong_loop
+from wengert.derive.steps import play_loop, play_part, wrong_loop, wrong_part
 
 SCAN: Operation = general(
     "scan",
@@ -21,3 +21,12 @@ SCAN: Operation = general(
     vjp=pull_loop,
     reads=(True,),
 )
+#: The first steps of a loop, as many as the first operand says.  It is made of a loop
+#: only once all that is wanted is derived.
+PART: Operation = constant_of(
+    "scan_part",
+    play_part,
+    form=Subtapes(wrong_part, lambda settings: [settings["body"].tape]),
+)
+#: Loops that do no more steps than a number says.
+COUNTED = frozenset((SCAN, PART))

@@ -22,7 +22,7 @@ from wengert.derive.extract import (
 )
 from wengert.derive.functions import linearize
 from wengert.derive.modes import zeros_like_type
-from wengert.derive.steps import Body, looped, unrolled
+from wengert.derive.steps import Body, looped, stay_closed, unrolled
 from wengert.errors import GuardError
 
 
@@ -42,6 +42,7 @@ def push_loop(
         for operand, tangent, flag in zip(operands, tangents, into, strict=True)
     ]
     if not count or not any(out):
+        stay_closed()
         return tuple(
             [
                 tangents[k] if k < carried and not count else None
@@ -58,6 +59,7 @@ def push_loop(
         ]
         found = looped(given, pushed, count, reverse)
     except GuardError:
+        stay_closed()
         return push_each(filled, operands, body, count, reverse)
     dots: list[Any] = [None] * len(out)
     places = [k for k in range(carried) if into[k]]

@@ -31,7 +31,7 @@ from wengert.derive.extract import (
 )
 from wengert.derive.functions import vjp
 from wengert.derive.modes import RecordedMode, zeros_like_type
-from wengert.derive.steps import BUDGET, Body, as_step, looped, unrolled
+from wengert.derive.steps import BUDGET, Body, as_step, looped, stay_closed, unrolled
 from wengert.errors import GuardError
 from wengert.ops.index import ITEM
 from wengert.ops.leaving import may_leave
@@ -85,6 +85,7 @@ def pull_loop(
     into, out = active(body, wanted, [part is not None for part in g])
     gradients: list[Any] = [None] * len(operands)
     if not any(out) or not count:
+        stay_closed()
         for k in range(body.carried):
             gradients[k] = None if count else g[k]
         return tuple(gradients)
@@ -95,6 +96,7 @@ def pull_loop(
         sweep = Sweep(body, count, reverse, into, out)
         found = sweep.pull(g, operands, pulled, lengths)
     except GuardError:  # steps whose derivatives are different programs
+        stay_closed()
         return pull_each(g, operands, body, count, reverse, into)
     places = (*pulled.carried, *pulled.summed, *pulled.stacked)
     for k, part in zip(places, found, strict=True):

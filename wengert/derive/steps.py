@@ -8,16 +8,27 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy import empty  # np.empty is answered while something is recorded
+from numpy import empty, zeros  # np.empty is answered while something is recorded
 
 from wengert.capture import tree
 from wengert.core.operation import REGISTRY, apply
 from wengert.core.tape import Tape
 from wengert.core.types import Type, is_array
+from wengert.errors import GuardError
 from wengert.ops.python import as_python
 
 #: The plan (`derive.budget`) that loops are swept by here; None where there is none.
 BUDGET: ContextVar[Any] = ContextVar("wengert_budget", default=None)
+
+
+def stay_closed() -> None:
+    """Raise `GuardError` where a loop would have to stand for those of other lengths.
+
+    What follows holds for its own number of steps alone.
+    """
+    plan = BUDGET.get()
+    if plan is not None and plan.is_open:
+        raise GuardError("a loop whose derivative depends on how long it is")
 
 
 class Body:
@@ -137,6 +148,32 @@ def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[An
     return *[v.copy() if is_array(v) else v for v in state], *columns
 
 
+def play_part(
+    steps: Any, *operands: Any, body: Body, count: int, reverse: bool
+) -> tuple[Any, ...]:
+    """Return what the first steps of a loop give, in stacks that have room for more.
+
+    Parameters
+    ----------
+    steps : int
+        At most `count`.
+    *operands, body, count, reverse : as for `play_loop`
+        Of stacks, rows from `steps` on are not read, and hold nothing.
+    """
+    done = int(steps)
+    pairs = zip(operands, body.is_row, strict=True)
+    given = [x[:done] if is_row else x for x, is_row in pairs]
+    found = play_loop(*given, body=body, count=done, reverse=reverse)
+    return *found[: body.carried], *[with_room(x, count) for x in found[body.carried :]]
+
+
+def with_room(rows: Any, count: int) -> Any:
+    """Return rows with zeros behind them."""
+    room = zeros((count, *rows.shape[1:]), rows.dtype)
+    room[: len(rows)] = rows
+    return room
+
+
 def try_loop(
     operands: Sequence[Any], body: Body, count: int, reverse: bool
 ) -> tuple[Any, ...]:
@@ -190,9 +227,14 @@ def unrolled(
     return repeat(step, body.carried, body.moving, count, reverse, *operands)
 
 
-def wrong_loop(tape: Tape, index: int) -> str:
+def wrong_part(tape: Tape, index: int) -> str:
+    """Return what is wrong with the first steps of a loop; empty if nothing."""
+    return wrong_loop(tape, index, 1)
+
+
+def wrong_loop(tape: Tape, index: int, first: int = 0) -> str:
     """Return what is wrong with a loop of a tape that was loaded; empty if nothing."""
-    settings, operands = tape.settings[index], tape.operands[index]
+    settings, operands = tape.settings[index], tape.operands[index][first:]
     body, count = settings["body"], settings["count"]
     if type(body) is not Body or type(count) is not int or count < 0:
         return "it has no step, or no number of steps"

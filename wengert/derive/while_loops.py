@@ -130,15 +130,20 @@ def play_derivative(
     modes : tuple of Mode
         The first is of the loop, each other one of the one before it.
     """
+    with SetAside(None):
+        return tuple(function_of(body, modes, int(steps))(*operands))
+
+
+def function_of(body: Body, modes: Sequence[Mode], steps: int) -> Function:
+    """Return a derivative of a loop of so many steps, as a function."""
 
     def function(*values: Any) -> Sequence[Any]:
-        return looped(values, body, int(steps), False)
+        return looped(values, body, steps, False)
 
     made: Function = function
     for mode, into, out in modes:
         made = DERIVED[mode](made, into, out)
-    with SetAside(None):
-        return tuple(made(*operands))
+    return made
 
 
 def pushed(function: Function, into: Flags, out: Flags) -> Function:

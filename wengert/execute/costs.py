@@ -11,7 +11,7 @@ from typing import Any
 
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
-from wengert.derive.loops import SCAN
+from wengert.derive.loops import COUNTED
 from wengert.derive.while_loops import WHILE
 
 # Compiling a whole tape.
@@ -79,7 +79,7 @@ def count_arrays(tape: Tape) -> int:
     total = 0
     for index, like in enumerate(tape.types):
         operation = tape.operations[index]
-        if operation is SCAN or operation is WHILE:
+        if operation in COUNTED or operation is WHILE:
             total += count_arrays(tape.settings[index]["body"].tape)
         elif not is_of_numbers(like) and operation is not GUARD:
             total += 1

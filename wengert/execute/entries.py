@@ -15,7 +15,7 @@ from wengert.emit.entry import Signature, bind, handed_out, is_fast
 from wengert.execute.arrays import parameter
 from wengert.execute.keys import told_apart
 from wengert.execute.paths import Path, Tree
-from wengert.lower.refusal import HIDDEN
+from wengert.lower.refusal import HIDDEN, LONG
 
 MISS = object()
 
@@ -174,6 +174,9 @@ def run(path: Path, given: Sequence[Any]) -> tuple[Any, list[tuple[int, int]]]:
     targets = [array.ctypes.data for array in taken]
     for number, kernel in enumerate(path.kernels):
         guard = kernel.call(addresses, targets)
+        if guard == LONG:
+            path.is_long = True
+            return MISS, []
         if not guard:
             return handed_out(tuple(range(len(kinds))), kinds, taken), []
         if number or guard != HIDDEN:

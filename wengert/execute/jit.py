@@ -60,7 +60,7 @@ from wengert.execute.keys import (
     told_apart,
 )
 from wengert.execute.out import deliver, has_keyword
-from wengert.execute.paths import Follower, Path
+from wengert.execute.paths import MOST_GROWN, Follower, Path
 from wengert.execute.plan import Left, results_of
 from wengert.execute.report import PathList, Report
 from wengert.execute.rows import compile_inside
@@ -330,6 +330,10 @@ class Jitted(Generic[P, R]):
 
     def ask(self, entry: Entry, path: Path) -> None:
         """Have native code made of a path, once its calls have taken as long."""
+        if path.is_long and path.growth < MOST_GROWN and not path.is_asked:
+            path.grow()
+            self.submit(entry, path, compile_path)
+            return
         if path.kernels:
             is_first = path.is_optimistic and len(path.kernels) == 1
             if is_first and not path.is_asked:

@@ -17,6 +17,7 @@ from wengert.core import locks
 from wengert.core.checked import Expected, Node, agree, same
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
+from wengert.derive.opened import opened
 from wengert.derive.shortened import shortened
 from wengert.emit.compile import Compiled
 from wengert.emit.entry import Returned
@@ -28,6 +29,9 @@ from wengert.execute.interpret import left
 from wengert.execute.lifting import Lifting
 from wengert.execute.plan import Left, Plan
 from wengert.execute.tier import Tier
+
+#: By what the room for steps of a loop grows where it did not do, and how far.
+GROWTH, MOST_GROWN = 8, 8**4
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +90,10 @@ class Path:
     #: How NumPy plays the tape, made when it first has to.
     plan: Plan | None = None
     handed_out: tuple[Returned, ...] | None = None
+    #: Whether a loop did more steps than its native code has room for, and how much
+    #: more room than for the recorded steps there is.
+    is_long: bool = False
+    growth: int = 1
     #: Inputs behind the arguments whose values were the same at all recordings so far,
     #: by number: numbers from outside that it was not recorded at others of.
     unvaried: dict[int, Any] = field(default_factory=dict)
@@ -107,7 +115,8 @@ class Path:
         """The tape as it is compiled, its loops as single nodes; and its captures."""
         if self.compiled_as is None:
             captured = [index for _, index in self.captured]
-            self.compiled_as = shortened(self.recording, captured)
+            short = shortened(self.recording, captured)
+            self.compiled_as = opened(*short, self.growth)
         return self.compiled_as
 
     @classmethod
@@ -157,6 +166,11 @@ class Path:
         if len(leaves) != len(self.inputs):
             return False
         return not self.unvaried or self.is_tried(leaves[len(leaves) - count :])
+
+    def grow(self) -> None:
+        """Have its next native code do more steps of a loop."""
+        self.is_long, self.compiled_as = False, None
+        self.growth *= GROWTH
 
     def agreed(self, numbers: Sequence[Any]) -> None:
         """Take in that a recording at these numbers from outside agrees."""

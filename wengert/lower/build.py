@@ -49,8 +49,8 @@ from wengert.lower.nest import (
     Sum,
     While,
 )
-from wengert.lower.refusal import BOUNDS, NotLoweredError
-from wengert.lower.repeated import Repeated
+from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
+from wengert.lower.repeated import Repeated, is_steps
 from wengert.lower.schedule import Root, Schedule, Wanted
 from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
 from wengert.lower.values import Lowered
@@ -842,16 +842,17 @@ class Builder:
     def write_loop(self, root: Root, scope: Scope) -> None:
         """Write a step, and the loop that does it."""
         repeated: Repeated = root.node.data[0]
-        loop, last = next(self.loops), repeated.count - 1
-        sign = -1 if repeated.is_back else 1
+        loop = next(self.loops)
         step = Builder(repeated.lowered, self.lanes, self)
         strict = self.lowered.strict
         step.is_strict = self.is_strict or any(n.number in strict for n in root.target)
         body = first = step.top
-        if repeated.asks is not None:
+        if repeated.is_open:
             first = Scope()  # a condition is asked before the step
+        steps = self.steps_of(root, scope) if repeated.is_part else None
+        ends = self.last_of(steps, scope) if repeated.is_back else None
         halves: tuple[int, int] | None = None
-        for k, node in enumerate(root.node.operands):
+        for k, node in enumerate(root.node.operands[: len(repeated.given)]):
             known, like = repeated.given[k], repeated.lowered.arguments[k]
             if known.number is not None:
                 continue
@@ -866,26 +867,25 @@ class Builder:
                 self.carry(step, k, node, like, scope, first)
             elif node.axes:
                 memory = self.memory_of(node)
-                start = last * known.row if repeated.is_back else 0
-                move = ((loop, sign * known.row),) if known.row else ()
-                step.arguments[k] = replace(
-                    memory, offset=memory.offset + start, terms=(*memory.terms, *move)
-                )
+                if known.row:
+                    memory = moved_by(memory, loop, known.row, repeated, ends)
+                step.arguments[k] = memory
             else:
                 step.numbers[k] = self.value(node, scope, {})
         is_odd = next(self.values) if halves else None
         for node in root.target:
-            self.place_result(node, step, loop, is_odd)
+            self.place_result(node, step, loop, is_odd, ends)
         stacked = range(repeated.carried, len(step.results))
         step.unread = set(stacked) - {node.data[1] for node in root.target}
         step.fill(body)
         for k, register in step.carried.items():
             body.body.append(Fold(register, "y", step.next[k]))
-        if repeated.asks is None:
+        if repeated.is_open:
+            follows = self.follows(root, step, loop, first, steps)
+            self.write_while(root, step, loop, scope, (first, follows, body), is_odd)
+        else:
             self.start_flags(step, scope)
             scope.body.append(Loop(loop, repeated.count, False, body=body.body))
-        else:
-            self.write_while(root, step, loop, scope, first, body, is_odd)
         self.end_loop(root, step, scope)
 
     def start_flags(self, step: Builder, scope: Scope) -> None:
@@ -893,21 +893,35 @@ class Builder:
         for register in step.flags.values():
             scope.body.append(Start(register, "bool", 0.0, False))
 
-    def write_while(
-        self,
-        root: Root,
-        step: Builder,
-        loop: int,
-        scope: Scope,
-        first: Scope,
-        body: Scope,
-        is_odd: int | None,
-    ) -> None:
-        """Write the loop that does a step as long as a condition holds.
+    def steps_of(self, root: Root, scope: Scope) -> Operand:
+        """Return how many steps are done, where an operand says so."""
+        given = self.value(root.node.operands[-1], scope, {})
+        most = Number(root.node.data[0].count, "int64")
+        is_long, steps = next(self.values), next(self.values)
+        scope.body += [
+            Let(is_long, "x > y", (given, most), "bool"),
+            Guard(LONG, is_long)
+            if self.outer is None
+            else Fold(self.flag(LONG), "x or y", is_long),
+            Let(steps, "select(x, y, z)", (is_long, most, given), "int64"),
+        ]
+        return steps
 
-        It ends where a guard fails, too.
-        """
+    def last_of(self, steps: Operand | None, scope: Scope) -> Operand | None:
+        """Return the last row of those of so many steps."""
+        if steps is None:
+            return None
+        last = next(self.values)
+        scope.body.append(Let(last, "x - y", (steps, Number(1, "int64")), "int64"))
+        return last
+
+    def follows(
+        self, root: Root, step: Builder, loop: int, first: Scope, steps: Operand | None
+    ) -> Operand:
+        """Write whether a step follows, as a number or a condition says."""
         repeated: Repeated = root.node.data[0]
+        if steps is not None:
+            return self.compared(loop, "x < y", steps, first)
         assert repeated.asks is not None
         asker = Builder(repeated.asks, self.lanes, self)
         asker.is_strict = step.is_strict
@@ -915,7 +929,39 @@ class Builder:
         asker.flags = step.flags
         asker.carried = {0: next(self.registers)}  # no register: the condition itself
         asker.fill(first)
-        follows = asker.next[0]
+        found = asker.next[0]
+        if repeated.count:
+            is_full = self.compared(
+                loop, "x >= y", Number(repeated.count, "int64"), first
+            )
+            is_long = next(self.values)
+            first.body += [
+                Let(is_long, "x and y", (is_full, found), "bool"),
+                Fold(step.flag(LONG), "x or y", is_long),
+            ]
+        return found
+
+    def compared(self, loop: int, text: str, other: Operand, scope: Scope) -> int:
+        """Write how the number of steps that are done compares."""
+        done, value = next(self.values), next(self.values)
+        scope.body += [Count(done, loop), Let(value, text, (done, other), "bool")]
+        return value
+
+    def write_while(
+        self,
+        root: Root,
+        step: Builder,
+        loop: int,
+        scope: Scope,
+        written: tuple[Scope, Operand, Scope],
+        is_odd: int | None,
+    ) -> None:
+        """Write the loop that does a step as long as one follows.
+
+        It ends where a guard fails, too.
+        """
+        repeated: Repeated = root.node.data[0]
+        first, follows, body = written
         for register in step.flags.values():
             failed, value = next(self.values), next(self.values)
             given = failed, Number(0.0, "bool"), follows
@@ -932,7 +978,7 @@ class Builder:
             one = Number(1, "int64")
             scope.body.append(Let(is_odd, "x & y", (steps, one), "int64"))
         for node in root.target:
-            if node.data[1] == repeated.carried:
+            if is_steps(repeated, node.data[1]):
                 scope.known[self.key(node, {})] = steps
 
     def adds_in_place(self, k: int, memory: Memory) -> bool:
@@ -997,15 +1043,21 @@ class Builder:
         return replace(memory, strides=strides, offset=offset)
 
     def place_result(
-        self, node: Node, step: Builder, loop: int, is_odd: int | None
+        self,
+        node: Node,
+        step: Builder,
+        loop: int,
+        is_odd: int | None,
+        ends: Operand | None,
     ) -> None:
         """Give memory to what a loop stacks, and say where what it carries ends.
 
-        `is_odd` says whether the number of steps is, where a condition decides it.
+        Where the number of steps is another in every play, `is_odd` says whether it
+        is, and `ends` which row the last one has.
         """
         repeated, k, dims = node.data
-        if k == repeated.carried and repeated.asks is not None:
-            return  # the number of steps
+        if is_steps(repeated, k):
+            return
         like = repeated.lowered.types[k]
         strides = axis_strides(dims, self.graph.shape(dims))
         if k < repeated.carried:
@@ -1013,22 +1065,15 @@ class Builder:
                 memory = step.results[k]
                 end = repeated.count % 2 * like.size if memory.picks else 0
                 ended = replace(memory, strides=strides, picks=(), offset=end)
-                if is_odd is not None and repeated.asks is not None and memory.picks:
-                    ended = replace(ended, picks=((is_odd, like.size),))
+                if is_odd is not None and repeated.is_open and memory.picks:
+                    ended = replace(ended, offset=0, picks=((is_odd, like.size),))
                 self.memory[node.number] = ended
             return
         if node.number not in self.memory:
             buffer = self.new_buffer(node.type, repeated.count * like.size)
             self.memory[node.number] = Memory(buffer, strides)
-        memory = self.memory[node.number]
-        start = (repeated.count - 1) * like.size if repeated.is_back else 0
-        move = loop, -like.size if repeated.is_back else like.size
-        step.results[k] = replace(
-            memory,
-            strides={},
-            offset=memory.offset + start,
-            terms=(*memory.terms, move),
-        )
+        memory = moved_by(self.memory[node.number], loop, like.size, repeated, ends)
+        step.results[k] = replace(memory, strides={})
 
     def end_loop(self, root: Root, step: Builder, scope: Scope) -> None:
         """Read what a loop carried in registers, and whether a guard failed."""
@@ -1288,6 +1333,18 @@ class Builder:
             made = {axis: packed.strides[k] // size for k, axis in enumerate(axes)}
             self.packed[key] = found, made
         return self.packed[key]
+
+
+def moved_by(
+    memory: Memory, loop: int, row: int, repeated: Repeated, ends: Operand | None
+) -> Memory:
+    """Return memory that moves a row a step; from the last one, `ends`, on or back."""
+    sign = -1 if repeated.is_back else 1
+    memory = replace(memory, terms=(*memory.terms, (loop, sign * row)))
+    if ends is not None:
+        return replace(memory, picks=(*memory.picks, (ends, row)))
+    start = (repeated.count - 1) * row if repeated.is_back else 0
+    return replace(memory, offset=memory.offset + start)
 
 
 def is_whole(node: Node) -> bool:

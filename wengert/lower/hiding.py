@@ -10,7 +10,7 @@ import ast
 import functools
 
 from wengert.core.tape import Tape
-from wengert.derive.loops import SCAN
+from wengert.derive.loops import COUNTED
 from wengert.lower.expressions import parse
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.cumulative import RECURRENCE
@@ -31,7 +31,7 @@ def has_chain_products(tape: Tape) -> bool:
     if any(operation in chained for operation in tape.operations):
         return True
     return any(
-        operation is SCAN and has_chain_products(settings["body"].tape)
+        operation in COUNTED and has_chain_products(settings["body"].tape)
         for operation, settings in zip(tape.operations, tape.settings, strict=True)
     )
 

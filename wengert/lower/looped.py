@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wengert.core.types import Type
 from wengert.derive.extract import trimmed
+from wengert.derive.loops import PART
 from wengert.derive.steps import Body
 from wengert.lower.graph import Node, number_of, reached
 from wengert.lower.needed import decided_by, needed
@@ -74,7 +75,11 @@ def loop(lowering: Lowering, index: int) -> Loops:
     if any(is_carried(node, body) for node in strict):  # rounded the step before
         lowered = all_strict(lowered)
     how = settings["count"], settings["reverse"], body.carried, done.given, is_sure
-    repeated = Repeated(lowered, *how, frozenset(done.taints))
+    is_part = lowering.tape.operations[index] is PART
+    if is_part:
+        steps = lowering.values[lowering.tape.operands[index][0]]
+        operands.append(lowering.current(steps).node)
+    repeated = Repeated(lowered, *how, frozenset(done.taints), is_part)
     return Loops(repeated, operands, results)
 
 
@@ -109,9 +114,10 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
     )
     lowered = replace(lowered, strict=strict, decided=decided)
     asks = all_strict(asks)
-    how = 0, False, body.carried, done.given, is_sure, frozenset(done.taints)
-    repeated = Repeated(lowered, *how, asks)
-    return Loops(repeated, operands, list(range(body.carried + 1)))
+    room = settings.get("room", 0)
+    how = room, False, body.carried, done.given, is_sure, frozenset(done.taints)
+    repeated = Repeated(lowered, *how, asks=asks)
+    return Loops(repeated, operands, list(range(len(body.outputs) + 1)))
 
 
 def results_read(lowering: Lowering, index: int) -> set[int]:
@@ -135,8 +141,11 @@ def given_to(
     if any(body.tape.types[k].size == 0 for k in ends):
         raise NotLoweredError("a loop over arrays without elements")
     operands, given = [], []
+    places = lowering.tape.operands[index]
+    if lowering.tape.operations[index] is PART:
+        places = places[1:]
     for k, position in enumerate(kept):
-        place = lowering.tape.operands[index][position]
+        place = places[position]
         value = lowering.current(lowering.values[place])
         node, known = operand_of(lowering, index, k, value, body)
         operands.append(node)

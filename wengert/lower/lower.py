@@ -23,7 +23,7 @@ from wengert.core.tape import (
     Tape,
 )
 from wengert.core.types import Type
-from wengert.derive.loops import SCAN
+from wengert.derive.loops import COUNTED
 from wengert.derive.while_loops import WHILE
 from wengert.lower.axes import Axes
 from wengert.lower.contract import contracted
@@ -271,7 +271,7 @@ class Lowering:
         if operation is GUARD:
             if not is_asked_before(self.tape, index):
                 self.asked(index)
-        elif operation is SCAN:
+        elif operation in COUNTED:
             self.loops[index] = loop(self, index)
         elif operation is WHILE:
             self.loops[index] = while_loop(self, index)

@@ -11,7 +11,7 @@ from wengert.core.guards import OF_MEMORY, strides_of
 from wengert.core.operation import Operation
 from wengert.core.tape import GUARD, Tape, reaching
 from wengert.core.types import Type
-from wengert.derive.loops import SCAN
+from wengert.derive.loops import COUNTED
 from wengert.derive.steps import Body
 from wengert.derive.while_loops import WHILE
 from wengert.ops.leaving import may_leave
@@ -48,7 +48,7 @@ def asked_by(tape: Tape, index: int, operation: Operation) -> Sequence[int]:
     A truth value that is given chooses as in a selection, however it was rounded.
     """
     operands, settings = tape.operands[index], tape.settings[index]
-    if operation is GUARD or (operation is SCAN and asks(settings["body"].tape)):
+    if operation is GUARD or (operation in COUNTED and asks(settings["body"].tape)):
         return operands
     if operation is WHILE:
         cond, body = settings["cond"], settings["body"]

@@ -37,7 +37,8 @@ class Repeated:
     lowered : Lowered
         The step; its outputs are the next carried values, then what is stacked.
     count : int
-        Number of steps, where a number says so.
+        Number of steps, where a number says so; the most that there is room for, where
+        the last operand does.
     is_back : bool
         Whether the last row is the first step.
     carried : int
@@ -48,6 +49,8 @@ class Repeated:
         Whether its values are rounded as NumPy rounds them, given such arguments.
     taints : frozenset of int
         Results that a plain product of the chain rule may make no number.
+    is_part : bool
+        Whether the operand behind those of the step says how many steps are done.
     asks : Lowered, optional
         Whether a step follows, where a condition says so.  How many steps were done is
         then the result behind the carried values.
@@ -60,10 +63,24 @@ class Repeated:
     given: Sequence[Given]
     is_exact: bool
     taints: frozenset[int]
+    is_part: bool = False
     asks: Lowered | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the number of steps is another in every play."""
+        return self.is_part or self.asks is not None
 
     def __str__(self) -> str:
         if self.asks is not None:
             return f"steps of {len(self.lowered.graph.nodes)} nodes by a condition"
         order = "back" * self.is_back or "on"
-        return f"{self.count} steps {order} of {len(self.lowered.graph.nodes)} nodes"
+        few = "up to " * self.is_part
+        return (
+            f"{few}{self.count} steps {order} of {len(self.lowered.graph.nodes)} nodes"
+        )
+
+
+def is_steps(repeated: Repeated, result: int) -> bool:
+    """Whether a result is how many steps were done, which a condition decides."""
+    return repeated.asks is not None and result == len(repeated.lowered.outputs)

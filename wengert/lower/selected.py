@@ -16,7 +16,7 @@ from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type
 from wengert.derive.branches import SWITCH
-from wengert.derive.loops import SCAN
+from wengert.derive.loops import PART, SCAN
 from wengert.derive.steps import Body, as_step
 from wengert.derive.while_loops import WHILE
 from wengert.ops.index import ITEM
@@ -25,7 +25,7 @@ from wengert.ops.leaving import may_leave
 #: Elements that branches compute up to which computing all of them costs little.
 MOST_ELEMENTS = 1 << 12
 #: The settings of loops that are done once a step.
-STEPS = {SCAN: ("body",), WHILE: ("body", "cond")}
+STEPS = {SCAN: ("body",), PART: ("body",), WHILE: ("body", "cond")}
 
 
 def selected(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
