@@ -32,12 +32,6 @@ from wengert.capture.guards import strict
 from wengert.capture.tree import register_pytree_node
 from wengert.checks import check_grads, taylor_test
 from wengert.core.tape import CompNode, ConstantNode, Tape
-from wengert.derive.colouring import (
-    ColoredPattern,
-    color_cols,
-    color_rows,
-    color_symmetric,
-)
 from wengert.errors import (
     ArgumentError,
     CheckError,
@@ -48,6 +42,12 @@ from wengert.errors import (
     TapeError,
     UnsupportedError,
     WengertError,
+)
+from wengert.execute.colouring import (
+    ColoredPattern,
+    color_cols,
+    color_rows,
+    color_symmetric,
 )
 from wengert.execute.jit import jit
 from wengert.execute.saved import load

@@ -32,12 +32,12 @@ from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import ARRAYS, FLOAT64, has_class, is_whole_number, type_of
 from wengert.derive import functions, reverse
-from wengert.derive.colouring import ColoredPattern
 from wengert.derive.functions import as_arguments, own_gradients
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.derive.sparsity import Pattern
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
+from wengert.execute.colouring import ColoredPattern
 from wengert.execute.jit import Jitted
 from wengert.execute.sparse import Sparse
 from wengert.execute.stretch import Stretch, node_of

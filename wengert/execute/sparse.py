@@ -20,12 +20,6 @@ from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import Type, has_class, type_of
 from wengert.derive import forward, reverse
-from wengert.derive.colouring import (
-    ColoredPattern,
-    color_cols,
-    color_rows,
-    color_symmetric,
-)
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.sets import Array
 from wengert.derive.shortened import shortened
@@ -33,6 +27,12 @@ from wengert.derive.sparsity import Pattern
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute.blocks import BlockPlay
+from wengert.execute.colouring import (
+    ColoredPattern,
+    color_cols,
+    color_rows,
+    color_symmetric,
+)
 from wengert.execute.interpret import as_weak
 from wengert.execute.jit import jit
 from wengert.execute.stretch import (

@@ -3,12 +3,11 @@
 Columns that share no row have one colour: the product of the matrix and the sum of
 their unit vectors holds the entries of all of them.  The colours that the entries of a
 row have are the bits of one whole number, so that a greedy colouring takes time that
-grows with the entries.
+grows with the entries; that of a large pattern is a loop in machine code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,11 +16,17 @@ import numpy as np
 
 from wengert.derive.sets import Array
 from wengert.derive.spy import spy
+from wengert.emit.colours import greedy_colours, star_colours
 from wengert.errors import ArgumentError, explain
+from wengert.execute.engine import native_engine
 
 ORDERS = ("natural", "largest_first", "smallest_last", "random")
 #: The orders that are tried where none is asked for, until one is sure to be best.
 TRIED = ("natural", "largest_first")
+#: Entries from which on the greedy loop is machine code.
+LARGE = 20_000
+#: Counts of keys are a table where it is at most so many times as long as the keys.
+DENSE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +90,9 @@ class ColoredPattern:
     def is_alone(self, lines: Array, coloured: Array) -> Array:
         """Whether an entry is the only one of its colour in its line."""
         keys = lines * max(self.num_colors, 1) + self.colors[coloured]
+        if keys.max(initial=0) < DENSE * len(keys):
+            is_one: Array = np.equal(np.bincount(keys), 1)
+            return is_one[keys]
         _, where, counts = np.unique(keys, return_inverse=True, return_counts=True)
         return np.equal(counts[where], 1)
 
@@ -182,12 +190,12 @@ def color_symmetric(pattern: Any, order: str | None = None) -> ColoredPattern:
 
     Notes
     -----
-    Columns next to each other differ, and where two have the colour of the same
-    neighbour, that is of a higher colour: the restricted star colouring of Gebremedhin,
-    Manne and Pothen, "What color is your Jacobian?", SIAM Review 47 (2005), section 6.
+    Columns next to each other differ, and no path over four of them has two colours:
+    the star colouring of Gebremedhin, Manne and Pothen, "What color is your Jacobian?",
+    SIAM Review 47 (2005), section 6.
     """
     pattern = as_pattern(pattern)
-    if pattern.shape[0] != pattern.shape[1] or (pattern != pattern.T).nnz:
+    if not is_symmetric(pattern):
         raise ArgumentError(
             explain(
                 f"color_symmetric of a pattern of shape {pattern.shape}",
@@ -213,6 +221,17 @@ def as_pattern(pattern: Any) -> Any:
     return found
 
 
+def is_symmetric(pattern: Any) -> bool:
+    """Whether a pattern is its own transpose."""
+    if pattern.shape[0] != pattern.shape[1]:
+        return False
+    other = pattern.T.tocsr()
+    return all(
+        np.array_equal(getattr(pattern, name), getattr(other, name))
+        for name in ("indptr", "indices")
+    )
+
+
 def coordinates(pattern: Any) -> tuple[Array, Array]:
     """Return the row and the column of every entry of a CSR array."""
     counts = np.diff(pattern.indptr)
@@ -236,12 +255,19 @@ def best(lines: Any, coloured: Any, order: str | None) -> Array:
     return found
 
 
-def greedy(coloured: Any, order: Sequence[int]) -> Array:
+def is_native(pattern: Any) -> bool:
+    """Whether the greedy loop of a pattern is machine code."""
+    return pattern.nnz >= LARGE and native_engine()
+
+
+def greedy(coloured: Any, order: Array) -> Array:
     """Return the lowest colour that each row may have, in some order."""
+    if is_native(coloured):
+        return greedy_colours(coloured, order)
     indptr, indices = coloured.indptr.tolist(), coloured.indices.tolist()
     taken = [0] * coloured.shape[1]  # colours in each line, a bit each
     colors = np.zeros(coloured.shape[0], np.int64)
-    for v in order:
+    for v in order.tolist():
         lines = indices[indptr[v] : indptr[v + 1]]
         used = 0
         for k in lines:
@@ -253,42 +279,56 @@ def greedy(coloured: Any, order: Sequence[int]) -> Array:
     return colors
 
 
-def star(pattern: Any, order: Sequence[int]) -> Array:
-    """Return a restricted star colouring of a symmetric pattern, in some order."""
-    indptr, indices = pattern.indptr.tolist(), pattern.indices.tolist()
-    around = [0] * pattern.shape[0]  # colours of the neighbours, a bit each
-    own = [0] * pattern.shape[0]
-    for v in order:
-        near = indices[indptr[v] : indptr[v + 1]]
+def star(pattern: Any, order: Array) -> Array:
+    """Return a star colouring of a symmetric pattern, in some order.
+
+    No path over four columns has two colours.  Of a column: the colours of its
+    neighbours, those of several of them, and those of the neighbours that have its own
+    colour among several of theirs, the hubs of stars.
+    """
+    if is_native(pattern):
+        return star_colours(pattern, order)
+    count, indptr = pattern.shape[0], pattern.indptr.tolist()
+    indices = pattern.indices.tolist()
+    own, around, twice, hubs = ([0] * count for _ in range(4))
+    for v in order.tolist():
+        near = [w for w in indices[indptr[v] : indptr[v + 1]] if w != v]
         used = 0
         for w in near:
-            bit = own[w]
-            # Of a coloured neighbour, its own and what is lower around it.
-            used |= bit | (around[w] & (bit - 1)) if bit else around[w]
-        bit = own[v] = ~used & (used + 1)
+            if bit := own[w]:
+                used |= bit | hubs[w] | (around[w] if bit & twice[v] else 0)
+        color = own[v] = ~used & (used + 1)
+        for x in near:
+            if not around[x] & color:
+                around[x] |= color
+                continue
+            if not twice[x] & color:
+                twice[x] |= color
+                for w in indices[indptr[x] : indptr[x + 1]]:
+                    hubs[w] |= own[x] if own[w] == color else 0
+            hubs[v] |= own[x]
         for w in near:
-            around[w] |= bit
+            hubs[w] |= color if own[w] & twice[v] else 0
     return np.array([bit.bit_length() - 1 for bit in own], np.int64)
 
 
-def ordered(lines: Any, coloured: Any, name: str) -> list[int]:
+def ordered(lines: Any, coloured: Any, name: str) -> Array:
     """Return the rows of `coloured` in an order."""
     count = coloured.shape[0]
     if name == "natural":
-        return list(range(count))
+        return np.arange(count)
     if name == "random":
-        return np.random.default_rng(0).permutation(count).tolist()  # type: ignore[no-any-return]
+        return np.random.default_rng(0).permutation(count)
     if name == "largest_first":
         # Neighbours, those in several lines counted as often.
         sizes = np.concatenate(
             [[0], np.cumsum(np.diff(lines.indptr)[coloured.indices])]
         )
         degrees = sizes[coloured.indptr[1:]] - sizes[coloured.indptr[:-1]]
-        return np.argsort(-degrees, kind="stable").tolist()  # type: ignore[no-any-return]
+        return np.argsort(-degrees, kind="stable")
     if name == "smallest_last":
-        return smallest_last(
-            (coloured.astype(np.int64) @ lines.astype(np.int64)).tocsr()
-        )
+        graph = coloured.astype(np.int64) @ lines.astype(np.int64)
+        return np.array(smallest_last(graph.tocsr()), np.int64)
     raise ArgumentError(
         explain(
             f"a colouring in the order {name!r}",

@@ -10,9 +10,10 @@ import pytest
 from scipy import sparse
 
 from wengert import ColoredPattern, color_cols, color_rows, color_symmetric
-from wengert.derive.colouring import ORDERS
 from wengert.derive.spy import spy
 from wengert.errors import ArgumentError
+from wengert.execute import colouring
+from wengert.execute.colouring import ORDERS
 
 COLOURINGS = {"cols": color_cols, "rows": color_rows, "symmetric": color_symmetric}
 
@@ -95,3 +96,19 @@ def test_picture_of_a_diagonal_is_a_diagonal() -> None:
 
     assert text.splitlines()[0] == "8 x 8, 8 nonzeros, 1 colors (cols)"
     assert spy(sparse.eye_array(8)) == "⠑⢄⠀⠀\n⠀⠀⠑⢄"
+
+
+@pytest.mark.parametrize("kind", COLOURINGS)
+def test_machine_code_finds_the_same_colors(kind: str, monkeypatch: Any) -> None:
+    for seed, density in enumerate([0.0, 0.02, 0.06, 0.3, 0.9]):
+        random = np.random.default_rng(seed)
+        shape = (90, 90) if kind == "symmetric" else (70, 90)
+        matrix = sparse.random_array(shape, density=density, rng=random).tocsr()
+        matrix = (matrix + matrix.T).tocsr() if kind == "symmetric" else matrix
+        for order in ORDERS:
+            monkeypatch.setattr(colouring, "LARGE", 1 << 60)
+            by_python = COLOURINGS[kind](matrix, order)
+            monkeypatch.setattr(colouring, "LARGE", 0)
+            native = COLOURINGS[kind](matrix, order)
+
+            assert np.array_equal(native.colors, by_python.colors)
