@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "wengert"
 #: In the order of the data; a module imports from its own layer and those before it.
 LAYERS = (
     "errors core ops capture derive structure lower emit execute api sensitivity "
-    "problems nodes checks show numpy scipy cli"
+    "problems random_effects nodes checks show numpy scipy cli"
 ).split()
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py")
 #: The methods of `Tape` that are one line with a local import of a later layer.

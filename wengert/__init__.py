@@ -53,6 +53,7 @@ from wengert.execute.jit import jit
 from wengert.execute.saved import load
 from wengert.execute.vmap import vmap
 from wengert.problems import Problem, problem
+from wengert.random_effects import Laplace, laplace
 from wengert.sensitivity import Sensitivity
 from wengert.structure import ode as _ode  # noqa: F401
 from wengert.structure import optimize as _optimize  # noqa: F401
@@ -74,6 +75,7 @@ __all__ = [
     "ConstantNode",
     "DerivativeError",
     "GuardError",
+    "Laplace",
     "Problem",
     "RecordingError",
     "RuleError",
@@ -102,6 +104,7 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "laplace",
     "linearize",
     "load",
     "map",

@@ -91,10 +91,10 @@ class ColoredPattern:
         """Whether an entry is the only one of its colour in its line."""
         keys = lines * max(self.num_colors, 1) + self.colors[coloured]
         if keys.max(initial=0) < DENSE * len(keys):
-            is_one: Array = np.equal(np.bincount(keys), 1)
-            return is_one[keys]
-        _, where, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        return np.equal(counts[where], 1)
+            is_one: Array = np.equal(np.bincount(keys)[keys], 1)
+            return is_one
+        _, where, found = np.unique(keys, return_inverse=True, return_counts=True)
+        return np.equal(found[where], 1)
 
     def save(self, path: Any) -> None:
         """Write it to a file in NumPy's format `npz`."""
