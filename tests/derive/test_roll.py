@@ -428,6 +428,19 @@ def test_what_else_is_read_of_the_steps_is_stacked_by_their_loop(
     agree(parts(short(x)), parts(both(x)), 1e-14)
 
 
+def test_directions_of_a_loop_are_swept_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What they carry of the function itself is carried once."""
+    monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)
+    columns = wengert.jacfwd(pendulum)
+    x = np.array([0.3, -0.2, 0.9])
+    short, _ = shortened(wengert.record(columns, np.full(3, 0.5)), [])
+
+    assert len(loops_of(short)) == 1
+    agree(parts(short(x)), parts(columns(x)), 1e-13)
+
+
 @pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 def test_native_code_is_made_of_the_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "LEAST_STRETCH", 30)

@@ -7,15 +7,19 @@ was computed by a loop of its own: together they are one step that stacks them a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from wengert.core.tape import CONSTANT, INPUT, Tape
+from wengert.core.types import Type
 from wengert.derive.loops import SCAN
 from wengert.derive.repeats import setting_code
 from wengert.derive.steps import Body, as_step
-from wengert.ops.index import ITEM
+from wengert.ops.index import GETITEM, ITEM
+
+#: How a step reads an operand of its loop, in the order of its inputs.
+KINDS = ("carried", "row", "fixed")
 
 
 def merged(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
@@ -82,65 +86,127 @@ def contents(value: Any) -> tuple[str, bytes]:
     return value.dtype.str, value.tobytes()
 
 
+class Input(NamedTuple):
+    """What a step reads of an operand of its loop, and how."""
+
+    kind: str  # "carried", "row" or "fixed"
+    key: Any
+    like: Type
+    operand: int
+
+
 class Union:
-    """Steps over the same operands, as one step that gives what all of them give.
+    """Steps over the same, as one step that gives what all of them give.
 
     Attributes
     ----------
+    inputs : list of Input
+    state : dict of int to int
+        By carried input its node of the next step.
     stacked : list of int
         Its nodes that are stacked.
-    results : dict of int to list of int
-        By loop, where each of its results is among those of the union.
+    results : dict of int to list of (bool, int)
+        By loop its results: carried inputs, and others among what is stacked.
     """
 
     def __init__(self, first: int, body: Body) -> None:
         self.first, self.body = first, body
-        self.writer, self.stacked = Writer(), list[int]()
-        self.results: dict[int, list[int]] = {}
-        self.state: list[int] | None = None
+        self.writer, self.inputs = Writer(), list[Input]()
+        self.state: dict[int, int] = {}
+        self.stacked: list[int] = []
+        self.results: dict[int, list[tuple[bool, int]]] = {}
 
-    def takes(self, loop: int, body: Body) -> bool:
-        """Take in a loop whose steps carry the same; whether they do."""
-        own = self.body
-        if (body.carried, body.moving) != (own.carried, own.moving):
-            return False
-        if body.inputs != own.inputs:  # a step of other numbers
-            return False
-        writer, tape, at = self.writer.copy(), body.tape, dict[int, int]()
-        for place, index in enumerate(tape.input_indices):
-            at[index] = writer.add(tape, index, (), (INPUT, place))
-        if self.state is None:
-            writer.new.input_indices = list(range(len(writer.new)))
+    def takes(self, loop: int, body: Body, inputs: Sequence[Input]) -> bool:
+        """Take in a loop that carries some of the same, or the first one; whether."""
+        options = [
+            [n for n, known in enumerate(self.inputs) if known[:3] == given[:3]]
+            for given in inputs
+        ]
+        while True:
+            places = [option[0] if option else -1 for option in options]
+            if self.results and max(places[: body.carried], default=-1) < 0:
+                return False
+            if self.tries(loop, body, inputs, places, options):
+                return True
+
+    def tries(
+        self,
+        loop: int,
+        body: Body,
+        inputs: Sequence[Input],
+        places: list[int],
+        options: list[list[int]],
+    ) -> bool:
+        """Take in a loop that carries what is there, if it goes on in the same way.
+
+        What does not is no option any more.
+        """
+        writer, known, tape = self.writer.copy(), list(self.inputs), body.tape
+        at = dict[int, int]()
+        for k, index in enumerate(tape.input_indices):
+            if places[k] < 0 and k >= body.carried:
+                same = [
+                    n for n, other in enumerate(known) if other[:3] == inputs[k][:3]
+                ]
+                places[k] = same[0] if same else -1
+            if places[k] < 0:
+                places[k] = len(known)
+                known.append(inputs[k])
+            at[index] = writer.add(tape, index, (), (INPUT, places[k]))
         for index in range(len(tape)):
             if index not in at:
-                places = tuple([at[k] for k in tape.operands[index]])
-                key = key_of(tape, index, places)
-                at[index] = writer.add(tape, index, places, key)
+                operands = tuple([at[k] for k in tape.operands[index]])
+                key = key_of(tape, index, operands)
+                at[index] = writer.add(tape, index, operands, key)
         outputs = [at[index] for index in tape.output_indices]
-        if self.state not in (None, outputs[: body.carried]):
+        ends = list(zip(places, outputs, strict=False))[: body.carried]
+        wrong = [k for k, (n, end) in enumerate(ends) if self.state.get(n, end) != end]
+        for k in wrong:
+            options[k].pop(0)
+        if wrong:
             return False
-        self.writer, self.state = writer, outputs[: body.carried]
-        self.stacked += [
-            k for k in dict.fromkeys(outputs[body.carried :]) if k not in self.stacked
+        self.writer, self.inputs = writer, known
+        self.state.update(ends)
+        self.stacked = list(dict.fromkeys([*self.stacked, *outputs[body.carried :]]))
+        self.results[loop] = [
+            *[(True, n) for n, _ in ends],
+            *[(False, self.stacked.index(k)) for k in outputs[body.carried :]],
         ]
-        places_of = {k: body.carried + n for n, k in enumerate(self.stacked)}
-        rest = [places_of[k] for k in outputs[body.carried :]]
-        self.results[loop] = [*range(body.carried), *rest]
         return True
+
+    @property
+    def order(self) -> list[int]:
+        """The inputs in the order in which a step has them."""
+        kinds = [known.kind for known in self.inputs]
+        return [n for kind in KINDS for n, own in enumerate(kinds) if own == kind]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it is one loop, which reads nothing twice."""
+        return len(self.results) == 1 and len(self.inputs) == len(self.body.inputs)
+
+    @property
+    def operands(self) -> list[int]:
+        """The nodes that the loop reads."""
+        return [self.inputs[n].operand for n in self.order]
 
     def whole(self) -> Body:
         """Return the step of all, on which loops are together too."""
-        tape = self.body.tape
-        if len(self.results) > 1:
-            assert self.state is not None
-            tape = as_step(self.writer.new, [*self.state, *self.stacked])
-        return Body(merged(tape, ())[0], self.body.carried, self.body.moving)
+        kinds = [known.kind for known in self.inputs]
+        tape, order = self.body.tape, self.order
+        if not self.is_alone:
+            tape = self.writer.new
+            tape.input_indices = [self.writer.known[INPUT, n] for n in order]
+            nexts = [self.state[n] for n in order if kinds[n] == "carried"]
+            tape = as_step(tape, [*nexts, *self.stacked])
+        return Body(merged(tape, ())[0], kinds.count("carried"), kinds.count("row"))
 
     def places(self, loop: int) -> list[int]:
         """Return where the results of a loop are among those of all."""
-        if len(self.results) == 1:
+        if self.is_alone:
             return list(range(len(self.body.outputs)))
-        return self.results[loop]
+        order, count = self.order, len(self.state)
+        return [order.index(n) if c else count + n for c, n in self.results[loop]]
 
 
 class Together:
@@ -151,7 +217,8 @@ class Together:
         self.writer = Writer()
         self.at: dict[int, int] = {}
         #: By loop what it is part of, and the node of it.
-        self.unions = self.find_unions()
+        self.unions: dict[int, Union] = {}
+        self.find_unions()
         self.made: dict[int, int] = {}
 
     def key(self, index: int, places: tuple[int, ...]) -> Any:
@@ -160,59 +227,124 @@ class Together:
             return CONSTANT, index
         return key_of(self.tape, index, places)
 
-    def seen(self, index: int, places: Sequence[int]) -> list[Any]:
-        """Return what a loop's operands are equal by: what its step sees of them.
+    def inputs(self, index: int, like: Sequence[int]) -> list[Input]:
+        """Return what a loop's step sees of its operands, by equal nodes.
 
         A step that was recorded of Python's numbers makes Python's numbers of others.
         """
-        tape = self.tape
-        found: list[Any] = list(places)
-        for k, like in enumerate(tape.settings[index]["body"].inputs):
-            operand = tape.operands[index][k]
-            is_number = like.weak and tape.operations[operand] is CONSTANT
+        tape, body = self.tape, self.tape.settings[index]["body"]
+        found = []
+        for k, (operand, own) in enumerate(
+            zip(tape.operands[index], body.inputs, strict=True)
+        ):
+            is_number = own.weak and tape.operations[operand] is CONSTANT
+            key: Any = like[operand]
             if is_number and operand not in self.captured:
-                found[k] = contents(tape.settings[operand]["value"])
+                key = contents(tape.settings[operand]["value"])
+            kind = (
+                "carried"
+                if k < body.carried
+                else "row"
+                if body.is_row[k]
+                else KINDS[-1]
+            )
+            found.append(Input(kind, key, own, operand))
         return found
 
-    def find_unions(self) -> dict[int, Union]:
-        """Return by loop the union that it is part of."""
+    def find_unions(self) -> None:
+        """Find for every loop the union that it is part of."""
         tape, first = self.tape, dict[Any, int]()
         like: list[int] = []
-        unions: dict[int, Union] = {}
         groups: dict[Any, list[Union]] = {}
         for index, operation in enumerate(tape.operations):
             places = tuple([like[k] for k in tape.operands[index]])
             like.append(first.setdefault(self.key(index, places), index))
             if operation is not SCAN:
                 continue
-            settings = tape.settings[index]
+            settings, inputs = tape.settings[index], self.inputs(index, like)
             body: Body = settings["body"]
-            how = *self.seen(index, places), settings["count"], settings["reverse"]
-            known = groups.setdefault(how, [])
-            found = next((union for union in known if union.takes(index, body)), None)
-            if found is None:
-                found = Union(index, body)
-                found.takes(index, body)
-                known.append(found)
-            unions[index] = found
-        return unions
+            known = groups.setdefault((settings["count"], settings["reverse"]), [])
+            before = self.before(index)
+            for union in known:
+                if before.isdisjoint(union.results) and union.takes(
+                    index, body, inputs
+                ):
+                    self.unions[index] = union
+                    break
+            else:
+                union = self.unions[index] = Union(index, body)
+                union.takes(index, body, inputs)
+                known.append(union)
+
+    def before(self, index: int) -> set[int]:
+        """Return the nodes that are written before another."""
+        found, todo = set[int](), list(self.needs(index))
+        while todo:
+            node = todo.pop()
+            if node not in found:
+                found.add(node)
+                todo += self.needs(node)
+        return found
+
+    def needs(self, index: int) -> Sequence[int]:
+        """Return the nodes that one is written of."""
+        union = self.unions.get(index)
+        return self.tape.operands[index] if union is None else union.operands
 
     def written(self) -> Tape:
         """Return the new tape."""
         tape, new = self.tape, self.writer.new
-        for index, operation in enumerate(tape.operations):
-            places = tuple([self.at[k] for k in tape.operands[index]])
-            if operation is SCAN:
-                self.at[index] = self.loop(index, places)
-            elif operation is ITEM and tape.operands[index][0] in self.unions:
-                self.at[index] = self.item(index, places)
-            else:
-                key = self.key(index, places)
-                self.at[index] = self.writer.add(tape, index, places, key)
+        for index in range(len(tape)):
+            todo = [index]
+            while todo:  # a loop stands where the first of its parts stood
+                missing = [k for k in self.needs(todo[-1]) if k not in self.at]
+                if missing:
+                    todo += missing
+                    continue
+                node = todo.pop()
+                if node not in self.at:
+                    self.at[node] = self.node(node)
         new.input_indices = [self.at[index] for index in tape.input_indices]
         new.chosen_outputs = [self.at[index] for index in tape.output_indices]
         new.structure, new.title = tape.structure, tape.title
         return new
+
+    def node(self, index: int) -> int:
+        """Write one node."""
+        tape, operation = self.tape, self.tape.operations[index]
+        places = tuple([self.at[k] for k in self.needs(index)])
+        if operation is SCAN:
+            return self.loop(index, places)
+        if operation is ITEM and tape.operands[index][0] in self.unions:
+            (loop,), which = tape.operands[index], tape.settings[index]["result"]
+            return self.result(loop, which, index)
+        if operation is GETITEM and (end := self.last_row(index)) is not None:
+            return self.result(tape.operands[tape.operands[index][0]][0], end, index)
+        return self.writer.add(tape, index, places, self.key(index, places))
+
+    def last_row(self, index: int) -> int | None:
+        """Return the carried result that a node reads as the last row of a stack."""
+        tape, key = self.tape, self.tape.settings[index]["key"]
+        stack = tape.operands[index][0]
+        if (
+            tape.operations[stack] is not ITEM
+            or len(key) != 1
+            or type(key[0]) is not int
+        ):
+            return None
+        loop, result = tape.operands[stack][0], tape.settings[stack]["result"]
+        if loop not in self.unions:
+            return None
+        settings = tape.settings[loop]
+        body, last = (
+            settings["body"],
+            0 if settings["reverse"] else settings["count"] - 1,
+        )
+        ends = body.tape.output_indices
+        if result < body.carried or key[0] % settings["count"] != last:
+            return None
+        found = [k for k in range(body.carried) if ends[k] == ends[result]]
+        return found[0] if found else None
 
     def loop(self, index: int, places: tuple[int, ...]) -> int:
         """Write a loop, where the first of its union stands."""
@@ -230,11 +362,10 @@ class Together:
             self.made[union.first] = node
         return self.made[union.first]
 
-    def item(self, index: int, places: tuple[int, ...]) -> int:
-        """Write one result of a loop; once."""
-        tape = self.tape
-        loop = tape.operands[index][0]
-        result = self.unions[loop].places(loop)[tape.settings[index]["result"]]
+    def result(self, loop: int, which: int, index: int) -> int:
+        """Write one result of a loop, which a node is; once."""
+        tape, places = self.tape, (self.at[loop],)
+        result = self.unions[loop].places(loop)[which]
         key = ITEM, places, result
         known = self.writer.known.get(key)
         if known is None:

@@ -6,7 +6,7 @@ function; one NumPy call a node then does it for all unit vectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -39,6 +39,8 @@ from wengert.execute.costs import (
 from wengert.execute.rows import Options, Rows
 from wengert.execute.stretch import Stretch
 
+#: Directions up to which a sweep for each is written out where the function is loops.
+FEW = 8
 Derive = Callable[[list[Any]], list[Any]]
 
 
@@ -265,9 +267,11 @@ def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
     """Whether a Jacobian inside a recording is one node instead of a sweep a row."""
     if not segment.nested or any(like.dtype.kind != "f" for like in likes):
         return False
-    count = sum(like.size for like in likes)
-    once = SWEEP_NODES * seconds_of(segment.tape, range(segment.start, stop))
-    return count * once > MOST_WRITTEN_OUT
+    count, tape = sum(like.size for like in likes), segment.tape
+    nodes: Iterable[int] = range(segment.start, stop)
+    if count <= FEW:  # loops become single nodes: of those, what stands on one line
+        nodes = {(tape.lines[k], tape.operations[k]): k for k in nodes}.values()
+    return count * SWEEP_NODES * seconds_of(tape, nodes) > MOST_WRITTEN_OUT
 
 
 def of_unit_vectors(
