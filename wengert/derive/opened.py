@@ -26,6 +26,8 @@ from wengert.ops.python import as_python
 
 #: Rows for which there is room at least; and at most, whatever was met.
 LEAST_ROOM, MOST_ROOM = 64, 1 << 20
+#: Rows more, so that stacks side by side do not all begin at the same place of a cache.
+SHIFT = 24
 
 
 def opened(
@@ -116,7 +118,7 @@ def room_for(steps: int, growth: int) -> int:
     room = LEAST_ROOM
     while room < 4 * steps:
         room *= 2
-    return min(room * growth, MOST_ROOM)
+    return min(room * growth, MOST_ROOM) + SHIFT
 
 
 def are_rows(tape: Tape, room: int) -> bool:

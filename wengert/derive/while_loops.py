@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import zeros  # np.zeros is answered while something is recorded
 
 from wengert.capture.array import plain
 from wengert.capture.record import SetAside
@@ -28,8 +29,10 @@ from wengert.ops.python import as_python
 Mode = tuple[str, Flags, Flags]
 
 
-def play_while(*operands: Any, cond: Body, body: Body) -> tuple[Any, ...]:
-    """Return the carried values at the end, and the number of steps.
+def play_while(
+    *operands: Any, cond: Body, body: Body, room: int = 0
+) -> tuple[Any, ...]:
+    """Return the carried values at the end, what was stacked, and the number of steps.
 
     Parameters
     ----------
@@ -39,15 +42,22 @@ def play_while(*operands: Any, cond: Body, body: Body) -> tuple[Any, ...]:
         Whether a step follows.
     body : Body
         The step, which reads no rows.
+    room : int
+        Rows of the stacks, of which those of the steps are written.
     """
     pairs = zip(operands, body.is_weak, strict=True)
     values = [as_python(x) if is_weak else x for x, is_weak in pairs]
     state, fixed = values[: body.carried], values[body.carried :]
+    stacks = [zeros((room, *x.shape), x.dtype) for x in body.outputs[body.carried :]]
     steps = 0
     while cond.step([*state, *fixed])[0]:
-        state = body.step([*state, *fixed])
+        found = body.step([*state, *fixed])
+        state = found[: body.carried]
+        for stack, row in zip(stacks, found[body.carried :], strict=True):
+            stack[steps] = row
         steps += 1
-    return *[x.copy() if is_array(x) else x for x in state], np.int64(steps)
+    ends = [x.copy() if is_array(x) else x for x in state]
+    return *ends, *stacks, np.int64(steps)
 
 
 def go_on(

@@ -71,6 +71,13 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
     NotLoweredError
         Where there is none.
     """
+    if path.ended is not None:
+        try:
+            return compile_loops(
+                path.ended.tape, absorbs, path.ended.captured, told=told
+            )
+        except NotLoweredError:
+            path.ending = path.contiguous = None
     tries = [path.short]
     if path.short[0] is not path.recording:
         tries.append((path.recording, [index for _, index in path.captured]))

@@ -175,7 +175,7 @@ def run(path: Path, given: Sequence[Any]) -> tuple[Any, list[tuple[int, int]]]:
     for number, kernel in enumerate(path.kernels):
         guard = kernel.call(addresses, targets)
         if guard == LONG:
-            path.is_long = True
+            path.is_long = path.ended is None
             return MISS, []
         if not guard:
             return handed_out(tuple(range(len(kinds))), kinds, taken), []

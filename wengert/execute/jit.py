@@ -393,7 +393,8 @@ class Jitted(Generic[P, R]):
                 if path.is_believed or entry.is_eager:
                     break
                 path, _ = self.record_once(entry, key, leaves, structure)
-            if end is not None and entry.tree.paths.get(path.number) is path:
+            is_kept = entry.tree.paths.get(path.number) is path
+            if end is not None and is_kept and path.answered_by is None:
                 entry.tree.link(*end, path)
                 if path.kernels:
                     entry.rebuild()
@@ -497,7 +498,7 @@ class Jitted(Generic[P, R]):
                     beside, node = follower.path, difference.node
                 else:  # in place of the one that it should have been
                     self.forget(entry, follower.path)
-            self.keep(entry, path, beside, node)
+            self.keep(entry, path, beside, node, wrote)
 
     def believe(self, entry: Entry, path: Path) -> None:
         """Replay a path; the one believed longest goes when there are too many."""
@@ -561,10 +562,35 @@ class Jitted(Generic[P, R]):
 
         record_onto(tape, flat, [*leaves, *evidence.values])
 
-    def keep(self, entry: Entry, path: Path, beside: Path | None, node: int) -> None:
+    def join(self, entry: Entry, path: Path) -> bool:
+        """Have a path answered for by one that differs in the number of steps alone.
+
+        All that it does was recorded twice then, and it may be replayed.  Where there
+        is native code, it need not be kept.
+        """
+        for other in entry.tree.believed:
+            if other is not path and other.answers_for(path):
+                self._counter += 2
+                path.is_believed, path.order = True, self._counter - 1
+                other.order = self._counter
+                if other.kernels:
+                    entry.tree.remove(path)
+                return True
+        return False
+
+    def keep(
+        self,
+        entry: Entry,
+        path: Path,
+        beside: Path | None,
+        node: int,
+        wrote: reads.Written | None,
+    ) -> None:
         """Keep a path that was recorded once; of too many the oldest goes."""
-        entry.recordings += 1
         entry.tree.insert(path, beside, node)
+        if not wrote and self.join(entry, path):
+            return
+        entry.recordings += 1
         unsure = [p for p in entry.tree.kept if not p.is_believed]
         if len(unsure) > self.max_paths:
             entry.tree.remove(unsure[0])
@@ -749,6 +775,9 @@ def compile_beside(
     jitted = reference()
     if jitted is None or entry.tree.paths.get(path.number) is not path:
         return
+    with jitted.lock:
+        if work is compile_path and jitted.join(entry, path):
+            return
     try:
         if work is compile_path:
             path.compiled_as = inlined(*path.short)

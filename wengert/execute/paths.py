@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from wengert.core import locks
 from wengert.core.checked import Expected, Node, agree, same
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
+from wengert.derive.ended import Ended, ended
 from wengert.derive.opened import opened
 from wengert.derive.shortened import shortened
 from wengert.emit.compile import Compiled
@@ -99,6 +100,10 @@ class Path:
     unvaried: dict[int, Any] = field(default_factory=dict)
     #: The tape as it is compiled, and its captures; see `short`.
     compiled_as: tuple[Tape, list[int]] | None = None
+    #: The tape of a loop that a guard ends; see `ended`.  None: there is no such loop.
+    ending: Ended | Literal["unasked"] | None = "unasked"
+    #: The path that answers for this one, from which only the number of steps differs.
+    answered_by: Path | None = None
     #: Of rows: how its kernel takes them.
     block: Block | None = None
     #: The captures as native code reads them; see `read_natively`.
@@ -118,6 +123,43 @@ class Path:
             short = shortened(self.recording, captured)
             self.compiled_as = opened(*short, self.growth)
         return self.compiled_as
+
+    @property
+    def ended(self) -> Ended | None:
+        """The short tape with a loop that does as many steps as a condition says."""
+        if self.ending == "unasked":
+            self.ending = ended(*self.short)
+        return self.ending
+
+    @property
+    def known_steps(self) -> list[int]:
+        """The numbers of steps that its loop was recorded with, if a guard ends it."""
+        if not isinstance(self.ending, Ended):
+            return []
+        found: list[int] = np.flatnonzero(self.ending.counts).tolist()
+        return found
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether another path answers for it."""
+        other = self.answered_by
+        return other is not None and other.is_believed and bool(other.known_steps)
+
+    def answers_for(self, other: Path) -> bool:
+        """Take in a path that differs in the number of steps alone; whether it does."""
+        own = self.ending
+        if not isinstance(own, Ended) or other.ended is None:
+            return False
+        steps = other.ended.steps
+        if own.key != other.ended.key or steps >= len(own.counts):
+            return False
+        reads = [[id(array) for array, _ in path.captured] for path in (self, other)]
+        compares = [path.plain_arrays.pairs for path in (self, other)]
+        if reads[0] != reads[1] or any(compares):
+            return False
+        own.counts[steps] = True
+        other.answered_by = self
+        return True
 
     @classmethod
     def of(cls, tape: Tape, *read: Any) -> Path:
@@ -141,7 +183,8 @@ class Path:
     @property
     def is_pending(self) -> bool:
         """Whether native code may still be made of it."""
-        return self.is_believed and not (self.kernels or self.reason)
+        is_done = self.kernels or self.reason or self.is_answered
+        return self.is_believed and not is_done
 
     @property
     def is_asked(self) -> bool:
@@ -194,15 +237,20 @@ class Path:
 
     @property
     def read_natively(self) -> list[np.ndarray]:
-        """The captures as native code reads them: copies of those in pieces."""
+        """The captures as native code reads them: copies of those in pieces.
+
+        Behind them is which numbers of steps are known, where a loop asks that.
+        """
         if self.contiguous is None:
             self.contiguous = [native(array) for array, _ in self.captured]
+            if isinstance(self.ending, Ended):
+                self.contiguous.append(self.ending.counts)
         return self.contiguous
 
     @property
     def has_copies(self) -> bool:
         """Whether native code reads copies of captures, which `refresh` renews."""
-        pairs = zip(self.captured, self.read_natively, strict=True)
+        pairs = zip(self.captured, self.read_natively, strict=False)
         return any(copy is not array for (array, _), copy in pairs)
 
     def refresh(self) -> bool:
@@ -304,6 +352,9 @@ class Tree:
     def remove(self, path: Path) -> None:
         """Forget a path; one that left it latest takes its place."""
         self.paths.pop(path.number, None)
+        for other in self.kept:
+            if other.answered_by is path:
+                other.answered_by = None
         heir = path.left.pop(max(path.left)) if path.left else None
         if heir is not None:
             for node, child in path.left.items():  # what the heir has in common too

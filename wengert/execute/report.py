@@ -66,6 +66,7 @@ class Report:
             "scratch": kernel.workspace if kernel else 0,
             "bytes of all nodes": bytes_of_nodes(path.recording),
             "captures": len(path.captured),
+            "steps": path.known_steps,
             "functions of rows": [
                 RowsReport(rows.name, [rows]) for rows in rows_on(path.recording)
             ],
@@ -79,7 +80,7 @@ class Report:
             lines.append(
                 f"  ({row['types']}): {row['nodes']} nodes, "
                 f"{native_text(row)}, {row['guards']} guards, "
-                f"{row['captures']} captures; {seconds}"
+                f"{row['captures']} captures{steps_in(row['steps'])}; {seconds}"
                 + inputs_of(row["inputs from outside"])
                 + (f"; without native code: {row['reason']}" if row["reason"] else "")
                 + (f"; {row['waits']}" if row["waits"] else "")
@@ -126,6 +127,14 @@ class RowsReport:
             lines.append(f"  ({row['types']}): {row['guards']} guards; {how}{why}")
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
+
+
+def steps_in(known: Sequence[int]) -> str:
+    """Return how many steps a loop is known to do, where a condition decides."""
+    if not known:
+        return ""
+    few = ", ".join(map(str, known[:3]))
+    return f", a loop of {few}{' ...' * (len(known) > 3)} steps"
 
 
 def native_text(row: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """A structured loop that goes on while a condition holds.
 
-A plain `while` needs none of this: under `jit` every number of steps is a path.  Where
-that number changes from call to call, the step is recorded once, and the loop is one
-node of the tape (`derive.while_loops`).
+A plain `while` needs none of this: under `jit` every number of steps is recorded once.
+Where it is another in most calls, the step is recorded once, and the loop is one node
+of the tape (`derive.while_loops`).
 """
 
 from __future__ import annotations
