@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -111,6 +112,17 @@ def test_show_writes_what_native_code_is_made_of(
 
     assert result.exit_code == 0
     assert line in result.stdout
+
+
+def test_show_draws_the_pattern_of_a_derivative(model: str, tmp_path: Path) -> None:
+    given = f"{model}:loss", "--at", "np.ones(30)", "--as", "spy", "--of", "gradient"
+    printed = run("show", *given)
+    drawn = run("show", *given, "-o", str(tmp_path / "spy.svg"))
+
+    assert printed.exit_code == drawn.exit_code == 0
+    assert "30 x 30" in printed.stdout
+    root = ElementTree.parse(tmp_path / "spy.svg").getroot()
+    assert root.attrib["viewBox"] == "0 0 30 30"
 
 
 def test_show_says_why_there_is_no_nest(model: str) -> None:

@@ -37,7 +37,7 @@ from wengert.derive.modes import fit, zeros_like_type
 from wengert.derive.sparsity import Pattern
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
-from wengert.execute.colouring import ColoredPattern
+from wengert.execute.colouring import ColoredPattern, color_cols, color_symmetric
 from wengert.execute.jit import Jitted
 from wengert.execute.sparse import Sparse
 from wengert.execute.stretch import Stretch, node_of
@@ -804,7 +804,9 @@ class GradientAndBoth(Transformed):
         return g, (value, g)
 
 
-def jacobian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
+def jacobian_sparsity(
+    fun: Function, *args: Any, argnums: Argnums = 0, local: bool = False
+) -> Any:
     """Return which entries of the Jacobian of `fun` may be nonzero.
 
     Parameters
@@ -814,6 +816,8 @@ def jacobian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
         Where `fun` is recorded: the pattern holds on the path that it takes there.
     argnums : int or sequence of int, default 0
         The arguments of n numbers in all that it is differentiated by.
+    local : bool
+        Whether entries are left out that are zero at these very arguments.
 
     Returns
     -------
@@ -839,10 +843,13 @@ def jacobian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
            [0, 1, 1, 0],
            [0, 0, 1, 1]])
     """
-    return pattern_of(fun, args, argnums, "jacobian_sparsity").jacobian()
+    pattern = pattern_of(fun, args, argnums, "jacobian_sparsity").jacobian()
+    return nonzero(jacobian, fun, args, argnums, pattern) if local else pattern
 
 
-def hessian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
+def hessian_sparsity(
+    fun: Function, *args: Any, argnums: Argnums = 0, local: bool = False
+) -> Any:
     """Return which entries of the Hessian of `fun` may be nonzero.
 
     Parameters
@@ -852,6 +859,8 @@ def hessian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
         Where `fun` is recorded: the pattern holds on the path that it takes there.
     argnums : int or sequence of int, default 0
         The arguments of n numbers in all that it is differentiated by.
+    local : bool
+        Whether entries are left out that are zero at these very arguments.
 
     Returns
     -------
@@ -863,7 +872,7 @@ def hessian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
 
     Notes
     -----
-    Cost: That of `jacobian_sparsity`; no derivative is computed.
+    Cost: That of `jacobian_sparsity`; a derivative is computed for `local` alone.
 
     Examples
     --------
@@ -874,7 +883,19 @@ def hessian_sparsity(fun: Function, *args: Any, argnums: Argnums = 0) -> Any:
            [ True, False, False],
            [False, False,  True]])
     """
-    return pattern_of(fun, args, argnums, "hessian_sparsity").hessian()
+    pattern = pattern_of(fun, args, argnums, "hessian_sparsity").hessian()
+    return nonzero(hessian, fun, args, argnums, pattern) if local else pattern
+
+
+def nonzero(
+    derivative: Function, fun: Function, args: Any, argnums: Argnums, pattern: Any
+) -> Any:
+    """Return the entries of a pattern that are not zero at some arguments."""
+    color = color_symmetric if derivative is hessian else color_cols
+    made = derivative(fun, argnums, sparse=True, pattern=color(pattern))
+    found = (made(*args) != 0).tocsr()
+    found.eliminate_zeros()
+    return found
 
 
 def pattern_of(fun: Function, args: Any, argnums: Argnums, name: str) -> Pattern:

@@ -228,11 +228,12 @@ def main() -> None:
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["text", "html", "numpy", "graph", "nest", "llvm"]),
+    type=click.Choice(["text", "html", "numpy", "graph", "nest", "llvm", "spy"]),
     default="text",
     show_default=True,
     help="A listing, the microscope, NumPy source that runs by itself; or what native "
-    "code is made of: values over axes, loops over buffers, LLVM's assembly.",
+    "code is made of: values over axes, loops over buffers, LLVM's assembly; or which "
+    "entries of its Jacobian may be nonzero, an SVG where the file's name ends so.",
 )
 @click.option("--html", "as_html", is_flag=True, help="The microscope: --as html.")
 @click.option(
@@ -268,7 +269,11 @@ def show(
     wengert show model.py:loss --at "np.ones(3)" --open
     wengert show model.py:loss --at "np.ones(3)" --html -o loss.html
     wengert show model.py:loss --at 2.0 --of gradient --as numpy
+    wengert show model.py:loss --at "np.ones(3)" --of gradient --as spy
     """
+    if form == "spy":
+        written(spied(function, at, what, output), output)
+        return
     tape = recorded(function, at)
     with users_code(name_of(function)):
         if what != "function":
@@ -284,11 +289,31 @@ def show(
             click.echo(str(path))
             return
         text = text_of(tape, form, name_of(function))
+    written(text, output)
+
+
+def written(text: str, output: Path | None) -> None:
+    """Print a text, or write it to a file."""
     if output is None:
         click.echo(text.rstrip("\n"))
     else:
         output.write_text(text, "utf-8")
         click.echo(str(output))
+
+
+def spied(
+    function: Function, at: tuple[str, ...], what: str, output: Path | None
+) -> str:
+    """Return the pattern of a function's Jacobian, or of its gradient's, coloured."""
+    args = arguments(function, at)
+    places = differentiable(args)
+    is_second = what == "gradient"
+    find = wengert.hessian_sparsity if is_second else wengert.jacobian_sparsity
+    with users_code(name_of(function)):
+        pattern = find(function, *args, argnums=places)
+    colored = (wengert.color_symmetric if is_second else wengert.color_cols)(pattern)
+    is_svg = output is not None and output.suffix == ".svg"
+    return colored._repr_svg_() if is_svg else str(colored)
 
 
 def text_of(tape: Tape, form: str, name: str) -> str:

@@ -167,7 +167,7 @@ class Laplace:
         )
 
     def factor(self, parameters: Array, effects: Array) -> Factor:
-        """Return the factor of the Hessian, with something added where it bends down."""
+        """Return the factor of the Hessian; where it bends down, of a convex one."""
         matrix = self.second(parameters, effects)
         added = 0.0
         while True:

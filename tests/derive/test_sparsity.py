@@ -15,6 +15,7 @@ from wengert import (
     checkpoint,
     cond,
     fori_loop,
+    hessian,
     hessian_sparsity,
     jacobian,
     jacobian_sparsity,
@@ -224,3 +225,20 @@ def test_long_plain_loop_takes_time_that_grows_with_it() -> None:
     found = hessian_sparsity(total, np.ones(2_001))
 
     assert found.nnz == 4_000
+
+
+def test_local_patterns_leave_out_what_is_zero_there() -> None:
+    x = np.array([0.0, 1.0, 2.0])
+
+    def f(x: Any) -> Any:
+        return np.array([x[0] * x[1], np.where(x[1] > 0.5, x[1], x[2]), x[2] ** 2])
+
+    local = jacobian_sparsity(f, x, local=True)
+    assert np.array_equal(local.toarray(), jacobian(f)(x) != 0)
+    assert jacobian_sparsity(f, x).nnz > local.nnz
+
+    def g(x: Any) -> Any:
+        return x[0] ** 3 + x[0] * x[1] ** 2
+
+    second = hessian_sparsity(g, x, local=True)
+    assert np.array_equal(second.toarray(), hessian(g)(x) != 0)

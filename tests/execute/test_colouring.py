@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from scipy import sparse
 
 from wengert import ColoredPattern, color_cols, color_rows, color_symmetric
-from wengert.derive.spy import spy
+from wengert.derive.spy import spy, spy_svg
 from wengert.errors import ArgumentError
 from wengert.execute import colouring
 from wengert.execute.colouring import ORDERS
@@ -112,3 +113,16 @@ def test_machine_code_finds_the_same_colors(kind: str, monkeypatch: Any) -> None
             native = COLOURINGS[kind](matrix, order)
 
             assert np.array_equal(native.colors, by_python.colors)
+
+
+def test_svg_has_a_square_an_entry_in_its_colour() -> None:
+    colored = color_rows(random_matrix(1, is_symmetric=False))
+    paths = ElementTree.fromstring(colored._repr_svg_()).findall("{*}path")
+    large = spy_svg(sparse.eye_array(10_000).tocsr())
+
+    assert len(paths) == colored.num_colors
+    squares = [path.attrib["d"].count("M") for path in paths]
+    assert sum(squares) == colored.sparsity.nnz
+    first = np.isin(colored.sparsity.tocoo().row, np.flatnonzero(colored.colors == 0))
+    assert squares[0] == first.sum()
+    assert large.count("M") == 200

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.derive.sets import Array
-from wengert.derive.spy import spy
+from wengert.derive.spy import spy, spy_svg
 from wengert.emit.colours import greedy_colours, star_colours
 from wengert.errors import ArgumentError, explain
 from wengert.execute.engine import native_engine
@@ -122,6 +122,13 @@ class ColoredPattern:
         m, n = self.sparsity.shape
         head = f"{m} x {n}, {self.sparsity.nnz} nonzeros, {self.num_colors} colors"
         return f"{head} ({self.kind})\n{spy(self.sparsity)}"
+
+    def _repr_svg_(self) -> str:
+        """Return the picture that a notebook shows, each entry in its colour."""
+        rows, columns = coordinates(self.sparsity)
+        return spy_svg(
+            self.sparsity, self.colors[rows if self.kind == "rows" else columns]
+        )
 
     def __repr__(self) -> str:
         return f"<ColoredPattern {str(self).splitlines()[0]}>"
