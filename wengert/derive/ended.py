@@ -120,13 +120,13 @@ def last_guard(tape: Tape, loop: int, places: dict[Any, int]) -> int | None:
 def ends_of(tape: Tape, loop: int, places: dict[Any, int]) -> dict[int, int]:
     """Return the nodes that a step after the last one would read, by its inputs."""
     body: Body = tape.settings[loop]["body"]
-    found = {}
+    found, likes, is_row = {}, body.inputs, body.is_row
     for k, index in enumerate(body.tape.input_indices):
-        like, operand = body.inputs[k], tape.operands[loop][k]
+        like, operand = likes[k], tape.operands[loop][k]
         if k < body.carried:
             key: Any = ITEM, (loop,), like, setting_code(("result", k))
             place = places.get(key)
-        elif body.is_row[k]:
+        elif is_row[k]:
             row = same_row(tape, operand)
             key = None if row is None else (CONSTANT, like, *contents(row))
             place = places.get(key)
@@ -229,16 +229,17 @@ class Ending:
         Rows that are all the same are the same in every step.
         """
         tape, body = self.tape, self.tape.settings[index]["body"]
+        likes, is_row = body.inputs, body.is_row
         order: dict[int, int] = {}
         fixed: dict[int, int] = {}
         for k, node in enumerate(body.tape.input_indices):
             operand = tape.operands[index][k]
-            if not body.is_row[k]:
+            if not is_row[k]:
                 (order if k < body.carried else fixed)[node] = self.place(operand)
             elif operand in self.rows:
                 order[node] = self.at[operand]
             else:
-                row, like = same_row(tape, operand), body.inputs[k]
+                row, like = same_row(tape, operand), likes[k]
                 if row is None or operand in self.captured:
                     raise NotEndedError
                 value = as_python(row) if like.weak else row[()]

@@ -233,21 +233,16 @@ class Together:
         A step that was recorded of Python's numbers makes Python's numbers of others.
         """
         tape, body = self.tape, self.tape.settings[index]["body"]
+        counts = body.carried, body.moving, len(body.inputs)
+        kinds = [kind for kind, n in zip(KINDS, counts, strict=True) for _ in range(n)]
         found = []
-        for k, (operand, own) in enumerate(
-            zip(tape.operands[index], body.inputs, strict=True)
+        for operand, own, kind in zip(
+            tape.operands[index], body.inputs, kinds, strict=False
         ):
             is_number = own.weak and tape.operations[operand] is CONSTANT
             key: Any = like[operand]
             if is_number and operand not in self.captured:
                 key = contents(tape.settings[operand]["value"])
-            kind = (
-                "carried"
-                if k < body.carried
-                else "row"
-                if body.is_row[k]
-                else KINDS[-1]
-            )
             found.append(Input(kind, key, own, operand))
         return found
 

@@ -87,10 +87,9 @@ class Body:
     @property
     def is_row(self) -> list[bool]:
         """Of which operands one row is read a step."""
-        return [
-            k in range(*self.stacks.indices(len(self.inputs)))
-            for k in range(len(self.inputs))
-        ]
+        count = len(self.tape.input_indices)
+        rows = range(*self.stacks.indices(count))
+        return [k in rows for k in range(count)]
 
     def content(self) -> bytes:
         """Return the bytes that it is equal by."""
