@@ -16,6 +16,7 @@ import importlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,19 @@ import scipy.sparse
 
 import wengert as wg
 from measure import interleaved
+from sparse_programs import (
+    bratu,
+    bundle,
+    cart_pole,
+    case118,
+    chain,
+    effort,
+    flow,
+    flow_cost,
+    rosenbrock,
+    total,
+    views,
+)
 
 Program = Callable[..., Any]
 
@@ -35,52 +49,6 @@ def optional(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError:
         return None
-
-
-# Programs, of a module with NumPy's names
-
-
-def cart_pole(np: Any, z: Any, nodes: int) -> list[Any]:
-    """Return the defects of a cart with a pole, by trapezoids: a plain loop."""
-    h, found = 2.0 / (nodes - 1), []
-    states = [[z[5 * k + i] for i in range(4)] for k in range(nodes)]
-    slopes = [slope(np, states[k], z[5 * k + 4]) for k in range(nodes)]
-    for k in range(nodes - 1):
-        for i in range(4):
-            step = 0.5 * h * (slopes[k][i] + slopes[k + 1][i])
-            found.append(states[k + 1][i] - states[k][i] - step)
-    ends = [1.0, numpy.pi, 0.0, 0.0]
-    return [*found, *states[0], *[states[-1][i] - ends[i] for i in range(4)]]
-
-
-def slope(np: Any, y: Any, u: Any) -> list[Any]:
-    """Return the slopes of place, angle and their speeds."""
-    m, pole, length, g = 1.0, 0.3, 0.5, 9.81
-    s, c = np.sin(y[1]), np.cos(y[1])
-    d = m + pole * s * s
-    pull = length * pole * s * y[3] * y[3]
-    cart = (pull + u + pole * g * c * s) / d
-    swing = -(pull * c + u * c + (m + pole) * g * s) / (length * d)
-    return [y[2], y[3], cart, swing]
-
-
-def effort(z: Any) -> Any:
-    """Return the sum of the squared forces."""
-    return (z[4::5] ** 2).sum()
-
-
-def rosenbrock(np: Any, x: Any) -> Any:
-    """Return Rosenbrock's chained function."""
-    return (100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2).sum()
-
-
-def bratu(np: Any, u: Any) -> Any:
-    """Return Bratu's equation on a square, zero around it."""
-    n = round(u.shape[0] ** 0.5)
-    u = u.reshape(n, n)
-    around = np.pad(u, 1)
-    near = around[2:, 1:-1] + around[:-2, 1:-1] + around[1:-1, 2:] + around[1:-1, :-2]
-    return (4.0 * u - near - np.exp(u) / (n + 1) ** 2).ravel()
 
 
 # Ways
@@ -118,26 +86,17 @@ def with_wengert(fun: Program, is_second: bool, args: Any, most: float) -> Any:
     return seconds, derivative.colored, lambda: derivative(*args, out=out)
 
 
-def with_casadi(kind: str, size: int, args: Any) -> Any:
+def with_casadi(case: Case) -> Any:
     """Return set-up seconds, the number of entries, and a call with bound buffers."""
     ca = optional("casadi")
     start = time.perf_counter()
-    z, inputs = ca.SX.sym("z", size), []
-    if kind == "rosenbrock":
-        a, b = z[:-1], z[1:]
-        matrix = ca.hessian(ca.sum1(100 * (b - a**2) ** 2 + (1 - a) ** 2), z)[0]
-    elif kind == "bratu":
-        matrix = ca.jacobian(bratu_casadi(ca, z, size), z)
-    else:
-        g = ca.vertcat(*cart_pole(ca, z, size // 5))
-        matrix = ca.jacobian(g, z)
-        if kind == "lagrangian":
-            weights = ca.SX.sym("w", g.shape[0])
-            cost = ca.sumsqr(z[4::5]) + ca.dot(weights, g)
-            matrix, inputs = ca.hessian(cost, z)[0], [weights]
-    function = ca.Function("f", [z, *inputs], [matrix])
+    inputs = [ca.SX.sym("z", len(arg)) for arg in case.args]
+    result = case.program(ca, *inputs)
+    make = (lambda f, z: ca.hessian(f, z)[0]) if case.is_second else ca.jacobian
+    matrix = make(result, inputs[0])
+    function = ca.Function("f", inputs, [matrix])
     buffer, run = function.buffer()
-    given = [numpy.ascontiguousarray(arg, float) for arg in args]
+    given = [numpy.ascontiguousarray(arg, float) for arg in case.args]
     out = numpy.zeros(matrix.nnz())
     for k, array in enumerate(given):
         buffer.set_arg(k, memoryview(array))
@@ -145,16 +104,6 @@ def with_casadi(kind: str, size: int, args: Any) -> Any:
     run()
     seconds = time.perf_counter() - start
     return seconds, matrix.nnz(), lambda: (run(), buffer, given, out)
-
-
-def bratu_casadi(ca: Any, z: Any, size: int) -> Any:
-    """Return Bratu's equation in CasADi's matrices."""
-    n = round(size**0.5)
-    u = ca.reshape(z, n, n)
-    row, column = ca.SX(1, n), ca.SX(n, 1)
-    near = ca.vertcat(u[1:, :], row) + ca.vertcat(row, u[:-1, :])
-    near += ca.horzcat(u[:, 1:], column) + ca.horzcat(column, u[:, :-1])
-    return ca.vec(4.0 * u - near - ca.exp(u) / (n + 1) ** 2)
 
 
 def with_asdex(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
@@ -196,55 +145,112 @@ def patterns(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
     }
 
 
-def cases() -> dict[str, Any]:
-    """Return programs by name: function, kind, whether second, arguments."""
+@dataclass(frozen=True)
+class Case:
+    """A program of a module with NumPy's names and of arguments."""
+
+    program: Program
+    args: tuple[Any, ...]
+    is_second: bool = False
+    #: Whether JAX takes it, for its pattern.
+    has_jax: bool = False
+
+    def __call__(self, *args: Any) -> Any:
+        """Return what it gives with NumPy."""
+        return self.program(numpy, *args)
+
+
+def cart_pole_case(nodes: int, is_second: bool) -> Case:
+    """Return the defects of a cart-pole, or their Lagrangian."""
+
+    def defects(np: Any, z: Any) -> Any:
+        found = cart_pole(np, z, nodes)
+        return np.array(found) if np is numpy else np.vertcat(*found)
+
+    def lagrangian(np: Any, z: Any, w: Any) -> Any:
+        return total(np, z[4::5] ** 2) + np.dot(w, defects(np, z))
+
     random = numpy.random.default_rng(0)
-    found: dict[str, Any] = {}
+    z, w = random.normal(size=5 * nodes), random.normal(size=4 * nodes + 4)
+    return Case(lagrangian, (z, w), True) if is_second else Case(defects, (z,))
+
+
+def weighted(cost: Program | None, limits: Program, z: Any) -> list[Case]:
+    """Return a program with its Lagrangian."""
+
+    def lagrangian(np: Any, z: Any, w: Any) -> Any:
+        found = np.dot(w, limits(np, z))
+        return found if cost is None else found + cost(np, z)
+
+    w = numpy.random.default_rng(1).normal(size=len(limits(numpy, z)))
+    return [Case(limits, (z,)), Case(lagrangian, (z, w), is_second=True)]
+
+
+def cases() -> dict[str, Callable[[], Case]]:
+    """Return what makes the programs, by name."""
+    found: dict[str, Callable[[], Case]] = {}
+    kinds = ("Jacobian", "Hessian")
     for nodes in (50, 2000):
-        z, w = random.normal(size=5 * nodes), random.normal(size=4 * nodes + 4)
+        for k, kind in enumerate(kinds):
+            found[f"cart-pole {nodes}, {kind}"] = partial(cart_pole_case, nodes, k == 1)
+    random = numpy.random.default_rng(0)
 
-        def defects(z: Any, nodes: int = nodes) -> Any:
-            return numpy.array(cart_pole(numpy, z, nodes))
+    def normal(size: int) -> Any:
+        return (random.normal(size=size),)
 
-        def lagrangian(z: Any, w: Any, defects: Any = defects) -> Any:
-            return effort(z) + w @ defects(z)
-
-        found[f"cart-pole {nodes}, Jacobian"] = defects, "defects", False, (z,), None
-        found[f"cart-pole {nodes}, Hessian"] = (
-            lagrangian,
-            "lagrangian",
-            True,
-            (z, w),
-            None,
-        )
-    x, u = random.normal(size=100_000), random.normal(size=90_000)
-    found["Rosenbrock 10^5, Hessian"] = (
-        lambda x: rosenbrock(numpy, x),
-        "rosenbrock",
-        True,
-        (x,),
-        rosenbrock,
+    found["Rosenbrock 10^5, Hessian"] = lambda: Case(
+        rosenbrock, normal(100_000), is_second=True, has_jax=True
     )
-    found["Bratu 300 x 300, Jacobian"] = (
-        lambda u: bratu(numpy, u),
-        "bratu",
-        False,
-        (u,),
-        bratu,
+    found["Bratu 300 x 300, Jacobian"] = lambda: Case(
+        bratu, normal(90_000), has_jax=True
     )
+    for k, kind in enumerate(kinds):
+        found[f"hanging chain 10^4, {kind}"] = lambda k=k: weighted(
+            None, chain, *normal(40_000)
+        )[k]
+        if optional("pypower") is not None:
+            found[f"power flow of 118 buses, {kind}"] = lambda k=k: flows()[k]
+    found["bundle adjustment 31,843, Jacobian"] = bundles
     return found
 
 
-def measured(case: Any, rounds: int, most: float) -> dict[str, float]:
+def flows() -> list[Case]:
+    """Return the equations of a network, near a flat start, and their Lagrangian."""
+    network = case118()
+    n, count = network.at.shape
+    random = numpy.random.default_rng(0)
+    flat = numpy.repeat([0.0, 1.0, 1.0], [n, n, 2 * count])
+    z = flat + 0.1 * random.normal(size=len(flat))
+    cost, limits = (partial(of_network, f, network) for f in (flow_cost, flow))
+    return weighted(cost, limits, z)
+
+
+def of_network(program: Program, network: Any, np: Any, z: Any) -> Any:
+    """Return what a program of a network gives."""
+    return program(np, z, network)
+
+
+def bundles() -> Case:
+    """Return errors of views, points in front of all cameras."""
+    of, random = views(), numpy.random.default_rng(0)
+    camera = numpy.repeat([0.1, 0.0, 1.0, 0.0, 0.01], [3, 3, 1, 2, 2])
+    cameras = camera + 0.01 * random.normal(size=(of.cameras, 11))
+    points = [0.0, 0.0, 5.0] + random.normal(size=(of.points, 3)) / 2
+    weights = 1.0 + 0.1 * random.normal(size=len(of.camera))
+    z = numpy.concatenate([cameras.T.ravel(), points.T.ravel(), weights])
+    return Case(lambda np, z: bundle(np, z, of), (z,))
+
+
+def measured(make: Callable[[], Case], rounds: int, most: float) -> dict[str, float]:
     """Return the figures of one program, in seconds."""
-    fun, kind, is_second, args, in_arrays = case
-    seconds, colored, call = with_wengert(fun, is_second, args, most)
+    case = make()
+    seconds, colored, call = with_wengert(case, case.is_second, case.args, most)
     calls = {"wengert": call}
     found = seconds | {"colours": float(colored.num_colors)}
+    found["entries"] = float(colored.sparsity.nnz)
+    found["worst error"] = worst(case, call())
     if optional("casadi") is not None:
-        found["CasADi set-up"], entries, calls["CasADi"] = with_casadi(
-            kind, len(args[0]), args
-        )
+        found["CasADi set-up"], entries, calls["CasADi"] = with_casadi(case)
         found["CasADi entries"] = float(entries)
         ours, theirs = call().tocsc(), calls["CasADi"]()[-1]
         ours.sort_indices()
@@ -252,10 +258,25 @@ def measured(case: Any, rounds: int, most: float) -> dict[str, float]:
             numpy.testing.assert_allclose(ours.data, theirs, rtol=1e-9, atol=1e-9)
     for name, times in interleaved(calls, rounds).items():
         found[f"{name} call"] = min(times.values())
-    if in_arrays is not None:
-        found |= patterns(in_arrays, args[0], is_second)
-        found |= with_asdex(in_arrays, args[0], is_second)
-    found["entries"] = float(colored.sparsity.nnz)
+    if case.has_jax:
+        found |= patterns(case.program, case.args[0], case.is_second)
+        found |= with_asdex(case.program, case.args[0], case.is_second)
+    return found
+
+
+def worst(case: Case, matrix: Any) -> float:
+    """Return how far columns, and a sum of all, are from differences, relatively."""
+    x, *others = case.args
+    slopes = wg.grad(case) if case.is_second else case
+    random = numpy.random.default_rng(2)
+    columns = [numpy.eye(1, len(x), k)[0] for k in random.choice(len(x), 4)]
+    found = 0.0
+    for way in [*columns, random.normal(size=len(x))]:
+        ends = [slopes(x + 1e-6 * sign * way, *others) for sign in (1, -1)]
+        difference = (ends[0] - ends[1]) / 2e-6
+        error = numpy.abs(matrix @ way - difference).max()
+        found = max(found, float(error / (1.0 + numpy.abs(difference).max())))
+    assert found < 1e-6
     return found
 
 
@@ -399,11 +420,9 @@ def main() -> None:
         results[name] = work()
         print(name, flush=True)
         for label, value in results[name].items():
-            shown = (
-                f"{value:,.0f}"
-                if value >= 1 and value.is_integer()
-                else f"{value:.3g} s"
-            )
+            is_count = value >= 1 and value.is_integer()
+            unit = "" if "error" in label else " s"
+            shown = f"{value:,.0f}" if is_count else f"{value:.3g}{unit}"
             print(f"  {label:26}{shown}")
     if given.json:
         given.json.write_text(json.dumps(results, indent=1) + "\n")

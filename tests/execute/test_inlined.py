@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 import wengert as wg
 from tests.lower.programs import random_program
@@ -150,3 +151,24 @@ def test_many_rows_stay_a_function_of_rows() -> None:
         assert_allclose(jitted(x), np.sin(x) * 2.0, rtol=1e-14)
 
     assert not is_whole(jitted)
+
+
+@pytest.mark.parametrize("width", [None, 0, 3])
+@pytest.mark.parametrize("size", [0, 1, 7])
+def test_products_with_sparse_matrices_are_compiled_with_the_rest(
+    size: int, width: int | None
+) -> None:
+    random = np.random.default_rng(size)
+    matrix = sparse.random_array((5, size), density=0.4, rng=random)
+
+    def f(x: Any) -> Any:
+        return np.sum(np.sin(matrix @ x) ** 2)
+
+    x = random.normal(size=size if width is None else (size, width))
+    fast = wg.jit(wg.value_and_grad(f), wait=True)
+    value, slopes = fast(x)
+    y = matrix.toarray() @ x
+    assert_allclose(value, np.sum(np.sin(y) ** 2), rtol=1e-13)
+    expected = matrix.toarray().T @ np.sin(2 * y)
+    assert_allclose(slopes, expected, rtol=1e-12, atol=1e-14)
+    assert all(path.kernels for path in fast.paths())

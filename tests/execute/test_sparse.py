@@ -528,3 +528,24 @@ def test_sparse_derivative_follows_numbers_from_outside(monkeypatch: Any) -> Non
         monkeypatch.setitem(globals(), "SCALE", scale)
         np.testing.assert_allclose(f(np.ones(3)).data, 2.0 * scale)
         np.testing.assert_allclose(second(np.ones(3)).data, 2.0 * scale)
+
+
+def test_products_with_sparse_matrices_have_sparse_derivatives() -> None:
+    first = sparse.random_array((30, 40), density=0.05, rng=np.random.default_rng(0))
+    second = sparse.diags_array([1.0, -1.0], offsets=[0, 1], shape=(29, 30)).tocsr()
+
+    def f(x: Any) -> Any:
+        return second @ (first @ np.sin(x)) ** 2
+
+    def total(x: Any) -> Any:
+        return np.sum(f(x) * np.linspace(0.5, 1.5, 29))
+
+    x = np.linspace(0.0, 1.0, 40)
+    slopes, curves = jacobian(f, sparse=True), hessian(total, sparse=True)
+    for k in range(3):
+        dense = jacobian(f)(x + k)
+        np.testing.assert_allclose(slopes(x + k).toarray(), dense, atol=1e-13)
+        found = curves(x + k).toarray()
+        np.testing.assert_allclose(found, hessian(total)(x + k), atol=1e-12)
+    slopes.products.fast.wait()  # type: ignore[attr-defined]
+    assert slopes.products.fast.report().rows[0]["loops"]  # type: ignore[attr-defined]

@@ -78,6 +78,17 @@ def test_a_matrix_of_recorded_entries(kind: str) -> None:
         judge(function, data, order=1)
 
 
+@pytest.mark.parametrize("kind", ["coo", "csr"])
+def test_products_with_one_row_have_the_shapes_of_scipys(kind: str) -> None:
+    row = sparse.coo_array(([2.0], ([0], [1])), shape=(1, 3)).asformat(kind)
+    x = np.ones(3)
+
+    assert record(lambda x: row @ x, x)(x).shape == (row @ x).shape
+    np.testing.assert_array_equal(jacobian(lambda x: row @ x)(x).ravel(), [0, 2, 0])
+    slope = grad(lambda x: np.sum(row.T @ x))(np.ones(1))
+    np.testing.assert_array_equal(slope, [2.0], strict=True)
+
+
 def test_entries_at_one_place_are_added() -> None:
     rows, columns = np.array([0, 1, 2, 0, 0]), np.array([1, 1, 2, 0, 1])
     for kind in (sparse.coo_array, sparse.csr_matrix, sparse.csc_array):

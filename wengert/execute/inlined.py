@@ -1,12 +1,14 @@
 """Functions of rows on a tape as operations on all of their rows, where no row decides.
 
 A tape that holds such a function as one node is played in parts; with its rows written
-out along one more axis it is compiled as a whole.
+out along one more axis it is compiled as a whole.  So is a product with a sparse matrix
+by its elements.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from wengert.execute.blocks import all_at_once
 from wengert.execute.interpret import as_weak
 from wengert.execute.rows import Rows, RowsNode
 from wengert.ops.index import ITEM
+from wengert.ops.sparse.products import PRODUCT, by_elements
 
 #: Elements of all nodes of all rows up to which they are written out; beyond, threads
 #: are worth a call of their own.
@@ -36,10 +39,9 @@ def inlined(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
     Those whose rows may decide otherwise, or that read arrays from outside, stay.
     """
     found = {
-        index: rows
-        for index, operation in enumerate(tape.operations)
-        if isinstance(node := getattr(operation.function, "__self__", None), RowsNode)
-        and (rows := at_once(node.rows, tape, index)) is not None
+        index: part
+        for index in range(len(tape))
+        if (part := written_out(tape, index)) is not None
     }
     if not found:
         return tape, list(captured)
@@ -49,6 +51,8 @@ def inlined(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
         operands = [at.get(k, -1) for k in tape.operands[index]]
         if index in found:
             results[index] = append_all(new, found[index], operands)
+            if operation is PRODUCT:
+                at[index] = results[index][0]
         elif operation is ITEM and tape.operands[index][0] in results:
             place = tape.settings[index]["result"]
             at[index] = results[tape.operands[index][0]][place]
@@ -58,6 +62,26 @@ def inlined(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
     new.chosen_outputs = [at[k] for k in tape.output_indices]
     new.structure, new.title = tape.structure, tape.title
     return new, [at[k] for k in captured]
+
+
+def written_out(tape: Tape, index: int) -> Tape | None:
+    """Return the tape that a node is written out as; None where it stays."""
+    operation = tape.operations[index]
+    if operation is PRODUCT:
+        return by_its_elements(tape, index)
+    node = getattr(operation.function, "__self__", None)
+    return at_once(node.rows, tape, index) if isinstance(node, RowsNode) else None
+
+
+def by_its_elements(tape: Tape, index: int) -> Tape | None:
+    """Return the tape of a product with a sparse matrix, element by element."""
+    likes = [tape.types[k] for k in tape.operands[index]]
+    given = [np.zeros(like.shape, like.dtype) for like in likes]
+    made = Tape()
+    with SetAside(None):
+        record_onto(made, partial(by_elements, **tape.settings[index]), given)
+    types = [made.types[k] for k in made.output_indices]
+    return made if types == [tape.types[index]] else None
 
 
 def copy(new: Tape, tape: Tape, index: int, operands: Sequence[int]) -> int:

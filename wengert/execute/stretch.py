@@ -36,6 +36,7 @@ from wengert.execute.interpret import (
 from wengert.execute.rows import Rows, RowsNode
 from wengert.ops.index import ITEM
 from wengert.ops.python import is_weak
+from wengert.ops.sparse.products import PRODUCT, by_elements
 from wengert.structure.nested import Rerun
 
 #: Elements of one node of all steps up to which they are done at once.
@@ -102,7 +103,8 @@ class Stretch:
     def short(self) -> Tape:
         """Return the same with its loops as nodes, or as operations on arrays."""
         tape = shortened(self.extracted, ())[0]
-        return replayed(tape, result_of) if SCAN in tape.operations else tape
+        is_other = {SCAN, PRODUCT}.intersection(tape.operations)
+        return replayed(tape, result_of) if is_other else tape
 
     def pattern(self, short: Tape, is_replayed: bool) -> Pattern:
         """Return what is asked for the patterns of the short tape, or of more inputs.
@@ -163,6 +165,8 @@ def result_of(tape: Tape, index: int, operands: tuple[Any, ...]) -> Any:
     if is_pythons and is_active(operands):
         value = evaluate_by_python(tape, index, [plain(x) for x in operands])
         return record_python(operation, operands, value, settings)
+    if operation is PRODUCT and is_active(operands):  # its rows have no form
+        return by_elements(*operands, **settings)
     if operation is SCAN and settings["count"]:
         with suppress(NotLoweredError):
             return Steps(operands, **settings).results()

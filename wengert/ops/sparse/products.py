@@ -9,6 +9,7 @@ import numpy as np
 from wengert.core.forms import Routine
 from wengert.core.operation import answers_named, apply, general
 from wengert.core.types import Recorded
+from wengert.ops.index import INDEX_ADD, Placeholder
 
 
 class Entries(NamedTuple):
@@ -46,7 +47,18 @@ def evaluate_product(
     """Return the product of a sparse matrix and a dense vector or matrix."""
     from scipy import sparse
 
-    return sparse.coo_array((data, (rows, columns)), shape=shape) @ x
+    found = sparse.coo_array((data, (rows, columns)), shape=shape) @ x
+    return found.reshape(shape[0], *x.shape[1:])  # of one row SciPy's is a number
+
+
+def by_elements(
+    data: Any, rows: Any, columns: Any, x: Any, *, shape: tuple[int, int]
+) -> Any:
+    """Return the same by elements that are read, multiplied and added."""
+    factors = data[:, None] if x.ndim == 2 else data
+    products = np.multiply(factors, x[columns])
+    zeros = np.zeros((shape[0], *x.shape[1:]), products.dtype)
+    return apply(INDEX_ADD, zeros, products, rows, chain=(), key=(Placeholder(0),))
 
 
 def outer_products(g: Any, x: Any, rows: Any, columns: Any) -> Any:
@@ -129,7 +141,8 @@ def matmul_dispatch(self: Any, other: Any) -> Any:
             f"(k={other.shape[0]},1?)->(n,1?)"
         )
     found = apply(PRODUCT, *given[:3], other, shape=given.shape)
-    return found[0] if self.ndim == 1 else found
+    is_number = type(self) is sparse.coo_array and found.shape == (1,)
+    return found[0] if self.ndim == 1 or is_number else found
 
 
 def sparse_product(left: Any, right: Any) -> Any:
