@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import runpy
 import sys
@@ -70,12 +71,14 @@ SHOTS = {
 }
 #: The demo's plots, by the name of the program.
 PLOTS = ("calibration", "counts", "dynamics")
+#: Films that are the last value of a notebook's cell, under its name for it.
+FILMS = {"swing-up": ("swing_up", "film")}
 
 
 def names() -> set[str]:
     """Return the names of all pictures."""
     shots = {f"{name}-{scheme}.png" for name in SHOTS for scheme in SCHEMES}
-    return shots | {f"{name}.svg" for name in PLOTS}
+    return shots | {f"{name}.svg" for name in (*PLOTS, *FILMS)}
 
 
 def screenshots() -> Iterator[tuple[str, bytes]]:
@@ -120,14 +123,29 @@ def plots() -> Iterator[tuple[str, bytes]]:
         figures = report.SECTIONS[name](lambda: None, True).figures
         found = re.search(r"<svg.*?</svg>", figures, re.S)
         assert found is not None
-        text = re.sub(r"(<svg[^>]*>)", rf"\1{STYLE}", found[0], count=1)
-        yield f"{name}.svg", text.encode()
+        yield f"{name}.svg", styled(found[0])
+
+
+def films() -> Iterator[tuple[str, bytes]]:
+    """Give the films of notebooks."""
+    for name, (notebook, value) in FILMS.items():
+        scope: dict[str, Any] = {}
+        path = ROOT / "docs" / "notebooks" / f"{notebook}.ipynb"
+        for cell in json.loads(path.read_text())["cells"]:
+            if cell["cell_type"] == "code":
+                exec("".join(cell["source"]), scope)
+        yield f"{name}.svg", styled(scope[value]._repr_svg_())
+
+
+def styled(svg: str) -> bytes:
+    """Return a plot with its colours for light and dark pages."""
+    return re.sub(r"(<svg[^>]*>)", rf"\1{STYLE}", svg, count=1).encode()
 
 
 def main() -> None:
     """Write all pictures."""
     FOLDER.mkdir(exist_ok=True)
-    for makes in (plots, screenshots):
+    for makes in (plots, films, screenshots):
         for name, data in makes():
             (FOLDER / name).write_bytes(data)
             print(f"{name}: {len(data) / 1000:.0f} kB")

@@ -12,7 +12,8 @@ import pytest
 
 from tests.docs.blocks import ROOT
 
-FOLDER = ROOT / "docs" / "pictures"
+DOCS = ROOT / "docs"
+FOLDER = DOCS / "pictures"
 LINKED = re.compile(r'(?:\]\(|src="|srcset=")([^)"]*pictures/[^)"]+)')
 #: Bytes of one picture.
 MOST = 100_000
@@ -27,7 +28,8 @@ def names() -> Any:
 def linked() -> set[Path]:
     """The pictures that documents show; of a light one, the dark one too."""
     found = set()
-    for document in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+    pages = (path for kind in ("md", "ipynb") for path in DOCS.rglob(f"*.{kind}"))
+    for document in (ROOT / "README.md", *pages):
         for target in LINKED.findall(document.read_text()):
             path = (document.parent / target).resolve()
             found |= {path, path.with_name(path.name.replace("-light", "-dark"))}
