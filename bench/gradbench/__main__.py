@@ -3,8 +3,10 @@
 ``GRADBENCH_DIR=... python -m bench.gradbench`` runs all of them, at small sizes, and
 prints the times and whether GradBench found the answers right; names choose some, and
 what follows ``--`` is handed to the eval: ``... gmm -- -d 10 -k 25 -n 1000``.
-``--serve`` speaks GradBench's protocol on the standard streams.  ``--tool`` names the
-command of another tool, to be measured beside.
+``--serve`` speaks GradBench's protocol on the standard streams.
+``--tool NAME=COMMAND`` measures another tool beside, eval by eval; the commands run in
+this repository.  Behind each eval then stands our time over theirs, the geometric mean
+of what both answered.
 
 The evals want pydantic, dataclasses-json and SciPy in the Python that
 ``GRADBENCH_PYTHON`` names, a C++ compiler, and ``cpp/json.hpp`` in the checkout.
@@ -13,9 +15,11 @@ The evals want pydantic, dataclasses-json and SciPy in the Python that
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.gradbench.answers import ANSWERS, EVALS
@@ -38,12 +42,38 @@ SIZES = {
 }
 
 
-def line(name: str, run: Run) -> str:
+#: Functions that are no derivatives.
+VALUES = frozenset({"square", "primal", "objective", "cost"})
+
+
+def line(tool: str, name: str, run: Run) -> str:
     """Return what a run took."""
     verdict = "right" if run.is_valid else f"WRONG {run.error[:200]}"
     best = f"{1e3 * run.best:12.4f} ms" if run.times else " " * 15
     first = f"{1e3 * run.first:10.1f} ms"
-    return f"{name:9} {run.function:10} {run.size:32.32} {best} {first}  {verdict}"
+    what = f"{tool:9.9} {name:9} {run.function:10} {run.size:24.24}"
+    return f"{what} {best} {first}  {verdict}"
+
+
+def ratios(name: str, found: dict[str, list[Run]]) -> Iterator[str]:
+    """Give our times over those of each other tool."""
+    ours, *others = found
+    for other in others:
+        for kind, is_value in (("values", True), ("derivatives", False)):
+            best = [
+                {
+                    (run.function, run.size): run.best
+                    for run in found[tool]
+                    if run.times and (run.function in VALUES) is is_value
+                }
+                for tool in (ours, other)
+            ]
+            logs = [
+                math.log(t / best[1][k]) for k, t in best[0].items() if k in best[1]
+            ]
+            if logs:
+                mean = math.exp(sum(logs) / len(logs))
+                yield f"{name}: {kind} take {mean:.3g} of {other}'s time"
 
 
 def main() -> int:
@@ -51,7 +81,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("evals", nargs="*", metavar="EVAL", help=" ".join(EVALS))
     parser.add_argument("--serve", action="store_true", help="speak the protocol")
-    parser.add_argument("--tool", help="the command of another tool")
+    parser.add_argument(
+        "--tool", action="append", default=[], help="NAME=COMMAND of another tool"
+    )
     words = [*sys.argv[1:], "--"]
     end = words.index("--")
     chosen, given = parser.parse_args(words[:end]), words[end + 1 : -1]
@@ -63,16 +95,23 @@ def main() -> int:
         parser.error(
             "GRADBENCH_DIR names no checkout of github.com/gradbench/gradbench"
         )
-    tool = shlex.split(chosen.tool) if chosen.tool else OURS
-    print(
-        f"{'eval':9} {'function':10} {'size':32} {'best call':>15} {'compiled in':>13}"
-    )
+    tools = {"wengert": OURS}
+    for text in chosen.tool:
+        tool, _, command = text.partition("=")
+        tools[tool] = shlex.split(command)
+    heads = f"{'tool':9} {'eval':9} {'function':10} {'size':24}"
+    print(f"{heads} {'best call':>15} {'compiled in':>13}")
     is_right = True
     for name in chosen.evals or EVALS:
         more = given or SIZES.get(name, "").split()
-        for run in measured(Path(checkout), name, more, tool, ROOT):
-            is_right &= run.is_valid
-            print(line(name, run), flush=True)
+        found: dict[str, list[Run]] = {}
+        for tool, command in tools.items():
+            found[tool] = []
+            for run in measured(Path(checkout), name, more, command, ROOT):
+                is_right &= run.is_valid or tool != "wengert"
+                found[tool].append(run)
+                print(line(tool, name, run), flush=True)
+        print("\n".join(ratios(name, found)), end="\n" * (len(tools) > 1))
     return 0 if is_right else 1
 
 

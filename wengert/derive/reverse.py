@@ -32,7 +32,7 @@ from wengert.ops.chain import chain_product
 from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer, region
 
 if TYPE_CHECKING:
-    from wengert.derive.roll import Roll
+    from collections.abc import Callable
 
 NO_POWERS: frozenset[Operation] = frozenset()
 
@@ -329,10 +329,10 @@ def pull(
         mode = RecordedMode(tape)
 
         def derive() -> Gradients:
-            roll = as_loops(tape, start, stop, seeds, wanted)
             end, given, reached = stop, seeds, active
-            if roll is not None:
-                end, given = len(tape), [(roll.place(k), g) for k, g in seeds]
+            place = written_once(tape, start, stop, seeds, wanted)
+            if place is not None:
+                end, given = len(tape), [(place(k), g) for k, g in seeds]
                 reached = depends_on(tape, wanted, start, end)
             found = collect(tape, start, end, given, wanted, reached, mode)
             return dict(enumerate(found))
@@ -352,20 +352,29 @@ def pull(
     return found
 
 
-def as_loops(
+def written_once(
     tape: Tape,
     start: int,
     stop: int,
     seeds: Sequence[tuple[int, Any]],
     wanted: Sequence[int],
-) -> Roll | None:
-    """Append a long stretch with its loops as single nodes; None where it has none."""
+) -> Callable[[int], int] | None:
+    """Append a long stretch without what repeats; return where its nodes are.
+
+    What is computed again stands once, and loops are single nodes.  None where there is
+    neither.
+    """
     if stop - start < repeats.LEAST_STRETCH or not tape.keeps_guards:
         return None
+    from wengert.derive.distinct import appended
     from wengert.derive.roll import roll_stretch
 
-    roots = [index for index, _ in seeds]
-    return roll_stretch(tape, start, stop, roots, frozenset(wanted))
+    roots, given = [index for index, _ in seeds], frozenset(wanted)
+    places = appended(tape, start, stop, roots, given)
+    if places is not None:
+        return lambda index: places.get(index, index)
+    roll = roll_stretch(tape, start, stop, roots, given)
+    return None if roll is None else roll.place
 
 
 @errstate(all="ignore")

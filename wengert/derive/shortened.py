@@ -15,6 +15,7 @@ from numpy import arange, flatnonzero, full, zeros
 
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Steps, Tape, reaching
 from wengert.derive import repeats
+from wengert.derive.distinct import distinct
 from wengert.derive.extract import Extract
 from wengert.derive.loops import SCAN
 from wengert.derive.merged import merged
@@ -42,7 +43,7 @@ def shortened(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
         once = Once(tape, captured)
         tape, captured = once.written(), [once.at[k] for k in captured]
     else:
-        tape, captured = needed(tape, captured)
+        tape, captured = distinct(*needed(tape, captured))
     return merged(*rolled(tape, captured))
 
 
