@@ -167,3 +167,20 @@ def test_results_do_not_depend_on_threads() -> None:
         assert found[0] is not None
         for a, b in zip(found[0][0], one[0], strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+def test_rows_of_infinities_meet_no_zeros_beyond_the_ends(mode: Any) -> None:
+    x = np.random.default_rng(8).normal(size=(6, 5))
+    x[1:5, 2] = np.inf, -np.inf, np.nan, 0.0
+    x[3, 0] = np.nan
+
+    def convolved(row: Any) -> Any:
+        return np.convolve(row, row[:3] * 0.5, mode)
+
+    found = wg.jit(wg.vmap(convolved), wait=True)
+    expected = [convolved(row) for row in x]
+
+    for _ in range(3):
+        np.testing.assert_allclose(found(x), expected, rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(wg.vmap(convolved)(x), expected, rtol=1e-13)

@@ -48,7 +48,8 @@ def refuse_whole_tapes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_engine
-def test_a_mixed_tape_runs_in_native_parts() -> None:
+def test_a_mixed_tape_runs_in_native_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_whole_tapes(monkeypatch)
     slope = wg.value_and_grad(pendulum)
     jitted = wg.jit(slope, wait=True)
     generator = np.random.default_rng(0)
@@ -66,7 +67,9 @@ def test_a_mixed_tape_runs_in_native_parts() -> None:
 
 
 @needs_engine
-def test_large_arrays_alone_stay_with_numpy() -> None:
+def test_large_arrays_alone_stay_with_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_whole_tapes(monkeypatch)
+
     def fun(x: Any) -> Any:
         for _ in range(10):
             x = np.i0(np.sin(x))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.ops.judge import judge, judge_modes, judge_no_gradient, judge_value
-from wengert import grad, hessian, jacobian, record
+from wengert import grad, hessian, jacobian, jit, record
 
 R = np.random.default_rng(4)
 A = R.standard_normal((3, 4))
@@ -124,6 +124,16 @@ def test_replaced_numbers_have_no_derivative() -> None:
     judge_value(lambda x: np.nan_to_num(x, nan=1, posinf=3, neginf=-3), [x])
     judge_value(lambda x: np.nan_to_num(x), [INTEGERS])
     judge(lambda x: np.nan_to_num(x), [A[:, 0] + 1j * A[:, 1]])
+
+
+def test_nan_to_num_of_a_number_has_no_place() -> None:
+    def change(x: Any) -> Any:
+        np.nan_to_num(np.logical_not(x[0]), copy=False)
+        return x[0]
+
+    for call in (change, grad(change), jit(change)):
+        with pytest.raises(ValueError, match="avoid copy"):
+            call(np.ones(3))
 
 
 def test_nan_to_num_works_in_place() -> None:

@@ -71,3 +71,22 @@ class Told:
 
     def __exit__(self, *_: object) -> None:
         ERROR_STATE.reset(self.token)
+
+
+@lru_cache(maxsize=1)
+def silent() -> Any:
+    """Return the error state in which NumPy says nothing."""
+    with np.errstate(all="ignore"):
+        return ERROR_STATE.get(None)
+
+
+class Silent:
+    """While entered, NumPy says nothing, as native code does."""
+
+    __slots__ = ("token",)
+
+    def __enter__(self) -> None:
+        self.token = ERROR_STATE.set(silent())
+
+    def __exit__(self, *_: object) -> None:
+        ERROR_STATE.reset(self.token)

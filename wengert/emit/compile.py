@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,9 @@ class Compiled:
     gives_way: bool = False
     #: What the code reads besides its arguments.
     data: tuple[np.ndarray, ...] = ()
+    #: What it asks NumPy to compute: the functions, and texts.
+    calls: tuple[Any, ...] = ()
+    asked: tuple[str, ...] = ()
     #: The nest that it is, as text.
     nest: str = ""
     #: Operations of a call of such loops, and bytes that their statements move.

@@ -220,7 +220,8 @@ def bind(
         return _slow_entry(tuple(kernels), signature, fallback, exits)
     if releases_lock is None:
         work = max(kernel.nodes for kernel in kernels) * signature.rows
-        releases_lock = work > _UNLOCK_NODES
+        asks = any(kernel.calls for kernel in kernels)  # Python code runs meanwhile
+        releases_lock = asks or work > _UNLOCK_NODES
     size = 1 << max(8, max(kernel.workspace for kernel in kernels) - 1).bit_length()
     try:
         module = _entry(signature, releases_lock, size, waits)

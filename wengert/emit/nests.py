@@ -18,6 +18,7 @@ import numpy as np
 
 from wengert.emit import machine
 from wengert.emit.cache import KERNELS
+from wengert.emit.calls import CALL_TYPE, address_of, write_call
 from wengert.emit.compile import KERNEL_TYPE, Compiled
 from wengert.emit.orders import write_order
 from wengert.emit.refusal import NotLoweredError, refuses
@@ -31,6 +32,7 @@ from wengert.lower.nest import (
     Across,
     Address,
     Buffer,
+    Call,
     Count,
     Fill,
     Fold,
@@ -108,6 +110,7 @@ def written(
     lanes: int,
     seconds: dict[str, float],
     steps: Sequence[int] | None = None,
+    calls: Sequence[Callable[[int], int]] = (),
 ) -> Written:
     """Return the text of a nest.
 
@@ -123,6 +126,9 @@ def written(
     steps : sequence of int, optional
         Where it is done for many blocks: by how many bytes each argument, then each
         result, of a block lies behind that of the block before.
+    calls : sequence of callable
+        What its calls are: given the address of a table of addresses, of operands and
+        of results, each returns 1 where it has computed these.
 
     Raises
     ------
@@ -139,7 +145,7 @@ def written(
     ]
     texts = [writer.module() for writer in writers]
     if parts:
-        texts.append(calls(writers, steps is not None))
+        texts.append(calls_of(writers, steps is not None))
     workspace = max(writer.workspace for writer in writers)
     if workspace > MOST_WORKSPACE:
         raise NotLoweredError(f"{workspace >> 20} MiB of scratch memory")
@@ -157,7 +163,9 @@ def written(
         moved=work.bytes,
         has_guards=any(bool(writer.guards) for writer in writers),
         has_blocks=steps is not None,
+        asked=tuple([str(asked.called) for asked in nest.calls]),
         seconds=seconds | {"write": time.perf_counter() - started},
+        calls=tuple(calls),
     )
 
 
@@ -168,7 +176,7 @@ def is_straight(nest: Nest) -> bool:
     return count(loops) * FEW_INSIDE < count(nest.body)
 
 
-def calls(writers: Sequence[Writer], has_blocks: bool) -> str:
+def calls_of(writers: Sequence[Writer], has_blocks: bool) -> str:
     """Return the text of what calls parts, until one refuses."""
     linkage, name = ("internal ", "block") if has_blocks else ("", KERNEL)
     lines = [f"declare i64 @{writer.function}({ARGUMENTS})\n" for writer in writers]
@@ -201,7 +209,8 @@ def compile_written(
         Called with the number of parts that are compiled, and of all.
     """
     level = found.level if level is None else level
-    if sum(array.nbytes for array in found.constants) > MOST_KEPT_BYTES:
+    size = sum(array.nbytes for array in found.constants)
+    if size > MOST_KEPT_BYTES or found.calls:
         return made(found, level, told)
     key = found.fingerprint(), level
     return KERNELS.kept_or_made(key, lambda: made(found, level, told))
@@ -212,6 +221,8 @@ def made(
 ) -> Compiled:
     """Return the native code of a nest's text."""
     symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(found.constants)}
+    calls = tuple(map(CALL_TYPE, found.calls))
+    symbols |= {f"call{k}": address_of(call) for k, call in enumerate(calls)}
     module = machine.compile_parts(found.texts, (KERNEL,), level, told, symbols)
     address = module.addresses[KERNEL]
     return Compiled(
@@ -228,6 +239,8 @@ def made(
         module=module,
         function=KERNEL_TYPE(address),
         data=found.constants,
+        calls=calls,
+        asked=found.asked,
         nest=found.shown,
         flops=found.flops,
         moved=found.moved,
@@ -544,7 +557,7 @@ class Writer:
         for loop, stride in address.terms:
             total = self.plus(total, self.indices[loop], stride)
             if self.lane is not None and loop == self.lane.loop:
-                lane_stride = stride
+                lane_stride += stride
         picks = []
         for operand, stride in address.picks:
             wide = self.is_wide(operand)
@@ -1053,6 +1066,7 @@ WRITERS: dict[type, Callable[[Writer, Any], None]] = {
     Product: write_product,
     Routine: write_routine,
     Order: write_order,
+    Call: write_call,
     Loop: Writer.loop,
     While: Writer.loop_while,
 }

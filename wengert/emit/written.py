@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -34,8 +35,13 @@ class Written:
     has_guards : bool
     has_blocks : bool
         Whether it is done for many blocks, of which each has memory of its own.
+    asked : tuple of str
+        What NumPy is asked to compute.
     seconds : dict of str to float
         What each stage took.
+    calls : tuple of callable
+        What the symbols ``call0``, ``call1`` and so on name; with any of them there is
+        nothing that can be kept on disk.
     """
 
     texts: tuple[str, ...]
@@ -50,7 +56,9 @@ class Written:
     moved: int
     has_guards: bool
     has_blocks: bool
+    asked: tuple[str, ...]
     seconds: dict[str, float]
+    calls: tuple[Callable[[int], int], ...] = ()
 
     def fingerprint(self) -> bytes:
         """Return a hash of the texts and of the numbers that they read."""
@@ -63,7 +71,7 @@ class Written:
 
     def dumped(self) -> bytes:
         """Return all of it as bytes."""
-        names = [f.name for f in fields(self) if f.name != "constants"]
+        names = [f.name for f in fields(self) if f.name not in ("constants", "calls")]
         facts = {name: getattr(self, name) for name in names}
         head, body = json.dumps(facts).encode(), io.BytesIO()
         for array in self.constants:
@@ -83,5 +91,5 @@ def loaded(content: bytes) -> Written:
     facts, body, constants = json.loads(content[8:end]), io.BytesIO(content[end:]), []
     while body.tell() < len(content) - end:
         constants.append(np.load(body, allow_pickle=False))
-    texts = tuple(facts.pop("texts"))
-    return Written(texts=texts, constants=tuple(constants), **facts)
+    facts |= {name: tuple(facts[name]) for name in ("texts", "asked")}
+    return Written(constants=tuple(constants), **facts)

@@ -453,7 +453,12 @@ def convolved(operands: Operands, mode: str) -> Any:
     sides = [np.zeros((operands.count, k), x.dtype) for k in (before, after)]
     wide = np.concatenate([sides[0], x, sides[1]], axis=1)
     windows = sliding_window_view(wide, m, axis=1)
-    return np.einsum("anm,am->an", windows, y[:, ::-1])
+    products = np.multiply(windows, y[:, None, ::-1])
+    if mode != "valid":  # what is beyond an end is not zero: infinity times it is none
+        places = np.arange(wide.shape[1])
+        inside = np.logical_and(places >= before, places < before + x.shape[1])
+        products = np.where(sliding_window_view(inside, m), products, 0)
+    return np.sum(products, axis=2)
 
 
 def of_move(operation: Operation, operands: Operands, settings: Settings) -> Any:

@@ -85,7 +85,7 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
     for tape, captured in tries:
         try:
             refuse_long(tape)
-            return compile_loops(tape, absorbs, captured, told=told)
+            return compile_loops(tape, absorbs, captured, told=told, calls=True)
         except NotLoweredError as error:
             refused = refused or error
     assert refused is not None

@@ -13,6 +13,7 @@ from wengert.capture import reads
 from wengert.emit.compile import Compiled
 from wengert.emit.entry import Signature, bind, handed_out, is_fast
 from wengert.execute.arrays import parameter
+from wengert.execute.calls import raise_interrupts
 from wengert.execute.keys import told_apart
 from wengert.execute.paths import Path, Tree
 from wengert.lower.refusal import HIDDEN, LONG
@@ -165,6 +166,7 @@ def run(path: Path, given: Sequence[Any]) -> tuple[Any, list[tuple[int, int]]]:
     results : tuple, or MISS
     ways : list of (kernel, guard), both by number; none where NumPy has to decide
     """
+    raise_interrupts()
     sources = [np.asarray(value) for value in [*given, *path.read_natively]]
     if any(type(x) is int and not -(2**63) <= x < 2**63 for x in given):
         return MISS, []  # no number of native code

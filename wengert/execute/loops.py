@@ -15,6 +15,7 @@ from wengert.emit.compile import Compiled
 from wengert.emit.nests import compile_written, written
 from wengert.emit.refusal import refuses
 from wengert.emit.written import Written, loaded
+from wengert.execute.calls import caller
 from wengert.execute.saved import content_of
 from wengert.lower.build import build
 from wengert.lower.cut import cut
@@ -33,12 +34,13 @@ def compile_loops(
     asked: Sequence[int] = (),
     steps: Sequence[int] | None = None,
     told: machine.Told | None = None,
+    calls: bool = False,
 ) -> Compiled:
     """Return native code of a tape as loops over its arrays.
 
     Parameters
     ----------
-    tape, absorbs, captured, asked : as for `lower.lower`
+    tape, absorbs, captured, asked, calls : as for `lower.lower`
     lanes : int, optional
         Elements of a vector; by the processor if not given.
     steps : sequence of int, optional
@@ -61,14 +63,20 @@ def compile_loops(
         except Exception:  # whatever it is, it is no text of ours
             disk.forget(name)
     started = time.perf_counter()
-    lowered = lower(tape, absorbs, captured, asked)
+    lowered = lower(tape, absorbs, captured, asked, calls)
     drawn = time.perf_counter()
     nest, constants = build(lowered, width)
     nest = cut(nest)
     seconds = {"graph": drawn - started, "nest": time.perf_counter() - drawn}
-    found = written(nest, constants, width, seconds, steps)
+    functions = list(map(caller, nest.calls))
+    found = written(nest, constants, width, seconds, steps, functions)
     size = sum(array.nbytes for array in constants)
-    if name and size <= MOST_WRITTEN and sum(found.seconds.values()) > disk.WORTH:
+    if (
+        name
+        and not functions
+        and size <= MOST_WRITTEN
+        and sum(found.seconds.values()) > disk.WORTH
+    ):
         disk.write(name, found.dumped())
     return compile_written(found, told=told)
 

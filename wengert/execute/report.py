@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,7 @@ class Report:
                 f"  ({row['types']}): {row['nodes']} nodes, "
                 f"{native_text(row)}, {row['guards']} guards, "
                 f"{row['captures']} captures{steps_in(row['steps'])}; {seconds}"
+                + asked_of(row["asked of NumPy"])
                 + inputs_of(row["inputs from outside"])
                 + (f"; without native code: {row['reason']}" if row["reason"] else "")
                 + (f"; {row['waits']}" if row["waits"] else "")
@@ -173,6 +175,7 @@ def facts_of(path: Path) -> dict[str, Any]:
         "guards": len(path.answers),
         "inputs from outside": [part.path for part in path.snapshot.inputs],
         "seconds": dict(kernel.seconds) if kernel else {},
+        "asked of NumPy": list(kernel.asked) if kernel else [],
         "reason": path.reason,
         "waits": waits_for(path),
     }
@@ -201,6 +204,15 @@ def seconds_a_call(jitted: Jitted[..., Any], entry: Entry, path: Path) -> float:
         jitted.replay(entry, leaves, None)
         best = min(best, time.perf_counter() - started)
     return best
+
+
+def asked_of(texts: Sequence[str]) -> str:
+    """Return what NumPy computes between loops; nothing where there is nothing."""
+    counts = [
+        f"{text}{f' ({count} times)' * (count > 1)}"
+        for text, count in Counter(texts).items()
+    ]
+    return f"; NumPy computes {', '.join(counts)}" if counts else ""
 
 
 def inputs_of(paths: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.types import Type
+from wengert.lower.calls import Called
 from wengert.lower.graph import (
     POWERS,
     Affine,
@@ -28,11 +29,14 @@ from wengert.lower.graph import (
 from wengert.lower.nest import (
     Across,
     Address,
+    Asked,
     Buffer,
+    Call,
     Count,
     Fill,
     Fold,
     Guard,
+    Laid,
     Let,
     Load,
     Loop,
@@ -53,8 +57,8 @@ from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
 from wengert.lower.repeated import Repeated, is_steps
 from wengert.lower.schedule import Root, Schedule, Wanted
 from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
-from wengert.lower.values import Lowered
-from wengert.lower.views import axis_strides
+from wengert.lower.values import Dims, Lowered
+from wengert.lower.views import axis_strides, c_strides
 
 #: How many vectors a loop takes at once, by the operations of its body.
 UNROLLED = ((600, 4), (1200, 2))
@@ -143,12 +147,14 @@ class Builder:
         self.settled: set[int] = set()
         if outer is None:
             self.constants: list[np.ndarray] = []
+            self.calls: list[Asked] = []
             self.scratch: list[Buffer] = []
             self.values = itertools.count()
             self.loops = itertools.count()
             self.registers = itertools.count()
         else:
             self.constants, self.scratch = outer.constants, outer.scratch
+            self.calls = outer.calls
             self.values, self.loops = outer.values, outer.loops
             self.registers = outer.registers
         #: What a step would stack, and nothing reads.
@@ -178,6 +184,7 @@ class Builder:
             self.scratch,
             self.top.body,
             next(self.values),
+            self.calls,
         )
         return nest, self.constants
 
@@ -259,6 +266,9 @@ class Builder:
             repeated, result, dims = node.data
             own = axis_strides(dims, self.graph.shape(dims))
             return result >= repeated.carried and own == strides
+        if node.kind == "call":
+            dims = node.data[2]
+            return axis_strides(dims, self.graph.shape(dims)) == strides
         return node.kind in ("place", "product", "sort")
 
     def new_memory(self, root: Root, outside: set[int]) -> Memory:
@@ -514,15 +524,13 @@ class Builder:
             if node.axes <= at.keys() and node.kind == "map":
                 self.value(node, scope, at)
         if root.kind == "guard":
-            operand = self.value(root.node, scope, at)
-            if self.outer is None:
-                scope.body.append(Guard(root.number, operand))
-            else:
-                scope.body.append(Fold(self.flag(root.number), "x or y", operand))
+            self.guard(root.number, self.value(root.node, scope, at), scope)
         elif root.kind == "reduce":
             self.write_fold(root, scope, at)
         elif root.kind == "loop":
             self.write_loop(root, scope)
+        elif root.kind == "call":
+            self.write_call(root, scope)
         elif root.kind == "product":
             self.write_product(root, scope)
         elif root.kind == "sum":
@@ -549,6 +557,13 @@ class Builder:
                 scope.body.append(Store(address, value, root.node.type))
         else:
             self.write_piece(root, scope, at)
+
+    def guard(self, number: int, operand: Operand, scope: Scope) -> None:
+        """Refuse the call where an operand is true, in a step when its loop ends."""
+        if self.outer is None:
+            scope.body.append(Guard(number, operand))
+        else:
+            scope.body.append(Fold(self.flag(number), "x or y", operand))
 
     def settle(self, nodes: Iterable[Node]) -> None:
         """Compute what varies along no axis, each value once, in the graph's order."""
@@ -639,7 +654,7 @@ class Builder:
     def write_sum(self, node: Node, scope: Scope) -> None:
         """Write a sum in NumPy's order."""
         at, value = self.memory_of(node.operands[0]), next(self.values)
-        address = Address(at.buffer, at.offset, at.terms, at.picks)
+        address = first_of(at)
         extent = self.graph.count(node.data)
         scope.body.append(Sum(value, address, extent, node.type))
         scope.known[self.key(node, {})] = value
@@ -664,6 +679,34 @@ class Builder:
         rooms = tuple([self.new_buffer(type_, count) for type_ in types])
         strides = to.strides[axis], source.strides[axis]
         body.append(Order(result, first, count, strides, read.type, has_places, rooms))
+
+    def write_call(self, root: Root, scope: Scope) -> None:
+        """Write a call of NumPy's, and what follows where it fails."""
+        call: Called = root.node.data[0]
+        found = {node.data[1]: self.result_of_call(node) for node in root.target}
+        written = [
+            found.get(k) or Memory(self.new_buffer(str(like.dtype), like.size), {})
+            for k, like in enumerate(call.laid)
+        ]
+        read = [self.memory_of(node) for node in root.node.operands]
+        operands = [
+            Laid(memory.buffer.type, strides_along(memory, dims))
+            for memory, dims in zip(read, call.dims, strict=True)
+        ]
+        results = [Laid(str(x.dtype), tuple(c_strides(x.shape))) for x in call.laid]
+        value, number = next(self.values), len(self.calls)
+        self.calls.append(Asked(call, operands, results))
+        ends = (tuple(map(first_of, memories)) for memories in (read, written))
+        scope.body.append(Call(value, number, call.operation.name, *ends))
+        self.guard(BOUNDS, value, scope)
+
+    def result_of_call(self, node: Node) -> Memory:
+        """Return where a result of a call lies, in C order."""
+        if node.number not in self.memory:
+            strides = axis_strides(node.data[2], self.graph.shape(node.data[2]))
+            buffer = self.new_buffer(node.type, self.graph.count(node.axes))
+            self.memory[node.number] = Memory(buffer, strides)
+        return self.memory[node.number]
 
     # Products
 
@@ -1345,6 +1388,16 @@ def moved_by(
         return replace(memory, picks=(*memory.picks, (ends, row)))
     start = (repeated.count - 1) * row if repeated.is_back else 0
     return replace(memory, offset=memory.offset + start)
+
+
+def strides_along(memory: Memory, dims: Dims) -> tuple[int, ...]:
+    """Return how far elements lie from each other along dimensions."""
+    return tuple([0 if d is None else memory.strides.get(d, 0) for d in dims])
+
+
+def first_of(memory: Memory) -> Address:
+    """Return where the first element of a value lies."""
+    return Address(memory.buffer, memory.offset, merged(memory.terms), memory.picks)
 
 
 def is_whole(node: Node) -> bool:

@@ -14,6 +14,7 @@ from wengert.lower.nest import (
     Across,
     Address,
     Buffer,
+    Call,
     Count,
     Fold,
     Let,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 #: Statements up to which a nest is one function, and those of a part.
 WHOLE, PART = 1000, 512
 #: Statements that make a value where they are, not in a loop.
-Maker = Let | Count | Load | Sum | Read | Across
+Maker = Let | Count | Load | Sum | Read | Across | Call
 
 
 def cut(nest: Nest, whole: int = WHOLE, part: int = PART) -> Nest:

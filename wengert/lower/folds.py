@@ -18,6 +18,7 @@ from wengert.lower.rounding import IS_FOUND
 from wengert.lower.values import Dims, Value, step_of
 from wengert.lower.views import c_strides
 from wengert.ops.chain import ABSORBING_PRODUCT
+from wengert.ops.elementwise import LOG_OF_SUM
 from wengert.ops.methods import segments
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def reduced(
     gone, kept = split(dims, settings)
     if len(operands) > 1:
         return of_mask(lowering, index, text, operands, settings, type_)
+    is_asked = index in lowering.asked_about
+    if text == LOG_OF_SUM and node.type.startswith("float") and not is_asked:
+        return Value(log_of_sum(graph, node, gone), kept)
     if text not in STARTS:
         return Value(in_order(lowering, index, text, node, gone), kept)
     is_from_zero = text == "x + y" and type_.startswith("float")
@@ -63,12 +67,27 @@ def reduced(
     is_whole = bool(gone) and len(gone) == sum(d is not None for d in dims)
     is_same = source.dtype == like.dtype  # else NumPy adds a buffer at a time
     is_known = is_same and (len(gone) == 1 or operand not in lowering.laid_otherwise)
-    if index in lowering.asked_about and is_from_zero and is_whole and is_known:
+    if is_asked and is_from_zero and is_whole and is_known:
         return Value(graph.sum_in_order(node, gone), kept)
     found = graph.reduce(step, node, gone)
     if form.place:
         found = first_place(graph, node, found, gone)
     return Value(found, kept)
+
+
+def log_of_sum(graph: Graph, node: Node, gone: Sequence[int]) -> Node:
+    """Return the logarithm of a sum of exponentials, the largest ones apart as SciPy's.
+
+    ``log1p(rest / count) + log(count) + largest``.
+    """
+    type_, plus = node.type, step_of("x + y", node.type)
+    largest = graph.reduce(step_of("maximum(x, y)", type_), node, gone)
+    pair = node, largest
+    equal = graph.map("x", (graph.map("x == y", pair, "bool"),), type_)
+    others = graph.map("select(x == y, 0, exp(x - y))", pair, type_)
+    count, rest = (graph.reduce(plus, each, gone) for each in (equal, others))
+    text = "log1p(x / y) + log(y) + z"
+    return graph.map(text, (rest, count, largest), type_)
 
 
 def text_of(

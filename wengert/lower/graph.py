@@ -18,6 +18,7 @@ all else is the same everywhere.  A node is one of these:
 - ``gather``: the operand read along some axes where whole numbers say;
 - ``place``: pieces written, or added, into zeros;
 - ``copy``: the operand in memory of its own, for a loop that reads it there;
+- ``call``: one result of an operation that NumPy computes, of operands in memory;
 - ``loop``: one result of a step that is done many times, which is a graph of its own.
 
 Equal nodes are one.
@@ -370,6 +371,10 @@ def said(node: Node) -> str:
             return f"{'places of ' * has_places}{operands[0]} in order along a{axis}"
         case "product":
             return f"{' * '.join(operands)} folded over {over(node.data[1])}"
+        case "call":
+            call, number, _ = node.data
+            name = call.operation.name
+            return f"result {number} of {name} by NumPy of {', '.join(operands)}"
         case "view":
             places = ", ".join(f"a{axis} at {place}" for axis, place in node.data)
             return f"{operands[0]} with {places}"

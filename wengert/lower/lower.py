@@ -26,6 +26,7 @@ from wengert.core.types import Type
 from wengert.derive.loops import COUNTED
 from wengert.derive.while_loops import WHILE
 from wengert.lower.axes import Axes
+from wengert.lower.calls import called, is_called
 from wengert.lower.contract import contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
@@ -100,6 +101,7 @@ def lower(
     absorbs: bool = True,
     captured: Sequence[int] = (),
     asked: Sequence[int] = (),
+    calls: bool = False,
 ) -> Lowered:
     """Return the graph of a tape.
 
@@ -113,17 +115,18 @@ def lower(
         Constant nodes whose arrays are arguments after the tape's inputs.
     asked : sequence of int
         Results that guards elsewhere ask about.
+    calls : bool
+        Whether NumPy computes an operation that has none.
 
     Raises
     ------
     NotLoweredError
         If a node has none.
     """
-
-    tape, captured = in_parts(*selected(tape, captured), asked)
+    tape, captured = in_parts(*selected(tape, captured), asked, calls)
 
     def start(axes: Axes) -> Lowering:
-        lowering = Lowering(tape, absorbs, captured, axes)
+        lowering = Lowering(tape, absorbs, captured, axes, calls)
         lowering.asked_results = asked
         return lowering
 
@@ -169,10 +172,16 @@ class Lowering:
     """One round of lowering a tape."""
 
     def __init__(
-        self, tape: Tape, absorbs: bool, captured: Sequence[int], axes: Axes
+        self,
+        tape: Tape,
+        absorbs: bool,
+        captured: Sequence[int],
+        axes: Axes,
+        calls: bool,
     ) -> None:
         self.tape = tape
         self.absorbs = absorbs
+        self.calls = calls
         self.axes = axes
         self.graph = Graph(axes)
         self.constants: list[np.ndarray] = []
@@ -239,7 +248,7 @@ class Lowering:
         """Return the graph of a step that is done many times."""
 
         def start(axes: Axes) -> Lowering:
-            lowering = Lowering(tape, self.absorbs, (), axes)
+            lowering = Lowering(tape, self.absorbs, (), axes, self.calls)
             lowering.done = done
             return lowering
 
@@ -278,10 +287,34 @@ class Lowering:
         elif type(like) is tuple:
             self.several[index] = self.results(index)
         else:
-            found, type_ = self.node(index), type_name(like)
+            found, type_ = self.value(index), type_name(like)
             if found.node.type != type_:
                 found = Value(self.graph.map("x", (found.node,), type_), found.dims)
             self.values[index] = found
+
+    def value(self, index: int) -> Value:
+        """Return one node of the tape as a value, computed by NumPy if need be."""
+        flags = len(self.flags)
+        try:
+            return self.node(index)
+        except NotLoweredError as error:
+            del self.flags[flags:]
+            return self.called(index, error)[0]
+
+    def results(self, index: int) -> list[Value]:
+        """Return the results of a node that has several."""
+        flags = len(self.flags)
+        try:
+            return self.nodes(index)
+        except NotLoweredError as error:
+            del self.flags[flags:]
+            return self.called(index, error)
+
+    def called(self, index: int, reason: NotLoweredError) -> list[Value]:
+        """Return the results of a node that NumPy computes, if it may."""
+        if not self.calls or not is_called(self.tape.operations[index]):
+            raise reason
+        return called(self, index)
 
     def guards(self, outputs: Sequence[Value]) -> list[tuple[int, Node]]:
         """Return what refuses a play, each as one truth value."""
@@ -469,8 +502,8 @@ class Lowering:
             return solved(self, index, form, operands, settings, (like,))[0]
         raise NotLoweredError(f"the operation {operation.name}")
 
-    def results(self, index: int) -> list[Value]:
-        """Return the results of a node that has several."""
+    def nodes(self, index: int) -> list[Value]:
+        """Return the results of a node that has several, as loops."""
         operation, settings = self.tape.operations[index], self.tape.settings[index]
         operands = [self.current(self.values[k]) for k in self.tape.operands[index]]
         likes = [checked_type(like) for like in self.tape.types[index]]

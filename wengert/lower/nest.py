@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from wengert.lower.calls import Called
 
 
 class Buffer(NamedTuple):
@@ -255,6 +258,33 @@ class Order:
     rooms: tuple[Buffer, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A value: whether NumPy could not compute one of the calls of the nest.
+
+    Attributes
+    ----------
+    value : int
+    number : int
+        Which call.
+    name : str
+        Of the operation.
+    operands, results : tuple of Address
+        Where their first elements lie.
+    """
+
+    value: int
+    number: int
+    name: str
+    operands: tuple[Address, ...]
+    results: tuple[Address, ...]
+
+    @property
+    def type(self) -> str:
+        """The type of the value."""
+        return "bool"
+
+
 @dataclass(slots=True)
 class Loop:
     """Statements for every index along an axis, or for as many as there are lanes."""
@@ -299,15 +329,31 @@ Statement = (
     | Product
     | Routine
     | Order
+    | Call
     | Loop
     | Part
     | While
 )
 
 
+class Laid(NamedTuple):
+    """How an array lies: the type of its memory, and strides in elements of that."""
+
+    type: str
+    strides: tuple[int, ...]
+
+
+class Asked(NamedTuple):
+    """What NumPy is asked to compute, and how its operands and results lie."""
+
+    called: Called
+    operands: list[Laid]
+    results: list[Laid]
+
+
 @dataclass(slots=True)
 class Nest:
-    """Statements, and the buffers that they read and write."""
+    """Statements, the buffers that they read and write, and what they ask NumPy for."""
 
     arguments: list[Buffer]
     constants: list[Buffer]
@@ -315,6 +361,7 @@ class Nest:
     scratch: list[Buffer]
     body: list[Statement]
     values: int
+    calls: list[Asked]
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -392,6 +439,8 @@ def addresses_of(statement: Statement) -> Sequence[Address]:
             return statement.result, *statement.operands
         case Order():
             return statement.result, statement.source
+        case Call():
+            return *statement.operands, *statement.results
     return ()
 
 
@@ -467,6 +516,9 @@ def shown_statement(statement: Statement) -> str:
         case Order(result, source, count, (to, by), _, has_places, _):
             what = f"{'places of ' * has_places}{count} from {source} by {by}"
             return f"{result} by {to} = {what} in order"
+        case Call(value, _, name, operands, results):
+            given, taken = (", ".join(map(str, x)) for x in (operands, results))
+            return f"{taken} = {name} by NumPy of {given}; v{value} if it fails"
         case Guard(number, operand):
             return f"guard {number}: not {shown(operand)}"
     raise TypeError(type(statement))

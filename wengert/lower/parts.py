@@ -18,6 +18,7 @@ from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tap
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN
 from wengert.derive.steps import Body
+from wengert.lower.calls import InParts, is_called, results_of
 from wengert.lower.needed import asked_about, needed
 from wengert.lower.refusal import NotLoweredError
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE
@@ -36,7 +37,7 @@ FINITE = Operation("finite", np.positive, "constant", form=Map("x"))
 
 
 def in_parts(
-    tape: Tape, captured: Sequence[int], asked: Sequence[int] = ()
+    tape: Tape, captured: Sequence[int], asked: Sequence[int] = (), calls: bool = False
 ) -> tuple[Tape, list[int]]:
     """Return a tape in which every complex number is two real ones, and its captures.
 
@@ -47,18 +48,20 @@ def in_parts(
         Constant nodes whose contents are given at every play.
     asked : sequence of int
         Results that guards elsewhere ask about.
+    calls : bool
+        Whether NumPy computes an operation that has no formula in their parts.
 
     Raises
     ------
     NotLoweredError
-        If an operation on complex numbers has no formula in their parts.
+        If an operation on complex numbers has none, and is not called.
     """
     if not has_complex(tape):
         return tape, list(captured)
     results = [tape.output_indices[k] for k in asked]
     if any(is_complex(tape.types[k]) for k in asked_about(tape, results)):
         raise NotLoweredError("a guard on complex numbers")
-    parts = Parts(tape, captured)
+    parts = Parts(tape, captured, calls)
     parts.write()
     return parts.new, [parts.memory[k] for k in captured]
 
@@ -91,21 +94,22 @@ Pair = tuple[int, int]
 class Parts:
     """A tape that is written in parts."""
 
-    def __init__(self, tape: Tape, captured: Sequence[int]) -> None:
-        self.tape, self.new = tape, Tape()
+    def __init__(self, tape: Tape, captured: Sequence[int], calls: bool) -> None:
+        self.tape, self.new, self.calls = tape, Tape(), calls
         self.given = list(captured)
         self.reals: dict[int, int] = {}
         self.pairs: dict[int, Pair] = {}
         #: By node, where its parts are side by side.
         self.memory: dict[int, int] = {}
-        self.loops: dict[int, int] = {}
+        #: What has several results: loops, and what NumPy computes.
+        self.several: dict[int, int] = {}
         self.index = 0  # the node that is written
 
     def write(self) -> None:
         """Write all that is needed."""
         tape, new = self.tape, self.new
         for index in [*tape.input_indices, *self.given, *needed(tape)]:
-            if not any(index in x for x in (self.reals, self.pairs, self.loops)):
+            if not any(index in x for x in (self.reals, self.pairs, self.several)):
                 self.index = index
                 self.node(index)
         new.input_indices = [self.memory[k] for k in tape.input_indices]
@@ -189,10 +193,23 @@ class Parts:
         )
         if operation in (INPUT, CONSTANT):
             self.source(index, operation, like)
-        elif operation is SCAN:
+            return
+        try:
+            self.in_parts(index, operation, operands, like)
+        except NotLoweredError:
+            if operation in (GUARD, SCAN) or not (self.calls and is_called(operation)):
+                raise
+            self.called(index, operation, operands, like)
+
+    def in_parts(
+        self, index: int, operation: Operation, operands: Sequence[int], like: Any
+    ) -> None:
+        """Write one node that is computed."""
+        tape = self.tape
+        if operation is SCAN:
             self.loop(index, operands)
-        elif operation is ITEM and operands[0] in self.loops:
-            loop, settings = self.loops[operands[0]], tape.settings[index]
+        elif operation is ITEM and operands[0] in self.several:
+            loop, settings = self.several[operands[0]], tape.settings[index]
             whole = self.append(ITEM, (loop,), settings, side_by_side(like))
             self.take_apart(index, whole, like)
         elif not is_complex(like) and not any(k in self.pairs for k in operands):
@@ -236,11 +253,32 @@ class Parts:
         likes = [self.tape.types[k] for k in operands]
         if [*map(is_complex, body.inputs)] != [*map(is_complex, likes)]:
             raise NotLoweredError("a loop over numbers of another type")
-        step = Body(in_parts(body.tape, ())[0], body.carried, body.moving)
+        written, _ = in_parts(body.tape, (), (), self.calls)
+        step = Body(written, body.carried, body.moving)
         places = [self.whole(k) for k in operands]
         types = tuple(map(side_by_side, self.tape.types[index]))
         told = {**settings, "body": step}
-        self.loops[index] = self.append(SCAN, places, told, types)
+        self.several[index] = self.append(SCAN, places, told, types)
+
+    def called(
+        self, index: int, operation: Operation, operands: Sequence[int], like: Any
+    ) -> None:
+        """Write a node that NumPy computes, of numbers whose parts lie side by side."""
+        given = tuple([self.tape.types[k] for k in operands])
+        made = Operation(
+            operation.name,
+            operation.function,
+            "constant",
+            results=operation.results,
+            identity=InParts(given, like),
+        )
+        places, settings = [self.whole(k) for k in operands], self.tape.settings[index]
+        types = tuple(map(side_by_side, results_of(like)))
+        if type(like) is tuple:
+            self.several[index] = self.append(made, places, settings, types)
+            return
+        whole = self.append(made, places, settings, types[0])
+        self.take_apart(index, whole, like)
 
     def computed(
         self, index: int, operation: Operation, operands: Sequence[int], like: Type

@@ -11,6 +11,8 @@ from wengert.lower.values import Value
 
 #: Whether an element is what it was folded into by a maximum or a minimum.
 IS_FOUND = "x == y or (x != x and y != y)"
+#: What is no sum of products, whatever it reads.
+APART = frozenset({"reduce", "product", "sum", "scan", "sort", "routine", "call"})
 
 
 def are_exact(nodes: Iterable[Node]) -> bool:
@@ -24,6 +26,8 @@ def is_rounded_in_order(node: Node) -> bool:
         return not node.data[0].is_exact
     if node.kind == "place" and node.data[1]:
         return len(node.data[2]) > 1 and node.type.startswith("float")
+    if node.kind == "call":
+        return bool(node.data[0].operation.adds)
     if node.kind == "routine":
         return True
     is_fold = node.kind in ("reduce", "product")
@@ -65,7 +69,7 @@ def sums_of_products(nodes: Iterable[Node]) -> frozenset[int]:
                 sums.add(node.number)
             elif node.data == "x + y" and any(number_of(x) == 0 for x in node.operands):
                 products.update({node.number} if products & {*read} else ())
-        elif node.kind in ("reduce", "product", "sum", "scan", "sort", "routine"):
+        elif node.kind in APART:
             continue
         elif not products.isdisjoint(read):
             products.add(node.number)

@@ -28,11 +28,13 @@ MOST_COST = 1 << 30
 Path = tuple[tuple[int, int], ...]
 NOWHERE: frozenset[int] = frozenset()
 #: What is there once all of it is, for loops of their own.
-WHOLE = frozenset({"place", "copy", "loop", "product", "sum", "sort"})
+WHOLE = frozenset({"place", "copy", "loop", "call", "product", "sum", "sort"})
 #: What lies in memory, whoever reads it.
 IN_MEMORY = frozenset({"place", "copy", "product", "routine", "sort"})
 #: What is one statement, of operands that lie in memory.
 ALONE = frozenset({"product", "sum", "sort"})
+#: What has several results, each a node.
+SEVERAL = frozenset({"loop", "call"})
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +45,7 @@ class Root:
     ----------
     kind : str
         ``reduce``, ``product``, ``sum``, ``sort``, ``routine``, ``store``, ``piece``,
-        ``loop``, ``result`` or ``guard``.
+        ``loop``, ``call``, ``result`` or ``guard``.
     node, argument : Node
         What is computed, and what is computed at every place for it.
     number : int
@@ -149,7 +151,7 @@ class Schedule:
         """Return the axes over which a node's elements are computed."""
         if node.kind == "reduce":
             return node.operands[0].axes
-        if node.kind == "loop" or node.kind in ALONE:
+        if node.kind in SEVERAL or node.kind in ALONE:
             return NOWHERE
         if node.kind == "routine":
             return node.axes.difference(node.data.axes)
@@ -257,14 +259,15 @@ class Schedule:
         """Make the root of everything that is stored, folded, or handed out."""
         self.find_makers()
         roots: list[Root] = []
-        loops: dict[Any, Root] = {}
+        several: dict[Any, Root] = {}
         for node in sorted(self.stored.values(), key=lambda node: node.number):
-            if node.kind == "loop":
-                repeated = node.data[0]
-                if repeated not in loops:
-                    loops[repeated] = Root("loop", node, node, 0, NOWHERE, NOWHERE, [])
-                    roots.append(loops[repeated])
-                loops[repeated].target.append(node)
+            if node.kind in SEVERAL:
+                what = node.data[0]
+                if what not in several:
+                    where = 0, NOWHERE, NOWHERE
+                    several[what] = Root(node.kind, node, node, *where, [])
+                    roots.append(several[what])
+                several[what].target.append(node)
             elif node.kind == "reduce" and node.data[1] - self.unrolled:
                 roots.append(self.root("reduce", node, node.operands[0], 0))
             elif node.kind in ALONE:
@@ -293,7 +296,7 @@ class Schedule:
             roots.append(self.root("guard", node, node, number))
         self.roots = sorted(roots, key=lambda root: root.key)
         for root in self.roots:
-            if root.kind == "loop":
+            if root.kind in SEVERAL:
                 self.of_node.update({node.number: [root] for node in root.target})
             elif root.kind not in ("result", "guard"):
                 self.of_node.setdefault(root.node.number, []).append(root)
@@ -340,7 +343,7 @@ class Schedule:
         todo = [(root.argument, NOWHERE)]
         if root.kind == "store":
             todo = read_by(root.node, NOWHERE)
-        if root.kind == "loop" or root.kind in ALONE:
+        if root.kind in SEVERAL or root.kind in ALONE:
             todo = [(node, frozenset(self.order)) for node in root.node.operands]
         if root.kind == "routine":
             todo = [(node, node.axes - root.domain) for node in root.node.operands]
@@ -549,7 +552,7 @@ class Schedule:
                 if elsewhere or reader.path[: len(root.home)] != root.home:
                     needs = True
                     kept = min(kept, shared(reader.path, root.home, elsewhere))
-            if root.kind not in ("loop", "result", "guard") and needs:
+            if root.kind not in ("loop", "call", "result", "guard") and needs:
                 root.kept = 0 if root.node.kind in WHOLE else kept
 
     def is_buffered(self, root: Root, first: int | None = None) -> bool:

@@ -314,6 +314,46 @@ class Systems:
         pivots = self.graph.view(f.node, {f.columns: Affine(0, ((f.rows, 1),))})
         return sign, pivots, (f.rows,), dims
 
+    # Eigenvalues and singular values
+
+    def inverse_gaps(self, w: Value, text: str = "1 / (x - y)") -> Value:
+        """Return what the columns' values less the rows' are divided by: all distinct.
+
+        Of two that are equal NumPy's play says so.
+        """
+        *stack, i = w.dims
+        if i is None:
+            raise NotLoweredError("the gaps of one value")
+        n = self.graph.extent(i)
+        j = self.lowering.axes.of((next(self.places), "columns"), n)
+        self.lowering.axes.keep_apart([*(a for a in stack if a is not None), i, j])
+        other = self.graph.view(w.node, {i: Affine(0, ((j, 1),))})
+        places = self.graph.index(i), self.graph.index(j)
+        is_same = self.graph.map("x == y", places, "bool")
+        gap = self.graph.map("x - y", (other, w.node), self.type)
+        least = self.rounding_of(w.node, i)
+        self.refuse_unless("fabs(x) > y or (z and x == 0)", gap, least, is_same)
+        inverse = self.graph.map(text, (other, w.node), self.type)
+        zero = self.graph.number(0, self.type)
+        found = self.graph.map("select(x, y, z)", (is_same, zero, inverse), self.type)
+        return Value(found, (*stack, i, j))
+
+    def inverse_values(self, s: Value) -> Value:
+        """Return the inverses of values, none of them 0 but for rounding."""
+        *_, i = s.dims
+        if i is None:
+            raise NotLoweredError("the inverse of one value")
+        self.refuse_unless("x > y", s.node, self.rounding_of(s.node, i))
+        return Value(self.graph.map("1 / x", (s.node,), self.type), s.dims)
+
+    def rounding_of(self, values: Node, axis: int) -> Node:
+        """Return what values may differ by without being distinct: a rounding each."""
+        size = self.graph.map("fabs(x)", (values,), self.type)
+        most = self.graph.reduce(step_of("maximum(x, y)", self.type), size, (axis,))
+        each = self.graph.extent(axis) * np.finfo(self.type).eps
+        scale = self.graph.number(each, self.type)
+        return self.graph.map("x * y", (most, scale), self.type)
+
     # What refuses a call
 
     def finite(self, x: Value) -> Value:
@@ -342,13 +382,21 @@ class Systems:
 
 
 #: What the text of a `Routine` may call.
-FUNCTIONS: dict[str, Callable[..., Value]] = {
-    name: getattr(Systems, name)
-    for name in (
-        "transposed solve inverse cholesky beside determinant sign log_size cofactors"
-        " finite"
-    ).split()
-} | {
-    name.replace(" ", "_"): partial(Systems.triangular, name=name)
-    for name in ("lower", "upper", "unit lower", "unit upper")
-}
+FUNCTIONS: dict[str, Callable[..., Value]] = (
+    {
+        name: getattr(Systems, name)
+        for name in (
+            "transposed solve inverse cholesky beside determinant sign log_size"
+            " cofactors finite inverse_gaps inverse_values"
+        ).split()
+    }
+    | {
+        "inverse_square_gaps": partial(
+            Systems.inverse_gaps, text="1 / ((x - y) * (x + y))"
+        ),
+    }
+    | {
+        name.replace(" ", "_"): partial(Systems.triangular, name=name)
+        for name in ("lower", "upper", "unit lower", "unit upper")
+    }
+)

@@ -54,7 +54,7 @@ def taint(
                 continue
             named = place + (node.kind == "scan")
             hides = bool(text) and named in hidden(text, node.type)
-            hides = hides or node.kind == "sort"  # the last ones may not be read
+            hides = hides or node.kind in ("sort", "call")  # not all may be read
             if hides or not node.type.startswith("float"):
                 asked[operand.number] = operand
             else:

@@ -12,6 +12,7 @@ import numpy as np
 from wengert.lower.expressions import parse
 from wengert.lower.nest import (
     Across,
+    Call,
     Fill,
     Fold,
     Let,
@@ -85,6 +86,9 @@ def totals(body: Sequence[Statement]) -> tuple[int, int]:
             case Order(_, _, count, _, type_, _, _):  # compared once in every merge
                 one = count * (count - 1).bit_length()
                 other = 2 * one * size_of(type_)
+            case Call(_, _, _, operands, results):
+                buffers = {address.buffer for address in (*operands, *results)}
+                other = sum(b.size * size_of(b.type) for b in buffers)
             case Routine(name, _, _, (rows, columns), _, type_, _):
                 one = of_system(name, rows, columns)
                 other = 2 * rows * columns * size_of(type_)

@@ -197,14 +197,15 @@ def share(exp: Any, z: Any, x: Any, y: Any) -> Any:
     return np.where(same, alone, exp(difference))
 
 
+#: The logarithm of the sum of two exponentials.
+LOG_OF_SUM = (
+    "select(x == y, x + 0.6931471805599453, maximum(x, y) + log1p(exp(-fabs(x - y))))"
+)
 elementwise(
     "logaddexp",
     np.logaddexp,
     (lambda z, x, y: share(np.exp, z, x, y), lambda z, x, y: share(np.exp, z, y, x)),
-    form=Map(
-        "select(x == y, x + 0.6931471805599453,"
-        " maximum(x, y) + log1p(exp(-fabs(x - y))))"
-    ),
+    form=Map(LOG_OF_SUM),
 )
 elementwise(
     "logaddexp2",

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+# By name: while recording, NumPy's own is answered.
+from numpy import array
+
 from wengert.core.forms import Map
 from wengert.core.operation import answers, apply, elementwise, general
-from wengert.core.types import Recorded, has_class, is_array
+from wengert.core.types import Recorded, has_class, is_array, plain_example
 from wengert.ops.axes import axis_of
 from wengert.ops.elements import into
 from wengert.ops.elementwise import as_computed
@@ -365,6 +368,8 @@ def nan_to_num(
     x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
     """Answer ``np.nan_to_num``; what was replaced has no derivative."""
+    if not copy:
+        array(plain_example(x), copy=False)  # NumPy raises for what is no array
     x = as_array(x)
     if x.dtype.kind not in "fc":
         if x.ndim == 0:

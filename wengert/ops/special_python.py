@@ -17,6 +17,7 @@ from wengert.errors import UnsupportedError, explain
 from wengert.ops.axes import axes_of
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.constants import STOP_GRADIENT
+from wengert.ops.elementwise import LOG_OF_SUM
 from wengert.ops.join import as_array
 from wengert.ops.reduce import Axis, expand
 
@@ -67,11 +68,7 @@ def logsumexp_vjp(g: Any, y: Any, x: Any, *, axis: Axis, keepdims: bool) -> Any:
 LOGSUMEXP = general(
     "logsumexp",
     evaluate_logsumexp,
-    form=Reduce(
-        "select(x == y, x + 0.6931471805599453,"
-        " maximum(x, y) + log1p(exp(-fabs(x - y))))",
-        start=-np.inf,
-    ),
+    form=Reduce(LOG_OF_SUM, start=-np.inf),
     jvp=logsumexp_jvp,
     vjp=logsumexp_vjp,
 )

@@ -55,7 +55,10 @@ def inverse_gaps_vjp(g: Any, f: Any, w: Any, *, squares: bool) -> Any:
 INVERSE_GAPS = general(
     "inverse_gaps",
     evaluate_inverse_gaps,
-    form=Routine(core=(1,)),
+    form=Routine(
+        core=(1,),
+        native=lambda squares: f"inverse_{'square_' * squares}gaps(x)",
+    ),
     jvp=inverse_gaps_jvp,
     vjp=inverse_gaps_vjp,
 )
@@ -89,7 +92,7 @@ def inverse_values_vjp(g: Any, y: Any, s: Any) -> Any:
 INVERSE_VALUES = general(
     "inverse_values",
     evaluate_inverse_values,
-    form=Routine(core=(1,)),
+    form=Routine(core=(1,), native="inverse_values(x)"),
     jvp=inverse_values_jvp,
     vjp=inverse_values_vjp,
     reads=(False,),

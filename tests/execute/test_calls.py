@@ -1,0 +1,252 @@
+"""What has no loops is computed by NumPy, in the middle of one native call."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special
+
+import wengert as wg
+from tests.execute.test_native_registry import DIFFERENTIABLE, agree, scalar_loss
+from tests.ops.examples import Example
+from wengert.execute.engine import native_engine
+from wengert.lower import lower
+from wengert.lower.refusal import NotLoweredError
+
+pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+
+
+def compiled(function: Any, *args: Any) -> Any:
+    """Return a function under `jit` that has one path, with native code."""
+    jitted = wg.jit(function, wait=True)
+    for _ in range(3):
+        jitted(*args)
+    (path,) = jitted.paths()
+    assert path.kernels, path.reason
+    return jitted
+
+
+def asked(jitted: Any) -> list[str]:
+    """Return the names of what NumPy computes for a function."""
+    (row,) = jitted.report().rows
+    return [text.split()[0] for text in row["asked of NumPy"]]
+
+
+MATRICES = np.random.default_rng(3).normal(size=(3, 3)) + 3 * np.eye(3)
+
+
+def spectrum(x: Any) -> Any:
+    z = np.fft.fft(x, axis=-1)
+    return np.sum(np.real(z * np.conj(z)) * np.cos(x))
+
+
+def eigen(x: Any) -> Any:
+    w, v = np.linalg.eigh(x + x.T)
+    return np.sum(np.exp(w)) + np.sum(v**4)
+
+
+def singular(x: Any) -> Any:
+    u, s, vh = np.linalg.svd(x)
+    return np.sum(np.log(s)) + np.sum(u**4) - np.sum(vh**4)
+
+
+def bessel(x: Any) -> Any:
+    return np.sum(special.jv(2, np.abs(x)) * special.psi(np.abs(x) + 1))
+
+
+@pytest.mark.parametrize(
+    ("function", "names"),
+    [
+        (spectrum, {"fft"}),
+        (eigen, {"eigh"}),
+        (singular, {"svd"}),
+        (bessel, {"jv", "psi", "psi_derivative"}),
+    ],
+)
+def test_one_native_call_gives_values_and_gradients(
+    function: Any, names: set[str]
+) -> None:
+    slope = wg.value_and_grad(function)
+    jitted = compiled(slope, MATRICES)
+
+    for shift in (0.0, 0.1, -0.2):
+        found, expected = jitted(MATRICES + shift), slope(MATRICES + shift)
+        np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
+        np.testing.assert_allclose(found[1], expected[1], rtol=1e-9, atol=1e-12)
+
+    assert set(asked(jitted)) <= names
+    assert asked(jitted)
+
+
+@pytest.mark.parametrize("shape", [(1,), (7,), (64,), (3, 1), (5, 1000)])
+def test_operands_lie_as_they_do(shape: tuple[int, ...]) -> None:
+    def function(x: Any) -> Any:
+        forth = np.i0(x[::-1].T)
+        return np.i0(np.sin(x)) + forth.T, np.i0(x.sum()), np.fft.rfft(x.T)
+
+    x = np.random.default_rng(4).normal(size=shape)
+    jitted = compiled(function, x)
+
+    for one, other in zip(jitted(x), function(x), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+def test_nothing_is_called_where_there_is_nothing() -> None:
+    def function(x: Any) -> Any:
+        return np.i0(x) * 2.0
+
+    jitted = wg.jit(function, wait=True)
+
+    for _ in range(3):
+        assert jitted(np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_an_error_of_numpys_is_numpys() -> None:
+    def function(x: Any) -> Any:
+        return np.linalg.eigvalsh(x * 1.0) + np.sin(x[0])
+
+    jitted = compiled(function, np.eye(3))
+
+    with pytest.raises(np.linalg.LinAlgError, match="converge"):
+        jitted(np.full((3, 3), np.nan))
+    np.testing.assert_allclose(jitted(2 * np.eye(3)), function(2 * np.eye(3)))
+
+
+def test_what_is_degenerate_is_said() -> None:
+    slope = wg.grad(eigen)
+    jitted = compiled(slope, MATRICES)
+
+    with pytest.warns(RuntimeWarning, match="equal to rounding"):
+        found = jitted(np.eye(3))
+    with pytest.warns(RuntimeWarning, match="equal to rounding"):
+        expected = slope(np.eye(3))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_branch_on_an_exact_call_is_taken() -> None:
+    def function(x: Any) -> Any:
+        y = np.i0(x)
+        return y * 2 if y[0] > 1.5 else y - 1
+
+    jitted = wg.jit(function, wait=True)
+
+    for scale in (0.5, 2.0, 0.7, 1.9, 0.1, 3.0):
+        x = scale * np.arange(1.0, 4.0)
+        np.testing.assert_allclose(jitted(x), function(x), rtol=1e-13)
+    assert all(path.kernels for path in jitted.paths())
+
+
+def test_steps_of_a_loop_call() -> None:
+    def function(x: Any) -> Any:
+        def step(y: Any, row: Any) -> Any:
+            y = 0.5 * np.i0(y) + np.sin(row)
+            return y, np.sum(y)
+
+        return wg.scan(step, x[0], x)
+
+    x = np.random.default_rng(5).normal(size=(40, 3))
+    jitted = compiled(function, x)
+
+    for one, other in zip(jitted(x), function(x), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+    assert set(asked(jitted)) == {"i0"}
+
+
+def test_code_of_the_user_is_not_called_so() -> None:
+    box = wg.black_box(lambda x: np.sin(x))
+    jitted = wg.jit(lambda x: np.sum(box(x) * 2), wait=True)
+    x = np.ones(3)
+
+    for _ in range(3):
+        assert jitted(x) == 2 * np.sum(np.sin(x))
+    assert [row["asked of NumPy"] for row in jitted.report().rows] == [[]]
+
+
+def test_threads_call_at_once() -> None:
+    slope = wg.value_and_grad(spectrum)
+    jitted = compiled(slope, MATRICES)
+    points = [MATRICES + k / 10 for k in range(8)]
+    expected = [slope(x)[0] for x in points]
+    wrong: list[int] = []
+
+    def work(k: int) -> None:
+        for _ in range(200):
+            if not np.isclose(jitted(points[k])[0], expected[k], rtol=1e-12):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []
+
+
+def test_what_the_arguments_are_in_may_change_meanwhile() -> None:
+    items = [np.linspace(0.1, 1, 5), np.linspace(1, 2, 5)]
+
+    def function(parts: Any) -> Any:
+        return np.i0(parts[0]) + np.i0(parts[1]), np.cos(parts[0])
+
+    jitted = compiled(function, items)
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            items[0] = np.linspace(0.1, 1, 5)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    expected = function([np.linspace(0.1, 1, 5), items[1]])
+    try:
+        for _ in range(2000):
+            for one, other in zip(jitted(items), expected, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-13)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_ctrl_c_in_a_call_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    jitted = compiled(spectrum, MATRICES)
+    expected = jitted(MATRICES)
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np.fft._pocketfft, "_raw_fft", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        jitted(MATRICES)
+    assert jitted(MATRICES) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("example", DIFFERENTIABLE[::3], ids=str)
+@pytest.mark.filterwarnings("ignore")
+def test_every_operation_may_be_called(
+    example: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No operation has loops: NumPy computes all of a gradient, one call a node."""
+    node = lower.Lowering.node
+
+    def refused(self: Any, index: int) -> Any:
+        operation = self.tape.operations[index]
+        if operation.name in ("constant", "input", "identity", "item", "guard"):
+            return node(self, index)
+        raise NotLoweredError("a test")
+
+    monkeypatch.setattr(lower.Lowering, "node", refused)
+    monkeypatch.setattr(lower.Lowering, "nodes", refused)
+    wanted = tuple(
+        k for k, x in enumerate(example.operands) if np.asarray(x).dtype.kind in "fc"
+    )
+    gradient = wg.grad(scalar_loss(example, [1.0, 0.7, -0.3]), wanted)
+    jitted = wg.jit(gradient, wait=True)
+
+    for _ in range(3):
+        agree(jitted(*example.operands), gradient(*example.operands))

@@ -1,0 +1,36 @@
+"""Calls of Python from a nest: a table of addresses goes in, and whether it was done.
+
+They are made by ctypes, which takes the interpreter lock for their time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any
+
+from wengert.lower.nest import Call
+
+if TYPE_CHECKING:
+    from wengert.emit.nests import Writer
+
+#: What a call is to native code; 0 where anything was raised.
+CALL_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
+
+
+def address_of(call: Any) -> int:
+    """Return the address of a call."""
+    return ctypes.cast(call, ctypes.c_void_p).value or 0
+
+
+def write_call(writer: Writer, call: Call) -> None:
+    """Write a call, and its value: whether it failed."""
+    addresses = *call.operands, *call.results
+    table = writer.room(8 * len(addresses))
+    for k, address in enumerate(addresses):
+        pointer, _, _ = writer.place(address)
+        at = writer.offset("ptr", table, str(k))
+        writer.line(f" store ptr {pointer}, ptr {at}\n")
+    writer.declare(f"i64 @call{call.number}(ptr)")
+    done = writer.value(f"call i64 @call{call.number}(ptr {table})")
+    failed = writer.value(f"icmp ne i64 {done}, 1")
+    writer.define(call.value, failed, False, call.type)

@@ -1,0 +1,127 @@
+"""What has no loops: one operation that NumPy computes, between those that have some.
+
+Its operands lie in memory, its results are written there.  An operation of the user's
+is not called so: its code may do more than compute, and keep what it is given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wengert.core.operation import REGISTRY, Operation
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
+from wengert.core.types import Type
+from wengert.lower.graph import Node
+from wengert.lower.refusal import NotLoweredError
+from wengert.lower.values import Dims, Value, checked_type
+
+if TYPE_CHECKING:
+    from wengert.lower.lower import Lowering
+
+#: What lies in memory, whoever reads it, a stride an axis.
+LIES = frozenset({"call", "place", "product", "routine", "sort"})
+
+
+class Called(NamedTuple):
+    """One operation that NumPy computes.
+
+    Attributes
+    ----------
+    tape : Tape
+        That operation alone: its inputs are the operands that are not constant.
+    dims : tuple of Dims
+        The axes of those.
+    laid : tuple of Type
+        How its results lie: where they are complex, with an axis more for their parts.
+    """
+
+    tape: Tape
+    dims: tuple[Dims, ...]
+    laid: tuple[Type, ...]
+
+    @property
+    def operation(self) -> Operation:
+        """The operation."""
+        return self.tape.operations[-1]
+
+    @property
+    def operands(self) -> list[Type]:
+        """The types of the operands that are not constant."""
+        return [self.tape.types[k] for k in self.tape.input_indices]
+
+    @property
+    def results(self) -> tuple[Type, ...]:
+        """The types of the results."""
+        return results_of(self.tape.types[-1])
+
+    def __str__(self) -> str:
+        given = ", ".join(map(str, self.operands))
+        where = self.tape.line(len(self.tape) - 1)
+        return f"{self.operation.name} of {given}{f' at {where}' * bool(where)}"
+
+
+def results_of(like: Any) -> tuple[Type, ...]:
+    """Return the types of the results of a node."""
+    return like if type(like) is tuple else (like,)
+
+
+def is_called(operation: Operation) -> bool:
+    """Whether NumPy may compute an operation between loops."""
+    is_known = REGISTRY.get(operation.name) is operation
+    return is_known or type(operation.identity) is InParts
+
+
+class InParts(NamedTuple):
+    """What an operation takes and gives where its complex numbers are in parts."""
+
+    operands: tuple[Type, ...]
+    result: Any
+
+
+def called(lowering: Lowering, index: int) -> list[Value]:
+    """Return the results of a node that NumPy computes."""
+    tape, graph = lowering.tape, lowering.graph
+    operation, result = tape.operations[index], tape.types[index]
+    types = [checked_type(tape.types[k]) for k in tape.operands[index]]
+    results = [*map(checked_type, results_of(result))]
+    if not all(like.size for like in (*types, *results)):
+        raise NotLoweredError(f"{operation.name} of an array without elements")
+    if type(operation.identity) is InParts:
+        types, result = list(operation.identity.operands), operation.identity.result
+    alone, places = Tape(), list[int]()
+    nodes, dims = list[Node](), list[Dims]()
+    for k, like in zip(tape.operands[index], types, strict=True):
+        if lowering.known(k) is not None and like.dtype == tape.types[k].dtype:
+            settings = tape.settings[k]
+            places.append(alone.append(CONSTANT, (), settings, like))
+            continue
+        places.append(alone.append(INPUT, (), NO_SETTINGS, like))
+        alone.input_indices.append(places[-1])
+        value = lowering.current(lowering.values[k])
+        dims.append(value.dims)
+        nodes.append(in_memory(lowering, value, like))
+    settings = tape.settings[index]
+    line = tape.lines[index]
+    made = alone.append(operation, tuple(places), settings, result, None, line)
+    alone.chosen_outputs, alone.structure = [made], tape.structure
+    call = Called(alone, tuple(dims), tuple(results))
+    found = []
+    for k, like in enumerate(results):
+        own = lowering.fresh((index, "call", k), like.shape)
+        data, axes = (call, k, own), [axis for axis in own if axis is not None]
+        node = graph.make("call", data, nodes, axes, str(like.dtype))
+        found.append(Value(node, own))
+    return found
+
+
+def in_memory(lowering: Lowering, value: Value, like: Type) -> Node:
+    """Return an operand that lies in memory, in C order where it has to be written."""
+    node, dims = value
+    is_given = node.kind == "leaf" and lowering.done is None
+    is_ready = is_given or node.kind in LIES
+    if node.axes and is_ready and like.dtype.kind != "c":
+        return node
+    if node.kind == "call" and node.data[2] == dims:
+        return node
+    axes = [axis for axis in dims if axis is not None]
+    return lowering.graph.make("copy", (dims, ()), (node,), axes, node.type)
