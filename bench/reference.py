@@ -421,19 +421,18 @@ def further(function: Callable[..., Any], values: list[Any], found: Any) -> str:
 def is_called_back(call: Call) -> bool:
     """Whether a compiled call goes back through NumPy or SciPy for an operation."""
     import wengert
-    from wengert.core.forms import Map, Routine
+    from wengert.lower.graph import reached
+    from wengert.lower.lower import lower
+    from wengert.lower.refusal import NotLoweredError
 
     values = [call.operands[name] for name in call.wanted]
     tape = wengert.record(lambda *v: call.total(plain_modules(), *v), *values)
-    forms = [
-        operation.form
-        for operation in tape.operations
-        if operation.name not in ("input", "constant", "guard")
-    ]
-    return any(
-        isinstance(form, Routine) or (isinstance(form, Map) and form.text is None)
-        for form in forms
-    )
+    try:
+        lowered = lower(tape, calls=True)
+    except NotLoweredError:
+        return True
+    found = reached(value.node for value in lowered.outputs)
+    return any(node.kind == "call" for node in found.values())
 
 
 def judge(library: str, names: Collection[str] | None = None) -> dict[str, str]:
