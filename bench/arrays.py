@@ -1,8 +1,9 @@
-"""Programs of arrays under `jit`, value and gradient, beside JAX.
+"""Programs of arrays under `jit`, value and gradient, beside JAX and C.
 
-Run: ``python bench/arrays.py``; JAX is left out where it is not installed.  Each
-program is one text, run with the peer's own `numpy`.  First calls, and the best settled
-ones, which take turns; one thread.
+Run: ``python bench/arrays.py``; JAX is left out where it is not installed, C where
+there is no compiler.  Each program is one text, run with the peer's own `numpy`; C's
+are written by hand (`by_hand.c`).  First calls, and the best settled ones, which take
+turns; one thread.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ os.environ.setdefault(
 
 import numpy  # noqa: E402
 
+from by_hand import in_c  # noqa: E402
 from measure import interleaved  # noqa: E402
 
 Thunk = Callable[[], Any]
@@ -108,9 +110,11 @@ def rows() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ..
 def call_of(peer: str, program: Any, given: Any, arguments: Any) -> Thunk:
     """A call of a peer's compiled value and gradient by all arguments.
 
-    NumPy's is written by hand.
+    NumPy's and C's are written by hand.
     """
     every = tuple(range(len(arguments)))
+    if peer == "c":
+        return partial(getattr(in_c(), name_in_c(program)), *given, *arguments)
     program = program[peer] if isinstance(program, dict) else program
     if peer.startswith("numpy"):
         return partial(program, *given, *arguments)
@@ -129,6 +133,19 @@ def call_of(peer: str, program: Any, given: Any, arguments: Any) -> Thunk:
     return lambda: jax.block_until_ready(compiled(*arguments))
 
 
+def name_in_c(program: Any) -> str:
+    """What a program is called in C."""
+    program = program["wengert"] if isinstance(program, dict) else program
+    return str(program.__name__)
+
+
+def has(peer: str, program: Any) -> bool:
+    """Whether a peer runs a program."""
+    if peer == "c":
+        return hasattr(in_c(), name_in_c(program))
+    return not isinstance(program, dict) or peer in program
+
+
 def agree(calls: dict[str, Thunk]) -> None:
     """Stop unless all peers return the same value and the same gradients, if any."""
     results = {name: call() for name, call in calls.items()}
@@ -143,7 +160,11 @@ def agree(calls: dict[str, Thunk]) -> None:
 def measured(row: Any, peers: list[str], rounds: int) -> dict[str, dict[str, float]]:
     """First call and best settled call of one row, the peers taking turns."""
     program, given, arguments = row
-    calls = {peer: call_of(peer, program, given, arguments) for peer in peers}
+    calls = {
+        peer: call_of(peer, program, given, arguments)
+        for peer in peers
+        if has(peer, program)
+    }
     found: dict[str, dict[str, float]] = {}
     for peer, call in calls.items():
         started = time.perf_counter()
@@ -165,8 +186,22 @@ def settle(peer: str, call: Thunk, seconds: float = 1.5) -> None:
         time.sleep(0.002)
 
 
+def is_there(peer: str) -> bool:
+    """Whether a peer is installed, or has a compiler."""
+    if peer == "c":
+        return in_c() is not None
+    return importlib.util.find_spec(peer.partition(" ")[0]) is not None
+
+
+def times_of(times: dict[str, float] | None) -> str:
+    """A first call and a settled one in milliseconds, as columns."""
+    if times is None:
+        return f"{'-':>18}{'-':>12}"
+    return f"{times['first'] * 1e3:18.1f}{times['best'] * 1e3:12.4f}"
+
+
 def main(
-    rows: dict[str, Any], about: str | None, peers: tuple[str, ...] = ("jax",)
+    rows: dict[str, Any], about: str | None, peers: tuple[str, ...] = ("jax", "c")
 ) -> None:
     """Measure and print every row, beside those peers that are installed."""
     parser = argparse.ArgumentParser(description=about)
@@ -174,7 +209,7 @@ def main(
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    there = [p for p in peers if importlib.util.find_spec(p.partition(" ")[0])]
+    there = [peer for peer in peers if is_there(peer)]
     beside = ["wengert", *there]
     found = {}
     head = "".join(f"{p + ' first':>18}{p:>12}" for p in beside)
@@ -183,10 +218,7 @@ def main(
         if not name.startswith(given.rows):
             continue
         found[name] = measured(row, beside, given.rounds)
-        cells = "".join(
-            f"{found[name][p]['first'] * 1e3:18.1f}{found[name][p]['best'] * 1e3:12.4f}"
-            for p in beside
-        )
+        cells = "".join(times_of(found[name].get(peer)) for peer in beside)
         print(f"{name:24}{cells}", flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, indent=2))

@@ -1,8 +1,9 @@
 """Plain Python loops under `jit`, value and gradient, beside JAX's structured ones.
 
-Run: ``python bench/loops.py``; JAX is left out where it is not installed.  wengert is
-given the loop as one writes it, JAX `lax.scan` or `lax.fori_loop`.  First calls, and
-the best settled ones, which take turns; one thread.
+Run: ``python bench/loops.py``; JAX is left out where it is not installed, C where there
+is no compiler.  wengert is given the loop as one writes it, JAX `lax.scan` or
+`lax.fori_loop`; C's is written by hand (`by_hand.c`).  First calls, and the best
+settled ones, which take turns; one thread.
 """
 
 from __future__ import annotations
@@ -120,6 +121,30 @@ def heat_loop(np: Any, steps: int, u: Any) -> Any:
     return np.sum(u * u)
 
 
+def llsq(np: Any, points: int, x: Any) -> Any:
+    """Half the squares of what a polynomial misses, GradBench's: by coefficients."""
+    t = np.linspace(-1.0, 1.0, points)
+    residual, power = np.sign(t), np.ones(points)
+    for k in range(len(x)):
+        residual = residual - x[k] * power
+        power = power * t
+    return 0.5 * np.sum(residual * residual)
+
+
+def llsq_scan(np: Any, points: int, x: Any) -> Any:
+    """The same by `lax.scan`."""
+    from jax import lax
+
+    t = np.linspace(-1.0, 1.0, points)
+
+    def step(state: Any, coefficient: Any) -> Any:
+        residual, power = state
+        return (residual - coefficient * power, power * t), None
+
+    (residual, _), _ = lax.scan(step, (np.sign(t), np.ones(points)), x)
+    return 0.5 * np.sum(residual * residual)
+
+
 def swing(np: Any, x: Any, v: Any, p: Any) -> tuple[Any, Any]:
     """Return the next state of a damped pendulum."""
     v = v - 0.001 * (np.sin(x) * p[2] + p[3] * v)
@@ -182,6 +207,8 @@ def rows() -> dict[str, Any]:
     found["runge-kutta 1000 x 100"] = programs, (100,), (normal(1000),)
     programs = {"wengert": heat, "jax": heat_loop}
     found["heat 1000 x 1000"] = programs, (1000,), (random.uniform(0.5, 1.5, 1000),)
+    programs = {"wengert": llsq, "jax": llsq_scan}
+    found["llsq 4096 x 128"] = programs, (4096,), (normal(128),)
     programs = {"wengert": pendulum, "jax": pendulum_loop}
     found["pendulum 4000"] = programs, (4000,), (numpy.array([1.0, 0.2, 9.8, 0.1]),)
     programs = {"wengert": garch, "jax": garch_scan}
