@@ -583,3 +583,31 @@ def test_threads_may_call_at_once() -> None:
 
     for one, at in zip(found, inputs, strict=True):
         np.testing.assert_allclose(one, gradient(at), rtol=1e-11, atol=1e-13)
+
+
+EXTREME = [1.0, -3.0, 0.0, 1e-310, -5e-324, 1e-200, 1e200, 1.7e308, np.inf, np.nan]
+
+
+@pytest.mark.filterwarnings("ignore:invalid", "ignore:divide", "ignore:overflow")
+@pytest.mark.parametrize("y", EXTREME)
+def test_what_is_divided_again_is_as_by_numpy(y: float) -> None:
+    """The derivatives of quotients divide by the same number twice."""
+
+    def function(x: Any, y: Any) -> Any:
+        return np.sum(x / y), np.sum(1 / x) + 1 / y
+
+    def slopes(x: Any, y: Any) -> Any:
+        return [
+            wg.value_and_grad(lambda *a, k=k: function(*a)[k], (0, 1))(x, y)
+            for k in range(2)
+        ]
+
+    x, number = np.array(EXTREME * 3), np.float64(y)
+    jitted = wg.jit(slopes, wait=True)
+
+    for _ in range(3):
+        pairs = zip(jitted(x, number), slopes(x, number), strict=True)
+        for (one, few), (other, like) in pairs:
+            np.testing.assert_allclose(one, other, rtol=1e-14)
+            for slope, expected in zip(few, like, strict=True):
+                np.testing.assert_allclose(slope, expected, rtol=1e-14)

@@ -1262,9 +1262,48 @@ class Builder:
             found = self.power(node, scope, places, is_strict)
             if found is not None:
                 return found
+        if not is_strict and is_divided_again(node):
+            return self.divided_again(node, scope, places)
         operands = tuple([self.value(x, scope, places) for x in node.operands])
         value = next(self.values)
         scope.body.append(Let(value, node.data, operands, node.type, is_strict))
+        return value
+
+    def divided_again(self, node: Node, scope: Scope, places: Places) -> Operand:
+        """Return a quotient of a quotient by the same number, as derivatives have them.
+
+        An inverse is multiplied with itself.  Where the number is one for all elements
+        so is its inverse, which must be no infinity.
+        """
+        x, y = node.operands
+        quotient = unsigned(x)
+        if number_of(quotient.operands[0]) == 1:
+            factor = self.value(quotient, scope, places)
+        elif node.axes and not y.axes:
+            factor = self.inverse(y)
+        else:
+            given = self.value(x, scope, places), self.value(y, scope, places)
+            return self.made(scope, "x / y", given, node.type)
+        given = self.value(x, scope, places), factor
+        return self.made(scope, "x * y", given, node.type)
+
+    def inverse(self, node: Node) -> Operand:
+        """Return the inverse of a number; where it has none the call is refused."""
+        key, top = ("inverse", node.number), self.top
+        if key not in top.known:
+            given = Number(1.0, node.type), self.value(node, top, {})
+            found = self.made(top, "x / y", given, node.type)
+            flag = self.made(top, "not (fabs(x) < inf)", (found,), "bool")
+            self.guard(BOUNDS, flag, top)
+            top.known[key] = found
+        return top.known[key]
+
+    def made(
+        self, scope: Scope, text: str, operands: tuple[Operand, ...], type_: str
+    ) -> Operand:
+        """Return the value of an expression that is written here."""
+        value = next(self.values)
+        scope.body.append(Let(value, text, operands, type_))
         return value
 
     def power(
@@ -1398,6 +1437,20 @@ def strides_along(memory: Memory, dims: Dims) -> tuple[int, ...]:
 def first_of(memory: Memory) -> Address:
     """Return where the first element of a value lies."""
     return Address(memory.buffer, memory.offset, merged(memory.terms), memory.picks)
+
+
+def unsigned(node: Node) -> Node:
+    """Return a node, or what it is the negative of."""
+    return node.operands[0] if node.kind == "map" and node.data == "-x" else node
+
+
+def is_divided_again(node: Node) -> bool:
+    """Whether a value is a quotient, or its negative, divided by the same again."""
+    if node.data != "x / y":
+        return False
+    x, y = unsigned(node.operands[0]), node.operands[1]
+    is_quotient = x.kind == "map" and x.data == "x / y" and x.type == node.type
+    return is_quotient and x.operands[1] is y
 
 
 def is_whole(node: Node) -> bool:
