@@ -36,6 +36,8 @@ FAR = 1e12
 NUDGES, SHAKES = 16, 100
 #: What asks for the sign also of a NaN, which is nobody's business.
 SIGNS = "signbit", "copysign"
+#: What takes the one or the other of two zeros by where in an array they are.
+ZEROS = "np.fmin", "np.fmax", "np.nanmin", "np.nanmax"
 #: Where NumPy reads an index that it has written meanwhile.
 SELF_INDEXED = re.compile(r"\b(\w+)\.flat\[(\w+)\]")
 #: What NumPy does not say of an ``out=`` that shares memory with what it reads.
@@ -235,6 +237,11 @@ class Judge:
         has_nan = any(one.has_nan for one in held)
         if has_nan and any(name in self.program.source for name in SIGNS):
             self.counts["the sign of a NaN"] += 1
+            return True
+        if any(name in self.program.source for name in ZEROS) and any(
+            one.has_zeros for one in held
+        ):
+            self.counts["the sign of a zero"] += 1
             return True
         scale = max(one.largest for one in held)
         if noise.differ_by(found.value, expected.value) > TOLERANCE["d"] * scale:

@@ -24,6 +24,8 @@ LIMITS = (
     "steps say what the gradient says, as inside a tooth of `x % y` (gradients.py).",
     "Nor where a variable of the program is farther from 1 than 1e12 or 1e-12, as what "
     "`np.spacing` gives: sums of such products lose all digits (judge.py: FAR).",
+    "The sign of a zero that `np.fmin` and its kin choose of two: NumPy chooses by "
+    "the place in an array (judge.py: ZEROS).",
     "The sign of a NaN, where `signbit` or `copysign` asks for it (judge.py: SIGNS).",
     "`np.cumsum(x, out=...)` into another shape is refused also where it shares memory "
     "with `x`, in which case NumPy forgets to look (judge.py: OVERLAPPING).",

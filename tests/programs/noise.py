@@ -173,6 +173,7 @@ class Variables:
     largest: float = 0.0
     smallest: float = 1.0
     has_nan: bool = False
+    has_zeros: bool = False
     dtypes: set[str] = field(default_factory=set)
 
 
@@ -187,6 +188,7 @@ def variables(function: Callable[..., Any], args: tuple[Any, ...]) -> Variables:
             numbers = np.abs(gradients.flat(value))
             finite = numbers[np.isfinite(numbers)]
             held.has_nan |= bool(np.isnan(numbers).any())
+            held.has_zeros |= bool((numbers == 0).any())
             held.largest = max(held.largest, float(np.max(finite, initial=0.0)))
             nonzero = finite[finite > 0]
             held.smallest = min(held.smallest, float(np.min(nonzero, initial=1.0)))

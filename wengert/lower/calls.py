@@ -12,7 +12,7 @@ from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type
 from wengert.lower.graph import Node
-from wengert.lower.refusal import NotLoweredError
+from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.values import Dims, Value, checked_type
 
 if TYPE_CHECKING:
@@ -111,6 +111,10 @@ def called(lowering: Lowering, index: int) -> list[Value]:
         data, axes = (call, k, own), [axis for axis in own if axis is not None]
         node = graph.make("call", data, nodes, axes, str(like.dtype))
         found.append(Value(node, own))
+    if not lowering.is_read[index]:  # it may raise
+        first = found[0].node
+        never = graph.map("x == x and x != x", (first,), "bool")
+        lowering.flags.append((BOUNDS, never))
     return found
 
 

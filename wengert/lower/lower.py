@@ -21,6 +21,7 @@ from wengert.core.tape import (
     INPUT,
     NO_SETTINGS,
     Tape,
+    reaching,
 )
 from wengert.core.types import Type
 from wengert.derive.loops import COUNTED
@@ -197,6 +198,8 @@ class Lowering:
         self.questioned: list[Node] = []
         #: Results that guards elsewhere ask about.
         self.asked_results: Sequence[int] = ()
+        #: Whether what is returned, or asked about, is made of a node.
+        self.is_read = bytearray()
         #: Conditions that are asked as NumPy would round what they ask about.
         self.implied: list[Node] = []
         self.sources = [*tape.input_indices, *captured]
@@ -234,6 +237,8 @@ class Lowering:
         """Lower every node that is needed; return the outputs."""
         self.arguments(self.sources)
         nodes = needed(self.tape)
+        guards = [k for k in nodes if self.tape.operations[k] is GUARD]
+        self.is_read = reaching(self.tape, [*self.tape.output_indices, *guards])
         asked = self.asked_results if self.done is None else self.done.asked
         results = [self.tape.output_indices[k] for k in asked]
         self.asked_about = asked_about(self.tape, results)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Scan, Subtapes
-from wengert.core.operation import REGISTRY, Operation
+from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.ops.index import ITEM
@@ -35,8 +35,7 @@ def may_leave(tape: Tape, index: int) -> bool:
     if types[-1].weak:
         by_python = operation.name in PYTHON and "c" not in kinds
         return not by_python or conditions(operation.name, kinds, kind) is not NOTHING
-    count = len([k for k in operands if not is_fixed(tape, k)])
-    if kind not in "bfc" or not is_quiet(operation, count):
+    if kind not in "bfc" or not is_quiet(tape, index):
         return True
     given = [tape.types[k] for k in operands if tape.operations[k] is not CONSTANT]
     return any(like.weak and like.dtype.kind == "i" for like in given)
@@ -73,16 +72,18 @@ def is_fixed(tape: Tape, index: int) -> bool:
     return is_constant and index not in tape.refillable
 
 
-def is_quiet(operation: Operation, count: int) -> bool:
-    """Whether a function of so many operands that vary raises at no floats.
+def is_quiet(tape: Tape, index: int) -> bool:
+    """Whether a function raises at no floats, where operands are that vary.
 
     SciPy's private ones are Boost's, which raise where they overflow.
     """
+    operation = tape.operations[index]
     form, function = operation.form, operation.function
     if isinstance(form, Map):
         is_private = getattr(function, "__name__", "_")[0] == "_"
         is_numeric = isinstance(function, np.ufunc) and not is_private
         return form.text is not None or is_numeric
     if isinstance(form, Move):
-        return form.moved is None or form.moved >= count
+        places = [] if form.moved is None else tape.operands[index][form.moved :]
+        return all(is_fixed(tape, k) for k in places)
     return isinstance(form, (Reduce, Scan, Contract))
