@@ -2,10 +2,10 @@
 
 Run: ``python bench/sparse.py``; CasADi and asdex (with JAX) are left out where they are
 not installed.  Every program is written once, as a plain Python loop or in arrays.
-Set-up is all until a call is native, without imports, and the first call a part of it;
-calls are the best settled ones, which take turns, CasADi's with its buffers bound.
-IPOPT is given the same problem, start and options by both: first with all set-up, and
-then again.  CasADi holds a newer one than the wheels of cyipopt do, which is handed
+Set-up is all until a call is native, without imports, where that is waited for; the
+first call is a part of it.  Calls are the best settled ones, which take turns, CasADi's
+with its buffers bound.  IPOPT is given the same problem, start and options by both:
+first with all set-up, and then again.  CasADi holds a newer one than the wheels of cyipopt do, which is handed
 CasADi's functions too.  One thread.
 """
 
@@ -54,36 +54,17 @@ def optional(name: str) -> Any:
 # Ways
 
 
-def settled(call: Callable[[], Any], done: Callable[[], bool], most: float) -> float:
-    """Return the seconds until calls are native, or `most`."""
-    start = time.perf_counter()
-    while time.perf_counter() - start < most:
-        call()
-        if done():
-            break
-    return time.perf_counter() - start
-
-
-def is_settled(derivative: Any) -> bool:
-    """Whether native code answers, made or loaded, or was found to be no faster."""
-    if derivative.products is None:
-        return False
-    report = str(derivative.products.fast.report())
-    return any(word in report for word in (", generate ", ", load ", "without native"))
-
-
-def with_wengert(fun: Program, is_second: bool, args: Any, most: float) -> Any:
+def with_wengert(case: Case) -> Any:
     """Return the seconds of set-up, the structure, and a call."""
-    make = wg.hessian if is_second else wg.jacobian
-    derivative: Any = make(fun, sparse=True)
+    make = wg.hessian if case.is_second else wg.jacobian
+    derivative: Any = make(case, sparse=True)
     start = time.perf_counter()
-    out = derivative(*args)
+    out = derivative(*case.args)
     first = time.perf_counter() - start
-    rest = settled(
-        lambda: derivative(*args, out=out), lambda: is_settled(derivative), most
-    )
-    seconds = {"first call": first, "set-up": first + rest}
-    return seconds, derivative.colored, lambda: derivative(*args, out=out)
+    derivative(*case.args, out=out)  # the second recording, which agrees
+    derivative.products.fast.wait()
+    seconds = {"first call": first, "set-up": time.perf_counter() - start}
+    return seconds, derivative.colored, lambda: derivative(*case.args, out=out)
 
 
 def with_casadi(case: Case) -> Any:
@@ -241,10 +222,10 @@ def bundles() -> Case:
     return Case(lambda np, z: bundle(np, z, of), (z,))
 
 
-def measured(make: Callable[[], Case], rounds: int, most: float) -> dict[str, float]:
+def measured(make: Callable[[], Case], rounds: int) -> dict[str, float]:
     """Return the figures of one program, in seconds."""
     case = make()
-    seconds, colored, call = with_wengert(case, case.is_second, case.args, most)
+    seconds, colored, call = with_wengert(case)
     calls = {"wengert": call}
     found = seconds | {"colours": float(colored.num_colors)}
     found["entries"] = float(colored.sparsity.nnz)
@@ -400,12 +381,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="a part of the names of programs")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--most", type=float, default=60.0, help="seconds of set-up")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     results = {}
     todo = {
-        name: partial(measured, case, given.rounds, given.most)
+        name: partial(measured, case, given.rounds)
         for name, case in cases().items()
     }
     u = numpy.random.default_rng(0).normal(size=450**2)

@@ -510,7 +510,7 @@ class Jitted(Generic[P, R]):
             self.forget(entry, oldest)
         if not native_engine():
             path.reason = "the native engine is off"
-        elif compiles_now():
+        elif compiles_now() or getattr(self.fun, "is_called_often", False):
             self.submit(entry, path, compile_path)
 
     def run_eagerly(self, entry: Entry) -> None:

@@ -230,6 +230,7 @@ class Products:
 
         entries.__name__ = f"entries_of_{getattr(fun, '__name__', 'f')}"
         entries.records_itself = True  # type: ignore[attr-defined]
+        entries.is_called_often = True  # type: ignore[attr-defined]  # by a solver
         entries.__wrapped__ = fun  # type: ignore[attr-defined]  # what is read is its own
         self.fast = jit(entries)
 
