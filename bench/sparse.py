@@ -5,8 +5,8 @@ not installed.  Every program is written once, as a plain Python loop or in arra
 Set-up is all until a call is native, without imports, where that is waited for; the
 first call is a part of it.  Calls are the best settled ones, which take turns, CasADi's
 with its buffers bound.  IPOPT is given the same problem, start and options by both:
-first with all set-up, and then again.  CasADi holds a newer one than the wheels of cyipopt do, which is handed
-CasADi's functions too.  One thread.
+first with all set-up, and then again.  CasADi holds a newer one than the wheels of
+cyipopt do, which is handed CasADi's functions too.  One thread.
 """
 
 from __future__ import annotations
@@ -385,8 +385,7 @@ def main() -> None:
     given = parser.parse_args()
     results = {}
     todo = {
-        name: partial(measured, case, given.rounds)
-        for name, case in cases().items()
+        name: partial(measured, case, given.rounds) for name, case in cases().items()
     }
     u = numpy.random.default_rng(0).normal(size=450**2)
     todo["Bratu 450 x 450, pattern and colouring"] = lambda: (

@@ -45,6 +45,7 @@ from wengert.errors import (
 )
 from wengert.execute.colouring import (
     ColoredPattern,
+    color_bidirectional,
     color_cols,
     color_rows,
     color_symmetric,
@@ -88,6 +89,7 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "cond",
+    "color_bidirectional",
     "color_cols",
     "color_rows",
     "color_symmetric",

@@ -10,13 +10,24 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from wengert import ColoredPattern, color_cols, color_rows, color_symmetric
+from wengert import (
+    ColoredPattern,
+    color_bidirectional,
+    color_cols,
+    color_rows,
+    color_symmetric,
+)
 from wengert.derive.spy import spy, spy_svg
 from wengert.errors import ArgumentError
 from wengert.execute import colouring
 from wengert.execute.colouring import ORDERS
 
-COLOURINGS = {"cols": color_cols, "rows": color_rows, "symmetric": color_symmetric}
+COLOURINGS = {
+    "cols": color_cols,
+    "rows": color_rows,
+    "symmetric": color_symmetric,
+    "bidirectional": color_bidirectional,
+}
 
 
 def random_matrix(seed: int, is_symmetric: bool) -> Any:
@@ -28,10 +39,12 @@ def random_matrix(seed: int, is_symmetric: bool) -> Any:
 
 def read_off(colored: ColoredPattern, matrix: Any) -> Any:
     """Return the matrix as its products with the seeds give it."""
-    is_rows = colored.kind == "rows"
-    products = colored.seeds @ matrix if is_rows else (matrix @ colored.seeds.T).T
+    products = [
+        seeds @ matrix if is_left else (matrix @ seeds.T).T
+        for seeds, is_left in colored.ways
+    ]
     pattern = colored.sparsity
-    data = products[colored.places]
+    data = np.concatenate([part.ravel() for part in products])[colored.found]
     return sparse.csr_array((data, pattern.indices, pattern.indptr), pattern.shape)
 
 
@@ -126,3 +139,13 @@ def test_svg_has_a_square_an_entry_in_its_colour() -> None:
     first = np.isin(colored.sparsity.tocoo().row, np.flatnonzero(colored.colors == 0))
     assert squares[0] == first.sum()
     assert large.count("M") == 200
+
+
+def test_both_ways_need_no_more_colors_than_one() -> None:
+    for seed in range(10):
+        matrix = random_matrix(seed, is_symmetric=False).tolil()
+        matrix[seed] = matrix[:, seed] = 1.0
+
+        both = color_bidirectional(matrix)
+        one = min(color_cols(matrix).num_colors, color_rows(matrix).num_colors)
+        assert both.num_colors < one / 2

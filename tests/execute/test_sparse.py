@@ -241,7 +241,7 @@ def test_steps_of_a_plain_loop_that_carry_nothing_are_operations_on_arrays() -> 
     step = 1e-6 * np.eye(162)[7]
     column = (collocation(x + step) - collocation(x - step)) / 2e-6
     np.testing.assert_allclose(matrix.toarray()[:, 7], column, atol=1e-8)
-    tape = products.sweep.tape
+    tape = products.sweeps[0].tape
     assert len(products.stretch.nodes) > 20 * len(tape)
     assert "scan" not in {operation.name for operation in tape.operations}
 
@@ -256,7 +256,7 @@ def test_what_a_loop_adds_up_is_computed_at_once() -> None:
     x = np.random.default_rng(3).normal(size=81)
     derivative = hessian(total, sparse=True)
     matrix = derivative(x)
-    sweep: Any = derivative.products.sweep  # type: ignore[attr-defined]
+    sweep: Any = derivative.products.sweeps[0]  # type: ignore[attr-defined]
 
     slopes, step = grad(total), 1e-6 * np.eye(81)[7]
     column = (slopes(x + step) - slopes(x - step)) / 2e-6
@@ -549,3 +549,19 @@ def test_products_with_sparse_matrices_have_sparse_derivatives() -> None:
         np.testing.assert_allclose(found, hessian(total)(x + k), atol=1e-12)
     slopes.products.fast.wait()  # type: ignore[attr-defined]
     assert slopes.products.fast.report().rows[0]["loops"]  # type: ignore[attr-defined]
+
+
+def test_dense_rows_and_columns_take_a_sweep_each_way() -> None:
+    def f(x: Any) -> Any:
+        y = np.sin(x) * x[0]
+        return np.concatenate([np.array([np.sum(x**2)]), y[1:], x[:5] ** 2])
+
+    x = np.linspace(0.5, 1.5, 60)
+    slopes: Any = value_and_jacobian(f, sparse=True, output_format="csc")
+
+    for k in range(3):
+        value, found = slopes(x + k)
+        np.testing.assert_allclose(value, f(x + k))
+        np.testing.assert_allclose(found.toarray(), jacobian(f)(x + k), atol=1e-12)
+    assert slopes.colored.kind == "bidirectional"
+    assert slopes.colored.num_colors < 6

@@ -24,12 +24,13 @@ from wengert.execute.parts import Whole, with_outputs
 from wengert.execute.sparse import (
     OutsideError,
     Structure,
-    Sweep,
     colour,
     given_of,
     joined,
+    played,
     record_as_jit,
     structure_of,
+    sweeps_of,
 )
 from wengert.execute.stretch import OtherAnswerError, Stretch, node_of, play
 
@@ -124,12 +125,12 @@ class Shared:
             asked = stretch.pattern(constraints, is_replayed=True)
             self.first = structure_of(asked, False, self.first, "csr", "constraints")
             alone = partial(play, constraints)
-            self.down = Sweep.of(alone, given, (0,), False, self.first)
+            self.down = sweeps_of(alone, given, (0,), False, self.first)
         if self.is_second:
             weighted, given = partial(lagrangian, short), [*given, *map(plain, weights)]
             asked = stretch.pattern(recorded(weighted, given), is_replayed=True)
             self.second = structure_of(asked, True, self.second, "csr", "f")
-            self.along = Sweep.of(weighted, given, (0,), True, self.second)
+            self.along = sweeps_of(weighted, given, (0,), True, self.second)
 
     def played(self, operands: list[Any], weights: Sequence[Any]) -> tuple[Any, ...]:
         """Return the results, recorded behind the stretch on a tape."""
@@ -137,12 +138,10 @@ class Shared:
         first = second = np.zeros(0)
         if self.has_constraints:
             assert self.first is not None
-            products, _ = self.down.played(operands)
-            first = np.reshape(products, (-1,))[self.first.found]
+            first = played(self.down, operands)[0][self.first.found]
         if self.is_second:
             assert self.second is not None
-            products, _ = self.along.played([*operands, *weights])
-            second = np.reshape(products, (-1,))[self.second.found]
+            second = played(self.along, [*operands, *weights])[0][self.second.found]
         return value, slopes, constraints, first, second
 
 

@@ -29,6 +29,7 @@ from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute.blocks import BlockPlay
 from wengert.execute.colouring import (
     ColoredPattern,
+    color_bidirectional,
     color_cols,
     color_rows,
     color_symmetric,
@@ -45,6 +46,8 @@ from wengert.execute.stretch import (
 
 Function = Callable[..., Any]
 FORMATS = ("csr", "csc", "coo")
+#: Colours up to which one way is taken: two sweeps take longer than one.
+MANY = 16
 
 
 class OutsideError(DerivativeError):
@@ -126,10 +129,14 @@ class Sparse(Transformed):
 
 
 def colour(pattern: Any, is_second: bool) -> ColoredPattern:
-    """Return a pattern with the fewest colours: of columns or of rows."""
+    """Return a pattern with the fewest colours: of columns, of rows or of both."""
     if is_second:
         return color_symmetric(pattern)
-    return min(color_cols(pattern), color_rows(pattern), key=lambda c: c.num_colors)
+    best = min(color_cols(pattern), color_rows(pattern), key=lambda c: c.num_colors)
+    if best.num_colors > MANY:
+        both = color_bidirectional(pattern)
+        return both if 2 * both.num_colors <= best.num_colors else best
+    return best
 
 
 class Structure:
@@ -142,8 +149,6 @@ class Structure:
 
     Attributes
     ----------
-    seeds : array
-        What the derivative is multiplied by, a row a colour.
     found : array of int
         The place of every entry among the elements of all products.
     """
@@ -154,17 +159,13 @@ class Structure:
         counts = np.diff(pattern.indptr)
         self.rows = np.repeat(np.arange(len(counts)), counts)
         self.columns, self.indptr = pattern.indices, pattern.indptr
-        product, element = colored.places
+        self.found = colored.found
         if output_format == "csc":
             order = np.lexsort((self.rows, self.columns))
-            product, element = product[order], element[order]
+            self.found = self.found[order]
             self.rows, self.columns = self.rows[order], self.columns[order]
             sizes = np.bincount(self.columns, minlength=pattern.shape[1])
             self.indptr = np.concatenate([[0], np.cumsum(sizes)])
-        size = pattern.shape[1] if colored.kind == "rows" else pattern.shape[0]
-        self.found = product * size + element
-        colors = np.arange(colored.num_colors)
-        self.seeds = np.equal.outer(colors, colored.colors) * 1.0
 
     def covers(self, pattern: Any) -> bool:
         """Whether it has all entries of a pattern."""
@@ -223,7 +224,7 @@ class Products:
         if colored is not None:
             self.known = Structure(colored, output_format)
         self.stretch: Stretch | None = None
-        self.sweep: Sweep | None = None
+        self.sweeps: list[Sweep] = []
 
         def entries(*args: Any) -> tuple[Any, Any]:
             return self.entries(args)
@@ -257,7 +258,7 @@ class Products:
         leaves, structure = tree.flatten(segment.result)
         outputs = [node_of(segment.tape, leaf) for leaf in leaves]
         products, values = self.played(segment, outputs)
-        entries = np.reshape(products, (-1,))[self.structure.found]
+        entries = products[self.structure.found]
         return tree.unflatten(structure, values) if self.has_value else (), entries
 
     def played(self, segment: Segment, outputs: list[int]) -> tuple[Any, list[Any]]:
@@ -271,11 +272,10 @@ class Products:
 
     def swept(self, stretch: Stretch, tape: Tape) -> tuple[Any, list[Any]]:
         """Return the same, recorded behind the stretch on a tape."""
-        assert self.sweep is not None
-        return self.sweep.played(stretch.operands(tape))
+        return played(self.sweeps, stretch.operands(tape))
 
     def derive(self, stretch: Stretch) -> None:
-        """Make the sweep of a stretch of tape, whose entries the structure covers."""
+        """Make the sweeps of a stretch of tape, whose entries the structure covers."""
         short = stretch.short()
         asked = stretch.pattern(short, is_replayed=True)
         name = getattr(self.fun, "__name__", "f")
@@ -283,7 +283,7 @@ class Products:
             asked, self.is_second, self.known, self.output_format, name
         )
         chosen = range(len(stretch.inputs))
-        self.sweep = Sweep.of(
+        self.sweeps = sweeps_of(
             partial(play, short), given_of(short), chosen, self.is_second, self.known
         )
 
@@ -366,27 +366,6 @@ class Sweep:
     def __init__(self, tape: Tape, seeds: Array) -> None:
         self.tape, self.seeds = tape, seeds
 
-    @classmethod
-    def of(
-        cls,
-        function: Function,
-        given: Sequence[Any],
-        chosen: Sequence[int],
-        is_second: bool,
-        structure: Structure,
-    ) -> Sweep:
-        """Return the sweep of a function by its chosen arguments."""
-        is_pulled = structure.colored.kind == "rows"
-
-        def sweep(seed: Any, *given: Any) -> Any:
-            segment, _ = trace(function, given, chosen, {}, keeps=True)
-            return swept(segment, seed, is_second, is_pulled), segment.result
-
-        first = np.zeros(len(structure.colored.colors))
-        with SetAside(None):
-            tape, _ = shortened(record_onto(Tape(), sweep, [first, *given]), ())
-        return cls(tape, structure.seeds)
-
     def played(self, operands: Sequence[Any]) -> tuple[Any, list[Any]]:
         """Return the products, and what the function gives, recorded.
 
@@ -407,6 +386,33 @@ class Sweep:
             each = [play(self.tape, seed, *operands) for seed in self.seeds]
             return np.stack([found[0] for found in each]), list(each[0][1:])
         return rows.repeated(product), [rows.values[k] for k in results]
+
+
+def sweeps_of(
+    function: Function,
+    given: Sequence[Any],
+    chosen: Sequence[int],
+    is_second: bool,
+    structure: Structure,
+) -> list[Sweep]:
+    """Return the sweeps of a function by its chosen arguments: one each way."""
+    found = []
+    for seeds, is_pulled in structure.colored.ways:
+
+        def sweep(seed: Any, *given: Any, is_pulled: bool = is_pulled) -> Any:
+            segment, _ = trace(function, given, chosen, {}, keeps=True)
+            return swept(segment, seed, is_second, is_pulled), segment.result
+
+        with SetAside(None):
+            tape = record_onto(Tape(), sweep, [np.zeros(seeds.shape[1]), *given])
+            found.append(Sweep(shortened(tape, ())[0], seeds))
+    return found
+
+
+def played(sweeps: Sequence[Sweep], operands: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """Return the elements of all products in turn, and what the function gives."""
+    parts, values = zip(*[sweep.played(operands) for sweep in sweeps], strict=True)
+    return joined(parts), values[0]
 
 
 class Directions(BlockPlay):
