@@ -1,7 +1,8 @@
 """Functions that users call, with their gradients: eager, beside the peers.
 
 Run: ``python bench/functions.py``; a peer that is not installed is left out.  Each
-program is one text, run with the peer's own `numpy` and `scipy.special`.
+program is one text, run with the peer's own `numpy` and `scipy.special`.  With
+``--jit`` both wengert's and JAX's are compiled, and settled calls are told.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,8 @@ from measure import interleaved
 Thunk = Callable[[], Any]
 SIZES = (3, 10, 30, 100, 300, 500)
 ROUNDS = 7
+#: What compiling beside the calls may take.
+SECONDS = 2.0
 PEERS = ("wengert", "autograd", "advect", "jax")
 
 
@@ -81,7 +85,13 @@ def arguments(n: int) -> tuple[Any, Any]:
     return a, random.standard_normal(n)
 
 
-def call_of(peer: str, program: Callable[..., Any], n: int) -> Thunk:
+#: Peers that compile.
+COMPILERS = ("wengert", "jax")
+
+
+def call_of(
+    peer: str, program: Callable[..., Any], n: int, compiled: bool = False
+) -> Thunk:
     """A call of a peer's value and gradient by both arguments."""
     a, b = arguments(n)
     if peer == "wengert":
@@ -90,7 +100,10 @@ def call_of(peer: str, program: Callable[..., Any], n: int) -> Thunk:
         import wengert
 
         function = partial(program, numpy, special)
-        return partial(wengert.value_and_grad(function, argnums=(0, 1)), a, b)
+        evaluate = wengert.value_and_grad(function, argnums=(0, 1))
+        return partial(
+            settled(wengert.jit(evaluate), a, b) if compiled else evaluate, a, b
+        )
     if peer == "autograd":
         import autograd
         from autograd import numpy as anp
@@ -111,7 +124,17 @@ def call_of(peer: str, program: Callable[..., Any], n: int) -> Thunk:
     jax.config.update("jax_enable_x64", True)
     function = partial(program, jnp, jax.scipy.special)
     evaluate = jax.value_and_grad(function, argnums=(0, 1))
+    evaluate = jax.jit(evaluate) if compiled else evaluate
     return lambda: jax.block_until_ready(evaluate(a, b))
+
+
+def settled(jitted: Any, a: Any, b: Any) -> Any:
+    """A jitted function, once what is compiled beside its calls is in place."""
+    started = time.perf_counter()
+    while time.perf_counter() - started < SECONDS:
+        jitted(a, b)
+        time.sleep(0.01)
+    return jitted
 
 
 def agree(calls: dict[str, Thunk]) -> None:
@@ -128,12 +151,14 @@ def agree(calls: dict[str, Thunk]) -> None:
             numpy.testing.assert_allclose(other, gradient, rtol=1e-6, atol=1e-8 * size)
 
 
-def measured(name: str, n: int, peers: list[str], rounds: int) -> dict[str, float]:
+def measured(
+    name: str, n: int, peers: list[str], rounds: int, compiled: bool
+) -> dict[str, float]:
     """Best seconds of one program and size, the peers taking turns.
 
     A peer that has no such function is left out.
     """
-    calls = {peer: call_of(peer, PROGRAMS[name], n) for peer in peers}
+    calls = {peer: call_of(peer, PROGRAMS[name], n, compiled) for peer in peers}
     for peer in list(calls):
         try:
             calls[peer]()
@@ -151,14 +176,16 @@ def main() -> None:
     parser.add_argument("--programs", default=",".join(PROGRAMS))
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--jit", action="store_true", help="compiled")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     peers = [p for p in PEERS if p == "wengert" or importlib.util.find_spec(p)]
+    peers = [p for p in peers if p in COMPILERS or not given.jit]
     rows = {}
     print(f"{'':14}" + "".join(f"{peer:>14}" for peer in peers) + "   microseconds")
     for name in given.programs.split(","):
         for n in map(int, given.sizes.split(",")):
-            row = measured(name, n, peers, given.rounds)
+            row = measured(name, n, peers, given.rounds, given.jit)
             rows[f"{name} {n}"] = row
             cells = "".join(
                 f"{row[peer] * 1e6:14.1f}" if peer in row else f"{'-':>14}"
