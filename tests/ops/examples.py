@@ -1134,6 +1134,12 @@ example(
     "cholesky", lambda x: la.cholesky(x, upper=True), hermitian(2, 2), label="upper"
 )
 example("cholesky", la.cholesky, definite(0, 0), label="of_nothing")
+example(
+    "cholesky_pull",
+    lambda g, x: apply(REGISTRY["cholesky_pull"], g, x),
+    normal(2, 3, 3),
+    regular(2, 3, 3),
+)
 example("eigh", la.eigh, definite(3, 3))
 example("eigh", lambda x: la.eigh(x, "U"), definite(2, 3, 3), label="upper")
 example("eigh", without_phase(la.eigh), hermitian(2, 3, 3), label="complex")

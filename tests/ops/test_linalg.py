@@ -12,7 +12,9 @@ import pytest
 import scipy.linalg
 
 import wengert
+from tests.ops.judge import judge
 from wengert.core.operation import REGISTRY
+from wengert.ops.linalg import cholesky
 
 la = np.linalg
 RANDOM = np.random.default_rng(11)
@@ -330,6 +332,23 @@ def test_equations_of_riccatis_in_rows_are_as_one_by_one(name: str) -> None:
         one_by_one = zip(*[gradient(*row) for row in rows], strict=True)
         for slope, parts in zip(slopes, one_by_one, strict=True):
             np.testing.assert_allclose(slope, np.stack(parts), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_a_cholesky_factor_is_pulled_back_block_by_block(
+    upper: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cholesky, "MANY", 4)
+    monkeypatch.setattr(cholesky, "BLOCK", 3)
+    random = np.random.default_rng(3)
+    a, weights = random.normal(size=(2, 2, 8, 8))
+    a = a @ np.swapaxes(a, -1, -2) + 8 * np.eye(8)
+
+    def total(a: Any) -> Any:
+        a = 0.5 * (a + np.swapaxes(a, -1, -2))
+        return np.sum(np.sin(la.cholesky(a, upper=upper)) * weights)
+
+    judge(total, [a])
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.complex128])
