@@ -114,7 +114,7 @@ class Parts:
                 self.node(index)
         new.input_indices = [self.memory[k] for k in tape.input_indices]
         new.chosen_outputs = [self.whole(k) for k in tape.output_indices]
-        new.title = tape.title
+        new.title, new.structure = tape.title, tape.structure
 
     # Nodes of the new tape
 
