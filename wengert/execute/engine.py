@@ -74,7 +74,11 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
     if path.ended is not None:
         try:
             return compile_loops(
-                path.ended.tape, absorbs, path.ended.captured, told=told
+                path.ended.tape,
+                absorbs,
+                path.ended.captured,
+                told=told,
+                unrolled=path.unrolled,
             )
         except NotLoweredError:
             path.ending = path.contiguous = None
@@ -85,7 +89,14 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
     for tape, captured in tries:
         try:
             refuse_long(tape)
-            return compile_loops(tape, absorbs, captured, told=told, calls=True)
+            return compile_loops(
+                tape,
+                absorbs,
+                captured,
+                told=told,
+                calls=True,
+                unrolled=path.unrolled,
+            )
         except NotLoweredError as error:
             refused = refused or error
     assert refused is not None

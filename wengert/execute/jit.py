@@ -449,6 +449,7 @@ class Jitted(Generic[P, R]):
                 path = Path.of(tape, *self.split(snapshot, tape))
                 path.record_seconds = time.perf_counter() - started
                 path.unvaried = dict(enumerate(numbers))
+                path.unrolled = getattr(self.fun, "unrolled", path.unrolled)
             if known.lifting.takes_back(tape, snapshot, evidence):
                 self.start_over(entry)
             else:

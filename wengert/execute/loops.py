@@ -20,6 +20,7 @@ from wengert.execute.saved import content_of
 from wengert.lower.build import build
 from wengert.lower.cut import cut
 from wengert.lower.lower import lower
+from wengert.lower.schedule import MOST_UNROLLED
 
 #: Bytes of constants up to which what a tape becomes is kept on disk.
 MOST_WRITTEN = 1 << 23
@@ -35,6 +36,7 @@ def compile_loops(
     steps: Sequence[int] | None = None,
     told: machine.Told | None = None,
     calls: bool = False,
+    unrolled: int = MOST_UNROLLED,
 ) -> Compiled:
     """Return native code of a tape as loops over its arrays.
 
@@ -47,6 +49,8 @@ def compile_loops(
         Where it is done for many blocks, as for `nests.written`.
     told : callable, optional
         Called with the number of parts that are compiled, and of all.
+    unrolled : int
+        Elements of an axis up to which its steps are written out.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def compile_loops(
     """
     machine.require()
     width = lanes or machine.vector_bits() // 64
-    name = name_of(tape, absorbs, captured, asked, width, steps)
+    name = name_of(tape, absorbs, captured, asked, width, steps, unrolled)
     found = kept(name)
     if found is not None:
         try:
@@ -65,7 +69,7 @@ def compile_loops(
     started = time.perf_counter()
     lowered = lower(tape, absorbs, captured, asked, calls)
     drawn = time.perf_counter()
-    nest, constants = build(lowered, width)
+    nest, constants = build(lowered, width, unrolled)
     nest = cut(nest)
     seconds = {"graph": drawn - started, "nest": time.perf_counter() - drawn}
     functions = list(map(caller, nest.calls))

@@ -30,6 +30,7 @@ from wengert.execute.interpret import left
 from wengert.execute.lifting import Lifting
 from wengert.execute.plan import Left, Plan
 from wengert.execute.tier import Tier
+from wengert.lower.schedule import MOST_UNROLLED
 
 #: By what the room for steps of a loop grows where it did not do, and how far.
 GROWTH, MOST_GROWN = 8, 8**4
@@ -104,6 +105,8 @@ class Path:
     ending: Ended | Literal["unasked"] | None = "unasked"
     #: The path that answers for this one, from which only the number of steps differs.
     answered_by: Path | None = None
+    #: Elements of an axis up to which its steps are written out in native code.
+    unrolled: int = MOST_UNROLLED
     #: Of rows: how its kernel takes them.
     block: Block | None = None
     #: The captures as native code reads them; see `read_natively`.

@@ -31,6 +31,7 @@ from wengert.execute.sparse import (
     record_as_jit,
     structure_of,
     sweeps_of,
+    unrolled,
 )
 from wengert.execute.stretch import OtherAnswerError, Stretch, node_of, play
 
@@ -75,7 +76,7 @@ class Shared:
         results.__name__ = getattr(fun, "__name__", "f")
         results.records_itself = True  # type: ignore[attr-defined]
         results.__wrapped__ = fun  # type: ignore[attr-defined]  # what is read is its own
-        whole = Whole(results)
+        self.whole = whole = Whole(results)
         self.values = whole.part((VALUE, CONSTRAINTS))
         self.slopes = whole.part((VALUE, SLOPES, CONSTRAINTS, JACOBIAN))
         self.curves = whole.part((HESSIAN,))
@@ -131,6 +132,8 @@ class Shared:
             asked = stretch.pattern(recorded(weighted, given), is_replayed=True)
             self.second = structure_of(asked, True, self.second, "csr", "f")
             self.along = sweeps_of(weighted, given, (0,), True, self.second)
+
+        self.whole.fun.unrolled = unrolled(self.first, self.second)  # type: ignore[attr-defined]
 
     def played(self, operands: list[Any], weights: Sequence[Any]) -> tuple[Any, ...]:
         """Return the results, recorded behind the stretch on a tape."""

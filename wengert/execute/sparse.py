@@ -43,9 +43,13 @@ from wengert.execute.stretch import (
     play,
     result_of,
 )
+from wengert.lower.schedule import MOST_UNROLLED
 
 Function = Callable[..., Any]
 FORMATS = ("csr", "csc", "coo")
+#: Entries up to which more colours than so many are a loop in native code: that is as
+#: fast, and compiled in less time; with more of them memory is read once for all.
+SMALL, UNROLLED = 50_000, 4
 #: Colours up to which one way is taken: two sweeps take longer than one.
 MANY = 16
 
@@ -137,6 +141,12 @@ def colour(pattern: Any, is_second: bool) -> ColoredPattern:
         both = color_bidirectional(pattern)
         return both if 2 * both.num_colors <= best.num_colors else best
     return best
+
+
+def unrolled(*structures: Structure | None) -> int:
+    """Return up to how many colours each has code of its own."""
+    sizes = [known.colored.sparsity.nnz for known in structures if known is not None]
+    return UNROLLED if max(sizes, default=0) < SMALL else MOST_UNROLLED
 
 
 class Structure:
@@ -282,6 +292,7 @@ class Products:
         self.known = structure_of(
             asked, self.is_second, self.known, self.output_format, name
         )
+        self.fast.fun.unrolled = unrolled(self.known)  # type: ignore[attr-defined]
         chosen = range(len(stretch.inputs))
         self.sweeps = sweeps_of(
             partial(play, short), given_of(short), chosen, self.is_second, self.known

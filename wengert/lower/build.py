@@ -55,7 +55,7 @@ from wengert.lower.nest import (
 )
 from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
 from wengert.lower.repeated import Repeated, is_steps
-from wengert.lower.schedule import Root, Schedule, Wanted
+from wengert.lower.schedule import MOST_UNROLLED, Root, Schedule, Wanted
 from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
 from wengert.lower.values import Dims, Lowered
 from wengert.lower.views import axis_strides, c_strides
@@ -103,7 +103,9 @@ class Memory:
     picks: tuple[tuple[Operand, int], ...] = ()
 
 
-def build(lowered: Lowered, lanes: int) -> tuple[Nest, list[np.ndarray]]:
+def build(
+    lowered: Lowered, lanes: int, unrolled: int = MOST_UNROLLED
+) -> tuple[Nest, list[np.ndarray]]:
     """Return the nest of a graph, and the arrays of its constants.
 
     Parameters
@@ -111,17 +113,24 @@ def build(lowered: Lowered, lanes: int) -> tuple[Nest, list[np.ndarray]]:
     lowered : Lowered
     lanes : int
         How many elements a vector has.
+    unrolled : int
+        Elements of an axis up to which its steps are written out.
     """
-    return Builder(lowered, lanes).build()
+    return Builder(lowered, lanes, unrolled=unrolled).build()
 
 
 class Builder:
     """A nest that is being made."""
 
     def __init__(
-        self, lowered: Lowered, lanes: int, outer: Builder | None = None
+        self,
+        lowered: Lowered,
+        lanes: int,
+        outer: Builder | None = None,
+        unrolled: int = MOST_UNROLLED,
     ) -> None:
         self.lowered = lowered
+        self.unrolled: int = unrolled if outer is None else outer.unrolled
         self.graph = lowered.graph
         self.lanes = lanes
         self.outer = outer
@@ -199,7 +208,8 @@ class Builder:
             if k not in self.unread and like.size
         ]
         guards, in_place = self.lowered.guards, frozenset(self.in_place)
-        self.schedule = Schedule(self.graph, wanted, guards, self.lanes, in_place)
+        how = self.lanes, in_place, self.unrolled
+        self.schedule = Schedule(self.graph, wanted, guards, *how)
         self.place_values(top)
         self.group(self.schedule.roots, 0, top, {})
 

@@ -113,6 +113,8 @@ class Schedule:
     lanes : int
     in_place : frozenset of int
         Places whose first piece is there, and that are results where they are.
+    unrolled : int
+        Elements of an axis up to which its steps are written out.
     """
 
     def __init__(
@@ -122,8 +124,10 @@ class Schedule:
         guards: Sequence[tuple[int, Node]],
         lanes: int,
         in_place: frozenset[int] = frozenset(),
+        unrolled: int = MOST_UNROLLED,
     ) -> None:
         self.graph = graph
+        self.most_unrolled = unrolled
         self.in_place = in_place
         self.results = results
         self.guards = guards
@@ -188,7 +192,8 @@ class Schedule:
         extent = self.graph.extent
         domains = list(dict.fromkeys(self.domains()))
         axes = NOWHERE.union(*domains)
-        long = [axis for axis in axes if extent(axis) > MOST_UNROLLED or axis in looped]
+        most = self.most_unrolled
+        long = [axis for axis in axes if extent(axis) > most or axis in looped]
         stacks = [self.domain(n) for n in self.live.values() if n.kind == "routine"]
         long += NOWHERE.union(*stacks) - {*long}
         scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
