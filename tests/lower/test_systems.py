@@ -17,6 +17,7 @@ from tests.lower.test_nests import WAYS, check_tape, compiled, given_to
 from wengert.emit import machine
 from wengert.emit.cache import KERNELS
 from wengert.execute.engine import native_engine
+from wengert.lower.refusal import BOUNDS
 
 pytestmark = [
     pytest.mark.skipif(not native_engine(), reason="the native engine is off"),
@@ -138,7 +139,7 @@ def test_a_singular_matrix_refuses_the_call(
         for k, wrong in itertools.product(range(5), matrices):
             given = stack.copy()
             given[k] = wrong
-            assert call_guarded(kernel, [given], likes, True)[0] == 2
+            assert call_guarded(kernel, [given], likes, True)[0] == BOUNDS
         assert call_guarded(kernel, given_to(tape), likes, True)[0] == 0
 
 
@@ -177,10 +178,10 @@ def test_scipys_triangular_solves_are_native(function: Function, n: int) -> None
     assert kernel is not None
     likes = [tape.types[index] for index in tape.output_indices]
     a[-1, -1] = np.inf
-    assert call_guarded(kernel, [a, b], likes, True)[0] == 2
+    assert call_guarded(kernel, [a, b], likes, True)[0] == BOUNDS
     a[-1, -1] = 0.0
     is_unit = function is SCIPYS[1]
-    assert call_guarded(kernel, [a, b], likes, True)[0] == (0 if is_unit else 2)
+    assert call_guarded(kernel, [a, b], likes, True)[0] == (0 if is_unit else BOUNDS)
 
 
 def test_without_lapack_large_systems_are_refused(
