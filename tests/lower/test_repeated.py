@@ -90,6 +90,14 @@ def of_rows(total: Any, a: Any, b: Any) -> Any:
     return total + a @ b, a.T * b
 
 
+def of_small(z: Any, v: Any, m: Any, x: Any, k: Any) -> Any:
+    """A step of arrays of few elements, which change places and are written to."""
+    m = m.copy()
+    m[0, 1] = np.sum(z * v) * x
+    turned = np.stack([v[1], z[0] - x])
+    return turned * k, z + 0.1 * np.sin(v)[::-1], m.T * 0.7, np.sqrt(np.sum(v * v)), m
+
+
 CASES: dict[str, tuple[Function, int, int, Callable[[int], tuple[Any, ...]]]] = {
     "numbers": (of_numbers, 2, 1, lambda n: (0.3, -0.2, RNG.normal(size=n), 1.5)),
     "arrays": (
@@ -101,6 +109,18 @@ CASES: dict[str, tuple[Function, int, int, Callable[[int], tuple[Any, ...]]]] = 
             RNG.normal(size=5),
             RNG.normal(size=(n, 5)),
             RNG.normal(size=(5, 5)),
+        ),
+    ),
+    "small arrays": (
+        of_small,
+        3,
+        1,
+        lambda n: (
+            RNG.normal(size=2),
+            RNG.normal(size=2),
+            RNG.normal(size=(2, 2)),
+            RNG.normal(size=n),
+            0.9,
         ),
     ),
     "writes": (of_writes, 1, 1, lambda n: (RNG.normal(size=37), RNG.normal(size=n))),
@@ -127,6 +147,18 @@ def test_a_loop_is_what_the_interpreter_does(name: str, is_back: bool) -> None:
         operands = tuple(np.asarray(x)[()] for x in draw(count))
         tape = recorded(step, carried, moving, *operands, is_back=is_back)
         judge(tape, *operands)
+
+
+def test_small_arrays_are_carried_in_registers() -> None:
+    step = lambda z, v, x: (z + 0.1 * v, v - 0.1 * np.sin(z) * x)  # noqa: E731
+    operands = RNG.normal(size=2), RNG.normal(size=3)[:2], RNG.normal(size=9)
+    kernel = compiled(recorded(step, 2, 1, *operands), WAYS[1], True)
+
+    assert kernel is not None
+    _, loop = kernel.nest.split(" to 9:", 1)
+    inside = loop.split("\nv")[0].splitlines()
+    assert len(inside) > 9
+    assert not any("scratch" in line for line in inside)
 
 
 def test_what_a_loop_gives_is_read_in_other_ways() -> None:

@@ -119,6 +119,10 @@ def build(
     return Builder(lowered, lanes, unrolled=unrolled).build()
 
 
+#: Elements of carried arrays that may be in registers.
+MOST_IN_REGISTERS = 12
+
+
 class Builder:
     """A nest that is being made."""
 
@@ -146,6 +150,11 @@ class Builder:
         #: registers of its guards.
         self.numbers: dict[int, Operand] = {}
         self.carried: dict[int, int] = {}
+        #: Of a step: small arrays that are carried, element by element; the registers
+        #: that they are in, and what is in those next.
+        self.elements: dict[int, list[int]] = {}
+        self.carries: dict[int, list[int]] = {}
+        self.later: dict[tuple[int, int], Operand] = {}
         self.flags: dict[int, int] = {}
         self.next: dict[int, Operand] = {}
         self.is_strict = False
@@ -181,6 +190,7 @@ class Builder:
 
     def build(self) -> tuple[Nest, list[np.ndarray]]:
         """Return the nest and the arrays of its constants."""
+        self.plan()
         self.fill(self.top)
         constants = [
             Buffer("constant", k, str(array.dtype), array.size)
@@ -197,9 +207,8 @@ class Builder:
         )
         return nest, self.constants
 
-    def fill(self, top: Scope) -> None:
-        """Write all that the graph computes."""
-        self.top = top
+    def plan(self) -> None:
+        """Decide what is a loop."""
         wanted = [
             Wanted(value.node, axis_strides(value.dims, like.shape), k)
             for k, (value, like) in enumerate(
@@ -208,8 +217,13 @@ class Builder:
             if k not in self.unread and like.size
         ]
         guards, in_place = self.lowered.guards, frozenset(self.in_place)
-        how = self.lanes, in_place, self.unrolled
+        is_step = self.outer is not None
+        how = self.lanes, in_place, self.unrolled, is_step
         self.schedule = Schedule(self.graph, wanted, guards, *how)
+
+    def fill(self, top: Scope) -> None:
+        """Write all that the graph computes, as planned."""
+        self.top = top
         self.place_values(top)
         self.group(self.schedule.roots, 0, top, {})
 
@@ -262,6 +276,8 @@ class Builder:
         for root in list(self.schedule.roots):
             node = root.node
             if root.kind != "result" or node.number in self.memory:
+                continue
+            if root.number in self.carries:
                 continue
             if self.may_be_result(node, root.target.strides):
                 memory = self.results[root.number]
@@ -564,6 +580,9 @@ class Builder:
                     continue
                 memory = replace(self.results[root.number], strides=root.target.strides)
                 address = self.address(memory, places)
+                if root.number in self.carries:
+                    self.later[root.number, address.offset] = value
+                    continue
                 scope.body.append(Store(address, value, root.node.type))
         else:
             self.write_piece(root, scope, at)
@@ -904,15 +923,29 @@ class Builder:
             first = Scope()  # a condition is asked before the step
         steps = self.steps_of(root, scope) if repeated.is_part else None
         ends = self.last_of(steps, scope) if repeated.is_back else None
+        stacked = range(repeated.carried, len(step.results))
+        step.unread = set(stacked) - {node.data[1] for node in root.target}
+        asker = self.asker(repeated, step)
+        arrays = {
+            k: self.memory[node.number]
+            for k, node in enumerate(root.node.operands[: repeated.carried])
+            if node.kind == "copy"
+        }
+        in_place = {k for k, memory in arrays.items() if step.adds_in_place(k, memory)}
+        step.plan()
+        small = step.in_registers(arrays.keys() - in_place, ends=True)
+        if asker is not None:
+            small &= asker.in_registers(small, ends=False)
         halves: tuple[int, int] | None = None
         for k, node in enumerate(root.node.operands[: len(repeated.given)]):
             known, like = repeated.given[k], repeated.lowered.arguments[k]
-            if known.number is not None:
+            if known.number is not None or k in in_place:
                 continue
-            if node.kind == "copy" and k < repeated.carried:
-                memory, size = self.memory[node.number], like.size
-                if step.adds_in_place(k, memory):
-                    continue
+            if k in small:
+                step.results[k] = arrays[k]
+                self.carry_elements(step, k, arrays[k], like, scope, first)
+            elif k in arrays:
+                memory, size = arrays[k], like.size
                 halves = halves or self.halves(loop, first)
                 step.arguments[k] = replace(memory, picks=((halves[0], size),))
                 step.results[k] = replace(memory, picks=((halves[1], size),))
@@ -928,13 +961,14 @@ class Builder:
         is_odd = next(self.values) if halves else None
         for node in root.target:
             self.place_result(node, step, loop, is_odd, ends)
-        stacked = range(repeated.carried, len(step.results))
-        step.unread = set(stacked) - {node.data[1] for node in root.target}
         step.fill(body)
         for k, register in step.carried.items():
             body.body.append(Fold(register, "y", step.next[k]))
+        for k, registers in step.carries.items():
+            for place, register in enumerate(registers):
+                body.body.append(Fold(register, "y", step.later[k, place]))
         if repeated.is_open:
-            follows = self.follows(root, step, loop, first, steps)
+            follows = self.follows(root, step, asker, loop, first, steps)
             self.write_while(root, step, loop, scope, (first, follows, body), is_odd)
         else:
             self.start_flags(step, scope)
@@ -968,19 +1002,32 @@ class Builder:
         scope.body.append(Let(last, "x - y", (steps, Number(1, "int64")), "int64"))
         return last
 
+    def asker(self, repeated: Repeated, step: Builder) -> Builder | None:
+        """Return what asks whether a step follows, where a condition says so."""
+        if repeated.asks is None:
+            return None
+        asker = Builder(repeated.asks, self.lanes, self)
+        asker.is_strict, asker.flags = step.is_strict, step.flags
+        asker.carried = {0: next(self.registers)}  # no register: the condition itself
+        asker.plan()
+        return asker
+
     def follows(
-        self, root: Root, step: Builder, loop: int, first: Scope, steps: Operand | None
+        self,
+        root: Root,
+        step: Builder,
+        asker: Builder | None,
+        loop: int,
+        first: Scope,
+        steps: Operand | None,
     ) -> Operand:
         """Write whether a step follows, as a number or a condition says."""
         repeated: Repeated = root.node.data[0]
         if steps is not None:
             return self.compared(loop, "x < y", steps, first)
-        assert repeated.asks is not None
-        asker = Builder(repeated.asks, self.lanes, self)
-        asker.is_strict = step.is_strict
+        assert asker is not None
         asker.arguments, asker.numbers = list(step.arguments), dict(step.numbers)
-        asker.flags = step.flags
-        asker.carried = {0: next(self.registers)}  # no register: the condition itself
+        asker.elements = step.elements
         asker.fill(first)
         found = asker.next[0]
         if repeated.count:
@@ -1082,6 +1129,61 @@ class Builder:
         body.body.append(Read(now, register, "y", type_, False))
         step.numbers[k], step.carried[k] = now, register
 
+    def in_registers(self, arguments: Iterable[int], ends: bool) -> set[int]:
+        """Return which carried arrays are few elements, each read where it is named.
+
+        `ends` says whether results by the same numbers are what they will be.
+        """
+        unrolled, live = self.schedule.unrolled, self.schedule.live.values()
+        leaves = {
+            node.number: node
+            for node in live
+            if node.kind == "leaf" and node.data[0].kind == "argument"
+        }
+        wrong = {
+            leaves[x.number].data[0].number
+            for node in live
+            for x in node.operands
+            if x.number in leaves
+            and (node.kind not in ("map", "reduce", "place") or x.axes - unrolled)
+        }
+        if ends:
+            wrong |= {
+                result.number
+                for result in self.schedule.results
+                if (result.node.axes | result.strides.keys()) - unrolled
+            }
+        found, room = set[int](), MOST_IN_REGISTERS
+        for k in sorted(set(arguments) - wrong):
+            size = self.lowered.arguments[k].size
+            if size <= room:
+                found.add(k)
+                room -= size
+        return found
+
+    def carry_elements(
+        self,
+        step: Builder,
+        k: int,
+        memory: Memory,
+        like: Type,
+        scope: Scope,
+        body: Scope,
+    ) -> None:
+        """Let the elements of an array be carried in registers."""
+        type_ = str(like.dtype)
+        step.elements[k], step.carries[k] = [], []
+        for place in range(like.size):
+            register, now = next(self.registers), next(self.values)
+            first = self.load(scope, Address(memory.buffer, place), type_)
+            scope.body += [
+                Start(register, type_, 0.0, False),
+                Fold(register, "y", first),
+            ]
+            body.body.append(Read(now, register, "y", type_, False))
+            step.elements[k].append(now)
+            step.carries[k].append(register)
+
     def memory_of(self, node: Node) -> Memory:
         """Return where a value lies that is read in place."""
         if node.kind != "leaf":
@@ -1132,6 +1234,12 @@ class Builder:
         """Read what a loop carried in registers, and whether a guard failed."""
         for node in root.target:
             k = node.data[1]
+            for place, register in enumerate(step.carries.get(k, ())):
+                value, buffer = next(self.values), step.results[k].buffer
+                scope.body += [
+                    Read(value, register, "y", node.type, False),
+                    Store(Address(buffer, place), value, node.type),
+                ]
             if k in step.carried:
                 value = next(self.values)
                 scope.body.append(Read(value, step.carried[k], "y", node.type, False))
@@ -1242,6 +1350,8 @@ class Builder:
             source = node.data[0]
             if source.kind == "argument" and source.number in self.numbers:
                 return self.numbers[source.number]
+            if source.kind == "argument" and source.number in self.elements:
+                return self.elements[source.number][element_at(node, places)]
             memory, offset = self.of_leaf(node, scope.lane, places)
             address = self.moved_address(memory, places, {}, scope, offset)
             return self.load(scope, address, node.type)
@@ -1425,6 +1535,17 @@ class Builder:
             made = {axis: packed.strides[k] // size for k, axis in enumerate(axes)}
             self.packed[key] = found, made
         return self.packed[key]
+
+
+def element_at(leaf: Node, places: Places) -> int:
+    """Return which element of its argument a leaf is at a place."""
+    _, offset, strides = leaf.data
+    found: int = offset
+    for axis, stride in strides:
+        place = places[axis]
+        assert type(place) is int  # those axes are written out
+        found += place * stride
+    return found
 
 
 def moved_by(

@@ -102,6 +102,11 @@ class Wanted:
     number: int
 
 
+#: Elements from which the short vectors of a step are in lanes: one waits for the next,
+#: and numbers in registers are there sooner.
+LEAST_IN_STEP = 5
+
+
 class Schedule:
     """The roots of a graph, and their loops.
 
@@ -125,9 +130,10 @@ class Schedule:
         lanes: int,
         in_place: frozenset[int] = frozenset(),
         unrolled: int = MOST_UNROLLED,
+        is_step: bool = False,
     ) -> None:
         self.graph = graph
-        self.most_unrolled = unrolled
+        self.most_unrolled, self.is_step = unrolled, is_step
         self.in_place = in_place
         self.results = results
         self.guards = guards
@@ -199,7 +205,8 @@ class Schedule:
         scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
         for axis in sorted(axes - {*long, *scanned}, key=lambda a: (-extent(a), a)):
             alone = not any(axis in d and not d.isdisjoint(long) for d in domains)
-            if alone and extent(axis) >= self.lanes // 2 and extent(axis) > 1:
+            least = LEAST_IN_STEP if self.is_step else max(self.lanes // 2, 2)
+            if alone and extent(axis) >= least:
                 long.append(axis)  # short vectors that lie in no longer loop
         self.order = sorted(long, key=lambda a: (-extent(a), a))
         self.unrolled = axes - set(long)
