@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.derive.test_sparsity import POINT, PROGRAMS
 from wengert import grad, hessian, jacobian, problem
 
 SCALE = np.array([1.0, 2.0, 3.0])
@@ -99,3 +100,29 @@ def test_function_that_writes_outside_is_called_for_every_part() -> None:
         np.testing.assert_allclose(p.hessian(x).diagonal(), 12 * x**2)
         np.testing.assert_allclose(p.gradient(x), 4 * x**3)
     assert len(calls) >= 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_problem_has_the_derivatives_of_any_program(name: str) -> None:
+    def g(x: Any) -> Any:
+        return np.ravel(PROGRAMS[name](x))
+
+    weights = np.linspace(0.7, 1.9, g(POINT).size)
+
+    def f(x: Any) -> Any:
+        return np.sum(np.sin(g(x)) * weights)
+
+    p = problem(f, (g, -1.0, 1.0))
+    for k in range(4):
+        x = POINT + 1e-4 * k
+        np.testing.assert_allclose(p.objective(x), f(x), rtol=1e-12)
+        np.testing.assert_allclose(p.constraints(x), g(x), rtol=1e-12)
+        dense = hessian(lambda x: 2.0 * f(x) + weights @ g(x))(x)
+        found = p.hessian(x, weights, 2.0).toarray()
+        np.testing.assert_allclose(found, dense, rtol=1e-9, atol=1e-10)
+        slopes = p.jacobian(x).toarray()
+        np.testing.assert_allclose(slopes, jacobian(g)(x), rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(p.gradient(x), grad(f)(x), rtol=1e-11, atol=1e-12)
+        for part in (p._shared.values, p._shared.slopes, p._shared.curves):
+            part.wait()
