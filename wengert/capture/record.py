@@ -104,6 +104,8 @@ class SetAside:
         self.tape = active_tape()
         if self.tape is not None:
             self.tape.thread = None
+            if self.captures is None:
+                remove()  # nothing recorded is met, and NumPy's functions are quicker
         self.tokens = RECORDING.set(None), CAPTURES.set(self.captures)
 
     def __exit__(self, *_: object) -> None:
@@ -112,6 +114,8 @@ class SetAside:
         RECORDING.reset(recording)
         if self.tape is not None:
             self.tape.thread = get_ident()
+            if self.captures is None:
+                install()
 
 
 class Segment:
