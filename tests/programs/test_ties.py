@@ -50,6 +50,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
     "norm": lambda x: np.sqrt(np.sum(x**2)),
     "inner product": lambda x: np.vdot(x, x * 1.3),
     "product": lambda x: np.max(x.T @ x) if x.ndim < 3 else np.max(x @ x.mT),
+    "singular value": lambda x: np.max(np.linalg.svdvals(np.atleast_2d(x))),
     "variance": np.var,
     "deviations": lambda x: np.max(np.std(x, axis=0)),
     "product of all": np.prod,

@@ -198,6 +198,8 @@ class Lowering:
         self.questioned: list[Node] = []
         #: Results that guards elsewhere ask about.
         self.asked_results: Sequence[int] = ()
+        #: The operations that NumPy is asked for, by what they read, and their results.
+        self.asked_for: dict[Any, list[tuple[Tape, list[Value]]]] = {}
         #: Whether what is returned, or asked about, is made of a node.
         self.is_read = bytearray()
         #: Conditions that are asked as NumPy would round what they ask about.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from wengert.core.forms import Routine
+from wengert.core.operation import Operation
 from wengert.lower.graph import Node, number_of, reached
 from wengert.lower.products import has_sum_of, is_product
 from wengert.lower.refusal import BOUNDS
@@ -27,12 +29,22 @@ def is_rounded_in_order(node: Node) -> bool:
     if node.kind == "place" and node.data[1]:
         return len(node.data[2]) > 1 and node.type.startswith("float")
     if node.kind == "call":
-        return bool(node.data[0].operation.adds)
+        return depends_on_layout(node.data[0].operation)
     if node.kind == "routine":
         return True
     is_fold = node.kind in ("reduce", "product")
     is_sum = is_fold and node.data[0].text in ("x + y", "x * y")
     return is_sum and node.type.startswith("float")
+
+
+def depends_on_layout(operation: Operation) -> bool:
+    """Whether NumPy's last bits may depend on how operands lie.
+
+    Problems of linear algebra are copied for LAPACK, each in the same order.
+    """
+    form = operation.form
+    is_copied = isinstance(form, Routine) and form.core is not None
+    return operation.adds and not is_copied
 
 
 def strict_nodes(
