@@ -119,6 +119,10 @@ class Steps(NamedTuple):
     places: dict[int, int]
 
 
+#: Kinds of dtypes whose arrays are read anew before a replay.
+REFILLED = "fc"
+
+
 class Loops(NamedTuple):
     """Nodes of a tape that stand on it once more, as loops.
 
@@ -189,7 +193,8 @@ class Tape:
         self._nodes: dict[int, CompNode] = {}
         self._numbers: dict[tuple[type, Any], int] = {}
         self._arrays: dict[int, tuple[Any, Any, int]] = {}
-        #: Constants made of arrays that someone may refill before a replay.
+        #: Constants made of arrays that someone may refill before a replay; others are
+        #: compared with what they were.
         self.refillable: set[int] = set()
         #: While recording: those arrays, by their ``id``; None if all may be.
         self.refilled: Container[int] | None = None
@@ -265,7 +270,8 @@ class Tape:
         copy = copy_as_it_lies(value, MOST_GAPS) if copy is None else copy
         index = self.append(CONSTANT, (), {"value": copy}, type_of(copy), copy)
         self._arrays[id(value)] = (value, copy, index)
-        if self.keeps_guards and (self.refilled is None or id(value) in self.refilled):
+        may_be_refilled = self.refilled is None or id(value) in self.refilled
+        if self.keeps_guards and may_be_refilled and value.dtype.kind in REFILLED:
             self.refillable.add(index)
         return index
 

@@ -31,7 +31,7 @@ from wengert.capture.reads.watched import (
     Site,
     Unresolved,
 )
-from wengert.core.tape import Tape, same_contents
+from wengert.core.tape import REFILLED, Tape, same_contents
 from wengert.errors import Line, Place, describe_line, explain, file_of, line_number
 
 #: Conditions that are compared whether or not the recording came to what reads them.
@@ -494,7 +494,7 @@ def tape_index(
     """Return the constant node of an array that only the tape read, or None."""
     known = tape._arrays.get(id(array))
     contents = snapshot.contents[id(array)]
-    if known is None or known[0] is not array or array.dtype.kind not in "fc":
+    if known is None or known[0] is not array or array.dtype.kind not in REFILLED:
         return None
     if not contents.hold() or not same_contents(known[1], contents.copy):
         return None
