@@ -565,3 +565,19 @@ def test_dense_rows_and_columns_take_a_sweep_each_way() -> None:
         np.testing.assert_allclose(found.toarray(), jacobian(f)(x + k), atol=1e-12)
     assert slopes.colored.kind == "bidirectional"
     assert slopes.colored.num_colors < 6
+
+
+def test_sparse_derivative_follows_places_that_are_changed_outside() -> None:
+    places, weights = np.array([0, 1, 1]), np.array([1.0, 2.0, 3.0])
+    f = jacobian(lambda x: weights * x[places] ** 2, sparse=True, pattern="grow")
+    x = np.array([0.5, 1.0, 1.5])
+
+    for k in range(8):
+        if k in (4, 6):
+            places[k // 4 - 1] = 2
+            weights[1] += 1.0
+        expected = np.zeros((3, 3))
+        expected[np.arange(3), places] = 2.0 * weights * x[places]
+        np.testing.assert_allclose(f(x).toarray(), expected)
+        if k == 3:
+            f.products.fast.wait()  # type: ignore[attr-defined]
