@@ -165,6 +165,18 @@ def test_slower_native_code_is_dropped_where_the_first_call_waits_for_it(
     assert jitted(x) == wave(x)
 
 
+def test_a_guess_stands_until_it_is_near() -> None:
+    for guess, tried_again in ((1.0, False), (0.15, True)):
+        measured, chosen = Tier(), set()
+        measured.guess(CALL, guess)
+        for _ in range(100):
+            kind = measured.choose()
+            chosen.add(kind)
+            measured.note(kind, 0.1 if kind == PLAY else 0.2)
+
+        assert chosen == ({CALL, PLAY} if tried_again else {PLAY})
+
+
 def test_the_faster_of_both_first_tiers_is_chosen() -> None:
     measured = Tier()
     order = []

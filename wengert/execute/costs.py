@@ -58,6 +58,9 @@ PIECE = 2**19
 #: A node that NumPy plays for a block of rows, and an element of one row in it.
 ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 
+#: Calls of a function that take as long as recording it once, about.
+CALLS_A_RECORDING = 10.0
+
 # Jacobians (`directions`).
 
 #: A node of a plain sweep; a sweep recorded, to be played for all directions, and a

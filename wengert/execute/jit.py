@@ -40,10 +40,11 @@ from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import WRITEABLE, argument
 from wengert.execute.background import WORKER, Job, Progress, compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
-from wengert.execute.costs import MOST_OPTIMISED
+from wengert.execute.costs import CALLS_A_RECORDING, MOST_OPTIMISED
 from wengert.execute.engine import (
     add_absorbing_kernel,
     compile_path,
+    measure_play,
     native_engine,
     optimise,
     why_given_up,
@@ -786,6 +787,9 @@ def compile_beside(
         if work is compile_path and not path.kernels:
             compile_inside(path.recording)
             path.tier.forget(PLAY)
+            if jitted.waits:  # no call is spent on finding out which one is faster
+                measure_play(path)
+                path.tier.guess(CALL, path.record_seconds / CALLS_A_RECORDING)
         if work is compile_path and path.kernels and (lost := why_given_up(path)):
             path.reason, path.kernels = lost, []
     except Exception as error:  # nobody is there to see it
