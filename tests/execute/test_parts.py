@@ -73,6 +73,29 @@ def test_parts_follow_numbers_and_arrays_from_outside(monkeypatch: Any) -> None:
     check(p, 2 * x)
 
 
+def test_parts_of_a_loop_that_a_guard_ends() -> None:
+    """Parts are tapes of their own, whose numbers of steps are known one by one."""
+
+    def fallen(x: Any) -> Any:
+        z, v = np.array([0.0, 2.0]), np.array([x[0], 1.0])
+        while z[1] > 0.0:
+            z = z + 0.02 * v
+            drag = 0.1 * v * np.sqrt(np.sum(v**2))
+            v = v - 0.02 * (np.array([0.0, 9.81]) * x[1] + drag)
+        return z[0] * x[1] + v[1]
+
+    p = problem(fallen)
+    points = [np.array([1.0 + 0.2 * k, 0.7 + 0.05 * k]) for k in range(4)]
+    for _ in range(3):
+        for x in points:
+            np.testing.assert_allclose(p.objective(x), fallen(x), rtol=1e-12)
+            np.testing.assert_allclose(p.gradient(x), grad(fallen)(x), rtol=1e-11)
+            found = p.hessian(x).toarray()
+            np.testing.assert_allclose(found, hessian(fallen)(x), rtol=1e-9)
+        for part in (p._shared.values, p._shared.slopes, p._shared.curves):
+            part.wait()
+
+
 def test_one_recording_serves_all_parts() -> None:
     p = problem(lambda x: np.sum(x**4))
 

@@ -567,16 +567,13 @@ class Jitted(Generic[P, R]):
     def join(self, entry: Entry, path: Path) -> bool:
         """Have a path answered for by one that differs in the number of steps alone.
 
-        All that it does was recorded twice then, and it may be replayed.  Where there
-        is native code, it need not be kept.
+        All that it does was recorded twice then, and it may be replayed.
         """
         for other in entry.tree.believed:
             if other is not path and other.answers_for(path):
                 self._counter += 2
                 path.is_believed, path.order = True, self._counter - 1
                 other.order = self._counter
-                if other.kernels:
-                    entry.tree.remove(path)
                 return True
         return False
 
@@ -591,6 +588,8 @@ class Jitted(Generic[P, R]):
         """Keep a path that was recorded once; of too many the oldest goes."""
         entry.tree.insert(path, beside, node)
         if not wrote and self.join(entry, path):
+            if path.answered_by is not None and path.answered_by.kernels:
+                entry.tree.remove(path)  # native code does not need it
             return
         entry.recordings += 1
         unsure = [p for p in entry.tree.kept if not p.is_believed]

@@ -188,6 +188,10 @@ class Part(Jitted[..., Any]):
             plan=None,
             handed_out=None,
             compiled_as=None,
+            ending="unasked",
+            answered_by=None,
+            is_long=False,
+            growth=1,
             contiguous=None,
         )
 
