@@ -49,7 +49,7 @@ def derived_within(x: Any) -> Any:
     """A descent of so many steps."""
     slope, at = wg.grad(lambda y: (y - x[0]) ** 2 * (1.0 + 0.1 * np.cos(y * x[1]))), 3.0
     while abs(slope(at)) > 1e-3:
-        at = at - 0.03 * slope(at)
+        at = at - 0.06 * slope(at)
     return at
 
 
@@ -58,7 +58,7 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
     for program in (fall, halved, asked_within, derived_within)
 }
 #: Of each the numbers of steps are others, and are met again.
-POINTS = [np.array([1.1 + 0.13 * k, 0.7 + 0.02 * k]) for k in range(7)]
+POINTS = [np.array([1.1 + 0.4 * k, 0.7 + 0.1 * k]) for k in range(4)]
 
 
 @pytest.mark.parametrize("derivative", [lambda f: f, wg.grad, wg.jacfwd])
