@@ -319,7 +319,7 @@ class BlockPlay:
             if k < carried
             else np.moveaxis(value, 1, 0)
             if k in moving and flags[k]
-            else value
+            else as_weak(body.inputs[k], value)  # as the step was recorded
             for k, value in enumerate(values)
         ]
         with_rows = [flag or k < carried for k, flag in enumerate(flags)]
