@@ -272,7 +272,7 @@ def test_what_a_loop_adds_up_is_computed_at_once() -> None:
     assert all(len(body.tape) < 6 for body in loops)
 
 
-QUICK = (stores, second_loop_reads_backwards, single_precision)
+QUICK = (stores, second_loop_reads_backwards, of_python_numbers, single_precision)
 
 
 @pytest.mark.parametrize(
