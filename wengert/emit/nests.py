@@ -83,8 +83,7 @@ SHORT = 60
 
 #: What does the block of a nest for all blocks, and stops where one is refused.
 BLOCKS = """
-define i64 @{kernel}(ptr %given, ptr %taken, ptr %workspace, i64 %begin, i64 %end)
- nounwind {{
+define i64 @{kernel}({named}) nounwind {{
 entry:
  br label %ask
 ask:
@@ -191,7 +190,9 @@ def calls_of(writers: Sequence[Writer], has_blocks: bool) -> str:
                 f"on{k}:\n"
             )
     lines.append(" ret i64 0\n}\n")
-    return "".join([*lines, BLOCKS.format(kernel=KERNEL) if has_blocks else ""])
+    return "".join(
+        [*lines, BLOCKS.format(kernel=KERNEL, named=NAMED) if has_blocks else ""]
+    )
 
 
 @refuses
@@ -327,7 +328,7 @@ class Writer:
         rest = f" ret i64 {self.answer()}\n}}\n"
         text = "".join("".join(chunk) for chunk in self.lines)
         if is_block:
-            rest += BLOCKS.format(kernel=KERNEL)
+            rest += BLOCKS.format(kernel=KERNEL, named=NAMED)
         return "".join(
             [*externals, *sorted(self.declarations), head, *self.entry, text, rest]
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.errors import source_line
+from wengert.execute.report import readable
 from wengert.ops.index import GETITEM, IN_PLACE
 from wengert.show.watch import active_nodes, gradients_of, outputs_of
 
@@ -254,7 +255,4 @@ def time_text(seconds: float) -> str:
 
 def bytes_text(count: int) -> str:
     """Return a number of bytes with its unit."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} B"
+    return f"{readable(count)}B"
