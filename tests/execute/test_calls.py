@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -10,9 +11,16 @@ import pytest
 from scipy import special
 
 import wengert as wg
-from tests.execute.test_native_registry import DIFFERENTIABLE, agree, scalar_loss
+from tests.execute.test_native_registry import (
+    DIFFERENTIABLE,
+    EXAMPLES,
+    agree,
+    scalar_loss,
+)
+from tests.lower.guarded import call_guarded
 from tests.ops.examples import Example
 from wengert.execute.engine import native_engine
+from wengert.execute.loops import compile_loops
 from wengert.lower import lower
 from wengert.lower.refusal import NotLoweredError
 
@@ -226,12 +234,9 @@ def test_ctrl_c_in_a_call_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     assert jitted(MATRICES) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("example", DIFFERENTIABLE[::3], ids=str)
-@pytest.mark.filterwarnings("ignore")
-def test_every_operation_may_be_called(
-    example: Example, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No operation has loops: NumPy computes all of a gradient, one call a node."""
+@pytest.fixture
+def no_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No operation has loops: NumPy computes all of them, one call a node."""
     node = lower.Lowering.node
 
     def refused(self: Any, index: int) -> Any:
@@ -242,6 +247,12 @@ def test_every_operation_may_be_called(
 
     monkeypatch.setattr(lower.Lowering, "node", refused)
     monkeypatch.setattr(lower.Lowering, "nodes", refused)
+
+
+@pytest.mark.parametrize("example", DIFFERENTIABLE[::3], ids=str)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("no_loops")
+def test_every_operation_may_be_called(example: Example) -> None:
     wanted = tuple(
         k for k, x in enumerate(example.operands) if np.asarray(x).dtype.kind in "fc"
     )
@@ -250,3 +261,24 @@ def test_every_operation_may_be_called(
 
     for _ in range(3):
         agree(jitted(*example.operands), gradient(*example.operands))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
+@pytest.mark.parametrize("example", EXAMPLES[1::5], ids=str)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("no_loops")
+def test_a_call_touches_nothing_outside(example: Example) -> None:
+    tape = wg.record(example.function, *example.operands)
+    likes = [tape.types[k] for k in tape.output_indices]
+    given = [np.asarray(tape.play.outputs[k]) for k in tape.input_indices]
+    try:
+        kernel = compile_loops(tape, True, calls=True)
+    except NotLoweredError as error:
+        pytest.skip(str(error))
+
+    for at_end in (True, False):
+        answer, found = call_guarded(kernel, given, likes, at_end)
+        assert answer == 0
+        expected = tape(*example.operands)
+        values = list(expected) if isinstance(expected, (tuple, list)) else [expected]
+        agree(found, values)

@@ -212,7 +212,10 @@ class Parts:
             loop, settings = self.several[operands[0]], tape.settings[index]
             whole = self.append(ITEM, (loop,), settings, side_by_side(like))
             self.take_apart(index, whole, like)
-        elif not is_complex(like) and not any(k in self.pairs for k in operands):
+        elif not (
+            any(map(is_complex, results_of(like)))
+            or any(k in self.pairs for k in operands)
+        ):
             places = [self.reals[k] for k in operands]
             self.reals[index] = self.append(
                 operation, places, tape.settings[index], like
