@@ -607,6 +607,34 @@ row(
     "p = wengert.problem(lambda x: np.sum((x - 1.0) ** 2))\nresult = p.minimize(x).x",
     [1.0, 1.0, 1.0],
 )
+row(
+    "wengert.random_effects:Mode.__init__",
+    "f = wengert.laplace(lambda p, u: np.sum((u**2 - p[0]) ** 2))\n"
+    "result = f.mode(np.ones(1), np.zeros(1))",
+    "another start",
+    "f = wengert.laplace(lambda p, u: np.sum((u**2 - p[0]) ** 2))\n"
+    "result = f.mode(np.ones(1), np.full(1, 0.9))",
+    1.0,
+)
+row(
+    "wengert.random_effects:Laplace.at",
+    "f = wengert.laplace(lambda p, u: np.sum(p[0] * u + (1 - p[0]) * u**2))\n"
+    "result = f.mode(np.ones(1), np.ones(1))",
+    "other parameters",
+    "f = wengert.laplace(lambda p, u: np.sum(p[0] * u + (1 - p[0]) * u**2))\n"
+    "result = 1 + f.mode(np.zeros(1), np.ones(1))",
+    1.0,
+)
+row(
+    "wengert.random_effects:Laplace.covariance",
+    "f = wengert.laplace(lambda p, u: np.sum(u**2) + (p[0] ** 2 - 1) ** 2)\n"
+    "result = f.errors(np.zeros(1), np.zeros(1))",
+    "the parameters of laplace(f).fit(...)",
+    "f = wengert.laplace(lambda p, u: np.sum(u**2) + (p[0] ** 2 - 1) ** 2)\n"
+    "fit = f.fit(np.full(1, 0.5), np.zeros(1))\n"
+    "result = np.round(f.errors(fit.x, np.zeros(1)).parameters, 4)",
+    0.3536,
+)
 
 #: Where an error is written whose advice is no code, or is followed in another test.
 ELSEWHERE: dict[str, str] = {
@@ -709,6 +737,7 @@ def test_every_error_has_its_advice_followed() -> None:
 #: Errors of arguments, and of replays and sweeps, which no line of the user raises.
 OUTSIDE = (
     *("wengert.api", "wengert.execute", "wengert.structure", "wengert.problems"),
+    "wengert.random_effects",
     *("wengert.capture.rec", "wengert.capture.results"),
 )
 INSIDE = [n for n, (where, *_) in enumerate(ROWS) if not where.startswith(OUTSIDE)]

@@ -56,7 +56,7 @@ def test_random_buffers_lie_apart_where_they_must(seed: int) -> None:
     ]
     body = [Fill(scratch[k], 0.0) for k in rng.integers(len(scratch), size=60)]
 
-    check(Nest([], [], [], scratch, list(body), 0))
+    check(Nest([], [], [], scratch, list(body), 0, []))
 
 
 @pytest.mark.parametrize("seed", range(20))
