@@ -13,7 +13,10 @@ from wengert.lower.nest import Call
 if TYPE_CHECKING:
     from wengert.emit.nests import Writer
 
-#: What a call is to native code; 0 where anything was raised.
+#: What a call says where it has written its results, and where it has not, which is
+#: also what ctypes says where anything was raised.
+DONE, FAILED = 1, 0
+#: What a call is to native code.
 CALL_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
 
 
@@ -32,5 +35,5 @@ def write_call(writer: Writer, call: Call) -> None:
         writer.line(f" store ptr {pointer}, ptr {at}\n")
     writer.declare(f"i64 @call{call.number}(ptr)")
     done = writer.value(f"call i64 @call{call.number}(ptr {table})")
-    failed = writer.value(f"icmp ne i64 {done}, 1")
+    failed = writer.value(f"icmp ne i64 {done}, {DONE}")
     writer.define(call.value, failed, False, call.type)

@@ -1000,9 +1000,9 @@ class Writer:
         self, number: int, carried: Sequence[int]
     ) -> tuple[list[str], dict[int, str]]:
         """Begin a loop; return where its `phis` go, and what it carries at first."""
-        first = {k: self.handed_on(self.registers[k]) for k in carried}
         self.line(f" br label %l{number}\n")
         self.start_block(f"l{number}")
+        first = {k: self.registers[k].name for k in carried}
         for k in carried:
             self.registers[k].name = f"%r{number}.{k}"
         return self.line(""), first
@@ -1014,28 +1014,14 @@ class Writer:
         """
         text = f" %i{number} = phi i64 [{low}, %{before}],"
         text += f" [%n{number}, %{self.block}]\n"
-        narrowed = ""
         for k, name in first.items():
-            register, to = self.registers[k], f"%r{number}.{k}"
+            register = self.registers[k]
             ir = self.ir(register.type, register.is_wide)
-            if is_mask(register):
-                ir, narrow, to = self.ir("int64", True), ir, f"%m{number}.{k}"
-                narrowed += f" %r{number}.{k} = trunc {ir} {to} to {narrow}\n"
             text += (
-                f" {to} = phi {ir} [{name}, %{before}],"
-                f" [{self.handed_on(register)}, %{self.block}]\n"
+                f" %r{number}.{k} = phi {ir} [{name}, %{before}],"
+                f" [{register.name}, %{self.block}]\n"
             )
-        return text + narrowed
-
-    def handed_on(self, register: Register) -> str:
-        """Return what a register is from one step of a loop to the next.
-
-        Truth values in lanes are as long as numbers there, as comparisons make them.
-        """
-        if not is_mask(register):
-            return register.name
-        narrow, wide = self.ir("bool", True), self.ir("int64", True)
-        return self.value(f"sext {narrow} {register.name} to {wide}")
+        return text
 
     def counted(
         self,
@@ -1057,11 +1043,6 @@ class Writer:
             f" br i1 %c{number}, label %l{number}, label %x{number}\n"
         )
         self.start_block(f"x{number}")
-
-
-def is_mask(register: Register) -> bool:
-    """Whether a register holds truth values in lanes."""
-    return register.is_wide and register.type == "bool"
 
 
 def folded_in(body: Sequence[Statement], known: Mapping[int, Any]) -> list[int]:

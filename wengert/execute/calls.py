@@ -13,13 +13,12 @@ from numpy import asarray, ndarray
 
 from wengert.capture.floating_point import Silent
 from wengert.core.types import Type
+from wengert.emit.calls import DONE, FAILED
 from wengert.execute.plan import Plan
 from wengert.lower.nest import Asked, Laid
 
 #: Interrupts by the user that came in a call: whoever is told that it failed raises.
 INTERRUPTS: list[bool] = []
-#: What a call says where it has written its results, and where it has not.
-DONE, FAILED = 1, 0
 
 
 class Memory(NamedTuple):
