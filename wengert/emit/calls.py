@@ -6,7 +6,7 @@ They are made by ctypes, which takes the interpreter lock for their time.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wengert.lower.nest import Call
 
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 DONE, FAILED = 1, 0
 #: What a call is to native code.
 CALL_TYPE = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-
-
-def address_of(call: Any) -> int:
-    """Return the address of a call."""
-    return ctypes.cast(call, ctypes.c_void_p).value or 0
 
 
 def write_call(writer: Writer, call: Call) -> None:

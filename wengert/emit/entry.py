@@ -408,7 +408,7 @@ def _pointer(address: int) -> str:
 def _function(name: str) -> str:
     """IR constant of the address of one of CPython's functions."""
     function = getattr(ctypes.pythonapi, name)
-    return _pointer(ctypes.cast(function, ctypes.c_void_p).value or 0)
+    return _pointer(machine.address_of(function))
 
 
 @dataclass(slots=True)

@@ -468,7 +468,7 @@ def _publish(library: ctypes.CDLL, name: str, symbol: str) -> bool:
         function = getattr(library, name)
     except AttributeError:
         return False
-    _SYMBOLS[symbol] = ctypes.cast(function, ctypes.c_void_p).value or 0
+    _SYMBOLS[symbol] = address_of(function)
     return True
 
 
@@ -564,3 +564,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child
     )
+
+
+def address_of(function: Any) -> int:
+    """Return the address of a function of ctypes."""
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -18,7 +18,7 @@ import numpy as np
 
 from wengert.emit import machine
 from wengert.emit.cache import KERNELS
-from wengert.emit.calls import CALL_TYPE, address_of, write_call
+from wengert.emit.calls import CALL_TYPE, write_call
 from wengert.emit.compile import KERNEL_TYPE, Compiled
 from wengert.emit.orders import write_order
 from wengert.emit.refusal import NotLoweredError, refuses
@@ -223,7 +223,7 @@ def made(
     """Return the native code of a nest's text."""
     symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(found.constants)}
     calls = tuple(map(CALL_TYPE, found.calls))
-    symbols |= {f"call{k}": address_of(call) for k, call in enumerate(calls)}
+    symbols |= {f"call{k}": machine.address_of(call) for k, call in enumerate(calls)}
     module = machine.compile_parts(found.texts, (KERNEL,), level, told, symbols)
     address = module.addresses[KERNEL]
     return Compiled(

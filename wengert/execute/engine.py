@@ -6,7 +6,7 @@ import math
 import os
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,15 +71,10 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
     NotLoweredError
         Where there is none.
     """
+    how: dict[str, Any] = {"told": told, "unrolled": path.unrolled}
     if path.ended is not None:
         try:
-            return compile_loops(
-                path.ended.tape,
-                absorbs,
-                path.ended.captured,
-                told=told,
-                unrolled=path.unrolled,
-            )
+            return compile_loops(path.ended.tape, absorbs, path.ended.captured, **how)
         except NotLoweredError:
             path.ending = path.contiguous = None
     tries = [path.short]
@@ -89,14 +84,7 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
     for tape, captured in tries:
         try:
             refuse_long(tape)
-            return compile_loops(
-                tape,
-                absorbs,
-                captured,
-                told=told,
-                calls=True,
-                unrolled=path.unrolled,
-            )
+            return compile_loops(tape, absorbs, captured, calls=True, **how)
         except NotLoweredError as error:
             refused = refused or error
     assert refused is not None
