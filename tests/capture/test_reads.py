@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import cProfile
 import functools
+import profile
+import sys
 import time
 import timeit
 import types
@@ -14,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+import wengert
 from wengert import grad, record
 from wengert.capture.reads import Reads, Snapshot, split, watched
 from wengert.capture.reads.frozen import Contents
@@ -795,3 +799,56 @@ def test_methods_that_are_not_called_cost_nothing() -> None:
     assert held.eager_reason() is None
     assert len(held.guards) < 40
     assert (before, held.changed()) == (None, "global models[0].rate")
+
+
+def under_own(function: Any, x: Any) -> Any:
+    """Call a function under a profiler that is a function of Python's."""
+    seen: list[str] = []
+
+    def look(frame: Any, event: str, argument: Any) -> None:
+        seen.append(f"{event} {frame.f_code.co_name}")
+
+    sys.setprofile(look)
+    try:
+        result = function(x)
+    finally:
+        assert sys.getprofile() is look
+        sys.setprofile(None)
+    assert seen.count("call loss") == seen.count("return loss")
+    return result
+
+
+@pytest.mark.parametrize(
+    "under",
+    [
+        lambda *call: cProfile.Profile().runcall(*call),
+        lambda *call: profile.Profile().runcall(*call),
+        under_own,
+    ],
+    ids=["cProfile", "profile", "own"],
+)
+def test_a_profiler_goes_on(under: Any) -> None:
+    space: dict[str, Any] = {"__name__": "plots"}
+    exec(PLOTS, space)
+    function = wengert.jit(space["f"])
+
+    for _ in range(4):
+        found = under(function, np.ones(2))
+
+    np.testing.assert_array_equal(found, space["f"](np.ones(2)))
+
+
+def test_under_a_profiler_that_can_not_be_shared_all_counts_as_met(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space: dict[str, Any] = {"__name__": "plots"}
+    exec(PLOTS, space)
+    held = snapshot(space["f"])
+    unresolved = list(held.unresolved)
+    monkeypatch.setattr(sys, "getprofile", object)
+
+    with held.noticing():
+        space["f"](np.ones(2))
+
+    assert unresolved
+    assert held.unresolved == unresolved
