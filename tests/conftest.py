@@ -1,14 +1,35 @@
-"""Sums up random programs."""
+"""Which cases of a test `make test` runs; the sums over random programs."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
+from zlib import crc32
+
+import pytest
 
 from tests.programs import distribution
 
 #: Counts that the processes of pytest-xdist sent.
 RECEIVED: Counter[str] = Counter()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Call slow what a test marked `one_in(n)` has beyond every n-th of its cases.
+
+    They are drawn, of each test others, so that a row of a table that one test leaves
+    out is run by another.
+    """
+    cases = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("one_in") and not item.get_closest_marker("slow"):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for found in cases.values():
+        (n,) = found[0].get_closest_marker("one_in").args
+        found.sort(key=lambda item: crc32(item.nodeid.encode()))
+        for item in found[-(-len(found) // n) :]:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_sessionfinish(session: Any) -> None:

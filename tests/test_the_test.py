@@ -91,6 +91,7 @@ for _example in examples():
     EXAMPLES.setdefault(_example.operation, []).append(_example)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "field", "k"), list(faults()))
 def test_a_rule_of_the_registry_wrong_by_a_thousandth_is_caught(
     name: str, field: str, k: int

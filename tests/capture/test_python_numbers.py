@@ -181,6 +181,7 @@ RAISING = [
 ]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(("function", "calls"), RAISING)
 def test_a_caught_exception_is_a_branch(function: Function, calls: Calls) -> None:
     check(caught(function), calls)

@@ -87,6 +87,7 @@ def written(call: Callable[[Any], Any], x: Any, into_result: bool) -> Any:
     return [np.copy(part) for part in (x, *results)], refused
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
 @pytest.mark.parametrize("into_result", [True, False], ids=["result", "operand"])
 @pytest.mark.parametrize("text", EVERY)
@@ -153,6 +154,7 @@ def lies(result: Any) -> list[Any]:
     return found
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_result_lies_in_memory_as_numpys(name: str) -> None:

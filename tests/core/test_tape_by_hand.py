@@ -268,6 +268,7 @@ def numbers_only(operands: list[Any]) -> bool:
 EXAMPLES = [e for e in examples() if numbers_only(e.operands)]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("example_", EXAMPLES, ids=str)
 def test_every_operation_plays_by_hand(example_: Any) -> None:

@@ -72,6 +72,7 @@ def is_real(value: Any) -> bool:
     return type(value) is float or getattr(value, "dtype", None) == np.float64
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("example", examples(), ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_pattern_of_every_operation_covers_its_differences(example: Any) -> None:

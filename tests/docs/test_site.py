@@ -98,6 +98,7 @@ def test_the_site_asks_nothing_of_other_machines(site: Path) -> None:
         assert loaded.findall(page.read_text()) == []
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("width", [1400, 480])
 def test_nothing_is_cut(browser: Any, address: str, page: str, width: int) -> None:

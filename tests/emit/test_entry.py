@@ -420,6 +420,7 @@ def test_a_list_that_changes_between_calls_is_read_anew(way):
     assert f(*given)[0] == "fallback"
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("releases_lock", [False, True])
 def test_containers_lose_no_reference(way, releases_lock):
     """Of arguments and results, on every way out."""

@@ -170,6 +170,7 @@ def expected(function, arrays):
         return function(*arrays)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8])
 @pytest.mark.parametrize("text", EXACT)
 @pytest.mark.parametrize("type_name", ["float64", "float32"])
@@ -213,6 +214,7 @@ def test_truth_values_equal_numpy(text, lanes):
     assert np.array_equal(got, expected(TESTS[text], arrays))
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("lanes", [1, 4])
 @pytest.mark.parametrize("text", INTEGERS)
 @pytest.mark.parametrize("type_name", ["int64", "int32"])

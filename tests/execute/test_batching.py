@@ -76,6 +76,7 @@ def assert_batched(
                 assert_same(value, kept)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("example", EVERY, ids=str)
 def test_all_rows_at_once_are_a_loop_over_rows(example: Example) -> None:

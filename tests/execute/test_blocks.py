@@ -39,6 +39,7 @@ def varied(value: Any, number: int) -> np.ndarray:
     return array * array.dtype.type(1 + 0.003 * number)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("example", EVERY, ids=str)
 def test_a_block_is_its_rows(example: Example) -> None:
     """What has a form for all rows gives for each what the tape of one row gives."""

@@ -249,7 +249,8 @@ def no_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lower.Lowering, "nodes", refused)
 
 
-@pytest.mark.parametrize("example", DIFFERENTIABLE[::3], ids=str)
+@pytest.mark.one_in(8)
+@pytest.mark.parametrize("example", DIFFERENTIABLE, ids=str)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("no_loops")
 def test_every_operation_may_be_called(example: Example) -> None:
@@ -263,6 +264,7 @@ def test_every_operation_may_be_called(example: Example) -> None:
         agree(jitted(*example.operands), gradient(*example.operands))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
 @pytest.mark.parametrize("example", EXAMPLES[1::5], ids=str)
 @pytest.mark.filterwarnings("ignore")

@@ -243,6 +243,7 @@ def written_out(derivative: Callable[..., Any], *args: Any) -> Any:
         return derivative(*args)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.usefixtures("one_node")
 @pytest.mark.parametrize(("transform", "fun"), CASES)
 def test_jitted_jacobians_of_one_node(transform: Any, fun: Any) -> None:

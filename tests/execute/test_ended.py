@@ -61,6 +61,7 @@ PROGRAMS: dict[str, Callable[[Any], Any]] = {
 POINTS = [np.array([1.1 + 0.4 * k, 0.7 + 0.1 * k]) for k in range(4)]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("derivative", [lambda f: f, wg.grad, wg.jacfwd])
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_paths_that_differ_in_the_number_of_steps_are_one(

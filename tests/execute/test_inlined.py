@@ -48,6 +48,7 @@ def test_values_and_gradients_of_shared_operands() -> None:
     assert is_whole(jitted)
 
 
+@pytest.mark.one_in(3)
 @needs_engine
 @pytest.mark.parametrize("seed", range(12))
 def test_random_programs_over_rows(seed: int) -> None:

@@ -273,6 +273,7 @@ def test_rows_are_recorded_a_few_times_in_a_sweep(way: Way, tmp_path: Path) -> N
 READ_BY_ROWS = [way for way in READ if way.name != "a function of rows"]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("way", READ_BY_ROWS, ids=str)
 def test_rows_compare_what_python_code_takes(way: Way, tmp_path: Path) -> None:
     rows = sweep_rows(way, tmp_path, np.linspace(0.5, 4.0, 12).tolist())

@@ -56,6 +56,7 @@ def written(call: Callable[[Any], Any], into: str) -> Callable[[Any], Any]:
     return function
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("into", ["result", "operand", "product"])
 @pytest.mark.parametrize("text", CALLS)
 def test_a_path_belongs_to_a_layout_where_that_is_asked(text: str, into: str) -> None:

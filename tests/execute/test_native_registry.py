@@ -90,6 +90,7 @@ def jitted(name: str) -> Any:
     return wg.jit(BY_NAME[name].function, wait=True)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_value_agrees(example: Example) -> None:
@@ -106,6 +107,7 @@ def test_value_agrees(example: Example) -> None:
 DIFFERENTIABLE = [e for e in EXAMPLES if e.order and any(map(is_number, e.operands))]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("example", DIFFERENTIABLE, ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_gradient_agrees(example: Example) -> None:

@@ -64,6 +64,7 @@ def assert_same(found: Any, expected: Any) -> None:
 # What is saved is loaded
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("example", examples(), ids=str)
 def test_every_operation_is_saved_and_loaded(example: Example, path: Path) -> None:
     """Results, gradient, fingerprint, listing and source are those of the tape."""
@@ -435,6 +436,7 @@ def states() -> list[Any]:
     return STATES
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("seed", range(8))
 def test_a_damaged_pickle_gives_a_clear_error(seed: int) -> None:
     """500 times: the tape is refused, or all that it is good for works or refuses."""

@@ -187,8 +187,9 @@ def results_of(found: Any) -> list[Any]:
     return list(found) if isinstance(found, (tuple, list)) else [found]
 
 
+@pytest.mark.one_in(10)
 @needs_engine
-@pytest.mark.parametrize("example", examples()[::4], ids=str)
+@pytest.mark.parametrize("example", examples(), ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_operations_agree_in_parts(
     example: Example, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(example, size, id=f"{example}-{size}")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     "dtypes", [FEW, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["few", "others"]
 )

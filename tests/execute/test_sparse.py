@@ -468,6 +468,7 @@ ORDERS = [
 ]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("f", DECIDED)
 def test_places_that_the_data_decide_in_a_loop_may_be_others(f: Any) -> None:
     def total(x: Any) -> Any:

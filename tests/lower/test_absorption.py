@@ -94,6 +94,7 @@ def test_the_family_has_what_it_is_about() -> None:
     assert operations >= {"greater", "where", "fmax", "argmax", "signbit", "any"}
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(("example", "k"), HIDING)
 def test_what_hides_a_nan_sees_none_that_a_zero_absorbs(
     example: Example, k: int
@@ -109,6 +110,7 @@ def test_what_hides_a_nan_sees_none_that_a_zero_absorbs(
         same(jitted(t, *example.operands), expected)
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize(("example", "k"), HIDING)
 def test_rows_with_a_zero_that_absorbs_are_as_one_by_one(
     example: Example, k: int

@@ -51,6 +51,7 @@ def test_every_result_comes_to_its_place(name: str) -> None:
     assert all(path.kernels for path in jitted.paths())
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_row_comes_to_its_place(name: str, lanes: int) -> None:

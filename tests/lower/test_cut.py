@@ -68,6 +68,7 @@ def agree(one: Any, other: Any) -> None:
             np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.one_in(3)
 @needs_engine
 @pytest.mark.parametrize(("part", "level"), [(3, 0), (20, 2)])
 @pytest.mark.parametrize("seed", range(3))

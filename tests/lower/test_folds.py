@@ -179,6 +179,7 @@ ROWS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ROWS)
 def test_sums_that_are_asked_about_are_numpys(name: str, dtype: str) -> None:

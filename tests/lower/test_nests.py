@@ -122,6 +122,7 @@ def of_arrays(example: Example) -> bool:
 EVERY = [example for example in examples() if of_arrays(example)]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("way", SOME, ids=str)
 @pytest.mark.parametrize("example", EVERY, ids=str)
 def test_an_operation_in_loops_is_the_operation(
@@ -179,6 +180,7 @@ def test_many_random_programs_touch_nothing_outside(first: int) -> None:
         judge(seed)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("first", range(0, 60, 10))
 def test_random_mixed_programs_are_played_in_native_parts(
     first: int, monkeypatch: pytest.MonkeyPatch

@@ -89,6 +89,7 @@ def judge(seed: int) -> None:
     assert check_tape(wg.record(gradient, *arrays), way, at_end, ULPS)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
 @pytest.mark.parametrize("first", range(0, 60, 10))
 def test_random_products_are_einsum(first: int) -> None:

@@ -139,6 +139,7 @@ CASES: dict[str, tuple[Function, int, int, Callable[[int], tuple[Any, ...]]]] = 
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("is_back", [False, True])
 @pytest.mark.parametrize("name", CASES)
 def test_a_loop_is_what_the_interpreter_does(name: str, is_back: bool) -> None:
@@ -302,6 +303,7 @@ def judge_random(seed: int) -> None:
     check_tape(gradient_of(tape, *operands), way, at_end, ILL_CONDITIONED)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("first", range(0, LOOPS, 10))
 def test_random_loops(first: int) -> None:
     for seed in range(first, first + 10):

@@ -418,6 +418,7 @@ def function_of(text: str, operands: dict[str, Any] = OPERANDS) -> tuple[Any, An
     return function, [operands[name] for name in names]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("text", quickly())
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_code_that_is_followed(text: str) -> None:

@@ -81,6 +81,7 @@ def assert_same(found: Any, expected: Any) -> None:
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("example", EVERY, ids=str)
 def test_the_form_is_what_the_function_does(example: Example) -> None:
     for name, tape in tapes(example):

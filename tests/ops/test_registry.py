@@ -208,6 +208,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(
     ("example", "cast"), VARIANTS, ids=lambda v: getattr(v, "__name__", str(v))
 )
@@ -270,6 +271,7 @@ def shapes_of(operation: Operation) -> list[Any]:
     return [(pair * 2)[: len(operation.domain)] for pair in PAIRS]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)
 def test_shapes_and_broadcasting(operation: Operation) -> None:
     for shapes in shapes_of(operation):
@@ -298,6 +300,7 @@ def test_partials_do_not_promote(operation: Operation) -> None:
         assert np.result_type(result, found) == result.dtype
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("operation", ELEMENTWISE, ids=lambda o: o.name)
 def test_python_numbers_are_weak(operation: Operation) -> None:
     if len(operation.domain) != 2:
@@ -340,6 +343,7 @@ def takes_complex(operation: Operation) -> bool:
     return True
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(
     "operation", [o for o in ELEMENTWISE if takes_complex(o)], ids=lambda o: o.name
 )

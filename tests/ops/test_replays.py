@@ -90,6 +90,7 @@ def test_a_replay_answers_for_its_own_data_or_refuses(kind: str, name: str) -> N
     assert follows(recorded(function, kind), function, kind) >= 1
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("kind", "name"), FORMS)
 def test_compiled_code_answers_for_its_own_data(kind: str, name: str) -> None:
     function = form(kind, name)
@@ -130,6 +131,7 @@ def loss_of(function: Function) -> Function:
     return loss
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("kind", "name"), FORMS)
 def test_a_compiled_gradient_is_that_of_its_own_data(kind: str, name: str) -> None:
     """Judged by the eager gradient, which reads the numbers of its own call."""
@@ -175,6 +177,7 @@ def shuffled(operand: Any, seed: int) -> Any:
     return random.permutation(operand.ravel()).reshape(operand.shape)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("example", examples(), ids=str)
 def test_an_example_is_followed_at_other_operands(example: Example) -> None:
     tape = wengert.record(example.function, *example.operands)

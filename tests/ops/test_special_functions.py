@@ -137,11 +137,13 @@ def second(row: Row, points: list[Point]) -> None:
                     judge(exact, found[i][j], exact.curvature(k, m), 2)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("row", EVERY, ids=str)
 def test_first_derivatives(row: Row) -> None:
     first(row, row.points(1))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("row", EVERY, ids=str)
 def test_second_derivatives(row: Row) -> None:
     second(row, row.points(1)[-1:])
@@ -159,6 +161,7 @@ def test_second_derivatives_all_over_the_range(row: Row) -> None:
     second(row, row.points(1 if row.is_slow else 10)[-10:])
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("count", [0, 3])
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_compiled_is_eager(row: Row, count: int) -> None:

@@ -131,6 +131,7 @@ def along(curve: Curve) -> Curve:
     return lambda t: jvp(curve, (t,), (1.0,))[1]
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("example", EVERY, ids=str)
 def test_what_is_smooth_has_its_slope_and_curvature(example: Example) -> None:

@@ -64,17 +64,20 @@ SHAPES: dict[str, tuple[tuple[float, ...], ...]] = {
 NUMBERS = np.array([-np.inf, -3.0, -0.5, 0.0, 0.5, 1.0, 2.0, 7.3, np.inf, np.nan])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_derivatives(row: Row) -> None:
     """By the number, the shape parameters, the location and the scale; in the tails."""
     first(row, list(row.at) or row.points(1))
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_second_derivatives(row: Row) -> None:
     second(row, [*row.at, *row.points(1)][:1])
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.filterwarnings("ignore:Infinite values:RuntimeWarning")
 @pytest.mark.parametrize("name", SHAPES)
 def test_values_are_scipys(name: str) -> None:

@@ -62,6 +62,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_branches_on_sums_are_numpys(name: str, layout: str) -> None:

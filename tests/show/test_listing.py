@@ -55,6 +55,7 @@ def test_a_tape_by_hand_names_its_lines_and_variables() -> None:
     assert variable_names(tape) == {0: "a", 1: "square"}
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("example", examples(), ids=str)
 def test_every_operation_is_printed_and_shown(example: Example) -> None:
     """No node is blank, in the printed tape and in the microscope's data."""

@@ -367,6 +367,7 @@ def test_the_first_nonfinite_number_is_one_click_away(shown: Open) -> None:
 # Windows, light and dark
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_panels_stack_and_the_gradient_column_stays_in_sight(

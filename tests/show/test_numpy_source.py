@@ -73,6 +73,7 @@ def test_source_of_the_derived_tapes_agrees(name: str) -> None:
 OPEN = ("while_loop_derivative", "scan_part")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("case", examples(), ids=str)
 def test_source_of_every_operation_agrees(case: Example) -> None:
     operands = case.operands

@@ -77,6 +77,7 @@ def test_the_report_shows_the_code_of_every_program(
         assert plain == report.example_path(name).read_text("utf-8")
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_report_hides_no_column_and_opens_the_first_microscope(

@@ -199,6 +199,7 @@ def test_an_index_of_a_branch_raises_where_it_is_taken(compiled: bool) -> None:
             f(X, np.array([9]))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_programs(seed: int) -> None:
     rng = np.random.default_rng(seed)
