@@ -77,8 +77,6 @@ MOST_KEPT_BYTES = 1 << 20
 MOST_SHOWN = 5000
 #: Bytes of scratch memory that a call may take.
 MOST_WORKSPACE = 1 << 31
-#: Statements of a loop's body up to which vectors that are left over have code each.
-SHORT = 60
 
 
 #: What does the block of a nest for all blocks, and stops where one is refused.
@@ -897,10 +895,7 @@ class Writer:
 
             self.counted("0", str(loop.extent), 1, carried, one)
             return
-        width = self.width
-        times = loop.unroll
-        if len(loop.body) > SHORT:
-            times = 1
+        width, times = self.width, loop.unroll
         main = loop.extent // (times * width)
         if main > 1:
             self.main_loop(loop, main, times, carried)

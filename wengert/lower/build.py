@@ -60,8 +60,9 @@ from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, si
 from wengert.lower.values import Dims, Lowered
 from wengert.lower.views import axis_strides, c_strides
 
-#: How many vectors a loop takes at once, by the operations of its body.
-UNROLLED = ((600, 4), (1200, 2))
+#: How many vectors a loop takes at once, and statements of its body up to which it
+#: does: where it folds, which holds up a short one, and where it does not.
+FOLDING, OTHER = (4, 60), (2, 20)
 #: Registers that may be folded into at once.
 MOST_REGISTERS = 16
 
@@ -371,22 +372,23 @@ class Builder:
         extent = self.graph.extent(axis)
         loop = Loop(index.loop, extent, is_lanes, body=inner.body)
         if is_lanes:
-            loop.unroll = self.unroll(inner.body, extent, starts)
+            loop.unroll = self.unroll(inner.body, index.loop, extent, starts)
         scope.body.append(loop)
         for root in starts:
             self.finish(root, scope, at)
 
-    def unroll(self, body: list[Statement], extent: int, starts: list[Root]) -> int:
+    def unroll(
+        self, body: list[Statement], loop: int, extent: int, starts: list[Root]
+    ) -> int:
         """Return how many vectors a loop takes at once."""
         if any(isinstance(statement, Loop | Routine) for statement in body):
             return 1
         registers = sum(self.register_count(root) for root in starts)
-        for most, times in UNROLLED:
-            is_long = extent >= 2 * times * self.lanes
-            is_short = len(body) < 2 * most / times
-            if is_long and is_short and registers * times <= MOST_REGISTERS:
-                return times
-        return 1
+        times, most = FOLDING if registers else OTHER
+        is_long = extent >= 2 * times * self.lanes
+        is_short = len(body) <= most and registers * times <= MOST_REGISTERS
+        gains = registers or not any(is_apart(statement, loop) for statement in body)
+        return times if is_long and is_short and gains else 1
 
     def register_count(self, root: Root) -> int:
         """Return how many registers a fold takes."""
@@ -1588,6 +1590,14 @@ def is_whole(node: Node) -> bool:
     """Whether the first piece of a place goes to all of it; the others come after."""
     dims, _, specs = node.data
     return bool(specs[0] == whole_of(dims))
+
+
+def is_apart(statement: Statement, loop: int) -> bool:
+    """Whether a statement reads or writes elements that are apart along a loop."""
+    if not isinstance(statement, Load | Store):
+        return False
+    address = statement.address
+    return any(k != 1 for at, k in address.terms if at == loop) or bool(address.picks)
 
 
 def merged(terms: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

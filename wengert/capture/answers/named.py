@@ -19,7 +19,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from inspect import signature
 from threading import get_ident
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -71,8 +70,9 @@ class Answered:
         self.original.__module__ = function.__module__
         self.original.__qualname__ = function.__qualname__
         self.answering = leading_to(self.call, self.own)
-        # Whoever asks finds the function as it is written.
-        function.__signature__ = signature(function)  # type: ignore[attr-defined]
+        if not hasattr(function, "__wrapped__"):
+            # Whoever asks for the signature finds the one that is written.
+            function.__wrapped__ = self.original  # type: ignore[attr-defined]
 
     def call(self, args: Any, settings: dict[str, Any]) -> Any:
         """Answer a call with a recorded argument; run the original for any other."""
