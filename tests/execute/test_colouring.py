@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -9,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from wengert import (
     ColoredPattern,
@@ -21,13 +24,16 @@ from wengert.derive.spy import spy, spy_svg
 from wengert.errors import ArgumentError
 from wengert.execute import colouring
 from wengert.execute.colouring import ORDERS
+from wengert.execute.sparse import Structure
 
-COLOURINGS = {
+COLOURINGS: dict[str, Any] = {
     "cols": color_cols,
     "rows": color_rows,
     "symmetric": color_symmetric,
+    "acyclic": partial(color_symmetric, method="acyclic"),
     "bidirectional": color_bidirectional,
 }
+SYMMETRIC = "symmetric", "acyclic"
 
 
 def random_matrix(seed: int, is_symmetric: bool) -> Any:
@@ -44,7 +50,7 @@ def read_off(colored: ColoredPattern, matrix: Any) -> Any:
         for seeds, is_left in colored.ways
     ]
     pattern = colored.sparsity
-    data = np.concatenate([part.ravel() for part in products])[colored.found]
+    data = Structure(colored, "csr").entries(np.concatenate(products, axis=None))
     return sparse.csr_array((data, pattern.indices, pattern.indptr), pattern.shape)
 
 
@@ -52,10 +58,49 @@ def read_off(colored: ColoredPattern, matrix: Any) -> Any:
 @pytest.mark.parametrize("kind", COLOURINGS)
 def test_products_of_a_colouring_hold_every_entry(kind: str, order: Any) -> None:
     for seed in range(20):
-        matrix = random_matrix(seed, kind == "symmetric")
+        matrix = random_matrix(seed, kind in SYMMETRIC)
         colored = COLOURINGS[kind](matrix, order)
 
-        assert np.array_equal(read_off(colored, matrix).toarray(), matrix.toarray())
+        found, expected = read_off(colored, matrix).toarray(), matrix.toarray()
+        np.testing.assert_allclose(found, expected, atol=1e-14 * (kind == "acyclic"))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_no_circle_of_an_acyclic_colouring_has_two_colors(order: str) -> None:
+    for seed in range(10):
+        colored = COLOURINGS["acyclic"](random_matrix(seed, True), order)
+        pattern, colors = colored.sparsity.tocoo(), colored.colors
+        rows, columns = pattern.coords
+        for pair in itertools.combinations(range(colored.num_colors), 2):
+            ours = np.isin(colors, pair)
+            kept = ours[rows] & ours[columns] & (rows < columns)
+            assert (colors[rows[kept]] != colors[columns[kept]]).all()
+            ends = rows[kept], columns[kept]
+            graph = sparse.coo_array((np.ones(kept.sum()), ends), pattern.shape)
+            trees = connected_components(graph, directed=False)[0]
+            assert len(colors) - trees == kept.sum()
+
+
+def test_acyclic_colouring_has_fewer_colors_and_short_sums() -> None:
+    for seed in range(10):
+        matrix = random_matrix(seed, True)
+        star, acyclic = (COLOURINGS[name](matrix) for name in SYMMETRIC)
+
+        assert acyclic.num_colors < star.num_colors
+        assert np.diff(acyclic.sums.indptr).max() <= 12
+
+
+def test_colors_that_leave_a_circle_are_refused() -> None:
+    square = color_symmetric([[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
+    colored = ColoredPattern(square.sparsity, np.array([0, 1, 0, 1]), "symmetric")
+
+    with pytest.raises(ArgumentError, match="have the same colour"):
+        _ = colored.found
+
+
+def test_unknown_method_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ArgumentError, match="'star' or 'acyclic'"):
+        color_symmetric(np.eye(2), method="cyclic")
 
 
 def test_band_needs_as_many_colors_as_a_row_has_entries() -> None:
@@ -112,7 +157,7 @@ def test_picture_of_a_diagonal_is_a_diagonal() -> None:
     assert spy(sparse.eye_array(8)) == "⠑⢄⠀⠀\n⠀⠀⠑⢄"
 
 
-@pytest.mark.parametrize("kind", COLOURINGS)
+@pytest.mark.parametrize("kind", [kind for kind in COLOURINGS if kind != "acyclic"])
 def test_machine_code_finds_the_same_colors(kind: str, monkeypatch: Any) -> None:
     for seed, density in enumerate([0.0, 0.02, 0.06, 0.3, 0.9]):
         random = np.random.default_rng(seed)

@@ -19,9 +19,11 @@ from tests.derive.test_roll import (
 from tests.derive.test_sparsity import POINT, PROGRAMS
 from wengert import (
     color_cols,
+    color_symmetric,
     fori_loop,
     grad,
     hessian,
+    hessian_sparsity,
     jacobian,
     jit,
     scan,
@@ -134,6 +136,29 @@ def test_structure_of_all_paths_may_be_given() -> None:
 
     assert np.array_equal(f(np.array([1.0, 2.0])).toarray(), [[2.0, 0.0]])
     assert np.array_equal(f(np.array([-1.0, 2.0])).toarray(), [[0.0, 3.0]])
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_hessian_is_found_by_substitution(output_format: Any) -> None:
+    random = np.random.default_rng(5)
+    first, second = random.integers(0, 30, (2, 70))
+
+    def energy(x: Any) -> Any:
+        return np.sum(np.sin(x[first]) * x[second] ** 2)
+
+    x = random.normal(size=30)
+    colored = color_symmetric(hessian_sparsity(energy, x), method="acyclic")
+    given: Any = {"pattern": colored, "output_format": output_format}
+    f = hessian(energy, sparse=True, **given)
+    assert colored.sums is not None
+    for k in range(4):
+        found, dense = f(x + 0.1 * k), hessian(energy)(x + 0.1 * k)
+        np.testing.assert_allclose(found.toarray(), dense, rtol=1e-12, atol=1e-12)
+    small = f(x.astype(np.float32))
+    np.testing.assert_allclose(small.toarray(), hessian(energy)(x), atol=2e-5)
+    weights = random.normal(size=30)
+    product = jit(lambda x: f(x) @ weights, wait=True)
+    np.testing.assert_allclose(product(x), hessian(energy)(x) @ weights, rtol=1e-11)
 
 
 def test_hessian_of_a_lagrangian_moves_with_its_multipliers() -> None:

@@ -141,10 +141,11 @@ class Shared:
         first = second = np.zeros(0)
         if self.has_constraints:
             assert self.first is not None
-            first = played(self.down, operands)[0][self.first.found]
+            first = self.first.entries(played(self.down, operands)[0])
         if self.is_second:
             assert self.second is not None
-            second = played(self.along, [*operands, *weights])[0][self.second.found]
+            products = played(self.along, [*operands, *weights])[0]
+            second = self.second.entries(products)
         return value, slopes, constraints, first, second
 
 

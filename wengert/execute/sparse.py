@@ -161,6 +161,8 @@ class Structure:
     ----------
     found : array of int
         The place of every entry among the elements of all products.
+    sums : scipy.sparse.csr_array or None
+        What entries are of these, where some are not found by themselves.
     """
 
     def __init__(self, colored: ColoredPattern, output_format: str) -> None:
@@ -169,13 +171,20 @@ class Structure:
         counts = np.diff(pattern.indptr)
         self.rows = np.repeat(np.arange(len(counts)), counts)
         self.columns, self.indptr = pattern.indices, pattern.indptr
-        self.found = colored.found
+        self.found, self.sums = colored.found, colored.sums
         if output_format == "csc":
             order = np.lexsort((self.rows, self.columns))
             self.found = self.found[order]
+            self.sums = None if self.sums is None else self.sums[order]
             self.rows, self.columns = self.rows[order], self.columns[order]
             sizes = np.bincount(self.columns, minlength=pattern.shape[1])
             self.indptr = np.concatenate([[0], np.cumsum(sizes)])
+
+    def entries(self, products: Any) -> Any:
+        """Return the entries, of the elements of all products in turn."""
+        if self.sums is None:
+            return products[self.found]
+        return self.sums.astype(products.dtype) @ products
 
     def covers(self, pattern: Any) -> bool:
         """Whether it has all entries of a pattern."""
@@ -268,7 +277,7 @@ class Products:
         leaves, structure = tree.flatten(segment.result)
         outputs = [node_of(segment.tape, leaf) for leaf in leaves]
         products, values = self.played(segment, outputs)
-        entries = products[self.structure.found]
+        entries = self.structure.entries(products)
         return tree.unflatten(structure, values) if self.has_value else (), entries
 
     def played(self, segment: Segment, outputs: list[int]) -> tuple[Any, list[Any]]:
