@@ -30,6 +30,7 @@ from wengert import (
     switch,
     value_and_hessian,
     value_and_jacobian,
+    vmap,
     while_loop,
 )
 from wengert.core.operation import apply
@@ -159,6 +160,33 @@ def test_hessian_is_found_by_substitution(output_format: Any) -> None:
     weights = random.normal(size=30)
     product = jit(lambda x: f(x) @ weights, wait=True)
     np.testing.assert_allclose(product(x), hessian(energy)(x) @ weights, rtol=1e-11)
+
+
+def parting(z: Any, scale: Any) -> Any:
+    """Return rows of which some take another path than others."""
+
+    def row(x: Any, scale: Any) -> Any:
+        if x[0] > 0.0:
+            return x[:2] * scale
+        return np.array([x[2] ** 2 * x[1], np.sin(scale) * x[0]])
+
+    return vmap(row, in_axes=(0, None))(z.reshape(-1, 3), scale).ravel()
+
+
+def test_rows_that_part_are_blocks_of_the_structure() -> None:
+    random, scale = np.random.default_rng(6), np.array(0.7)
+    first = jacobian(parting, argnums=(0, 1), sparse=True)
+    second = hessian(lambda z, s: np.sum(parting(z, s) ** 2), sparse=True)
+    for _ in range(4):  # of other paths each time, in one structure
+        z = random.normal(size=36)
+        found, curves = first(z, scale), second(z, scale)
+        step = 1e-6 * random.normal(size=37)
+        ends = [parting(z + k * step[:-1], scale + k * step[-1]) for k in (1, -1)]
+        np.testing.assert_allclose(found @ (2 * step), ends[0] - ends[1], atol=1e-10)
+        dense = hessian(lambda z: np.sum(parting(z, scale) ** 2))(z)
+        np.testing.assert_allclose(curves.toarray(), dense, atol=1e-12)
+        assert (found.nnz, curves.nnz) == (24 * 4, 12 * 9)
+    assert np.array_equal(first.colored.sparsity.toarray()[:2, :3], np.ones((2, 3)))  # type: ignore[attr-defined]
 
 
 def test_hessian_of_a_lagrangian_moves_with_its_multipliers() -> None:

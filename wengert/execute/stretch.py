@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from wengert.capture.array import is_active, place, plain, wrap, wrap_passive
 from wengert.capture.python import record_python
 from wengert.capture.record import Segment, SetAside, record_onto
 from wengert.core.checked import CheckedTape
+from wengert.core.forms import Routine
 from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import apply
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape, reaching
@@ -276,7 +278,19 @@ def written_out(tape: Tape, index: int, operands: tuple[Any, ...]) -> Any:
     if isinstance(node, RowsNode):
         with suppress(NotLoweredError):
             return all_rows(node.rows, operands)
+        if not node.rows.sums and is_active(operands):
+            return in_blocks(tape, index, operands, node.rows)
     return result_of(tape, index, operands)
+
+
+def in_blocks(tape: Tape, index: int, operands: tuple[Any, ...], rows: Rows) -> Any:
+    """Return the results of rows that may part, each made of all of its own row."""
+    likes = [tape.types[k] for k in tape.operands[index]]
+    core = [
+        len(like.shape) - flag for like, flag in zip(likes, rows.mapped, strict=True)
+    ]
+    operation = replace(tape.operations[index], form=Routine(core=tuple(core)))
+    return apply(operation, *operands, **tape.settings[index])
 
 
 def all_rows(rows: Rows, operands: tuple[Any, ...]) -> tuple[Any, ...]:
