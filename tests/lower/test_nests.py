@@ -494,6 +494,35 @@ def test_what_is_left_over_is_narrowed_in_bounds(
     assert check_tape(tape, way, at_end=False)
 
 
+def quotients(x: Any, y: Any) -> list[Any]:
+    """Return folds of what is not finite where there are no elements."""
+    parts = (x, y), (x[::2], y[::2]), (x[::-1], y[::-1]), (x[[0, 1, 1]], y[[1, 0, 1]])
+    return [
+        fold(function(u, v))
+        for u, v in parts
+        for fold in (np.sum, np.max)
+        for function in (
+            np.divide,
+            np.fmod,
+            lambda u, v: u / u,
+            lambda u, v: (v - v) / (u * v),
+        )
+    ]
+
+
+@pytest.mark.one_in(2)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("size", [2, 3, 5, 18])
+def test_lanes_without_elements_are_seen_nowhere(
+    size: int, dtype: str, way: tuple[int, int]
+) -> None:
+    """LLVM took quotients of lanes that hold zeros for zeros, and hid them no more."""
+    random = np.random.default_rng(size)
+    x, y = random.uniform(1.0, 2.0, (2, size)).astype(dtype)
+    assert check_tape(wg.record(quotients, x, y), way)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1), (2, 20)])
 @pytest.mark.parametrize(
     "function",

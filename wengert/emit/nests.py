@@ -550,6 +550,15 @@ class Writer:
         count = self.width if self.lane is None else self.lane.count
         return "<" + ", ".join(f"i1 {int(k < count)}" for k in range(self.width)) + ">"
 
+    def filler(self, ir: str) -> str:
+        """Return what is read where no lanes exist, of an element's type in memory.
+
+        Ones: LLVM takes 0 / 0 for 0 where it knows that lanes are zeros, and leaves out
+        what hides them (`SimplifyDemandedVectorElts`, found in LLVM 22).
+        """
+        one = "1.0" if ir in ("double", "float") else "1"
+        return "<" + ", ".join([f"{ir} {one}"] * self.width) + ">"
+
     def place(self, address: Address) -> tuple[str, int, list[tuple[str, int]]]:
         """Return where the first lane is, the lanes' stride, and vectors of places."""
         total, lane_stride = "", int(address.is_wide)
@@ -613,7 +622,7 @@ class Writer:
             self.declare(f"{ir} @{name}(ptr, i32, {bits}, {ir})")
             text = self.value(
                 f"call {ir} @{name}(ptr {pointer}, i32 {size}, {bits} {self.mask},"
-                f" {ir} zeroinitializer)"
+                f" {ir} {self.filler(self.memory_ir(type_))})"
             )
         else:
             text = self.value(f"load {ir}, ptr {pointer}, align {size}")
@@ -638,7 +647,8 @@ class Writer:
 
         Number by number: many processors do not gather faster.
         """
-        ir, whole, found = self.memory_ir(type_), self.vector(type_), "zeroinitializer"
+        ir, whole = self.memory_ir(type_), self.vector(type_)
+        found = self.filler(ir)
         for k, at in enumerate(self.apart(pointer, stride, type_)):
             one = self.value(f"load {ir}, ptr {at}, align {SIZES[type_]}")
             found = self.value(f"insertelement {whole} {found}, {ir} {one}, i64 {k}")
@@ -681,7 +691,7 @@ class Writer:
         self.declare(f"{ir} @{name}(<{self.width} x ptr>, i32, {bits}, {ir})")
         text = self.value(
             f"call {ir} @{name}(<{self.width} x ptr> {pointers}, i32 {SIZES[type_]},"
-            f" {bits} {self.mask}, {ir} zeroinitializer)"
+            f" {bits} {self.mask}, {ir} {self.filler(self.memory_ir(type_))})"
         )
         return self.from_memory(text, ir, type_)
 

@@ -127,7 +127,7 @@ class Matrix:
         if not self.is_wide:
             return self.writer.read(self.along(rows[0], j), self.type, False)
         ir, one = self.writer.ir(self.type, True), self.writer.ir(self.type, False)
-        found = "zeroinitializer"
+        found = self.writer.filler(one)
         for k, row in enumerate(rows):
             x = self.writer.read(self.along(row, j), self.type, False)
             found = self.writer.value(f"insertelement {ir} {found}, {one} {x}, i64 {k}")
