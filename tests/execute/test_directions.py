@@ -146,11 +146,16 @@ def test_many_numbers_are_as_one_array(transform: Any) -> None:
             assert_allclose(found[name][other], expected[name][other], rtol=1e-14)
 
 
-@pytest.mark.parametrize("transform", [jacfwd, jacrev])
-def test_a_recorded_jacobian_of_many_numbers_is_one_node(
-    transform: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def one_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jacobians inside a recording are one node, also small ones."""
     monkeypatch.setattr(directions, "MOST_WRITTEN_OUT", 0)
+    monkeypatch.setattr(directions, "FEW_REACHED", 0)
+
+
+@pytest.mark.usefixtures("one_node")
+@pytest.mark.parametrize("transform", [jacfwd, jacrev])
+def test_a_recorded_jacobian_of_many_numbers_is_one_node(transform: Any) -> None:
     tape = record(transform(of_many), NUMBERS)
 
     names = [operation.name for operation in tape.operations]
@@ -230,12 +235,6 @@ def test_nodes_grow_with_the_function_alone(monkeypatch: pytest.MonkeyPatch) -> 
 # Inside a recording
 
 
-@pytest.fixture
-def one_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jacobians inside a recording are one node, also small ones."""
-    monkeypatch.setattr(directions, "MOST_WRITTEN_OUT", 0)
-
-
 def written_out(derivative: Callable[..., Any], *args: Any) -> Any:
     """Return a derivative whose Jacobians are written out inside recordings."""
     with pytest.MonkeyPatch.context() as patch:
@@ -309,6 +308,52 @@ def test_rows_of_a_table_are_constants_of_the_node() -> None:
 
     assert before == 2  # the directions, and the point
     assert_allclose(fast(x), by_sweeps(hessian(loss), x), rtol=1e-11)
+
+
+def chain(x: Any) -> Any:
+    """Joints of an arm that turn what comes after them, some points on it apart."""
+    place, found = np.zeros(2), []
+    for finger in range(3):
+        turn = np.eye(2)
+        for angle in x[2 * finger : 2 * finger + 2]:
+            c, s = np.cos(angle), np.sin(angle)
+            turn = turn @ np.array([[c, -s], [s, c]])
+            place = place + turn @ np.array([1.0, 0.5])
+            found.append(turn @ WEIGHTS[:2])
+    table = WEIGHTS[:2].astype(int) % 3  # which numbers are read the data may decide
+    return (
+        np.concatenate(found, axis=1)[:, ::7] * x[np.argsort(x)[table[:, :1]]]
+        + place[0]
+    )
+
+
+@pytest.mark.parametrize("transform", [jacfwd, hessian])
+def test_directions_go_as_far_as_they_reach(
+    transform: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written out, each with the nodes that it reaches."""
+    monkeypatch.setattr(directions, "MOST_WRITTEN_OUT", 0)
+    monkeypatch.setattr(directions, "FEW_REACHED", 10**9)
+    for fun in (chain, written):
+        target = (lambda x, f=fun: np.sum(f(x) ** 2)) if transform is hessian else fun
+        fast, points = jit(transform(target)), [X[:6], X[::-1][:6].copy(), X[3:9]]
+        for x in points:
+            expected = by_sweeps(transform(target), x)
+            assert_allclose(fast(x), expected, rtol=1e-11, atol=1e-12)
+
+
+def test_few_directions_reach_a_part_of_a_function() -> None:
+    def apart(x: Any) -> Any:
+        return np.stack([np.cumsum(np.tanh(WEIGHTS * a)) for a in x])
+
+    def together(x: Any) -> Any:
+        return apart(x * np.sum(x))
+
+    x = X[:12]
+
+    assert len(record(jacfwd(apart), x)) < 5 * len(record(apart, x))
+    assert "directions_of_apart" not in str(record(jacfwd(apart), x).operations)
+    assert "directions_of_together" in str(record(jacfwd(together), x).operations)
 
 
 def test_a_recorded_jacobian_is_as_long_as_the_function() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,16 +29,20 @@ def push(
     tangents: Tangents,
     records: bool,
     outputs: Sequence[int | None] = (),
+    reached: bytes | None = None,
 ) -> None:
     """Push the tangents of some nodes through the stretch of tape from `start`.
 
     `tangents` gains the tangent of every node that one reaches; the others are zero.
-    Where `outputs` are named, only theirs are sure: no other nodes are asked.
+    Where `outputs` are named, only theirs are sure: no other nodes are asked.  Where it
+    is known which nodes are `reached`, the tangents of all others are zero.
     """
     wanted: bytes | bytearray = b"\1" * stop
     if outputs:
         named = [index for index in outputs if index is not None]
         wanted = reaching(tape, named, start, stop)
+    if reached is not None:
+        wanted = bytes(map(and_, wanted, reached))
     if not records:
         with np.errstate(all="ignore"):
             mode = PlainMode(tape, absorb=True)
@@ -48,7 +53,9 @@ def push(
 
     def derive() -> Tangents:
         named = [index for index in outputs if index is not None]
-        roll = as_loops(tape, start, stop, tangents, named)
+        roll = None
+        if reached is None:
+            roll = as_loops(tape, start, stop, tangents, named)
         if roll is None:
             sweep(tape, start, stop, tangents, RecordedMode(tape), wanted)
             return {k: tangents[k] for k in named if k in tangents}

@@ -6,6 +6,7 @@ sweep a column.  `execute.directions` plays all of them at once where that is fa
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from wengert.core.tape import GUARD, IDENTITY
 from wengert.core.types import Array, Type, is_array
 from wengert.derive import forward, reverse
 from wengert.derive.modes import zeros_like_type
+from wengert.derive.reach import Reach
 
 #: For each of several values the directions of its elements, and what they give.
 Blocks = list[list[Any]]
@@ -91,15 +93,23 @@ def forward_blocks(
     input_types: Sequence[Type],
     outputs: Sequence[int | None],
     types: Sequence[Type],
+    reach: Reach | None = None,
 ) -> Blocks:
-    """Return the blocks of every output, by one forward sweep a column."""
+    """Return the blocks of every output, by one forward sweep a column.
+
+    `reach` says, where it is known, what each of them reaches.
+    """
     tape = segment.tape
-    columns = []
+    columns, every = [], itertools.count()
     for index, like in zip(inputs, input_types, strict=True):
         found = []
         for tangent in unit_vectors([like], 0, like.size)[0]:
-            tangents = {index: tangent}
-            forward.push(tape, segment.start, stop, tangents, segment.nested, outputs)
+            tangents, reached = {index: tangent}, None
+            if reach is not None:
+                reached = reach.of_direction(next(every))
+            forward.push(
+                tape, segment.start, stop, tangents, segment.nested, outputs, reached
+            )
             found.append(
                 [
                     zeros_like_type(to)

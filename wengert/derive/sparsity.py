@@ -67,6 +67,27 @@ class Dependence:
         self.count = 0
         self.seen: dict[tuple[int, int], int] = {}
 
+    def followed(
+        self, tape: Tape, nodes: range, inputs: Sequence[int], decided: Decided
+    ) -> tuple[Known, Known]:
+        """Return the sets of some nodes, to both orders, by the elements of inputs."""
+        known: Known = {}
+        bent: Known = {}
+        first = 0
+        for index in inputs:
+            like = tape.types[index]
+            sets = self.first.sets.singles(first + np.arange(like.size))
+            known[index] = sets.reshape(like.shape)
+            first += like.size
+        outputs, types = tape.play.outputs, tape.types
+
+        def value_of(index: int) -> Any:
+            value = outputs[index]
+            return types[index] if value is None else value
+
+        self.run(tape, nodes, known, bent, value_of, decided)
+        return known, bent
+
     def run(
         self,
         tape: Tape,
@@ -635,22 +656,9 @@ class Pattern:
 
     def found(self, is_second: bool) -> tuple[Dependence, Known]:
         """Return what the elements depend on, and the sets of all nodes."""
-        dependence, first = Dependence(is_second, self.decided is not None), 0
-        known: Known = {}
-        bent: Known = {}
-        for index in self.inputs:
-            like = self.tape.types[index]
-            sets = dependence.first.sets.singles(first + np.arange(like.size))
-            known[index] = sets.reshape(like.shape)
-            first += like.size
-        outputs, types = self.tape.play.outputs, self.tape.types
-
-        def value_of(index: int) -> Any:
-            value = outputs[index]
-            return types[index] if value is None else value
-
+        dependence = Dependence(is_second, self.decided is not None)
         nodes, decided = range(len(self.tape)), dict(self.decided or {})
-        dependence.run(self.tape, nodes, known, bent, value_of, decided)
+        known, bent = dependence.followed(self.tape, nodes, self.inputs, decided)
         return dependence, bent if is_second else known
 
     def of_results(self, known: Known) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from wengert.capture.array import place, plain, wrap
 from wengert.capture.record import Recording, Segment, output_node
+from wengert.core.forms import Subtapes
 from wengert.core.tape import INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Array, Type, type_of
 from wengert.derive import forward, reverse
@@ -26,6 +27,7 @@ from wengert.derive.jacobians import (
     unit_vectors,
 )
 from wengert.derive.modes import zeros_like_type
+from wengert.derive.reach import Reach
 from wengert.execute.all_rows import RowsPlay, block_rows, largest, steps_of
 from wengert.execute.costs import (
     MOST_WRITTEN_OUT,
@@ -41,6 +43,9 @@ from wengert.execute.stretch import Stretch
 
 #: Directions up to which a sweep for each is written out where the function is loops.
 FEW = 8
+#: Directions that reach a node, on average, up to which their sweeps are written out;
+#: and nodes up to which that is asked.
+FEW_REACHED, MOST_ASKED = 4, 20_000
 Derive = Callable[[list[Any]], list[Any]]
 
 
@@ -68,9 +73,10 @@ def jacobian_blocks(
         return [[diagonal_block(segment, stop, *inputs, *outputs)]]
     where = segment, stop, inputs, input_types, outputs
     if direction == "forward":
-        columns_ = forward_columns(*where, fun)
+        reach = few_reached(segment, stop, inputs, input_types)
+        columns_ = None if reach else forward_columns(*where, fun)
         if columns_ is None:
-            return forward_blocks(*where, types)
+            return forward_blocks(*where, types, reach)
         return [
             [
                 np.reshape(
@@ -272,6 +278,26 @@ def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
     if count <= FEW:  # loops become single nodes: of those, what stands on one line
         nodes = {(tape.lines[k], tape.operations[k]): k for k in nodes}.values()
     return count * SWEEP_NODES * seconds_of(tape, nodes) > MOST_WRITTEN_OUT
+
+
+def few_reached(
+    segment: Segment, stop: int, inputs: Sequence[int], likes: Sequence[Type]
+) -> Reach | None:
+    """Return what each direction reaches, if that is little; else nothing.
+
+    The sweeps of all directions are then written out, each as far as it goes.
+    """
+    if not is_one_node(segment, stop, likes):
+        return None
+    tape, nodes = segment.tape, range(segment.start, stop)
+    if len(nodes) > MOST_ASKED or any(
+        isinstance(tape.operations[k].form, Subtapes) for k in nodes
+    ):
+        return None
+    reach = Reach(tape, segment.start, stop, inputs)
+    once = seconds_of(tape, reach.directions)
+    total = sum(len(of) * seconds_of(tape, [k]) for k, of in reach.directions.items())
+    return reach if total <= FEW_REACHED * once else None
 
 
 def of_unit_vectors(
