@@ -317,6 +317,8 @@ class Graph:
         chosen = sorted((a, node) for a, node in places.items() if a in x.axes)
         if not chosen:
             return x
+        if x.kind == "index" and chosen[0][1].type == x.type:
+            return chosen[0][1]
         axes = x.axes - {axis for axis, _ in chosen}
         axes = axes.union(*(node.axes for _, node in chosen))
         along = tuple(axis for axis, _ in chosen)

@@ -31,6 +31,7 @@ from wengert.lower.calls import called, is_called
 from wengert.lower.contract import contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
+from wengert.lower.gathers import pushed
 from wengert.lower.graph import Affine, Graph, Node, Source, number_of, reached
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.looped import Done, Loops, loop, of_loop, while_loop
@@ -219,6 +220,7 @@ class Lowering:
     def finished(self, outputs: list[Value]) -> Lowered:
         """Return the graph with what refuses a play."""
         outputs = [unrenamed(self.graph, value) for value in outputs]
+        outputs = self.with_gathers_pushed(outputs)
         types, guards = self.tape.types, self.guards(outputs)
         asked = [outputs[k].node for k in self.asked_results]
         if not are_exact([*asked, *self.questioned]):
@@ -234,6 +236,15 @@ class Lowering:
             decided | frozenset(reached(self.implied)),
             decided,
         )
+
+    def with_gathers_pushed(self, outputs: Sequence[Value]) -> list[Value]:
+        """Return results, of which only what is read is computed; asks follow them."""
+        roots = [value.node for value in outputs] + [flag for _, flag in self.flags]
+        now = pushed(self.graph, [*roots, *self.questioned, *self.implied])
+        self.flags = [(number, now(flag)) for number, flag in self.flags]
+        self.questioned = [now(node) for node in self.questioned]
+        self.implied = [now(node) for node in self.implied]
+        return [Value(now(node), dims) for node, dims in outputs]
 
     def run(self) -> list[Value]:
         """Lower every node that is needed; return the outputs."""
