@@ -18,6 +18,7 @@ from wengert.lower.calls import Called
 from wengert.lower.graph import (
     POWERS,
     Affine,
+    Graph,
     Node,
     Source,
     Step,
@@ -55,7 +56,7 @@ from wengert.lower.nest import (
 )
 from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
 from wengert.lower.repeated import Repeated, is_steps
-from wengert.lower.schedule import MOST_UNROLLED, Root, Schedule, Wanted
+from wengert.lower.schedule import MOST_UNROLLED, Root, Schedule, Wanted, lies_along
 from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
 from wengert.lower.values import Dims, Lowered
 from wengert.lower.views import axis_strides, c_strides
@@ -287,7 +288,7 @@ class Builder:
 
     def may_be_result(self, node: Node, strides: Mapping[int, int]) -> bool:
         """Whether a value may be written into a result that lies so."""
-        if strides.keys() != node.axes or not node.axes:
+        if strides.keys() != node.axes or node.number not in self.schedule.stored:
             return False
         if node.kind == "loop":
             repeated, result, dims = node.data
@@ -1374,6 +1375,8 @@ class Builder:
             return self.viewed(node, scope, places)
         if node.kind == "gather":
             return self.gathered(node, scope, places)
+        if node.kind == "place":
+            return self.put(node, scope, places)
         raise NotLoweredError(f"a {node.kind} that is not stored")
 
     def let(self, node: Node, scope: Scope, places: Places) -> Operand:
@@ -1486,6 +1489,27 @@ class Builder:
             inner[axis] = at
         return self.value(read, scope, inner)
 
+    def put(self, node: Node, scope: Scope, places: Places) -> Operand:
+        """Return an element of a place, of the pieces that are written to it."""
+        found: list[Operand] = []
+        _, adds, specs = node.data
+        for k in reversed(range(len(specs))):
+            at = place_in(node, k, places, self.graph)
+            if at is None:
+                continue
+            found.append(self.value(node.operands[k], scope, {**places, **at}))
+            if not adds:
+                return found[0]
+        if not is_whole(node):
+            found.append(Number(0.0, node.type))
+        total = found.pop()
+        while found:
+            value = next(self.values)
+            given = total, found.pop()
+            scope.body.append(Let(value, "x + y", given, node.type, True))
+            total = value
+        return total
+
     def gathered(self, node: Node, scope: Scope, places: Places) -> Operand:
         """Return a value read where whole numbers say."""
         read = node.operands[0]
@@ -1584,6 +1608,30 @@ def is_divided_again(node: Node) -> bool:
     x, y = unsigned(node.operands[0]), node.operands[1]
     is_quotient = x.kind == "map" and x.data == "x / y" and x.type == node.type
     return is_quotient and x.operands[1] is y
+
+
+def place_in(
+    node: Node, number: int, places: Places, graph: Graph
+) -> dict[int, int] | None:
+    """Return where in a piece an element of a place lies; None where it does not."""
+    dims, _, specs = node.data
+    found: dict[int, int] = {}
+    for dim, spec in zip(dims, specs[number], strict=True):
+        if lies_along(dim, spec):
+            continue
+        place = places[dim]
+        assert type(place) is int  # that axis is written out
+        offset = place - spec.offset
+        if not spec.terms:
+            if offset:
+                return None
+            continue
+        ((axis, stride),) = spec.terms
+        at, rest = divmod(offset, stride)
+        if rest or not 0 <= at < graph.extent(axis) or found.get(axis, at) != at:
+            return None
+        found[axis] = at
+    return found
 
 
 def is_whole(node: Node) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wengert.lower.costs import CHEAP, COSTLY, own_cost
-from wengert.lower.graph import Graph, Node, are_apart, reached
+from wengert.lower.graph import Affine, Graph, Node, are_apart, reached
 
 #: Elements of an axis up to which its steps are written out.
 MOST_UNROLLED = 16
@@ -203,14 +203,28 @@ class Schedule:
         stacks = [self.domain(n) for n in self.live.values() if n.kind == "routine"]
         long += NOWHERE.union(*stacks) - {*long}
         scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
-        for axis in sorted(axes - {*long, *scanned}, key=lambda a: (-extent(a), a)):
+        put = self.put_together()
+        for axis in sorted(
+            axes - {*long, *scanned} - put, key=lambda a: (-extent(a), a)
+        ):
             alone = not any(axis in d and not d.isdisjoint(long) for d in domains)
             least = LEAST_IN_STEP if self.is_step else max(self.lanes // 2, 2)
             if alone and extent(axis) >= least:
                 long.append(axis)  # short vectors that lie in no longer loop
         self.order = sorted(long, key=lambda a: (-extent(a), a))
-        self.unrolled = axes - set(long)
+        self.unrolled = (axes | {a for a in put if extent(a) <= most}) - set(long)
         self.scanned = frozenset(scanned)
+
+    def put_together(self) -> frozenset[int]:
+        """Return the axes along which pieces are put together."""
+        return frozenset(
+            dim
+            for node in self.live.values()
+            if node.kind == "place"
+            for spec in node.data[2]
+            for dim, place in zip(node.data[0], spec, strict=True)
+            if not lies_along(dim, place)
+        )
 
     def written(self, looped: frozenset[int] = NOWHERE) -> int:
         """Return how many operations are written out, if more axes are loops."""
@@ -230,9 +244,10 @@ class Schedule:
                 self.stored[node.number] = node
             if node.kind == "scan" and node.data[1] not in self.unrolled:
                 self.stored[node.number] = node
-            if node.kind in WHOLE or node.kind == "routine":
+            is_apart = node.kind == "place" and self.is_known(node)
+            if (node.kind in WHOLE and not is_apart) or node.kind == "routine":
                 self.stored[node.number] = node
-            if node.kind in ("product", "routine", "sort"):
+            if node.kind in ("product", "routine", "sort", "call"):
                 for read in node.operands:
                     if read.kind != "leaf":
                         self.stored[read.number] = read
@@ -260,11 +275,32 @@ class Schedule:
 
     def only_renames(self, node: Node) -> bool:
         """Whether a view moves between axes that are written out: without memory."""
-        if node.kind != "view" or node.operands[0].kind in WHOLE:
+        if node.kind != "view" or node.operands[0].number in self.stored:
             return False
         return all(
             axis in self.unrolled and all(to in self.unrolled for to, _ in place.terms)
             for axis, place in node.data
+        )
+
+    def is_known(self, node: Node) -> bool:
+        """Whether it is known of each element of a place which pieces it is made of.
+
+        Its pieces lie along axes that are written out, or where it does: they are read
+        in its stead.
+        """
+        dims, _, specs = node.data
+        if node.number in self.in_place:
+            return False
+        return all(
+            lies_along(dim, place)
+            or (
+                dim in self.unrolled
+                and isinstance(place, Affine)
+                and len(place.terms) < 2
+                and all(axis in self.unrolled for axis, _ in place.terms)
+            )
+            for spec in specs
+            for dim, place in zip(dims, spec, strict=True)
         )
 
     def make_roots(self) -> None:
@@ -280,23 +316,8 @@ class Schedule:
                     several[what] = Root(node.kind, node, node, *where, [])
                     roots.append(several[what])
                 several[what].target.append(node)
-            elif node.kind == "reduce" and node.data[1] - self.unrolled:
-                roots.append(self.root("reduce", node, node.operands[0], 0))
-            elif node.kind in ALONE:
-                roots.append(Root(node.kind, node, node, 0, NOWHERE, NOWHERE))
-            elif node.kind == "routine":
-                stack = self.domain(node)
-                roots.append(Root("routine", node, node, 0, stack, stack))
-            elif node.kind == "place":
-                for k, spec in enumerate(node.data[2]):
-                    if not k and node.number in self.in_place:
-                        continue  # it is there
-                    piece = self.root("piece", node, node.operands[k], k, spec)
-                    piece.domain = self.of_piece(node, k)
-                    piece.loops = piece.domain - self.unrolled
-                    roots.append(piece)
             else:
-                roots.append(self.root("store", node, node, 0))
+                roots += self.roots_of(node)
         for wanted in self.results:
             if wanted.node.number in self.in_place:
                 continue
@@ -315,14 +336,35 @@ class Schedule:
         for root in self.roots:
             self.find_reads(root)
 
+    def roots_of(self, node: Node) -> list[Root]:
+        """Return the roots of a value that is stored."""
+        if node.kind == "reduce" and node.data[1] - self.unrolled:
+            return [self.root("reduce", node, node.operands[0], 0)]
+        if node.kind in ALONE:
+            return [Root(node.kind, node, node, 0, NOWHERE, NOWHERE)]
+        if node.kind == "routine":
+            stack = self.domain(node)
+            return [Root("routine", node, node, 0, stack, stack)]
+        if node.kind != "place":
+            return [self.root("store", node, node, 0)]
+        found = []
+        for k, spec in enumerate(node.data[2]):
+            if not k and node.number in self.in_place:
+                continue  # it is there
+            piece = self.root("piece", node, node.operands[k], k, spec)
+            piece.domain = self.of_piece(node, k)
+            piece.loops = piece.domain - self.unrolled
+            found.append(piece)
+        return found
+
     def store(self, node: Node) -> None:
-        """Store a value that was computed where it is read: a root more."""
+        """Store a value that was computed where it is read: a root more, or several."""
         self.stored[node.number] = node
-        found = self.root("store", node, node, 0)
+        found = self.of_node[node.number] = self.roots_of(node)
         readers = [root for root in self.roots if node in root.inline]
-        self.of_node[node.number] = [found]
-        insort(self.roots, found, key=lambda root: root.key)
-        for root in (found, *readers):
+        for root in found:
+            insort(self.roots, root, key=lambda root: root.key)
+        for root in (*found, *readers):
             self.find_reads(root)
         for root in self.roots:
             root.lane = None
@@ -540,7 +582,8 @@ class Schedule:
                 costs[number] = 1
                 continue
             times = self.graph.count(node.data[1]) if node.kind == "reduce" else 1
-            total = times * sum(costs[x.number] for x in node.operands)
+            read = [costs[x.number] for x in node.operands]
+            total = max(read) if node.kind == "place" else times * sum(read)
             costs[number] = min(total + own_cost(node), MOST_COST)
         return costs
 
@@ -581,6 +624,11 @@ def read_by(node: Node, elsewhere: frozenset[int]) -> list[tuple[Node, frozenset
     if node.kind == "gather":
         first = elsewhere | set(node.data)
     return [(x, elsewhere if k else first) for k, x in enumerate(node.operands)]
+
+
+def lies_along(dim: int | None, place: Any) -> bool:
+    """Whether a piece lies along a dimension as what it is a piece of."""
+    return place is None if dim is None else bool(place == Affine(0, ((dim, 1),)))
 
 
 def is_repeated(path: Path, own: frozenset[int]) -> bool:

@@ -1,0 +1,90 @@
+"""Pieces that are put together are read in its stead, where it is known which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as wg
+from tests.lower.test_nests import WAYS, check_tape
+from wengert.execute.engine import native_engine
+from wengert.lower.build import build
+from wengert.lower.lower import lower
+from wengert.lower.nest import Nest
+
+pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+
+X = np.random.default_rng(0).normal(size=(3, 40))
+
+
+def turn(a: Any) -> Any:
+    """Return a matrix of numbers."""
+    c, s = np.cos(a), np.sin(a)
+    return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+
+def in_a_row(x: Any) -> Any:
+    """Return elements that are written one after another, each of the one before."""
+    y = np.zeros_like(x)
+    y[0] = np.sin(x[0])
+    for k in range(1, len(x)):
+        y[k] = x[k] * y[k - 1]
+    y[1] += y[2]
+    return y * y
+
+
+def turned(x: Any) -> Any:
+    """Return points that are turned, twice."""
+    return turn(x[0, 0]) @ turn(x[1, 1]) @ x
+
+
+def crossed(x: Any) -> Any:
+    """Return what is put together of rows, and added to."""
+    y = np.cross(x.T, x[::-1].T)
+    y = np.concatenate([y[:, 1:] * 2.0, y[:, :1]], axis=1)
+    y[:, 1:] += np.stack([x[0], x[1] * x[2]], axis=1)
+    return np.sum(y[:, ::-1] * x.T, axis=1)
+
+
+def nest_of(function: Callable[..., Any], *args: Any) -> Nest:
+    """Return the nest of a function."""
+    return build(lower(wg.record(function, *args)), lanes=4)[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "arg"), [(in_a_row, X), (turned, X), (crossed, X), (in_a_row, X[:, 0])]
+)
+def test_what_is_put_together_needs_no_memory(function: Any, arg: Any) -> None:
+    slope = wg.grad(lambda x: np.sum(np.tanh(function(x))))
+    for derived in (function, wg.value_and_grad(lambda x: np.sum(function(x))), slope):
+        tape = wg.record(derived, arg)
+        assert all(check_tape(tape, way) for way in WAYS)
+
+    assert not nest_of(function, arg).scratch
+
+
+def test_a_zero_that_is_added_to_has_numpys_sign() -> None:
+    def added(x: Any) -> Any:
+        y = np.zeros(3)
+        y[:2] += x
+        return y
+
+    x = np.array([-0.0, 0.0])
+    for function in (added, lambda x: np.stack([x[1], x[0]])):
+        found = wg.jit(function, wait=True)
+        for _ in range(3):
+            signs = np.signbit(found(x)), np.signbit(function(x))
+            np.testing.assert_array_equal(*signs)
+
+
+def test_long_ones_are_written_and_read() -> None:
+    def joined(x: Any) -> Any:
+        return np.concatenate([x, 2 * x])[::3]
+
+    nest = nest_of(joined, X[0])
+
+    assert len(nest.scratch) == 1
+    assert all(check_tape(wg.record(joined, X[0]), way) for way in WAYS)
