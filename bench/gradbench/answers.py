@@ -154,25 +154,25 @@ def ba_objective(given: Given) -> Task:
 
 def ba_jacobian(given: Given) -> Task:
     """Return the sparse Jacobian by cameras, points and weights, row by row."""
-    args, mapped = observations(given), wg.jit(wg.vmap(fs.observed), wait=True)
     n, m, p = given["n"], given["m"], given["p"]
-    every = np.arange(p)
+    every = np.arange(p, dtype=np.int32)
 
-    def call() -> tuple[Any, Any, Any]:
-        rows, slopes = mapped(*args)
-        columns = np.empty((p, 2, 15), np.int32)
-        columns[:, :, :11] = (11 * (every % n))[:, None, None] + np.arange(11)
-        columns[:, :, 11:14] = (11 * n + 3 * (every % m))[:, None, None] + np.arange(3)
-        columns[:, :, 14] = (11 * n + 3 * m + every)[:, None]
+    def packed(*args: Any) -> tuple[Any, Any, Any]:
+        rows, slopes = wg.vmap(fs.observed)(*args)
+        columns = np.empty(31 * p, np.int32)
+        of_rows = columns[: 30 * p].reshape(p, 2, 15)
+        of_rows[:, :, :11] = (11 * (every % n))[:, None, None] + np.arange(11)
+        of_rows[:, :, 11:14] = (11 * n + 3 * (every % m))[:, None, None] + np.arange(3)
+        of_rows[:, :, 14] = (11 * n + 3 * m + every)[:, None]
+        columns[30 * p :] = 11 * n + 3 * m + every
         starts = np.append(np.arange(0, 30 * p, 15), np.arange(30 * p, 31 * p + 1))
-        where = np.append(columns.ravel(), 11 * n + 3 * m + every)
-        return starts, where, np.append(rows.ravel(), slopes)
+        return starts, columns, np.concatenate((rows.ravel(), slopes))
 
     def written(result: Any) -> Any:
         parts = zip(("rows", "cols", "vals"), result, strict=True)
         return {name: listed(np.append(x[:30], x[-1])) for name, x in parts}
 
-    return Task(call, written)
+    return jitted(packed, observations(given), written)
 
 
 # Hand tracking
