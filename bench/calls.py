@@ -104,6 +104,9 @@ def small_calls() -> dict[str, float]:
     x = np.ones(10)
     calls = {
         "an array": warm(wg.jit(lambda x: np.sum(x * x)), x),
+        "every second of an array": warm(
+            wg.jit(lambda x: np.sum(x * x)), np.ones(20)[::2]
+        ),
         "a Python float": warm(wg.jit(lambda x: x * x), 1.5),
         "an array and an int": warm(wg.jit(lambda x, n: np.sum(x * x) * n), x, 3),
         "an array and a bool": warm(wg.jit(lambda x, b: np.sum(x * x) * b), x, True),

@@ -8,6 +8,7 @@ import itertools
 import pickle
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -143,6 +144,83 @@ def test_anything_else_goes_to_the_fallback(way, arguments):
     assert name == "fallback"
     assert keywords == {}
     assert all(a is b for a, b in zip(given, arguments, strict=True))
+
+
+COPIED = replace(VALUE_AND_GRADIENT, is_copied=True)
+UNALIGNED = np.zeros(81, np.uint8)[1:].view("f8")
+UNEVEN = {
+    "strided": np.linspace(-1, 1, 20)[::2],
+    "reversed": X[::-1],
+    "a column": np.linspace(-1, 1, 50).reshape(10, 5)[:, 2],
+    "one number": np.broadcast_to(0.3, 10),
+    "read-only": READ_ONLY[::-1],
+    "unaligned": UNALIGNED,
+}
+needs_builtin = pytest.mark.skipif(
+    not is_fast(), reason="the native entry is not made here"
+)
+
+
+@needs_builtin
+@pytest.mark.parametrize("x", UNEVEN.values(), ids=UNEVEN)
+def test_an_array_in_another_order_is_copied_where_it_may_be(x):
+    before = x.copy()
+
+    value, gradient = bind([rosenbrock()], COPIED, echo)(x)
+
+    np.testing.assert_allclose(value, rosen(before), rtol=1e-14)
+    np.testing.assert_allclose(gradient, rosen_der(before), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(x, before)
+    assert bind([rosenbrock()], VALUE_AND_GRADIENT, echo)(x)[0] == "fallback"
+
+
+@needs_builtin
+@pytest.mark.parametrize(
+    "x",
+    [
+        X[::-2],
+        X.astype(">f8")[::-1],
+        np.ones((10, 2))[:, :1],
+        np.ones(20, "f4")[::2],
+        X[::-1].view(Subclass),
+        [1.0],
+    ],
+    ids=repr,
+)
+def test_what_does_not_fit_goes_to_the_fallback_as_it_is(x):
+    assert bind([rosenbrock()], COPIED, echo)(x)[1][0] is x
+
+
+@needs_builtin
+def test_copies_of_arguments_are_given_up():
+    """On every way out; the fallback is given what the caller gave."""
+    parameters = (Parameter("array", "float64", (2, 1)), Parameter("float"))
+    parts = Signature(parameters, (Returned("array", "float64", (2, 1)),), 0)
+    kernel = compiled(lambda x, y: x * y if y > 0.0 else x, np.ones((2, 1)), 1.0)
+    f = bind([kernel], replace(parts, is_copied=True), echo)
+    x = np.arange(6.0).reshape(2, 3)[:, :1]
+    memory = pytest.importorskip("_testcapi")
+    expected, counts = f(x, 2.0), sys.getrefcount(x)
+
+    np.testing.assert_array_equal(expected, 2.0 * x)
+    assert f(x, -2.0)[1][0] is x
+    assert f(x, "two")[1][0] is x
+    blocks = sys.getallocatedblocks()
+    for _ in range(2000):
+        for y in (2.0, -2.0, "two"):
+            f(x, y)
+    assert abs(sys.getallocatedblocks() - blocks) < 1000
+    errors = 0
+    for start in range(12):
+        memory.set_nomemory(start, start + 1)
+        try:
+            f(x, 2.0)
+        except MemoryError:
+            errors += 1
+        finally:
+            memory.remove_mem_hooks()
+    assert errors > 1
+    assert sys.getrefcount(x) == counts
 
 
 def test_keywords_go_to_the_fallback(way):
@@ -446,7 +524,7 @@ def test_containers_lose_no_reference(way, releases_lock):
     assert abs(sys.getallocatedblocks() - blocks) < 1000
 
 
-@pytest.mark.skipif(not is_fast(), reason="the native entry is not made here")
+@needs_builtin
 def test_containers_survive_memory_that_runs_out():
     """At any allocation of a call: an error or the result, and nothing is lost."""
     memory = pytest.importorskip("_testcapi")
@@ -473,7 +551,7 @@ def test_containers_survive_memory_that_runs_out():
     assert [sys.getrefcount(x) for x in held] == counts
 
 
-@pytest.mark.skipif(not is_fast(), reason="the native entry is not made here")
+@needs_builtin
 def test_a_list_emptied_while_the_lock_is_let_go_is_held():
     """What the kernel reads lives until it returns."""
     signature = Signature(
@@ -505,7 +583,7 @@ def test_a_list_emptied_while_the_lock_is_let_go_is_held():
     assert not wrong
 
 
-@pytest.mark.skipif(not is_fast(), reason="the native entry is not made here")
+@needs_builtin
 def test_the_collector_finds_whole_containers():
     """Where it runs between two containers of a result, and calls back."""
     f = bind([doubling()], NESTED, echo)
@@ -604,11 +682,12 @@ def test_eight_threads_call_at_once():
     assert not failures
 
 
+@pytest.mark.parametrize("signature", [VALUE_AND_GRADIENT, COPIED])
 @pytest.mark.parametrize("count", [3000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_random_arguments_never_crash(count):
+def test_random_arguments_never_crash(count, signature):
     """Arrays of every kind and other objects, some of which fit."""
     rng = np.random.default_rng(0)
-    f = bind([rosenbrock()], VALUE_AND_GRADIENT, lambda *a: None)
+    f = bind([rosenbrock()], signature, lambda *a: None)
     types = ["f8", "f8", "f8", ">f8", "f4", "i4", "?", "c16", "O", "S3", "M8[s]"]
     others = [None, 1, 2.5, "x", [1.0] * 10, (), {}, object(), np.float64(1), f]
     hits = 0

@@ -44,7 +44,8 @@ _VALUE = 16  # of a float, and of NumPy's scalars
 _DATA, _RANK, _SHAPE, _DTYPE, _FLAGS = 16, 24, 32, 56, 64
 _ORDER, _NUMBER = 26, 28  # of a dtype: byte order, type number
 _CONTIGUOUS_ALIGNED, _WRITEABLE = 0x101, 0x400
-_NEW_ARRAY = 93  # PyArray_New in NumPy's table of functions, frozen since 1.7
+# PyArray_New and PyArray_NewCopy in NumPy's table of functions, frozen since 1.7
+_NEW_ARRAY, _NEW_COPY = 93, 85
 _COLLECTED = 1 << 14  # Py_TPFLAGS_HAVE_GC: making one may start the cyclic collector
 
 #: LLVM's names of the numbers that a result may be, as they lie in memory.
@@ -132,6 +133,9 @@ class Signature:
         The kernel's remaining arguments: arrays whose memory is read at each call.
     rows : int
         Number of rows, for a kernel with rows (and without guards).
+    is_copied : bool
+        Whether arguments that are arrays in another order than C's may be copied for a
+        call; else they do not fit.
     """
 
     parameters: tuple[Structure, ...]
@@ -139,6 +143,7 @@ class Signature:
     structure: Structure = 0
     captures: tuple[np.ndarray, ...] = ()
     rows: int = 1
+    is_copied: bool = False
 
     @property
     def moving(self) -> int:
@@ -271,7 +276,7 @@ def _entry(
     parameters = _by_identity(signature.parameters)
     captures = tuple((str(array.dtype), array.shape) for array in signature.captures)
     structure = _by_identity(signature.structure)
-    results = signature.results, structure, signature.rows
+    results = signature.results, structure, signature.rows, signature.is_copied
     key = parameters, captures, results, releases_lock, size
     module = _ENTRIES.get(key)
     if module is None:
@@ -364,8 +369,8 @@ def _scalars_hold() -> bool:
 
 
 @functools.cache
-def _new_array() -> int:
-    """Address of NumPy's PyArray_New."""
+def _of_numpy(place: int) -> int:
+    """Address of a function in NumPy's table; 0 where that looks otherwise."""
     module = importlib.import_module("numpy._core._multiarray_umath")
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
     pointer.restype = ctypes.c_void_p
@@ -374,16 +379,16 @@ def _new_array() -> int:
     functions = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
     if functions[2] != id(np.ndarray):
         return 0
-    return functions[_NEW_ARRAY] or 0
+    return functions[place] or 0
 
 
 def _api_holds() -> bool:
-    """Whether NumPy's function that makes an array is found and works."""
+    """Whether NumPy's functions that make arrays are found and work."""
     try:
-        address = _new_array()
+        address, of_copy = _of_numpy(_NEW_ARRAY), _of_numpy(_NEW_COPY)
     except (ImportError, AttributeError, ValueError):
         return False
-    if not address:
+    if not (address and of_copy):
         return False
     integer, pointer = ctypes.c_int, ctypes.c_void_p
     make = ctypes.PYFUNCTYPE(
@@ -393,7 +398,12 @@ def _api_holds() -> bool:
     )(address)
     shape = (ctypes.c_int64 * 2)(2, 3)
     made = make(np.ndarray, 2, shape, np.dtype("f8").num, None, None, 0, 0, None)
-    return type(made) is np.ndarray and made.shape == (2, 3) and made.dtype == "f8"
+    if type(made) is not np.ndarray or made.shape != (2, 3) or made.dtype != "f8":
+        return False
+    copy = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, integer)(of_copy)
+    turned = np.arange(6).reshape(2, 3).T
+    copied = copy(turned, 0)
+    return bool(copied.flags.c_contiguous and np.array_equal(copied, turned))
 
 
 # -- the builtin's text -----------------------------------------------------------
@@ -409,6 +419,70 @@ def _function(name: str) -> str:
     """IR constant of the address of one of CPython's functions."""
     function = getattr(ctypes.pythonapi, name)
     return _pointer(machine.address_of(function))
+
+
+#: An entry that copies arguments: it calls itself again with those.
+_COPIES = """
+define ptr @entry(ptr %self, ptr %args, i64 %n, ptr %names) {{
+ %answer = call ptr @call(ptr %self, ptr %args, i64 %n, ptr %names, ptr %args)
+ ret ptr %answer
+}}
+define internal ptr @with.copies(ptr %self, ptr %args, i64 %n) {{
+entry:
+ %copies = alloca ptr, i64 %n
+ br label %next
+next:
+ %k = phi i64 [0, %entry], [%k.next, %do]
+ %is.more = icmp slt i64 %k, %n
+ br i1 %is.more, label %do, label %all
+do:
+ %from = getelementptr ptr, ptr %args, i64 %k
+ %to = getelementptr ptr, ptr %copies, i64 %k
+ %item = load ptr, ptr %from
+ %made = call ptr @in.order(ptr %item)
+ store ptr %made, ptr %to
+ %k.next = add i64 %k, 1
+ %is.made = icmp ne ptr %made, null
+ br i1 %is.made, label %next, label %drop
+all:
+ %found = call ptr @call(ptr %self, ptr %copies, i64 %n, ptr null, ptr %args)
+ br label %drop
+drop:
+ %answer = phi ptr [%found, %all], [null, %do]
+ %count = phi i64 [%n, %all], [%k, %do]
+ br label %ask
+ask:
+ %j = phi i64 [%count, %drop], [%j.next, %give]
+ %is.left = icmp sgt i64 %j, 0
+ br i1 %is.left, label %give, label %end
+give:
+ %j.next = sub i64 %j, 1
+ %at = getelementptr ptr, ptr %copies, i64 %j.next
+ %copy = load ptr, ptr %at
+ call void {give}(ptr %copy)
+ br label %ask
+end:
+ ret ptr %answer
+}}
+define internal ptr @in.order(ptr %item) {{
+ %kind.at = getelementptr i8, ptr %item, i64 {type}
+ %kind = load ptr, ptr %kind.at
+ %is.array = icmp eq ptr %kind, {array}
+ br i1 %is.array, label %ask, label %same
+ask:
+ %flags.at = getelementptr i8, ptr %item, i64 {flags}
+ %flags = load i32, ptr %flags.at
+ %those = and i32 %flags, {wanted}
+ %is.fine = icmp eq i32 %those, {wanted}
+ br i1 %is.fine, label %same, label %other
+same:
+ call void {take}(ptr %item)
+ ret ptr %item
+other:
+ %made = call ptr {copy}(ptr %item, i32 0)
+ ret ptr %made
+}}
+"""
 
 
 @dataclass(slots=True)
@@ -457,8 +531,11 @@ class _Entry:
 
     def text(self) -> str:
         """The whole module."""
+        is_copied = self.signature.is_copied
+        name, more = ("@call", ", ptr %own") if is_copied else ("@entry", "")
         self.lines.append(
-            "define ptr @entry(ptr %self, ptr %args, i64 %n, ptr %names) {\n"
+            f"define {'internal ' * is_copied}ptr {name}"
+            f"(ptr %self, ptr %args, i64 %n, ptr %names{more}) {{\n"
         )
         self.tables()
         self.check_call()
@@ -468,7 +545,7 @@ class _Entry:
             # Its shape, its dtype and its memory may be others than they were.
             item = self.load("ptr", "%table", 8 * k)
             like = Parameter("array", str(array.dtype), array.shape)
-            self.check_array(item, self.load("ptr", item, _TYPE), like)
+            self.check_array(item, self.load("ptr", item, _TYPE), like, "slow")
             data = self.load("ptr", item, _DATA)
             at = self.element("%given", self.signature.moving + k)
             self.line(f"store ptr {data}, ptr {at}")
@@ -553,7 +630,8 @@ class _Entry:
         elif part.kind == "static":
             self.check_static(item, part.value)
         else:
-            self.check_leaf(item, part)
+            is_copied = self.signature.is_copied and not is_inside
+            self.check_leaf(item, part, "uneven" if is_copied else "slow")
             if is_inside and part.kind != "int":
                 self.inside.append(item)
 
@@ -583,11 +661,11 @@ class _Entry:
         self.check_static(self.value("load ptr, ptr %key_in_dict"), key)
         return self.value("load ptr, ptr %item_in_dict")
 
-    def check_leaf(self, item: str, parameter: Parameter) -> None:
+    def check_leaf(self, item: str, parameter: Parameter, uneven: str) -> None:
         """An array or a number, and its memory's address into the table."""
         kind = self.load("ptr", item, _TYPE)
         if parameter.kind == "array":
-            self.check_array(item, kind, parameter)
+            self.check_array(item, kind, parameter, uneven)
             data = self.load("ptr", item, _DATA)
         elif parameter.kind == "int":
             data = self.check_integer(item, kind)
@@ -608,8 +686,10 @@ class _Entry:
             tests = [self.value(f"or i1 {tests[0]}, {tests[1]}")]
         self.need(tests[0])
 
-    def check_array(self, item: str, kind: str, parameter: Parameter) -> None:
-        """Type, dtype, shape and layout of an array."""
+    def check_array(
+        self, item: str, kind: str, parameter: Parameter, uneven: str
+    ) -> None:
+        """Type, dtype, shape and layout of an array; where to go by the last."""
         self.need(self.value(f"icmp eq ptr {kind}, {_pointer(id(np.ndarray))}"))
         rank = self.load("i32", item, _RANK)
         self.need(self.value(f"icmp eq i32 {rank}, {len(parameter.shape)}"))
@@ -622,12 +702,12 @@ class _Entry:
         flags = self.load("i32", item, _FLAGS)
         wanted_flags = _CONTIGUOUS_ALIGNED | _WRITEABLE * parameter.is_writeable
         masked = self.value(f"and i32 {flags}, {wanted_flags}")
-        self.need(self.value(f"icmp eq i32 {masked}, {wanted_flags}"))
         if parameter.shape:
             shape = self.load("ptr", item, _SHAPE)
         for axis, length in enumerate(parameter.shape):
             found = self.load("i64", shape, 8 * axis)
             self.need(self.value(f"icmp eq i64 {found}, {length}"))
+        self.need(self.value(f"icmp eq i32 {masked}, {wanted_flags}"), uneven)
 
     def prepare(self, k: int, result: Returned) -> None:
         """A new array, or a scalar's place on the stack."""
@@ -643,8 +723,9 @@ class _Entry:
             dims = f"@shape{k}"
             constant = f"{dims} = internal constant [{rank} x i64] [{shape}]\n"
             self.lines.insert(0, constant)
+        make, array = _pointer(_of_numpy(_NEW_ARRAY)), _pointer(id(np.ndarray))
         made = self.value(
-            f"call ptr {_pointer(_new_array())}(ptr {_pointer(id(np.ndarray))},"
+            f"call ptr {make}(ptr {array},"
             f" i32 {rank}, ptr {dims}, i32 {number}, ptr null, ptr null, i32 0, i32 0,"
             " ptr null)"
         )
@@ -847,8 +928,9 @@ class _Entry:
         call = _function("PyObject_Vectorcall")
         self.lines.append("slow:\n")
         fallback = self.load("ptr", "%self", tuple.__basicsize__)
+        args = "%own" if self.signature.is_copied else "%args"
         self.line(
-            f"%found = call ptr {call}(ptr {fallback}, ptr %args, i64 %n, ptr %names)"
+            f"%found = call ptr {call}(ptr {fallback}, ptr {args}, i64 %n, ptr %names)"
         )
         self.line("ret ptr %found")
         for label, then in (("refused", "br label %slow"), ("failed", "ret ptr null")):
@@ -859,7 +941,23 @@ class _Entry:
             self.lines.append("starved:\n")
             self.value(f"call ptr {_function('PyErr_NoMemory')}()")
             self.line("br label %failed")
+        if self.signature.is_copied:
+            self.lines.append("uneven:\n")
+            call = "call ptr @with.copies(ptr %self, ptr %args, i64 %n)"
+            self.line(f"ret ptr {self.value(call)}")
         self.lines.append("}\n")
+        if self.signature.is_copied:
+            self.lines.append(
+                _COPIES.format(
+                    type=_TYPE,
+                    array=_pointer(id(np.ndarray)),
+                    flags=_FLAGS,
+                    wanted=_CONTIGUOUS_ALIGNED,
+                    copy=_pointer(_of_numpy(_NEW_COPY)),
+                    take=_function("Py_IncRef"),
+                    give=_function("Py_DecRef"),
+                )
+            )
 
     def drop_objects(self) -> None:
         """Give up every object made so far."""

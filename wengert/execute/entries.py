@@ -76,11 +76,13 @@ class Entry:
         fallback: Callable[..., Any],
         waits: bool,
         parameters: tuple[Any, ...] | None = None,
+        is_copied: bool = False,
     ) -> Callable[..., Any]:
         """Return a native call that takes the path whose guards hold.
 
         Its arguments are the numeric leaves, unless other `parameters` are given, and
-        numbers from outside that are inputs.
+        numbers from outside that are inputs; arrays that lie otherwise than in C order
+        may be copied.
         """
         if parameters is None:
             parameters = tuple([parameter(like) for like in self.leaf_types])
@@ -92,14 +94,18 @@ class Entry:
             groups.setdefault(same, []).append(path)
         call = fallback
         for members in reversed(groups.values()):
-            signature = self.signature(members[0], nested, parameters)
+            signature = self.signature(members[0], nested, parameters, is_copied)
             kernels, exits = table(members)
             call = bind(kernels, signature, call, self.name, exits=exits, waits=waits)
             self.is_slow |= isinstance(call, FunctionType) and is_fast()
         return call
 
     def signature(
-        self, path: Path, nested: Any, parameters: tuple[Any, ...]
+        self,
+        path: Path,
+        nested: Any,
+        parameters: tuple[Any, ...],
+        is_copied: bool,
     ) -> Signature:
         """Return what native code takes and returns."""
         return Signature(
@@ -107,6 +113,7 @@ class Entry:
             results=path.returned,
             structure=nested,
             captures=tuple(path.read_natively),
+            is_copied=is_copied,
         )
 
     def guarded(

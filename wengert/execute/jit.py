@@ -690,7 +690,7 @@ class Jitted(Generic[P, R]):
             return None
         nested = tree.unflatten(paths[0].structure, list(range(len(paths[0].types))))
         plain = without_numbers(fallback, len(entry.tree.lifting.types))
-        call = entry.chain(paths, nested, plain, waits, parameters)
+        call = entry.chain(paths, nested, plain, waits, parameters, not asked)
         return entry.guarded(call, fallback)
 
     def transformed(self, fun: Callable[..., Any]) -> Jitted[..., Any]:
