@@ -231,17 +231,39 @@ def test_blocks_of_rows_give_what_all_give(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("without_native_code")
-def test_an_element_that_was_read_stays_when_its_place_is_written() -> None:
-    def rotated(x: Any) -> Any:
+@pytest.mark.parametrize("at", [1, [1, 2, 0]], ids=["shared", "by row"])
+@pytest.mark.parametrize(
+    "taken",
+    [
+        lambda x, k: x[0],
+        lambda x, k: x[-3],
+        lambda x, k: x[k],
+        lambda x, k: x[k - 1],
+        lambda x, k: x[1:][k - 1],
+        lambda x, k: x.reshape(1, -1)[0, k],
+        lambda x, k: np.take(x, k),
+        lambda x, k: x[k:][0] if isinstance(k, int) else x[0],
+    ],
+)
+def test_an_element_that_was_read_stays_when_its_place_is_written(
+    taken: Any, at: Any
+) -> None:
+    def rotated(x: Any, k: Any) -> Any:
         y = x * 1.0
-        first, rest = y[0], y[1:]
+        y[:] = y * 2.0
+        first, rest = taken(y, k), y[1:]
         y[0] = y[3]
+        y[1:3] = x[0] > 0.0
         y[3] = first
-        return y + rest[0]
+        return y + rest[0], first
 
-    found = vmap(rotated)(ROWS)
-
-    np.testing.assert_allclose(found, [rotated(x) for x in ROWS])
+    rows = vmap(rotated, in_axes=(0, None if type(at) is int else 0))
+    ints = [at] * len(ROWS) if type(at) is int else np.resize(at, len(ROWS))
+    expected = [rotated(x, k) for x, k in zip(ROWS, ints, strict=True)]
+    for _ in range(3):
+        found = rows(ROWS, at if type(at) is int else ints)
+        for one, right in zip(found, zip(*expected, strict=True), strict=True):
+            np.testing.assert_allclose(one, right)
 
 
 @pytest.mark.usefixtures("without_native_code")

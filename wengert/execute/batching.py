@@ -367,13 +367,14 @@ def gathered(function: Callable[..., Any], x: Array, settings: Settings) -> Arra
 def batch_getitem(operation: Operation, operands: Operands, settings: Settings) -> Any:
     """Return the elements at a key in all rows."""
     x, *indices = operands.values
-    if not indices:
+    if indices:
+        places = Places(operands, 1, settings["key"])
+        view = places.view(x, operands.has_rows[0])
+        found = places.in_order(view[places.index(operands.has_rows[0])])
+    else:
         found = x[(WHOLE, *decode_basic(settings["key"]))]
-        # An element of one row is a number of its own, which no later write changes.
-        return found.copy() if found.ndim == 1 else found
-    places = Places(operands, 1, settings["key"])
-    view = places.view(x, operands.has_rows[0])
-    return places.in_order(view[places.index(operands.has_rows[0])])
+    # An element of one row is a number of its own, which no later write changes.
+    return found.copy() if found.ndim == 1 and found.base is not None else found
 
 
 def batch_write(operation: Operation, operands: Operands, settings: Settings) -> Any:
