@@ -16,13 +16,14 @@ LIMITS = (
     "variable of the program held: native code contracts a*b + c (judge.py: is_small).",
     "A gradient that is not finite is one where the operation that made it so has, by "
     "differences, an infinite slope or none, as `(-2.0)**y` by y (differences.py).",
-    "Compiled gradients differ from eager ones by 64 units in the last place of the "
-    "largest number that the gradient's tape holds (judge.py: is_rounding).",
+    "Compiled gradients differ from eager ones, and tangents from gradients, by 64 "
+    "units in the last place of the largest number that their tape holds (judge.py: "
+    "is_rounding; forward.py).",
     "A tangent that is NaN is one where a sum of products met 0 * inf (forward.py).",
     "Gradients are compared where one-sided differences of two sizes agree: not at "
     "kinks, jumps, or numbers that are not finite; nor where those of much smaller "
     "steps say what the gradient says, as inside a tooth of `x % y` (gradients.py).",
-    "Nor where a variable of the program is farther from 1 than 1e12 or 1e-12, as what "
+    "Nor where a number of the program is farther from 1 than 1e12 or 1e-12, as what "
     "`np.spacing` gives: sums of such products lose all digits (judge.py: FAR).",
     "The sign of a zero that `np.fmin` and its kin choose of two: NumPy chooses by "
     "the place in an array (judge.py: ZEROS).",
