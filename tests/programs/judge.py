@@ -29,8 +29,6 @@ from tests.programs.program import Function, Instance, Outcome, Program, outcome
 from wengert.capture.record import record_onto
 from wengert.core.tape import Tape
 
-#: Gradients of numbers that are farther from 1 are not compared with differences.
-FAR = 1e12
 #: How often last digits are moved before a difference counts: those of the inputs, then
 #: also those of arrays that are written, which are more.
 NUDGES, SHAKES = 16, 100
@@ -221,12 +219,12 @@ class Judge:
         held = noise.variables(instance.function, instance.arguments(k))
         if "np.spacing" in self.program.source:
             return True
-        if held.smallest < 1 / FAR or held.largest > FAR:
+        if held.smallest < 1 / noise.FAR or held.largest > noise.FAR:
             return True
         with np.errstate(all="ignore"):
             tape = record_onto(Tape(), *self.of_floats(k))
         sizes = [abs(x) for value in tape.play.outputs for x in gradients.flat(value)]
-        return any(0 < x < 1 / FAR or FAR < x < np.inf for x in sizes)
+        return any(0 < x < 1 / noise.FAR or noise.FAR < x < np.inf for x in sizes)
 
     def is_small(
         self, way: str, k: int, text: str, found: Outcome, expected: Outcome

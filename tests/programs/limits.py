@@ -11,7 +11,7 @@ LIMITS = (
     "(judge.py).",
     "Where NumPy's own answer, or an eager gradient, moves more than that when the "
     "inputs and the arrays that variables hold move by their last digits, a native "
-    "result may too (judge.py: ill-conditioned).",
+    "result may too, or miss a pole that NumPy hits (judge.py: ill-conditioned).",
     "So do they where they differ by less than 1e-9 of the largest number that a "
     "variable of the program held: native code contracts a*b + c (judge.py: is_small).",
     "A gradient that is not finite is one where the operation that made it so has, by "
@@ -24,7 +24,7 @@ LIMITS = (
     "kinks, jumps, or numbers that are not finite; nor where those of much smaller "
     "steps say what the gradient says, as inside a tooth of `x % y` (gradients.py).",
     "Nor where a number of the program is farther from 1 than 1e12 or 1e-12, as what "
-    "`np.spacing` gives: sums of such products lose all digits (judge.py: FAR).",
+    "`np.spacing` gives: sums of such products lose all digits (noise.py: FAR).",
     "The sign of a zero that `np.fmin` and its kin choose of two: NumPy chooses by "
     "the place in an array (judge.py: ZEROS).",
     "The sign of a NaN, where `signbit` or `copysign` asks for it (judge.py: SIGNS).",

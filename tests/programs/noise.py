@@ -18,6 +18,8 @@ from wengert.core.tape import Tape
 
 #: Units in the last place of the largest number that a gradient went through.
 UNITS = 64
+#: How far from 1 sums of products lose all their digits.
+FAR = 1e12
 Watch = Callable[[FrameType, str, Any], Any]
 
 
@@ -96,7 +98,8 @@ def digits(array: Any, random: Any) -> Any:
 def spread(moved: Any, plain: Any, found: Any, is_single: bool) -> bool:
     """Whether two plain results are about as far apart as ours is from one of them.
 
-    Up to a limit, relative to the result; or ours is the one that was moved.
+    Up to a limit, relative to the result; or ours is the one that was moved; or there
+    is a pole, which the one hits and the others pass.
     """
     tolerance = (SINGLE if is_single else TOLERANCE)["d"]
     limit = 1e-2 if is_single else 1e-4
@@ -108,9 +111,10 @@ def spread(moved: Any, plain: Any, found: Any, is_single: bool) -> bool:
         noise, error = np.abs(one - other), np.abs(ours - other)
         is_noisy = noise * 100 >= error
         small = error <= limit * (1 + np.abs(other))
+        is_pole = ~np.isfinite(other) & (np.abs(one) > FAR) & (np.abs(ours) > FAR)
     close = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
     same = np.isclose(ours, other, **close) | np.isclose(ours, one, **close)
-    return bool(np.all(same | (is_noisy & small)))
+    return bool(np.all(same | (is_noisy & small) | is_pole))
 
 
 def rounding(tape: Tape) -> float:
