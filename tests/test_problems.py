@@ -11,6 +11,7 @@ from scipy import optimize
 
 from wengert import grad, hessian, jacobian, problem
 from wengert.errors import ArgumentError, UnsupportedError
+from wengert.execute.tier import Tier
 
 NODES = 20
 
@@ -101,6 +102,20 @@ def test_ipopt_starts_from_an_earlier_solution() -> None:
     )
     assert after["status"] == 0
     np.testing.assert_allclose(again, x, atol=1e-5)
+
+
+def test_second_solution_asks_for_native_code(monkeypatch: Any) -> None:
+    pytest.importorskip("cyipopt")
+    monkeypatch.setenv("WENGERT_COMPILE", "background")
+    monkeypatch.setattr(Tier, "is_spent", lambda *_: False)
+    p = moved()
+    asked = []
+    for _ in range(2):
+        p.ipopt(START, print_level=0)
+        parts = p._shared.values, p._shared.slopes, p._shared.curves
+        asked.append([path.job is not None for part in parts for path in part.paths()])
+
+    assert asked == [[False] * 3, [True] * 3]
 
 
 def test_trust_constr_is_handed_sparse_matrices() -> None:

@@ -383,6 +383,7 @@ class Problem:
             given = {"lagrange": list(multipliers), "zl": list(zl), "zu": list(zu)}
         for name, value in options.items():
             solver.add_option(name, value)
+        self._shared.solve_again()
         x, info = solver.solve(x0, **given)
         return x, info
 

@@ -363,14 +363,18 @@ class Jitted(Generic[P, R]):
 
         What takes longer than a second is told on the standard error stream.
         """
-        for entry in list(self.entries.values()):
-            for path in entry.tree.kept:
-                if path.is_pending and not path.is_asked:
-                    self.submit(entry, path, compile_path)
+        self.submit_all()
         for entry in list(self.entries.values()):
             for path in entry.tree.kept:
                 if path.job is not None:
                     WORKER.finish(path.job)
+
+    def submit_all(self) -> None:
+        """Have native code made of all that is believed."""
+        for entry in list(self.entries.values()):
+            for path in entry.tree.kept:
+                if path.is_pending and not path.is_asked:
+                    self.submit(entry, path, compile_path)
 
     def record(
         self, key: Any, leaves: list[Any], structure: Any, end: Exit | None

@@ -69,6 +69,8 @@ class Shared:
         self.fun, self.is_second = fun, is_second
         self.first, self.second = first, second
         self.stretch: Stretch | None = None
+        #: How many solvers have begun.
+        self.solved = 0
 
         def results(*args: Any) -> Any:
             return self.results(*args)
@@ -80,6 +82,13 @@ class Shared:
         self.values = whole.part((VALUE, CONSTRAINTS))
         self.slopes = whole.part((VALUE, SLOPES, CONSTRAINTS, JACOBIAN))
         self.curves = whole.part((HESSIAN,))
+
+    def solve_again(self) -> None:
+        """Have native code made once a second solver begins, as more will follow."""
+        self.solved += 1
+        if self.solved > 1:
+            for part in (self.curves, self.slopes, self.values):
+                part.submit_all()
 
     def grown(self, error: OutsideError) -> Shared:
         """Return the same with the structure that a path has left made larger."""
