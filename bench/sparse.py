@@ -6,7 +6,8 @@ Set-up is all until a call is native, without imports, where that is waited for;
 first call is a part of it.  Calls are the best settled ones, which take turns, CasADi's
 with its buffers bound.  IPOPT is given the same problem, start and options by both:
 first with all set-up, and then again.  CasADi holds a newer one than the wheels of
-cyipopt do, which is handed CasADi's functions too.  One thread.
+cyipopt do, which is handed CasADi's functions too.  One thread.  With ``--sizes`` each
+program in three sizes: what an entry takes stays the same.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from sparse_programs import (
     bratu,
     bundle,
     cart_pole,
-    case118,
     chain,
     effort,
     flow,
     flow_cost,
+    network_of,
     rosenbrock,
     total,
     views,
@@ -195,9 +196,9 @@ def cases() -> dict[str, Callable[[], Case]]:
     return found
 
 
-def flows() -> list[Case]:
+def flows(buses: int = 118) -> list[Case]:
     """Return the equations of a network, near a flat start, and their Lagrangian."""
-    network = case118()
+    network = network_of(buses)
     n, count = network.at.shape
     random = numpy.random.default_rng(0)
     flat = numpy.repeat([0.0, 1.0, 1.0], [n, n, 2 * count])
@@ -211,15 +212,66 @@ def of_network(program: Program, network: Any, np: Any, z: Any) -> Any:
     return program(np, z, network)
 
 
-def bundles() -> Case:
+def bundles(*sizes: int) -> Case:
     """Return errors of views, points in front of all cameras."""
-    of, random = views(), numpy.random.default_rng(0)
+    of, random = views(*sizes), numpy.random.default_rng(0)
     camera = numpy.repeat([0.1, 0.0, 1.0, 0.0, 0.01], [3, 3, 1, 2, 2])
     cameras = camera + 0.01 * random.normal(size=(of.cameras, 11))
     points = [0.0, 0.0, 5.0] + random.normal(size=(of.points, 3)) / 2
     weights = 1.0 + 0.1 * random.normal(size=len(of.camera))
     z = numpy.concatenate([cameras.T.ravel(), points.T.ravel(), weights])
     return Case(lambda np, z: bundle(np, z, of), (z,))
+
+
+def series() -> dict[str, list[tuple[int, Callable[[], Case]]]]:
+    """Return the same programs in three sizes each."""
+    found: dict[str, list[tuple[int, Callable[[], Case]]]] = {}
+    random = numpy.random.default_rng(0)
+    for k, kind in enumerate(("Jacobian", "Hessian")):
+        found[f"cart-pole, {kind}, nodes"] = [
+            (n, partial(cart_pole_case, n, k == 1)) for n in (500, 2000, 8000)
+        ]
+        found[f"hanging chain, {kind}, numbers"] = [
+            (n, lambda n=n, k=k: weighted(None, chain, random.normal(size=n))[k])
+            for n in (10_000, 40_000, 160_000)
+        ]
+        if optional("pypower") is not None:
+            found[f"power flow, {kind}, buses"] = [
+                (n, lambda n=n, k=k: flows(n)[k]) for n in (57, 118, 300)
+            ]
+    found["Rosenbrock, Hessian, numbers"] = [
+        (n, lambda n=n: Case(rosenbrock, (random.normal(size=n),), is_second=True))
+        for n in (10_000, 100_000, 1_000_000)
+    ]
+    found["Bratu, Jacobian, points"] = [
+        (n * n, lambda n=n: Case(bratu, (random.normal(size=n * n),)))
+        for n in (150, 300, 600)
+    ]
+    found["bundle adjustment, Jacobian, views"] = [
+        (31_843 // k, partial(bundles, 49, 7776 // k, 31_843 // k)) for k in (4, 2, 1)
+    ]
+    return found
+
+
+def print_sizes(only: str, rounds: int) -> None:
+    """Print what sizes take, in all and an entry."""
+    head = f"{'entries':>12}{'first call':>12}{'set-up':>10}{'us an entry':>13}"
+    head += f"{'call':>11}{'ns an entry':>13}"
+    for name, ways in series().items():
+        if only not in name:
+            continue
+        title, _, unit = name.rpartition(", ")
+        print(f"{title}\n{unit:>12}{head}", flush=True)
+        for size, make in ways:
+            seconds, colored, call = with_wengert(make())
+            best = interleaved({"wengert": call}, rounds)["wengert"]["best"]
+            entries, ready = colored.sparsity.nnz, seconds["set-up"]
+            print(
+                f"{size:12,}{entries:12,}{seconds['first call']:10.3g} s"
+                f"{ready:8.3g} s{1e6 * ready / entries:13.3g}"
+                f"{1e3 * best:8.3g} ms{1e9 * best / entries:13.3g}",
+                flush=True,
+            )
 
 
 def measured(make: Callable[[], Case], rounds: int) -> dict[str, float]:
@@ -382,7 +434,11 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a part of the names of programs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--sizes", action="store_true", help="three of each program")
     given = parser.parse_args()
+    if given.sizes:
+        print_sizes(given.only, given.rounds)
+        return
     results = {}
     todo = {
         name: partial(measured, case, given.rounds) for name, case in cases().items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,13 +153,13 @@ def admittances(matrix: Any, at: Any) -> Admittances:
     return Admittances(at[rows], columns, coo.data.real, coo.data.imag, sums)
 
 
-def case118() -> Network:
-    """Return the IEEE network of 118 buses, as PYPOWER has it."""
-    from pypower.case118 import case118 as case
+def network_of(buses: int) -> Network:
+    """Return the IEEE network of so many buses, as PYPOWER has it."""
     from pypower.ext2int import ext2int
     from pypower.makeYbus import makeYbus
 
-    found = ext2int(case())
+    name = f"case{buses}"
+    found = ext2int(getattr(importlib.import_module(f"pypower.{name}"), name)())
     base, bus, gen = found["baseMVA"], found["bus"], found["gen"]
     branch, cost = found["branch"], found["gencost"]
     whole, first, last = makeYbus(base, bus, branch)
