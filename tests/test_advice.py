@@ -598,6 +598,14 @@ row(
     [[1.0, 3.0, 0.0], [2.0, 0.0, 3.0]],
 )
 row(
+    "wengert.problems:pair_of",
+    "p = wengert.problem(np.sum, bounds=[(0.0, 1.0)] * 3)\nresult = p.limits(x)[1]",
+    "scipy.optimize.Bounds(low, high)",
+    "from scipy.optimize import Bounds\n"
+    "p = wengert.problem(np.sum, bounds=Bounds(0.0, 1.0))\nresult = p.limits(x)[1]",
+    [1.0, 1.0, 1.0],
+)
+row(
     "wengert.problems:Problem.ipopt",
     "import sys\nfrom unittest import mock\n"
     "p = wengert.problem(lambda x: np.sum((x - 1.0) ** 2))\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, sparse
 
 from wengert import grad, hessian, jacobian, problem
 from wengert.errors import ArgumentError, UnsupportedError
@@ -148,6 +148,39 @@ def test_problem_without_constraints_is_solved() -> None:
 def test_what_is_no_constraint_is_refused() -> None:
     with pytest.raises(ArgumentError, match=r"\(g, lower, upper\)"):
         problem(effort, motion)
+
+
+@pytest.mark.parametrize("as_matrix", [np.array, sparse.csr_array])
+def test_constraints_of_scipys_are_those_of_functions(as_matrix: Any) -> None:
+    matrix = as_matrix([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])
+    ways: list[Any] = [
+        (lambda x: np.concatenate([matrix @ x, [x[0] * x[2] - 1.0]]), [0, 0, 0], 4),
+        [
+            optimize.LinearConstraint(matrix, 0.0, 4.0),
+            optimize.NonlinearConstraint(lambda x: x[0] * x[2] - 1.0, 0.0, 4.0),
+        ],
+        [
+            {"type": "ineq", "fun": lambda x: matrix @ x},
+            {"type": "eq", "fun": lambda x, a: x[0] * x[2] - a, "args": (1.0,)},
+        ],
+    ]
+    x = np.array([0.5, -1.0, 2.0])
+    found = [problem(np.sum, way) for way in ways]
+    for p in found:
+        np.testing.assert_allclose(p.constraints(x), [4.5, -1.0, 0.0])
+        slopes = [[1.0, 0.0, 2.0], [0.0, 1.0, 0.0], [2.0, 0.0, 0.5]]
+        np.testing.assert_allclose(p.jacobian(x).toarray(), slopes)
+    assert [p.limits(x)[3].tolist() for p in found] == [
+        [4.0, 4.0, 4.0],
+        [4.0, 4.0, 4.0],
+        [np.inf, np.inf, 0.0],
+    ]
+
+
+@pytest.mark.parametrize("bounds", [[(0.0, 1.0)] * 3, (1.0, 0.0)])
+def test_bounds_that_are_no_two_limits_are_refused(bounds: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"scipy\.optimize\.Bounds\(low, high\)"):
+        problem(np.sum, bounds=bounds).limits(np.zeros(3))
 
 
 def test_missing_ipopt_is_named_with_its_command(monkeypatch: Any) -> None:

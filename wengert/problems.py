@@ -30,7 +30,8 @@ def problem(
         ``fun(x) -> number``, in NumPy, of x of shape (n,).
     constraints : tuple ``(g, lower, upper)``, or a sequence of such
         ``g(x) -> array``; the limits are numbers or arrays of its size, equal for
-        equations.  `scipy.optimize.NonlinearConstraint` is taken too.
+        equations.  SciPy's constraints (`NonlinearConstraint`, `LinearConstraint`, and
+        dictionaries of ``type``, ``fun`` and ``args``) are taken too.
     bounds : pair of arrays or numbers, or `scipy.optimize.Bounds`, optional
         The lowest and the highest x; none by default.
     parameters : number or array, optional
@@ -434,8 +435,12 @@ class Callbacks:
 
 def parts_of(constraints: Any) -> list[tuple[Function, Any, Any]]:
     """Return constraints as functions with their limits."""
-    if hasattr(constraints, "fun") and hasattr(constraints, "lb"):
-        return [(constraints.fun, constraints.lb, constraints.ub)]
+    if hasattr(constraints, "lb") and hasattr(constraints, "ub"):
+        fun = getattr(constraints, "fun", None) or linear(constraints.A)
+        return [(fun, constraints.lb, constraints.ub)]
+    if isinstance(constraints, dict):
+        upper = {"eq": 0.0, "ineq": np.inf}[constraints["type"]]
+        return [(of_dictionary(**constraints), 0.0, upper)]
     if isinstance(constraints, Sequence):
         if len(constraints) == 3 and callable(constraints[0]):
             return [(constraints[0], constraints[1], constraints[2])]
@@ -449,9 +454,27 @@ def parts_of(constraints: Any) -> list[tuple[Function, Any, Any]]:
     )
 
 
+def linear(matrix: Any) -> Function:
+    """Return the product with a matrix, dense or sparse."""
+    return lambda x, *_: matrix @ x
+
+
+def of_dictionary(fun: Function, args: Any = (), **_: Any) -> Function:
+    """Return the function of a constraint that is a dictionary, as SciPy has them."""
+    return lambda x, *parameters: fun(x, *args, *parameters)
+
+
 def pair_of(bounds: Any) -> tuple[Any, Any]:
     """Return bounds as the lowest and the highest values."""
     if hasattr(bounds, "lb"):
         return bounds.lb, bounds.ub
-    low, high = bounds
-    return low, high
+    if len(bounds) == 2 and np.all(np.less_equal(*bounds)):
+        low, high = bounds
+        return low, high
+    raise ArgumentError(
+        explain(
+            f"the bounds of a problem are a {type(bounds).__name__} of {len(bounds)}",
+            "they are the lowest and the highest values, which are no lower",
+            "(low, high), numbers or arrays, or scipy.optimize.Bounds(low, high)",
+        )
+    )

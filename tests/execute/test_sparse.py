@@ -132,6 +132,18 @@ def test_structure_grows_where_it_may() -> None:
     assert np.array_equal(again.toarray(), [[2.0, 0.0]])
 
 
+@pytest.mark.parametrize("pattern", [None, "grow"])
+def test_arguments_of_another_size_have_a_structure_of_their_own(pattern: Any) -> None:
+    f = jacobian(chain, sparse=True, pattern=pattern)
+    for size in (6, 9, 2, 6, 9, 6, 9):
+        x = np.linspace(0.5, 1.5, size)
+        found = f(x)
+
+        np.testing.assert_allclose(found.toarray(), jacobian(chain)(x), rtol=1e-13)
+        assert found.nnz == 2 * size - 2
+        assert f.colored.sparsity.shape == found.shape  # type: ignore[attr-defined]
+
+
 def test_structure_of_all_paths_may_be_given() -> None:
     f = jacobian(either, sparse=True, pattern=color_cols(np.ones((1, 2))))
 

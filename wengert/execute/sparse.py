@@ -80,7 +80,8 @@ class Sparse(Transformed):
         Whether the function's value is returned beside it.
     output_format : {"csr", "csc", "coo"}
     pattern : ColoredPattern, "grow" or None
-        The structure; found by the first call where it is not given.
+        The structure; where it is not given, found by the first call with arguments of
+        such shapes.
     """
 
     def __init__(
@@ -105,7 +106,10 @@ class Sparse(Transformed):
         self.argnums = argnums
         self.is_second, self.has_value = is_second, has_value
         self.output_format, self.grows = output_format, pattern == "grow"
-        self.fix(pattern if isinstance(pattern, ColoredPattern) else None)
+        self.given = pattern if isinstance(pattern, ColoredPattern) else None
+        #: By the shapes of arguments; and those that were asked last.
+        self.made: dict[tuple[Any, ...], Products] = {}
+        self.products = self.fixed(self.given)
 
     @property
     def colored(self) -> ColoredPattern | None:
@@ -114,22 +118,30 @@ class Sparse(Transformed):
 
     def __call__(self, *args: Any, out: Any = None) -> Any:
         """Return the derivative, or `out` with its data refilled."""
+        shapes = tuple([getattr(arg, "shape", None) for arg in args])
+        products = self.made.get(shapes) or self.made.setdefault(shapes, self.of_new())
+        self.products = products
         try:
-            value, data = self.products.at(*args)
+            value, data = products.at(*args)
         except OutsideError as error:
             if not self.grows:
                 raise
-            known = self.products.structure.colored.sparsity
+            known = products.structure.colored.sparsity
             grown = (known + error.pattern).astype(bool)
-            self.fix(colour(grown, self.is_second))
+            self.made[shapes] = self.fixed(colour(grown, self.is_second))
             return self(*args, out=out)
-        matrix = self.products.structure.matrix(data, out)
+        matrix = products.structure.matrix(data, out)
         return (value, matrix) if self.has_value else matrix
 
-    def fix(self, colored: ColoredPattern | None) -> None:
-        """Take a structure, or the one of the first call, and compile anew."""
+    def of_new(self) -> Products:
+        """Return the products for arguments of other shapes than before."""
+        is_first = not self.made or self.given is not None
+        return self.products if is_first else self.fixed(None)
+
+    def fixed(self, colored: ColoredPattern | None) -> Products:
+        """Return products for a structure, or for the one that a first call finds."""
         how = self.is_second, self.has_value, self.output_format
-        self.products = Products(self.fun, self.argnums, *how, colored)
+        return Products(self.fun, self.argnums, *how, colored)
 
 
 def colour(pattern: Any, is_second: bool) -> ColoredPattern:
