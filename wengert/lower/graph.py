@@ -26,6 +26,7 @@ Equal nodes are one.
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,6 +87,8 @@ STARTS = {
 }
 
 
+#: Elements of which NumPy adds halves.
+FEWEST_BY_HALVES = 8
 #: Expressions of a base and its exponent.
 POWERS = frozenset({"x ** y", "pow(x, y)"})
 #: What is made of leaves by expressions alone, if its operands are.
@@ -294,13 +297,20 @@ class Graph:
     def sum_in_order(self, x: Node, axes: Sequence[int]) -> Node:
         """Return the sum of a value over all its axes, rounded as NumPy's is.
 
-        It lies in memory in their order, as NumPy's does.
+        It lies in memory in their order, as NumPy's does; a few are added one by one.
         """
-        axes = tuple(axes)
+        axes, zero = tuple(axes), self.number(0.0, x.type)
+        if self.count(axes) < FEWEST_BY_HALVES:
+            ranges = [range(self.extent(axis)) for axis in axes]
+            places = [[Affine(k, ()) for k in at] for at in itertools.product(*ranges)]
+            found = [self.view(x, dict(zip(axes, at, strict=True))) for at in places]
+            for element in found[1:]:
+                found[0] = self.map("x + y", (found[0], element), x.type)
+            return self.map("x + y", (found[0], zero), x.type)
         if x.kind != "leaf" or x.data[2] != ((axes[0], 1),):
             x = self.make("copy", (axes, ()), (x,), axes, x.type)
         total = self.make("sum", axes, (x,), (), x.type)
-        return self.map("x + y", (total, self.number(0.0, x.type)), x.type)
+        return self.map("x + y", (total, zero), x.type)
 
     def scan(self, step: Step, axis: int, operands: Sequence[Node], type_: str) -> Node:
         """Return every step of a fold over an axis."""

@@ -203,28 +203,29 @@ class Schedule:
         stacks = [self.domain(n) for n in self.live.values() if n.kind == "routine"]
         long += NOWHERE.union(*stacks) - {*long}
         scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
-        put = self.put_together()
+        named = self.named_one_by_one()
         for axis in sorted(
-            axes - {*long, *scanned} - put, key=lambda a: (-extent(a), a)
+            axes - {*long, *scanned} - named, key=lambda a: (-extent(a), a)
         ):
             alone = not any(axis in d and not d.isdisjoint(long) for d in domains)
             least = LEAST_IN_STEP if self.is_step else max(self.lanes // 2, 2)
             if alone and extent(axis) >= least:
                 long.append(axis)  # short vectors that lie in no longer loop
         self.order = sorted(long, key=lambda a: (-extent(a), a))
-        self.unrolled = (axes | {a for a in put if extent(a) <= most}) - set(long)
+        self.unrolled = (axes | {a for a in named if extent(a) <= most}) - set(long)
         self.scanned = frozenset(scanned)
 
-    def put_together(self) -> frozenset[int]:
-        """Return the axes along which pieces are put together."""
-        return frozenset(
-            dim
-            for node in self.live.values()
-            if node.kind == "place"
-            for spec in node.data[2]
-            for dim, place in zip(node.data[0], spec, strict=True)
-            if not lies_along(dim, place)
-        )
+    def named_one_by_one(self) -> frozenset[int]:
+        """Return the axes along which elements are put together, or read one by one."""
+        found = set[int | None]()
+        for node in self.live.values():
+            if node.kind == "place":
+                for spec in node.data[2]:
+                    pairs = zip(node.data[0], spec, strict=True)
+                    found.update([d for d, at in pairs if not lies_along(d, at)])
+            if node.kind == "view":
+                found.update([axis for axis, place in node.data if not place.terms])
+        return frozenset([axis for axis in found if axis is not None])
 
     def written(self, looped: frozenset[int] = NOWHERE) -> int:
         """Return how many operations are written out, if more axes are loops."""
