@@ -242,6 +242,21 @@ def test_what_sparse_derivatives_do_not_know_is_refused(settings: Any) -> None:
         jacobian(chain, sparse=True, **settings)
 
 
+def test_what_is_compiled_is_told_by_the_users_line() -> None:
+    def widths(x: Any) -> Any:
+        a = np.reshape(x, (3, 3))
+        return np.linalg.eigvalsh(a + a.T) * np.sum(np.sqrt(x))
+
+    f: Any = jacobian(widths, sparse=True)
+    for k in (1.0, 2.0):
+        f(k + np.arange(9.0))
+    f.products.fast.wait()
+    line = widths.__code__.co_firstlineno + 2
+    asked = f.products.fast.report().rows[0]["asked of NumPy"]
+    assert asked
+    assert all(text.endswith(f"test_sparse.py:{line}") for text in asked)
+
+
 def test_unknown_format_is_refused() -> None:
     with pytest.raises(ArgumentError, match="'csr' or 'csc' or 'coo'"):
         jacobian(chain, sparse=True, output_format="dok")  # type: ignore[arg-type]

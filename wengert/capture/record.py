@@ -7,8 +7,9 @@ levels, and perturbations cannot be confused.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import get_ident
 from typing import Any
 
@@ -60,6 +61,24 @@ def active_tape() -> Tape | None:
     """Return the tape that this thread is recording on, if any."""
     tape = RECORDING.get()
     return tape if tape is not None and tape.thread == get_ident() else None
+
+
+@contextlib.contextmanager
+def lines_of(tape: Tape) -> Iterator[Callable[[int], None]]:
+    """Give what says of which node of a tape is what is recorded next, by its line."""
+    here = active_tape()
+    if here is None:
+        yield lambda index: None
+        return
+    before = here.line_here
+
+    def at(index: int) -> None:
+        here.line_here = tape.lines[index]
+
+    try:
+        yield at
+    finally:
+        here.line_here = before
 
 
 class Recording:

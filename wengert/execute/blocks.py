@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wengert.capture.array import RecordedValue, plain, wrap
-from wengert.capture.record import SetAside, active_tape, record_onto
+from wengert.capture.record import SetAside, active_tape, lines_of, record_onto
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
 from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import REGISTRY, Operation, apply
@@ -204,9 +204,11 @@ class BlockPlay:
             if operation is CONSTANT and index not in self.values:
                 self.values[index] = self.tape.settings[index]["value"]
                 self.has_rows[index] = False
-        for index in needed(self.tape):
-            if index not in self.values:
-                self.node(index)
+        with lines_of(self.tape) as at:
+            for index in needed(self.tape):
+                if index not in self.values:
+                    at(index)
+                    self.node(index)
 
     def node(self, index: int) -> None:
         """Play one node."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from wengert.capture.array import is_active, place, plain, wrap, wrap_passive
 from wengert.capture.python import record_python
-from wengert.capture.record import Segment, SetAside, record_onto
+from wengert.capture.record import Segment, SetAside, lines_of, record_onto
 from wengert.core.checked import CheckedTape
 from wengert.core.forms import Routine
 from wengert.core.guards import OF_MEMORY, answer
@@ -148,12 +148,14 @@ def play(tape: Tape, *values: Any, result: Result | None = None) -> tuple[Any, .
     """
     found = result or result_of
     known = dict(zip(tape.input_indices, values, strict=True))
-    for index, operation in enumerate(tape.operations):
-        if operation is CONSTANT:
-            known[index] = tape.settings[index]["value"]
-        elif index not in known:
-            operands = tuple([known[k] for k in tape.operands[index]])
-            known[index] = found(tape, index, operands)
+    with lines_of(tape) as at:
+        for index, operation in enumerate(tape.operations):
+            if operation is CONSTANT:
+                known[index] = tape.settings[index]["value"]
+            elif index not in known:
+                operands = tuple([known[k] for k in tape.operands[index]])
+                at(index)
+                known[index] = found(tape, index, operands)
     return tuple([known[index] for index in tape.output_indices])
 
 
