@@ -52,6 +52,7 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    Where,
     While,
     count,
     everything,
@@ -1001,6 +1002,29 @@ class Writer:
         for k in carried:
             self.registers[k].name = ends[k]
 
+    def where(self, where: Where) -> None:
+        """Statements that are left out where no lane needs them."""
+        number, is_wide = self.fresh(), self.is_wide(where.condition)
+        flag = self.name(where.condition, is_wide)
+        if is_wide:
+            bits = self.value(f"bitcast <{self.width} x i1> {flag} to i{self.width}")
+            flag = self.value(f"icmp ne i{self.width} {bits}, 0")
+        self.line(f" br i1 {flag}, label %w{number}, label %e{number}\n")
+        before, names, self.names = self.block, self.names, dict(self.names)
+        carried = folded_in(where.body, self.registers)
+        kept = {k: self.registers[k].name for k in carried}
+        self.start_block(f"w{number}")
+        self.body(where.body)
+        after, self.names = self.block, names
+        self.line(f" br label %e{number}\n")
+        self.start_block(f"e{number}")
+        for k, name in kept.items():
+            register = self.registers[k]
+            ir, own = self.ir(register.type, register.is_wide), register.name
+            found = f"phi {ir} [{name}, %{before}], [{own}, %{after}]"
+            register.name = self.value(found)
+        self.line("")
+
     def start_loop(
         self, number: int, carried: Sequence[int]
     ) -> tuple[list[str], dict[int, str]]:
@@ -1075,4 +1099,5 @@ WRITERS: dict[type, Callable[[Writer, Any], None]] = {
     Call: write_call,
     Loop: Writer.loop,
     While: Writer.loop_while,
+    Where: Writer.where,
 }

@@ -52,6 +52,7 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    Where,
     While,
 )
 from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
@@ -64,6 +65,8 @@ from wengert.lower.views import axis_strides, c_strides
 #: How many vectors a loop takes at once, and statements of its body up to which it
 #: does: where it folds, which holds up a short one, and where it does not.
 FOLDING, OTHER = (4, 60), (2, 20)
+#: Sums from which it pays to ask whether anything is added.
+LEAST_LEFT_OUT = 8
 #: Registers that may be folded into at once.
 MOST_REGISTERS = 16
 
@@ -345,8 +348,8 @@ class Builder:
         if not roots:
             return
         if len(roots[0].path) == depth:
-            for root in roots:
-                self.write(root, scope, at)
+            for mask, alike in itertools.groupby(roots, self.schedule.only_where):
+                self.write_where(mask, list(alike), scope, at)
             return
         axis = roots[0].path[depth][0]
         for phase in sorted({root.path[depth][1] for root in roots}):
@@ -589,6 +592,22 @@ class Builder:
                 scope.body.append(Store(address, value, root.node.type))
         else:
             self.write_piece(root, scope, at)
+
+    def write_where(
+        self, mask: Node | None, roots: list[Root], scope: Scope, at: Places
+    ) -> None:
+        """Write roots, those that add something only where a mask is true so."""
+        unrolled = self.schedule.unrolled
+        count = sum(self.graph.count(root.domain & unrolled) for root in roots)
+        if mask is None or count < LEAST_LEFT_OUT:
+            for root in roots:
+                self.write(root, scope, at)
+            return
+        inner = Scope(scope, scope.axis, lane=scope.lane)
+        condition = self.value(mask, scope, at)
+        for root in roots:
+            self.write(root, inner, at)
+        scope.body.append(Where(condition, inner.body))
 
     def guard(self, number: int, operand: Operand, scope: Scope) -> None:
         """Refuse the call where an operand is true, in a step when its loop ends."""

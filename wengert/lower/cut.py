@@ -27,6 +27,7 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    Where,
     While,
     count,
     everything,
@@ -68,7 +69,7 @@ def pieces(body: Sequence[Statement], most: int) -> Iterator[list[Statement]]:
     piece, size, until = list[Statement](), 0, 0
     for place, statement in enumerate(body):
         piece.append(statement)
-        size += count([statement]) if isinstance(statement, Loop | While) else 1
+        size += count([statement]) if isinstance(statement, Loop | While | Where) else 1
         until = max([until, *(last[thread] for thread in threads(statement))])
         if size >= most and place >= until:
             yield piece

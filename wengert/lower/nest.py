@@ -307,6 +307,17 @@ class While:
 
 
 @dataclass(slots=True)
+class Where:
+    """Statements that are done where a condition holds, in lanes where it does in any.
+
+    Its values are read inside of it alone.
+    """
+
+    condition: Operand
+    body: list[Statement]
+
+
+@dataclass(slots=True)
 class Part:
     """Statements that are a function of their own."""
 
@@ -333,6 +344,7 @@ Statement = (
     | Loop
     | Part
     | While
+    | Where
 )
 
 
@@ -383,19 +395,19 @@ class Nest:
 
 
 def everything(body: Sequence[Statement]) -> Iterator[Statement]:
-    """Give statements, and those of their loops and parts."""
+    """Give statements, and those inside of them."""
     for statement in body:
         yield statement
-        if isinstance(statement, Loop | While | Part):
+        if isinstance(statement, Loop | While | Where | Part):
             yield from everything(inside_of(statement))
 
 
 def count(body: Sequence[Statement]) -> int:
-    """Return how many statements there are, with those of loops and parts."""
+    """Return how many statements there are, with those inside of them."""
     return sum(1 for _ in everything(body))
 
 
-def inside_of(statement: Loop | While | Part) -> list[Statement]:
+def inside_of(statement: Loop | While | Where | Part) -> list[Statement]:
     """Return the statements in a statement."""
     if isinstance(statement, While):
         return [*statement.asks, *statement.body]
@@ -410,7 +422,7 @@ def read_by(statement: Statement) -> Iterator[int]:
             operands = statement.operands
         case Store() | Fold() | Across() | Guard():
             operands = (statement.operand,)
-        case While():
+        case While() | Where():
             operands = (statement.condition,)
     picks = [value for a in addresses_of(statement) for value, _ in a.picks]
     for operand in (*operands, *picks):
@@ -460,6 +472,9 @@ def shown_body(body: list[Statement], depth: int) -> Iterator[str]:
             yield from shown_body(statement.body, depth + 1)
         elif isinstance(statement, Part):
             yield f"{indent}part {statement.number}:"
+            yield from shown_body(statement.body, depth + 1)
+        elif isinstance(statement, Where):
+            yield f"{indent}where {shown(statement.condition)}:"
             yield from shown_body(statement.body, depth + 1)
         elif isinstance(statement, While):
             yield f"{indent}loop i{statement.loop}:"

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wengert.lower.costs import CHEAP, COSTLY, own_cost
-from wengert.lower.graph import Affine, Graph, Node, are_apart, reached
+from wengert.lower.graph import Affine, Graph, Node, are_apart, number_of, reached
+from wengert.lower.hiding import PLAIN_PRODUCT
+from wengert.ops.chain import ABSORBING_PRODUCT
 
 #: Elements of an axis up to which its steps are written out.
 MOST_UNROLLED = 16
@@ -588,6 +590,14 @@ class Schedule:
             costs[number] = min(total + own_cost(node), MOST_COST)
         return costs
 
+    def only_where(self, root: Root) -> Node | None:
+        """Return a mask such that a sum is added to where that is true; else none."""
+        if root.kind != "reduce" or root.node.data[0][:2] != ("x + y", 0.0):
+            return None
+        mask = zero_but_where(root.argument)
+        is_inside = mask is not None and mask.axes.isdisjoint(self.unrolled)
+        return mask if is_inside and root.path else None
+
     # Homes
 
     def find_homes(self) -> None:
@@ -630,6 +640,24 @@ def read_by(node: Node, elsewhere: frozenset[int]) -> list[tuple[Node, frozenset
 def lies_along(dim: int | None, place: Any) -> bool:
     """Whether a piece lies along a dimension as what it is a piece of."""
     return place is None if dim is None else bool(place == Affine(0, ((dim, 1),)))
+
+
+def zero_but_where(node: Node) -> Node | None:
+    """Return a mask such that a value is zero where that is false, if there is one.
+
+    A zero absorbs what it is multiplied with by the chain rule.
+    """
+    if node.kind != "map":
+        return None
+    first = node.operands[0]
+    if node.data == "select(x, y, z)":
+        is_masked = first.type == "bool" and number_of(node.operands[2]) == 0
+        return first if is_masked else None
+    if node.data in ("-x", "x"):
+        return zero_but_where(first)
+    if node.data in (PLAIN_PRODUCT, ABSORBING_PRODUCT):
+        return zero_but_where(first) or zero_but_where(node.operands[1])
+    return None
 
 
 def is_repeated(path: Path, own: frozenset[int]) -> bool:

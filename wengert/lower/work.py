@@ -26,6 +26,7 @@ from wengert.lower.nest import (
     Statement,
     Store,
     Sum,
+    Where,
     While,
 )
 
@@ -63,7 +64,7 @@ def totals(body: Sequence[Statement]) -> tuple[int, int]:
         match statement:
             case Loop(_, extent, _, _, inner):
                 times, (one, other) = extent, totals(inner)
-            case Part(_, inner):
+            case Part(_, inner) | Where(_, inner):
                 one, other = totals(inner)
             case While(_, asks, _, inner):  # one step: who knows how many there are
                 one, other = totals([*asks, *inner])
