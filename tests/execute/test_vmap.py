@@ -18,6 +18,8 @@ from tests.programs.judge import Judge
 from tests.programs.ways import run
 from wengert import grad, hessian, jit, jvp, record, value_and_grad, vmap
 from wengert.errors import ArgumentError, GuardError, RecordingError
+from wengert.execute.engine import native_engine
+from wengert.execute.turn import MOST_MISSES
 
 LANES = (1, 2, 4, 8)
 RNG = np.random.default_rng(0)
@@ -434,3 +436,35 @@ def test_what_methods_of_arguments_read_is_noticed(
     for found in before:
         assert_allclose(found, springs.stiffness * x + 1.0)
     assert_allclose(mapped(springs, x), springs.stiffness * x + 7.0)
+
+
+def hidden(x: Any) -> Any:
+    """Its gradient is 0 times infinity at 0, which a comparison hides."""
+    slope = grad(lambda x: np.sum(np.sqrt(x) ** 2))(x)
+    return np.where(np.abs(slope) < 2.0, slope, 5.0)
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_zeros_absorb_in_rows_where_they_have_to() -> None:
+    """By a kernel of its own, which is the only one where it is always needed."""
+    random = np.random.default_rng(0)
+    plain = random.uniform(1.0, 2.0, (3000, 3))
+    zeros = plain * (random.uniform(size=plain.shape) > 0.1)
+    expected = np.stack([hidden(x) for x in zeros])
+    rows = vmap(hidden)
+
+    def kernels() -> int:
+        (known,) = rows.batch.known.values()
+        (entry,) = known.entries.values()
+        return len(entry.root.kernels)
+
+    found = []
+    for x, right in [(plain, np.ones_like(plain)), (zeros, expected)]:
+        for _ in range(MOST_MISSES):
+            assert_allclose(rows(x), right, rtol=1e-15)
+            found.append(kernels())
+    assert_allclose(rows(plain), np.ones_like(plain), rtol=1e-15)
+
+    assert found[MOST_MISSES - 1 : MOST_MISSES + 1] == [1, 2]
+    assert found[-2:] == [2, 1]
+    assert np.all(np.isfinite(expected))

@@ -109,6 +109,8 @@ class Path:
     unrolled: int = MOST_UNROLLED
     #: Of rows: how its kernel takes them.
     block: Block | None = None
+    #: How often some of them needed the kernel in which zeros absorb.
+    misses: int = 0
     #: The captures as native code reads them; see `read_natively`.
     contiguous: list[np.ndarray] | None = None
 

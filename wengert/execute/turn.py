@@ -16,13 +16,14 @@ import numpy as np
 from wengert.capture import tree
 from wengert.core.tape import Tape
 from wengert.core.types import Array, is_array, type_of
+from wengert.emit.compile import Compiled
 from wengert.emit.refusal import NotLoweredError
 from wengert.errors import explain, warn
 from wengert.execute.all_rows import play_all, rows_seconds
 from wengert.execute.arrays import native
 from wengert.execute.background import compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
-from wengert.execute.blocks import block_of
+from wengert.execute.blocks import Block, block_of
 from wengert.execute.costs import FEWEST_ROWS
 from wengert.execute.engine import native_engine
 from wengert.execute.lanes import chosen_lanes, chosen_threads, run_blocks
@@ -30,6 +31,8 @@ from wengert.execute.loops import compile_loops
 from wengert.execute.paths import Path, Tree
 from wengert.execute.row_results import Collected, Recorded, value_type
 from wengert.execute.tier import PLAY
+from wengert.lower.hiding import has_chain_products
+from wengert.lower.schedule import MOST_UNROLLED
 from wengert.structure.custom_rules import Call as RuleCall
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Rows from which on a call of Python's for each is worth a warning: some 40 ms.
 MANY_ROWS = 1000
+#: Calls that a kernel whose zeros absorb nothing may refuse.
+MOST_MISSES = 16
 
 
 def lower_path(path: Path, rows: Rows) -> None:
@@ -52,16 +57,30 @@ def lower_path(path: Path, rows: Rows) -> None:
         row = [path.tape.play.outputs[k] for k in path.tape.input_indices]
         row += [array for array, _ in path.captured]
         block = block_of(tape, captured, mapped, sums, row)
-        lanes = max(2, chosen_lanes(rows.options.lanes))  # the least that a nest has
-        how = (), lanes, block.asked, block.steps()
-        path.kernels = [compile_loops(block.tape, True, *how)]
-        path.block = block._replace(tape=Tape())
+        path.is_optimistic = has_chain_products(tape)
+        path.kernels = [kernel_of(block, rows, not path.is_optimistic)]
+        path.block = block if path.is_optimistic else block._replace(tape=Tape())
         is_read = path.unvaried or path.kernels[0].has_guards or rows.is_node
         if not is_read:
             path.tape = None  # no recording must agree with it, and no play go on
         path.compiled_as = None
     except NotLoweredError as error:
         path.reason = str(error)
+
+
+def kernel_of(block: Block, rows: Rows, absorbs: bool) -> Compiled:
+    """Return native code of a block of rows, whose axis is a loop if it fills vectors.
+
+    Raises
+    ------
+    NotLoweredError
+        Where there is none.
+    """
+    lanes = max(2, chosen_lanes(rows.options.lanes))  # the least that a nest has
+    how = (), lanes, block.asked, block.steps()
+    shorter = block.rows - 1 if block.rows >= lanes else MOST_UNROLLED
+    unrolled = min(shorter, MOST_UNROLLED)
+    return compile_loops(block.tape, absorbs, *how, unrolled=unrolled)
 
 
 def with_numbers(mapped: Sequence[bool], count: int) -> tuple[bool, ...]:
@@ -299,9 +318,26 @@ class Turn:
         count = self.count if places is None else len(places)
         sums = self.rows.summed(len(path.types))
         threads = chosen_threads(self.rows.options.threads)
-        kernel, block = path.kernels[0], path.block
+        block, how = path.block, (path.types, sums, count, threads)
         assert block is not None
-        return run_blocks(kernel, block, given, path.types, sums, count, threads)
+        found = run_blocks(path.kernels[0], block, given, *how)
+        if found is None and path.is_optimistic:
+            found = run_blocks(self.absorbing(path, block), block, given, *how)
+        return found
+
+    def absorbing(self, path: Path, block: Block) -> Compiled:
+        """Return the kernel of a path in which zeros absorb what is not finite.
+
+        Where it is needed again and again it is the path's only one.
+        """
+        with self.entry.lock:
+            if len(path.kernels) == 1 and path.is_optimistic:
+                path.kernels.append(kernel_of(block, self.rows, True))
+            path.misses += 1
+            if path.misses == MOST_MISSES:
+                del path.kernels[0]
+                path.is_optimistic, path.block = False, block._replace(tape=Tape())
+            return path.kernels[-1]
 
     def branch(self, path: Path, mark: int, group: Array) -> list[tuple[Path, Array]]:
         """Return the path that rows take which failed a guard, or play them here."""
