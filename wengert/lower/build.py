@@ -59,6 +59,7 @@ from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
 from wengert.lower.repeated import Repeated, is_steps
 from wengert.lower.schedule import MOST_UNROLLED, Root, Schedule, Wanted, lies_along
 from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
+from wengert.lower.unread import leave_out_unread
 from wengert.lower.values import Dims, Lowered
 from wengert.lower.views import axis_strides, c_strides
 
@@ -210,6 +211,7 @@ class Builder:
             next(self.values),
             self.calls,
         )
+        leave_out_unread(nest, self.lanes)
         return nest, self.constants
 
     def plan(self) -> None:
@@ -670,7 +672,10 @@ class Builder:
                 stride = memory.strides[dim]
                 if type(spec) is int:
                     index = self.value(node.operands[len(specs) + spec], scope, places)
-                    picks.append((index, stride))
+                    if isinstance(index, Number):
+                        offset += int(index.value) * stride
+                    else:
+                        picks.append((index, stride))
                     continue
                 offset += spec.offset * stride
                 for axis, k in spec.terms:
