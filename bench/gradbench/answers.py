@@ -209,6 +209,9 @@ def ht_jacobian(given: Given) -> Task:
 
 # Derivatives of what holds a derivative, outer mode first
 
+#: What is asked in every step of a descent, compiled like what it descends along.
+LENGTH = wg.jit(fs.length, wait=True)
+
 
 def particle(outer: Any, inner: Any) -> Make:
     """Return the charge's place at which a particle lands where it should."""
@@ -218,7 +221,7 @@ def particle(outer: Any, inner: Any) -> Make:
         f = wg.jit(lambda w: fs.landing(w[0], force), wait=True)
         g = wg.jit(outer(lambda w: fs.landing(w[0], force)), wait=True)
         start = np.array([given["w"]], float)
-        return Task(lambda: fs.descend(f, g, start), lambda w: float(w[0]))
+        return Task(lambda: fs.descend(f, g, start, LENGTH), lambda w: float(w[0]))
 
     return make
 
@@ -239,7 +242,7 @@ def saddle(outer: Any, inner: Any) -> Make:
         f, g, last = (lambda x, h=h: h(x, start) for h in compiled)
 
         def call() -> Any:
-            x = fs.descend(f, g, start)
+            x = fs.descend(f, g, start, LENGTH)
             return np.concatenate((x, last(x)))
 
         return Task(call, listed)

@@ -190,15 +190,25 @@ def observed(camera: Any, point: Any, weight: Any, feature: Any) -> Any:
 # A descent, and two functions that have one inside
 
 
-def descend(f: Callable[[Any], Any], gradient: Callable[[Any], Any], x: Any) -> Any:
+def length(x: Any) -> Any:
+    """Return how long a vector is."""
+    return np.sqrt(np.sum(x**2))
+
+
+def descend(
+    f: Callable[[Any], Any],
+    gradient: Callable[[Any], Any],
+    x: Any,
+    length: Callable[[Any], Any] = length,
+) -> Any:
     """Return a least point by steps down, whose length doubles and halves."""
     value, down, done, eta = f(x), gradient(x), 0, 1e-5
-    while np.sqrt(np.sum(down**2)) > 1e-5:
+    while length(down) > 1e-5:
         if done == 10:
             eta, done = eta * 2, 0
             continue
         trial = x - eta * down
-        if np.sqrt(np.sum((x - trial) ** 2)) <= 1e-5:
+        if length(x - trial) <= 1e-5:
             break
         at = f(trial)
         if at < value:
