@@ -439,7 +439,7 @@ def parts_of(constraints: Any) -> list[tuple[Function, Any, Any]]:
         fun = getattr(constraints, "fun", None) or linear(constraints.A)
         return [(fun, constraints.lb, constraints.ub)]
     if isinstance(constraints, dict):
-        upper = {"eq": 0.0, "ineq": np.inf}[constraints["type"]]
+        upper = {"eq": 0.0, "ineq": np.inf}[constraints["type"].lower()]
         return [(of_dictionary(**constraints), 0.0, upper)]
     if isinstance(constraints, Sequence):
         if len(constraints) == 3 and callable(constraints[0]):
