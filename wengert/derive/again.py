@@ -27,8 +27,9 @@ from wengert.core.types import is_array
 from wengert.ops.index import IN_PLACE
 
 Values = dict[int, Any]
-#: Writes in a stretch up to which it is played: each copies the array written into.
-MOST_WRITES = 16
+#: Bytes up to which a stretch is played whose writes copy them: each copies the array
+#: that is written into.
+MOST_COPIED = 1 << 24
 
 
 class Plain(NamedTuple):
@@ -112,9 +113,11 @@ def value_at(tape: Tape, place: int | Plain) -> Any:
 
 
 def is_playable(tape: Tape, start: int) -> bool:
-    """Whether a stretch holds known operations alone, and few writes."""
+    """Whether a stretch holds known operations alone, and its writes copy little."""
     operations = tape.operations[start : len(tape)]
-    if sum(map(operations.count, IN_PLACE)) > MOST_WRITES:
+    pairs = zip(operations, tape.types[start : len(tape)], strict=True)
+    written = [like for operation, like in pairs if operation in IN_PLACE]
+    if sum([like.size * like.dtype.itemsize for like in written]) > MOST_COPIED:
         return False
     return all(REGISTRY.get(known.name) is known for known in set(operations))
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy import dot, errstate, float64  # np.dot is slow after a recording
+from numpy import errstate
 
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, PYTHON_NUMBERS, CompNode, Tape, strong
@@ -28,7 +28,7 @@ from wengert.derive.modes import (
 from wengert.derive.straight import Structure, Sweep, find_sweep
 from wengert.derive.tips import POWERS, around_tip
 from wengert.errors import DerivativeError, explain
-from wengert.ops.chain import chain_product
+from wengert.ops.chain import chain_product, has_nan
 from wengert.ops.index import GETITEM, ITEM, STORE, decode, last_writer, region
 
 if TYPE_CHECKING:
@@ -399,24 +399,6 @@ def sweep_straight(
     if sweep is None:
         return None
     return run_quietly(sweep, tape, gradient)
-
-
-#: Elements up to which a dot product is the quickest look at all of them (beyond,
-#: BLAS starts threads).
-FEW = 256
-
-
-def has_nan(g: Any) -> bool:
-    """Whether a gradient has a NaN."""
-    if type(g) is float64:
-        return bool(g != g)
-    if not g.size:
-        return False
-    if g.dtype.kind == "f" and g.ndim == 1 and g.size <= FEW:
-        norm = dot(g, g)  # a sum of squares is NaN only where an element is
-        return bool(norm != norm)
-    parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
-    return any(bool(np.isnan(np.minimum.reduce(part, axis=None))) for part in parts)
 
 
 def collect(

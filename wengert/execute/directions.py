@@ -40,6 +40,7 @@ from wengert.execute.costs import (
 )
 from wengert.execute.rows import Options, Rows
 from wengert.execute.stretch import Stretch
+from wengert.ops.chain import has_nan
 
 #: Directions up to which a sweep for each is written out where the function is loops.
 FEW = 8
@@ -187,7 +188,7 @@ def in_all_directions(
             found = play_block(tape, given, seeded, results, absorbs)
             if found is None:
                 return None
-            if not absorbs and any(reverse.has_nan(part) for part in found):
+            if not absorbs and any(has_nan(part) for part in found):
                 break
             blocks.append(found)
         else:

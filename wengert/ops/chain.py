@@ -9,12 +9,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import float64, vdot  # np.vdot is slow after a recording
 
 from wengert.core.forms import Map
 from wengert.core.operation import elementwise
 
 #: The product in our vocabulary.
 ABSORBING_PRODUCT = "select(x == 0 or y == 0, 0, x * y)"
+
+
+#: Elements up to which a dot product is the quickest look at all of them (beyond,
+#: BLAS starts threads).
+FEW = 256
+
+
+def has_nan(g: Any) -> bool:
+    """Whether a gradient has a NaN."""
+    if type(g) is float64:
+        return bool(g != g)
+    if not g.size:
+        return False
+    if g.dtype.kind == "f" and g.size <= FEW:
+        norm = vdot(g, g)  # a sum of squares is NaN only where an element is
+        return bool(norm != norm)
+    parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
+    return any(bool(np.isnan(np.minimum.reduce(part, axis=None))) for part in parts)
 
 
 def chain_product(g: Any, partial: Any) -> Any:
@@ -25,7 +44,7 @@ def chain_product(g: Any, partial: Any) -> Any:
         return g * partial
     with np.errstate(invalid="ignore"):
         product = np.multiply(g, partial)
-    if not np.isnan(product).any():
+    if not has_nan(product):
         return product
     absorbed = np.equal(g, 0) | np.equal(partial, 0)
     return np.where(absorbed, product.dtype.type(0), product)[()]
