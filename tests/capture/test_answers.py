@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 import threading
+from functools import partial
 from math import sin as bound_sin
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 import wengert
 from tests.ops.judge import judge
+from tests.threads import at_once
 
 V = np.array([0.5, 1.5, -0.7, 2.0])
 M = np.arange(6.0).reshape(2, 3) - 2.2
@@ -386,8 +388,6 @@ def test_a_library_that_asks_for_memory_is_refused() -> None:
 
 def test_two_threads_record_and_a_third_is_undisturbed() -> None:
     rounds = 30
-    barrier = threading.Barrier(3)
-    failures: list[BaseException] = []
 
     def recorder(scale: float) -> None:
         def function(x: Any) -> Any:
@@ -396,37 +396,20 @@ def test_two_threads_record_and_a_third_is_undisturbed() -> None:
             y[1] = math.sin(x[1])
             return np.sum([y[0], y[1]]) + np.array([x[2], x[0]]).sum()
 
-        barrier.wait()
         for _ in range(rounds):
             gradient = wengert.grad(function)(V[:3])
             expected = np.array([scale + 1, np.cos(V[1]), 1.0])
             np.testing.assert_allclose(gradient, expected, rtol=1e-15)
 
     def bystander() -> None:
-        barrier.wait()
         for _ in range(20 * rounds):
             made = (np.zeros(2), np.array([1.0]), np.asarray([2.0]), np.arange(3))
             assert all(type(value) is np.ndarray for value in made)
             assert type(np.sum([1.0, 2.0])) is np.float64
             assert type(math.sin(1.0)) is float
 
-    def guarded(function: Any, *args: Any) -> None:
-        try:
-            function(*args)
-        except BaseException as failure:
-            failures.append(failure)
+    at_once(partial(recorder, 2.0), partial(recorder, 3.0), bystander)
 
-    threads = [
-        threading.Thread(target=guarded, args=(recorder, 2.0)),
-        threading.Thread(target=guarded, args=(recorder, 3.0)),
-        threading.Thread(target=guarded, args=(bystander,)),
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert failures == []
     assert np.zeros is ORIGINALS["zeros"]
 
 

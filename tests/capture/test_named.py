@@ -22,6 +22,7 @@ from scipy.linalg import cho_factor, cho_solve, det, expm, null_space, solve
 from scipy.linalg import solve as renamed
 
 import wengert
+from tests.threads import at_once
 from wengert.core.operation import NAMED
 
 A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
@@ -140,26 +141,20 @@ def test_other_threads_are_undisturbed() -> None:
 
 
 def test_recordings_in_several_threads_at_once() -> None:
-    barrier, failures = threading.Barrier(3), []
+    failures = []
 
     def recorder() -> None:
-        barrier.wait()
         for _ in range(30):
             found = wengert.grad(lambda b: np.sum(solve(A, b)))(B)
             if not np.allclose(found, INVERSE.sum(axis=0), rtol=1e-13):
                 failures.append(found)
 
     def bystander() -> None:
-        barrier.wait()
         for _ in range(200):
             if type(solve(A, B)) is not np.ndarray:
                 failures.append("bystander")
 
-    threads = [threading.Thread(target=f) for f in (recorder, recorder, bystander)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(recorder, recorder, bystander)
 
     assert failures == []
 

@@ -16,6 +16,7 @@ from scipy.optimize import rosen, rosen_der
 
 import wengert as wg
 from tests.emit.kernels import compiled
+from tests.threads import at_once
 from wengert.emit import entry, machine
 from wengert.emit.entry import Parameter, Returned, Signature, bind, is_fast
 from wengert.lower.refusal import BOUNDS
@@ -672,11 +673,7 @@ def test_eight_threads_call_at_once():
     def work(k):
         failures.extend(1 for _ in range(50) if f(float(k)) != want[k])
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[functools.partial(work, k) for k in range(8)])
 
     assert kernel.workspace > 32768
     assert not failures

@@ -5,13 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 import sys
-import threading
+from functools import partial
 
 import numpy as np
 import pytest
 
 import wengert as wg
 from tests.emit.kernels import compiled, run
+from tests.threads import at_once
 from wengert.emit import machine, nests, vocabulary
 from wengert.execute.loops import compile_loops
 from wengert.lower.build import build
@@ -80,11 +81,7 @@ def test_threads_compile_at_once():
         status, got = run(compiled(lambda x: x * float(k), 2.0), [2.0], 1)
         failures.extend([k] if (status, got[0]) != (0, 2.0 * k) else [])
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(work, k) for k in range(8)])
 
     assert not failures
 

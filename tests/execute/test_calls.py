@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tests.execute.test_native_registry import (
 )
 from tests.lower.guarded import call_guarded
 from tests.ops.examples import Example
+from tests.threads import at_once
 from wengert.execute.engine import native_engine
 from wengert.execute.loops import compile_loops
 from wengert.lower import lower
@@ -185,11 +187,7 @@ def test_threads_call_at_once() -> None:
             if not np.isclose(jitted(points[k])[0], expected[k], rtol=1e-12):
                 wrong.append(k)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(work, k) for k in range(8)])
 
     assert wrong == []
 

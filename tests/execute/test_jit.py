@@ -8,12 +8,14 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 import wengert as wg
+from tests.threads import at_once
 from wengert.emit.entry import is_fast
 from wengert.errors import GuardError, RecordingError, UnsupportedError
 from wengert.execute.engine import native_engine
@@ -441,11 +443,7 @@ def test_eight_threads_call_one_function_at_once() -> None:
             if abs(found[0] - value) > 1e-12 or np.abs(found[1] - g).max() > 1e-12:
                 wrong.append(x)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(work, k) for k in range(8)])
 
     assert wrong == []
 

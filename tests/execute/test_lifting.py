@@ -10,9 +10,9 @@ import copy
 import math
 import pickle
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import pytest
 import wengert as wg
 from tests.capture.ways.single import WAYS
 from tests.capture.ways.way import Twin, Way
+from tests.threads import at_once
 from wengert.capture.reads.bytecode import analyse, uses
 from wengert.execute.engine import native_engine
 from wengert.execute.jit import Jitted
@@ -328,11 +329,7 @@ def test_threads_that_take_turns_with_a_number_get_one_that_was_there() -> None:
                 wrong.append("vmap")
 
     box.k = 1.0
-    threads = [threading.Thread(target=work) for work in (change, call, call)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(change, call, call)
 
     assert wrong == []
 
@@ -446,11 +443,7 @@ def test_threads_that_set_their_own_objects_meet_their_own_numbers() -> None:
             if jitted(own, 1.5) != 1.5 * own.k:
                 wrong.append(own.k)
 
-    threads = [threading.Thread(target=work, args=(k * 1e6,)) for k in (1, 2, 3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(work, k * 1e6) for k in (1, 2, 3)])
 
     assert wrong == []
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from tests.ops.examples import Example, examples
 from tests.programs.generate import generate
 from tests.programs.judge import Judge
 from tests.programs.ways import run
+from tests.threads import at_once
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute import engine, segments
 from wengert.execute.engine import native_engine
@@ -150,11 +151,7 @@ def test_threads_share_a_mixed_plan() -> None:
             if abs(jitted(x) - value) > 1e-12 * (1 + abs(value)):
                 wrong.append(x)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(work, k) for k in range(4)])
 
     assert wrong == []
 

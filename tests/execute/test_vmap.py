@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ import wengert
 from tests.programs.generate import generate
 from tests.programs.judge import Judge
 from tests.programs.ways import run
+from tests.threads import at_once
 from wengert import grad, hessian, jit, jvp, record, value_and_grad, vmap
 from wengert.errors import ArgumentError, GuardError, RecordingError
 from wengert.execute.engine import native_engine
@@ -256,16 +256,8 @@ def test_threads_may_call_one_function_at_once() -> None:
     fun = vmap(grad(newton))
     a = RNG.uniform(0.01, 1e3, 200)
     expected = by_loop(grad(newton), a)
-    found: list[Any] = []
-    workers = [threading.Thread(target=lambda: found.append(fun(a))) for _ in range(8)]
 
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-
-    assert len(found) == 8
-    for result in found:
+    for result in at_once(*[lambda: fun(a)] * 8):
         assert_allclose(result, expected, rtol=1e-10)
 
 
