@@ -35,14 +35,16 @@ def text_of(function: Callable[..., Any], *args: Any) -> str:
     return str(build(lower(wg.record(wg.grad(function), *args)), lanes=4)[0])
 
 
-@pytest.mark.parametrize("n", [1, 3, 8, 29])
+@pytest.mark.parametrize(
+    ("n", "way"), [(1, WAYS[0]), (3, WAYS[1]), (8, WAYS[2]), (29, WAYS[1])]
+)
 @pytest.mark.parametrize("function", [nearest, inside])
-def test_sums_are_those_of_all(function: Any, n: int) -> None:
+def test_sums_are_those_of_all(function: Any, n: int, way: tuple[int, int]) -> None:
     c, x = RNG.normal(size=(20, 9)), RNG.normal(size=(n, 9))
     c[5], c[6] = x[0], x[0]  # two are as near
     tape = wg.record(wg.value_and_grad(function, argnums=(0, 1)), c + 0.1, x)
 
-    assert all(check_tape(tape, way) for way in WAYS)
+    assert check_tape(tape, way)
 
 
 def test_only_what_is_selected_is_added() -> None:
