@@ -13,6 +13,7 @@ import pytest
 import wengert as wg
 from tests.lower.test_nests import WAYS, check_tape, refused
 from wengert.execute.engine import native_engine
+from wengert.lower import schedule
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -195,3 +196,23 @@ def with_reversed(x: Any, mask: Any) -> Any:
     """Return an array in which a mask's elements are turned round."""
     x[mask] = x[mask][::-1]
     return x
+
+
+def test_pieces_that_lie_side_by_side_are_not_compared_two_by_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 1,000 of them that took two of three seconds of compiling."""
+    compared: list[Any] = []
+    found = schedule.are_apart
+    monkeypatch.setattr(
+        schedule, "are_apart", lambda *given: compared.append(given) or found(*given)
+    )
+
+    def program(x: Any) -> Any:
+        values = [np.sin(x) if k % 3 else x * k for k in range(200)]
+        table = np.stack(values)
+        return np.cumsum(table) * table[::-1]
+
+    x = np.float64(0.3)
+    np.testing.assert_allclose(wg.jit(program, wait=True)(x), program(x), rtol=1e-13)
+    assert compared == []

@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wengert.lower.costs import CHEAP, COSTLY, own_cost
-from wengert.lower.graph import Affine, Graph, Node, are_apart, number_of, reached
+from wengert.lower.graph import (
+    Affine,
+    Graph,
+    Node,
+    are_apart,
+    is_disjoint,
+    number_of,
+    reached,
+)
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.ops.chain import ABSORBING_PRODUCT
 
@@ -148,6 +156,8 @@ class Schedule:
             self.choose_axes(self.looped | {self.worth_a_loop()})
         self.stored: dict[int, Node] = {}
         self.of_node: dict[int, list[Root]] = {}
+        #: By number, of places: whether no two of its pieces meet.
+        self.side_by_side: dict[int, bool] = {}
         self.choose_roots()
 
     def is_long(self) -> bool:
@@ -394,6 +404,15 @@ class Schedule:
             kind, node, argument, number, domain, domain - self.unrolled, target
         )
 
+    def written_before(self, root: Root) -> list[Root]:
+        """Return the pieces of a place before one, unless all lie side by side."""
+        node = root.node
+        if node.number not in self.side_by_side:
+            self.side_by_side[node.number] = is_disjoint(self.graph, node)
+        if self.side_by_side[node.number]:
+            return []
+        return [x for x in self.of_node[node.number] if x.number < root.number]
+
     def find_reads(self, root: Root) -> None:
         """Find which roots a root reads, and what is computed for it alone."""
         root.reads, alone = {}, dict[int, Node]()
@@ -411,9 +430,7 @@ class Schedule:
                 for spec in root.target
                 if type(spec) is int
             ]
-            for other in self.of_node[root.node.number]:
-                if other.number >= root.number:
-                    continue
+            for other in self.written_before(root):
                 if adds and other.target == root.target:
                     root.reads[other] = NOWHERE  # one after the other, at each place
                 elif not are_apart(self.graph, dims, (other.target, root.target)):
