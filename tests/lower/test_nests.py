@@ -42,12 +42,14 @@ PROGRAMS = 120
 ILL_CONDITIONED = 1e5
 
 
-def compiled(tape: Tape, way: tuple[int, int], absorbs: bool = True) -> Compiled | None:
+def compiled(
+    tape: Tape, way: tuple[int, int], absorbs: bool = True, calls: bool = False
+) -> Compiled | None:
     """Return a tape's loops, None where it is refused; errors are none."""
     lanes, most = way
     before, schedule.MOST_UNROLLED = schedule.MOST_UNROLLED, most
     try:
-        return compile_loops(shortened(tape, ())[0], absorbs, (), lanes)
+        return compile_loops(shortened(tape, ())[0], absorbs, (), lanes, calls=calls)
     except NotLoweredError as error:
         if "of the compiler" in str(error):
             raise
@@ -87,10 +89,14 @@ def assert_close(found: Any, expected: Any, ulps: float) -> None:
 
 
 def check_tape(
-    tape: Tape, way: tuple[int, int], at_end: bool = True, ulps: float = 200
+    tape: Tape,
+    way: tuple[int, int],
+    at_end: bool = True,
+    ulps: float = 200,
+    calls: bool = False,
 ) -> bool:
     """Whether a tape has loops; they then give what the interpreter does."""
-    kernel = compiled(tape, way)
+    kernel = compiled(tape, way, calls=calls)
     if kernel is None:
         return False
     given = given_to(tape)
@@ -158,7 +164,8 @@ def judge(seed: int) -> None:
     program, way = random_program(seed), WAYS[seed % len(WAYS)]
     at_end = bool(seed // len(WAYS) % 2)
     value = wg.record(program, *program.arguments)
-    assert check_tape(value, way, at_end, ILL_CONDITIONED)
+    # NumPy sorts many elements.
+    assert check_tape(value, way, at_end, ILL_CONDITIONED, calls=True)
     every = tuple(range(len(program.arguments)))
     gradient = wg.value_and_grad(program.total, every)
     # A gradient may hold a product that is left to BLAS.
