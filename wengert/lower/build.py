@@ -293,7 +293,9 @@ class Builder:
 
     def may_be_result(self, node: Node, strides: Mapping[int, int]) -> bool:
         """Whether a value may be written into a result that lies so."""
-        if strides.keys() != node.axes or node.number not in self.schedule.stored:
+        if strides.keys() != node.axes or not node.axes:
+            return False
+        if node.number not in self.schedule.stored:
             return False
         if node.kind == "loop":
             repeated, result, dims = node.data
