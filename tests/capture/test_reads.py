@@ -828,14 +828,17 @@ def under_own(function: Any, x: Any) -> Any:
     ids=["cProfile", "profile", "own"],
 )
 def test_a_profiler_goes_on(under: Any) -> None:
-    space: dict[str, Any] = {"__name__": "plots"}
-    exec(PLOTS, space)
-    function = wengert.jit(space["f"])
+    def loss(x: Any) -> Any:
+        if x[0] > 100.0:
+            print(x)
+        return x * 2.0
+
+    function = wengert.jit(loss)
 
     for _ in range(4):
         found = under(function, np.ones(2))
 
-    np.testing.assert_array_equal(found, space["f"](np.ones(2)))
+    np.testing.assert_array_equal(found, loss(np.ones(2)))
 
 
 def test_under_a_profiler_that_can_not_be_shared_all_counts_as_met(
