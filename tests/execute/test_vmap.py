@@ -17,7 +17,9 @@ from tests.programs.judge import Judge
 from tests.programs.ways import run
 from tests.threads import at_once
 from wengert import grad, hessian, jit, jvp, record, value_and_grad, vmap
+from wengert.emit.refusal import NotLoweredError
 from wengert.errors import ArgumentError, GuardError, RecordingError
+from wengert.execute import turn
 from wengert.execute.engine import native_engine
 from wengert.execute.turn import MOST_MISSES
 
@@ -460,3 +462,24 @@ def test_zeros_absorb_in_rows_where_they_have_to() -> None:
     assert found[MOST_MISSES - 1 : MOST_MISSES + 1] == [1, 2]
     assert found[-2:] == [2, 1]
     assert np.all(np.isfinite(expected))
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_rows_are_played_where_no_kernel_absorbs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = turn.kernel_of
+
+    def plain(block: Any, rows: Any, absorbs: bool) -> Any:
+        if absorbs:
+            raise NotLoweredError("a test")
+        return made(block, rows, absorbs)
+
+    monkeypatch.setattr(turn, "kernel_of", plain)
+    x = np.ones((3000, 3))
+    rows = vmap(hidden)
+    for _ in range(3):
+        rows(x)
+    x[7] = 0.0
+
+    assert_allclose(rows(x), np.stack([hidden(row) for row in x]), rtol=1e-15)

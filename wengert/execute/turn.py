@@ -322,17 +322,24 @@ class Turn:
         assert block is not None
         found = run_blocks(path.kernels[0], block, given, *how)
         if found is None and path.is_optimistic:
-            found = run_blocks(self.absorbing(path, block), block, given, *how)
+            kernel = self.absorbing(path, block)
+            if kernel is not None:
+                found = run_blocks(kernel, block, given, *how)
         return found
 
-    def absorbing(self, path: Path, block: Block) -> Compiled:
+    def absorbing(self, path: Path, block: Block) -> Compiled | None:
         """Return the kernel of a path in which zeros absorb what is not finite.
 
-        Where it is needed again and again it is the path's only one.
+        Where it is needed again and again it is the path's only one; None where it
+        can't be made.
         """
         with self.entry.lock:
             if len(path.kernels) == 1 and path.is_optimistic:
-                path.kernels.append(kernel_of(block, self.rows, True))
+                try:
+                    path.kernels.append(kernel_of(block, self.rows, True))
+                except NotLoweredError:
+                    path.is_optimistic = False  # NumPy plays such calls
+                    return None
             path.misses += 1
             if path.misses == MOST_MISSES:
                 del path.kernels[0]
