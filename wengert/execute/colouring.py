@@ -8,6 +8,7 @@ grows with the entries; that of a large pattern is a loop in machine code.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -266,13 +267,7 @@ def color_symmetric(
             )
         )
     if method not in METHODS:
-        raise ArgumentError(
-            explain(
-                f"a symmetric colouring by the method {method!r}",
-                "there is none of that name",
-                " or ".join(map(repr, METHODS)),
-            )
-        )
+        raise unknown(f"a symmetric colouring by the method {method!r}", METHODS)
     tried = [
         METHODS[method](pattern, ordered(pattern, pattern, name))
         for name in ((order,) if order else TRIED)
@@ -473,12 +468,13 @@ def ordered(lines: Any, coloured: Any, name: str) -> Array:
     if name == "smallest_last":
         graph = coloured.astype(np.int64) @ lines.astype(np.int64)
         return np.array(smallest_last(graph.tocsr()), np.int64)
-    raise ArgumentError(
-        explain(
-            f"a colouring in the order {name!r}",
-            "there is none of that name",
-            " or ".join(map(repr, ORDERS)),
-        )
+    raise unknown(f"a colouring in the order {name!r}", ORDERS)
+
+
+def unknown(what: str, names: Iterable[str]) -> ArgumentError:
+    """Return the error of a name that is none of these."""
+    return ArgumentError(
+        explain(what, "there is none of that name", " or ".join(map(repr, names)))
     )
 
 

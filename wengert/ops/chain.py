@@ -38,9 +38,9 @@ def has_nan(g: Any) -> bool:
 
 def chain_product(g: Any, partial: Any) -> Any:
     """Return ``g * partial``, zero where either is zero."""
-    if type(g) is np.float64 and type(partial) is np.float64:
+    if type(g) is float64 and type(partial) is float64:
         if g == 0 or partial == 0:
-            return np.float64(0.0)
+            return float64(0.0)
         return g * partial
     with np.errstate(invalid="ignore"):
         product = np.multiply(g, partial)

@@ -28,8 +28,6 @@ class Met:
             if key is not None
         }
         self.met: set[Any] = set()
-        #: Names that the code asked for which was entered.
-        self.names: set[str] = set()
         self.codes: set[CodeType] = set()
         #: Whether another profiler is on that can't share: then all counts as met.
         self.is_blind = False
