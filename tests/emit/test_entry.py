@@ -18,7 +18,8 @@ import wengert as wg
 from tests.emit.kernels import compiled
 from tests.threads import at_once
 from wengert.emit import entry, machine
-from wengert.emit.entry import Parameter, Returned, Signature, bind, is_fast
+from wengert.emit.entry import Parameter, Returned, Signature, bind
+from wengert.emit.objects import is_fast
 from wengert.lower.refusal import BOUNDS
 
 pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")

@@ -16,7 +16,7 @@ import pytest
 
 import wengert as wg
 from tests.threads import at_once
-from wengert.emit.entry import is_fast
+from wengert.emit.objects import is_fast
 from wengert.errors import GuardError, RecordingError, UnsupportedError
 from wengert.execute.engine import native_engine
 

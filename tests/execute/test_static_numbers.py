@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.emit.entry import Parameter, is_fast
+from wengert.emit.entry import Parameter
+from wengert.emit.objects import is_fast
 from wengert.execute.keys import MOST_INTEGERS, direct_parameters
 
 

@@ -15,13 +15,8 @@ the interpreter lock, it is held.
 
 from __future__ import annotations
 
-import ctypes
 import functools
-import importlib
 import itertools
-import platform
-import sys
-import sysconfig
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,32 +27,32 @@ import numpy as np
 
 from wengert.emit import machine
 from wengert.emit.compile import Compiled
-from wengert.emit.vocabulary import SIZES
+from wengert.emit.objects import (
+    CONTIGUOUS_ALIGNED,
+    DATA,
+    DTYPE,
+    FLAGS,
+    NEW_ARRAY,
+    NEW_COPY,
+    NUMBER,
+    ORDER,
+    RANK,
+    SHAPE,
+    TYPE,
+    VALUE,
+    WRITEABLE,
+    WRITTEN,
+    builtin,
+    cpython,
+    is_fast,
+    of_numpy,
+    pointer,
+)
 
 #: Plain containers, nested, around parameters or around the indices of results; a None
 #: among them is itself.  Dictionaries have texts and ints (no subclasses) as keys.
 Structure = Any
 
-# Offsets in bytes, CPython 3.11 to 3.13 and NumPy 1.x to 2.x on 64-bit machines.
-_TYPE = 8
-_VALUE = 16  # of a float, and of NumPy's scalars
-_DATA, _RANK, _SHAPE, _DTYPE, _FLAGS = 16, 24, 32, 56, 64
-_ORDER, _NUMBER = 26, 28  # of a dtype: byte order, type number
-_CONTIGUOUS_ALIGNED, _WRITEABLE = 0x101, 0x400
-# PyArray_New and PyArray_NewCopy in NumPy's table of functions, frozen since 1.7
-_NEW_ARRAY, _NEW_COPY = 93, 85
-_COLLECTED = 1 << 14  # Py_TPFLAGS_HAVE_GC: making one may start the cyclic collector
-
-#: LLVM's names of the numbers that a result may be, as they lie in memory.
-_WRITTEN = {
-    "float64": "double",
-    "float32": "float",
-    "int64": "i64",
-    "int32": "i32",
-    "complex128": "<2 x double>",
-    "complex64": "<2 x float>",
-}
-_FASTCALL_KEYWORDS = 0x82
 _ROW = 32  # bytes of a row of the table of kernels
 _STACK_BYTES = 32768  # workspaces up to this lie on the stack
 # Calls for which a kernel whose zeros absorb nothing may fail in vain.
@@ -65,10 +60,6 @@ _MOST_MISSES = 16
 # Nodes times rows from which the interpreter lock is let go: about 20 microseconds,
 # a hundred times what letting go and taking it again costs.
 _UNLOCK_NODES = 20_000
-
-# CPython reads a builtin's definition while it frees the builtin, after what the
-# builtin holds is gone; so definitions (40 bytes each) are never freed.
-_DEFINITIONS: list[object] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +226,7 @@ def bind(
     table = _table(kernels, signature, exits)
     # The builtin owns this object, and with it the machine code it runs.
     owner = fallback, table, (module, tuple(kernels), signature)
-    return _builtin(module.addresses["entry"], owner, name)
+    return builtin(module.addresses["entry"], owner, name)
 
 
 def _table(
@@ -286,139 +277,7 @@ def _entry(
     return module
 
 
-class _MethodDefinition(ctypes.Structure):
-    """CPython's PyMethodDef."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("address", ctypes.c_void_p),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    )
-
-
-def _builtin(address: int, owner: object, name: str) -> Callable[..., object]:
-    """CPython builtin at an address, with `owner` as its first argument."""
-    definition = _MethodDefinition(name.encode(), address, _FASTCALL_KEYWORDS, None)
-    _DEFINITIONS.append(definition)
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype = ctypes.py_object
-    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
-    function: Callable[..., object] = make(
-        ctypes.addressof(definition), owner, __name__
-    )
-    return function
-
-
-# -- whether objects look as expected -------------------------------------------
-
-
-@functools.cache
-def is_fast() -> bool:
-    """Whether fast calls can be made: objects in memory look as this module expects."""
-    if not machine.available() or sys.implementation.name != "cpython":
-        return False
-    if sysconfig.get_config_var("Py_GIL_DISABLED") or sys.byteorder != "little":
-        return False
-    if ctypes.sizeof(ctypes.c_void_p) != 8 or platform.system() == "Windows":
-        return False
-    return _array_holds() and _scalars_hold() and _api_holds()
-
-
-def _at(kind: type[Any], item: object, offset: int) -> object:
-    """What lies in an object's memory at an offset."""
-    return kind.from_address(id(item) + offset).value
-
-
-def _array_holds() -> bool:
-    """Whether an array and its dtype have their fields where they should be."""
-    array = np.arange(6.0).reshape(2, 3)
-    shape = _at(ctypes.c_void_p, array, _SHAPE)
-    if not isinstance(shape, int):
-        return False
-    lengths = (ctypes.c_int64 * 2).from_address(shape)
-    return (
-        _at(ctypes.c_void_p, array, _TYPE) == id(np.ndarray)
-        and _at(ctypes.c_void_p, array, _DATA) == array.ctypes.data
-        and _at(ctypes.c_int, array, _RANK) == 2
-        and tuple(lengths) == (2, 3)
-        and _at(ctypes.c_void_p, array, _DTYPE) == id(array.dtype)
-        and _at(ctypes.c_int, array, _FLAGS) == array.flags.num
-        and _at(ctypes.c_int, array[:, 1:], _FLAGS) == array[:, 1:].flags.num
-        and _at(ctypes.c_char, np.dtype(">f8"), _ORDER) == b">"
-        and all(
-            _at(ctypes.c_int, np.dtype(t), _NUMBER) == np.dtype(t).num
-            for t in {*SIZES, *_WRITTEN}
-        )
-        and not np.ndarray.__flags__ & _COLLECTED
-    )
-
-
-def _scalars_hold() -> bool:
-    """Whether floats, NumPy's scalars and tuples hold what is in them as expected."""
-    held = ("item",)
-    return (
-        _at(ctypes.c_void_p, held, tuple.__basicsize__) == id(held[0])
-        and _at(ctypes.c_double, 1.25, _VALUE) == 1.25
-        and _at(ctypes.c_double, np.float64(1.25), _VALUE) == 1.25
-        and _at(ctypes.c_float, np.float32(1.25), _VALUE) == 1.25
-        and _at(ctypes.c_int64, np.int64(125), _VALUE) == 125
-        and _at(ctypes.c_int32, np.int32(125), _VALUE) == 125
-        and all(np.dtype(t).type.__itemsize__ == 0 for t in {*SIZES, *_WRITTEN})
-    )
-
-
-@functools.cache
-def _of_numpy(place: int) -> int:
-    """Address of a function in NumPy's table; 0 where that looks otherwise."""
-    module = importlib.import_module("numpy._core._multiarray_umath")
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer.restype = ctypes.c_void_p
-    pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    table = pointer(module._ARRAY_API, None)
-    functions = ctypes.cast(table, ctypes.POINTER(ctypes.c_void_p))
-    if functions[2] != id(np.ndarray):
-        return 0
-    return functions[place] or 0
-
-
-def _api_holds() -> bool:
-    """Whether NumPy's functions that make arrays are found and work."""
-    try:
-        address, of_copy = _of_numpy(_NEW_ARRAY), _of_numpy(_NEW_COPY)
-    except (ImportError, AttributeError, ValueError):
-        return False
-    if not (address and of_copy):
-        return False
-    integer, pointer = ctypes.c_int, ctypes.c_void_p
-    make = ctypes.PYFUNCTYPE(
-        ctypes.py_object,
-        *(ctypes.py_object, integer, pointer, integer, pointer, pointer),
-        *(integer, integer, pointer),
-    )(address)
-    shape = (ctypes.c_int64 * 2)(2, 3)
-    made = make(np.ndarray, 2, shape, np.dtype("f8").num, None, None, 0, 0, None)
-    if type(made) is not np.ndarray or made.shape != (2, 3) or made.dtype != "f8":
-        return False
-    copy = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, integer)(of_copy)
-    turned = np.arange(6).reshape(2, 3).T
-    copied = copy(turned, 0)
-    return bool(copied.flags.c_contiguous and np.array_equal(copied, turned))
-
-
 # -- the builtin's text -----------------------------------------------------------
-
-
-def _pointer(address: int) -> str:
-    """IR constant of an address."""
-    return f"inttoptr (i64 {address} to ptr)"
-
-
-@functools.cache
-def _function(name: str) -> str:
-    """IR constant of the address of one of CPython's functions."""
-    function = getattr(ctypes.pythonapi, name)
-    return _pointer(machine.address_of(function))
 
 
 #: An entry that copies arguments: it calls itself again with those.
@@ -516,8 +375,8 @@ class _Entry:
 
     def load(self, kind: str, base: str, offset: int) -> str:
         """Read a field."""
-        pointer = self.value(f"getelementptr i8, ptr {base}, i64 {offset}")
-        return self.value(f"load {kind}, ptr {pointer}")
+        at = self.value(f"getelementptr i8, ptr {base}, i64 {offset}")
+        return self.value(f"load {kind}, ptr {at}")
 
     def need(self, condition: str, otherwise: str = "slow") -> None:
         """Go on only if a condition holds."""
@@ -545,8 +404,8 @@ class _Entry:
             # Its shape, its dtype and its memory may be others than they were.
             item = self.load("ptr", "%table", 8 * k)
             like = Parameter("array", str(array.dtype), array.shape)
-            self.check_array(item, self.load("ptr", item, _TYPE), like, "slow")
-            data = self.load("ptr", item, _DATA)
+            self.check_array(item, self.load("ptr", item, TYPE), like, "slow")
+            data = self.load("ptr", item, DATA)
             at = self.element("%given", self.signature.moving + k)
             self.line(f"store ptr {data}, ptr {at}")
         for k, result in enumerate(self.signature.results):
@@ -579,7 +438,7 @@ class _Entry:
         items = tuple.__basicsize__
         self.line(f"%held = getelementptr i8, ptr %self, i64 {items + 8}")
         self.line("%array = load ptr, ptr %held")
-        self.line(f"%memory = getelementptr i8, ptr %array, i64 {_DATA}")
+        self.line(f"%memory = getelementptr i8, ptr %array, i64 {DATA}")
         self.line("%table = load ptr, ptr %memory")
 
     def check_call(self) -> None:
@@ -590,7 +449,7 @@ class _Entry:
 
     def check_static(self, item: str, value: object) -> None:
         """One argument that must be a known value; ints and texts may be equal."""
-        known = _pointer(id(value))
+        known = pointer(id(value))
         same = self.value(f"icmp eq ptr {item}, {known}")
         if type(value) not in (int, str):
             self.need(same)
@@ -599,9 +458,9 @@ class _Entry:
         label = f"b{next(self.counter)}"
         self.line(f"br i1 {same}, label %{label}, label %{label}.other")
         self.lines.append(f"{label}.other:\n")
-        kind = self.load("ptr", item, _TYPE)
-        self.need(self.value(f"icmp eq ptr {kind}, {_pointer(id(type(value)))}"))
-        compare = _function("PyObject_RichCompareBool")
+        kind = self.load("ptr", item, TYPE)
+        self.need(self.value(f"icmp eq ptr {kind}, {pointer(id(type(value)))}"))
+        compare = cpython("PyObject_RichCompareBool")
         equal = self.value(f"call i32 {compare}(ptr {item}, ptr {known}, i32 2)")
         self.need(self.value(f"icmp eq i32 {equal}, 1"))
         self.line(f"br label %{label}")
@@ -609,8 +468,8 @@ class _Entry:
 
     def check_integer(self, item: str, kind: str) -> str:
         """A Python int, whose 64 bits are put on the stack; their address."""
-        self.need(self.value(f"icmp eq ptr {kind}, {_pointer(id(int))}"))
-        convert = _function("PyLong_AsLongLongAndOverflow")
+        self.need(self.value(f"icmp eq ptr {kind}, {pointer(id(int))}"))
+        convert = cpython("PyLong_AsLongLongAndOverflow")
         # In the entry block's frame: nothing here is in a loop.
         above, place = self.value("alloca i32"), self.value("alloca i64")
         number = self.value(f"call i64 {convert}(ptr {item}, ptr {above})")
@@ -638,15 +497,15 @@ class _Entry:
     def items_of(self, item: str, part: Structure) -> list[str]:
         """The items of a container that must be of one class, length and keys."""
         kind, count = type(part), len(part)
-        found = self.load("ptr", item, _TYPE)
-        self.need(self.value(f"icmp eq ptr {found}, {_pointer(id(kind))}"))
+        found = self.load("ptr", item, TYPE)
+        self.need(self.value(f"icmp eq ptr {found}, {pointer(id(kind))}"))
         name = f"Py{kind.__name__.capitalize()}"
-        size = self.value(f"call i64 {_function(f'{name}_Size')}(ptr {item})")
+        size = self.value(f"call i64 {cpython(f'{name}_Size')}(ptr {item})")
         self.need(self.value(f"icmp eq i64 {size}, {count}"))
         if kind is dict:
             self.line("store i64 0, ptr %place_in_dict")
             return [self.next_in_dict(item, key) for key in part]
-        get = _function(f"{name}_GetItem")
+        get = cpython(f"{name}_GetItem")
         return [
             self.value(f"call ptr {get}(ptr {item}, i64 {k})") for k in range(count)
         ]
@@ -654,7 +513,7 @@ class _Entry:
     def next_in_dict(self, item: str, key: object) -> str:
         """The next item of a dictionary, under a key that must be this one."""
         some = self.value(
-            f"call i32 {_function('PyDict_Next')}(ptr {item}, ptr %place_in_dict,"
+            f"call i32 {cpython('PyDict_Next')}(ptr {item}, ptr %place_in_dict,"
             " ptr %key_in_dict, ptr %item_in_dict)"
         )
         self.need(self.value(f"icmp ne i32 {some}, 0"))
@@ -663,15 +522,15 @@ class _Entry:
 
     def check_leaf(self, item: str, parameter: Parameter, uneven: str) -> None:
         """An array or a number, and its memory's address into the table."""
-        kind = self.load("ptr", item, _TYPE)
+        kind = self.load("ptr", item, TYPE)
         if parameter.kind == "array":
             self.check_array(item, kind, parameter, uneven)
-            data = self.load("ptr", item, _DATA)
+            data = self.load("ptr", item, DATA)
         elif parameter.kind == "int":
             data = self.check_integer(item, kind)
         else:
             self.check_float(kind, parameter.kind)
-            data = self.value(f"getelementptr i8, ptr {item}, i64 {_VALUE}")
+            data = self.value(f"getelementptr i8, ptr {item}, i64 {VALUE}")
         at = self.element("%given", next(self.given))
         self.line(f"store ptr {data}, ptr {at}")
 
@@ -679,7 +538,7 @@ class _Entry:
         """A Python float, a NumPy float64, or either."""
         types = {"float": (float,), "float64": (np.float64,)}
         tests = [
-            self.value(f"icmp eq ptr {kind}, {_pointer(id(t))}")
+            self.value(f"icmp eq ptr {kind}, {pointer(id(t))}")
             for t in types.get(wanted, (float, np.float64))
         ]
         if len(tests) == 2:
@@ -690,20 +549,20 @@ class _Entry:
         self, item: str, kind: str, parameter: Parameter, uneven: str
     ) -> None:
         """Type, dtype, shape and layout of an array; where to go by the last."""
-        self.need(self.value(f"icmp eq ptr {kind}, {_pointer(id(np.ndarray))}"))
-        rank = self.load("i32", item, _RANK)
+        self.need(self.value(f"icmp eq ptr {kind}, {pointer(id(np.ndarray))}"))
+        rank = self.load("i32", item, RANK)
         self.need(self.value(f"icmp eq i32 {rank}, {len(parameter.shape)}"))
-        dtype = self.load("ptr", item, _DTYPE)
-        number = self.load("i32", dtype, _NUMBER)
+        dtype = self.load("ptr", item, DTYPE)
+        number = self.load("i32", dtype, NUMBER)
         wanted = np.dtype(parameter.type).num
         self.need(self.value(f"icmp eq i32 {number}, {wanted}"))
-        order = self.load("i8", dtype, _ORDER)
+        order = self.load("i8", dtype, ORDER)
         self.need(self.value(f"icmp ne i8 {order}, {ord('>')}"))
-        flags = self.load("i32", item, _FLAGS)
-        wanted_flags = _CONTIGUOUS_ALIGNED | _WRITEABLE * parameter.is_writeable
+        flags = self.load("i32", item, FLAGS)
+        wanted_flags = CONTIGUOUS_ALIGNED | WRITEABLE * parameter.is_writeable
         masked = self.value(f"and i32 {flags}, {wanted_flags}")
         if parameter.shape:
-            shape = self.load("ptr", item, _SHAPE)
+            shape = self.load("ptr", item, SHAPE)
         for axis, length in enumerate(parameter.shape):
             found = self.load("i64", shape, 8 * axis)
             self.need(self.value(f"icmp eq i64 {found}, {length}"))
@@ -723,14 +582,14 @@ class _Entry:
             dims = f"@shape{k}"
             constant = f"{dims} = internal constant [{rank} x i64] [{shape}]\n"
             self.lines.insert(0, constant)
-        make, array = _pointer(_of_numpy(_NEW_ARRAY)), _pointer(id(np.ndarray))
+        make, array = pointer(of_numpy(NEW_ARRAY)), pointer(id(np.ndarray))
         made = self.value(
             f"call ptr {make}(ptr {array},"
             f" i32 {rank}, ptr {dims}, i32 {number}, ptr null, ptr null, i32 0, i32 0,"
             " ptr null)"
         )
         self.keep(k, made)
-        data = self.load("ptr", made, _DATA)
+        data = self.load("ptr", made, DATA)
         self.line(f"store ptr {data}, ptr {at}")
 
     def keep(self, k: int, made: str) -> None:
@@ -745,8 +604,8 @@ class _Entry:
         state = ""
         if self.releases_lock:
             for item in self.inside:
-                self.line(f"call void {_function('Py_IncRef')}(ptr {item})")
-            state = self.value(f"call ptr {_function('PyEval_SaveThread')}()")
+                self.line(f"call void {cpython('Py_IncRef')}(ptr {item})")
+            state = self.value(f"call ptr {cpython('PyEval_SaveThread')}()")
         before = 8 * len(self.signature.captures)
         self.line("br label %ready")
         self.lines.append("ready:\n")
@@ -775,11 +634,11 @@ class _Entry:
         self.lines.append("after:\n")
         self.line("%kept = phi i1 [true, %try], [false, %chosen]")
         if self.releases_lock:
-            self.line(f"call void {_function('PyEval_RestoreThread')}(ptr {state})")
+            self.line(f"call void {cpython('PyEval_RestoreThread')}(ptr {state})")
             for item in self.inside:
-                self.line(f"call void {_function('Py_DecRef')}(ptr {item})")
+                self.line(f"call void {cpython('Py_DecRef')}(ptr {item})")
         if memory:
-            self.line(f"call void {_function('PyMem_RawFree')}(ptr {memory})")
+            self.line(f"call void {cpython('PyMem_RawFree')}(ptr {memory})")
         self.need("%kept", "refused")
 
     def choose_next(self) -> None:
@@ -823,7 +682,7 @@ class _Entry:
         size = self.size
         if size <= _STACK_BYTES:
             return "%workspace", ""
-        take = _function("PyMem_RawMalloc")
+        take = cpython("PyMem_RawMalloc")
         memory = self.value(f"call ptr {take}(i64 {size + 64})")
         self.need(self.value(f"icmp ne ptr {memory}, null"), "starved")
         number = self.value(f"ptrtoint ptr {memory} to i64")
@@ -837,33 +696,33 @@ class _Entry:
         if result.type == "bool":
             self.box_truth(k, place, result.kind)
             return
-        kind = _WRITTEN[result.type]
+        kind = WRITTEN[result.type]
         value = self.value(f"load {kind}, ptr {place}, align 4")
         if result.kind == "python":
             self.keep(k, self.python_number(kind, value))
             return
-        scalar = _pointer(id(np.dtype(result.type).type))
-        allocate = _function("PyType_GenericAlloc")
+        scalar = pointer(id(np.dtype(result.type).type))
+        allocate = cpython("PyType_GenericAlloc")
         made = self.value(f"call ptr {allocate}(ptr {scalar}, i64 0)")
         self.keep(k, made)
-        target = self.value(f"getelementptr i8, ptr {made}, i64 {_VALUE}")
+        target = self.value(f"getelementptr i8, ptr {made}, i64 {VALUE}")
         self.line(f"store {kind} {value}, ptr {target}, align 4")
 
     def python_number(self, kind: str, value: str) -> str:
         """A Python number of a native one."""
-        if kind == _WRITTEN["complex128"]:
+        if kind == WRITTEN["complex128"]:
             parts = ", ".join(
                 f"double {self.value(f'extractelement {kind} {value}, i64 {k}')}"
                 for k in (0, 1)
             )
-            name = _function("PyComplex_FromDoubles")
+            name = cpython("PyComplex_FromDoubles")
             return self.value(f"call ptr {name}({parts})")
         if kind == "float":
             value, kind = self.value(f"fpext float {value} to double"), "double"
         if kind == "i32":
             value, kind = self.value(f"sext i32 {value} to i64"), "i64"
         name = "PyFloat_FromDouble" if kind == "double" else "PyLong_FromLongLong"
-        return self.value(f"call ptr {_function(name)}({kind} {value})")
+        return self.value(f"call ptr {cpython(name)}({kind} {value})")
 
     def box_truth(self, k: int, place: str, kind: str) -> None:
         """One of the two objects of a truth type."""
@@ -871,9 +730,9 @@ class _Entry:
         value = self.value(f"load i8, ptr {place}")
         test = self.value(f"icmp ne i8 {value}, 0")
         made = self.value(
-            f"select i1 {test}, ptr {_pointer(id(yes))}, ptr {_pointer(id(no))}"
+            f"select i1 {test}, ptr {pointer(id(yes))}, ptr {pointer(id(no))}"
         )
-        self.line(f"call void {_function('Py_IncRef')}(ptr {made})")
+        self.line(f"call void {cpython('Py_IncRef')}(ptr {made})")
         self.keep(k, made)
 
     def hand_out(self) -> None:
@@ -891,17 +750,17 @@ class _Entry:
         if type(structure) is int:
             return structure
         if structure is None:
-            self.line(f"call void {_function('Py_IncRef')}(ptr {_pointer(id(None))})")
+            self.line(f"call void {cpython('Py_IncRef')}(ptr {pointer(id(None))})")
             at = next(free)
-            self.keep(at, _pointer(id(None)))
+            self.keep(at, pointer(id(None)))
             return at
         children = children_of(structure) or ()
         items = [self.put_together(child, free) for child in children]
         kind, at, count = type(structure), next(free), len(items)
         if kind is dict:
-            made = self.value(f"call ptr {_function('PyDict_New')}()")
+            made = self.value(f"call ptr {cpython('PyDict_New')}()")
         else:
-            new = _function("PyList_New" if kind is list else "PyTuple_New")
+            new = cpython("PyList_New" if kind is list else "PyTuple_New")
             made = self.value(f"call ptr {new}(i64 {count})")
         self.keep(at, made)
         places = structure if kind is dict else range(count)
@@ -914,18 +773,18 @@ class _Entry:
         at = self.element("%objects", item)
         name = self.value(f"load ptr, ptr {at}")
         if kind is dict:
-            put, key = _function("PyDict_SetItem"), _pointer(id(place))
+            put, key = cpython("PyDict_SetItem"), pointer(id(place))
             failed = self.value(f"call i32 {put}(ptr {made}, ptr {key}, ptr {name})")
             self.need(self.value(f"icmp eq i32 {failed}, 0"), "failed")
-            self.line(f"call void {_function('Py_DecRef')}(ptr {name})")
+            self.line(f"call void {cpython('Py_DecRef')}(ptr {name})")
         else:
-            put = _function("PyList_SetItem" if kind is list else "PyTuple_SetItem")
+            put = cpython("PyList_SetItem" if kind is list else "PyTuple_SetItem")
             self.value(f"call i32 {put}(ptr {made}, i64 {place}, ptr {name})")
         self.line(f"store ptr null, ptr {at}")
 
     def ways_out(self) -> None:
         """The fallback, and errors: nothing made here survives either."""
-        call = _function("PyObject_Vectorcall")
+        call = cpython("PyObject_Vectorcall")
         self.lines.append("slow:\n")
         fallback = self.load("ptr", "%self", tuple.__basicsize__)
         args = "%own" if self.signature.is_copied else "%args"
@@ -939,7 +798,7 @@ class _Entry:
             self.line(then)
         if self.size > _STACK_BYTES:
             self.lines.append("starved:\n")
-            self.value(f"call ptr {_function('PyErr_NoMemory')}()")
+            self.value(f"call ptr {cpython('PyErr_NoMemory')}()")
             self.line("br label %failed")
         if self.signature.is_copied:
             self.lines.append("uneven:\n")
@@ -949,13 +808,13 @@ class _Entry:
         if self.signature.is_copied:
             self.lines.append(
                 _COPIES.format(
-                    type=_TYPE,
-                    array=_pointer(id(np.ndarray)),
-                    flags=_FLAGS,
-                    wanted=_CONTIGUOUS_ALIGNED,
-                    copy=_pointer(_of_numpy(_NEW_COPY)),
-                    take=_function("Py_IncRef"),
-                    give=_function("Py_DecRef"),
+                    type=TYPE,
+                    array=pointer(id(np.ndarray)),
+                    flags=FLAGS,
+                    wanted=CONTIGUOUS_ALIGNED,
+                    copy=pointer(of_numpy(NEW_COPY)),
+                    take=cpython("Py_IncRef"),
+                    give=cpython("Py_DecRef"),
                 )
             )
 
@@ -964,7 +823,7 @@ class _Entry:
         for k in range(self.objects):
             at = self.element("%objects", k)
             made = self.value(f"load ptr, ptr {at}")
-            self.line(f"call void {_function('Py_DecRef')}(ptr {made})")
+            self.line(f"call void {cpython('Py_DecRef')}(ptr {made})")
 
 
 def _parts(structure: Structure) -> int:

@@ -230,7 +230,9 @@ class BusyError(RuntimeError):
     """Somebody else compiles, and the caller would not wait."""
 
 
-def compile_text(text: str, names: tuple[str, ...], waits: bool = True) -> Module:
+def compile_text(
+    text: str, names: tuple[str, ...], waits: bool = True, level: int = 0
+) -> Module:
     """Machine code of an IR module that holds addresses of this process.
 
     Parameters
@@ -241,6 +243,8 @@ def compile_text(text: str, names: tuple[str, ...], waits: bool = True) -> Modul
         Functions whose addresses are wanted.
     waits : bool
         Whether to wait for a compilation that is under way.
+    level : int
+        Code generation level, 0 (fast to compile) to 3.
 
     Returns
     -------
@@ -259,7 +263,7 @@ def compile_text(text: str, names: tuple[str, ...], waits: bool = True) -> Modul
     if not _LOCK.acquire(blocking=waits):
         raise BusyError
     try:
-        engine = _engine(0)
+        engine = _engine(level)
         builder = llvm.JITLibraryBuilder().add_ir(text)
         library = engine.link(builder, (text,), names, NO_SYMBOLS)
     finally:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture import reads
 from wengert.emit.compile import Compiled
-from wengert.emit.entry import Signature, bind, handed_out, is_fast
+from wengert.emit.entry import Signature, bind, handed_out
+from wengert.emit.objects import is_fast
+from wengert.emit.watch import watched
 from wengert.execute.arrays import parameter
 from wengert.execute.calls import raise_interrupts
 from wengert.execute.keys import told_apart
@@ -131,7 +132,9 @@ class Entry:
         if last.is_empty and not (plain or looks):
             return call
         fixed = [pair for path in paths for pair in path.unvaried.items()]
-        return reads.guarded(last, plain, looks, call, fallback, fixed)
+        watch = last.watch(plain, looks, fixed)
+        thunk = watch.thunk(call, fallback)
+        return watched(watch, call, thunk, self.name) if is_fast() else thunk
 
 
 def table(paths: list[Path]) -> tuple[list[Compiled], list[dict[int, int]]]:

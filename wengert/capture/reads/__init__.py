@@ -8,26 +8,27 @@ that may be inputs of a path, since operators alone take them (`expressions`).  
 them stands `randomness`: draws that a recording refuses.
 """
 
+from wengert.capture.reads.frozen import Contents
 from wengert.capture.reads.libraries import is_user_class, raw_attribute
 from wengert.capture.reads.numbers import Evidence, Input, same_number
 from wengert.capture.reads.snapshot import (
-    PlainArrays,
     Reads,
     Snapshot,
     Written,
-    guarded,
     split,
 )
 from wengert.capture.reads.walk import kinds_in
+from wengert.capture.reads.watch import PlainArrays, Watch
 
 __all__ = [
+    "Contents",
     "Evidence",
     "Input",
     "PlainArrays",
     "Reads",
     "Snapshot",
+    "Watch",
     "Written",
-    "guarded",
     "is_user_class",
     "kinds_in",
     "raw_attribute",

@@ -93,11 +93,11 @@ BITS = {1: "u1", 2: "u2", 4: "u4", 8: "u8"}
 class Contents:
     """What an array held: bytes, shape and dtype, compared at memory speed."""
 
-    __slots__ = ("array", "copy", "shape", "dtype", "bytes")
+    __slots__ = ("array", "copy", "shape", "strides", "dtype", "bytes")
 
     def __init__(self, array: np.ndarray) -> None:
         self.array, self.copy = array, plainly(array).copy()
-        self.shape, self.dtype = array.shape, array.dtype
+        self.shape, self.strides, self.dtype = array.shape, array.strides, array.dtype
         order = plainly(array)
         if is_reversed(order):
             order = order.T

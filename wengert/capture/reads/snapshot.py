@@ -9,7 +9,6 @@ whole: containers and objects are compared deeply.
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from wengert.capture.reads.frozen import Contents, is_same
 from wengert.capture.reads.met import Met
 from wengert.capture.reads.numbers import Input, Numbers
 from wengert.capture.reads.walk import Walk
+from wengert.capture.reads.watch import PlainArrays, Watch, compiled
 from wengert.capture.reads.watched import (
     Guard,
     ReadArray,
@@ -116,6 +116,17 @@ class Snapshot:
         self.guards = [g for g in self.guards if met.enters(self.readers[g.test])]
         self.arrays = [a for a in self.arrays if met.enters(self.readers[id(a.array)])]
         self._check = None
+
+    def watch(
+        self,
+        plain: list[PlainArrays],
+        looks: list[Callable[[], Any]],
+        fixed: Sequence[tuple[int, Any]] = (),
+    ) -> Watch:
+        """Return what must hold before a replay; see `Watch`."""
+        tests = [guard.test for guard in self.guards]
+        values = [part.text for part in self.inputs]
+        return Watch(self.names, tests, self.check, plain, looks, values, fixed)
 
     def written(self) -> Written | None:
         """Return what changed since the snapshot; None if all holds.
@@ -257,90 +268,6 @@ def make_check(guards: list[Guard], names: dict[str, Any]) -> Callable[[], int]:
     return made
 
 
-@functools.lru_cache(maxsize=512)
-def compiled(text: str) -> CodeType:
-    """Return the code of a text; paths of functions that read alike have the same."""
-    return compile(text, "<string>", "exec")
-
-
-#: Conditions that are written into the thunk around a native call; more are called.
-MOST_INLINED = 40
-THUNK = """
-def guarded(*args, **kwargs):
-    try:
-        fits = {tests}
-    except Exception:
-        fits = False
-    if not fits and (check() >= 0 or any(look() for look in looks)):
-        return fallback(*args, **kwargs)
-    return call(*args, **kwargs)
-"""
-#: The same where numbers that are read are inputs, behind the arguments.
-THUNK_OF_NUMBERS = """
-def guarded(*args, **kwargs):
-    try:
-        {values}
-        if not ({fixed}):
-            return fallback(*args, **kwargs)
-        fits = {tests}
-    except Exception:
-        return fallback(*args, **kwargs)
-    if not fits and (check() >= 0 or any(look() for look in looks)):
-        return fallback(*args, **kwargs)
-    return call(*(args + ({numbers})), **kwargs)
-"""
-
-
-def guarded(
-    snapshot: Snapshot,
-    plain: list[PlainArrays],
-    looks: list[Callable[[], Any]],
-    call: Callable[..., Any],
-    fallback: Callable[..., Any],
-    fixed: Sequence[tuple[int, Any]] = (),
-) -> Callable[..., Any]:
-    """Return a call that goes to the fallback where something that was read changed.
-
-    `plain` are arrays whose contents are compared, `looks` further questions that are
-    true where something changed.  Written out as one expression, two numbers cost less
-    than a call.  Numbers that are inputs are read and handed on; `fixed` are those that
-    must be what they were, by number.
-    """
-    names = dict(snapshot.names)
-    numbers = [f"number{k}" for k in range(len(snapshot.inputs))]
-    same = []
-    for k, (number, value) in enumerate(fixed):
-        names[f"fixed{k}"] = value
-        same.append(f"{numbers[number]} is fixed{k}")
-    tests = [f"({guard.test})" for guard in snapshot.guards]
-    contents = {id(held): held for arrays in plain for held in arrays.pairs}
-    for k, held in enumerate(contents.values()):
-        names[f"array{k}"], names[f"bytes{k}"] = held.array, held.bytes
-        # `memcmp` of two buffers; not True where the array lies in pieces.
-        tests.append(f"(bytes{k} == array{k}) is True")
-    if looks or len(tests) > MOST_INLINED:
-        tests = ["False"]
-    names |= {
-        "check": snapshot.check,
-        "looks": [*looks, *(arrays.changed for arrays in plain)],
-        "call": call,
-        "fallback": fallback,
-    }
-    text = THUNK_OF_NUMBERS if numbers else THUNK
-    parts = {
-        "tests": " and ".join(tests) or "True",
-        "numbers": "".join(f"{name}, " for name in numbers),
-        "values": "; ".join(
-            f"{name} = {part.text}"
-            for name, part in zip(numbers, snapshot.inputs, strict=True)
-        ),
-        "fixed": " and ".join(same) or "True",
-    }
-    exec(compiled(text.format_map(parts)), names)
-    made: Callable[..., Any] = names["guarded"]
-    return made
-
-
 class Reads:
     """What a function reads from outside its arguments.
 
@@ -429,33 +356,6 @@ WARNED: set[tuple[str, str]] = set()
 
 
 # Arrays
-
-
-class PlainArrays:
-    """Arrays that plain NumPy code read: their contents are compared.
-
-    Attributes
-    ----------
-    arrays : list of (path, array)
-    """
-
-    __slots__ = ("arrays", "pairs")
-
-    def __init__(self, found: list[ReadArray], contents: dict[int, Contents]) -> None:
-        self.arrays = found
-        self.pairs = [contents[id(array)] for _, array in found]
-
-    def changed_arrays(self) -> list[np.ndarray]:
-        """Return the arrays with other contents."""
-        pairs = zip(self.arrays, self.pairs, strict=True)
-        return [found.array for found, held in pairs if not held.hold()]
-
-    def changed(self) -> str | None:
-        """Return the path of the first array with other contents; None if none."""
-        for k, held in enumerate(self.pairs):
-            if not held.hold():
-                return self.arrays[k].path
-        return None
 
 
 def split(
