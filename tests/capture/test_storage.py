@@ -283,6 +283,32 @@ def test_a_read_only_view_refuses_writes_as_in_numpy(view: Callable[..., Any]) -
         grad(f)(np.ones(3))
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda y: np.fill_diagonal(y[:0], 1.0),
+        lambda y: np.fill_diagonal(y, 1.0),
+        lambda y: np.put(y, [], 1.0),
+        lambda y: np.place(y, y > 9.0, [1.0]),
+        lambda y: np.putmask(y, y > 9.0, [1.0]),
+        lambda y: np.copyto(y[:0], 1.0),
+        lambda y: np.put_along_axis(y, np.zeros((0, 3), int), 1.0, 0),
+        lambda y: np.add.at(y, [], 1.0),
+        lambda y: y[:0].fill(1.0),
+        lambda y: y[:0].sort(),
+    ],
+)
+def test_a_write_of_nothing_is_refused_too(write: Callable[..., Any]) -> None:
+    def f(x: Any) -> Any:
+        write(np.broadcast_to(x, (2, 3)))
+        return np.sum(x)
+
+    with pytest.raises(ValueError, match="read-only"):
+        f(np.ones(3))
+    with pytest.raises(wengert.RecordingError, match="read-only"):
+        grad(f)(np.ones(3))
+
+
 def test_a_read_only_argument_refuses_writes_as_in_numpy() -> None:
     x = np.ones(2)
     x.flags.writeable = False

@@ -75,6 +75,20 @@ def test_an_input_that_is_not_finite_is_named() -> None:
     assert found.node.operation.name == "input"
 
 
+def test_what_no_result_shows_does_not_hide_the_gradient_that_is_not_finite() -> None:
+    def f(x: Any) -> Any:
+        hidden = np.where(x > 0.0, 1.0 / x, 1.0)
+        return np.sum(hidden * np.sqrt(x))
+
+    with np.errstate(all="ignore"):
+        found = recorded(f, np.array([0.0, 1.0])).first_nonfinite()
+        hidden = recorded(lambda x: np.where(x > 0.0, 1.0 / x, 1.0), np.zeros(1))
+
+    assert found is not None
+    assert (found.sweep, found.node.operation.name) == ("reverse", "sqrt")
+    assert hidden.first_nonfinite().node.operation.name == "divide"
+
+
 def test_a_tape_built_by_hand_is_searched() -> None:
     class Inverse(CompNode):
         def __init__(self, x: CompNode, tape: Tape) -> None:

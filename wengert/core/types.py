@@ -160,6 +160,10 @@ class Recorded:
         """
         raise NotImplementedError
 
+    def check_writeable(self) -> None:
+        """Raise if NumPy would not write into it."""
+        raise NotImplementedError
+
 
 #: What has a shape and a dtype.
 ARRAYS: tuple[type[Any], ...] = (np.ndarray, np.generic, Recorded)

@@ -16,8 +16,9 @@ from wengert.ops.shape import along_axis_key, check_places, is_number
 
 
 def check_target(a: Any, name: str) -> None:
-    """Raise unless the array written to is recorded."""
+    """Raise unless the array written to is recorded, and not read-only."""
     if isinstance(a, Recorded):
+        a.check_writeable()
         return
     raise RecordingError(
         explain(

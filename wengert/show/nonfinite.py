@@ -97,7 +97,7 @@ def first_nonfinite(tape: Tape, gradient: Any = None) -> NonFinite | None:
 
     The forward sweep is searched for an output that is not finite although what its
     node read is; constants count only where nothing else explains an output.  If every
-    output of the tape is finite, the reverse sweep is searched for a gradient.
+    output of the tape is finite, the reverse sweep is searched for a gradient first.
 
     Parameters
     ----------
@@ -106,7 +106,15 @@ def first_nonfinite(tape: Tape, gradient: Any = None) -> NonFinite | None:
     gradient : seed of the reverse sweep, as for ``tape.backward``; default ones
     """
     found = in_forward_sweep(tape)
-    return in_reverse_sweep(tape, gradient) if found is None else found
+    if found is not None and not has_finite_results(tape):
+        return found
+    return in_reverse_sweep(tape, gradient) or found
+
+
+def has_finite_results(tape: Tape) -> bool:
+    """Whether every output of a tape is finite."""
+    outputs = kept_outputs(tape)
+    return all(is_finite(outputs[index]) for index in tape.output_indices)
 
 
 def in_forward_sweep(tape: Tape) -> NonFinite | None:
