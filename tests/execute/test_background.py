@@ -15,7 +15,7 @@ import pytest
 import wengert as wg
 from tests.execute.test_processes import run
 from wengert.emit import entry as module_of_entries
-from wengert.emit import machine
+from wengert.emit import machine, nests
 from wengert.execute import background, engine, tier
 from wengert.execute import jit as jit_
 from wengert.execute.background import COMPILE_VARIABLE, Job, Progress, Worker
@@ -430,6 +430,60 @@ def test_equal_programs_are_compiled_once() -> None:
     one, other = (jitted.paths()[0].kernels[0] for jitted in made)
 
     assert one.address == other.address
+
+
+@pytest.fixture
+def levels(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Take every text for long; return the levels at which code is made."""
+    found: list[int] = []
+
+    def made(text: Any, level: int, told: Any) -> Any:
+        found.append(level)
+        return make(text, level, told)
+
+    make = nests.made
+    monkeypatch.setattr(nests, "made", made)
+    monkeypatch.setattr(nests, "LONG_TEXT", 0)
+    return found
+
+
+@needs_engine
+@pytest.mark.parametrize("waits", [False, True])
+def test_long_code_comes_soon_and_better_code_behind_it(
+    monkeypatch: pytest.MonkeyPatch, levels: list[int], waits: bool
+) -> None:
+    monkeypatch.setattr(Tier, "loses", lambda *_: "")
+    number = 0.375 + waits  # nothing else has compiled it
+
+    def bent(x: Any) -> Any:
+        return np.sum(np.sin(x) * np.sqrt(x + number))
+
+    x = np.linspace(0.0, 2.0, 9)
+    for _ in range(2):  # better code of the same is there the second time
+        jitted = wg.jit(wg.grad(bent), wait=waits)
+        jitted(x), jitted(x)
+        jitted.wait()
+        soon = jitted(x)
+        drain()
+
+        slopes = np.cos(x) * np.sqrt(x + number) + np.sin(x) / np.sqrt(x + number) / 2
+        np.testing.assert_allclose(soon, slopes, rtol=1e-14)
+        np.testing.assert_allclose(jitted(x), slopes, rtol=1e-14)
+        assert jitted.paths()[0].kernels[0].level == 2
+    assert levels == ([2] if waits else [0, 2])
+
+
+@needs_engine
+def test_code_that_is_slow_as_it_comes_soon_is_made_better_at_once(
+    monkeypatch: pytest.MonkeyPatch, levels: list[int]
+) -> None:
+    losses = iter(["slower", ""])
+    monkeypatch.setattr(Tier, "loses", lambda *_: next(losses))
+    jitted, x = wg.jit(lambda x: np.sum(np.tanh(x) * x) * 0.625), np.ones(3)
+    jitted(x), jitted(x)
+    jitted.wait()
+
+    assert [path.kernels[0].level for path in jitted.paths()] == levels[1:] == [2]
 
 
 @needs_engine

@@ -57,6 +57,12 @@ def read(name: str) -> bytes | None:
     return code
 
 
+def has(name: str) -> bool:
+    """Whether there is a file of that name."""
+    folder = owned_folder()
+    return folder is not None and (folder / name).exists()
+
+
 def write(name: str, code: bytes) -> None:
     """Keep code in a file, where that can be done."""
     folder = owned_folder(makes=True)

@@ -325,6 +325,11 @@ def compile_parts(
     return _module(engine, library, names, {stage: started})
 
 
+def is_generated(parts: Sequence[str], level: int) -> bool:
+    """Whether the code of IR modules is on disk."""
+    return all(disk.has(disk.name_of(text, *_generated_for(level))) for text in parts)
+
+
 def _linked(
     parts: Sequence[str],
     codes: Sequence[bytes | None],

@@ -68,6 +68,9 @@ NAMED = "ptr %given, ptr %taken, ptr %workspace, i64 %begin, i64 %end"
 FEW_INSIDE = 10
 #: The level at which code runs fastest.
 BEST = 2
+#: Characters of a text from which code that is wanted soon is made at level 0 first,
+#: which takes half as long.
+LONG_TEXT = 32_768
 #: Steps of a loop after which its sums are added to a total, so that they stay exact.
 BLOCK = 64
 #: Lines after which a block of code ends: code generation is quadratic in a block.
@@ -196,7 +199,10 @@ def calls_of(writers: Sequence[Writer], has_blocks: bool) -> str:
 
 @refuses
 def compile_written(
-    found: Written, level: int | None = None, told: machine.Told | None = None
+    found: Written,
+    level: int | None = None,
+    told: machine.Told | None = None,
+    is_hurried: bool = False,
 ) -> Compiled:
     """Return the native code of a nest's text; of equal ones the same.
 
@@ -207,13 +213,20 @@ def compile_written(
         0 compiles fastest, 2 runs fastest; as the text says if not given.
     told : callable, optional
         Called with the number of parts that are compiled, and of all.
+    is_hurried : bool
+        Whether code is wanted soon: what takes long is compiled at level 0, unless
+        better code of it is there.
     """
     level = found.level if level is None else level
     size = sum(array.nbytes for array in found.constants)
-    if size > MOST_KEPT_BYTES or found.calls:
+    is_kept = size <= MOST_KEPT_BYTES and not found.calls
+    content = found.fingerprint() if is_kept else b""
+    is_long = sum(map(len, found.texts)) >= LONG_TEXT
+    if is_hurried and is_long and KERNELS.kept.get((content, level)) is None:
+        level = level if machine.is_generated(found.texts, level) else 0
+    if not is_kept:
         return made(found, level, told)
-    key = found.fingerprint(), level
-    return KERNELS.kept_or_made(key, lambda: made(found, level, told))
+    return KERNELS.kept_or_made((content, level), lambda: made(found, level, told))
 
 
 def made(

@@ -55,7 +55,8 @@ def compile_path(path: Path, told: Told | None = None) -> None:
     captured = [index for _, index in path.captured]
     path.is_optimistic = has_chain_products(path.short[0])
     try:
-        path.kernels = [kernel_of(path, not path.is_optimistic, told)]
+        absorbs = not path.is_optimistic
+        path.kernels = [kernel_of(path, absorbs, told, path.is_hurried)]
     except NotLoweredError as error:
         path.reason = str(error)
         path.plan = mixed_plan(path.recording, captured)
@@ -63,8 +64,10 @@ def compile_path(path: Path, told: Told | None = None) -> None:
             path.reason += f" ({path.plan.groups} native parts)"
 
 
-def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
-    """Return native code of a path.
+def kernel_of(
+    path: Path, absorbs: bool, told: Told | None, is_hurried: bool = False
+) -> Compiled:
+    """Return native code of a path, soon or at its best.
 
     Raises
     ------
@@ -72,6 +75,7 @@ def kernel_of(path: Path, absorbs: bool, told: Told | None) -> Compiled:
         Where there is none.
     """
     how: dict[str, Any] = {"told": told, "unrolled": path.unrolled}
+    how["is_hurried"] = is_hurried
     if path.ended is not None:
         try:
             return compile_loops(path.ended.tape, absorbs, path.ended.captured, **how)
@@ -117,7 +121,7 @@ def optimise(path: Path, told: Told | None = None) -> None:
         path.kernels[0] = replace(kernel, gives_way=path.kernels[0].gives_way)
 
 
-def why_given_up(path: Path) -> str:
+def why_given_up(path: Path, told: Told | None = None) -> str:
     """Return why the native code of a path is not used; nothing where it is.
 
     Where no call was measured, because the first one waits for the compiler, plays are
@@ -129,7 +133,11 @@ def why_given_up(path: Path) -> str:
     is_long = seconds > PLAY_NODE * len(path.recording)
     if is_long and not path.tier.best and not compiles_now():
         measure_play(path)
-    return path.tier.loses(seconds, "took")
+    lost = path.tier.loses(seconds, "took")
+    if lost and path.kernels[0].again is not None:
+        optimise(path, told)
+        return why_given_up(path, told)
+    return lost
 
 
 def measure_play(path: Path) -> None:

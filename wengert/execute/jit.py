@@ -786,6 +786,7 @@ def compile_beside(
     try:
         if work is compile_path:
             path.compiled_as = inlined(*path.short)
+            path.is_hurried = not (jitted.waits or compiles_now())
         work(path, progress.tell)
         if work is compile_path and not path.kernels:
             compile_inside(path.recording)
@@ -793,8 +794,9 @@ def compile_beside(
             if jitted.waits:  # no call is spent on finding out which one is faster
                 measure_play(path)
                 path.tier.guess(CALL, path.record_seconds / CALLS_A_RECORDING)
-        if work is compile_path and path.kernels and (lost := why_given_up(path)):
-            path.reason, path.kernels = lost, []
+        if work is compile_path and path.kernels:
+            path.reason = why_given_up(path, progress.tell)
+            path.kernels = [] if path.reason else path.kernels
     except Exception as error:  # nobody is there to see it
         path.kernels = []
         path.reason = f"{type(error).__name__} of the compiler: {error}"

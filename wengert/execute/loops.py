@@ -37,6 +37,7 @@ def compile_loops(
     told: machine.Told | None = None,
     calls: bool = False,
     unrolled: int = MOST_UNROLLED,
+    is_hurried: bool = False,
 ) -> Compiled:
     """Return native code of a tape as loops over its arrays.
 
@@ -51,6 +52,8 @@ def compile_loops(
         Called with the number of parts that are compiled, and of all.
     unrolled : int
         Elements of an axis up to which its steps are written out.
+    is_hurried : bool
+        Whether code is wanted soon, and better code later.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def compile_loops(
     found = kept(name)
     if found is not None:
         try:
-            return compile_written(found, told=told)
+            return compile_written(found, told=told, is_hurried=is_hurried)
         except Exception:  # whatever it is, it is no text of ours
             disk.forget(name)
     started = time.perf_counter()
@@ -82,7 +85,7 @@ def compile_loops(
         and sum(found.seconds.values()) > disk.WORTH
     ):
         disk.write(name, found.dumped())
-    return compile_written(found, told=told)
+    return compile_written(found, told=told, is_hurried=is_hurried)
 
 
 def kept(name: str) -> Written | None:

@@ -107,6 +107,8 @@ class Path:
     answered_by: Path | None = None
     #: Elements of an axis up to which its steps are written out in native code.
     unrolled: int = MOST_UNROLLED
+    #: Whether native code is wanted soon: calls go on without it meanwhile.
+    is_hurried: bool = False
     #: Of rows: how its kernel takes them.
     block: Block | None = None
     #: How often some of them needed the kernel in which zeros absorb.
