@@ -429,10 +429,22 @@ def title_of(fun: Function) -> str:
     return "lambda" if name == "<lambda>" else name
 
 
-def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tape:
+def record_apart(fun: Callable[..., Any], args: Sequence[Any]) -> Tape:
+    """Record what plays a tape, or a rule, as if nothing else were recorded.
+
+    The user's code in it has run before, and what it draws was refused then.
+    """
+    with SetAside(None):
+        return record_onto(Tape(), fun, args, is_users=False)
+
+
+def record_onto(
+    tape: Tape, fun: Callable[..., Any], args: Sequence[Any], is_users: bool = True
+) -> Tape:
     """Record one call ``fun(*args)`` on a tape that is kept; see `wengert.record`.
 
-    Every number and array among the arguments is an input.
+    Every number and array among the arguments is an input.  Random draws of a function
+    of the user's are refused.
     """
     tape.keeps_guards = True
     tape.keeps_lines = type(tape) is Tape
@@ -450,7 +462,7 @@ def record_onto(tape: Tape, fun: Callable[..., Any], args: Sequence[Any]) -> Tap
         made = [segment.input(leaf, path, keeps=True) for leaf, path in pairs]
         return tree.unflatten(structure, made)
 
-    with DrawsRefused(fun):
+    with DrawsRefused(fun) if is_users else contextlib.nullcontext():
         segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
     leaves, structure = tree.flatten(segment.result)
     leaves, structure = tree.with_fixed(structure, leaves)

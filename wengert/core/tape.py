@@ -231,6 +231,16 @@ class Tape:
         self.play.outputs.append(output)
         return index
 
+    def append_all(self, tape: Tape, nodes: Sequence[int], at: dict[int, int]) -> None:
+        """Append nodes of another tape, without numbers; `at` says where nodes are."""
+        at.update({index: len(self) + k for k, index in enumerate(nodes)})
+        self.operations += [tape.operations[k] for k in nodes]
+        self.operands += [tuple([at[j] for j in tape.operands[k]]) for k in nodes]
+        self.settings += [tape.settings[k] for k in nodes]
+        self.types += [tape.types[k] for k in nodes]
+        self.lines += [tape.lines[k] for k in nodes]
+        self.play.outputs += [None] * len(nodes)
+
     def number(self, value: Any) -> int:
         """Return the constant node of a Python or NumPy number, one node a number.
 

@@ -16,6 +16,8 @@ from wengert.derive.merged import Writer, key_of
 #: Nodes of which those that differ are counted first, and by how many times they must
 #: be less than all for the rest to be looked at.
 LOOKED_AT, TIMES = 2048, 2
+#: The same after a quarter of them: code that repeats little repeats nothing there.
+TIMES_AT_FIRST = 1.1
 
 
 class Numbered:
@@ -50,6 +52,8 @@ class Numbered:
             key = index if is_leaf else key_of(tape, index, places)
             first = self.first[index] = known.setdefault(key, index)
             count += first == index
+            if done == LOOKED_AT // 4 and TIMES_AT_FIRST * count > done:
+                break
             if done == LOOKED_AT and TIMES * count > done:
                 break
         self.repeats = TIMES * count <= len(self.first)

@@ -65,9 +65,21 @@ class Extract:
                 for k in tape.operands[index]:
                     flags[k] = 1
         last = frozenset(but)
-        for index in range(len(tape)):
-            if flags[index] and index not in self.at and index not in last:
+        self.nodes(
+            [
+                index
+                for index in range(len(tape))
+                if flags[index] and index not in self.at and index not in last
+            ]
+        )
+
+    def nodes(self, nodes: Sequence[int]) -> None:
+        """Copy nodes, in order."""
+        if self.starts:
+            for index in nodes:
                 self.node(index)
+            return
+        self.new.append_all(self.tape, nodes, self.at)
 
     def node(self, index: int) -> None:
         """Copy one node."""

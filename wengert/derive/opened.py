@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.record import SetAside, record_onto
+from wengert.capture.record import record_apart
 from wengert.core.forms import Map
 from wengert.core.tape import CONSTANT, INPUT, Tape, reaching
 from wengert.core.types import Type
@@ -94,13 +94,8 @@ def derived(tape: Tape, index: int, growth: int) -> Tape | None:
         steps, *operands = values_of(tape, tape.operands[index])
         room = room_for(int(steps), growth)
         function = function_of(body, modes, room)
-        made = Tape()
-        with (
-            SetAside(None),
-            under(Opening(None, is_trial=True)),
-            np.errstate(all="ignore"),
-        ):
-            record_onto(made, lambda *given: tuple(function(*given)), operands)
+        with under(Opening(None, is_trial=True)), np.errstate(all="ignore"):
+            made = record_apart(lambda *given: tuple(function(*given)), operands)
     except GuardError:
         return None
     return made if are_rows(made, room) else None

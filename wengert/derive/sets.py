@@ -104,12 +104,12 @@ class Sets:
         differ = np.flatnonzero((a != b) & (a != 0) & (b != 0))
         if not differ.size:
             return found
-        pairs = np.stack([a.ravel()[differ], b.ravel()[differ]], axis=1)
-        pairs.sort(axis=1)
-        keys, places = np.unique(pairs[:, 0] * self.count + pairs[:, 1], False, True)
-        groups = np.repeat(np.arange(len(keys)), 2)
+        left, right = a.ravel()[differ], b.ravel()[differ]
+        pairs = np.minimum(left, right) * self.count + np.maximum(left, right)
+        keys, places = np.unique(pairs, return_inverse=True)
         members = np.stack(np.divmod(keys, self.count), axis=1).ravel()
-        found.ravel()[differ] = self.merge(groups, members, len(keys))[places]
+        made = self.make_unions(members, np.full(len(keys), 2))
+        found.ravel()[differ] = made[places]
         return found
 
     def merge(self, groups: Array, sets: Array, count: int) -> Array:

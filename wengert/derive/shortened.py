@@ -68,10 +68,11 @@ def cut(
     """
     if wanted is None:
         wanted = reaching(tape, tape.output_indices, is_kept=leaving(tape))
-    made = Extract(tape, tape.input_indices)
+    made, nodes = Extract(tape, tape.input_indices), list[int]()
     for index, flag in enumerate(wanted):
         if (flag or index in captured) and index not in made.at:
-            made.node(index)
+            nodes.append(index)
+    made.nodes(nodes)
     new = made.finished([made.at[k] for k in tape.output_indices])
     new.structure, new.title = tape.structure, tape.title
     new.keeps_guards = tape.keeps_guards

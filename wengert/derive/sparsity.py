@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.record import SetAside, record_onto
+from wengert.capture.record import SetAside, record_apart
 from wengert.core.forms import Contract, Map, Move, Routine, Scan, Subtapes
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
@@ -611,8 +611,8 @@ def is_real(value: Any) -> bool:
 def depends(function: Callable[..., Any], sample: Sequence[Any]) -> set[int] | None:
     """Return the arguments that a function depends on; None where that is not known."""
     try:
-        with SetAside(None), np.errstate(all="ignore"):
-            tape = record_onto(Tape(), function, sample)
+        with np.errstate(all="ignore"):
+            tape = record_apart(function, sample)
     except Exception:
         return None
     if GUARD in tape.operations:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from wengert.capture.array import RecordedValue, plain, wrap
-from wengert.capture.record import SetAside, active_tape, lines_of, record_onto
+from wengert.capture.record import active_tape, lines_of, record_apart
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
 from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import REGISTRY, Operation, apply
@@ -138,10 +138,9 @@ def block_of(
 
     if has_sums:
         given.append(np.ones(count, bool))
-    whole = Tape()
     try:
-        with SetAside(None), np.errstate(all="ignore"):
-            record_onto(whole, function, given)
+        with np.errstate(all="ignore"):
+            whole = record_apart(function, given)
     except NotLoweredError:
         raise
     except Exception as error:
@@ -341,9 +340,7 @@ class BlockPlay:
         first = count - 1 if is_back else 0
         rows = range(carried + asks, carried + asks + body.moving)
         example = [plain(x[first] if k in rows else x) for k, x in enumerate(given)]
-        made = Tape()
-        with SetAside(None):
-            record_onto(made, step, example)
+        made = record_apart(step, example)
         inner = Body(as_step(made, made.output_indices), carried + asks, body.moving)
         found = list(apply(SCAN, *given, body=inner, count=count, reverse=is_back))
         if asks:

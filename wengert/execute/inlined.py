@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.record import SetAside, record_onto
+from wengert.capture.record import record_apart
 from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
@@ -77,9 +77,7 @@ def by_its_elements(tape: Tape, index: int) -> Tape | None:
     """Return the tape of a product with a sparse matrix, element by element."""
     likes = [tape.types[k] for k in tape.operands[index]]
     given = [np.zeros(like.shape, like.dtype) for like in likes]
-    made = Tape()
-    with SetAside(None):
-        record_onto(made, partial(by_elements, **tape.settings[index]), given)
+    made = record_apart(partial(by_elements, **tape.settings[index]), given)
     types = [made.types[k] for k in made.output_indices]
     return made if types == [tape.types[index]] else None
 
@@ -127,10 +125,9 @@ def at_once(rows: Rows, tape: Tape, index: int) -> Tape | None:
     def function(*operands: Any) -> tuple[Any, ...]:
         return all_at_once(row, operands, rows.mapped, sums, count)
 
-    made = Tape()
     try:
-        with SetAside(None), np.errstate(all="ignore"):
-            record_onto(made, function, given)
+        with np.errstate(all="ignore"):
+            made = record_apart(function, given)
     except Exception:  # whatever it is: the node stays as it is
         return None
     types = [made.types[k] for k in made.output_indices]

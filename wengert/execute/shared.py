@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.array import plain
-from wengert.capture.record import SetAside, active_tape, record_onto, trace
+from wengert.capture.record import SetAside, active_tape, record_apart, trace
 from wengert.core.tape import Tape
 from wengert.derive import reverse
 from wengert.derive.shortened import shortened
@@ -113,7 +113,8 @@ class Shared:
             with suppress(OtherAnswerError):
                 return self.played(self.stretch.operands(segment.tape), weights)
         self.stretch = Stretch(segment, segment.inputs, outputs)
-        self.derive(self.stretch, weights)
+        with SetAside(None):
+            self.derive(self.stretch, weights)
         return self.played(self.stretch.operands(segment.tape), weights)
 
     def derive(self, stretch: Stretch, weights: Sequence[Any]) -> None:
@@ -160,8 +161,8 @@ class Shared:
 
 def recorded(function: Function, given: Sequence[Any]) -> Tape:
     """Return the short tape of a function, recorded apart."""
-    with SetAside(None), np.errstate(all="ignore"):
-        return shortened(record_onto(Tape(), function, given), ())[0]
+    with np.errstate(all="ignore"):
+        return shortened(record_apart(function, given), ())[0]
 
 
 def with_gradient(short: Tape, *given: Any) -> tuple[Any, Any, Any]:

@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.record import Segment, SetAside, active_tape, record_onto, trace
+from wengert.capture.record import (
+    Segment,
+    SetAside,
+    active_tape,
+    record_apart,
+    record_onto,
+    trace,
+)
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import Type, has_class, type_of
@@ -298,7 +305,8 @@ class Products:
             with suppress(OtherAnswerError):
                 return self.swept(self.stretch, segment.tape)
         self.stretch = Stretch(segment, segment.inputs, outputs)
-        self.derive(self.stretch)
+        with SetAside(None):
+            self.derive(self.stretch)
         return self.swept(self.stretch, segment.tape)
 
     def swept(self, stretch: Stretch, tape: Tape) -> tuple[Any, list[Any]]:
@@ -435,9 +443,8 @@ def sweeps_of(
             segment, _ = trace(function, given, chosen, {}, keeps=True)
             return swept(segment, seed, is_second, is_pulled), segment.result
 
-        with SetAside(None):
-            tape = record_onto(Tape(), sweep, [np.zeros(seeds.shape[1]), *given])
-            found.append(Sweep(shortened(tape, ())[0], seeds))
+        tape = record_apart(sweep, [np.zeros(seeds.shape[1]), *given])
+        found.append(Sweep(shortened(tape, ())[0], seeds))
     return found
 
 

@@ -16,7 +16,13 @@ import numpy as np
 
 from wengert.capture.array import is_active, place, plain, wrap, wrap_passive
 from wengert.capture.python import record_python
-from wengert.capture.record import Segment, SetAside, lines_of, record_onto
+from wengert.capture.record import (
+    Segment,
+    SetAside,
+    lines_of,
+    record_apart,
+    record_onto,
+)
 from wengert.core.checked import CheckedTape
 from wengert.core.forms import Routine
 from wengert.core.guards import OF_MEMORY, answer
@@ -95,8 +101,7 @@ class Stretch:
         """The stretch as a tape of its own, with the numbers that are known."""
         tape = self.tape
         made = Extract(tape, [*self.inputs, *self.around])
-        for index in self.nodes:
-            made.node(index)
+        made.nodes(self.nodes)
         found = made.finished([made.at[k] for k in self.outputs])
         for index, at in made.at.items():
             found.play.outputs[at] = tape.play.outputs[index]
@@ -312,10 +317,8 @@ def all_rows(rows: Rows, operands: tuple[Any, ...]) -> tuple[Any, ...]:
 def replayed(tape: Tape, result: Result) -> Tape:
     """Return a tape of what a tape does, its nodes played in another way."""
     given = [as_weak(tape.types[k], tape.play.outputs[k]) for k in tape.input_indices]
-    made = Tape()
-    with SetAside(None), np.errstate(all="ignore"):
-        record_onto(made, partial(play, tape, result=result), given)
-    return made
+    with np.errstate(all="ignore"):
+        return record_apart(partial(play, tape, result=result), given)
 
 
 def node_of(tape: Tape, value: Any) -> int:

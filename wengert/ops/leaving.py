@@ -51,7 +51,9 @@ def leaving(tape: Tape) -> Callable[[int], bool]:
         if isinstance(operation.form, Subtapes):
             return may_leave(tape, index)
         read = [
-            (id(types[k]), operations[k] is CONSTANT, is_fixed(tape, k))
+            (id(types[k]), is_fixed(tape, k))
+            if operations[k] is CONSTANT
+            else id(types[k])
             for k in operands[index]
         ]
         key = (operation, id(types[index]), *read)

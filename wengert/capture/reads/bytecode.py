@@ -68,7 +68,8 @@ class Analysis(NamedTuple):
     """What a code object reads: its accesses, local names for paths, inner code.
 
     `spans` are the tokens of its access paths, `kept` the local names that are written
-    once, `loops` first and last offset of every loop.
+    once, `loops` first and last offset of every loop, `imports` what it imports into
+    local names.
     """
 
     accesses: tuple[Access, ...]
@@ -79,6 +80,16 @@ class Analysis(NamedTuple):
     spans: dict[int, Span]
     kept: frozenset[str]
     loops: tuple[tuple[int, int], ...]
+    imports: tuple[Import, ...]
+
+
+class Import(NamedTuple):
+    """One import statement: what a local name stands for."""
+
+    name: str
+    level: int
+    module: str
+    attribute: str | None
 
 
 class Token(NamedTuple):
@@ -95,7 +106,7 @@ class Token(NamedTuple):
 def analyse(code: CodeType) -> Analysis:
     """Return the access paths of a code object."""
     tokens = tokenise(code)
-    loops = backward_jumps(code)
+    loops = backward_jumps(tokens)
     inner = tuple(part for part in code.co_consts if isinstance(part, CodeType))
     stores = count_stores(code, tokens, inner)
     parameters = code.co_varnames[
@@ -150,6 +161,7 @@ def analyse(code: CodeType) -> Analysis:
         spans,
         frozenset() if is_body else frozenset(kept),
         tuple(loops),
+        imports(tokens),
     )
 
 
@@ -350,12 +362,12 @@ def stack_effect(step: dis.Instruction) -> tuple[int, int] | None:
     return None
 
 
-def backward_jumps(code: CodeType) -> list[tuple[int, int]]:
+def backward_jumps(tokens: list[Token]) -> list[tuple[int, int]]:
     """Return first and last offset of every loop."""
     return [
-        (step.argval, step.offset)
-        for step in dis.get_instructions(code)
-        if "JUMP_BACKWARD" in step.opname
+        (token.raw.argval, token.offset)
+        for token in tokens
+        if "JUMP_BACKWARD" in token.raw.opname
     ]
 
 
@@ -375,19 +387,8 @@ def count_stores(
     return counts
 
 
-class Import(NamedTuple):
-    """One import statement: what a local name stands for."""
-
-    name: str
-    level: int
-    module: str
-    attribute: str | None
-
-
-@lru_cache(maxsize=4096)
-def imports(code: CodeType) -> tuple[Import, ...]:
+def imports(tokens: list[Token]) -> tuple[Import, ...]:
     """Return what a code object imports into local names."""
-    tokens = tokenise(code)
     found: list[Import] = []
     for k, token in enumerate(tokens):
         if token.kind != "import":

@@ -16,7 +16,7 @@ from typing import Any
 from numpy._core.printoptions import format_options
 
 from wengert.capture.floating_point import ERROR_STATE
-from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse, imports
+from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse
 from wengert.capture.reads.libraries import (
     is_installed_file,
     is_pure_module,
@@ -260,7 +260,7 @@ class Walk(Lookups):
     def imported(self, function: FunctionType, code: CodeType) -> dict[str, Cursor]:
         """Return what import statements inside a function bind to local names."""
         found: dict[str, Cursor] = {}
-        for part in imports(code):
+        for part in analyse(code).imports:
             package = function.__globals__.get("__package__") or ""
             try:
                 name = "." * part.level + part.module
