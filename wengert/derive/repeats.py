@@ -392,11 +392,13 @@ def narrowest(reads: Sequence[Sequence[Read]]) -> int:
 
 def coded(tape: Tape, nodes: Sequence[int]) -> tuple[list[int], list[tuple[int, ...]]]:
     """Return what nodes do, as numbers; and the whole numbers of their keys."""
-    types = TypeCodes(tape)
     makers = Makers()
+    #: By types as objects, of which there are few; and as values.
+    quick: dict[Any, int] = {}
     known: dict[Any, int] = {}
     codes, numbers = [], []
     operations, operands, settings = tape.operations, tape.operands, tape.settings
+    types = tape.types
     for i in nodes:
         operation, given = operations[i], settings[i]
         moving: tuple[int, ...] = ()
@@ -411,32 +413,18 @@ def coded(tape: Tape, nodes: Sequence[int]) -> tuple[list[int], list[tuple[int, 
             how = tuple([setting_code(item) for item in given.items()])
         if operation.identity is not None:
             operation = makers.first(operation)
-        what = (operation, how, types[i], *[types[k] for k in operands[i]])
+        read = operands[i]
+        what: Any = (operation, how, id(types[i]), *[id(types[k]) for k in read])
         try:
-            code = known.setdefault(what, len(known))
+            code = quick.get(what)
         except TypeError:  # settings that cannot be compared: like no other
-            code = known.setdefault(i, len(known))
+            code, what = None, i
+        if code is None:
+            exact = what if what is i else (*what[:2], *[types[k] for k in (i, *read)])
+            code = quick[what] = known.setdefault(exact, len(known))
         codes.append(code)
         numbers.append(moving)
     return codes, numbers
-
-
-class TypeCodes(dict[int, int]):
-    """The types of a tape's nodes as numbers; made when asked for."""
-
-    def __init__(self, tape: Tape) -> None:
-        self.types = tape.types
-        self.by_object: dict[int, int] = {}
-        self.by_value: dict[Any, int] = {}
-
-    def __missing__(self, index: int) -> int:
-        like = self.types[index]
-        code = self.by_object.get(id(like))
-        if code is None:
-            code = self.by_value.setdefault(like, len(self.by_value))
-            self.by_object[id(like)] = code
-        self[index] = code
-        return code
 
 
 class Makers:

@@ -434,7 +434,10 @@ class Roll:
             values = array([each["value"] for each in settings], like.dtype)
             return self.constant(values)
         indices, of = array(nodes), stack_type(like, len(nodes))
-        columns = array([self.column(k) for k in nodes])
+        both = array([self.owner[indices], self.position[indices]]).T
+        places = list(map(tuple, both.tolist()))
+        column = {place: self.column(*place) for place in set(places)}
+        columns = array([column[place] for place in places])
         changes = flatnonzero(diff(columns)) + 1
         if 4 * len(changes) <= len(nodes):
             parts = [self.part(group) for group in np.split(indices, changes)]
@@ -466,17 +469,16 @@ class Roll:
         both = self.append(STACK, parts, {"axis": 1}, pairs)
         return self.append(RESHAPE, [both], {"shape": of.shape}, of)
 
-    def column(self, index: int) -> int:
-        """Return the node of the column that a node is in; -1 where it is in none."""
-        owner = int(self.owner[index])
+    def column(self, owner: int, position: int) -> int:
+        """Return the node of the column of a loop's position; -1 where it has none."""
         if owner < 0 or owner not in self.steps:
             return -1
-        return self.steps[owner].columns.get(int(self.position[index]), -1)
+        return self.steps[owner].columns.get(position, -1)
 
     def part(self, nodes: Ints) -> int:
         """Write rows that are all of one column, or stand alone."""
         first, *others = nodes.tolist()
-        column = self.column(first)
+        column = self.column(int(self.owner[first]), int(self.position[first]))
         if column >= 0:
             return self.take(column, self.step[nodes])
         like = stack_type(self.tape.types[first], len(nodes))
