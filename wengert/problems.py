@@ -403,7 +403,8 @@ class Callbacks:
 
     def __init__(self, of: Problem, x: Array, count: int) -> None:
         self.of = of
-        self.curves = of.hessian(x)  # first: what it records has all derivatives
+        # First: what it records has all derivatives.
+        self.curves = of.hessian(x, np.zeros(count))
         self.slopes = of.jacobian(x) if count else None
         rows, columns = self.curves.tocoo().coords
         self.lower = np.flatnonzero(rows >= columns)

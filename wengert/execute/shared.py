@@ -18,6 +18,7 @@ from wengert.capture.array import plain
 from wengert.capture.record import SetAside, active_tape, record_apart, trace
 from wengert.core.tape import Tape
 from wengert.derive import reverse
+from wengert.derive.again import derived
 from wengert.derive.shortened import shortened
 from wengert.errors import DerivativeError, explain
 from wengert.execute.parts import Whole, with_outputs
@@ -111,11 +112,11 @@ class Shared:
         weights = multipliers, weight
         if self.stretch is not None and self.stretch.is_again(segment, outputs):
             with suppress(OtherAnswerError):
-                return self.played(self.stretch.operands(segment.tape), weights)
+                return self.swept(self.stretch, segment.tape, weights)
         self.stretch = Stretch(segment, segment.inputs, outputs)
         with SetAside(None):
             self.derive(self.stretch, weights)
-        return self.played(self.stretch.operands(segment.tape), weights)
+        return self.swept(self.stretch, segment.tape, weights)
 
     def derive(self, stretch: Stretch, weights: Sequence[Any]) -> None:
         """Make the gradient and the sweeps of a stretch of tape."""
@@ -145,8 +146,18 @@ class Shared:
 
         self.whole.fun.unrolled = unrolled(self.first, self.second)  # type: ignore[attr-defined]
 
+    def swept(
+        self, stretch: Stretch, tape: Tape, weights: Sequence[Any]
+    ) -> tuple[Any, ...]:
+        """Return the results, recorded behind the stretch on a tape; played again."""
+
+        def derive() -> dict[int, Any]:
+            return dict(enumerate(self.played(stretch.operands(tape), weights)))
+
+        return tuple(derived(tape, ("problem", stretch), (), derive).values())
+
     def played(self, operands: list[Any], weights: Sequence[Any]) -> tuple[Any, ...]:
-        """Return the results, recorded behind the stretch on a tape."""
+        """Return the results, recorded at values of what the stretch reads."""
         value, slopes, constraints = play(self.gradient, *operands)
         first = second = np.zeros(0)
         if self.has_constraints:

@@ -27,6 +27,7 @@ from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import Type, has_class, type_of
 from wengert.derive import forward, reverse
+from wengert.derive.again import derived
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.sets import Array
 from wengert.derive.shortened import shortened
@@ -295,12 +296,11 @@ class Products:
         segment, _ = trace(self.fun, args, self.chosen, {}, keeps=True)
         leaves, structure = tree.flatten(segment.result)
         outputs = [node_of(segment.tape, leaf) for leaf in leaves]
-        products, values = self.played(segment, outputs)
-        entries = self.structure.entries(products)
+        entries, values = self.played(segment, outputs)
         return tree.unflatten(structure, values) if self.has_value else (), entries
 
     def played(self, segment: Segment, outputs: list[int]) -> tuple[Any, list[Any]]:
-        """Return the products with all colours, and the values; derived once."""
+        """Return the entries and the values; derived once."""
         if self.stretch is not None and self.stretch.is_again(segment, outputs):
             with suppress(OtherAnswerError):
                 return self.swept(self.stretch, segment.tape)
@@ -310,8 +310,14 @@ class Products:
         return self.swept(self.stretch, segment.tape)
 
     def swept(self, stretch: Stretch, tape: Tape) -> tuple[Any, list[Any]]:
-        """Return the same, recorded behind the stretch on a tape."""
-        return played(self.sweeps, stretch.operands(tape))
+        """Return the same, recorded behind the stretch on a tape; played again."""
+
+        def derive() -> dict[int, Any]:
+            products, values = played(self.sweeps, stretch.operands(tape))
+            return dict(enumerate([self.structure.entries(products), *values]))
+
+        entries, *values = derived(tape, ("sparse", stretch), (), derive).values()
+        return entries, values
 
     def derive(self, stretch: Stretch) -> None:
         """Make the sweeps of a stretch of tape, whose entries the structure covers."""
@@ -494,7 +500,7 @@ def swept(segment: Segment, seed: Any, is_second: bool, is_pulled: bool) -> Any:
 
 def joined(parts: Sequence[Any]) -> Any:
     """Return the elements of several values as one vector."""
-    flat = [np.reshape(part, (-1,)) for part in parts]
+    flat = [x if np.ndim(x) == 1 else np.reshape(x, (-1,)) for x in parts]
     return flat[0] if len(flat) == 1 else np.concatenate(flat)
 
 
