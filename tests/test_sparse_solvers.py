@@ -9,9 +9,13 @@ import pytest
 import scipy.integrate
 import scipy.optimize
 from scipy import sparse
+from scipy.sparse.linalg import LinearOperator
 
+import wengert as wg
+from wengert.scipy import optimize
 from wengert.scipy.integrate import solve_ivp
-from wengert.scipy.optimize import least_squares, minimize
+from wengert.scipy.matrices import Factors
+from wengert.scipy.optimize import least_squares, minimize, root
 
 N = 60
 
@@ -74,6 +78,44 @@ def test_trust_constr_gets_sparse_second_derivatives(monkeypatch: Any) -> None:
     assert sparse.issparse(found["constraints"].hess(np.ones(N), v))
     assert (solution.x[1:] ** 2 + solution.x[:-1]).max() < 1.0 + 1e-6
     assert solution.optimality < 1e-3
+
+
+def bent(x: Any, height: Any) -> Any:
+    """Return the equations of a stiff rod: the Jacobian's condition is N^4."""
+    around = np.pad(x, 2)
+    fourth = around[4:] - 4 * around[3:-1] + 6 * x - 4 * around[1:-3] + around[:-4]
+    return fourth * N**3 - height * np.cos(x)
+
+
+@pytest.mark.parametrize("args", [(0.5,), 0.5])
+def test_krylov_gets_factors_of_the_jacobian(args: Any) -> None:
+    start = np.zeros(N)
+    found = root(bent, start, args, method="krylov", tol=1e-9)
+    alone = scipy.optimize.root(bent, start, args, method="krylov", tol=1e-9)
+
+    assert found.success
+    assert np.abs(bent(found.x, 0.5)).max() < 1e-9
+    assert found.nit < 9
+    assert not alone.success or alone.nit > 2 * found.nit
+
+
+def test_a_singular_jacobian_is_no_preconditioner() -> None:
+    factors = Factors(wg.jacobian(lambda x: x**2, sparse=True), np.ones(N), ())
+
+    np.testing.assert_allclose(factors @ np.ones(N), 0.5)
+    factors.update(np.zeros(N), None)
+    np.testing.assert_array_equal(factors @ np.ones(N), 1.0)
+
+
+def test_a_preconditioner_that_is_given_is_used() -> None:
+    calls: list[Any] = []
+    own = LinearOperator((N, N), matvec=lambda v: (calls.append(v), v)[1])
+    options = {"jac_options": {"inner_M": own}}
+
+    assert root(np.arctan, np.ones(N), method="krylov", options=options).success
+    assert calls
+    assert optimize.linprog is scipy.optimize.linprog
+    assert optimize.milp is scipy.optimize.milp
 
 
 @pytest.mark.parametrize("method", ["Radau", "BDF"])

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator, splu
 
 from wengert.api import hessian_sparsity, jacobian, jacobian_sparsity
 from wengert.capture.captures import CAPTURES
 from wengert.capture.record import active_tape
 from wengert.execute.jit import jit
+from wengert.execute.sparse import Sparse
 
+Array = np.ndarray[Any, Any]
 Function = Callable[..., Any]
 #: Columns from which on, and shares of entries up to which, a matrix is sparse: for
 #: smaller or fuller ones SciPy's dense solvers are faster.
@@ -45,3 +48,34 @@ def matrix_of(
     if pattern.nnz > SHARE * np.prod(pattern.shape):
         return dense
     return derivative(fun, argnum, sparse=True, pattern="grow")  # type: ignore[no-any-return]
+
+
+class Factors(LinearOperator):  # type: ignore[misc]
+    """The inverse of a sparse Jacobian at the last step, for an iterative method.
+
+    SciPy calls `update` after each step.  A singular matrix has no inverse: it stands
+    aside there.
+
+    Parameters
+    ----------
+    jac : Sparse
+    x : array, shape (n,)
+        Where the first step starts.
+    args : tuple
+        What `jac` takes besides.
+    """
+
+    def __init__(self, jac: Sparse, x: Array, args: tuple[Any, ...]) -> None:
+        super().__init__(float, (x.size, x.size))
+        self.jac, self.args = jac, args
+        self.update(x, None)
+
+    def update(self, x: Array, _: Any) -> None:
+        """Factor the Jacobian at x."""
+        try:
+            self.solve = splu(self.jac(x.ravel(), *self.args).tocsc()).solve
+        except RuntimeError:
+            self.solve = np.copy
+
+    def _matvec(self, v: Array) -> Array:
+        return self.solve(np.ravel(v))  # type: ignore[no-any-return]

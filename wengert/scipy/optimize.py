@@ -1,7 +1,8 @@
 """`scipy.optimize` fed with derivatives: gradients, Jacobians, Hessians, products.
 
 Arguments and results are SciPy's.  The functions are compiled (`jit`), and recorded as
-SciPy's own are: their solutions are differentiated as implicit functions.
+SciPy's own are: their solutions are differentiated as implicit functions.  `linprog`
+and `milp`, which are given matrices, are SciPy's own.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import scipy.optimize
+from scipy.optimize import linprog, milp
 
 from wengert.api import hessian, hvp, jacobian, value_and_grad
 from wengert.execute.sparse import Sparse
-from wengert.scipy.matrices import compiled, is_apart, matrix_of
+from wengert.scipy.matrices import Factors, compiled, is_apart, matrix_of
 
 Function = Callable[..., Any]
-__all__ = ["curve_fit", "least_squares", "minimize", "root"]
+__all__ = ["curve_fit", "least_squares", "linprog", "milp", "minimize", "root"]
 
 #: Methods of `minimize` by what they want besides the value; all others: the gradient.
 VALUES = frozenset({"nelder-mead", "powell", "cobyla", "cobyqa"})
@@ -151,7 +153,10 @@ def root(
         ``fun(x, *args) -> array``, in NumPy, 0 at the solution.
     x0 : array
     args, method, **options
-        As SciPy has them.  Methods that estimate the Jacobian themselves get none.
+        As SciPy has them.  ``"hybr"`` and ``"lm"`` get the Jacobian as a matrix of all
+        its entries.  ``"krylov"``, for many equations, gets factors of it as its
+        preconditioner where most entries are zero: it then takes Newton's steps.  Other
+        methods estimate the Jacobian themselves and get none.
 
     Returns
     -------
@@ -173,7 +178,22 @@ def root(
     array([0.739085])
     """
     jac = compiled(jacobian(fun)) if method in JACOBIANS else None
+    if method == "krylov":
+        options["options"] = preconditioned(fun, x0, args, options.get("options") or {})
     return scipy.optimize.root(compiled(fun), x0, args, method, jac, **options)
+
+
+def preconditioned(
+    fun: Function, x0: Any, args: Any, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the options of a Krylov method, a preconditioner among them if it pays."""
+    x0 = np.asarray(x0, float)
+    args = args if isinstance(args, tuple) else (args,)
+    given = options.get("jac_options", {})
+    jac = None if "inner_M" in given else matrix_of(jacobian, fun, (x0, *args))
+    if x0.ndim != 1 or not isinstance(jac, Sparse):
+        return options
+    return {**options, "jac_options": {"inner_M": Factors(jac, x0, args), **given}}
 
 
 def curve_fit(
