@@ -26,6 +26,7 @@ from wengert import (
     hessian_sparsity,
     jacobian,
     jit,
+    record,
     scan,
     switch,
     value_and_hessian,
@@ -35,7 +36,7 @@ from wengert import (
 )
 from wengert.core.operation import apply
 from wengert.derive import repeats
-from wengert.errors import ArgumentError, DerivativeError
+from wengert.errors import ArgumentError, DerivativeError, UnsupportedError
 from wengert.ops.sparse.products import PRODUCT
 
 FORMATS = ("csr", "csc", "coo")
@@ -234,6 +235,34 @@ def test_sparse_jacobian_inside_a_compiled_function_is_recorded() -> None:
     expected = jacobian(chain)(x) @ x
     np.testing.assert_allclose(jit(product)(x), expected, rtol=1e-13)
     np.testing.assert_allclose(product(x), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("output_format", ["csr", "csc", "coo"])
+def test_compiled_function_gives_sparse_arrays(output_format: str) -> None:
+    def products(x: Any) -> Any:
+        return x[1:] * x[:-1] ** 2
+
+    slopes = jacobian(products, sparse=True, output_format=output_format)
+    x = np.arange(1.0, 7.0)
+    compiled, tape = jit(slopes), record(slopes, x)
+    for k in range(4):
+        for call in (compiled, tape):
+            found = call(x + k)
+
+            assert found.format == output_format
+            dense = jacobian(products)(x + k)
+            np.testing.assert_allclose(found.toarray(), dense, rtol=1e-14)
+            places = found.coords[0] if output_format == "coo" else found.indices
+            places[:] = 0  # they are of this result alone
+    rows = vmap(lambda x: slopes(x).data)(np.stack([x, x + 1.0]))
+    np.testing.assert_allclose(rows, [slopes(x).data, slopes(x + 1.0).data])
+
+
+def test_rows_of_sparse_arrays_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match=r"vmap.* csr_array") as caught:
+        vmap(jacobian(np.sin, sparse=True))(np.ones((2, 3)))
+
+    assert "vmap(lambda x: f(x).data)" in str(caught.value)
 
 
 @pytest.mark.parametrize("settings", [{"has_aux": True}, {"argnums": -1}])

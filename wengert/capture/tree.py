@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.capture import labelled
+from wengert.capture import labelled, sparse
 from wengert.capture.reads.frozen import freeze, has_contents, is_same
 from wengert.core.checked import same
 from wengert.core.types import Recorded, by_class, has_class
@@ -88,8 +88,8 @@ def is_registered(kind: type) -> bool:
 
 @by_class
 def is_labelled(kind: Any) -> bool:
-    """Whether a class is one of arrays with labels; from then on it is registered."""
-    way = labelled.way_into(kind)
+    """Whether a class is of arrays with labels, or sparse; it is registered then."""
+    way = labelled.way_into(kind) or sparse.way_into(kind)
     if way is not None:
         _CLASSES.setdefault(kind, way)  # type: ignore[arg-type]
     return way is not None
@@ -296,7 +296,7 @@ def children_of(value: Any) -> Parts | None:
         return None, (), None
     if kind in _CLASSES or is_labelled(kind):
         found: Any = _CLASSES[kind][0](value)
-        if found is None and is_of_pandas(kind):
+        if found is None and is_labelled(kind):
             return None
         children, data = found
         return data, tuple(children), None
