@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from wengert.lower.costs import CHEAP, COSTLY, own_cost
@@ -468,7 +469,8 @@ class Schedule:
 
     def assign(self, roots: list[Root], order: Sequence[int], path: Path) -> None:
         """Give roots their loops: over the first axis, before it, and after."""
-        if not order or not any(root.loops & set(order) for root in roots):
+        left = frozenset(order)
+        if left.isdisjoint(NOWHERE.union(*[root.loops for root in roots])):
             for root in roots:
                 root.path = path
             return
@@ -570,7 +572,7 @@ class Schedule:
             own = node.axes - self.unrolled
             if not own or node.kind in ("number", "index", "view", "gather"):
                 continue
-            is_again = any(is_repeated(path, own) for path in paths)
+            is_again = any([is_repeated(path, own) for path in paths])
             if node.kind == "leaf":
                 strides = dict(node.data[2])
                 is_apart = any(strides.get(a, 1) != 1 for a in paths.values())
@@ -677,6 +679,7 @@ def zero_but_where(node: Node) -> Node | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def is_repeated(path: Path, own: frozenset[int]) -> bool:
     """Whether a loop that a value does not vary along lies outside one that it does."""
     return any(

@@ -177,20 +177,28 @@ def apart(dims: Dims, indices: list[Index], parts: list[Any], seen: Any) -> set[
         if type(part) is Placeholder
     }
     known = [
-        array.plain % max(lengths[k], 1)
+        (array.plain.astype(np.int64) % max(lengths[k], 1), lengths[k])
         for k, array in enumerate(indices)
         if array.plain is not None
     ]
     found: set[int | None] = set()
-    for array in known:
+    for array, _ in known:
         long = [k for k, n in enumerate(array.shape) if n > 1]
-        if len(long) == 1 and np.unique(array).size == array.size:
+        if len(long) == 1 and all_differ(array):
             found.add(dims[len(dims) - array.ndim + long[0]])
     if len(known) == len(indices):
-        rows = np.stack([array.ravel() for array in np.broadcast_arrays(*known)])
-        if np.unique(rows, axis=1).shape == rows.shape:
+        place: Any = 0
+        for array, length in known:
+            place = place * length + array
+        if all_differ(place):
             found.update(dims)
     return {axis for axis in found if axis is not None}
+
+
+def all_differ(numbers: np.ndarray) -> bool:
+    """Whether no two of some numbers are equal."""
+    ordered = np.sort(numbers, axis=None)
+    return not (ordered[1:] == ordered[:-1]).any()
 
 
 def in_one_row(
