@@ -35,7 +35,9 @@ from wengert.core.tape import Tape
 from wengert.core.transformed import reduced, shown
 from wengert.core.types import has_class, is_array
 from wengert.derive.budget import Plan
+from wengert.emit import watch
 from wengert.emit.machine import Told
+from wengert.emit.objects import is_fast
 from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import WRITEABLE, argument
 from wengert.execute.background import WORKER, Job, Progress, compiles_now
@@ -376,6 +378,11 @@ class Jitted(Generic[P, R]):
                 if path.is_pending and not path.is_asked:
                     self.submit(entry, path, compile_path)
 
+    @property
+    def is_called_often(self) -> bool:
+        """Whether it is compiled as soon as it is believed."""
+        return bool(getattr(self.fun, "is_called_often", False))
+
     def record(
         self, key: Any, leaves: list[Any], structure: Any, end: Exit | None
     ) -> Any:
@@ -389,6 +396,8 @@ class Jitted(Generic[P, R]):
             if entry is None:
                 entry = Entry(self.name, key[1])
                 self.entries[key] = entry
+                if self.is_called_often and native_engine() and not compiles_now():
+                    WORKER.submit(Job(self.name, get_ready))
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
             path, tape = self.record_first(entry, key, leaves, structure)
@@ -516,7 +525,7 @@ class Jitted(Generic[P, R]):
             self.forget(entry, oldest)
         if not native_engine():
             path.reason = "the native engine is off"
-        elif compiles_now() or getattr(self.fun, "is_called_often", False):
+        elif compiles_now() or self.is_called_often:
             self.submit(entry, path, compile_path)
 
     def run_eagerly(self, entry: Entry) -> None:
@@ -801,6 +810,12 @@ def compile_beside(
         path.kernels = []
         path.reason = f"{type(error).__name__} of the compiler: {error}"
     jitted.install(entry, path)
+
+
+def get_ready(_: Progress) -> None:
+    """Make the machine code that all functions share, before there is any."""
+    if is_fast():
+        watch.module()
 
 
 def bind_again(reference: weakref.ref[Jitted[..., Any]], _: Progress) -> None:

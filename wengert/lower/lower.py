@@ -53,6 +53,7 @@ from wengert.lower.selected import selected
 from wengert.lower.systems import Factors, solved
 from wengert.lower.taint import Taint, is_nan, taint
 from wengert.lower.values import (
+    NAMES,
     Dims,
     Lowered,
     Value,
@@ -569,7 +570,7 @@ class Lowering:
     def array(self, array: np.ndarray, dims: Dims) -> Value:
         """Return a plain array, along axes."""
         array = np.ascontiguousarray(array)
-        type_ = str(array.dtype)
+        type_ = NAMES.get(array.dtype) or str(array.dtype)
         if not array.size:
             return Value(self.graph.number(0, type_), dims)
         if is_even(array):
