@@ -813,7 +813,8 @@ def jacobian_sparsity(
     ----------
     fun : callable, returns m numbers in all, in arrays or nested containers
     *args : numbers, arrays, or nested containers of them
-        Where `fun` is recorded: the pattern holds on the path that it takes there.
+        Where `fun` is recorded: the pattern holds on the path that it takes there, and
+        if it is jitted on all that it has taken with arguments of such shapes.
     argnums : int or sequence of int, default 0
         The arguments of n numbers in all that it is differentiated by.
     local : bool
@@ -844,7 +845,11 @@ def jacobian_sparsity(
            [0, 0, 1, 1]])
     """
     pattern = pattern_of(fun, args, argnums, "jacobian_sparsity").jacobian()
-    return nonzero(jacobian, fun, args, argnums, pattern) if local else pattern
+    if local:
+        return nonzero(jacobian, fun, args, argnums, pattern)
+    for known in recorded_at(fun, args):
+        pattern += pattern_of(fun, known, argnums, "jacobian_sparsity").jacobian()
+    return pattern
 
 
 def hessian_sparsity(
@@ -856,7 +861,8 @@ def hessian_sparsity(
     ----------
     fun : callable, returns one real number
     *args : numbers, arrays, or nested containers of them
-        Where `fun` is recorded: the pattern holds on the path that it takes there.
+        Where `fun` is recorded: the pattern holds on the path that it takes there, and
+        if it is jitted on all that it has taken with arguments of such shapes.
     argnums : int or sequence of int, default 0
         The arguments of n numbers in all that it is differentiated by.
     local : bool
@@ -884,7 +890,11 @@ def hessian_sparsity(
            [False, False,  True]])
     """
     pattern = pattern_of(fun, args, argnums, "hessian_sparsity").hessian()
-    return nonzero(hessian, fun, args, argnums, pattern) if local else pattern
+    if local:
+        return nonzero(hessian, fun, args, argnums, pattern)
+    for known in recorded_at(fun, args):
+        pattern += pattern_of(fun, known, argnums, "hessian_sparsity").hessian()
+    return pattern
 
 
 def nonzero(
@@ -896,6 +906,11 @@ def nonzero(
     found = (made(*args) != 0).tocsr()
     found.eliminate_zeros()
     return found
+
+
+def recorded_at(fun: Function, args: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Return the arguments at which the paths of a jitted function were recorded."""
+    return fun.recorded_at(args) if isinstance(fun, Jitted) else []
 
 
 def pattern_of(fun: Function, args: Any, argnums: Argnums, name: str) -> Pattern:

@@ -25,6 +25,7 @@ from wengert import (
     hessian,
     hessian_sparsity,
     jacobian,
+    jacobian_sparsity,
     jit,
     record,
     scan,
@@ -691,3 +692,26 @@ def test_sparse_derivative_follows_places_that_are_changed_outside() -> None:
         np.testing.assert_allclose(f(x).toarray(), expected)
         if k == 3:
             f.products.fast.wait()  # type: ignore[attr-defined]
+
+
+def test_pattern_of_a_jitted_function_is_that_of_all_its_paths() -> None:
+    def turned(x: Any, shift: Any, names: Any) -> Any:
+        y = x**2 if x[0] > shift else x[::-1] ** 3
+        return y * 2.0 if names == "both" else y
+
+    x, other = np.arange(1.0, 6.0), -np.arange(1.0, 6.0)
+    fast = jit(turned)
+    for _ in range(3):
+        fast(x, 0.5, "both"), fast(other, 0.5, "both")
+    paths = [jacobian_sparsity(turned, at, 0.5, "") for at in (x, other)]
+    found = jacobian_sparsity(fast, x, 0.5, "both")
+
+    assert not (found != paths[0] + paths[1]).nnz
+    assert not (jacobian_sparsity(fast, x, 0.5, "one") != paths[0]).nnz
+    assert jacobian_sparsity(fast, x, 0.5, "both", local=True).nnz == 5
+    whole = hessian_sparsity(jit(lambda x: np.sum(turned(x, 0.5, ""))), x)
+    assert whole.nnz == 5
+    slopes = jacobian(fast, sparse=True, pattern=color_cols(found))
+    for at in (x, other):
+        dense = jacobian(turned)(at, 0.5, "both")
+        np.testing.assert_allclose(slopes(at, 0.5, "both").toarray(), dense)

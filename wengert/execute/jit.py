@@ -53,7 +53,7 @@ from wengert.execute.engine import (
 )
 from wengert.execute.entries import MISS, Entry, run, without_numbers
 from wengert.execute.inlined import inlined
-from wengert.execute.interpret import evaluate_node, own
+from wengert.execute.interpret import as_weak, evaluate_node, own
 from wengert.execute.keys import (
     WRITES,
     Keys,
@@ -557,18 +557,9 @@ class Jitted(Generic[P, R]):
 
         Behind them are the numbers from outside that are inputs.
         """
-        fixed, others, count = key[2], dict(key[3]), key[4]
-        static = self.keys.static(count)
 
         def flat(*numbers: Any) -> Any:
-            moving_numbers = iter(numbers)
-            total = len(leaves) + len(others)
-            filled = [
-                others[k] if k in others else next(moving_numbers) for k in range(total)
-            ]
-            moving, kwargs = tree.unflatten(structure, filled)
-            rest, constants = iter(moving), iter(fixed)
-            given = [next(constants if k in static else rest) for k in range(count)]
+            given, kwargs = self.keys.filled(key, structure, numbers[: len(leaves)])
             outside = [number._index for number in numbers[len(leaves) :]]
             if not outside:
                 return self.fun(*given, **kwargs)
@@ -729,6 +720,19 @@ class Jitted(Generic[P, R]):
         return PathList(
             [path for entry in list(self.entries.values()) for path in entry.tree.kept]
         )
+
+    def recorded_at(self, args: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """Return the arguments at which the paths of calls like one were recorded."""
+        leaves, structure, key = self.keys.describe(args, {})
+        entry, found = self.entries.get(key), []
+        for path in [] if entry is None else entry.tree.kept:
+            tape = path.recording
+            numbers = [
+                as_weak(tape.types[k], tape.play.outputs[k])
+                for k in tape.input_indices[: len(leaves)]
+            ]
+            found.append(tuple(self.keys.filled(key, structure, numbers)[0]))
+        return found
 
     def strict(self) -> Jitted[P, R]:
         """Return the same function, for which leaving the recorded path is an error."""

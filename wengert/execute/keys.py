@@ -94,6 +94,18 @@ class Keys:
             ) from error
         return numeric, structure, key
 
+    def filled(
+        self, key: Any, structure: Any, leaves: Sequence[Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments that a key and numeric leaves describe."""
+        fixed, others, count = iter(key[2]), dict(key[3]), key[4]
+        numbers, static = iter(leaves), self.static(count)
+        total = len(leaves) + len(others)
+        every = [others[k] if k in others else next(numbers) for k in range(total)]
+        moving, kwargs = tree.unflatten(structure, every)
+        rest = iter(moving)
+        return [next(fixed if k in static else rest) for k in range(count)], kwargs
+
     def types(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """Return the types of numeric leaves, as far as they are told apart."""
         return tuple([leaf_type(leaf, self.asked) for leaf in leaves])
