@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.gradbench import ode_started
 from bench.gradbench.answers import ANSWERS, EVALS
 from bench.gradbench.protocol import answered
 
@@ -52,6 +53,15 @@ def test_a_determinant_by_minors_has_the_adjugate_as_gradient() -> None:
 
     np.testing.assert_allclose(output("det", "primal", given), np.linalg.det(a))
     np.testing.assert_allclose(output("det", "gradient", given), adjugate.ravel())
+
+
+def test_an_equation_may_start_elsewhere() -> None:
+    given = {"x": [0.3, 0.9, 0.4], "s": 3, "start": ode_started.START}
+    for function in ("primal", "gradient"):
+        found = output("ode", function, given)
+        ode_started.check(function, given, found)
+    with pytest.raises(AssertionError):
+        ode_started.check("gradient", given, np.multiply(found, 1 + 1e-9))
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.gradbench.answers import ANSWERS, EVALS
-from bench.gradbench.drive import Run, measured
+from bench.gradbench.drive import OWN, Run, measured
 from bench.gradbench.protocol import serve
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,9 @@ def ratios(name: str, found: dict[str, list[Run]]) -> Iterator[str]:
 def main() -> int:
     """Run evals, or answer one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("evals", nargs="*", metavar="EVAL", help=" ".join(EVALS))
+    parser.add_argument(
+        "evals", nargs="*", metavar="EVAL", help=" ".join([*EVALS, *OWN])
+    )
     parser.add_argument("--serve", action="store_true", help="speak the protocol")
     parser.add_argument(
         "--tool", action="append", default=[], help="NAME=COMMAND of another tool"
@@ -102,7 +104,7 @@ def main() -> int:
     heads = f"{'tool':9} {'eval':9} {'function':10} {'size':24}"
     print(f"{heads} {'best call':>15} {'compiled in':>13}")
     is_right = True
-    for name in chosen.evals or EVALS:
+    for name in chosen.evals or [*EVALS, *OWN]:
         more = given or SIZES.get(name, "").split()
         found: dict[str, list[Run]] = {}
         for tool, command in tools.items():

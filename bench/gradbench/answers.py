@@ -52,8 +52,8 @@ def ode(function: Callable[..., Any], derived: bool) -> Make:
     """Return the end of a chain, or the gradient of its last state."""
 
     def make(given: Given) -> Task:
-        x, steps = np.array(given["x"]), given["s"]
-        end = lambda x: function(x, steps, np.zeros_like(x))  # noqa: E731
+        x, steps, start = np.array(given["x"]), given["s"], given.get("start", 0.0)
+        end = lambda x: function(x, steps, np.full_like(x, start))  # noqa: E731
         last = wg.grad(lambda x: end(x)[-1])
         return jitted(last if derived else end, (x,), listed)
 

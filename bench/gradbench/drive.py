@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+#: Evals that are not GradBench's.
+OWN = {"ode-started": Path(__file__).with_name("ode_started.py")}
+
 
 @dataclass
 class Run:
@@ -58,7 +61,7 @@ def measured(
     """Give what a tool took for each message of an eval, once it is judged."""
     python = os.environ.get("GRADBENCH_PYTHON", sys.executable)
     package = checkout / "python" / "gradbench"
-    program = package / "gradbench" / "evals" / name / "run.py"
+    program = OWN.get(name, package / "gradbench" / "evals" / name / "run.py")
     eval_ = started([python, str(program), *given], checkout, PYTHONPATH=str(package))
     answering = started(tool, root)
     runs: dict[int, Run] = {}
