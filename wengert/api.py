@@ -21,6 +21,7 @@ from wengert.capture.array import (
 from wengert.capture.record import (
     SIMPLE,
     Segment,
+    active_tape,
     check_states,
     finish,
     plain_result,
@@ -32,9 +33,11 @@ from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import ARRAYS, FLOAT64, has_class, is_whole_number, type_of
 from wengert.derive import functions, reverse
+from wengert.derive.forgetful import Forgetful
 from wengert.derive.functions import as_arguments, own_gradients
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.derive.sparsity import Pattern
+from wengert.derive.steps import BUDGET
 from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
 from wengert.execute.colouring import ColoredPattern, color_cols, color_symmetric
@@ -281,7 +284,7 @@ class Gradient(Transformed):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         chosen = positions(self.argnums, len(args), "grad")
-        segment, structures = trace(self.fun, args, chosen, kwargs)
+        segment, structures = trace(self.fun, args, chosen, kwargs, tape=new_tape())
         value, aux = split_aux(segment.result, self.has_aux)
         found = gradients_of(segment, structures, chosen, value)
         g = rebuild(found, structures, self.is_single)
@@ -289,6 +292,14 @@ class Gradient(Transformed):
             return (g, finish(segment, aux)) if self.has_aux else g
         value = finish(segment, value)
         return ((value, finish(segment, aux)) if self.has_aux else value), g
+
+
+def new_tape() -> Tape | None:
+    """Return the tape of a recording under a budget; None for any other."""
+    plan = BUDGET.get()
+    if plan is None or plan.budget is None or active_tape() is not None:
+        return None
+    return Forgetful()
 
 
 def split_aux(result: Any, has_aux: bool) -> tuple[Any, Any]:
@@ -317,6 +328,8 @@ def gradients_of(
         return [zeros_like_type(tape.types[index]) for index in wanted]
     like = tape.types[output]
     seed = ONE if like is FLOAT64 else fit(ONE, like)
+    if isinstance(tape, Forgetful) and not segment.nested:
+        *wanted, output = tape.roll([output], wanted)
     found = reverse.pull(
         tape, segment.start, len(tape), [(output, seed)], wanted, segment.nested
     )

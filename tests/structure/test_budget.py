@@ -83,6 +83,61 @@ def test_the_peak_is_within_plan_and_budget(memory: str) -> None:
     assert levels(plan) == {"50 MB": 0, "5 MB": 1, "1.6 MB": 2}[memory]
 
 
+def plain(x: Any, steps: int = 603) -> Any:
+    """The same loop, as Python has it."""
+    y = x
+    for t in np.linspace(0.0, 1.0, steps):
+        y = np.sin(y) * 0.99 + x * t
+    return np.sum(y * y)
+
+
+@pytest.mark.parametrize("memory", ["5 MB", "1.6 MB"])
+def test_a_plain_loop_stays_within_the_budget(memory: str) -> None:
+    f = wg.grad(plain, memory=memory)
+    expected = wg.grad(plain)(X)
+    f(X, 200)  # what is made once for all
+    tracemalloc.start()
+    found = f(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    plan = f.plan(X)
+    assert peak <= plan.peak <= (bytes_of(memory) or 0)
+    np.testing.assert_array_equal(found, expected)
+    assert levels(plan) == {"5 MB": 1, "1.6 MB": 2}[memory]
+
+
+def test_plain_loops_of_all_kinds_have_the_same_gradients() -> None:
+    def writing(x: Any, w: Any) -> Any:
+        y, total = np.zeros((120, 4)), 0.0
+        for k in range(120):
+            before = y[k - 1] if k else x
+            y[k] = np.tanh(w @ before) + x * w[k % 4]
+            total = total + np.sum(y[k] * y[k])
+        return total + np.sum(y)
+
+    def descending(x: Any, w: Any) -> Any:
+        slope = wg.grad(lambda x: np.sum(np.sin(w @ x)))
+        for _ in range(100):
+            x = x - 0.1 * slope(x)
+        return np.sum(x * w)
+
+    def straight(x: Any, w: Any) -> Any:
+        return np.sum(w @ np.sin(x) * x[::-1])
+
+    x, w = RNG.normal(size=4), RNG.normal(size=(4, 4)) * 0.5
+    for f in (writing, descending, straight):
+        found = wg.value_and_grad(f, (0, 1), memory="2 MB")(x, w)
+        expected = wg.value_and_grad(f, (0, 1))(x, w)
+        assert found[0] == expected[0]
+        for one, other in zip(found[1], expected[1], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+def test_a_recording_that_is_too_long_says_what_to_write() -> None:
+    with pytest.raises(wg.ArgumentError, match="a plain loop is recorded step by step"):
+        wg.grad(plain, memory="100 kB")(X)
+
+
 def test_value_and_gradient() -> None:
     value, g = wg.value_and_grad(last, memory="2 MB")(X)
     assert value == last(X)
@@ -119,12 +174,6 @@ def scratch(report: str) -> int:
 
 @pytest.mark.parametrize("is_scan", [True, False])
 def test_native_loops_stay_within_the_budget(is_scan: bool) -> None:
-    def plain(x: Any) -> Any:
-        y = x
-        for t in np.linspace(0.0, 1.0, 603):
-            y = np.sin(y) * 0.99 + x * t
-        return np.sum(y * y)
-
     f = last if is_scan else plain
     free = wg.jit(wg.grad(f), wait=True)
     bound = wg.jit(wg.grad(f), memory="5 MB", wait=True)

@@ -223,6 +223,7 @@ def record_segment(
         tape = Tape() if outer is None else outer
     segment = Segment(tape, outer is not None)
     if outer is not None:
+        outer.remember()
         segment.result = call(function, args, wanted, kwargs, segment)
     else:
         with Recording(segment.tape):
@@ -308,6 +309,7 @@ def trace(
     chosen: Sequence[int],
     kwargs: Any,
     keeps: bool = False,
+    tape: Tape | None = None,
 ) -> tuple[Segment, list[Any]]:
     """Record a call with the leaves of the chosen arguments as inputs.
 
@@ -323,7 +325,7 @@ def trace(
         made = [differentiated(segment, leaf, keeps) for leaf in leaves]
         return tree.unflatten(structures[k], made)
 
-    segment = record_segment(function, args, prepare, kwargs)  # type: ignore[arg-type]
+    segment = record_segment(function, args, prepare, kwargs, tape)  # type: ignore[arg-type]
     return segment, [structures[k] for k in chosen]
 
 

@@ -258,6 +258,9 @@ class Tape:
             self._numbers[key] = index
         return index
 
+    def remember(self) -> None:
+        """Keep all numbers from now on, as every tape does but those under a budget."""
+
     def note_constant(self, value: Any, index: int, is_refillable: bool) -> None:
         """Note that a node holds a constant, as `number` and `array` would."""
         if not is_array(value):

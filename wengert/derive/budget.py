@@ -75,6 +75,8 @@ class Plan:
         Bytes.
     loops : list of LoopPlan
         In the order of the sweep.
+    recorded : int
+        Bytes of the nodes of plain loops, which are recorded step by step.
     is_open : bool
         Whether loops stand for those of other numbers of steps.
     """
@@ -83,11 +85,12 @@ class Plan:
 
     def __init__(self, budget: int | None, is_trial: bool = False) -> None:
         self.budget, self.loops, self.is_trial = budget, list[LoopPlan](), is_trial
+        self.recorded = 0
 
     @property
     def peak(self) -> int:
         """Bytes that are held at most."""
-        return max([loop.held + loop.peak for loop in self.loops], default=0)
+        return max([self.recorded, *[loop.held + loop.peak for loop in self.loops]])
 
     @property
     def factor(self) -> int:

@@ -8,6 +8,7 @@ carried from some steps ago, the same node in every step, or another row in each
 
 from __future__ import annotations
 
+from array import array as integers
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -18,11 +19,11 @@ import numpy as np
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import (
     arange,
-    array,
     concatenate,
     cumsum,
     diff,
     flatnonzero,
+    frombuffer,
     full,
     int64,
     ndarray,
@@ -173,19 +174,23 @@ class Line:
         self, tape: Tape, start: int, stop: int, given: Container[int]
     ) -> None:
         operations, inputs = tape.operations, set(tape.input_indices)
-        nodes = [
-            i
-            for i in range(start, stop)
-            if operations[i] is not CONSTANT
-            and operations[i] is not INPUT
-            and i not in inputs
-            and i not in given
-        ]
-        self.nodes = array(nodes, int64)
+        # As arrays: of very long tapes, lists of numbers would take more than the tape.
+        nodes = integers(
+            "q",
+            (
+                i
+                for i in range(start, stop)
+                if operations[i] is not CONSTANT
+                and operations[i] is not INPUT
+                and i not in inputs
+                and i not in given
+            ),
+        )
+        self.nodes = frombuffer(nodes, int64)
         self.place = full(stop, -1)
         self.place[self.nodes] = arange(len(nodes))
         codes, numbers = coded(tape, nodes)
-        self.codes = array(codes, uint64)
+        self.codes = frombuffer(codes, uint64)
         self.operands = joined([tape.operands[i] for i in nodes])
         self.numbers = joined(numbers)
 
@@ -226,9 +231,11 @@ class Line:
 
     def behind(self, nodes: Ints, stretch: Stretch) -> Ints:
         """Return how operands lie from the first position of their step."""
-        steps = arange(stretch.steps)[:, None] * stretch.period + stretch.start
         places = self.place[nodes]
-        return np.where(places >= stretch.start, places - steps, OUTSIDE)
+        is_outside = places < stretch.start
+        places -= arange(stretch.steps)[:, None] * stretch.period + stretch.start
+        places[is_outside] = OUTSIDE
+        return places
 
     def read(self, nodes: Ints, behind: Ints, stretch: Stretch) -> Read | int:
         """Return how one operand moves, or the first step from which it is regular."""
@@ -390,13 +397,15 @@ def narrowest(reads: Sequence[Sequence[Read]]) -> int:
 # What a node does, as a number
 
 
-def coded(tape: Tape, nodes: Sequence[int]) -> tuple[list[int], list[tuple[int, ...]]]:
+def coded(
+    tape: Tape, nodes: Sequence[int]
+) -> tuple[integers[int], list[tuple[int, ...]]]:
     """Return what nodes do, as numbers; and the whole numbers of their keys."""
     makers = Makers()
     #: By types as objects, of which there are few; and as values.
     quick: dict[Any, int] = {}
     known: dict[Any, int] = {}
-    codes, numbers = [], []
+    codes, numbers = integers("Q"), []
     operations, operands, settings = tape.operations, tape.operands, tape.settings
     types = tape.types
     for i in nodes:
