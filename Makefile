@@ -23,7 +23,7 @@ LANE_TESTS := tests/execute/test_vmap.py
 ENGINE_TESTS := tests/execute tests/emit tests/derive tests/ops/test_registry.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test test-all test-engines check format docs golden pictures bench
+.PHONY: help demo quick test test-all test-engines check format docs golden pictures bench peers
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd, PyTorch, JAX, C
 	$(VENV_BENCH)/bin/python bench/calls.py --json bench/results/calls.json
 	$(VENV_BENCH)/bin/python bench/first_call.py --json bench/results/first_call.json
 
+peers: $(VENV_BENCH)/.stamp  ## the same programs in seven other libraries, into the documents
+	$(VENV_BENCH)/bin/python -m bench.peers --write
+
 $(VENV)/.stamp-demo: EXTRAS := demo
 $(VENV)/.stamp-dev: EXTRAS := demo,test,dev,docs
 $(VENV)/.stamp-docs: EXTRAS := docs
@@ -86,7 +89,7 @@ $(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-docs: pyproject.toml | $(V
 	touch $@
 
 $(VENV_BENCH)/.stamp: pyproject.toml | $(VENV_BENCH)/bin/python
-	$(VENV_BENCH)/bin/python $(PIP_INSTALL) --editable '.[bench,bench-native]'
+	$(VENV_BENCH)/bin/python $(PIP_INSTALL) --editable '.[bench,bench-native,bench-peers]'
 	touch $@
 
 $(VENV)/bin/python $(VENV_BENCH)/bin/python:

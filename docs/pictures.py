@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import wengert as wg  # noqa: E402
+from bench.peers import report as peers  # noqa: E402
 from tests.show.browser import SCHEMES, Scope, headless  # noqa: E402
 from wengert.show import report  # noqa: E402
 
@@ -78,7 +79,7 @@ FILMS = {"swing-up": ("swing_up", "film")}
 def names() -> set[str]:
     """Return the names of all pictures."""
     shots = {f"{name}-{scheme}.png" for name in SHOTS for scheme in SCHEMES}
-    return shots | {f"{name}.svg" for name in (*PLOTS, *FILMS)}
+    return shots | {f"{name}.svg" for name in (*PLOTS, *FILMS, "peers")}
 
 
 def screenshots() -> Iterator[tuple[str, bytes]]:
@@ -137,6 +138,11 @@ def films() -> Iterator[tuple[str, bytes]]:
         yield f"{name}.svg", styled(scope[value]._repr_svg_())
 
 
+def charts() -> Iterator[tuple[str, bytes]]:
+    """Give the chart of what benchmarks measured."""
+    yield "peers.svg", styled(peers.chart(json.loads(peers.FIGURES.read_text())))
+
+
 def styled(svg: str) -> bytes:
     """Return a plot with its colours for light and dark pages."""
     return re.sub(r"(<svg[^>]*>)", rf"\1{STYLE}", svg, count=1).encode()
@@ -145,7 +151,7 @@ def styled(svg: str) -> bytes:
 def main() -> None:
     """Write all pictures."""
     FOLDER.mkdir(exist_ok=True)
-    for makes in (plots, films, screenshots):
+    for makes in (charts, plots, films, screenshots):
         for name, data in makes():
             (FOLDER / name).write_bytes(data)
             print(f"{name}: {len(data) / 1000:.0f} kB")
