@@ -21,7 +21,7 @@ from wengert.derive.steps import BUDGET
 from wengert.errors import ArgumentError, Line, explain
 
 #: Bytes of a node without its numbers while it is recorded and loops are found, about.
-OF_A_NODE = 250
+OF_A_NODE = 245
 
 
 class Sparse(dict[int, Any]):
