@@ -149,6 +149,63 @@ def test_a_branch_on_an_exact_call_is_taken() -> None:
     assert all(path.kernels for path in jitted.paths())
 
 
+def added_at(x: Any) -> Any:
+    z = np.zeros(3)
+    np.add.at(z, np.arange(x.shape[1]) % 3, x[0])
+    return z[0]
+
+
+def carried(x: Any) -> Any:
+    y = x[0]
+    for _ in range(8):
+        y = y * np.sum(y * x[1]) * 0.1 + x[2]
+    return np.prod(y[:5])
+
+
+#: Numbers whose last digit depends on the order in which something is added.
+IN_ORDER = {
+    "prod": np.prod,
+    "product of vectors": lambda x: x[0] @ x[1],
+    "product of matrices": lambda x: (x @ x.T)[1, 0],
+    "sums over the first axis": lambda x: np.sum(x, axis=0)[1],
+    "sums in Fortran's order": lambda x: np.sum(x.T, axis=0)[1],
+    "a sum in Fortran's order": lambda x: np.sum(x.T),
+    "single precision": lambda x: np.sum(x.astype(np.float32), axis=0)[0],
+    "mean": lambda x: np.mean(x, axis=1)[0],
+    "norm": np.linalg.norm,
+    "einsum": lambda x: np.einsum("ij,kj->ik", x, x)[0, 1],
+    "solve": lambda x: np.linalg.solve(x @ x.T + np.eye(5), x)[0, 0],
+    "det of a part": lambda x: np.linalg.det(x[:, :5]),
+    "cumsum": lambda x: np.cumsum(x)[-1],
+    "convolve": lambda x: np.convolve(x[0], x[1])[7],
+    "np.add.at": added_at,
+    "a loop": carried,
+    "abs of complex numbers": lambda x: np.abs(x[0] * 1j + x[1])[3],
+    "products of complex numbers": lambda x: ((x[0] + 1j * x[1]) * (x[2] - 2j)).real[4],
+    "quotients of complex numbers": lambda x: (x[0] / (x[1] + 1j)).imag[4],
+    "sum of complex numbers": lambda x: np.sum(x * (1 + 2j)).imag,
+    "fft": lambda x: np.fft.fft(x[0])[3].imag,
+    "largest of complex numbers": lambda x: np.max(x + 1j * x[::-1]).real,
+}
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
+def test_a_branch_is_taken_as_numpy_adds(name: str) -> None:
+    """Natively, also where the last digit decides."""
+    number, random = IN_ORDER[name], np.random.default_rng(7)
+    for _ in range(3):
+        given = random.normal(size=(6, 5, 37))
+        limit = number(given[0])
+
+        def function(x: Any, limit: Any = limit) -> Any:
+            return np.sum(x) * (2.0 if number(x) >= limit else 3.0)
+
+        jitted = wg.jit(function, wait=True)
+        for x in (*given, *given, given[0]):
+            assert np.isclose(jitted(x), function(x), rtol=1e-12)
+        assert all(path.kernels for path in jitted.paths())
+
+
 def test_steps_of_a_loop_call() -> None:
     def function(x: Any) -> Any:
         def step(y: Any, row: Any) -> Any:

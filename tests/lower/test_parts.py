@@ -219,7 +219,7 @@ def test_what_is_captured_is_read_in_place() -> None:
     assert not jitted.report().rows[0]["reason"]
 
 
-def test_a_branch_on_complex_numbers_is_left_to_numpy() -> None:
+def test_a_branch_on_complex_numbers_is_asked_of_numpy() -> None:
     z = np.array([1.0 + 1.0j, 2.0])
     tape = wg.record(lambda z: z * 2.0 if np.sum(z * z).real > 0.0 else z, z)
     with pytest.raises(NotLoweredError, match="a guard on complex numbers"):

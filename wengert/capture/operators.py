@@ -33,6 +33,7 @@ from wengert.capture.array import (
 )
 from wengert.capture.captures import stand_in
 from wengert.capture.labelled import bases_of_xarray, recorded_in
+from wengert.capture.layout import note_lying
 from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
 from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import REGISTRY, Operation
@@ -205,7 +206,7 @@ def array_binary(name: str, reflected: bool) -> Any:
     evaluate = operation.function
     reads = (operation.reads_operand(0), operation.reads_operand(1))
     reads_self, reads_other = reads[::-1] if reflected else reads
-    reads_result = operation.reads_result
+    reads_result, adds = operation.reads_result, operation.adds
 
     def method(self: RecordedArray, other: Any) -> Any:
         tape = self._tape
@@ -236,6 +237,8 @@ def array_binary(name: str, reflected: bool) -> Any:
         if reads_other and outputs[second] is None:
             save(other, number, outputs, second)
         operands = (second, first) if reflected else (first, second)
+        if adds and tape.keeps_guards:
+            note_lying(tape, (first, second), (own, number))
         line = line_of(tape) if tape.keeps_lines else None
         if type(value) is ndarray:
             like = array_type(value.shape, value.dtype)

@@ -14,6 +14,7 @@ from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type
 from wengert.lower.graph import Node
 from wengert.lower.refusal import BOUNDS, NotLoweredError
+from wengert.lower.rounding import depends_on_layout
 from wengert.lower.values import Dims, Value, checked_type
 
 if TYPE_CHECKING:
@@ -34,11 +35,14 @@ class Called(NamedTuple):
         The axes of those.
     laid : tuple of Type
         How its results lie: where they are complex, with an axis more for their parts.
+    is_in_order : bool
+        Whether its operands lie as they did when they were recorded.
     """
 
     tape: Tape
     dims: tuple[Dims, ...]
     laid: tuple[Type, ...]
+    is_in_order: bool
 
     @property
     def operation(self) -> Operation:
@@ -87,6 +91,7 @@ def called(lowering: Lowering, index: int) -> list[Value]:
     results = [*map(checked_type, results_of(result))]
     if not all(like.size for like in (*types, *results)):
         raise NotLoweredError(f"{operation.name} of an array without elements")
+    is_asked = index in lowering.asked_about and depends_on_layout(operation)
     if type(operation.identity) is InParts:
         types, result = list(operation.identity.operands), operation.identity.result
     alone, places, settings = Tape(), list[int](), tape.settings[index]
@@ -99,15 +104,18 @@ def called(lowering: Lowering, index: int) -> list[Value]:
         alone.input_indices.append(places[-1])
         value = lowering.current(lowering.values[k])
         dims.append(value.dims)
-        nodes.append(in_memory(lowering, value, like))
+        if is_asked and like.shape:
+            nodes.append(laid(lowering, k, value))
+        else:
+            nodes.append(in_memory(lowering, value, like))
     line = tape.lines[index]
     made = alone.append(operation, tuple(places), settings, result, None, line)
     alone.chosen_outputs, alone.structure = [made], tape.structure
-    key = operation, tuple(nodes), tuple(dims), len(places)
+    key = operation, tuple(nodes), tuple(dims), len(places), is_asked
     for known, values in lowering.asked_for.get(key, ()):
         if same(known.settings, alone.settings):
             return values
-    call, found = Called(alone, tuple(dims), tuple(results)), list[Value]()
+    call, found = Called(alone, tuple(dims), tuple(results), is_asked), list[Value]()
     for k, like in enumerate(results):
         own = lowering.fresh((index, "call", k), like.shape)
         data, axes = (call, k, own), [axis for axis in own if axis is not None]
@@ -130,5 +138,21 @@ def in_memory(lowering: Lowering, value: Value, like: Type) -> Node:
         return node
     if node.kind == "call" and node.data[2] == dims:
         return node
+    return copied(lowering, node, dims)
+
+
+def laid(lowering: Lowering, index: int, value: Value) -> Node:
+    """Return an operand that lies as it did when it was recorded."""
+    node, dims = value
+    if index not in lowering.laid_otherwise:
+        return copied(lowering, node, dims)
+    order = lowering.laid_otherwise[index]
+    if not order:
+        raise NotLoweredError("a guard on a sum of elements that lie apart")
+    return copied(lowering, node, tuple([dims[k] for k in order]))
+
+
+def copied(lowering: Lowering, node: Node, dims: Dims) -> Node:
+    """Return a value that is written to memory, in an order of dimensions."""
     axes = [axis for axis in dims if axis is not None]
     return lowering.graph.make("copy", (dims, ()), (node,), axes, node.type)

@@ -29,7 +29,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -444,13 +444,16 @@ def number_of(node: Node) -> float | None:
     return int(node.data)
 
 
-def reached(nodes: Iterable[Node]) -> dict[int, Node]:
-    """Return nodes and all that they are computed from, by number."""
+def reached(nodes: Iterable[Node], known: Collection[int] = ()) -> dict[int, Node]:
+    """Return nodes and all that they are computed from, by number.
+
+    What is `known` by number is not looked into.
+    """
     found: dict[int, Node] = {}
     todo = list(nodes)
     while todo:
         node = todo.pop()
-        if node.number not in found:
+        if node.number not in found and node.number not in known:
             found[node.number] = node
             todo += node.operands
     return dict(sorted(found.items()))

@@ -315,7 +315,9 @@ class Lowering:
         """Return one node of the tape as a value, computed by NumPy if need be."""
         flags = len(self.flags)
         try:
-            return self.node(index)
+            found = self.node(index)
+            self.check_order(index, [found])
+            return found
         except NotLoweredError as error:
             del self.flags[flags:]
             return self.called(index, error)[0]
@@ -324,10 +326,21 @@ class Lowering:
         """Return the results of a node that has several."""
         flags = len(self.flags)
         try:
-            return self.nodes(index)
+            found = self.nodes(index)
+            self.check_order(index, found)
+            return found
         except NotLoweredError as error:
             del self.flags[flags:]
             return self.called(index, error)
+
+    def check_order(self, index: int, found: Sequence[Value]) -> None:
+        """Have NumPy compute what guards ask about, and loops add in another order."""
+        if not self.calls or index not in self.asked_about:
+            return
+        operands = self.tape.operands[index]
+        known = {self.values[k].node.number for k in operands if k in self.values}
+        if not are_exact([value.node for value in found], known):
+            raise NotLoweredError("a guard on a sum")
 
     def called(self, index: int, reason: NotLoweredError) -> list[Value]:
         """Return the results of a node that NumPy computes, if it may."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -57,37 +56,34 @@ def asked_by(tape: Tape, index: int, operation: Operation) -> Sequence[int]:
     return ()
 
 
-def laid_otherwise(tape: Tape) -> frozenset[int]:
-    """Return the nodes that a guard found to lie in another order than C's."""
-    return frozenset(
-        tape.operands[index][0]
-        for index, operation in enumerate(tape.operations)
-        if operation is GUARD
-        and tape.settings[index]["kind"] == "strides"
-        and tape.settings[index]["expected"] != c_strides(tape.types[index])
-    )
+def laid_otherwise(tape: Tape) -> dict[int, tuple[int, ...]]:
+    """Return the nodes that a guard found to lie in another order than C's.
+
+    With the order of their dimensions, the outermost first; none where their elements
+    lie apart, or from the last to the first.
+    """
+    found = {}
+    for index, operation in enumerate(tape.operations):
+        settings = tape.settings[index]
+        if operation is GUARD and settings["kind"] == "strides":
+            like, strides = tape.types[index], settings["expected"]
+            if strides != c_strides(like):
+                found[tape.operands[index][0]] = order_of(like, strides)
+    return found
+
+
+def order_of(like: Type, strides: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the order of the dimensions of an array in one piece; none of others."""
+    places = range(len(like.shape))
+    order = tuple(sorted(places, key=lambda k: (-strides[k], like.shape[k] == 1)))
+    turned = np.empty([like.shape[k] for k in order], like.dtype)
+    same = turned.transpose(np.argsort(order))
+    return order if strides_of(same) == strides else ()
 
 
 def c_strides(like: Type) -> tuple[int, ...]:
     """Return the strides of an array in C order, in bytes."""
     return strides_of(np.empty(like.shape, like.dtype))
-
-
-def asked_sums(tape: Tape) -> frozenset[int]:
-    """Return the nodes behind guards whose last bits depend on an order of adding."""
-    adding = {operation for operation in set(tape.operations) if operation.adds}
-    found = [
-        index
-        for index, operation in enumerate(tape.operations)
-        if operation in adding and tape.operands[index] and is_float(tape.types[index])
-    ]
-    return asked_about(tape).intersection(found) if found else frozenset()
-
-
-def is_float(like: Any) -> bool:
-    """Whether a node's output, or one of them, is no whole number."""
-    types = like if type(like) is tuple else (like,)
-    return any(type(t) is not Type or t.dtype.kind in "fc" for t in types)
 
 
 def asks(tape: Tape) -> bool:

@@ -7,7 +7,7 @@ that have forms of their own; how they are computed is NumPy's own way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from wengert.core.types import Type
 from wengert.derive.loops import SCAN
 from wengert.derive.steps import Body
 from wengert.lower.calls import InParts, is_called, results_of
-from wengert.lower.needed import asked_about, needed
+from wengert.lower.needed import asked_about, laid_otherwise, needed
 from wengert.lower.refusal import NotLoweredError
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE
 from wengert.ops.join import CONCATENATE, STACK
@@ -59,9 +59,7 @@ def in_parts(
     if not has_complex(tape):
         return tape, list(captured)
     results = [tape.output_indices[k] for k in asked]
-    if any(is_complex(tape.types[k]) for k in asked_about(tape, results)):
-        raise NotLoweredError("a guard on complex numbers")
-    parts = Parts(tape, captured, calls)
+    parts = Parts(tape, captured, asked_about(tape, results), calls)
     parts.write()
     return parts.new, [parts.memory[k] for k in captured]
 
@@ -80,6 +78,12 @@ def has_complex(tape: Tape) -> bool:
     )
 
 
+def is_exact(operation: Operation) -> bool:
+    """Whether an operation is done on parts as NumPy does it, to the last bit."""
+    is_moved = operation is IDENTITY or isinstance(operation.form, Move)
+    return is_moved or operation.name in EXACT
+
+
 def side_by_side(like: Type) -> Type:
     """Return the type of an array whose complex numbers are two real ones."""
     if not is_complex(like):
@@ -94,8 +98,16 @@ Pair = tuple[int, int]
 class Parts:
     """A tape that is written in parts."""
 
-    def __init__(self, tape: Tape, captured: Sequence[int], calls: bool) -> None:
+    def __init__(
+        self,
+        tape: Tape,
+        captured: Sequence[int],
+        asked: Collection[int],
+        calls: bool,
+    ) -> None:
         self.tape, self.new, self.calls = tape, Tape(), calls
+        #: What guards ask about, and what that is made of.
+        self.asked, self.laid_otherwise = asked, laid_otherwise(tape)
         self.given = list(captured)
         self.reals: dict[int, int] = {}
         self.pairs: dict[int, Pair] = {}
@@ -199,6 +211,10 @@ class Parts:
         except NotLoweredError:
             if operation in (GUARD, SCAN) or not (self.calls and is_called(operation)):
                 raise
+            if index in self.asked and not self.laid_otherwise.keys().isdisjoint(
+                operands
+            ):
+                raise
             self.called(index, operation, operands, like)
 
     def in_parts(
@@ -220,7 +236,7 @@ class Parts:
             self.reals[index] = self.append(
                 operation, places, tape.settings[index], like
             )
-        elif operation is GUARD:
+        elif operation is GUARD or (index in self.asked and not is_exact(operation)):
             raise NotLoweredError("a guard on complex numbers")
         elif not isinstance(like, Type) or any(
             not isinstance(tape.types[k], Type) for k in operands
@@ -256,7 +272,8 @@ class Parts:
         likes = [self.tape.types[k] for k in operands]
         if [*map(is_complex, body.inputs)] != [*map(is_complex, likes)]:
             raise NotLoweredError("a loop over numbers of another type")
-        written, _ = in_parts(body.tape, (), (), self.calls)
+        asked = range(len(body.tape.output_indices)) if index in self.asked else ()
+        written, _ = in_parts(body.tape, (), asked, self.calls)
         step = Body(written, body.carried, body.moving)
         places = [self.whole(k) for k in operands]
         types = tuple(map(side_by_side, self.tape.types[index]))
@@ -571,6 +588,11 @@ def either(name: str, joins: str) -> Callable[..., int]:
 
 #: Operations that raise nothing, whatever Python's complex numbers they are given.
 NEVER_RAISE = frozenset({"add", "subtract", "multiply", "negative", "conjugate"})
+#: Formulas that round once, if at all.
+EXACT = frozenset(
+    "add subtract negative positive conjugate real imag astype where equal not_equal "
+    "isnan isinf isfinite".split()
+)
 #: What is done to each part alone.
 LINEAR = frozenset({"sum", "cumsum"})
 FORMULAS: dict[str, Callable[..., Pair | int]] = {
