@@ -25,7 +25,15 @@ from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.emit.routines import write_routine
 from wengert.emit.sums import pairwise_sum
 from wengert.emit.tiles import write_product
-from wengert.emit.vocabulary import SIZES, TYPES, ir_type, literal, template
+from wengert.emit.vocabulary import (
+    IN_MEMORY,
+    SIZES,
+    TYPES,
+    ir_type,
+    literal,
+    template,
+    widening,
+)
 from wengert.emit.written import Written
 from wengert.lower.memory import placed
 from wengert.lower.nest import (
@@ -570,7 +578,7 @@ class Writer:
         Ones: LLVM takes 0 / 0 for 0 where it knows that lanes are zeros, and leaves out
         what hides them (`SimplifyDemandedVectorElts`, found in LLVM 22).
         """
-        one = "1.0" if ir in ("double", "float") else "1"
+        one = "1" if ir.startswith("i") else "1.0"
         return "<" + ", ".join([f"{ir} {one}"] * self.width) + ">"
 
     def place(self, address: Address) -> tuple[str, int, list[tuple[str, int]]]:
@@ -612,7 +620,7 @@ class Writer:
 
     def memory_ir(self, type_: str) -> str:
         """Return IR's name of a type in memory: truth values are bytes."""
-        return "i8" if type_ == "bool" else TYPES[type_]
+        return IN_MEMORY.get(type_, TYPES[type_])
 
     def vector(self, type_: str) -> str:
         """Return IR's name of a vector in memory."""
@@ -620,7 +628,7 @@ class Writer:
 
     def suffix(self, type_: str) -> str:
         """Return what names a vector's type in an intrinsic."""
-        names = {"double": "f64", "float": "f32"}
+        names = {"double": "f64", "float": "f32", "half": "f16"}
         ir = self.memory_ir(type_)
         return f"v{self.width}{names.get(ir, ir)}"
 
@@ -643,18 +651,25 @@ class Writer:
         return self.from_memory(text, ir, type_)
 
     def from_memory(self, text: str, ir: str, type_: str) -> str:
-        """Return what was read; bytes as truth values."""
-        if type_ != "bool":
-            return text
-        zero = "zeroinitializer" if ir[0] == "<" else "0"
-        return self.value(f"icmp ne {ir} {text}, {zero}")
+        """Return what was read; bytes as truth values, narrow numbers as wide ones."""
+        if type_ == "bool":
+            zero = "zeroinitializer" if ir[0] == "<" else "0"
+            return self.value(f"icmp ne {ir} {text}, {zero}")
+        wide = self.ir(type_, ir[0] == "<")
+        return (
+            text
+            if wide == ir
+            else self.value(f"{widening(type_)} {ir} {text} to {wide}")
+        )
 
     def to_memory(self, text: str, type_: str, is_wide: bool) -> str:
-        """Return what is written; truth values as bytes."""
-        if type_ != "bool":
+        """Return what is written: truth values as bytes, wide numbers narrow."""
+        ir = self.vector(type_) if is_wide else self.memory_ir(type_)
+        wide = self.ir(type_, is_wide)
+        if wide == ir:
             return text
-        ir = self.vector(type_) if is_wide else "i8"
-        return self.value(f"zext {self.ir(type_, is_wide)} {text} to {ir}")
+        word = {"bool": "zext", "float16": "fptrunc"}.get(type_, "trunc")
+        return self.value(f"{word} {wide} {text} to {ir}")
 
     def read_apart(self, pointer: str, stride: int, type_: str) -> str:
         """Read the lanes that exist, each so many elements on.

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from wengert.emit import machine
-from wengert.emit.vocabulary import SIZES
+from wengert.emit.vocabulary import IN_MEMORY, SIZES
+from wengert.lower.values import NARROW
 
 # Offsets in bytes, CPython 3.11 to 3.13 and NumPy 1.x to 2.x on 64-bit machines.
 TYPE = 8
@@ -37,6 +38,7 @@ WRITTEN = {
     "int32": "i32",
     "complex128": "<2 x double>",
     "complex64": "<2 x float>",
+    **{name: IN_MEMORY[name] for name in NARROW},
 }
 _FASTCALL_KEYWORDS = 0x82
 

@@ -16,21 +16,29 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from wengert.emit import machine
 from wengert.lower import expressions
 from wengert.lower.hiding import OPERANDS
 from wengert.lower.refusal import NotLoweredError
+from wengert.lower.values import NARROW
 
-#: IR's name of each type, by NumPy's name.
-TYPES = {
+_WIDE = {
     "float64": "double",
     "float32": "float",
     "int64": "i64",
     "int32": "i32",
     "bool": "i1",
 }
+#: IR's name of each type, by NumPy's name.
+TYPES = _WIDE | {narrow: _WIDE[wide] for narrow, wide in NARROW.items()}
 #: Bytes of one element in memory.
-SIZES = {"float64": 8, "float32": 4, "int64": 8, "int32": 4, "bool": 1}
+SIZES = {name: np.dtype(name).itemsize for name in TYPES}
+#: IR's name of each type in memory, where it is another one.
+IN_MEMORY = {"bool": "i8", "float16": "half"} | {
+    name: f"i{8 * SIZES[name]}" for name, wide in NARROW.items() if wide == "int64"
+}
 _RANK = {"bool": 0, "int32": 1, "int64": 2, "float32": 3, "float64": 4}
 
 _INTRINSICS = {  # name: LLVM's intrinsic, correctly rounded or exact
@@ -129,10 +137,10 @@ def literal(value: float, type_name: str, lanes: int = 1) -> str:
     """
     if type_name == "bool":
         text = "true" if value else "false"
-    elif type_name in ("int64", "int32"):
+    elif TYPES[type_name].startswith("i"):
         text = str(int(value))
     else:
-        if type_name == "float32":
+        if TYPES[type_name] == "float":
             value = _single(value)
         text = f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
     if lanes == 1:
@@ -150,7 +158,19 @@ def _single(value: float) -> float:
 
 def ir_type(type_name: str, lanes: int = 1) -> str:
     """IR's name of a type in so many lanes."""
-    return TYPES[type_name] if lanes == 1 else f"<{lanes} x {TYPES[type_name]}>"
+    return in_lanes(TYPES[type_name], lanes)
+
+
+def in_lanes(ir: str, lanes: int) -> str:
+    """IR's name of so many values of a type."""
+    return ir if lanes == 1 else f"<{lanes} x {ir}>"
+
+
+def widening(type_name: str) -> str:
+    """IR's word for a narrow number that becomes a wide one."""
+    if type_name == "float16":
+        return "fpext"
+    return "zext" if type_name.startswith("u") else "sext"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +221,9 @@ def template(
     Template
     """
     emitter = _Emitter(operand_types, lanes, is_strict)
-    name, found = emitter.value(parse(text), result_type)
-    name = emitter.cast(name, found, result_type)
+    wide = NARROW.get(result_type, result_type)
+    name, found = emitter.value(parse(text), wide)
+    name = emitter.narrow(emitter.cast(name, found, wide), result_type)
     emitter.finish(name, result_type)
     body = "".join(emitter.lines)
     return Template(
@@ -247,7 +268,8 @@ class _Emitter:
 
     def __post_init__(self) -> None:
         for k, type_name in enumerate(self.operand_types):
-            self.bound[OPERANDS[k]] = (f"{{{k + 1}}}", type_name)
+            wide = NARROW.get(type_name, type_name)
+            self.bound[OPERANDS[k]] = (f"{{{k + 1}}}", wide)
 
     # -- writing ---------------------------------------------------------------
 
@@ -305,6 +327,17 @@ class _Emitter:
         else:
             word = "fpext" if target == "float64" else "fptrunc"
         return self.line(f"{word} {a} {name} to {b}")
+
+    def narrow(self, name: str, type_name: str) -> str:
+        """Round a value to what memory of a type holds; it stays in the wider one."""
+        if type_name not in NARROW or TYPES[type_name] == IN_MEMORY[type_name]:
+            return name
+        word = "fptrunc" if type_name == "float16" else "trunc"
+        short = in_lanes(IN_MEMORY[type_name], self.lanes)
+        name = self.line(f"{word} {self.ir(type_name)} {name} to {short}")
+        return self.line(
+            f"{widening(type_name)} {short} {name} to {self.ir(type_name)}"
+        )
 
     def truncate(self, name: str, source: str, target: str) -> str:
         """Float to integer; what does not fit becomes the smallest integer (x86)."""

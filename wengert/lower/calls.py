@@ -1,7 +1,7 @@
 """What has no loops: one operation that NumPy computes, between those that have some.
 
-Its operands lie in memory, its results are written there.  An operation of the user's
-is not called so: its code may do more than compute, and keep what it is given.
+Its operands lie in memory, its results are written there.  A function of the user's
+may keep what it is given: it gets copies.
 """
 
 from __future__ import annotations
@@ -70,10 +70,11 @@ def results_of(like: Any) -> tuple[Type, ...]:
     return like if type(like) is tuple else (like,)
 
 
-def is_called(operation: Operation) -> bool:
-    """Whether NumPy may compute an operation between loops."""
-    is_known = REGISTRY.get(operation.name) is operation
-    return is_known or type(operation.identity) is InParts
+def is_users(operation: Operation) -> bool:
+    """Whether an operation runs code of the user's."""
+    if type(operation.identity) is InParts:
+        return operation.identity.is_users
+    return REGISTRY.get(operation.name) is not operation
 
 
 class InParts(NamedTuple):
@@ -81,6 +82,7 @@ class InParts(NamedTuple):
 
     operands: tuple[Type, ...]
     result: Any
+    is_users: bool
 
 
 def called(lowering: Lowering, index: int) -> list[Value]:

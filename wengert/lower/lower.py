@@ -6,7 +6,7 @@ The tape is lowered until no two axes become one any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from wengert.core.types import Type
 from wengert.derive.loops import COUNTED
 from wengert.derive.while_loops import WHILE
 from wengert.lower.axes import Axes
-from wengert.lower.calls import called, is_called
+from wengert.lower.calls import called, results_of
 from wengert.lower.contract import contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
@@ -54,10 +54,12 @@ from wengert.lower.systems import Factors, solved
 from wengert.lower.taint import Taint, is_nan, taint
 from wengert.lower.values import (
     NAMES,
+    NARROW,
     Dims,
     Lowered,
     Value,
     checked_type,
+    kind_of,
     step_of,
     type_name,
     unrenamed,
@@ -344,7 +346,7 @@ class Lowering:
 
     def called(self, index: int, reason: NotLoweredError) -> list[Value]:
         """Return the results of a node that NumPy computes, if it may."""
-        if not self.calls or not is_called(self.tape.operations[index]):
+        if not self.calls:
             raise reason
         return called(self, index)
 
@@ -407,7 +409,7 @@ class Lowering:
         if question is None or value.dims:
             raise NotLoweredError(f"a guard on {settings['kind']}")
         node = value.node
-        text = question.native.get(node.type[0])
+        text = question.native.get(kind_of(node.type))
         if text is not None:
             node = self.graph.map(
                 text, (node,), "bool" if type(expected) is bool else node.type
@@ -507,6 +509,8 @@ class Lowering:
             results = self.several[tape.operands[index][0]]
             return self.current(results[settings["result"]])
         operands = [self.current(self.values[k]) for k in tape.operands[index]]
+        if has_narrow([like, *(tape.types[k] for k in tape.operands[index])]):
+            operands = self.widened(operation, like, operands)
         if operation is FINITE:
             self.refuse_infinite(operands[0].node)
         if operation in (IDENTITY, FINITE):
@@ -534,9 +538,43 @@ class Lowering:
             return solved(self, index, form, operands, settings, (like,))[0]
         raise NotLoweredError(f"the operation {operation.name}")
 
+    def widened(
+        self, operation: Operation, like: Type, operands: list[Value]
+    ) -> list[Value]:
+        """Return operands of which some, or the result, are of a narrow type.
+
+        Elements are moved, and computed with one by one.
+        """
+        name, form = type_name(like), operation.form
+        types = {name, *(value.node.type for value in operands)}
+        is_moved = operation is IDENTITY or isinstance(form, Move)
+        is_mapped = isinstance(form, Map) and "uint64" not in types
+        if operation is INDEX_ADD or not (is_moved or is_mapped):
+            raise NotLoweredError(f"{operation.name} of {' and '.join(sorted(types))}")
+        if operation in (GETITEM, STORE):  # indices, and what is written
+            return [operands[0], *[self.wide(value) for value in operands[1:]]]
+        if is_mapped and name == "float16":  # Python's numbers too
+            return [
+                Value(self.graph.map("x", (node,), name), dims)
+                if node.type.startswith("float")
+                else Value(node, dims)
+                for node, dims in operands
+            ]
+        return operands
+
+    def wide(self, value: Value) -> Value:
+        """Return a value of a narrow type in the one that it is computed with."""
+        wide = NARROW.get(value.node.type)
+        if wide is None:
+            return value
+        return Value(self.graph.map("x", (value.node,), wide), value.dims)
+
     def nodes(self, index: int) -> list[Value]:
         """Return the results of a node that has several, as loops."""
         operation, settings = self.tape.operations[index], self.tape.settings[index]
+        read = [self.tape.types[k] for k in self.tape.operands[index]]
+        if has_narrow([*results_of(self.tape.types[index]), *read]):
+            raise NotLoweredError(f"{operation.name} of narrow types")
         operands = [self.current(self.values[k]) for k in self.tape.operands[index]]
         likes = [checked_type(like) for like in self.tape.types[index]]
         form = operation.form
@@ -607,11 +645,13 @@ class Lowering:
         like: Type,
     ) -> Value:
         """Return an operation element by element."""
-        texts = form.texts(like.dtype.kind, self.tape.settings[index])
+        texts = form.texts(kind_of(type_name(like)), self.tape.settings[index])
         if texts is None:
             raise NotLoweredError(f"the operation {operation.name}")
         (text,), type_ = texts, type_name(like)
         nodes, dims = self.line_up(index, operands, like.shape)
+        if "nextafter" in text and "float16" in (type_, *(node.type for node in nodes)):
+            raise NotLoweredError(f"{operation.name} of float16")
         if operation is POWER and type_.startswith("int"):
             require(self, "y >= 0", nodes)  # NumPy raises for all others
         if type_ == "bool":
@@ -637,12 +677,17 @@ class Lowering:
         """Return operands of a question, numbers of Python's in single precision."""
         types = [checked_type(self.tape.types[k]) for k in self.tape.operands[index]]
         others = {str(like.dtype) for like in types if not like.weak}
-        if others != {"float32"}:
+        if others not in ({"float32"}, {"float16"}):
             return nodes
         return [
-            self.graph.map("x", (node,), "float32") if like.weak else node
+            self.graph.map("x", (node,), *others) if like.weak else node
             for like, node in zip(types, nodes, strict=True)
         ]
+
+
+def has_narrow(types: Iterable[Any]) -> bool:
+    """Whether any of some nodes is of a type of memory alone."""
+    return any(isinstance(t, Type) and NAMES.get(t.dtype) in NARROW for t in types)
 
 
 def is_even(array: np.ndarray) -> bool:

@@ -18,7 +18,7 @@ from wengert.core.tape import CONSTANT, GUARD, IDENTITY, INPUT, NO_SETTINGS, Tap
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN
 from wengert.derive.steps import Body
-from wengert.lower.calls import InParts, is_called, results_of
+from wengert.lower.calls import InParts, is_users, results_of
 from wengert.lower.needed import asked_about, laid_otherwise, needed
 from wengert.lower.refusal import NotLoweredError
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE
@@ -209,7 +209,7 @@ class Parts:
         try:
             self.in_parts(index, operation, operands, like)
         except NotLoweredError:
-            if operation in (GUARD, SCAN) or not (self.calls and is_called(operation)):
+            if operation in (GUARD, SCAN) or not self.calls:
                 raise
             if index in self.asked and not self.laid_otherwise.keys().isdisjoint(
                 operands
@@ -290,7 +290,7 @@ class Parts:
             operation.function,
             "constant",
             results=operation.results,
-            identity=InParts(given, like),
+            identity=InParts(given, like, is_users(operation)),
         )
         places, settings = [self.whole(k) for k in operands], self.tape.settings[index]
         types = tuple(map(side_by_side, results_of(like)))

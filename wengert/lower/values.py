@@ -14,9 +14,16 @@ from wengert.lower.graph import STARTS, Affine, Graph, Node, Step
 from wengert.lower.refusal import NotLoweredError
 
 Dims = tuple[int | None, ...]
+#: Types of memory alone, and in which one their numbers are computed with.
+NARROW = {
+    **dict.fromkeys(("int8", "int16", "uint8", "uint16", "uint32"), "int64"),
+    "uint64": "int64",
+    "float16": "float32",
+}
 #: The types that native code has, by name.
 NAMES = {
-    np.dtype(name): name for name in ("float64", "float32", "int64", "int32", "bool")
+    np.dtype(name): name
+    for name in ("float64", "float32", "int64", "int32", "bool", *NARROW)
 }
 
 
@@ -101,3 +108,8 @@ def type_name(like: Any) -> str:
     if name is None:
         raise NotLoweredError(f"values of type {like}")
     return name
+
+
+def kind_of(type_: str) -> str:
+    """Return the letter of a type's kind: "f", "i" or "b"."""
+    return type_[0].replace("u", "i")
