@@ -309,6 +309,18 @@ def test_a_write_of_nothing_is_refused_too(write: Callable[..., Any]) -> None:
         grad(f)(np.ones(3))
 
 
+def test_that_an_array_is_read_only_is_found_first() -> None:
+    def f(x: Any, value: Any, key: Any) -> Any:
+        np.broadcast_to(x, (2, 3)).view()[key] = value
+        return np.sum(x)
+
+    for value, key in [(-1.5, 0), (2**70, 0), (1, 9), ("no number", 0)]:
+        with pytest.raises(ValueError, match="read-only"):
+            f(np.ones(3, "uint8"), value, key)
+        with pytest.raises(wengert.RecordingError, match="read-only"):
+            wengert.record(lambda x, v=value, k=key: f(x, v, k), np.ones(3, "uint8"))
+
+
 def test_a_read_only_argument_refuses_writes_as_in_numpy() -> None:
     x = np.ones(2)
     x.flags.writeable = False

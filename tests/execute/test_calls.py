@@ -45,6 +45,7 @@ def asked(jitted: Any) -> list[str]:
     return [text.split()[0] for text in row["asked of NumPy"]]
 
 
+X = np.array([0.4, 0.7, 1.1])
 MATRICES = np.random.default_rng(3).normal(size=(3, 3)) + 3 * np.eye(3)
 
 
@@ -222,14 +223,63 @@ def test_steps_of_a_loop_call() -> None:
     assert set(asked(jitted)) == {"i0"}
 
 
-def test_code_of_the_user_is_not_called_so() -> None:
-    box = wg.black_box(lambda x: np.sin(x))
-    jitted = wg.jit(lambda x: np.sum(box(x) * 2), wait=True)
-    x = np.ones(3)
+def test_code_of_the_user_is_called() -> None:
+    """With arrays of its own, which it may keep."""
 
-    for _ in range(3):
-        assert jitted(x) == 2 * np.sum(np.sin(x))
-    assert [row["asked of NumPy"] for row in jitted.report().rows] == [[]]
+    def inside(x: Any) -> Any:
+        owner = x if x.base is None else x.base
+        assert owner.base is None
+        return np.sin(x)
+
+    box = wg.black_box(inside, jacobian=lambda x: np.diag(np.cos(x)))
+    jitted = compiled(wg.value_and_grad(lambda x: np.sum(box(2 * x) ** 2)), X)
+
+    for scale in (1.0, 0.5):
+        value, slope = jitted(scale * X)
+        np.testing.assert_allclose(value, np.sum(np.sin(2 * scale * X) ** 2))
+        np.testing.assert_allclose(slope, 2 * np.sin(4 * scale * X))
+    assert asked(jitted) == ["black_box_inside"]
+
+
+def test_an_error_of_the_users_that_is_caught_is_a_branch() -> None:
+    def inside(x: Any) -> Any:
+        if x[0] > 1:
+            raise ZeroDivisionError("too large")
+        return 2 * x
+
+    box = wg.black_box(inside)
+
+    def function(x: Any) -> Any:
+        try:
+            return np.sum(box(x) * x)
+        except ZeroDivisionError:
+            return np.sum(x) * 7.0
+
+    jitted = wg.jit(function, wait=True)
+    for scale in (1.0, 9.0, 0.5, 5.0, 4.0, 1.0, 9.0):
+        assert jitted(scale * X) == pytest.approx(function(scale * X))
+
+
+def test_an_error_of_the_users_is_the_users() -> None:
+    def inside(x: Any) -> Any:
+        if x[0] > 1:
+            raise ZeroDivisionError("too large")
+        return 2 * x
+
+    box = wg.black_box(inside)
+    jitted = compiled(lambda x: np.sum(box(x) * x), 0.5 * X)
+
+    assert jitted(0.1 * X) == pytest.approx(np.sum(0.02 * X * X))
+    with pytest.raises(ZeroDivisionError, match="too large"):
+        jitted(9 * X)
+    assert jitted(0.1 * X) == pytest.approx(np.sum(0.02 * X * X))
+
+
+def test_a_node_of_complex_numbers_is_called() -> None:
+    box = wg.black_box(lambda z: z * np.conj(z) + 1j)
+    jitted = compiled(lambda x: np.sum(np.imag(box(np.exp(1j * x)) * 2.0)), X)
+
+    assert jitted(0.3 * X) == pytest.approx(6.0)
 
 
 def test_threads_call_at_once() -> None:

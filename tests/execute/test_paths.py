@@ -126,7 +126,6 @@ def test_a_play_with_numpy_follows_the_tree(monkeypatch: pytest.MonkeyPatch) -> 
         raise NotLoweredError("nothing is")
 
     monkeypatch.setattr(engine, "refuse_long", refuse)
-    monkeypatch.setattr(engine, "mixed_plan", plan.Plan)
     jitted, points, played = wg.jit(by_signs), all_signs(4), []
     for _ in range(2):
         for x in points:

@@ -12,14 +12,16 @@ import pytest
 
 from tests.ops.examples import Example, examples
 from tests.ops.test_forms import nodes, tapes
-from wengert import Tape, grad, jacobian, jit, record, vmap
+from wengert import Tape, grad, jacobian, jit, record, value_and_grad, vmap
 from wengert.core.tape import CONSTANT
 from wengert.core.types import is_array
 from wengert.execute import all_rows, turn
 from wengert.execute import plan as plan_
+from wengert.execute.engine import native_engine
 from wengert.execute.interpret import as_weak, evaluate_node
 from wengert.execute.plan import Left, Plan
 from wengert.execute.tier import CALL, PLAY, Tier
+from wengert.lower.lower import Lowering
 from wengert.ops.leaving import may_leave
 
 X = np.array([0.5, 1.0, 1.5])
@@ -27,7 +29,7 @@ X = np.array([0.5, 1.0, 1.5])
 
 def played(tape: Tape) -> list[str]:
     """Return the names of the operations that are played."""
-    return [tape.operations[k].name for nodes in Plan(tape).nodes for k in nodes]
+    return [tape.operations[k].name for k in Plan(tape).nodes]
 
 
 def behind(x: Any) -> Any:
@@ -295,3 +297,49 @@ def test_a_derivative_never_writes_into_its_arguments(
 
     np.testing.assert_array_equal(x, LONG)
     np.testing.assert_array_equal(y, TABLE)
+
+
+def swing(x: Any) -> Any:
+    """Many nodes on numbers, and a branch."""
+    a, v = x[0], x[1]
+    for _ in range(30):
+        a, v = a + 0.01 * v, v - 0.01 * np.sin(a)
+    bent = np.i0(a) + v
+    if bent > 1.5:
+        bent = bent * v
+    return np.cos(bent) + a * x[2]
+
+
+def test_a_plan_plays_as_the_interpreter() -> None:
+    tape = record(value_and_grad(swing), np.array([0.3, 0.2, 0.1]))
+    x = np.array([0.31, 0.22, 0.09])
+
+    value, g = Plan(tape).run([x])
+
+    expected = tape(x)
+    assert value == expected[0]
+    np.testing.assert_array_equal(g, expected[1])
+
+
+@pytest.mark.parametrize("function", [np.signbit, np.reciprocal, np.sqrt])
+def test_no_error_of_the_compiler_is_seen(function: Any) -> None:
+    """What has no native form for whole numbers is played with NumPy."""
+    jitted = jit(lambda n: function(n) + 0)
+
+    for n in ([1, 2, 3], [1, 2, 3], [5, 1, 1]):
+        np.testing.assert_array_equal(jitted(np.array(n)), function(np.array(n)) + 0)
+
+
+def test_whatever_the_compiler_raises_is_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("deep inside")
+
+    monkeypatch.setattr(Lowering, "mapped", broken)
+    jitted = jit(lambda x: np.where(x > 0, x, 2.0 * x))
+    for _ in range(3):
+        np.testing.assert_array_equal(jitted(np.array([1.0, -1.0])), [1.0, -2.0])
+
+    if native_engine():
+        assert "ZeroDivisionError of the compiler: deep inside" in str(jitted.report())

@@ -22,7 +22,6 @@ from wengert.core.types import Type
 from wengert.derive.shortened import shortened
 from wengert.emit.compile import Compiled
 from wengert.emit.refusal import NotLoweredError
-from wengert.execute import segments
 from wengert.execute.engine import native_engine
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left, Plan
@@ -30,6 +29,7 @@ from wengert.lower import schedule
 from wengert.lower.axes import Axes
 from wengert.lower.graph import Graph, number_of
 from wengert.lower.refusal import BOUNDS
+from wengert.lower.values import NAMES
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -111,9 +111,6 @@ def check_tape(
     return True
 
 
-NATIVE = ("float64", "complex128", "int64", "bool")
-
-
 def of_arrays(example: Example) -> bool:
     """Whether native code has the types of an example's operands, and plays it.
 
@@ -122,7 +119,7 @@ def of_arrays(example: Example) -> bool:
     if example.operation == "det" and example.label == "singular":
         return False
     kinds = [np.asarray(x).dtype for x in example.operands]
-    return all(kind.name in NATIVE for kind in kinds)
+    return all(kind in NAMES or kind.kind == "c" for kind in kinds)
 
 
 EVERY = [example for example in examples() if of_arrays(example)]
@@ -189,24 +186,13 @@ def test_many_random_programs_touch_nothing_outside(first: int) -> None:
 
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("first", range(0, 60, 10))
-def test_random_mixed_programs_are_played_in_native_parts(
-    first: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(segments, "FEWEST", 2)
-    parts = 0
+def test_random_mixed_programs_are_one_call(first: int) -> None:
     for seed in range(first, first + 10):
         program = random_program(seed, is_mixed=True)
         tape = wg.record(wg.value_and_grad(program.total), *program.arguments)
-        plan = segments.mixed_plan(tape, ())
-        parts += plan.groups
-        expected = Plan(tape).run(program.arguments)
-        found = plan.run(program.arguments)
-        assert not isinstance(found, Left)
-        assert not isinstance(expected, Left)
-        for one, other in zip(found, expected, strict=True):
-            assert_close(np.asarray(one), other, 200)
-
-    assert parts > 10
+        assert check_tape(
+            tape, WAYS[seed % len(WAYS)], seed % 2 == 0, ILL_CONDITIONED, calls=True
+        )
 
 
 @pytest.mark.parametrize("seed", [1803, 1804, 4170, 8164])

@@ -625,6 +625,7 @@ class RecordedArray(RecordedValue):
             raise write_outside()
         if isinstance(value, RecordedValue) and value._tape is not self._tape:
             value = stand_in(value)
+        self.check_writeable()
         if operation is STORE and self.dtype.kind in "iu":
             try:
                 check_elements(value, self.dtype, keys.has_arrays(key))
@@ -633,7 +634,6 @@ class RecordedArray(RecordedValue):
                 raise
         if type(value) in (list, tuple) or is_object_array(value):
             value = gather(value)
-        self.check_writeable()
         storage = self._own_storage()
         target = self._current()
         if storage.index == PASSIVE and not (is_active(value) or is_active(key)):
@@ -719,8 +719,14 @@ class RecordedArray(RecordedValue):
 # From values to nodes
 
 
+def told(operation: Operation) -> Any:
+    """Return what tells an operation that raised: its name, or code of the user's."""
+    is_known = REGISTRY.get(operation.name) is operation
+    return operation.name if is_known else operation.function
+
+
 def note_raise(
-    error: Exception, of: str, operands: tuple[Any, ...], settings: Settings
+    error: Exception, of: Any, operands: tuple[Any, ...], settings: Settings
 ) -> None:
     """Guard that an operation raises, as it did: the function may catch it."""
     from wengert.capture import python
@@ -928,7 +934,7 @@ def record_operation(
     try:
         value = operation.function(*values, **settings)
     except Exception as error:
-        note_raise(error, operation.name, operands, settings)
+        note_raise(error, told(operation), operands, settings)
         raise
     if tape is None:
         return passive_result(operation, operands, values, value, settings)
@@ -995,7 +1001,7 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     try:
         value = operation.function(x, **settings) if settings else operation.function(x)
     except Exception as error:
-        note_raise(error, operation.name, (operand,), settings)
+        note_raise(error, told(operation), (operand,), settings)
         raise
     if value is x and not operation.view:
         return record_operation(operation, (operand,), settings)

@@ -54,7 +54,7 @@ def record_python(
 
 def note_raise(
     error: Exception,
-    of: str,
+    of: Any,
     operands: tuple[Any, ...],
     settings: dict[str, Any] = NO_SETTINGS,
 ) -> None:

@@ -15,7 +15,6 @@ from wengert.capture.floating_point import Silent
 from wengert.core.types import Type
 from wengert.emit.calls import DONE, FAILED
 from wengert.execute.plan import Plan
-from wengert.lower.calls import is_users
 from wengert.lower.nest import Asked, Laid
 
 #: Interrupts by the user that came in a call: whoever is told that it failed raises.
@@ -69,7 +68,6 @@ def caller(asked: Asked) -> Callable[[int], int]:
     given = list(zip(plan.inputs, read, called.operands, strict=True))
     written = list(map(Memory.of, asked.results, called.results))
     is_one = type(called.tape.types[output]) is not tuple
-    is_kept = is_users(called.operation)
     first, count = len(read), len(read) + len(written)
     table_type, blank = ctypes.c_void_p * count, plan.blank
 
@@ -77,7 +75,7 @@ def caller(asked: Asked) -> Callable[[int], int]:
         outputs = blank.copy()
         for k, (index, memory, like) in enumerate(given):
             array = memory.at(addresses[k])
-            array = array.copy() if is_kept else array
+            array = array.copy() if called.is_users else array
             outputs[index] = array if like.shape else number(array, like.weak)
         with Silent():
             step(outputs)

@@ -34,18 +34,6 @@ PLAN_NODE, MOST_CALLS, MOST_PLANNED = 8e-6, 3, 0.1
 #: Values up to which code compiled in haste is compiled again, for speed.
 MOST_OPTIMISED = 400_000
 
-# Native parts of a tape that is not lowered as a whole (`segments`).
-
-#: Elements from which an array is large.
-LARGE = 65
-#: Nodes from which a native call pays, as it costs as much as two of NumPy's; the same
-#: of large arrays, in nodes that do not only move elements.
-FEWEST, FEWEST_LARGE = 8, 2
-#: Nodes up to which a tape is looked through for native parts.
-MOST_NODES = 20_000
-#: What the parts of one tape may take to compile.
-MOST_SECONDS = 1.0
-
 # Rows.
 
 #: Rows that must have left a path at one guard before the path they take is recorded:
@@ -97,10 +85,9 @@ def seconds_of(tape: Tape, nodes: Iterable[int]) -> float:
 
 
 def compile_seconds(tape: Tape) -> float:
-    """Return about what compiling a tape takes; where it is refused, its parts."""
+    """Return about what compiling a tape takes."""
     arrays = count_arrays(tape)
-    found = COMPILE + ARRAY_NODE * arrays + SCALAR_NODE * (len(tape) - arrays)
-    return found if arrays <= MOST_ARRAY_NODES else min(MOST_SECONDS, found)
+    return COMPILE + ARRAY_NODE * arrays + SCALAR_NODE * (len(tape) - arrays)
 
 
 def native_seconds(tape: Tape) -> float:

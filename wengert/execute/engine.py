@@ -25,7 +25,6 @@ from wengert.execute.costs import (
 )
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left
-from wengert.execute.segments import mixed_plan
 from wengert.execute.tier import PLAY, TRIED
 from wengert.lower.hiding import has_chain_products
 
@@ -52,16 +51,12 @@ def compile_path(path: Path, told: Told | None = None) -> None:
     if not native_engine():
         path.reason = "the native engine is off"
         return
-    captured = [index for _, index in path.captured]
     path.is_optimistic = has_chain_products(path.short[0])
     try:
         absorbs = not path.is_optimistic
         path.kernels = [kernel_of(path, absorbs, told, path.is_hurried)]
     except NotLoweredError as error:
         path.reason = str(error)
-        path.plan = mixed_plan(path.recording, captured)
-        if path.plan.groups:
-            path.reason += f" ({path.plan.groups} native parts)"
 
 
 def kernel_of(

@@ -177,15 +177,14 @@ class Path:
         return cls(tape, inputs, types, tape.structure[1], answers(tape), *read)
 
     def play(self, values: Sequence[Any]) -> list[Any] | Left:
-        """Return the outputs by NumPy, native in parts where the whole is not."""
+        """Return the outputs by NumPy."""
         if self.plan is None:
             self.plan = Plan(self.recording, [index for _, index in self.captured])
         return self.plan.run(values, [array for array, _ in self.captured])
 
     def next_of(self, way: Left) -> Path | None:
         """Return the path that goes on where a play left this one, if it is known."""
-        found = (self.left.get(node) for node in way.nodes)
-        return next((path for path in found if path is not None), None)
+        return self.left.get(way.node)
 
     @property
     def is_pending(self) -> bool:

@@ -7,7 +7,6 @@ are replayed again and again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import length_hint
 from typing import Any, NamedTuple
 
@@ -37,18 +36,10 @@ Step = Callable[[list[Any]], None]
 LARGE = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Nodes that one native step computes."""
-
-    nodes: tuple[int, ...]
-    step: Step
-
-
 class Left(NamedTuple):
-    """Where a play left the recorded path: Python decides otherwise at one of these."""
+    """Where a play left the recorded path: Python decides otherwise at this node."""
 
-    nodes: tuple[int, ...]
+    node: int
 
 
 class Plan:
@@ -60,16 +51,9 @@ class Plan:
         Nothing is appended to it any more.
     captured : sequence of int
         Constant nodes whose contents are given at every play.
-    schedule : sequence of int or Group, optional
-        What is played, in order; by default what is `needed`.
     """
 
-    def __init__(
-        self,
-        tape: Tape,
-        captured: Sequence[int] = (),
-        schedule: Sequence[int | Group] | None = None,
-    ) -> None:
+    def __init__(self, tape: Tape, captured: Sequence[int] = ()) -> None:
         self.captured = tuple(captured)
         self.inputs = tuple(tape.input_indices)
         self.outputs = tuple(tape.output_indices)
@@ -80,26 +64,22 @@ class Plan:
         #: Buffers of constants, and which outputs are computed by operations of ours.
         self.held = held_by(tape)
         self.is_made = [is_made(tape, index) for index in self.outputs]
-        items = needed(tape) if schedule is None else schedule
-        self.groups = sum(isinstance(item, Group) for item in items)
-        when = places(tape, items)
+        nodes = needed(tape)
+        when = places(tape, nodes)
         last = last_uses(tape, when=when)
         dead = released(tape, when, last)
         self.steps: list[Step] = []
-        #: What each step computes.
-        self.nodes: list[tuple[int, ...]] = []
-        for place, item in enumerate(items):
-            if isinstance(item, Group):
-                self.add(item.step, item.nodes)
-            else:
-                self.add(step_of(tape, item, when, last), (item,))
+        #: The node of each step.
+        self.nodes: list[int] = []
+        for place, node in enumerate(nodes):
+            self.add(step_of(tape, node, when, last), node)
             if place in dead:
-                self.add(release(dead[place]), self.nodes[-1])
+                self.add(release(dead[place]), node)
 
-    def add(self, step: Step, nodes: tuple[int, ...]) -> None:
+    def add(self, step: Step, node: int) -> None:
         """Append a step."""
         self.steps.append(step)
-        self.nodes.append(nodes)
+        self.nodes.append(node)
 
     def run(
         self, values: Sequence[Any], captures: Sequence[Any] = ()
@@ -141,8 +121,7 @@ class Player:
 
     def __init__(self, tape: Tape) -> None:
         self.tape, self.plan, self.last = tape, Plan(tape), last_uses(tape)
-        nodes = [nodes[0] for nodes in self.plan.nodes]
-        self.steps = list(zip(nodes, self.plan.steps, strict=True))
+        self.steps = list(zip(self.plan.nodes, self.plan.steps, strict=True))
 
     def __call__(self, values: Sequence[Any]) -> list[Any]:
         """Return the outputs at values of the inputs."""
@@ -250,12 +229,11 @@ def is_made(tape: Tape, index: int) -> bool:
     return is_ours or (isinstance(kind, tuple) and kind[0] == "vmap")
 
 
-def places(tape: Tape, items: Sequence[int | Group]) -> list[int]:
-    """Return for every node the place in the schedule at which it is played."""
+def places(tape: Tape, nodes: Sequence[int]) -> list[int]:
+    """Return for every node the place at which it is played; -1 where it is not."""
     when = [-1] * len(tape)
-    for place, item in enumerate(items):
-        for index in item.nodes if isinstance(item, Group) else (item,):
-            when[index] = place
+    for place, node in enumerate(nodes):
+        when[node] = place
     return when
 
 

@@ -16,6 +16,7 @@ from wengert.lower.graph import Node
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.rounding import depends_on_layout
 from wengert.lower.values import Dims, Value, checked_type
+from wengert.ops.python import RAISES
 
 if TYPE_CHECKING:
     from wengert.lower.lower import Lowering
@@ -59,6 +60,11 @@ class Called(NamedTuple):
         """The types of the results."""
         return results_of(self.tape.types[-1])
 
+    @property
+    def is_users(self) -> bool:
+        """Whether it runs code of the user's."""
+        return is_users(self.operation, self.tape.settings[-1])
+
     def __str__(self) -> str:
         given = ", ".join(map(str, self.operands))
         where = self.tape.line(len(self.tape) - 1)
@@ -70,8 +76,10 @@ def results_of(like: Any) -> tuple[Type, ...]:
     return like if type(like) is tuple else (like,)
 
 
-def is_users(operation: Operation) -> bool:
+def is_users(operation: Operation, settings: Any) -> bool:
     """Whether an operation runs code of the user's."""
+    if operation is RAISES:
+        return callable(settings["of"])
     if type(operation.identity) is InParts:
         return operation.identity.is_users
     return REGISTRY.get(operation.name) is not operation

@@ -19,7 +19,6 @@ from wengert.core.tape import (
     GUARD,
     IDENTITY,
     INPUT,
-    NO_SETTINGS,
     Tape,
     reaching,
 )
@@ -148,29 +147,6 @@ def settled(start: Callable[[Axes], Lowering]) -> Lowered:
         if axes.merges == before:
             return lowering.finished(outputs)
     raise NotLoweredError("axes that go on becoming one")
-
-
-def has_loops(tape: Tape, index: int, captured: Sequence[int] = ()) -> bool:
-    """Whether a node alone can be loops."""
-    if type(tape.types[index]) is tuple:
-        return False  # its results are nodes of their own
-    alone, place = Tape(), dict[int, int]()
-    for k in dict.fromkeys(tape.operands[index]):
-        is_given = tape.operations[k] is not CONSTANT or k in captured
-        operation = INPUT if is_given else CONSTANT
-        settings = NO_SETTINGS if is_given else tape.settings[k]
-        place[k] = alone.append(operation, (), settings, tape.types[k])
-        if is_given:
-            alone.input_indices.append(place[k])
-    operands = tuple([place[k] for k in tape.operands[index]])
-    operation, like = tape.operations[index], tape.types[index]
-    found = alone.append(operation, operands, tape.settings[index], like)
-    alone.chosen_outputs = [] if operation is GUARD else [found]
-    try:
-        lower(alone)
-    except NotLoweredError:
-        return False
-    return True
 
 
 class Lowering:

@@ -285,12 +285,13 @@ class Parts:
     ) -> None:
         """Write a node that NumPy computes, of numbers whose parts lie side by side."""
         given = tuple([self.tape.types[k] for k in operands])
+        own = is_users(operation, self.tape.settings[index])
         made = Operation(
             operation.name,
             operation.function,
             "constant",
             results=operation.results,
-            identity=InParts(given, like, is_users(operation)),
+            identity=InParts(given, like, own),
         )
         places, settings = [self.whole(k) for k in operands], self.tape.settings[index]
         types = tuple(map(side_by_side, results_of(like)))

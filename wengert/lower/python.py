@@ -82,7 +82,10 @@ def raised(
     graph, types = lowering.graph, lowering.tape.types
     nodes = [value.node for value in operands]
     by_python = all(is_weak(types[k]) for k in lowering.tape.operands[index])
-    module, _, name = settings["of"].rpartition(".")
+    of = settings["of"]
+    if not isinstance(of, str):
+        raise NotLoweredError("what the user's code raised")
+    module, _, name = of.rpartition(".")
     if module == "math":
         name = OPERATIONS.get(name, "")
     known = REGISTRY.get("power" if name == "pow" else name)

@@ -213,10 +213,9 @@ def conditions(name: str, operands: list[str], result: str) -> Conditions:
 # What did raise
 
 
-def evaluate_raises(*values: Any, of: str, error: str, settings: Any) -> Any:
-    """Return whether an operation, or `math`'s function, raises that error, or any."""
-    module, _, name = of.rpartition(".")
-    function = find_function(module, name, values)
+def evaluate_raises(*values: Any, of: str | Function, error: str, settings: Any) -> Any:
+    """Return whether an operation, or a function, raises that error, or any."""
+    function = find_function(of, values) if isinstance(of, str) else of
     try:
         function(*values, **dict(settings))
     except Exception as found:
@@ -224,8 +223,9 @@ def evaluate_raises(*values: Any, of: str, error: str, settings: Any) -> Any:
     return np.False_
 
 
-def find_function(module: str, name: str, values: tuple[Any, ...]) -> Function:
+def find_function(of: str, values: tuple[Any, ...]) -> Function:
     """Return what is to be tried: Python's function, or that of an operation."""
+    module, _, name = of.rpartition(".")
     if module == "math":
         return MATH_ORIGINALS[name]
     if module == "question":
