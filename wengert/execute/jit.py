@@ -801,8 +801,9 @@ def compile_beside(
             path.compiled_as = inlined(*path.short)
             path.is_hurried = not (jitted.waits or compiles_now())
         work(path, progress.tell)
-        if work is compile_path and not path.kernels:
+        if work is compile_path:
             compile_inside(path.recording)
+        if work is compile_path and not path.kernels:
             path.tier.forget(PLAY)
             if jitted.waits:  # no call is spent on finding out which one is faster
                 measure_play(path)
