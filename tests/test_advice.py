@@ -57,6 +57,17 @@ row(
     4.0,
 )
 row(
+    "wengert.capture.sparse:made",
+    "from scipy import sparse\n"
+    "f = lambda x: sparse.csr_array((x * 2.0, [0, 1], [0, 1, 2]), shape=(2, 2))\n"
+    "result = vmap(f)(A)",
+    "the entries alone: vmap(lambda x: f(x).data)",
+    "from scipy import sparse\n"
+    "f = lambda x: sparse.csr_array((x * 2.0, [0, 1], [0, 1, 2]), shape=(2, 2))\n"
+    "result = vmap(lambda x: f(x).data)(A)",
+    [[2.0, 4.0], [6.0, 8.0]],
+)
+row(
     "wengert.ops.stats.draws:rvs_of_counts",
     "from scipy import stats\n"
     "result = grad(lambda mu: stats.poisson.rvs(mu, random_state=1))(3.0)",
@@ -746,7 +757,7 @@ def test_every_error_has_its_advice_followed() -> None:
 OUTSIDE = (
     *("wengert.api", "wengert.execute", "wengert.structure", "wengert.problems"),
     "wengert.random_effects",
-    *("wengert.capture.rec", "wengert.capture.results"),
+    *("wengert.capture.rec", "wengert.capture.results", "wengert.capture.sparse"),
 )
 INSIDE = [n for n, (where, *_) in enumerate(ROWS) if not where.startswith(OUTSIDE)]
 

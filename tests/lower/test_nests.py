@@ -27,7 +27,9 @@ from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left, Plan
 from wengert.lower import schedule
 from wengert.lower.axes import Axes
+from wengert.lower.build import build
 from wengert.lower.graph import Graph, number_of
+from wengert.lower.lower import lower
 from wengert.lower.refusal import BOUNDS
 from wengert.lower.values import NAMES
 
@@ -174,6 +176,49 @@ def judge(seed: int) -> None:
 def test_random_programs_touch_nothing_outside(first: int) -> None:
     for seed in range(first, first + 10):
         judge(seed)
+
+
+@pytest.mark.one_in(3)
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
+@pytest.mark.parametrize("first", range(0, 60, 10))
+def test_random_programs_of_which_much_is_stored_at_once(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of programs of very many values."""
+    monkeypatch.setattr(schedule, "MOST_ONE_BY_ONE", 0)
+    for seed in range(first, first + 10):
+        judge(seed)
+
+
+def zigzag(count: int) -> Any:
+    """A function of many arrays that are read in several nests."""
+    random = np.random.default_rng(2)
+    picks = random.integers(1, 8, size=(count, 3))
+
+    def function(x: Any) -> Any:
+        made = [x * (1 + 0.1 * k) for k in range(8)]
+        for i, j, kind in picks:
+            a, b = made[-i], made[-j]
+            steps = (np.sin(a) - b, np.tanh(a + b), a - np.mean(b), a[::-1] + b * 0.3)
+            made.append(steps[kind % 4])
+        return np.sum(made[-1] * made[-2])
+
+    return function
+
+
+def test_many_arrays_are_scheduled_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number of nests grows no faster, and they give the same."""
+    x = np.linspace(-0.5, 0.5, 40)
+    tape = wg.record(zigzag(150), x)
+    expected = tape(x)
+    loops = []
+    for most in (10**9, 0):
+        monkeypatch.setattr(schedule, "MOST_ONE_BY_ONE", most)
+        nest, _ = build(lower(tape), 4)
+        loops.append(str(nest).count("for "))
+        assert check_tape(tape, WAYS[1], ulps=1e4)
+    assert loops[1] <= 1.2 * loops[0]
+    assert np.isfinite(expected)
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from wengert.derive.while_loops import WHILE
 COMPILE, ARRAY_NODE, SCALAR_NODE = 20e-3, 0.5e-3, 60e-6
 #: Nodes on arrays, and nodes at all, up to which a tape is compiled: that takes 1.4 KiB
 #: a node meanwhile.
-MOST_ARRAY_NODES, MOST_COMPILED = 3000, 1_000_000
+MOST_ARRAY_NODES, MOST_COMPILED = 30_000, 1_000_000
 #: A native call, and a number that it makes.
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
 #: What finding the path of a call costs where Python has to.

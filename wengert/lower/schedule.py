@@ -35,6 +35,10 @@ MOST_WRITTEN = 6000
 MOST_WRITTEN_BESIDE = 250
 #: Where a value's cost is no longer counted.
 MOST_COST = 1 << 30
+#: Values up to which it is asked of one at a time whether it is stored.
+MOST_ONE_BY_ONE = 600
+#: What storing a value is worth: it costs much by itself, or it spares some.
+COSTS, SPARES = 2, 1
 #: For each loop from the outermost: its axis, and a phase; odd ones are inside.
 Path = tuple[tuple[int, int], ...]
 NOWHERE: frozenset[int] = frozenset()
@@ -46,6 +50,10 @@ IN_MEMORY = frozenset({"place", "copy", "product", "routine", "sort"})
 ALONE = frozenset({"product", "sum", "sort"})
 #: What has several results, each a node.
 SEVERAL = frozenset({"loop", "call"})
+
+
+#: The nests in which a value is computed, and the axis in lanes of each.
+Uses = dict[Path, int | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +110,11 @@ class Root:
     def key(self) -> tuple[int, bool, int]:
         """What they are ordered by, so that all that a root reads comes before it."""
         return self.node.number, self.kind in ("result", "guard"), self.number
+
+    @property
+    def nest(self) -> Path:
+        """The loops among those that it is done in, without what is between them."""
+        return tuple([part for part in self.path if part[1] % 2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +289,7 @@ class Schedule:
             self.unit: dict[int, int] = {}
             self.choose_lanes(self.roots, 0)
             more = self.worth_storing()
-            if more is None:
+            if not more:
                 break
             self.store(more)
         in_order = sorted(self.of_node.items(), key=lambda item: item[1][0].key)
@@ -371,14 +384,18 @@ class Schedule:
             found.append(piece)
         return found
 
-    def store(self, node: Node) -> None:
-        """Store a value that was computed where it is read: a root more, or several."""
-        self.stored[node.number] = node
-        found = self.of_node[node.number] = self.roots_of(node)
-        readers = [root for root in self.roots if node in root.inline]
-        for root in found:
-            insort(self.roots, root, key=lambda root: root.key)
-        for root in (*found, *readers):
+    def store(self, nodes: Sequence[Node]) -> None:
+        """Store values that were computed where they are read: each is roots more."""
+        for node in nodes:
+            self.stored[node.number] = node
+        made = {node.number for node in nodes}
+        changed = [r for r in self.roots if any(x.number in made for x in r.inline)]
+        for node in nodes:
+            found = self.of_node[node.number] = self.roots_of(node)
+            changed += found
+            for root in found:
+                insort(self.roots, root, key=lambda root: root.key)
+        for root in changed:
             self.find_reads(root)
         for root in self.roots:
             root.lane = None
@@ -414,23 +431,27 @@ class Schedule:
             return []
         return [x for x in self.of_node[node.number] if x.number < root.number]
 
+    def read_first(self, root: Root) -> list[tuple[Node, frozenset[int]]]:
+        """Return what a root reads, with the axes along which it reads it elsewhere."""
+        operands = root.node.operands
+        if root.kind == "store":
+            return read_by(root.node, NOWHERE)
+        if root.kind in SEVERAL or root.kind in ALONE:
+            return [(node, frozenset(self.order)) for node in operands]
+        if root.kind == "routine":
+            return [(node, node.axes - root.domain) for node in operands]
+        found = [root.argument]
+        if root.kind == "piece":
+            count = len(root.node.data[2])
+            found += [operands[count + at] for at in root.target if type(at) is int]
+        return [(node, NOWHERE) for node in found]
+
     def find_reads(self, root: Root) -> None:
         """Find which roots a root reads, and what is computed for it alone."""
         root.reads, alone = {}, dict[int, Node]()
-        todo = [(root.argument, NOWHERE)]
-        if root.kind == "store":
-            todo = read_by(root.node, NOWHERE)
-        if root.kind in SEVERAL or root.kind in ALONE:
-            todo = [(node, frozenset(self.order)) for node in root.node.operands]
-        if root.kind == "routine":
-            todo = [(node, node.axes - root.domain) for node in root.node.operands]
+        todo = self.read_first(root)
         if root.kind == "piece":
-            dims, adds, specs = root.node.data
-            todo += [
-                (root.node.operands[len(specs) + spec], NOWHERE)
-                for spec in root.target
-                if type(spec) is int
-            ]
+            dims, adds, _ = root.node.data
             for other in self.written_before(root):
                 if adds and other.target == root.target:
                     root.reads[other] = NOWHERE  # one after the other, at each place
@@ -490,9 +511,11 @@ class Schedule:
                     least = phases[other] + (is_inside != was_inside)
                 phase = max(phase, least)
             phases[root] = phase
-        for phase in sorted(set(phases.values())):
-            members = [root for root in roots if phases[root] == phase]
-            self.assign(members, rest, (*path, (axis, phase)))
+        together: dict[int, list[Root]] = {}
+        for root in roots:
+            together.setdefault(phases[root], []).append(root)
+        for phase in sorted(together):
+            self.assign(together[phase], rest, (*path, (axis, phase)))
 
     # Lanes
 
@@ -558,34 +581,66 @@ class Schedule:
             total += count(node.axes) * (axis in node.axes and unit != axis)
         return total
 
-    def worth_storing(self) -> Node | None:
-        """Return a value that is better stored than computed again, if there is one."""
-        uses: dict[int, dict[Path, int | None]] = {}
+    def worth_storing(self) -> list[Node]:
+        """Return what is better stored than computed again.
+
+        One value, as each changes what the others are worth; of very many values all
+        that are, if what they are made of is computed once for each.
+        """
+        uses: dict[int, Uses] = {}
         costs = self.all_costs()
+        if len(self.live) > MOST_ONE_BY_ONE:
+            return self.all_worth(COSTS, costs) or self.all_worth(SPARES, costs)
         for root in self.roots:
-            loops = tuple([part for part in root.path if part[1] % 2])
             for node in root.inline:
-                uses.setdefault(node.number, {})[loops] = root.lane
-        best = None
+                uses.setdefault(node.number, {})[root.nest] = root.lane
+        best: list[Node] = []
         for number in sorted(uses, reverse=True):
-            node, paths = self.live[number], uses[number]
-            own = node.axes - self.unrolled
-            if not own or node.kind in ("number", "index", "view", "gather"):
-                continue
-            is_again = any([is_repeated(path, own) for path in paths])
-            if node.kind == "leaf":
-                strides = dict(node.data[2])
-                is_apart = any(strides.get(a, 1) != 1 for a in paths.values())
-                if is_again and is_apart:
-                    return node
-                continue
-            if not (len(paths) > 1 or is_again):
-                continue
-            if self.own(node) >= COSTLY:
-                return node
-            if best is None and costs[number] >= CHEAP:
-                best = node
+            node = self.live[number]
+            worth = self.worth(node, uses[number], costs)
+            if worth == COSTS:
+                return [node]
+            if worth == SPARES and not best:
+                best = [node]
         return best
+
+    def all_worth(self, least: int, costs: dict[int, int]) -> list[Node]:
+        """Return all that is worth storing, what reads it before what it is made of.
+
+        A value that is stored is computed in the first nest that reads it.
+        """
+        uses: dict[int, Uses] = {}
+        for root in self.roots:
+            for node, _ in self.read_first(root):
+                uses.setdefault(node.number, {})[root.nest] = root.lane
+        found = []
+        for number in sorted(self.live, reverse=True):
+            node, nests = self.live[number], uses.get(number, {})
+            if number in self.stored or (not node.axes and node.kind == "map"):
+                continue
+            if nests and self.worth(node, nests, costs) >= least:
+                found.append(node)
+                first = min(nests)
+                nests = {first: nests[first]}
+            for operand in node.operands:
+                uses.setdefault(operand.number, {}).update(nests)
+        return found
+
+    def worth(self, node: Node, nests: Uses, costs: dict[int, int]) -> int:
+        """Return whether a value is better stored: it costs much, or it spares some."""
+        own = node.axes - self.unrolled
+        if not own or node.kind in ("number", "index", "view", "gather"):
+            return 0
+        is_again = any([is_repeated(path, own) for path in nests])
+        if node.kind == "leaf":
+            strides = dict(node.data[2])
+            is_apart = any(strides.get(a, 1) != 1 for a in nests.values())
+            return COSTS * (is_again and is_apart)
+        if not (len(nests) > 1 or is_again):
+            return 0
+        if self.own(node) >= COSTLY:
+            return COSTS
+        return SPARES * (costs[node.number] >= CHEAP)
 
     def own(self, node: Node) -> int:
         """Return what computing one element costs beside its operands."""
