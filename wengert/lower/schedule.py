@@ -36,7 +36,7 @@ MOST_WRITTEN_BESIDE = 250
 #: Where a value's cost is no longer counted.
 MOST_COST = 1 << 30
 #: Values up to which it is asked of one at a time whether it is stored.
-MOST_ONE_BY_ONE = 600
+MOST_ONE_BY_ONE = 200
 #: What storing a value is worth: it costs much by itself, or it spares some.
 COSTS, SPARES = 2, 1
 #: For each loop from the outermost: its axis, and a phase; odd ones are inside.
