@@ -155,6 +155,7 @@ def test_many_rows_stay_a_function_of_rows() -> None:
     assert [text.split()[0] for text in row["asked of NumPy"]] == ["vmap_sin"]
 
 
+@needs_engine
 @pytest.mark.parametrize("width", [None, 0, 3])
 @pytest.mark.parametrize("size", [0, 1, 7])
 def test_products_with_sparse_matrices_are_compiled_with_the_rest(

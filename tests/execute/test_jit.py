@@ -665,6 +665,7 @@ def handed_back(jitted: Any) -> list[Any]:
     return seen
 
 
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 @pytest.mark.skipif(not is_fast(), reason="the native entry is not made here")
 def test_native_code_takes_containers_apart_by_itself() -> None:
     def loss(weights: Any, shifts: Any, mode: Any, x: Any) -> Any:

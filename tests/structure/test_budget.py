@@ -13,6 +13,7 @@ import pytest
 
 import wengert as wg
 from wengert.derive.budget import bytes_of
+from wengert.execute.engine import native_engine
 
 RNG = np.random.default_rng(11)
 SIZE = 2000
@@ -172,6 +173,7 @@ def scratch(report: str) -> int:
     return bytes_of(found[1]) or 0
 
 
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 @pytest.mark.parametrize("is_scan", [True, False])
 def test_native_loops_stay_within_the_budget(is_scan: bool) -> None:
     f = last if is_scan else plain
