@@ -204,4 +204,4 @@ def is_steep(function: Callable[..., Any], values: list[Any], place: int) -> boo
         here = np.asarray(function(*values))
         slopes.append(np.abs(function(*nearby) - here)[np.isfinite(here)] / step)
     far, near = (np.max(found, initial=0.0) for found in slopes)
-    return not near <= 100 * far
+    return not near <= 4 * far
