@@ -124,9 +124,22 @@ class Parts:
             if not any(index in x for x in (self.reals, self.pairs, self.several)):
                 self.index = index
                 self.node(index)
+        for index in self.laid_otherwise:  # how they lie is stated by guards alone
+            if index in self.reals:
+                self.keep_layout(index)
         new.input_indices = [self.memory[k] for k in tape.input_indices]
         new.chosen_outputs = [self.whole(k) for k in tape.output_indices]
         new.title, new.structure = tape.title, tape.structure
+
+    def keep_layout(self, index: int) -> None:
+        """Write the guards that say how a node lies."""
+        tape = self.tape
+        for self.index, operation in enumerate(tape.operations):
+            settings = tape.settings[self.index]
+            is_guard = operation is GUARD and tape.operands[self.index] == (index,)
+            if is_guard and settings["kind"] == "strides":
+                like = tape.types[self.index]
+                self.append(GUARD, (self.reals[index],), settings, like)
 
     # Nodes of the new tape
 
