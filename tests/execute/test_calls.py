@@ -175,6 +175,7 @@ IN_ORDER = {
     "mean": lambda x: np.mean(x, axis=1)[0],
     "norm": np.linalg.norm,
     "einsum": lambda x: np.einsum("ij,kj->ik", x, x)[0, 1],
+    "beside complex numbers": lambda x: np.sum(x.T, axis=0)[1] + np.sum(1j * x).real,
     "solve": lambda x: np.linalg.solve(x @ x.T + np.eye(5), x)[0, 0],
     "det of a part": lambda x: np.linalg.det(x[:, :5]),
     "cumsum": lambda x: np.cumsum(x)[-1],
@@ -241,13 +242,15 @@ def test_code_of_the_user_is_called() -> None:
     assert asked(jitted) == ["black_box_inside"]
 
 
-def test_an_error_of_the_users_that_is_caught_is_a_branch() -> None:
-    def inside(x: Any) -> Any:
-        if x[0] > 1:
-            raise ZeroDivisionError("too large")
-        return 2 * x
+def twice_if_small(x: Any) -> Any:
+    """What raises an error of the user's."""
+    if x[0] > 1:
+        raise ZeroDivisionError("too large")
+    return 2 * x
 
-    box = wg.black_box(inside)
+
+def test_an_error_of_the_users_that_is_caught_is_a_branch() -> None:
+    box = wg.black_box(twice_if_small)
 
     def function(x: Any) -> Any:
         try:
@@ -261,12 +264,7 @@ def test_an_error_of_the_users_that_is_caught_is_a_branch() -> None:
 
 
 def test_an_error_of_the_users_is_the_users() -> None:
-    def inside(x: Any) -> Any:
-        if x[0] > 1:
-            raise ZeroDivisionError("too large")
-        return 2 * x
-
-    box = wg.black_box(inside)
+    box = wg.black_box(twice_if_small)
     jitted = compiled(lambda x: np.sum(box(x) * x), 0.5 * X)
 
     assert jitted(0.1 * X) == pytest.approx(np.sum(0.02 * X * X))

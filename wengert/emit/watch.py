@@ -236,9 +236,7 @@ class Forms:
         get = self.constant(tree.func)
         variable = getattr(get, "__self__", None)
         default = [self.constant(arg) for arg in tree.args]
-        if type(variable) is not ContextVar or default not in ([], [None]):
-            raise NoRowsError
-        if get != variable.get or not default:
+        if type(variable) is not ContextVar or get != variable.get or default != [None]:
             raise NoRowsError
         return [(LOAD, variable), (VARIABLE, None)]
 

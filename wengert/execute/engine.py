@@ -69,8 +69,9 @@ def kernel_of(
     NotLoweredError
         Where there is none.
     """
-    how: dict[str, Any] = {"told": told, "unrolled": path.unrolled}
-    how["is_hurried"] = is_hurried
+    how: dict[str, Any] = {
+        "told": told, "unrolled": path.unrolled, "is_hurried": is_hurried
+    }  # fmt: skip
     if path.ended is not None:
         try:
             return compile_loops(path.ended.tape, absorbs, path.ended.captured, **how)
