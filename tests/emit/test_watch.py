@@ -14,7 +14,7 @@ import pytest
 from wengert.capture.reads import Contents, PlainArrays, Watch
 from wengert.capture.reads.watched import ReadArray
 from wengert.emit.objects import is_fast
-from wengert.emit.watch import CALL, MOST_ARGUMENTS, rows_of, watched
+from wengert.emit.watch import MOST_ARGUMENTS, Do, rows_of, watched
 
 pytestmark = pytest.mark.skipif(not is_fast(), reason="no builtin is made here")
 
@@ -108,7 +108,7 @@ def test_a_condition_is_asked_as_python_asks_it(name: str) -> None:
     test, names, is_python = CONDITIONS[name]
     watch = watch_of(test, **names)
     rows, _ = rows_of(watch)
-    assert any(operation == CALL for operation, _ in rows) == is_python
+    assert any(operation == Do.CALL for operation, _ in rows) == is_python
     assert eval(test, dict(names))
     assert answers(watch, 1, a=2) == ("native", (1,), {"a": 2})
     expected = next(key for key in reversed(names) if key.startswith("v"))

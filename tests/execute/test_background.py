@@ -16,6 +16,7 @@ import wengert as wg
 from tests.execute.test_processes import run
 from wengert.emit import entry as module_of_entries
 from wengert.emit import machine, nests
+from wengert.emit import watch as module_of_watches
 from wengert.execute import background, engine, tier
 from wengert.execute import jit as jit_
 from wengert.execute.background import COMPILE_VARIABLE, Job, Progress, Worker
@@ -498,9 +499,14 @@ def test_the_suite_itself_looks_at_native_code(monkeypatch: pytest.MonkeyPatch) 
 
 
 @needs_engine
-def test_a_call_does_not_wait_to_be_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("made", ["entry", "watch"])
+def test_a_call_does_not_wait_to_be_bound(
+    monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
     """While somebody else compiles, native code is called from Python."""
-    jitted, x = wg.jit(wave), np.ones(3)
+    scale = np.ones(2)
+    fun = wave if made == "entry" else lambda x: wave(x) * scale.sum()
+    jitted, x = wg.jit(fun), np.ones(3)
     jitted(x), jitted(x)
     jitted.wait()
     (entry,) = jitted.entries.values()
@@ -515,15 +521,22 @@ def test_a_call_does_not_wait_to_be_bound(monkeypatch: pytest.MonkeyPatch) -> No
     thread = threading.Thread(target=hold)
     thread.start()
     assert busy.wait(60)
-    monkeypatch.setattr(module_of_entries, "_ENTRIES", {})
+    if made == "entry":
+        monkeypatch.setattr(module_of_entries, "_ENTRIES", {})
+    else:
+        monkeypatch.setattr(module_of_watches, "_MADE", [])
     with jitted.lock:
         entry.rebuild()
         jitted.reinstall()
     assert entry.is_slow
-    assert jitted(x) == pytest.approx(wave(x))
+    assert jitted(x) == pytest.approx(fun(x))
+    scale[0] = 3.0
+    assert jitted(x) == pytest.approx(fun(x))
     free.set()
     thread.join()
     drain()
 
     assert not entry.is_slow
-    assert jitted(x) == pytest.approx(wave(x))
+    assert jitted(x) == pytest.approx(fun(x))
+    scale[0] = 5.0
+    assert jitted(x) == pytest.approx(fun(x))

@@ -721,8 +721,7 @@ class RecordedArray(RecordedValue):
 
 def told(operation: Operation) -> Any:
     """Return what tells an operation that raised: its name, or code of the user's."""
-    is_known = REGISTRY.get(operation.name) is operation
-    return operation.name if is_known else operation.function
+    return operation.name if operation.is_registered else operation.function
 
 
 def note_raise(

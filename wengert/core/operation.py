@@ -110,6 +110,11 @@ class Operation:
         """Whether gradients pass through it."""
         return self.kind != "constant"
 
+    @property
+    def is_registered(self) -> bool:
+        """Whether it is stated in `wengert.ops`, not made at run time."""
+        return REGISTRY.get(self.name) is self
+
     def reads_operand(self, position: int) -> bool:
         """Whether a rule needs the numbers of the operand at `position`."""
         if self.reads is None:

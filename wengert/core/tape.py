@@ -18,7 +18,7 @@ from numpy import array_equal, asarray, float64, uint8, uint64
 
 from wengert.core.forms import Map, Routine
 from wengert.core.names import variable_names
-from wengert.core.operation import REGISTRY, Operation, constant_of, linear
+from wengert.core.operation import Operation, constant_of, linear
 from wengert.core.sources import loaded_line, placed
 from wengert.core.types import (
     MOST_GAPS,
@@ -865,7 +865,7 @@ def node_class(operation: Operation) -> type[CompNode]:
             "__module__": "wengert.nodes",
         }
         known = type(class_name(operation), (OperationNode,), fields)
-        if REGISTRY.get(name) is operation:
+        if operation.is_registered:
             _CLASSES[name] = known
     return known
 

@@ -92,8 +92,8 @@ def verify_node(tape: Tape, index: int) -> None:
 
 def known(question: Any, operation: Operation) -> Any:
     """Return an answer about an operation; those of a user's calls are not kept."""
-    is_lasting = REGISTRY.get(operation.name) is operation
-    return (question if is_lasting else question.__wrapped__)(operation)
+    asked = question if operation.is_registered else question.__wrapped__
+    return asked(operation)
 
 
 @lru_cache(maxsize=4096)

@@ -21,7 +21,6 @@ from wengert.capture.array import (
     wrap_passive,
 )
 from wengert.core.checked import CheckedTape
-from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, Derived, Tape
 from wengert.core.types import is_array
 from wengert.ops.index import IN_PLACE
@@ -119,7 +118,7 @@ def is_playable(tape: Tape, start: int) -> bool:
     written = [like for operation, like in pairs if operation in IN_PLACE]
     if sum([like.size * like.dtype.itemsize for like in written]) > MOST_COPIED:
         return False
-    return all(REGISTRY.get(known.name) is known for known in set(operations))
+    return all(known.is_registered for known in set(operations))
 
 
 def play(tape: CheckedTape, stop: int) -> bool:

@@ -24,7 +24,7 @@ from wengert.errors import ArgumentError, Line, explain
 OF_A_NODE = 245
 
 
-class Sparse(dict[int, Any]):
+class Scarce(dict[int, Any]):
     """A list of which most is None, and takes no memory."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Sparse(dict[int, Any]):
         self.count += 1
 
 
-class Numbers(Sparse):
+class Numbers(Scarce):
     """The numbers of nodes; of arrays those are left out that are saved for rules."""
 
     forgets = True
@@ -62,7 +62,7 @@ class Forgetful(Tape):
     def __init__(self) -> None:
         super().__init__()
         self.numbers = Numbers()
-        self.lines, self.play.outputs = Sparse(), self.numbers  # type: ignore[assignment]
+        self.lines, self.play.outputs = Scarce(), self.numbers  # type: ignore[assignment]
 
     def append(
         self,

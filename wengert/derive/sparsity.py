@@ -16,7 +16,7 @@ import numpy as np
 
 from wengert.capture.record import SetAside, record_apart
 from wengert.core.forms import Contract, Map, Move, Routine, Scan, Subtapes
-from wengert.core.operation import REGISTRY, Operation
+from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type, type_of
 from wengert.derive.branches import chosen
@@ -531,7 +531,7 @@ def curvature(
         pairs = FOUND.get(operation)
         if pairs is None:
             pairs = FOUND[operation] = pairs_of_partials(operation)
-    elif REGISTRY.get(operation.name) is operation:
+    elif operation.is_registered:
         key = operation, tuple([as_type(v) for v in values]), repr(settings)[:500]
         pairs = FOUND.get(key)
         if pairs is None:

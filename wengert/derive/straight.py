@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import zeros  # np.zeros is slow to reach after a recording
 
-from wengert.core.operation import REGISTRY, Operation
+from wengert.core.operation import Operation
 from wengert.core.tape import INPUT, Tape
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.ops.index import GETITEM, decode
@@ -86,7 +86,7 @@ def are_straight(operations: Sequence[Operation]) -> bool:
             or operation.transposes
             or not operation.is_differentiable
         )
-        and REGISTRY.get(operation.name) is operation
+        and operation.is_registered
     )
     return STRAIGHT.issuperset(operations)
 

@@ -16,6 +16,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from enum import IntEnum
 from types import CellType, FunctionType
 from typing import Any
 
@@ -32,25 +33,44 @@ from wengert.emit.objects import (
     TYPE,
     builtin,
     cpython,
+    is_fast,
     pointer,
 )
 
-#: What a row does.  There is one object at a time: a row takes it, and leaves another
-#: or, where it is a question, none.
-ROWS = (
-    "end load kept item attribute call cell code defaults variable field "
-    "keep push is type length numbers bytes"
-).split()
-END, LOAD, KEPT, ITEM, ATTRIBUTE, CALL, CELL, CODE, DEFAULTS, VARIABLE, FIELD = range(
-    11
-)
-KEEP, PUSH, IS, TYPE_IS, LENGTH, NUMBERS, BYTES = range(11, 18)
+
+class Do(IntEnum):
+    """What a row does.
+
+    There is one object at a time: a row takes it, and leaves another or, where it is a
+    question, none.
+    """
+
+    END = 0
+    LOAD = 1
+    KEPT = 2
+    ITEM = 3
+    ATTRIBUTE = 4
+    CALL = 5
+    CELL = 6
+    CODE = 7
+    DEFAULTS = 8
+    VARIABLE = 9
+    FIELD = 10
+    KEEP = 11
+    PUSH = 12
+    IS = 13
+    TYPE = 14
+    LENGTH = 15
+    NUMBERS = 16
+    BYTES = 17
+
+
 #: The name that an expression of a `Watch` gives to a part of itself.
 INNER = "d"
 #: Arguments beside which numbers from outside are handed on.
 MOST_ARGUMENTS = 64
 
-Row = tuple[int, Any]
+Row = tuple[Do, Any]
 
 
 class NoRowsError(Exception):
@@ -58,9 +78,13 @@ class NoRowsError(Exception):
 
 
 def watched(
-    watch: Watch, call: Callable[..., Any], thunk: Callable[..., Any], name: str
+    watch: Watch,
+    call: Callable[..., Any],
+    thunk: Callable[..., Any],
+    name: str,
+    waits: bool = True,
 ) -> Callable[..., Any]:
-    """Return a builtin that makes a call if all holds that is watched.
+    """Return what makes a call if all holds that is watched.
 
     Parameters
     ----------
@@ -71,28 +95,41 @@ def watched(
         Takes the arguments where something may have changed.
     name : str
         ``__name__`` of the builtin.
+    waits : bool
+        Whether to wait for a compilation that is under way.
+
+    Returns
+    -------
+    callable
+        A builtin where `is_fast` and nobody else compiles, else the thunk.
     """
+    if not is_fast():
+        return thunk
+    try:
+        code = module(waits)
+    except machine.BusyError:
+        return thunk
     rows, kept = rows_of(watch)
-    count = sum(operation == PUSH for operation, _ in rows)
+    count = sum(operation == Do.PUSH for operation, _ in rows)
     table = np.array([count, 0, *numbered(rows, kept)], np.int64)
     # The builtin owns this object, and with it all that the table points to.
-    owner = thunk, call, table, (kept, watch, module())
-    return builtin(module().addresses["entry"], owner, name)
+    owner = thunk, call, table, (kept, watch, code)
+    return builtin(code.addresses["entry"], owner, name)
 
 
 def numbered(rows: list[Row], kept: list[Any]) -> Iterator[int]:
     """Yield the rows of a table as numbers; objects and blocks are kept, by address."""
     for operation, operand in rows:
         yield operation
-        if operation in (LENGTH, FIELD):
+        if operation in (Do.LENGTH, Do.FIELD):
             yield operand
-        elif operation in (NUMBERS, BYTES):
+        elif operation in (Do.NUMBERS, Do.BYTES):
             kept.append(block := np.array(operand, np.int64))
             yield block.ctypes.data
         else:
             kept.append(operand)
             yield id(operand)
-    yield from (END, 0)
+    yield from (Do.END, 0)
 
 
 def rows_of(watch: Watch) -> tuple[list[Row], list[Any]]:
@@ -115,16 +152,28 @@ def rows_of(watch: Watch) -> tuple[list[Row], list[Any]]:
     if others or looks:
         names = {**watch.names, "looks": looks}
         test = " and ".join([*others, "not any(look() for look in looks)"])
-        rows += [(LOAD, eval(f"lambda: bool({test})", names)), (CALL, None), (IS, True)]
+        rows += [
+            (Do.LOAD, eval(f"lambda: bool({test})", names)),
+            (Do.CALL, None),
+            (Do.IS, True),
+        ]
     fixed = dict(watch.fixed)
     for number, text in enumerate(watch.values):
         try:
             found = forms.value(parsed(text))
         except NoRowsError:
-            found = [(LOAD, eval(f"lambda: {text}", dict(watch.names))), (CALL, None)]
+            found = [
+                (Do.LOAD, eval(f"lambda: {text}", dict(watch.names))),
+                (Do.CALL, None),
+            ]
         if number in fixed:
-            found += [(KEEP, None), (KEPT, None), (IS, fixed[number]), (KEPT, None)]
-        rows += [*found, (PUSH, None)]
+            found += [
+                (Do.KEEP, None),
+                (Do.KEPT, None),
+                (Do.IS, fixed[number]),
+                (Do.KEPT, None),
+            ]
+        rows += [*found, (Do.PUSH, None)]
     return rows, kept
 
 
@@ -151,11 +200,11 @@ def comparison(held: Contents) -> list[Row]:
     address = np.frombuffer(held.bytes, np.uint8).ctypes.data
     rank = len(held.shape)
     asked = [
-        (NUMBERS, [SHAPE, rank, *held.shape]),
-        (NUMBERS, [STRIDES, rank, *held.strides]),
-        (BYTES, [len(held.bytes), address]),
+        (Do.NUMBERS, [SHAPE, rank, *held.shape]),
+        (Do.NUMBERS, [STRIDES, rank, *held.strides]),
+        (Do.BYTES, [len(held.bytes), address]),
     ]
-    return [row for question in asked for row in ((LOAD, held.array), question)]
+    return [row for question in asked for row in ((Do.LOAD, held.array), question)]
 
 
 class Forms:
@@ -174,17 +223,17 @@ class Forms:
         asked, of = question(left)
         if type(tree.ops[0]) is ast.Is:
             if of and asked == "type":
-                return [*self.value(of), (TYPE_IS, right)]
-            return [*self.value(left), (IS, right)]
+                return [*self.value(of), (Do.TYPE, right)]
+            return [*self.value(left), (Do.IS, right)]
         if type(tree.ops[0]) is not ast.Eq:
             raise NoRowsError
         if of and asked == "len" and type(right) is int:
-            return [*self.value(of), (LENGTH, right)]
+            return [*self.value(of), (Do.LENGTH, right)]
         array = self.array(left)
         place = {"shape": SHAPE, "strides": STRIDES}.get(getattr(left, "attr", ""))
         if array is None or place is None or type(right) is not tuple:
             raise NoRowsError
-        return [(LOAD, array), (NUMBERS, [place, len(right), *right])]
+        return [(Do.LOAD, array), (Do.NUMBERS, [place, len(right), *right])]
 
     def constant(self, tree: ast.expr) -> Any:
         """Return what a name or a literal stands for."""
@@ -204,32 +253,32 @@ class Forms:
     def value(self, tree: ast.expr) -> list[Row]:
         """Return the rows that leave the value of an expression."""
         if type(tree) is ast.NamedExpr and tree.target.id == INNER:
-            return [*self.value(tree.value), (KEEP, None), (KEPT, None)]
+            return [*self.value(tree.value), (Do.KEEP, None), (Do.KEPT, None)]
         if type(tree) is ast.Name and tree.id == INNER:
-            return [(KEPT, None)]
+            return [(Do.KEPT, None)]
         if type(tree) is ast.Subscript:
             key = self.constant(tree.slice)
             key = sys.intern(key) if type(key) is str else key
-            return [*self.value(tree.value), (ITEM, key)]
+            return [*self.value(tree.value), (Do.ITEM, key)]
         if type(tree) is ast.Attribute:
             return [*self.value(tree.value), self.attribute(tree)]
         if type(tree) is ast.Call and not tree.keywords:
             return self.variable(tree)
-        return [(LOAD, self.constant(tree))]
+        return [(Do.LOAD, self.constant(tree))]
 
     def attribute(self, tree: ast.Attribute) -> Row:
         """Return the row that asks for an attribute."""
         owner = tree.value
         kind = type(self.constant(owner)) if type(owner) is ast.Name else None
         if kind is FunctionType and tree.attr == "__code__":
-            return CODE, None
+            return Do.CODE, None
         if kind is FunctionType and tree.attr == "__defaults__":
-            return DEFAULTS, None
+            return Do.DEFAULTS, None
         if kind is CellType and tree.attr == "cell_contents":
-            return CELL, None
+            return Do.CELL, None
         if kind is np.ndarray and tree.attr == "dtype":
-            return FIELD, DTYPE
-        return ATTRIBUTE, tree.attr
+            return Do.FIELD, DTYPE
+        return Do.ATTRIBUTE, tree.attr
 
     def variable(self, tree: ast.Call) -> list[Row]:
         """Return the rows of a context variable that is asked what it holds."""
@@ -238,7 +287,7 @@ class Forms:
         default = [self.constant(arg) for arg in tree.args]
         if type(variable) is not ContextVar or get != variable.get or default != [None]:
             raise NoRowsError
-        return [(LOAD, variable), (VARIABLE, None)]
+        return [(Do.LOAD, variable), (Do.VARIABLE, None)]
 
 
 # What goes through the table.  An object is owned while it is at hand.
@@ -445,12 +494,22 @@ end:
 """
 
 
-@functools.cache
-def module() -> machine.Module:
-    """The machine code, one for all functions."""
+#: The machine code, one for all functions, once it is made.
+_MADE: list[machine.Module] = []
+
+
+def module(waits: bool = True) -> machine.Module:
+    """The machine code; raises `machine.BusyError` rather than wait where told so."""
+    if not _MADE:
+        _MADE.append(machine.compile_text(_text(), ("entry",), waits, level=2))
+    return _MADE[0]
+
+
+def _text() -> str:
+    """The text of the machine code."""
     c_library = ctypes.CDLL(None)
-    text = _TEXT.format(
-        cases=" ".join(f"i64 {k}, label %do.{name}" for k, name in enumerate(ROWS)),
+    return _TEXT.format(
+        cases=" ".join(f"i64 {row}, label %do.{row.name.lower()}" for row in Do),
         items=tuple.__basicsize__,
         data=DATA,
         rank=RANK,
@@ -475,4 +534,3 @@ def module() -> machine.Module:
         error_is=cpython("PyErr_ExceptionMatches"),
         forget=cpython("PyErr_Clear"),
     )
-    return machine.compile_text(text, ("entry",), level=2)

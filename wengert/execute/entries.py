@@ -118,7 +118,7 @@ class Entry:
         )
 
     def guarded(
-        self, call: Callable[..., Any], fallback: Callable[..., Any]
+        self, call: Callable[..., Any], fallback: Callable[..., Any], waits: bool
     ) -> Callable[..., Any]:
         """Return a call that is made while what the function read still holds.
 
@@ -134,7 +134,9 @@ class Entry:
         fixed = [pair for path in paths for pair in path.unvaried.items()]
         watch = last.watch(plain, looks, fixed)
         thunk = watch.thunk(call, fallback)
-        return watched(watch, call, thunk, self.name) if is_fast() else thunk
+        watching = watched(watch, call, thunk, self.name, waits)
+        self.is_slow |= watching is thunk and is_fast()
+        return watching
 
 
 def table(paths: list[Path]) -> tuple[list[Compiled], list[dict[int, int]]]:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.record import record_apart
-from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.branches import SWITCH
@@ -156,6 +155,4 @@ def path_of(rows: Rows, likes: Sequence[Any]) -> Tape | None:
 
 def is_ours(tape: Tape) -> bool:
     """Whether no operation is a function of a user's."""
-    return all(
-        known in OURS or REGISTRY.get(known.name) is known for known in tape.operations
-    )
+    return all(known in OURS or known.is_registered for known in tape.operations)

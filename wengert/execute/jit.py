@@ -695,7 +695,7 @@ class Jitted(Generic[P, R]):
         nested = tree.unflatten(paths[0].structure, list(range(len(paths[0].types))))
         plain = without_numbers(fallback, len(entry.tree.lifting.types))
         call = entry.chain(paths, nested, plain, waits, parameters, not asked)
-        return entry.guarded(call, fallback)
+        return entry.guarded(call, fallback, waits)
 
     def transformed(self, fun: Callable[..., Any]) -> Jitted[..., Any]:
         """Return a derivative of the function, jitted as it is."""
@@ -793,28 +793,37 @@ def compile_beside(
     jitted = reference()
     if jitted is None or entry.tree.paths.get(path.number) is not path:
         return
-    with jitted.lock:
-        if work is compile_path and jitted.join(entry, path):
-            return
     try:
-        if work is compile_path:
-            path.compiled_as = inlined(*path.short)
-            path.is_hurried = not (jitted.waits or compiles_now())
-        work(path, progress.tell)
-        if work is compile_path:
-            compile_inside(path.recording)
-        if work is compile_path and not path.kernels:
-            path.tier.forget(PLAY)
-            if jitted.waits:  # no call is spent on finding out which one is faster
-                measure_play(path)
-                path.tier.guess(CALL, path.record_seconds / CALLS_A_RECORDING)
-        if work is compile_path and path.kernels:
-            path.reason = why_given_up(path, progress.tell)
-            path.kernels = [] if path.reason else path.kernels
+        if work is not compile_path:
+            work(path, progress.tell)
+        elif not compile_first(jitted, entry, path, progress.tell):
+            return
     except Exception as error:  # nobody is there to see it
         path.kernels = []
         path.reason = f"{type(error).__name__} of the compiler: {error}"
     jitted.install(entry, path)
+
+
+def compile_first(
+    jitted: Jitted[..., Any], entry: Entry, path: Path, told: Told
+) -> bool:
+    """Compile a path that has no code yet; whether it did not join another one."""
+    with jitted.lock:
+        if jitted.join(entry, path):
+            return False
+    path.compiled_as = inlined(*path.short)
+    path.is_hurried = not (jitted.waits or compiles_now())
+    compile_path(path, told)
+    compile_inside(path.recording)
+    if path.kernels:
+        path.reason = why_given_up(path, told)
+        path.kernels = [] if path.reason else path.kernels
+    else:
+        path.tier.forget(PLAY)
+        if jitted.waits:  # no call is spent on finding out which one is faster
+            measure_play(path)
+            path.tier.guess(CALL, path.record_seconds / CALLS_A_RECORDING)
+    return True
 
 
 def get_ready(_: Progress) -> None:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.capture.floating_point import plays
-from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, Play, Tape
 from wengert.core.types import Type, has_class, is_array
 from wengert.execute.interpret import (
@@ -224,9 +223,9 @@ def is_made(tape: Tape, index: int) -> bool:
     while tape.operations[index] is ITEM or gives_view(tape, index):
         index = tape.operands[index][0]
     operation = tape.operations[index]
-    is_ours = REGISTRY.get(operation.name) is operation
     kind = operation.identity
-    return is_ours or (isinstance(kind, tuple) and kind[0] == "vmap")
+    is_vmap = isinstance(kind, tuple) and kind[0] == "vmap"
+    return is_vmap or operation.is_registered
 
 
 def places(tape: Tape, nodes: Sequence[int]) -> list[int]:

@@ -16,7 +16,7 @@ import numpy as np
 from wengert.capture import tree
 from wengert.core.forms import Subtapes
 from wengert.core.guards import answer
-from wengert.core.operation import REGISTRY, Operation
+from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type, has_class, type_of
 from wengert.core.verify import illegal, verify
@@ -70,7 +70,7 @@ class Rehearsal:
                     raise illegal(f"input {index} has no type")
             elif operation is CONSTANT:
                 self.constant(index)
-            elif REGISTRY.get(operation.name) is operation:
+            elif operation.is_registered:
                 self.node(index)
 
     def constant(self, index: int) -> None:

@@ -225,7 +225,7 @@ class Writer:
 
     def operation(self, operation: Operation, index: int) -> Any:
         """Return an operation by name; what a user made of one, with its kind."""
-        if REGISTRY.get(operation.name) is operation:
+        if operation.is_registered:
             return operation.name
         identity = operation.identity
         kind = identity[0] if isinstance(identity, tuple) else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wengert.core.checked import same
-from wengert.core.operation import REGISTRY, Operation
+from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type
 from wengert.lower.graph import Node
@@ -82,7 +82,7 @@ def is_users(operation: Operation, settings: Any) -> bool:
         return callable(settings["of"])
     if type(operation.identity) is InParts:
         return operation.identity.is_users
-    return REGISTRY.get(operation.name) is not operation
+    return not operation.is_registered
 
 
 class InParts(NamedTuple):

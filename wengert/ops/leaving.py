@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Scan, Subtapes
-from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.ops.index import ITEM
@@ -28,8 +27,8 @@ def may_leave(tape: Tape, index: int) -> bool:
         own = operation.form.tapes(tape.settings[index])
         return any(may_leave(sub, k) for sub in own for k in range(len(sub)))
     types = [tape.types[k] for k in (*operands, index)]
-    is_ours = REGISTRY.get(operation.name) is operation
-    if operation is GUARD or not (is_ours and all(type(t) is Type for t in types)):
+    is_plain = all(type(like) is Type for like in types)
+    if operation is GUARD or not (operation.is_registered and is_plain):
         return True
     *kinds, kind = [like.dtype.kind for like in types]
     if types[-1].weak:
