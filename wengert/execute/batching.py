@@ -42,11 +42,17 @@ class Operands:
     """The operands of one node: values, and which of them have rows."""
 
     __slots__ = ("count", "has_rows", "values")
+    #: Whether an operation is done at once, by any function of NumPy's.
+    is_plain = True
 
     def __init__(
         self, values: Sequence[Any], has_rows: Sequence[Any], count: int
     ) -> None:
         self.values, self.has_rows, self.count = values, has_rows, count
+
+    def call(self, operation: Operation, *given: Any, **settings: Any) -> Any:
+        """Return an operation's result."""
+        return operation.function(*given, **settings)
 
     def rank(self, k: int) -> int:
         """Return the number of axes of a row of operand k."""
@@ -131,7 +137,7 @@ def batch_map(operation: Operation, operands: Operands, settings: Settings) -> A
     """Return the elements at every place: rows are one more axis to broadcast over."""
     ndim = max(operands.rank(k) for k in range(len(operands.values)))
     given = [operands.aligned(k, ndim) for k in range(len(operands.values))]
-    found = operation.function(*given, **settings)
+    found = operands.call(operation, *given, **settings)
     if len(given) == 1 or isinstance(found, tuple):
         return found
     shape = np.broadcast_shapes(*(np.shape(value) for value in given))
@@ -157,17 +163,18 @@ def batch_reduce(operation: Operation, operands: Operands, settings: Settings) -
     form = operation.form
     if isinstance(form, Reduce) and form.place and (axis is None or not ndim):
         flat = x.reshape(x.shape[0], -1)
-        found = operation.function(flat, **settings | {"axis": 1, "keepdims": False})
+        how = settings | {"axis": 1, "keepdims": False}
+        found = operands.call(operation, flat, **how)
         return found.reshape(-1, *(1,) * ndim) if settings["keepdims"] else found
     shifted = settings | {"axis": behind_rows(axis if ndim else None, ndim)}
-    return operation.function(x, *masks, **shifted)
+    return operands.call(operation, x, *masks, **shifted)
 
 
 def batch_along(operation: Operation, operands: Operands, settings: Settings) -> Any:
     """Return what an operation along an axis does in all rows."""
     given = [operands.repeated(k) for k in range(len(operands.values))]
     axis = behind_rows(settings["axis"], operands.rank(0))
-    return operation.function(*given, **settings | {"axis": axis})
+    return operands.call(operation, *given, **settings | {"axis": axis})
 
 
 def batch_routine(operation: Operation, operands: Operands, settings: Settings) -> Any:
@@ -180,8 +187,8 @@ def batch_routine(operation: Operation, operands: Operands, settings: Settings) 
         return batch_stacks(operation, operands, settings, form.core)
     alone = [bool(flag) == (k == form.each) for k, flag in enumerate(operands.has_rows)]
     if all(alone):
-        return operation.function(*operands.values, **settings)
-    if form.stacks or form.rows is not None:
+        return operands.call(operation, *operands.values, **settings)
+    if operands.is_plain and (form.stacks or form.rows is not None):
         given = [operands.repeated(k) for k in range(len(operands.values))]
         return (form.rows or operation.function)(*given, **settings)
     raise NotBatchedError
@@ -196,7 +203,7 @@ def batch_stacks(
     """
     lead = max(operands.rank(k) - n for k, n in enumerate(core))
     given = [operands.aligned(k, lead + n) for k, n in enumerate(core)]
-    return operation.function(*given, **settings)
+    return operands.call(operation, *given, **settings)
 
 
 # Products
@@ -204,24 +211,30 @@ def batch_stacks(
 
 def batch_contract(operation: Operation, operands: Operands, settings: Settings) -> Any:
     """Return sums of products with one more axis."""
+    terms, output, values = with_rows(operation, operands, settings)
+    if "+" in output:
+        return batch_convolve(operation, operands, settings)
+    return contract(terms, output, list(map(np.asarray, values)))
+
+
+def with_rows(
+    operation: Operation, operands: Operands, settings: Settings
+) -> tuple[list[str], str, list[Any]]:
+    """Return a product's subscripts with a letter for the rows, and what it takes."""
     form = operation.form
     assert isinstance(form, Contract)
     ranks = tuple(operands.rank(k) for k in range(len(operands.values)))
-    subscripts = form.of(ranks, settings)
-    inputs, output = subscripts.split("->")
-    if "+" in output:
-        return batch_convolve(operation, operands, settings)
-    values = [np.asarray(value) for value in operands.values]
+    inputs, output = form.of(ranks, settings).split("->")
+    values = list(operands.values)
     if form.conjugated is not None:
         values[form.conjugated] = np.conjugate(values[form.conjugated])
-    terms = without_dots(inputs.split(","), ranks, output)
-    *terms, output = terms
+    *terms, output = without_dots(inputs.split(","), ranks, output)
     free = next(c for c in string.ascii_letters if c not in "".join([*terms, output]))
     terms = [
         free + term if flag else term
         for term, flag in zip(terms, operands.has_rows, strict=True)
     ]
-    return contract(terms, free + output, values)
+    return terms, free + output, values
 
 
 def batch_convolve(operation: Operation, operands: Operands, settings: Settings) -> Any:

@@ -6,8 +6,7 @@ that the tape of a block has no guards and is loops over arrays like any other.
 
 from __future__ import annotations
 
-import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from wengert.capture.array import RecordedValue, plain, wrap
 from wengert.capture.record import active_tape, lines_of, record_apart
-from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
+from wengert.core.forms import Contract, Map, Move
 from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import REGISTRY, Operation, apply
 from wengert.core.tape import CONSTANT, GUARD, Tape
@@ -24,12 +23,14 @@ from wengert.derive.loops import SCAN
 from wengert.derive.steps import Body, as_step
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.batching import (
+    BATCHED,
+    NotBatchedError,
     Operands,
     Places,
-    behind_rows,
+    batch_along,
     fitting,
     narrowed,
-    without_dots,
+    with_rows,
 )
 from wengert.execute.interpret import as_weak, needed
 from wengert.ops.index import (
@@ -234,12 +235,16 @@ class BlockPlay:
         tape = self.tape
         operation, like = tape.operations[index], tape.types[index]
         rule = RULES.get(type(operation.form))
-        if rule is None or operation is RAISES:
-            raise NotLoweredError(f"rows of the operation {operation.name}")
         if isinstance(operation.form, Map):
             values = narrowed(tape, index, values, flags)
-        operands = Operands(values, flags, self.count)
-        found = rule(operation, operands, tape.settings[index])
+        operands = Recorded(values, flags, self.count)
+        try:
+            if rule is None or operation is RAISES:
+                raise NotBatchedError
+            found = rule(operation, operands, tape.settings[index])
+        except NotBatchedError:
+            reason = f"rows of the operation {operation.name}"
+            raise NotLoweredError(reason) from None
         if is_weak(like):
             self.check_python(index, found)
         return found
@@ -371,70 +376,23 @@ def has_guards(tape: Tape) -> bool:
 Settings = dict[str, Any]
 
 
-def of_map(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """Rows are one more axis to broadcast over."""
-    ndim = max(operands.rank(k) for k in range(len(operands.values)))
-    given = [operands.aligned(k, ndim) for k in range(len(operands.values))]
-    return apply(operation, *given, **settings)
+class Recorded(Operands):
+    """Operands of which the rules write nodes."""
 
+    __slots__ = ()
+    is_plain = False
 
-def of_reduce(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """Axes of a row come after that of the rows."""
-    form = operation.form
-    if any(operands.has_rows[2:]):
-        raise NotLoweredError(f"rows of the operation {operation.name}")
-    ndim, axis = operands.rank(0), settings["axis"]
-    if isinstance(form, Reduce) and form.place and (axis is None or not ndim):
-        flat = np.reshape(operands.values[0], (operands.count, -1))
-        found = apply(operation, flat, **settings | {"axis": 1, "keepdims": False})
-        is_kept = settings["keepdims"]
-        return np.reshape(found, (-1, *(1,) * ndim)) if is_kept else found
-    masks = [operands.aligned(k, ndim) for k in range(1, len(operands.values))]
-    shifted = settings | {"axis": behind_rows(axis if ndim else None, ndim)}
-    return apply(operation, operands.repeated(0), *masks, **shifted)
-
-
-def along(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """The axis comes after that of the rows."""
-    given = [operands.repeated(k) for k in range(len(operands.values))]
-    axis = behind_rows(settings["axis"], operands.rank(0))
-    return apply(operation, *given, **settings | {"axis": axis})
-
-
-def of_routine(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """Rows are one more axis of stacks of problems."""
-    form = operation.form
-    assert isinstance(form, Routine)
-    if form.along:
-        return along(operation, operands, settings)
-    alone = [bool(flag) == (k == form.each) for k, flag in enumerate(operands.has_rows)]
-    if all(alone):
-        return apply(operation, *operands.values, **settings)
-    if form.core is None:
-        raise NotLoweredError(f"rows of the operation {operation.name}")
-    lead = max(operands.rank(k) - n for k, n in enumerate(form.core))
-    given = [operands.aligned(k, lead + n) for k, n in enumerate(form.core)]
-    return apply(operation, *given, **settings)
+    def call(self, operation: Operation, *given: Any, **settings: Any) -> Any:
+        """Return an operation's result."""
+        return apply(operation, *given, **settings)
 
 
 def of_contract(operation: Operation, operands: Operands, settings: Settings) -> Any:
     """Rows are one more letter."""
-    form = operation.form
-    assert isinstance(form, Contract)
-    ranks = tuple(operands.rank(k) for k in range(len(operands.values)))
-    inputs, output = form.of(ranks, settings).split("->")
+    terms, output, values = with_rows(operation, operands, settings)
     if "+" in output:
         return convolved(operands, settings["mode"])
-    values = list(operands.values)
-    if form.conjugated is not None:
-        values[form.conjugated] = np.conjugate(values[form.conjugated])
-    *terms, output = without_dots(inputs.split(","), ranks, output)
-    free = next(c for c in string.ascii_letters if c not in "".join([*terms, output]))
-    terms = [
-        free + term if flag else term
-        for term, flag in zip(terms, operands.has_rows, strict=True)
-    ]
-    subscripts = f"{','.join(terms)}->{free}{output}"
+    subscripts = f"{','.join(terms)}->{output}"
     return apply(EINSUM, *values, subscripts=subscripts, optimize=False)
 
 
@@ -469,7 +427,7 @@ def of_move(operation: Operation, operands: Operands, settings: Settings) -> Any
     if operation in (STORE, INDEX_ADD):
         return written(operation, operands, settings)
     if operation.name in ("stack", "concatenate"):
-        return along(operation, operands, settings)
+        return batch_along(operation, operands, settings)
     x, rank = operands.values[0], operands.rank(0)
     if operation.name == "broadcast_to":
         rank = len(settings["shape"])
@@ -559,11 +517,4 @@ def copy_of(value: Any) -> Any:
     return np.array(wrap(tape, tape.constant(value), value))
 
 
-RULES: dict[type, Callable[[Operation, Operands, Settings], Any]] = {
-    Map: of_map,
-    Reduce: of_reduce,
-    Scan: along,
-    Move: of_move,
-    Contract: of_contract,
-    Routine: of_routine,
-}
+RULES = BATCHED | {Move: of_move, Contract: of_contract}
