@@ -543,3 +543,30 @@ def test_a_view_without_a_dtype_is_one() -> None:
     x = np.array([0.5, 0.75, 2.0])
 
     assert vjp(f, x)[0] == f(x)
+
+
+@pytest.mark.parametrize("is_array", [False, True])
+@pytest.mark.parametrize("divisor", [2, 0, -3])
+def test_what_a_plain_array_of_integers_takes_is_cast_as_numpy_casts(
+    divisor: int, is_array: bool
+) -> None:
+    """An array's elements are cast, also infinity; a number has to be an integer."""
+
+    def f(a: Any, b: Any) -> Any:
+        counts = np.atleast_1d(a)
+        ratio = 1 / np.true_divide(float(b), 0.17)
+        counts.real[0] = (
+            np.where(ratio > 3.0, ratio, 1.0 * ratio) if is_array else ratio
+        )
+        return counts
+
+    def answer(fun: Any) -> Any:
+        with np.errstate(all="ignore"):
+            try:
+                return fun(1, divisor).tolist()
+            except (OverflowError, ValueError) as error:
+                return type(error)
+
+    expected, jitted = answer(f), wengert.jit(f)
+
+    assert [answer(jitted) for _ in range(4)] == [expected] * 4

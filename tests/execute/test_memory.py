@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -232,6 +233,29 @@ def test_a_tape_that_writes_refuses_arguments_that_share_memory() -> None:
 
     assert tape(x.copy(), x) == function(x.copy(), x)
     assert wg.record(lambda a, b: a @ b, x, x)(x, x) == 5.0
+
+
+SCALE = 1.0
+
+
+def test_a_path_of_arguments_that_share_memory_leaves_nothing_stale(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is recorded, not replayed; the paths beside it read the outside as it was."""
+
+    def function(a: Any, b: Any) -> Any:
+        if np.sum(a) < 5.0:
+            a[1:] *= SCALE
+        return a * SCALE + b
+
+    jitted = wg.jit(function, wait=True)
+    small, large = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    for scale, is_shared in [(2.0, False), (2.0, True), (1.0, True), (1.0, False)]:
+        monkeypatch.setattr(sys.modules[__name__], "SCALE", scale)
+        args = (large, large) if is_shared else (small, large)
+        for _ in range(2):
+            expected = function(*map(np.copy, args))
+            np.testing.assert_array_equal(jitted(*args), expected)
 
 
 def writes(a: Any) -> Any:

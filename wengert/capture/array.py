@@ -293,7 +293,9 @@ class RecordedValue(Recorded):
 
     def __int__(self) -> int:
         if self.dtype.kind == "f" and is_writing(sys._getframe(1)):
-            return int(self._leave("int(x)", "leave int() out: x is a number"))
+            left = self._leave("int(x)", "leave int() out: x is a number")
+            # NumPy casts an array's elements; of a number it asks for Python's integer.
+            return int(left.astype(np.int64) if is_array(left) else left)
         return int(self._ask("int"))
 
     def __round__(self, digits: int | None = None) -> Any:

@@ -240,10 +240,8 @@ class Jitted(Generic[P, R]):
         """
         groups = None
         with self.lock:
-            numbers = entry.tree.lifting.values()
-            if entry.tree.drop_changed(numbers):
-                entry.rebuild()
-            elif numbers and entry.tree.doubt_untried(numbers):
+            numbers = self.drop_changed(entry)
+            if numbers and entry.tree.doubt_untried(numbers):
                 entry.rebuild()
                 self.reinstall()
             root = entry.tree.root
@@ -260,6 +258,13 @@ class Jitted(Generic[P, R]):
             if found is not MISS:
                 return tree.unflatten(structure, list(found)), None
         return self.descend(entry, root, leaves, call, len(numbers))
+
+    def drop_changed(self, entry: Entry) -> list[Any] | None:
+        """Forget what is stale of an entry; return its numbers from outside, as now."""
+        numbers = entry.tree.lifting.values()
+        if entry.tree.drop_changed(numbers):
+            entry.rebuild()
+        return numbers
 
     def descend(
         self,
@@ -400,6 +405,7 @@ class Jitted(Generic[P, R]):
                     WORKER.submit(Job(self.name, get_ready))
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
+            self.drop_changed(entry)  # paths of one entry stand for each other's reads
             path, tape = self.record_first(entry, key, leaves, structure)
             key = self.learn(path.recording, key, entry, leaves)
             found = results_of(tape)
