@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--size", type=int, default=10_000)
     parser.add_argument("--memory", default="1 GB")
+    parser.add_argument("--disk")
     parser.add_argument("--plain", action="store_true")
     given = parser.parse_args()
 
@@ -46,7 +47,9 @@ def main() -> None:
         return np.sum(last * last)
 
     rate = np.linspace(1e-6, 3e-6, given.size)
-    gradient = wg.grad(plain if given.plain else loss, memory=given.memory)
+    gradient = wg.grad(
+        plain if given.plain else loss, memory=given.memory, disk=given.disk
+    )
     if not given.plain:
         started = time.perf_counter()
         print(gradient.plan(rate), flush=True)

@@ -174,6 +174,7 @@ def grad(
     argnums: Argnums = 0,
     has_aux: bool = False,
     memory: str | float | None = None,
+    disk: str | float | None = None,
 ) -> Callable[P, Any]:
     """Return the function that computes the gradient of `fun`.
 
@@ -189,6 +190,10 @@ def grad(
         Bytes, as ``"500 MB"`` or 2**30, that the sweep over loops (`scan`, `fori_loop`,
         `while_loop`) may hold: steps are done again where they cannot all be kept.
         ``grad(f, memory=...).plan(x)`` prints what will be held and done again.
+    disk : str or number, optional
+        Bytes that states of loops may take on disk besides, where reading them is
+        quicker than doing steps again: in a file in the folder for temporary ones
+        (``TMPDIR``) that has no name and is gone with the call, however it ends.
 
     Returns
     -------
@@ -221,7 +226,7 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return made(Gradient, fun, argnums, has_aux, False, memory=memory)
+    return made(Gradient, fun, argnums, has_aux, False, memory=memory, disk=disk)
 
 
 def value_and_grad(
@@ -229,6 +234,7 @@ def value_and_grad(
     argnums: Argnums = 0,
     has_aux: bool = False,
     memory: str | float | None = None,
+    disk: str | float | None = None,
 ) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its gradient in one go.
 
@@ -249,7 +255,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x**3)(2.0)
     (8.0, np.float64(12.0))
     """
-    return made(Gradient, fun, argnums, has_aux, True, memory=memory)
+    return made(Gradient, fun, argnums, has_aux, True, memory=memory, disk=disk)
 
 
 def made(
@@ -257,14 +263,17 @@ def made(
     fun: Callable[P, Any],
     *settings: Any,
     memory: Any = None,
+    disk: Any = None,
 ) -> Callable[P, Any]:
     """Return a transformation of a function: jitted, or in a budget, where that is."""
     if isinstance(fun, Jitted):
-        return fun.transformed(made(kind, fun.fun, *settings, memory=memory))
+        found = made(kind, fun.fun, *settings, memory=memory, disk=disk)
+        return fun.transformed(found)
     if isinstance(fun, Budgeted):
         memory = fun.memory if memory is None else memory
+        disk = fun.disk if disk is None else disk
         fun = fun.fun
-    derived: Callable[P, Any] = within(kind(fun, *settings), memory)
+    derived: Callable[P, Any] = within(kind(fun, *settings), memory, disk)
     return derived
 
 

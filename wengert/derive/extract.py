@@ -173,6 +173,17 @@ def trimmed(body: Body, wanted: Iterable[int]) -> Trimmed:
     )
 
 
+def trimmed_to_state(body: Body) -> Body:
+    """Return a step that stacks nothing."""
+    known: Body | None = body.derived.get("state")
+    if known is None:
+        made = Extract(body.tape, body.tape.input_indices)
+        ends = body.tape.output_indices[: body.carried]
+        step = made.outputs(ends, lambda index: True)
+        known = body.derived["state"] = Body(step, body.carried, body.moving)
+    return known
+
+
 def active(
     body: Body, given: Sequence[bool], wanted: Sequence[bool] | None = None
 ) -> tuple[Flags, Flags]:

@@ -18,7 +18,8 @@ from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Recorded, Type
 from wengert.derive import reverse
-from wengert.derive.budget import size_of, under
+from wengert.derive.budget import Costs, Plan, Sizes, size_of, under
+from wengert.derive.checkpoints import Checkpoints
 from wengert.derive.extract import (
     Extract,
     Flags,
@@ -28,6 +29,7 @@ from wengert.derive.extract import (
     derived,
     sample_of,
     started,
+    trimmed_to_state,
 )
 from wengert.derive.functions import vjp
 from wengert.derive.modes import RecordedMode, zeros_like_type
@@ -92,9 +94,8 @@ def pull_loop(
     try:
         sample = sample_of(operands, body, count, reverse)
         pulled = derived(body, ("vjp", into, out), sample, derive_backward)
-        lengths = lengths_of(pulled, operands, body, count)
         sweep = Sweep(body, count, reverse, into, out)
-        found = sweep.pull(g, operands, pulled, lengths)
+        found = budgeted(sweep, g, operands, pulled)
     except GuardError:  # steps whose derivatives are different programs
         stay_closed()
         return pull_each(g, operands, body, count, reverse, into)
@@ -225,25 +226,34 @@ def sliced(value: Any, rows: slice) -> Any:
     return None if value is None else value[rows]
 
 
-def lengths_of(
-    pulled: Pulled, operands: Sequence[Any], body: Body, count: int
-) -> Sequence[int]:
-    """Return the lengths of the segments that a loop is swept in, as a budget says."""
-    plan = BUDGET.get()
+def budgeted(
+    sweep: Sweep, g: Sequence[Any], operands: Sequence[Any], pulled: Pulled
+) -> tuple[Any, ...]:
+    """Return the gradients that a loop backwards gives, as a budget says."""
+    plan: Plan | None = BUDGET.get()
     if plan is None:
-        return ()
+        return sweep.pull(g, operands, pulled)
+    body, count = sweep.body, sweep.steps
     columns = pulled.forward.outputs[len(body.outputs) :]
-    nodes = [*pulled.forward.tape.types, *pulled.backward.tape.types]
     rows = [gradient_type(body.inputs[k]) for k in pulled.stacked]
-    lengths = plan.of_loop(
-        body,
-        count,
+    sizes = Sizes(
+        state=sum(map(size_of, body.inputs[: body.carried])),
         kept=sum(map(size_of, columns)),
-        step=sum(map(size_of, nodes)),
-        results=2 * count * sum(map(size_of, rows)),  # the parts, and the whole
-        stays=any(isinstance(operand, Recorded) for operand in operands),
+        step=sum(
+            map(size_of, [*pulled.forward.tape.types, *pulled.backward.tape.types])
+        ),
+        stacked=sum(map(size_of, rows)),
     )
-    return () if plan.is_trial else lengths
+    if any(isinstance(operand, Recorded) for operand in operands):
+        lengths = plan.nested(body, count, sizes).lengths
+        return sweep.pull(g, operands, pulled, () if plan.is_trial else lengths)
+    held = Checkpoints(sweep, g, operands, pulled)
+    costs = held.costs() if plan.disk else Costs(1.0, 0.0)
+    schedule = plan.binomial(body, count, sizes, costs)
+    if plan.is_trial or schedule.length >= count:
+        return sweep.pull(g, operands, pulled)
+    with under(None):  # what is swept in a segment is planned already
+        return held.pull(schedule)
 
 
 def segments(body: Body, lengths: Sequence[int], is_back: bool) -> Body:
@@ -275,17 +285,6 @@ def segment_of(body: Body, length: int, is_back: bool) -> Body:
     made = Body(as_step(tape, outputs), body.carried, body.moving, again=True)
     body.derived["segment", length, is_back] = made
     return made
-
-
-def trimmed_to_state(body: Body) -> Body:
-    """Return a step that stacks nothing."""
-    known: Body | None = body.derived.get("state")
-    if known is None:
-        made = Extract(body.tape, body.tape.input_indices)
-        ends = body.tape.output_indices[: body.carried]
-        step = made.outputs(ends, lambda index: True)
-        known = body.derived["state"] = Body(step, body.carried, body.moving)
-    return known
 
 
 def pull_each(

@@ -68,7 +68,7 @@ from wengert.execute.plan import Left, results_of
 from wengert.execute.report import PathList, Report
 from wengert.execute.rows import compile_inside
 from wengert.execute.tier import CALL, PLAY
-from wengert.structure.budget import Budgeted, plan_of, within
+from wengert.structure.budget import Budgeted, tried, within
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -719,7 +719,7 @@ class Jitted(Generic[P, R]):
         budget = None
         if isinstance(fun, Budgeted):
             fun, budget = fun.fun, fun.budget
-        return plan_of(fun, budget, args, kwargs, records=True)
+        return tried(Plan(budget, is_trial=True), fun, args, kwargs, records=True)
 
     def paths(self) -> PathList:
         """Return the paths that are kept, with the lines that split them."""
