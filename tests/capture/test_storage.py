@@ -570,3 +570,26 @@ def test_what_a_plain_array_of_integers_takes_is_cast_as_numpy_casts(
     expected, jitted = answer(f), wengert.jit(f)
 
     assert [answer(jitted) for _ in range(4)] == [expected] * 4
+
+
+@pytest.mark.parametrize("into", ["element", "row", "view", "fill"])
+@pytest.mark.parametrize("value", [1e30, np.inf, -np.inf, 3.75])
+def test_an_array_without_axes_is_cast_in_a_replay(value: float, into: str) -> None:
+    """A tape that was recorded with one casts as NumPy does; a number would raise."""
+
+    def f(x: Any, y: Any) -> Any:
+        x = np.copy(x)
+        if into == "element":
+            x[0, 1] = y
+        elif into == "row":
+            x[1] = y
+        elif into == "view":
+            x.T[:1].ravel()[...] = y
+        else:
+            x.fill(y)
+        return x
+
+    x, y = np.arange(4).reshape(2, 2), np.array(value, np.float32)
+    with np.errstate(invalid="ignore"):
+        tape = wengert.record(f, x, np.array(2.0, np.float32))
+        np.testing.assert_array_equal(tape(x, y), f(x, y))

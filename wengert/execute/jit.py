@@ -259,7 +259,7 @@ class Jitted(Generic[P, R]):
                 return tree.unflatten(structure, list(found)), None
         return self.descend(entry, root, leaves, call, len(numbers))
 
-    def drop_changed(self, entry: Entry) -> list[Any] | None:
+    def drop_changed(self, entry: Entry) -> tuple[Any, ...] | None:
         """Forget what is stale of an entry; return its numbers from outside, as now."""
         numbers = entry.tree.lifting.values()
         if entry.tree.drop_changed(numbers):

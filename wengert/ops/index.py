@@ -125,6 +125,8 @@ def store_in_place(
     def write(target: Any) -> None:
         target[where] = value
 
+    if is_array(base) and base.dtype.kind in "iu":
+        value = np.asarray(value)  # a number that is no integer would raise
     write_through(base, chain, write)
 
 
