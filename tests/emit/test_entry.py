@@ -739,3 +739,80 @@ def test_other_guards_lead_to_the_kernel_under_zero(way):
 
     assert [f(x) for x in (0.5, 1.5, 2.5, -1.0)] == [10.0, 11.0, 12.0, 12.0]
     assert f(10.0) == ("fallback", (10.0,), {})
+
+
+def loose(x):
+    """A function that holds an array of the size of its argument meanwhile."""
+    y = np.cumsum(np.exp(x))
+    return np.sum(y[::-1] * x / np.sum(y))
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """The workspace that is kept, given up before and afterwards."""
+    if not is_fast():
+        pytest.skip("workspaces are kept by builtins")
+    place = entry._KEPT_WORKSPACE
+    before, place[:] = place.copy(), 0
+    yield place
+    place[:] = before
+
+
+def test_the_largest_workspace_is_kept_for_the_next_call(kept):
+    small, large = np.linspace(0.0, 1.0, 20_000), np.linspace(0.0, 1.0, 200_000)
+    f = wg.jit(loose, wait=True)
+    for x in (small, large):
+        f(x), f(x)
+    f(small)
+    address, room = kept
+    if not room:
+        pytest.skip("there is no scratch memory in it")
+    for x in (large, small, large):
+        assert f(x) == pytest.approx(loose(x), rel=1e-12)
+        assert tuple(kept) == (address, room)
+
+
+def test_a_workspace_that_is_too_large_is_not_kept(kept, monkeypatch):
+    monkeypatch.setattr(entry, "_MOST_KEPT", 40_000)
+    monkeypatch.setattr(entry, "_ENTRIES", {})
+    x = np.linspace(0.0, 1.0, 20_001)
+    f = wg.jit(loose, wait=True)
+    for _ in range(3):
+        assert f(x) == pytest.approx(loose(x), rel=1e-12)
+    assert tuple(kept) == (0, 0)
+
+
+def test_a_call_inside_a_call_has_a_workspace_of_its_own(kept):
+    x = np.linspace(0.0, 1.0, 20_000)
+    inner = wg.jit(loose, wait=True)
+    inner(x), inner(x)
+
+    @wg.black_box
+    def asked(y):
+        return inner(x) + y
+
+    def outer(x):
+        y = np.cumsum(np.exp(x))
+        return np.sum(asked(np.sum(y)) * y[::-1] * x / np.sum(y))
+
+    f = wg.jit(outer, wait=True)
+    y = np.cumsum(np.exp(x))
+    expected = np.sum((loose(x) + np.sum(y)) * y[::-1] * x / np.sum(y))
+    for _ in range(4):
+        assert f(x) == pytest.approx(expected, rel=1e-12)
+    assert kept[1] > 0
+
+
+def test_threads_at_once_have_workspaces_of_their_own(kept):
+    f = wg.jit(loose, wait=True)
+    xs = [np.linspace(0.0, 1.0 + k, 100_000) for k in range(8)]
+    expected = [loose(x) for x in xs]
+    f(xs[0]), f(xs[0])
+
+    def often(k):
+        return [f(xs[k]) for _ in range(20)]
+
+    for k, found in enumerate(
+        at_once(*[functools.partial(often, k) for k in range(8)])
+    ):
+        assert found == pytest.approx([expected[k]] * 20, rel=1e-12)

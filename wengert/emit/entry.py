@@ -55,6 +55,12 @@ Structure = Any
 
 _ROW = 32  # bytes of a row of the table of kernels
 _STACK_BYTES = 32768  # workspaces up to this lie on the stack
+#: A workspace of at most so many bytes is kept for the next call, one for all entries:
+#: pages that are taken anew are zeroed by the system, which may take most of a call.
+_MOST_KEPT = 1 << 27
+#: Where it lies and its bytes, read and written under the interpreter's lock.
+_KEPT_WORKSPACE = np.zeros(2, np.int64)
+_KEPT, _KEPT_ROOM = (pointer(_KEPT_WORKSPACE.ctypes.data + at) for at in (0, 8))
 # Calls for which a kernel whose zeros absorb nothing may fail in vain.
 _MOST_MISSES = 16
 # Nodes times rows from which the interpreter lock is let go: about 20 microseconds,
@@ -600,7 +606,7 @@ class _Entry:
 
     def run(self) -> None:
         """The kernels, from one to another until one's guards hold."""
-        workspace, memory = self.take_workspace()
+        workspace = self.take_workspace()
         state = ""
         if self.releases_lock:
             for item in self.inside:
@@ -637,8 +643,7 @@ class _Entry:
             self.line(f"call void {cpython('PyEval_RestoreThread')}(ptr {state})")
             for item in self.inside:
                 self.line(f"call void {cpython('Py_DecRef')}(ptr {item})")
-        if memory:
-            self.line(f"call void {cpython('PyMem_RawFree')}(ptr {memory})")
+        self.give_workspace()
         self.need("%kept", "refused")
 
     def choose_next(self) -> None:
@@ -677,18 +682,49 @@ class _Entry:
             f"store i64 {self.value(f'add i64 {before}, {counted}')}, ptr {place}"
         )
 
-    def take_workspace(self) -> tuple[str, str]:
-        """The workspace, and the memory to give back after the call ("" if none)."""
+    def take_workspace(self) -> str:
+        """The workspace: what is kept, if it is large enough, else new memory."""
         size = self.size
         if size <= _STACK_BYTES:
-            return "%workspace", ""
-        take = cpython("PyMem_RawMalloc")
-        memory = self.value(f"call ptr {take}(i64 {size + 64})")
-        self.need(self.value(f"icmp ne ptr {memory}, null"), "starved")
-        number = self.value(f"ptrtoint ptr {memory} to i64")
+            return "%workspace"
+        room = size + 64
+        self.line(f"%kept.memory = load ptr, ptr {_KEPT}")
+        self.line(f"%kept.room = load i64, ptr {_KEPT_ROOM}")
+        self.line(f"%fits = icmp uge i64 %kept.room, {room}")
+        self.line("br i1 %fits, label %again, label %fresh")
+        self.lines.append("again:\n")
+        self.line(f"store ptr null, ptr {_KEPT}")
+        self.line(f"store i64 0, ptr {_KEPT_ROOM}")
+        self.line("br label %got")
+        self.lines.append("fresh:\n")
+        self.line(f"%new = call ptr {cpython('PyMem_RawMalloc')}(i64 {room})")
+        self.line("br label %got")
+        self.lines.append("got:\n")
+        self.line("%own.memory = phi ptr [%kept.memory, %again], [%new, %fresh]")
+        self.line(f"%own.room = phi i64 [%kept.room, %again], [{room}, %fresh]")
+        self.need(self.value("icmp ne ptr %own.memory, null"), "starved")
+        number = self.value("ptrtoint ptr %own.memory to i64")
         above = self.value(f"add i64 {number}, 63")
         aligned = self.value(f"and i64 {above}, -64")
-        return self.value(f"inttoptr i64 {aligned} to ptr"), memory
+        return self.value(f"inttoptr i64 {aligned} to ptr")
+
+    def give_workspace(self) -> None:
+        """Keep the workspace for the next call, or what is kept if that is larger."""
+        if self.size <= _STACK_BYTES:
+            return
+        self.line(f"%other = load ptr, ptr {_KEPT}")
+        self.line(f"%other.room = load i64, ptr {_KEPT_ROOM}")
+        larger = self.value("icmp ugt i64 %own.room, %other.room")
+        small = self.value(f"icmp ule i64 %own.room, {_MOST_KEPT}")
+        keeps = self.value(f"and i1 {larger}, {small}")
+        for name, own, other, place in (
+            ("memory", "ptr %own.memory", "ptr %other", _KEPT),
+            ("room", "i64 %own.room", "i64 %other.room", _KEPT_ROOM),
+        ):
+            self.line(f"%next.{name} = select i1 {keeps}, {own}, {other}")
+            self.line(f"store {own.split()[0]} %next.{name}, ptr {place}")
+        left = self.value(f"select i1 {keeps}, ptr %other, ptr %own.memory")
+        self.line(f"call void {cpython('PyMem_RawFree')}(ptr {left})")
 
     def box(self, k: int, result: Returned) -> None:
         """A scalar result as an object."""
