@@ -338,11 +338,23 @@ def _linked(
     told: Told,
     symbols: Mapping[str, int],
 ) -> tuple[Engine, Any]:
-    """Return the library of modules, of which some have code already."""
-    builder = llvm.JITLibraryBuilder()
+    """Return the library of modules, of which some have code already.
+
+    The others' code is kept on disk where all of it together cost enough.
+    """
+    builder, unkept, started = (
+        llvm.JITLibraryBuilder(),
+        list[Any](),
+        time.perf_counter(),
+    )
     for number, (text, code) in enumerate(zip(parts, codes, strict=True)):
         told(number, len(parts))
-        builder.add_object_img(_generated(text, level) if code is None else code)
+        if code is None:
+            code = _generated(text, level)
+            unkept.append((disk.name_of(text, *_generated_for(level)), code))
+        builder.add_object_img(code)
+        while unkept and time.perf_counter() - started >= disk.WORTH:
+            disk.write(*unkept.pop())
     with _LOCK:
         engine = _engine(level)
         library = engine.link(builder, parts, names, symbols)
@@ -351,14 +363,11 @@ def _linked(
 
 
 def _generated(text: str, level: int) -> bytes:
-    """Return the code of a module, and keep it on disk where it cost enough."""
-    started = time.perf_counter()
+    """Return the code of a module."""
     with _LOCK:
         parsed = llvm.parse_assembly(text, llvm.create_context())
         target = _target_machine(level, reloc="pic", codemodel="small")
         code: bytes = target.emit_object(parsed)
-    if time.perf_counter() - started >= disk.WORTH:
-        disk.write(disk.name_of(text, *_generated_for(level)), code)
     return code
 
 
