@@ -593,3 +593,25 @@ def test_an_array_without_axes_is_cast_in_a_replay(value: float, into: str) -> N
     with np.errstate(invalid="ignore"):
         tape = wengert.record(f, x, np.array(2.0, np.float32))
         np.testing.assert_array_equal(tape(x, y), f(x, y))
+
+
+@pytest.mark.parametrize("dtype", [bool, int, float, complex])
+@pytest.mark.parametrize("key", [(0, 0), (0, ...), 0, (slice(1), 0), ..., (5, 0), [1]])
+@pytest.mark.parametrize("value", [(1, 0), [], [[0]], [[[1, 0]]], (0,), [0.0, 1.0]])
+def test_a_list_is_written_as_numpy_writes_it(dtype: Any, key: Any, value: Any) -> None:
+    """It nests no deeper than what is written; a truth value is whether it is empty."""
+
+    def f(x: Any) -> Any:
+        table = x.astype(dtype)
+        table[key] = value
+        return table
+
+    def answer(fun: Any) -> Any:
+        try:
+            return fun(np.array([[0.0, 1.0], [2.0, 3.0]])).tolist()
+        except (ValueError, IndexError, TypeError) as error:
+            return type(error)
+
+    expected, jitted = answer(f), wengert.jit(f)
+
+    assert [answer(jitted) for _ in range(4)] == [expected] * 4

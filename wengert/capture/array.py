@@ -634,7 +634,9 @@ class RecordedArray(RecordedValue):
             except (TypeError, ValueError, OverflowError):
                 self._current()[keys.plain(key)]  # a wrong key is found first
                 raise
-        if type(value) in (list, tuple) or is_object_array(value):
+        if join.is_list(value) and operation is STORE and not keys.has_arrays(key):
+            value = join.gather_over(value, self._current()[keys.plain(key)])
+        elif join.is_list(value) or is_object_array(value):
             value = gather(value)
         storage = self._own_storage()
         target = self._current()

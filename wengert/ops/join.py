@@ -10,7 +10,7 @@ import numpy as np
 
 from wengert.core.forms import Move
 from wengert.core.operation import answers, apply, general
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, is_array
 from wengert.ops.axes import axis_index, axis_of, integers
 from wengert.ops.elements import check_elements, into
 from wengert.ops.shape import (
@@ -111,6 +111,24 @@ def gather(value: Any, axes: int = MOST_AXES) -> Any:
             f"exceed the maximum number of dimension of {MOST_AXES}."
         )
     return apply(STACK, *(gather(part, axes - 1) for part in value), axis=0)
+
+
+def gather_over(value: Any, target: Any) -> Any:
+    """Return a list that is written over an array, or one element, as NumPy takes it.
+
+    It nests no deeper than the array has axes.  One element of a truth array takes
+    whether there is anything in it.
+    """
+    if type(target) is np.bool_:
+        return bool(value)
+    found, nested = gather(value), 0
+    if np.ndim(found) > np.ndim(target):
+        for _ in range(np.ndim(found)):
+            nested = [nested]  # type: ignore[assignment]
+        if is_array(target):
+            target.copy()[...] = nested  # raises what NumPy raises
+        np.zeros(1, target.dtype)[0] = nested  # likewise
+    return found
 
 
 def gather_recorded(value: Any) -> Any:
