@@ -16,7 +16,6 @@ cannot work, and what to write instead.
 
 from __future__ import annotations
 
-import functools
 import linecache
 import os
 import sys
@@ -216,18 +215,34 @@ class GuardError(WengertError, ValueError):
     """
 
 
-@functools.lru_cache(maxsize=4096)
+class Files(dict[str, bool]):
+    """Whether files belong to wengert or a library rather than to the user, by name."""
+
+    def __missing__(self, filename: str) -> bool:
+        if len(self) >= MOST_FILES:
+            self.clear()
+        is_example = filename.startswith(EXAMPLES)
+        found = not is_example and any(part in filename for part in LIBRARIES)
+        self[filename] = found
+        return found
+
+
+MOST_FILES = 4096
+IS_LIBRARY = Files()
+
+
 def is_library(filename: str) -> bool:
     """Whether a file belongs to wengert or a library rather than to the user."""
-    if filename.startswith(EXAMPLES):
-        return False
-    return any(part in filename for part in LIBRARIES)
+    return IS_LIBRARY[filename]
 
 
-def user_line() -> Line | None:
-    """Return the code object and instruction of the innermost frame of the user."""
-    frame = sys._getframe(1)
-    while frame is not None and is_library(frame.f_code.co_filename):
+def user_line(depth: int = 1) -> Line | None:
+    """Return the code object and instruction of the innermost frame of the user.
+
+    The innermost `depth` frames are known to be ours.
+    """
+    frame = sys._getframe(depth)
+    while frame is not None and IS_LIBRARY[frame.f_code.co_filename]:
         frame = frame.f_back  # type: ignore[assignment]
     return None if frame is None else (frame.f_code, frame.f_lasti)
 

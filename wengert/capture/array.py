@@ -703,9 +703,10 @@ class RecordedArray(RecordedValue):
         if tape.thread != get_ident():
             return keys.read(self, key)
         line = line_of(tape) if tape.keeps_lines else None
-        index = tape.append(
-            GETITEM, (self._index,), {"key": (key,)}, type_of(value), value, line
-        )
+        is_known = -MOST_KNOWN <= key < MOST_KNOWN
+        settings = element_settings(key) if is_known else {"key": (key,)}
+        like = FLOAT64 if type(value) is float64 else type_of(value)
+        index = tape.append(GETITEM, (self._index,), settings, like, value, line)
         return RecordedScalar(tape, index, value)
 
     def __len__(self) -> int:
@@ -740,9 +741,10 @@ def note_raise(
 def line_of(tape: Tape) -> Line | None:
     """Return the user's line of what is being recorded now.
 
-    A derivative that is recorded belongs to the line of the node that it is of.
+    A derivative that is recorded belongs to the line of the node that it is of.  It is
+    asked by a function of ours.
     """
-    return tape.line_here or user_line()
+    return tape.line_here or user_line(3)
 
 
 def is_active(value: Any) -> bool:
@@ -1027,6 +1029,16 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
     if isinstance(value, tuple):
         return tuple(project(tape, index, value))
     return wrap(tape, index, value)
+
+
+#: Elements at the ends of an array whose settings are made once.
+MOST_KNOWN = 4096
+
+
+@lru_cache(maxsize=2 * MOST_KNOWN)
+def element_settings(key: int) -> Settings:
+    """Return the settings of an element."""
+    return {"key": (key,)}
 
 
 @lru_cache(maxsize=4096)

@@ -32,7 +32,6 @@ from wengert.capture.array import (
     wrap,
 )
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
-from wengert.capture.floating_point import Told
 from wengert.capture.kinds import warn_of_types
 from wengert.capture.labelled import without_labels
 from wengert.capture.reads.randomness import DrawsRefused
@@ -40,6 +39,7 @@ from wengert.capture.reads.walk import RAISES_ERRORS, makes_numpy_raise
 from wengert.capture.results import check_results
 from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
+from wengert.core.floating_point import Told
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import builtin, copy_as_it_lies, has_class, is_array, type_of
 from wengert.errors import (

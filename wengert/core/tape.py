@@ -248,9 +248,12 @@ class Tape:
         """
         if self.lifted is not None and (known := self.lifted(value)) is not None:
             return known
-        value = builtin(value)
-        key = number_key(value)
+        key = type(value), value if value else repr(value)  # as `number_key` does
         index = self._numbers.get(key)
+        if index is None:
+            value = builtin(value)
+            key = number_key(value)
+            index = self._numbers.get(key)
         if index is None:
             index = self.append(
                 CONSTANT, (), {"value": value}, type_of(value), strong(value)

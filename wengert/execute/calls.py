@@ -11,7 +11,7 @@ import numpy as np
 # By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import asarray, ndarray
 
-from wengert.capture.floating_point import Silent
+from wengert.core.floating_point import Silent
 from wengert.core.types import Type
 from wengert.emit.calls import DONE, FAILED
 from wengert.execute.plan import Plan

@@ -11,9 +11,9 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import RecordedValue
-from wengert.capture.floating_point import Told, plays
 from wengert.capture.layout import share_memory, writes_arguments
 from wengert.capture.record import active_tape
+from wengert.core.floating_point import Told, plays
 from wengert.core.guards import answer
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape, reaching, strong
 from wengert.core.types import WEAK, Type, has_class, is_array, type_of

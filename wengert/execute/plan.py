@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.capture.floating_point import plays
+from wengert.core.floating_point import plays
 from wengert.core.tape import CONSTANT, GUARD, Play, Tape
 from wengert.core.types import Type, has_class, is_array
 from wengert.execute.interpret import (

@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy import float64, vdot  # np.vdot is slow after a recording
 
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import float64, multiply, vdot
+
+from wengert.core.floating_point import ERROR_STATE, undefined
 from wengert.core.forms import Map
 from wengert.core.operation import elementwise
 
@@ -18,9 +21,9 @@ from wengert.core.operation import elementwise
 ABSORBING_PRODUCT = "select(x == 0 or y == 0, 0, x * y)"
 
 
-#: Elements up to which a dot product is the quickest look at all of them (beyond,
-#: BLAS starts threads).
-FEW = 256
+#: Elements up to which a dot product is the quickest look at all of them (beyond
+#: 10,000 BLAS starts threads).
+FEW = 8192
 
 
 def has_nan(g: Any) -> bool:
@@ -42,8 +45,11 @@ def chain_product(g: Any, partial: Any) -> Any:
         if g == 0 or partial == 0:
             return float64(0.0)
         return g * partial
-    with np.errstate(invalid="ignore"):
-        product = np.multiply(g, partial)
+    before = ERROR_STATE.set(undefined(ERROR_STATE.get(None)))
+    try:
+        product = multiply(g, partial)
+    finally:
+        ERROR_STATE.reset(before)
     if not has_nan(product):
         return product
     absorbed = np.equal(g, 0) | np.equal(partial, 0)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Scan, Subtapes
+from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
-from wengert.core.types import Type
+from wengert.core.types import FLOAT64, Type
 from wengert.ops.index import ITEM
 from wengert.ops.python import NOTHING, PYTHON, conditions
 
@@ -44,9 +45,19 @@ def leaving(tape: Tape) -> Callable[[int], bool]:
     """Return `may_leave` of a tape's nodes, asked once of those that are alike."""
     operations, operands, types = tape.operations, tape.operands, tape.types
     known: dict[Any, bool] = {}
+    quiet: dict[Operation, bool] = {}
 
     def leaves(index: int) -> bool:
         operation = operations[index]
+        is_known = quiet.get(operation)
+        if is_known is None:
+            is_known = quiet[operation] = is_quiet_map(operation)
+        if is_known and types[index] is FLOAT64:  # most nodes of a plain loop
+            for k in operands[index]:
+                if types[k] is not FLOAT64 and operations[k] is not CONSTANT:
+                    break
+            else:
+                return False
         if isinstance(operation.form, Subtapes):
             return may_leave(tape, index)
         read = [
@@ -64,6 +75,12 @@ def leaving(tape: Tape) -> Callable[[int], bool]:
     return leaves
 
 
+def is_quiet_map(operation: Operation) -> bool:
+    """Whether no elements that are floats make an operation raise."""
+    is_map = operation.is_registered and isinstance(operation.form, Map)
+    return is_map and raises_nothing(operation)
+
+
 def is_fixed(tape: Tape, index: int) -> bool:
     """Whether a node is whatever it was when it was recorded: places are in bounds.
 
@@ -74,17 +91,23 @@ def is_fixed(tape: Tape, index: int) -> bool:
 
 
 def is_quiet(tape: Tape, index: int) -> bool:
-    """Whether a function raises at no floats, where operands are that vary.
-
-    SciPy's private ones are Boost's, which raise where they overflow.
-    """
+    """Whether a function raises at no floats, where operands are that vary."""
     operation = tape.operations[index]
-    form, function = operation.form, operation.function
+    form = operation.form
     if isinstance(form, Map):
-        is_private = getattr(function, "__name__", "_")[0] == "_"
-        is_numeric = isinstance(function, np.ufunc) and not is_private
-        return form.text is not None or is_numeric
+        return raises_nothing(operation)
     if isinstance(form, Move):
         places = [] if form.moved is None else tape.operands[index][form.moved :]
         return all(is_fixed(tape, k) for k in places)
     return isinstance(form, (Reduce, Scan, Contract))
+
+
+def raises_nothing(operation: Operation) -> bool:
+    """Whether a function of elements raises at no floats.
+
+    SciPy's private ones are Boost's, which raise where they overflow.
+    """
+    function = operation.function
+    is_private = getattr(function, "__name__", "_")[0] == "_"
+    is_numeric = isinstance(function, np.ufunc) and not is_private
+    return getattr(operation.form, "text", None) is not None or is_numeric

@@ -8,7 +8,7 @@ from numpy import geterr as numpy_geterr
 from numpy import geterrcall as numpy_geterrcall
 
 from wengert.capture.answers.table import answered
-from wengert.capture.floating_point import TELLER
+from wengert.core.floating_point import TELLER
 
 
 @answered("geterr")

@@ -15,7 +15,6 @@ from typing import Any
 
 from numpy._core.printoptions import format_options
 
-from wengert.capture.floating_point import ERROR_STATE
 from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse
 from wengert.capture.reads.libraries import (
     is_installed_file,
@@ -32,6 +31,7 @@ from wengert.capture.reads.numbers import (
     is_function_of_numbers,
 )
 from wengert.capture.reads.watched import Cursor, Site
+from wengert.core.floating_point import ERROR_STATE
 from wengert.core.types import Recorded, has_class
 
 #: Functions of the user's that one walk follows; beyond: unresolved.
