@@ -351,7 +351,7 @@ def test_steps_of_a_plain_loop_that_carry_nothing_are_operations_on_arrays() -> 
     step = 1e-6 * np.eye(162)[7]
     column = (collocation(x + step) - collocation(x - step)) / 2e-6
     np.testing.assert_allclose(matrix.toarray()[:, 7], column, atol=1e-8)
-    tape = products.sweeps[0].tape
+    tape = products.sweeps.tape
     assert len(products.stretch.nodes) > 20 * len(tape)
     assert "scan" not in {operation.name for operation in tape.operations}
 
@@ -366,7 +366,7 @@ def test_what_a_loop_adds_up_is_computed_at_once() -> None:
     x = np.random.default_rng(3).normal(size=81)
     derivative = hessian(total, sparse=True)
     matrix = derivative(x)
-    sweep: Any = derivative.products.sweeps[0]  # type: ignore[attr-defined]
+    sweep: Any = derivative.products.sweeps  # type: ignore[attr-defined]
 
     slopes, step = grad(total), 1e-6 * np.eye(81)[7]
     column = (slopes(x + step) - slopes(x - step)) / 2e-6

@@ -73,6 +73,9 @@ def derived(
     results = {k: place_of(value) for k, value in found.items()}
     if None not in results.values() and is_playable(tape, at):
         tape.derived[at] = Derived(question, len(tape), results)
+        for k, place in results.items():
+            if type(place) is Plain:  # as when it is played: an array of its own
+                found[k] = value_at(tape, place)
     return found
 
 

@@ -7,6 +7,7 @@ was computed by a loop of its own: together they are one step that stacks them a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +63,36 @@ class Writer:
                 tape.lines[index],
             )
         return known
+
+
+def as_one(
+    tapes: Sequence[Tape], names: Sequence[Sequence[Any]]
+) -> tuple[Tape, list[list[int]]]:
+    """Return a tape that does what several do, each node once; and the outputs of each.
+
+    Parameters
+    ----------
+    tapes : sequence of Tape
+        Their constants stay as they are.
+    names : sequence of sequence
+        By tape what its inputs are called: those of one name are one.
+    """
+    writer, outputs = Writer(), []
+    for tape, own in zip(tapes, names, strict=True):
+        at = dict[int, int]()
+        for index, name in zip(tape.input_indices, own, strict=True):
+            at[index] = writer.add(tape, index, (), (INPUT, name))
+        for index in range(len(tape)):
+            if index not in at:
+                places = tuple([at[k] for k in tape.operands[index]])
+                key = key_of(tape, index, places)
+                at[index] = writer.add(tape, index, places, key)
+        outputs.append([at[k] for k in tape.output_indices])
+    new = writer.new
+    new.input_indices = [writer.known[INPUT, k] for k in dict.fromkeys(chain(*names))]
+    new.chosen_outputs = list(chain(*outputs))
+    new.keeps_guards = all(tape.keeps_guards for tape in tapes)
+    return new, outputs
 
 
 def key_of(tape: Tape, index: int, places: tuple[int, ...]) -> Any:

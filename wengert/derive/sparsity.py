@@ -652,19 +652,34 @@ class Pattern:
         self, tape: Tape, inputs: Sequence[int], decided: Decided | None
     ) -> None:
         self.tape, self.inputs, self.decided = tape, inputs, decided
+        self.outputs = tape.output_indices
         self.width = sum(tape.types[k].size for k in inputs)
+        self.runs: dict[bool, tuple[Dependence, Known, Known]] = {}
 
-    def found(self, is_second: bool) -> tuple[Dependence, Known]:
-        """Return what the elements depend on, and the sets of all nodes."""
-        dependence = Dependence(is_second, self.decided is not None)
-        nodes, decided = range(len(self.tape)), dict(self.decided or {})
-        known, bent = dependence.followed(self.tape, nodes, self.inputs, decided)
-        return dependence, bent if is_second else known
+    def part(self, *places: int) -> Pattern:
+        """Return the same of some of the results; what was found is found for all."""
+        made = Pattern(self.tape, self.inputs, self.decided)
+        made.outputs = [self.outputs[k] for k in places]
+        made.runs = self.runs
+        return made
+
+    def found(self, is_second: bool) -> tuple[Dependence, Known, Known]:
+        """Return what the elements depend on, and both sets of all nodes.
+
+        What was followed to the second order was followed to the first.
+        """
+        known = self.runs.get(True) or self.runs.get(is_second)
+        if known is None:
+            dependence = Dependence(is_second, self.decided is not None)
+            nodes, decided = range(len(self.tape)), dict(self.decided or {})
+            sets = dependence.followed(self.tape, nodes, self.inputs, decided)
+            known = self.runs[is_second] = dependence, *sets
+        return known
 
     def of_results(self, known: Known) -> Array:
         """Return the sets of the results' elements, one after another."""
         parts = [np.zeros(0, np.int64)]
-        for index in self.tape.output_indices:
+        for index in self.outputs:
             sets, shape = known.get(index, 0), self.tape.types[index].shape
             parts.append(np.ravel(np.broadcast_to(np.asarray(sets), shape)))
         return np.concatenate(parts)
@@ -674,7 +689,7 @@ class Pattern:
         from scipy.sparse import csr_array
 
         with SetAside(None):
-            dependence, known = self.found(is_second=False)
+            dependence, known, _ = self.found(is_second=False)
             sets = self.of_results(known)
             columns, sizes = dependence.first.sets.rows(sets)
             indptr = np.concatenate([[0], np.cumsum(sizes)])
@@ -687,7 +702,7 @@ class Pattern:
         from scipy.sparse import coo_array
 
         with SetAside(None):
-            dependence, bent = self.found(is_second=True)
+            dependence, _, bent = self.found(is_second=True)
             a, b = dependence.entries(self.of_results(bent))
             keys = distinct(np.concatenate([a * self.width + b, b * self.width + a]))
             places = np.divmod(keys, max(self.width, 1))

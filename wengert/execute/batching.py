@@ -56,7 +56,7 @@ class Operands:
 
     def rank(self, k: int) -> int:
         """Return the number of axes of a row of operand k."""
-        return np.ndim(self.values[k]) - bool(self.has_rows[k])
+        return getattr(self.values[k], "ndim", 0) - bool(self.has_rows[k])
 
     def aligned(self, k: int, ndim: int) -> Any:
         """Return operand k so that its rows broadcast against rows of `ndim` axes."""

@@ -25,10 +25,11 @@ from wengert.execute.parts import Whole, with_outputs
 from wengert.execute.sparse import (
     OutsideError,
     Structure,
+    Sweep,
+    Sweeps,
     colour,
     given_of,
     joined,
-    played,
     record_as_jit,
     structure_of,
     sweeps_of,
@@ -130,20 +131,26 @@ class Shared:
                     "a function that returns a number",
                 )
             )
-        self.gradient = recorded(partial(with_gradient, short), given)
         self.has_constraints = short.types[short.output_indices[1]].size > 0
+        self.down, self.along = list[Sweep](), list[Sweep]()
+        if self.is_second:
+            weighted = [*given, *map(plain, weights)]
+            both = recorded(partial(lagrangian, short), weighted)
+            asked = stretch.pattern(both, is_replayed=True)
+            curves = asked.part(0)
+            self.second = structure_of(curves, True, self.second, "csr", "f")
+            alone = partial(play, with_outputs(both, both.output_indices[:1]))
+            self.along = sweeps_of(alone, weighted, (0,), True, self.second)
+        else:
+            asked = stretch.pattern(short, is_replayed=True)
         if self.has_constraints:
+            slopes = asked.part(1)
+            self.first = structure_of(slopes, False, self.first, "csr", "constraints")
             constraints = with_outputs(short, short.output_indices[1:])
-            asked = stretch.pattern(constraints, is_replayed=True)
-            self.first = structure_of(asked, False, self.first, "csr", "constraints")
             alone = partial(play, constraints)
             self.down = sweeps_of(alone, given, (0,), False, self.first)
-        if self.is_second:
-            weighted, given = partial(lagrangian, short), [*given, *map(plain, weights)]
-            asked = stretch.pattern(recorded(weighted, given), is_replayed=True)
-            self.second = structure_of(asked, True, self.second, "csr", "f")
-            self.along = sweeps_of(weighted, given, (0,), True, self.second)
-
+        gradient = recorded(partial(with_gradient, short), given)
+        self.sweeps = Sweeps([*self.down, *self.along], gradient)
         self.whole.fun.unrolled = unrolled(self.first, self.second)  # type: ignore[attr-defined]
 
     def swept(
@@ -158,15 +165,16 @@ class Shared:
 
     def played(self, operands: list[Any], weights: Sequence[Any]) -> tuple[Any, ...]:
         """Return the results, recorded at values of what the stretch reads."""
-        value, slopes, constraints = play(self.gradient, *operands)
+        products, found = self.sweeps.played([*operands, *weights])
+        value, slopes, constraints = found
         first = second = np.zeros(0)
+        count = len(self.down)
         if self.has_constraints:
             assert self.first is not None
-            first = self.first.entries(played(self.down, operands)[0])
+            first = self.first.entries(joined(products[:count]))
         if self.is_second:
             assert self.second is not None
-            products = played(self.along, [*operands, *weights])[0]
-            second = self.second.entries(products)
+            second = self.second.entries(joined(products[count:]))
         return value, slopes, constraints, first, second
 
 
@@ -187,8 +195,8 @@ def with_gradient(short: Tape, *given: Any) -> tuple[Any, Any, Any]:
     return value, joined(found), constraints
 
 
-def lagrangian(short: Tape, *given: Any) -> Any:
-    """Return the weighted value of a short tape, and its constraints multiplied."""
+def lagrangian(short: Tape, *given: Any) -> tuple[Any, Any]:
+    """Return the Lagrangian of what a short tape gives, and the constraints."""
     *own, multipliers, weight = given
     value, constraints = play(short, *own)
-    return weight * value + multipliers @ constraints
+    return weight * value + multipliers @ constraints, constraints

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from wengert.core.transformed import Transformed
 from wengert.core.types import Type, has_class, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.again import derived
+from wengert.derive.merged import as_one
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.sets import Array
 from wengert.derive.shortened import shortened
@@ -263,7 +265,7 @@ class Products:
         if colored is not None:
             self.known = Structure(colored, output_format)
         self.stretch: Stretch | None = None
-        self.sweeps: list[Sweep] = []
+        self.sweeps: Sweeps | None = None
 
         def entries(*args: Any) -> tuple[Any, Any]:
             return self.entries(args)
@@ -313,8 +315,9 @@ class Products:
         """Return the same, recorded behind the stretch on a tape; played again."""
 
         def derive() -> dict[int, Any]:
-            products, values = played(self.sweeps, stretch.operands(tape))
-            return dict(enumerate([self.structure.entries(products), *values]))
+            assert self.sweeps is not None
+            products, values = self.sweeps.played(stretch.operands(tape))
+            return dict(enumerate([self.structure.entries(joined(products)), *values]))
 
         entries, *values = derived(tape, ("sparse", stretch), (), derive).values()
         return entries, values
@@ -329,9 +332,9 @@ class Products:
         )
         self.fast.fun.unrolled = unrolled(self.known)  # type: ignore[attr-defined]
         chosen = range(len(stretch.inputs))
-        self.sweeps = sweeps_of(
-            partial(play, short), given_of(short), chosen, self.is_second, self.known
-        )
+        own, given = partial(play, short), given_of(short)
+        found = sweeps_of(own, given, chosen, self.is_second, self.known)
+        self.sweeps = Sweeps(found)
 
     def recorded(self, args: Sequence[Any]) -> tuple[Any, Any]:
         """Return what `entries` gives, of a recording of its own."""
@@ -397,10 +400,10 @@ def structure_of(
     return known
 
 
-class Sweep:
-    """One sweep of a function, recorded once and played for all colours.
+class Sweep(NamedTuple):
+    """One sweep of a function, recorded once.
 
-    Parameters
+    Attributes
     ----------
     tape : Tape
         Takes a vector and what the function takes; gives the derivative's product with
@@ -409,29 +412,84 @@ class Sweep:
         The vectors, a row each.
     """
 
-    def __init__(self, tape: Tape, seeds: Array) -> None:
-        self.tape, self.seeds = tape, seeds
+    tape: Tape
+    seeds: Array
 
-    def played(self, operands: Sequence[Any]) -> tuple[Any, list[Any]]:
-        """Return the products, and what the function gives, recorded.
+    def one_by_one(self, operands: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """Return the products, one behind the other, and what the function gives."""
+        each = [play(self.tape, seed, *operands) for seed in self.seeds]
+        return np.stack([found[0] for found in each]), list(each[0][1:])
+
+
+class Sweeps:
+    """Sweeps, and what is computed beside them, played as one tape.
+
+    What a vector has no part in is computed once; the rest for all vectors of a sweep.
+
+    Parameters
+    ----------
+    sweeps : sequence of Sweep
+    beside : Tape, optional
+        Takes what the first sweep's function takes.
+    """
+
+    def __init__(self, sweeps: Sequence[Sweep], beside: Tape | None = None) -> None:
+        self.sweeps, self.beside = sweeps, beside
+        tapes, names = [sweep.tape for sweep in sweeps], list[list[Any]]()
+        for k, tape in enumerate(tapes):
+            names.append([f"seed {k}", *range(len(tape.input_indices) - 1)])
+        if beside is not None:
+            tapes.append(beside)
+            names.append(list(range(len(beside.input_indices))))
+        if len(tapes) == 1:
+            self.tape, self.ends = tapes[0], [tapes[0].output_indices]
+        else:
+            self.tape, self.ends = as_one(tapes, names)
+        self.names = list(dict.fromkeys(chain(*names)))
+
+    def played(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """Return the products of each sweep, recorded; and what is given besides them.
+
+        That is what the first function gives, or what is computed beside the sweeps.
 
         Raises
         ------
         OtherAnswerError
-            Where the sweep was recorded at numbers of which it asked something else.
+            Where a sweep was recorded at numbers of which it asked something else.
         """
-        product, *results = self.tape.output_indices
-        rows = Directions(self.tape, len(self.seeds))
         # Plain vectors: what is made of them alone is constant.
-        given = dict(zip(self.tape.input_indices, [self.seeds, *operands], strict=True))
+        given = dict(enumerate(operands)) | {
+            f"seed {k}": sweep.seeds for k, sweep in enumerate(self.sweeps)
+        }
+        inputs = zip(self.tape.input_indices, self.names, strict=True)
+        rows = Directions(self.tape)
         try:
-            rows.run(given, [True, *[False] * len(operands)])
-            if rows.failed is not None and np.any(rows.failed != 0):
+            rows.run(
+                {index: given[name] for index, name in inputs},
+                [type(name) is str for name in self.names],
+            )
+            if any(np.any(failed != 0) for failed in rows.fails.values()):
                 raise NotLoweredError("a direction that leaves the path")
         except NotLoweredError:  # one sweep behind the other
-            each = [play(self.tape, seed, *operands) for seed in self.seeds]
-            return np.stack([found[0] for found in each]), list(each[0][1:])
-        return rows.repeated(product), [rows.values[k] for k in results]
+            return self.one_by_one(operands)
+        products = [
+            rows.product(ends[0], len(sweep.seeds))
+            for ends, sweep in zip(self.ends, self.sweeps, strict=False)
+        ]
+        others = self.ends[0][1:] if self.beside is None else self.ends[-1]
+        return products, [rows.values[k] for k in others]
+
+    def one_by_one(self, operands: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """Return the same, one direction behind the other."""
+        each = [
+            sweep.one_by_one(operands[: len(sweep.tape.input_indices) - 1])
+            for sweep in self.sweeps
+        ]
+        products = [found[0] for found in each]
+        if self.beside is None:
+            return products, each[0][1]
+        count = len(self.beside.input_indices)
+        return products, list(play(self.beside, *operands[:count]))
 
 
 def sweeps_of(
@@ -454,24 +512,46 @@ def sweeps_of(
     return found
 
 
-def played(sweeps: Sequence[Sweep], operands: Sequence[Any]) -> tuple[Any, list[Any]]:
-    """Return the elements of all products in turn, and what the function gives."""
-    parts, values = zip(*[sweep.played(operands) for sweep in sweeps], strict=True)
-    return joined(parts), values[0]
-
-
 class Directions(BlockPlay):
-    """A sweep for rows of directions; what is the same for all is played as ever."""
+    """Sweeps for rows of directions; what is the same for all is played as ever.
+
+    No node is made of two kinds of directions: each belongs to one sweep.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__(tape, 0)
+        #: By node that has rows, the input whose rows they are.
+        self.rows_of: dict[int, int] = {}
+        #: By such an input, which rows have failed.
+        self.fails: dict[int, Any] = {}
+
+    def run(self, given: dict[int, Any], flags: Sequence[bool]) -> None:
+        pairs = zip(given, flags, strict=True)
+        self.rows_of = {index: index for index, flag in pairs if flag}
+        super().run(given, flags)
 
     def node(self, index: int) -> None:
         """Play one node; its guards ask again, of the recorded value."""
         operands = self.tape.operands[index]
-        if any([self.has_rows[k] for k in operands]):
-            super().node(index)
+        for k in operands:
+            source = self.rows_of.get(k)
+            if source is not None:
+                break
         else:
             values = tuple([self.values[k] for k in operands])
             self.values[index] = result_of(self.tape, index, values)
             self.has_rows[index] = False
+            return
+        self.rows_of[index], self.count = source, len(self.values[source])
+        self.failed = self.fails.get(source)
+        super().node(index)
+        if self.failed is not None:
+            self.fails[source] = self.failed
+
+    def product(self, index: int, count: int) -> Any:
+        """Return a product, a row a direction."""
+        self.count = count
+        return self.repeated(index)
 
 
 def swept(segment: Segment, seed: Any, is_second: bool, is_pulled: bool) -> Any:
