@@ -665,29 +665,16 @@ class Builder:
                 and not any(type(s) is int for s in specs[root.number])
             )
         )
+        picked = node.operands[len(specs) :]
+        to = {
+            dim: picked[spec] if type(spec) is int else spec
+            for dim, spec in zip(dims, root.target, strict=True)
+            if dim is not None
+        }
         for steps in self.steps(root.domain):
             places = {**at, **steps}
-            offset, terms, picks = memory.offset, [*memory.terms], [*memory.picks]
-            for dim, spec in zip(dims, root.target, strict=True):
-                if dim is None:
-                    continue
-                stride = memory.strides[dim]
-                if type(spec) is int:
-                    index = self.value(node.operands[len(specs) + spec], scope, places)
-                    if isinstance(index, Number):
-                        offset += int(index.value) * stride
-                    else:
-                        picks.append((index, stride))
-                    continue
-                offset += spec.offset * stride
-                for axis, k in spec.terms:
-                    place = places[axis]
-                    if isinstance(place, Index):
-                        terms.append((place.loop, k * stride))
-                    else:
-                        offset += place * k * stride
+            address = self.moved_address(memory, places, to, scope)
             value = self.value(root.argument, scope, places)
-            address = Address(memory.buffer, offset, merged(terms), tuple(picks))
             fold = "" if is_set else "x + y"
             scope.body.append(Store(address, value, node.type, fold))
 
