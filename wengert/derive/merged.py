@@ -28,7 +28,22 @@ def merged(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
     if SCAN not in tape.operations:
         return tape, list(captured)
     together = Together(tape, captured)
-    return together.written(), [together.at[k] for k in captured]
+    made, places = together.written(), [together.at[k] for k in captured]
+    if not hands_on(made):
+        return made, places
+    again = Together(made, places)  # what a loop in a step hands on, the step does
+    return again.written(), [again.at[k] for k in places]
+
+
+def hands_on(tape: Tape) -> bool:
+    """Whether a loop of a tape carries what its step hands on as it is."""
+    return any(
+        settings["body"].tape.output_indices[k]
+        == settings["body"].tape.input_indices[k]
+        for operation, settings in zip(tape.operations, tape.settings, strict=True)
+        if operation is SCAN
+        for k in range(settings["body"].carried)
+    )
 
 
 class Writer:
@@ -138,6 +153,8 @@ class Union:
         Its nodes that are stacked.
     results : dict of int to list of (bool, int)
         By loop its results: carried inputs, and others among what is stacked.
+    same : set of int
+        The carried inputs that are the same in every step, once all loops are known.
     """
 
     def __init__(self, first: int, body: Body) -> None:
@@ -146,6 +163,7 @@ class Union:
         self.state: dict[int, int] = {}
         self.stacked: list[int] = []
         self.results: dict[int, list[tuple[bool, int]]] = {}
+        self.same: set[int] = set()
 
     def takes(self, loop: int, body: Body, inputs: Sequence[Input]) -> bool:
         """Take in a loop that carries some of the same, or the first one; whether."""
@@ -205,16 +223,33 @@ class Union:
         ]
         return True
 
+    def settle(self, tape: Tape) -> None:
+        """Find what is carried, and handed on as it is by every step."""
+        known = self.writer.known
+        for n, end in self.state.items():
+            is_own = tape.types[self.inputs[n].operand] == self.inputs[n].like
+            if end == known[INPUT, n] and is_own:
+                self.same.add(n)
+
+    @property
+    def kinds(self) -> list[str]:
+        """How a step reads the inputs."""
+        return [
+            "fixed" if n in self.same else known.kind
+            for n, known in enumerate(self.inputs)
+        ]
+
     @property
     def order(self) -> list[int]:
         """The inputs in the order in which a step has them."""
-        kinds = [known.kind for known in self.inputs]
+        kinds = self.kinds
         return [n for kind in KINDS for n, own in enumerate(kinds) if own == kind]
 
     @property
     def is_alone(self) -> bool:
-        """Whether it is one loop, which reads nothing twice."""
-        return len(self.results) == 1 and len(self.inputs) == len(self.body.inputs)
+        """Whether it is one loop, which reads nothing twice and hands nothing on."""
+        is_one = len(self.results) == 1 and not self.same
+        return is_one and len(self.inputs) == len(self.body.inputs)
 
     @property
     def operands(self) -> list[int]:
@@ -223,21 +258,27 @@ class Union:
 
     def whole(self) -> Body:
         """Return the step of all, on which loops are together too."""
-        kinds = [known.kind for known in self.inputs]
-        tape, order = self.body.tape, self.order
+        kinds, order = self.kinds, self.order
+        carried, moving = kinds.count("carried"), kinds.count("row")
+        tape = self.body.tape
         if not self.is_alone:
             tape = self.writer.new
             tape.input_indices = [self.writer.known[INPUT, n] for n in order]
             nexts = [self.state[n] for n in order if kinds[n] == "carried"]
             tape = as_step(tape, [*nexts, *self.stacked])
-        return Body(merged(tape, ())[0], kinds.count("carried"), kinds.count("row"))
+        return Body(merged(tape, ())[0], carried, moving)
 
-    def places(self, loop: int) -> list[int]:
-        """Return where the results of a loop are among those of all."""
+    def place(self, loop: int, which: int) -> int:
+        """Return where a result of a loop is among those of all."""
         if self.is_alone:
-            return list(range(len(self.body.outputs)))
-        order, count = self.order, len(self.state)
-        return [order.index(n) if c else count + n for c, n in self.results[loop]]
+            return which
+        is_carried, n = self.results[loop][which]
+        return self.order.index(n) if is_carried else self.kinds.count("carried") + n
+
+    def handed_on(self, loop: int, which: int) -> int | None:
+        """Return the operand that a result of a loop is, if it is one."""
+        is_carried, n = self.results[loop][which]
+        return self.inputs[n].operand if is_carried and n in self.same else None
 
 
 class Together:
@@ -301,6 +342,8 @@ class Together:
                 union = self.unions[index] = Union(index, body)
                 union.takes(index, body, inputs)
                 known.append(union)
+        for union in {id(union): union for union in self.unions.values()}.values():
+            union.settle(tape)
 
     def before(self, index: int) -> set[int]:
         """Return the nodes that are written before another."""
@@ -390,8 +433,11 @@ class Together:
 
     def result(self, loop: int, which: int, index: int) -> int:
         """Write one result of a loop, which a node is; once."""
-        tape, places = self.tape, (self.at[loop],)
-        result = self.unions[loop].places(loop)[which]
+        tape, places, union = self.tape, (self.at[loop],), self.unions[loop]
+        operand = union.handed_on(loop, which)
+        if operand is not None:
+            return self.at[operand]
+        result = union.place(loop, which)
         key = ITEM, places, result
         known = self.writer.known.get(key)
         if known is None:
