@@ -191,7 +191,7 @@ def test_arithmetic_equals_numpy_to_the_last_bit(text, lanes, type_name):
 @pytest.mark.parametrize("lanes", [1, 8])
 @pytest.mark.parametrize("text", LIBRARY)
 def test_library_functions_are_within_4_ulp_of_numpy(text, lanes):
-    """Scalars by libm, lanes by libmvec."""
+    """Scalars by libm, lanes by libmvec or by code of our own."""
     arrays = operands(text)
     want = expected(LIBRARY[text], arrays)
 
@@ -201,6 +201,42 @@ def test_library_functions_are_within_4_ulp_of_numpy(text, lanes):
     assert np.array_equal(got[~finite], want[~finite], equal_nan=True)
     error = np.abs(got[finite] - want[finite]) / np.spacing(np.abs(want[finite]))
     assert error.max() <= 4
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+@pytest.mark.parametrize("bits", [machine.vector_bits(), 128])
+def test_exponentials_in_lanes_are_off_by_one_unit_in_the_last_place(
+    monkeypatch, lanes, bits
+):
+    """Subnormal results too; by instructions that scale, and where there are none."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [
+            rng.uniform(-745.2, 709.8, 4000),
+            rng.uniform(-1, 1, 2000),
+            np.log(2) * np.arange(-1075, 1025) / 2,
+            [
+                709.782712893384,
+                709.7827128933841,
+                -745.1332191019411,
+                -745.1332191019413,
+            ],
+            [-708.3964185322641, -708.3964185322642, 1e-300, -1e-17],
+        ]
+    )
+    with np.errstate(all="ignore"):
+        want = np.exp(x.astype(np.longdouble))
+        rounded = want.astype(np.float64)
+    template.cache_clear()
+    monkeypatch.setattr(machine, "vector_bits", lambda: bits)
+
+    got = native("exp(x)", [x], "float64", lanes)
+
+    template.cache_clear()
+    finite = np.isfinite(rounded)
+    assert np.array_equal(np.isfinite(got), finite)
+    error = np.abs(got[finite] - want[finite]) / np.spacing(rounded[finite])
+    assert error.max() < 1.2
 
 
 @pytest.mark.parametrize("lanes", [1, 8])

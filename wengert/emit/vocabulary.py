@@ -13,12 +13,13 @@ import ast
 import functools
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from wengert.emit import machine
+from wengert.emit.exponential import exponential
 from wengert.lower import expressions
 from wengert.lower.hiding import OPERANDS
 from wengert.lower.refusal import NotLoweredError
@@ -220,7 +221,7 @@ def template(
     -------
     Template
     """
-    emitter = _Emitter(operand_types, lanes, is_strict)
+    emitter = Emitter(operand_types, lanes, is_strict)
     wide = NARROW.get(result_type, result_type)
     name, found = emitter.value(parse(text), wide)
     name = emitter.narrow(emitter.cast(name, found, wide), result_type)
@@ -254,7 +255,7 @@ def operand_count(text: str) -> int:
 
 
 @dataclass(slots=True)
-class _Emitter:
+class Emitter:
     """One expression being written out; names stay open as ``{0}``, ``{1}`` ..."""
 
     operand_types: tuple[str, ...]
@@ -586,10 +587,21 @@ class _Emitter:
             return self.integer_function(name, names, t), t
         if name in _LIBRARY:
             return self.library(name, names, t), t
+        return self.intrinsic(_INTRINSICS[name], names, t), t
+
+    def intrinsic(self, name: str, names: Sequence[str], t: str) -> str:
+        """One of LLVM's functions."""
         ir = self.ir(t)
         suffix = f"{f'v{self.lanes}' * (self.lanes > 1)}f{SIZES[t] * 8}"
-        symbol = f"llvm.{_INTRINSICS[name]}.{suffix}"
-        return self.call(symbol, ir, [(ir, n) for n in names]), t
+        return self.call(f"llvm.{name}.{suffix}", ir, [(ir, n) for n in names])
+
+    def fused(self, x: str, y: str, z: str) -> str:
+        """``x * y + z`` of doubles, rounded once."""
+        return self.intrinsic("fma", [x, y, z], "float64")
+
+    def number(self, value: float, t: str = "float64") -> str:
+        """A constant."""
+        return literal(value, t, self.lanes)
 
     def overflows(self, name: str, x: str, y: str) -> str:
         """Whether the result of two 64-bit integers has more bits."""
@@ -654,6 +666,8 @@ class _Emitter:
     def library(self, name: str, names: list[str], t: str) -> str:
         """A C math function: in vectors where the machine has it, else per lane."""
         is_single = t == "float32"
+        if name == "exp" and self.lanes > 1 and not is_single and machine.fuses():
+            return exponential(self, names[0])
         found = None
         if self.lanes > 1:
             arity = _LIBRARY[name]
