@@ -4,8 +4,8 @@ C's vector library reads tables, element by element, and what calls it keeps not
 registers: it takes two to three times as long.
 
 ``exp(x)`` is ``2 ** n * exp(r)``: n is the whole number next to ``x / log(2)``, r what
-is left.  The polynomial of r is off by 2.5e-17 at most, and all of it by 1.2 units in the
-last place.
+is left.  The polynomial is off by 2.5e-17 at most, the result by 1.2 units in the last
+place.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ _LIBRARY = {  # name: arity; the C library's functions
 # signed zeros, and fmod and // for infinities, so NumPy's own formulas stand here.
 _DEFINED = {
     # Of two zeros the second, as NumPy's vector code for x86 answers.
-    "maximum": "select(x > y or isnan(x), x, y)",
-    "minimum": "select(x < y or isnan(x), x, y)",
+    "maximum": "select(isnan(x), x, select(x > y, x, y))",
+    "minimum": "select(isnan(x), x, select(x < y, x, y))",
     "fmax": "select(x >= y or isnan(y), x, y)",
     "fmin": "select(x <= y or isnan(y), x, y)",
     "sign": "select(x > 0, 1, select(x < 0, -1, select(x == 0, 0, x)))",
