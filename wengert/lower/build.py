@@ -25,6 +25,7 @@ from wengert.lower.graph import (
     is_disjoint,
     number_of,
     reached,
+    unsigned,
     whole_of,
 )
 from wengert.lower.nest import (
@@ -1429,8 +1430,9 @@ class Builder:
         """Return the inverse of a number; where it has none the call is refused."""
         key, top = ("inverse", node.number), self.top
         if key not in top.known:
-            given = Number(1.0, node.type), self.value(node, top, {})
-            found = self.made(top, "x / y", given, node.type)
+            one = self.graph.number(1.0, node.type)
+            quotient = self.graph.map("x / y", (one, node), node.type)
+            found = self.value(quotient, top, {})
             flag = self.made(top, "not (fabs(x) < inf)", (found,), "bool")
             self.guard(BOUNDS, flag, top)
             top.known[key] = found
@@ -1607,11 +1609,6 @@ def strides_along(memory: Memory, dims: Dims) -> tuple[int, ...]:
 def first_of(memory: Memory) -> Address:
     """Return where the first element of a value lies."""
     return Address(memory.buffer, memory.offset, merged(memory.terms), memory.picks)
-
-
-def unsigned(node: Node) -> Node:
-    """Return a node, or what it is the negative of."""
-    return node.operands[0] if node.kind == "map" and node.data == "-x" else node
 
 
 def is_divided_again(node: Node) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from wengert.core.forms import Reduce, Scan
 from wengert.core.operation import REGISTRY
 from wengert.core.types import Type
-from wengert.lower.graph import STARTS, Affine, Graph, Node, Step
+from wengert.lower.graph import STARTS, Affine, Graph, Node, Step, unsigned
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.pieces import placed
 from wengert.lower.refusal import NotLoweredError
@@ -69,10 +69,28 @@ def reduced(
     is_known = is_same and (len(gone) == 1 or operand not in lowering.laid_otherwise)
     if is_asked and is_from_zero and is_whole and is_known:
         return Value(graph.sum_in_order(node, gone), kept)
-    found = graph.reduce(step, node, gone)
+    found = total(lowering, step, node, gone)
     if form.place:
         found = first_place(graph, node, found, gone)
     return Value(found, kept)
+
+
+def total(lowering: Lowering, step: Step, node: Node, gone: Sequence[int]) -> Node:
+    """Return axes folded; of multiples of what was added before, its sum's multiple.
+
+    That is no infinity where they are none.
+    """
+    graph, product = lowering.graph, unsigned(node)
+    if product.data != PLAIN_PRODUCT or step.text != "x + y":
+        return graph.reduce(step, node, gone)
+    for one, other in (product.operands, product.operands[::-1]):
+        if one.axes.isdisjoint(gone) and graph.is_folded(step, other, gone):
+            known = graph.reduce(step, other, gone)
+            lowering.refuse_infinite(known)
+            if product is not node:
+                one = graph.map("-x", (one,), node.type)
+            return graph.map(PLAIN_PRODUCT, (one, known), node.type)
+    return graph.reduce(step, node, gone)
 
 
 def log_of_sum(graph: Graph, node: Node, gone: Sequence[int]) -> Node:

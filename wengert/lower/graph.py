@@ -38,6 +38,7 @@ import numpy as np
 
 from wengert.lower.axes import Axes
 from wengert.lower.costs import is_cheap
+from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.tiles import is_tiled
 
 
@@ -89,6 +90,10 @@ STARTS = {
 
 #: Elements of which NumPy adds halves.
 FEWEST_BY_HALVES = 8
+#: Expressions of which the sign is the product of the operands' signs.
+SIGNED = frozenset({"x * y", PLAIN_PRODUCT, "x / y"})
+#: Expressions of numbers of one type, and the types in which they are computed.
+ARITHMETIC, REAL = SIGNED | {"x + y", "x - y"}, frozenset({"float64", "float32"})
 #: Expressions of a base and its exponent.
 POWERS = frozenset({"x ** y", "pow(x, y)"})
 #: What is made of leaves by expressions alone, if its operands are.
@@ -186,6 +191,8 @@ class Graph:
 
     def map(self, text: str, operands: Sequence[Node], type_: str) -> Node:
         """Return an expression of operands, or what is the same in every case."""
+        if text in ARITHMETIC and type_ in REAL:
+            operands = [self.as_real(x, type_) for x in operands]
         simpler = self.simpler(text, operands, type_)
         if simpler is not None:
             return simpler
@@ -194,6 +201,11 @@ class Graph:
             if not node.axes <= axes:
                 axes |= node.axes
         return self.make("map", text, operands, axes, type_)
+
+    def as_real(self, x: Node, type_: str) -> Node:
+        """Return an operand, a whole number as a real one."""
+        is_whole = x.kind == "number" and x.type[0] != "f"
+        return self.number(number_of(x), type_) if is_whole else x
 
     def simpler(self, text: str, operands: Sequence[Node], type_: str) -> Node | None:
         """Return what costs less than an expression and is equal to the last bit."""
@@ -220,6 +232,50 @@ class Graph:
                 return self.map("x * y", (first, inverse), type_)
         if text == "select(x, y, z)" and operands[1] is operands[2]:
             return operands[1] if operands[1].type == type_ else None
+        if not type_.startswith("f"):
+            return None
+        if text == "x + y" and first is operands[1]:
+            return self.doubled(first, type_)
+        found = None
+        if text in SIGNED:
+            found = self.without_signs(text, operands, type_)
+        if text == "x * y" and found is None:
+            found = self.multiple(operands, type_)
+        return found
+
+    def without_signs(
+        self, text: str, operands: Sequence[Node], type_: str
+    ) -> Node | None:
+        """Return a product of negatives as one, or as one's negative; else none."""
+        given = [unsigned(x) for x in operands]
+        count = sum([x is not y for x, y in zip(given, operands, strict=True)])
+        if not count:
+            return None
+        found = self.map(text, given, type_)
+        return found if count == 2 else self.map("-x", (found,), type_)
+
+    def doubled(self, x: Node, type_: str) -> Node | None:
+        """Return twice a multiple, or a negative, as another one; else none."""
+        if x.kind == "map" and x.data == "-x" and x.type == type_:
+            twice = self.map("x + y", (x.operands[0],) * 2, type_)
+            return self.map("-x", (twice,), type_)
+        return self.multiple((self.number(2.0, type_), x), type_)
+
+    def multiple(self, operands: Sequence[Node], type_: str) -> Node | None:
+        """Return 2, 4 ... times a multiple as another multiple, or none.
+
+        Subnormal numbers are rounded once less.
+        """
+        for one, x in (operands, operands[::-1]):
+            factor = number_of(one) or 0.0
+            is_multiple = x.kind == "map" and x.data == "x * y" and x.type == type_
+            if factor < 2 or math.frexp(factor)[0] != 0.5 or not is_multiple:
+                continue
+            for number, other in (x.operands, x.operands[::-1]):
+                value = factor * (number_of(number) or 0.0)
+                if value and abs(value) <= np.finfo(type_).max:
+                    both = self.number(value, type_), other
+                    return self.map("x * y", both, type_)
         return None
 
     def simpler_power(self, x: Node, exponent: Any, type_: str) -> Node | None:
@@ -235,6 +291,11 @@ class Graph:
     def reduce(self, step: Step, x: Node, axes: Iterable[int]) -> Node:
         """Return a value folded over axes; what does not vary folds at once."""
         axes = frozenset(axes)
+        if step.text == "x + y" and unsigned(x) is not x and x.type.startswith("f"):
+            total = self.map("-x", (self.reduce(step, unsigned(x), axes),), x.type)
+            if not step.is_from_zero:
+                return total
+            return self.map("x + y", (total, self.number(0.0, x.type)), x.type)
         repeats = self.count(axes - x.axes)
         axes &= x.axes
         if axes:
@@ -248,6 +309,11 @@ class Graph:
         if repeats != 1 and step.text == "x * y":
             return self.power(x, repeats)
         return x
+
+    def is_folded(self, step: Step, x: Node, axes: Iterable[int]) -> bool:
+        """Whether a fold is there already."""
+        key = "reduce", (step, x.axes.intersection(axes)), (x.number,), x.type
+        return key in self.known
 
     def power(self, x: Node, count: int) -> Node:
         """Return a value times itself so often."""
@@ -442,6 +508,11 @@ def number_of(node: Node) -> float | None:
     if isinstance(node.data, bytes):
         return float(struct.unpack("d", node.data)[0])
     return int(node.data)
+
+
+def unsigned(node: Node) -> Node:
+    """Return a node, or what it is the negative of."""
+    return node.operands[0] if node.kind == "map" and node.data == "-x" else node
 
 
 def reached(nodes: Iterable[Node], known: Collection[int] = ()) -> dict[int, Node]:

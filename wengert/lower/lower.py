@@ -6,7 +6,7 @@ The tape is lowered until no two axes become one any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from wengert.lower.contract import contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
 from wengert.lower.gathers import pushed
-from wengert.lower.graph import Affine, Graph, Node, Source, number_of, reached
+from wengert.lower.graph import REAL, Affine, Graph, Node, Source, number_of, reached
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.looped import Done, Loops, loop, of_loop, while_loop
 from wengert.lower.masks import nonzero
@@ -340,7 +340,7 @@ class Lowering:
             self.done.taints.update(
                 k for k, node in enumerate(results) if node.number in found.all
             )
-        for suspect in suspects.values():
+        for suspect in self.in_sums(suspects.values()):
             self.flags.append((HIDDEN, is_nan(self.graph, suspect)))
         step = step_of("x or y", "bool")
         together: dict[tuple[int, frozenset[int]], Node] = {}
@@ -353,6 +353,18 @@ class Lowering:
             (number, self.graph.reduce(step, flag, axes))
             for (number, axes), flag in together.items()
         ]
+
+    def in_sums(self, suspects: Iterable[Node]) -> Iterator[Node]:
+        """Give what is no number where a suspect is none: a sum of all its elements.
+
+        It is none, too, where infinities of both signs are added.
+        """
+        for suspect in suspects:
+            if suspect.axes and suspect.type in REAL:
+                step = step_of("x + y", suspect.type)._replace(is_from_zero=True)
+                yield self.graph.reduce(step, suspect, suspect.axes)
+            else:
+                yield suspect
 
     def taint(self, results: Sequence[Node], asked: Sequence[Node]) -> Taint:
         """Return what a plain product of the chain rule may make no number.
