@@ -7,7 +7,7 @@ at their places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from wengert.lower.graph import Graph, Node, reached
@@ -71,7 +71,7 @@ class Pushed:
                 self.whole[node.number] = self.gathered(node)
             elif node.number not in self.moved:
                 operands = [self.whole[x.number] for x in node.operands]
-                self.whole[node.number] = self.again(node, operands)
+                self.whole[node.number] = again(self.graph, node, operands)
 
     def note(self, node: Node) -> None:
         """Note where the operands of a node are read, by which all is known of it."""
@@ -112,7 +112,7 @@ class Pushed:
                 todo += node.operands
         for number, node in sorted(found.items()):
             operands = [self.part(x, places) for x in node.operands]
-            self.parts[number, places] = self.again(node, operands)
+            self.parts[number, places] = again(self.graph, node, operands)
         return self.part(gather.operands[0], places)
 
     def part(self, node: Node, places: Places) -> Node:
@@ -126,22 +126,22 @@ class Pushed:
             self.parts[key] = self.graph.gather(self.whole[node.number], chosen)
         return self.parts[key]
 
-    def again(self, node: Node, operands: list[Node]) -> Node:
-        """Return the same of operands that may be others."""
-        if all(x is y for x, y in zip(operands, node.operands, strict=True)):
-            return node
-        graph = self.graph
-        if node.kind == "map":
-            return graph.map(node.data, operands, node.type)
-        if node.kind == "view":
-            return graph.view(operands[0], dict(node.data))
-        if node.kind in ("reduce", "product"):
-            step, axes = node.data
-            x = operands[0]
-            if node.kind == "product":
-                x = graph.map("x * y", operands, node.type)
-            return graph.reduce(step, x, axes)
-        return graph.make(node.kind, node.data, operands, node.axes, node.type)
+
+def again(graph: Graph, node: Node, operands: Sequence[Node]) -> Node:
+    """Return the same node of operands that may be others."""
+    if all(x is y for x, y in zip(operands, node.operands, strict=True)):
+        return node
+    if node.kind == "map":
+        return graph.map(node.data, operands, node.type)
+    if node.kind == "view":
+        return graph.view(operands[0], dict(node.data))
+    if node.kind in ("reduce", "product"):
+        step, axes = node.data
+        x = operands[0]
+        if node.kind == "product":
+            x = graph.map("x * y", operands, node.type)
+        return graph.reduce(step, x, axes)
+    return graph.make(node.kind, node.data, operands, node.axes, node.type)
 
 
 def places_of(gather: Node) -> Places:

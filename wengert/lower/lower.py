@@ -44,6 +44,7 @@ from wengert.lower.needed import (
     needed,
 )
 from wengert.lower.order import searched, sorted_
+from wengert.lower.overlaps import side_by_side
 from wengert.lower.parts import FINITE, in_parts
 from wengert.lower.python import imply, raised, require
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
@@ -199,7 +200,7 @@ class Lowering:
     def finished(self, outputs: list[Value]) -> Lowered:
         """Return the graph with what refuses a play."""
         outputs = [unrenamed(self.graph, value) for value in outputs]
-        outputs = self.with_gathers_pushed(outputs)
+        outputs = self.rewritten(outputs)
         types, guards = self.tape.types, self.guards(outputs)
         asked = [outputs[k].node for k in self.asked_results]
         if not are_exact([*asked, *self.questioned]):
@@ -216,14 +217,16 @@ class Lowering:
             decided,
         )
 
-    def with_gathers_pushed(self, outputs: Sequence[Value]) -> list[Value]:
-        """Return results, of which only what is read is computed; asks follow them."""
-        roots = [value.node for value in outputs] + [flag for _, flag in self.flags]
-        now = pushed(self.graph, [*roots, *self.questioned, *self.implied])
-        self.flags = [(number, now(flag)) for number, flag in self.flags]
-        self.questioned = [now(node) for node in self.questioned]
-        self.implied = [now(node) for node in self.implied]
-        return [Value(now(node), dims) for node, dims in outputs]
+    def rewritten(self, outputs: Sequence[Value]) -> list[Value]:
+        """Return results as they are computed; what is asked follows them."""
+        for rewrite in (pushed, side_by_side):
+            roots = [value.node for value in outputs] + [f for _, f in self.flags]
+            now = rewrite(self.graph, [*roots, *self.questioned, *self.implied])
+            self.flags = [(number, now(flag)) for number, flag in self.flags]
+            self.questioned = [now(node) for node in self.questioned]
+            self.implied = [now(node) for node in self.implied]
+            outputs = [Value(now(node), dims) for node, dims in outputs]
+        return list(outputs)
 
     def run(self) -> list[Value]:
         """Lower every node that is needed; return the outputs."""
