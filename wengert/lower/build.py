@@ -59,6 +59,7 @@ from wengert.lower.nest import (
 from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
 from wengert.lower.repeated import Repeated, is_steps
 from wengert.lower.schedule import MOST_UNROLLED, Root, Schedule, Wanted, lies_along
+from wengert.lower.sharing import share_results
 from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
 from wengert.lower.unread import leave_out_unread
 from wengert.lower.values import Dims, Lowered
@@ -213,6 +214,7 @@ class Builder:
             self.calls,
         )
         leave_out_unread(nest, self.lanes)
+        share_results(nest)
         return nest, self.constants
 
     def plan(self) -> None:
