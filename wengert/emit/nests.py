@@ -996,9 +996,11 @@ class Writer:
         self.counted("0", str(main * step), BLOCK * step, carried, block)
 
     def nothing(self, register: int) -> str:
-        """Return what nothing folds to in a register."""
+        """Return what folds to the other number in a register, of a sum to its bits."""
         found = self.registers[register]
-        return literal(found.start, found.type, self.width if found.is_wide else 1)
+        is_sum = found.fold == "x + y" and found.type.startswith("float")
+        start = -0.0 if is_sum else found.start
+        return literal(start, found.type, self.width if found.is_wide else 1)
 
     def tree(self, register: Register, names: list[str]) -> str:
         """Return what several names fold to, by halves."""
