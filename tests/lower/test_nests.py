@@ -680,3 +680,31 @@ def test_what_is_divided_again_is_as_by_numpy(y: float) -> None:
             np.testing.assert_allclose(one, other, rtol=1e-14)
             for slope, expected in zip(few, like, strict=True):
                 np.testing.assert_allclose(slope, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int8", "bool"])
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+@pytest.mark.parametrize("at_end", [True, False])
+def test_every_second_element_is_read_and_written_in_bounds(
+    dtype: str, lanes: int, at_end: bool
+) -> None:
+    def program(x: Any) -> Any:
+        y = x.copy()
+        y[::2] = x[1::2]
+        y[1::2] = x[-2::-2]
+        return y, x[::2] * x[1::2], x[-1::-2]
+
+    for n in (32, 64, 70, 100):
+        x = np.random.default_rng(n).integers(-3, 4, n).astype(dtype)
+        assert check_tape(wg.record(program, x), (lanes, 4), at_end)
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "complex64"])
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+def test_complex_numbers_side_by_side(dtype: str, lanes: int) -> None:
+    def program(z: Any, w: Any) -> Any:
+        return z * w + 1.5, np.conj(z) - w, (z * np.conj(z)).real
+
+    random = np.random.default_rng(0).standard_normal((4, 100))
+    z, w = (random[:2] + 1j * random[2:]).astype(dtype)
+    assert check_tape(wg.record(program, z, w), (lanes, 4))

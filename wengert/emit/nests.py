@@ -677,6 +677,8 @@ class Writer:
         Number by number: many processors do not gather faster.
         """
         ir, whole = self.memory_ir(type_), self.vector(type_)
+        if stride == 2 and self.is_full and self.width > 2:
+            return self.read_every_second(pointer, type_)
         found = self.filler(ir)
         for k, at in enumerate(self.apart(pointer, stride, type_)):
             one = self.value(f"load {ir}, ptr {at}, align {SIZES[type_]}")
@@ -687,9 +689,58 @@ class Writer:
         """Write the lanes that exist, each so many elements on."""
         name = self.to_memory(name, type_, True)
         ir, whole = self.memory_ir(type_), self.vector(type_)
+        if stride == 2 and self.is_full and self.width > 2 and self.has_masks:
+            self.write_every_second(pointer, name, type_)
+            return
         for k, at in enumerate(self.apart(pointer, stride, type_)):
             one = self.value(f"extractelement {whole} {name}, i64 {k}")
             self.line(f" store {ir} {one}, ptr {at}, align {SIZES[type_]}\n")
+
+    def halves(self, pointer: str, type_: str) -> tuple[str, str]:
+        """Return where two vectors begin that hold every second element of one more.
+
+        The second one ends with the last of them, so that nothing behind is touched.
+        """
+        size = (self.width - 1) * SIZES[type_]
+        return pointer, self.value(f"getelementptr i8, ptr {pointer}, i64 {size}")
+
+    def read_every_second(self, pointer: str, type_: str) -> str:
+        """Read two vectors, and keep the elements that are meant."""
+        whole, width = self.vector(type_), self.width
+        low, high = (
+            self.value(f"load {whole}, ptr {at}, align {SIZES[type_]}")
+            for at in self.halves(pointer, type_)
+        )
+        places = [*range(0, width, 2), *range(width + 1, 2 * width, 2)]
+        mask = ", ".join(f"i32 {k}" for k in places)
+        found = self.value(
+            f"shufflevector {whole} {low}, {whole} {high}, <{width} x i32> <{mask}>"
+        )
+        return self.from_memory(found, whole, type_)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether the processor writes some elements of a vector at once."""
+        return machine.vector_bits() == 512
+
+    def write_every_second(self, pointer: str, name: str, type_: str) -> None:
+        """Write every second element of two vectors."""
+        whole, width = self.vector(type_), self.width
+        symbol = f"llvm.masked.store.{self.suffix(type_)}.p0"
+        bits = f"<{width} x i1>"
+        self.declare(f"void @{symbol}({whole}, ptr, i32, {bits})")
+        for odd, at in enumerate(self.halves(pointer, type_)):
+            places = [(k + odd * width) // 2 for k in range(width)]
+            mask = ", ".join(f"i32 {k}" for k in places)
+            spread = self.value(
+                f"shufflevector {whole} {name}, {whole} poison,"
+                f" <{width} x i32> <{mask}>"
+            )
+            chosen = ", ".join(f"i1 {int(k % 2 == odd)}" for k in range(width))
+            self.line(
+                f" call void @{symbol}({whole} {spread}, ptr {at},"
+                f" i32 {SIZES[type_]}, {bits} <{chosen}>)\n"
+            )
 
     def apart(self, pointer: str, stride: int, type_: str) -> Iterator[str]:
         """Give a pointer for every lane that exists."""
