@@ -46,8 +46,11 @@ def test_a_fold_reads_all_and_writes_one() -> None:
 
 
 def test_what_is_stored_in_between_is_scratch() -> None:
-    found = work(lambda x: np.exp(x) / np.sum(np.exp(x)), X)
+    """Or lies in the result, where each element is read before that is written."""
+    found = work(lambda x: np.exp(x)[::-1] / np.sum(np.exp(x)), X)
     assert found.scratch == 8 * N
+    found = work(lambda x: np.exp(x) / np.sum(np.exp(x)), X)
+    assert found.scratch == 0
     assert found.flops == pytest.approx(3 * N, rel=0.01)
     assert found.bytes == pytest.approx(4 * 8 * N, rel=0.01)
 
@@ -64,7 +67,7 @@ def test_a_loop_is_done_as_often_as_it_says() -> None:
 
 @pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 def test_the_report_tells_it() -> None:
-    softmax = wg.jit(lambda x: np.exp(x) / np.sum(np.exp(x)), wait=True)
+    softmax = wg.jit(lambda x: np.exp(x)[::-1] / np.sum(np.exp(x)), wait=True)
     x = np.linspace(0.0, 1.0, 5000)
     softmax(x)
     (row,) = softmax.report().rows
