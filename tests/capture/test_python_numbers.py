@@ -340,3 +340,23 @@ def test_numpy_raises_where_the_function_says_so() -> None:
     compiled = wg.jit(function)
     for row in ([1.0, 2.0], [0.0, 2.0], [1.0, 4.0]) * 3:
         assert compiled(np.array(row)) == function(np.array(row))
+
+
+#: Some with a part that is NaN, of which NumPy's arrays are another opinion.
+ORDERED = [
+    complex(a, b) for a in (0.5, math.inf, math.nan) for b in (-1.0, 0.0, math.nan)
+]
+
+
+@pytest.mark.parametrize("name", ["gt", "ge", "lt", "le", "eq", "ne"])
+@pytest.mark.parametrize(
+    "other", [0.5, np.float32(0.5), np.complex64(0.5), 0.5 + 1j, True]
+)
+def test_numpys_complex_numbers_are_in_the_order_of_its_scalars(
+    name: str, other: Any
+) -> None:
+    compare = getattr(operator, name)
+    calls: Calls = [(np.array([x, 0.5]),) for x in ORDERED]
+    check(lambda x: compare(np.sum(x[:1]), other), calls)
+    check(lambda x: compare(x, other), calls)
+    check(lambda x: 1.0 if compare(np.sum(x[:1]), x[1]) else x.real, calls)

@@ -106,8 +106,11 @@ def scalar_comparison(name: str, evaluate: BinaryFunction) -> Any:
     sides; in code that asks ``is True`` it is a plain one, guarded.
     """
     compare = scalar_binary(name, evaluate, False)
+    orders = name not in EQUALITIES
 
     def method(self: RecordedScalar, other: Any) -> Any:
+        if orders and are_complex_scalars(self, other):
+            return in_order(evaluate, self, other)
         found = compare(self, other)
         if (
             type(found) is RecordedScalar
@@ -118,6 +121,25 @@ def scalar_comparison(name: str, evaluate: BinaryFunction) -> Any:
         return found
 
     return method
+
+
+def are_complex_scalars(x: RecordedScalar, y: Any) -> bool:
+    """Whether two values are numbers, one at least a complex one of NumPy's."""
+    if type(y) is RecordedScalar:
+        y = y._value
+    elif not (type(y) in SIMPLE_NUMBERS or has_class(y, (np.number, np.bool_))):
+        return False
+    kind = np.complexfloating
+    return has_class(x._value, kind) or has_class(y, kind)
+
+
+def in_order(evaluate: BinaryFunction, x: Any, y: Any) -> Any:
+    """Record how NumPy orders complex numbers, where they are no elements of arrays.
+
+    Of those it also asks whether a part is NaN.
+    """
+    is_tied = x.real == y.real
+    return (is_tied & evaluate(x.imag, y.imag)) | (~is_tied & evaluate(x.real, y.real))
 
 
 @lru_cache(maxsize=4096)
