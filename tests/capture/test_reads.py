@@ -855,3 +855,22 @@ def test_under_a_profiler_that_can_not_be_shared_all_counts_as_met(
 
     assert unresolved
     assert held.unresolved == unresolved
+
+
+def test_a_partial_of_a_function_is_no_reason_to_look() -> None:
+    """Nor are the arguments that are no more than they were; keywords are."""
+
+    def times(factor: Any, x: Any, power: int) -> Any:
+        return factor * x**power
+
+    held = [2.0]
+    with_keywords = functools.partial(times, 2.0, power=2)
+    with_list = functools.partial(lambda values, x: values[0] * x, held)
+
+    assert snapshot(functools.partial(times, np)).is_empty
+    assert not snapshot(with_keywords).is_empty
+    assert not snapshot(with_list).is_empty
+    fast, listed = (wengert.jit(f, wait=True) for f in (with_keywords, with_list))
+    assert [fast(3.0), fast(3.0), listed(3.0), listed(3.0)] == [18.0, 18.0, 6.0, 6.0]
+    with_keywords.keywords["power"], held[0] = 3, 5.0
+    assert [fast(3.0), listed(3.0)] == [54.0, 15.0]

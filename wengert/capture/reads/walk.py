@@ -76,7 +76,6 @@ class Walk(Lookups):
     ) -> None:
         super().__init__()
         self.calls: dict[CodeType, list[tuple[CodeType | None, bool]]] = {}
-        self.free: set[str] = set()
         self.handles_errors = self.writes_text = False
         #: The numbers that each run of code reads, and what it calls, by the place of
         #: the access.

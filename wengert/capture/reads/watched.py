@@ -142,6 +142,8 @@ class Conditions:
     def __init__(self) -> None:
         self.names: dict[str, Any] = {**QUESTIONS, "is_": operator.is_}
         self.guards: dict[str, Guard] = {}
+        #: Tests that are no reason to ask anything, where there are no others.
+        self.free: set[str] = set()
         self.arrays: dict[int, ReadArray] = {}
         self.contents: dict[int, Contents] = {}
         self.generators: dict[int, ReadGenerator] = {}
@@ -490,14 +492,21 @@ class Values(Conditions):
         return True
 
     def partial(self, cursor: Cursor) -> None:
-        """Follow a partial: its function and its arguments."""
+        """Follow a partial: its function and its arguments.
+
+        Python sets them once; that keywords are added later is no reason to ask.
+        """
         value, name = cursor.value, self.bind(cursor.value)
         for part in ("func", "args"):
             found = getattr(value, part)
             inner = Cursor(f"{name}.{part}", f"{cursor.path}.{part}", found)
             self.expect(inner)
+            if type(value) is functools.partial:
+                self.free.add(f"{inner.fetch} is {self.bind(found)}")
             self.deep_function(inner, self.site is not None)
         path = f"{cursor.path}.keywords"
+        if type(value) is functools.partial and self.site is None:
+            self.free.add(f"len(d := {name}.keywords) == 0")
         self.watch_dict(path, f"{name}.keywords", value.keywords)
         for key, part in value.keywords.items():
             self.part(part, f"{path}[{key!r}]")
