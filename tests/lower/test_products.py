@@ -11,7 +11,9 @@ import pytest
 import wengert as wg
 from tests.lower.test_nests import WAYS, check_tape
 from wengert.core.tape import Tape
+from wengert.execute import costs
 from wengert.execute.engine import native_engine
+from wengert.execute.loops import compile_loops
 from wengert.lower.build import build
 from wengert.lower.lower import lower
 from wengert.lower.nest import Loop, Product
@@ -120,3 +122,28 @@ def test_a_layer_is_a_product_and_so_is_its_gradient() -> None:
     tape = wg.record(wg.grad(total, (0, 1)), *given)
     assert products_of(tape) == 3
     assert check_tape(tape, WAYS[2])
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_one_thread_multiplies_large_matrices_in_tiles(
+    threads: str, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of double precision, where vectors have 8 numbers; all else is left to BLAS."""
+    for name in costs.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    random = np.random.default_rng(0)
+    a, b = random.standard_normal((2, 300, 300)).astype(dtype)
+    tape = wg.record(lambda a, b: (a @ b, a.T @ b, a @ b.T), a, b)
+
+    for lanes in (4, 8):
+        kernel = compile_loops(tape, True, (), lanes, calls=True)
+        results = [np.empty((300, 300), dtype) for _ in range(3)]
+        kernel.call([a.ctypes.data, b.ctypes.data], [r.ctypes.data for r in results])
+
+        is_own = threads == "1" and lanes == 8 and dtype == "float64"
+        assert bool(kernel.asked) is not is_own
+        for found, expected in zip(results, (a @ b, a.T @ b, a @ b.T), strict=True):
+            tolerance = 300 * np.finfo(dtype).eps
+            np.testing.assert_allclose(found, expected, tolerance, 20 * tolerance)

@@ -6,6 +6,7 @@ speed has all of them halved, and what pays does not change.  Times are in secon
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,6 +50,14 @@ ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 #: Calls of a function that take as long as recording it once, about.
 CALLS_A_RECORDING = 10.0
 
+# Products of matrices.
+
+#: Elements of every side up to which one thread multiplies matrices in tiles as fast as
+#: BLAS does, or twice as fast: where registers have 8 numbers, and else.
+TILES, SMALL_TILES = 1024, 256
+#: What says how many threads BLAS has.
+THREADS = "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"
+
 # Jacobians (`directions`).
 
 #: A node of a plain sweep; a sweep recorded, to be played for all directions, and a
@@ -58,6 +67,20 @@ SWEEP, START_SWEEP, RECORD_SWEEP = 2e-6, 150e-6, 12e-6
 #: what compiling the sweeps of all directions may take for a Jacobian inside a
 #: recording to be written out: its native code is then quicker than a call for rows.
 SWEEP_NODES, MOST_WRITTEN_OUT = 1.8, 0.25
+
+
+def threads_of_blas() -> int:
+    """Return how many threads NumPy's products of matrices may take."""
+    for name in THREADS:
+        given = os.environ.get(name, "")
+        if given.isdigit() and int(given):
+            return int(given)
+    return os.cpu_count() or 1
+
+
+def least_for_blas(lanes: int) -> int:
+    """Return from how many elements of every side BLAS multiplies matrices faster."""
+    return TILES if lanes == 8 and threads_of_blas() == 1 else SMALL_TILES
 
 
 def is_of_numbers(like: Any) -> bool:

@@ -16,6 +16,7 @@ from wengert.emit.nests import compile_written, written
 from wengert.emit.refusal import refuses
 from wengert.emit.written import Written, loaded
 from wengert.execute.calls import caller
+from wengert.execute.costs import least_for_blas
 from wengert.execute.saved import content_of
 from wengert.lower.build import build
 from wengert.lower.cut import cut
@@ -62,7 +63,8 @@ def compile_loops(
     """
     machine.require()
     width = lanes or machine.vector_bits() // 64
-    name = name_of(tape, absorbs, captured, asked, width, steps, unrolled)
+    blas = least_for_blas(width)
+    name = name_of(tape, absorbs, captured, asked, width, steps, unrolled, blas)
     found = kept(name)
     if found is not None:
         try:
@@ -70,7 +72,7 @@ def compile_loops(
         except Exception:  # whatever it is, it is no text of ours
             disk.forget(name)
     started = time.perf_counter()
-    lowered = lower(tape, absorbs, captured, asked, calls)
+    lowered = lower(tape, absorbs, captured, asked, calls, blas)
     drawn = time.perf_counter()
     nest, constants = build(lowered, width, unrolled)
     nest = cut(nest)

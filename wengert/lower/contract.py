@@ -16,7 +16,7 @@ from wengert.ops.products import starts_at_zero
 if TYPE_CHECKING:
     from wengert.lower.lower import Lowering
 
-#: Elements of every side from which a matrix product is left to BLAS.
+#: Elements of every side from which a matrix product is left to BLAS, if nobody says.
 BLAS = 256
 
 
@@ -39,7 +39,7 @@ def contracted(
     ]
     type_ = str(like.dtype)
     nodes, letters = lettered(lowering, index, terms, operands)
-    leave_to_blas(lowering, terms, output, letters)
+    leave_to_blas(lowering, terms, output, letters, type_)
     output = spelled(output, terms)
     product = lowering.graph.map("x", (nodes[0],), type_)
     for node in nodes[1:]:
@@ -136,7 +136,11 @@ def slid(
 
 
 def leave_to_blas(
-    lowering: Lowering, terms: Sequence[str], output: str, letters: dict[str, int]
+    lowering: Lowering,
+    terms: Sequence[str],
+    output: str,
+    letters: dict[str, int],
+    type_: str,
 ) -> None:
     """Refuse a product of two large matrices, which BLAS does faster."""
     left, right = set(terms[0]), set(terms[-1])
@@ -146,7 +150,7 @@ def leave_to_blas(
     counts = [
         lowering.graph.count(letters[c] for c in side if c in letters) for side in sides
     ]
-    if min(counts) >= BLAS:
+    if min(counts) >= (lowering.blas if type_ == "float64" else BLAS):
         raise NotLoweredError("a product of large matrices")
 
 

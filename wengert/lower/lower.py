@@ -27,7 +27,7 @@ from wengert.derive.loops import COUNTED
 from wengert.derive.while_loops import WHILE
 from wengert.lower.axes import Axes
 from wengert.lower.calls import called, results_of
-from wengert.lower.contract import contracted
+from wengert.lower.contract import BLAS, contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
 from wengert.lower.gathers import pushed
@@ -107,6 +107,7 @@ def lower(
     captured: Sequence[int] = (),
     asked: Sequence[int] = (),
     calls: bool = False,
+    blas: int = BLAS,
 ) -> Lowered:
     """Return the graph of a tape.
 
@@ -122,6 +123,8 @@ def lower(
         Results that guards elsewhere ask about.
     calls : bool
         Whether NumPy computes an operation that has none.
+    blas : int
+        Elements of every side from which a matrix product is left to BLAS.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def lower(
     tape, captured = in_parts(*selected(tape, captured), asked, calls)
 
     def start(axes: Axes) -> Lowering:
-        lowering = Lowering(tape, absorbs, captured, axes, calls)
+        lowering = Lowering(tape, absorbs, captured, axes, calls, blas)
         lowering.asked_results = asked
         return lowering
 
@@ -160,10 +163,11 @@ class Lowering:
         captured: Sequence[int],
         axes: Axes,
         calls: bool,
+        blas: int,
     ) -> None:
         self.tape = tape
         self.absorbs = absorbs
-        self.calls = calls
+        self.calls, self.blas = calls, blas
         self.axes = axes
         self.graph = Graph(axes)
         self.constants: list[np.ndarray] = []
@@ -248,7 +252,7 @@ class Lowering:
         """Return the graph of a step that is done many times."""
 
         def start(axes: Axes) -> Lowering:
-            lowering = Lowering(tape, self.absorbs, (), axes, self.calls)
+            lowering = Lowering(tape, self.absorbs, (), axes, self.calls, self.blas)
             lowering.done = done
             return lowering
 
