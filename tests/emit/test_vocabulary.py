@@ -7,6 +7,7 @@ import pytest
 
 from wengert.core.types import Type
 from wengert.emit import machine
+from wengert.emit.exponential import is_written_out
 from wengert.emit.nests import compile_written, written
 from wengert.emit.vocabulary import VocabularyError, operand_count, template
 from wengert.lower.axes import Axes
@@ -204,11 +205,10 @@ def test_library_functions_are_within_4_ulp_of_numpy(text, lanes):
 
 
 @pytest.mark.parametrize("lanes", [2, 4, 8])
-@pytest.mark.parametrize("bits", [machine.vector_bits(), 128])
 def test_exponentials_in_lanes_are_off_by_one_unit_in_the_last_place(
-    monkeypatch, lanes, bits
+    lanes,
 ):
-    """Subnormal results too; by instructions that scale, and where there are none."""
+    """Subnormal results too; by those of libmvec, some more."""
     rng = np.random.default_rng(0)
     x = np.concatenate(
         [
@@ -227,16 +227,13 @@ def test_exponentials_in_lanes_are_off_by_one_unit_in_the_last_place(
     with np.errstate(all="ignore"):
         want = np.exp(x.astype(np.longdouble))
         rounded = want.astype(np.float64)
-    template.cache_clear()
-    monkeypatch.setattr(machine, "vector_bits", lambda: bits)
 
     got = native("exp(x)", [x], "float64", lanes)
 
-    template.cache_clear()
     finite = np.isfinite(rounded)
     assert np.array_equal(np.isfinite(got), finite)
     error = np.abs(got[finite] - want[finite]) / np.spacing(rounded[finite])
-    assert error.max() < 1.2
+    assert error.max() < (1.2 if is_written_out(lanes) else 4)
 
 
 @pytest.mark.parametrize("lanes", [1, 8])

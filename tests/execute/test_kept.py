@@ -16,6 +16,7 @@ from wengert.emit import disk, machine
 from wengert.emit.cache import KERNELS
 from wengert.emit.compile import Compiled
 from wengert.execute import loops
+from wengert.execute.costs import least_for_blas
 from wengert.execute.engine import native_engine
 from wengert.lower.schedule import MOST_UNROLLED
 
@@ -98,7 +99,8 @@ def test_what_is_asked_otherwise_is_another_file(folder: Path) -> None:
 @pytest.mark.parametrize("seed", range(9))
 def test_a_damaged_text_is_made_anew(folder: Path, seed: int) -> None:
     stages(lambda: loops.compile_loops(taped(), False))
-    how = (), (), machine.vector_bits() // 64, None, MOST_UNROLLED
+    lanes = machine.vector_bits() // 64
+    how = (), (), lanes, None, MOST_UNROLLED, least_for_blas(lanes)
     name = loops.name_of(taped(), False, *how)
     whole, rng = disk.read(name), np.random.default_rng(seed)
     assert whole is not None

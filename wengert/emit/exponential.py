@@ -1,7 +1,8 @@
 """The exponential function of vectors, as a polynomial.
 
 C's vector library reads tables, element by element, and what calls it keeps nothing in
-registers: it takes two to three times as long.
+registers: it takes two to three times as long.  Where the processor does not scale by
+powers of two in one instruction, it is as fast.
 
 ``exp(x)`` is ``2 ** n * exp(r)``: n is the whole number next to ``x / log(2)``, r what
 is left.  The polynomial is off by 2.5e-17 at most, the result by 1.2 units in the last
@@ -38,8 +39,13 @@ TERMS = (
     2.2976436948750897e-08,
 )
 REAL = "float64"
-#: The exponent of 1, and the bits behind an exponent.
-BIAS, FRACTION = 1023, 52
+#: How many numbers the processor's instruction scales at once.
+LANES = (2, 4, 8)
+
+
+def is_written_out(lanes: int) -> bool:
+    """Whether the processor scales vectors of so many numbers by powers of two."""
+    return machine.vector_bits() == 512 and lanes in LANES
 
 
 def exponential(emitter: Emitter, x: str) -> str:
@@ -79,28 +85,6 @@ def polynomial(emitter: Emitter, terms: Sequence[float], x: str) -> str:
 
 def scaled(emitter: Emitter, x: str, n: str) -> str:
     """Write numbers times powers of two, rounded once."""
-    if machine.vector_bits() == 512 and emitter.lanes in (2, 4, 8):
-        return by_instruction(emitter, x, n)
-    ir, short, whole = map(emitter.ir, (REAL, "int32", "int64"))
-    one, bias, fraction = (
-        emitter.number(1, "int32"),
-        emitter.number(BIAS, "int64"),
-        emitter.number(FRACTION, "int64"),
-    )
-    power = emitter.line(f"fptosi {ir} {n} to {short}")
-    half = emitter.line(f"ashr {short} {power}, {one}")
-    rest = emitter.line(f"sub {short} {power}, {half}")
-    for part in (half, rest):  # two to the power itself may be no number
-        wide = emitter.line(f"sext {short} {part} to {whole}")
-        biased = emitter.line(f"add {whole} {wide}, {bias}")
-        bits = emitter.line(f"shl {whole} {biased}, {fraction}")
-        factor = emitter.line(f"bitcast {whole} {bits} to {ir}")
-        x = emitter.line(f"fmul {ir} {x}, {factor}")
-    return x
-
-
-def by_instruction(emitter: Emitter, x: str, n: str) -> str:
-    """Write the same where the processor has it as one instruction."""
     ir = emitter.ir(REAL)
     given = [(ir, x), (ir, n), (ir, x), ("i8", "-1")]
     if emitter.lanes == 8:

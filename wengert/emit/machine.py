@@ -120,13 +120,6 @@ def vector_bits() -> int:
     return 256 if known.get("avx2") else 128
 
 
-@functools.cache
-def fuses() -> bool:
-    """Whether a multiply-add is one instruction."""
-    known = features()
-    return bool(known.get("fma") or known.get("neon"))
-
-
 def _target_machine(level: int, **how: str) -> llvm.TargetMachine:
     """Code generator for the host, optimisation level 0 to 3."""
     wanted = ",".join(f"{'+' if on else '-'}{name}" for name, on in features().items())

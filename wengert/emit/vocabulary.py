@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wengert.emit import machine
-from wengert.emit.exponential import exponential
+from wengert.emit.exponential import exponential, is_written_out
 from wengert.lower import expressions
 from wengert.lower.hiding import OPERANDS
 from wengert.lower.refusal import NotLoweredError
@@ -666,7 +666,7 @@ class Emitter:
     def library(self, name: str, names: list[str], t: str) -> str:
         """A C math function: in vectors where the machine has it, else per lane."""
         is_single = t == "float32"
-        if name == "exp" and self.lanes > 1 and not is_single and machine.fuses():
+        if name == "exp" and not is_single and is_written_out(self.lanes):
             return exponential(self, names[0])
         found = None
         if self.lanes > 1:
