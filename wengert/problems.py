@@ -222,6 +222,7 @@ class Problem:
         n = np.size(x)
         low, high = (-np.inf, np.inf) if self.bounds is None else pair_of(self.bounds)
         sizes = [np.size(g(np.asarray(x, float), *self.args)) for g, _, _ in self.parts]
+        self._zeros = int(n), np.zeros(sum(sizes))
         ends = [
             np.concatenate(
                 [np.zeros(0)]

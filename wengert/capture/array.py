@@ -191,7 +191,7 @@ class RecordedValue(Recorded):
     @property
     def ndim(self) -> int:
         """Its number of axes."""
-        return len(self.shape)
+        return self._value.ndim if is_array(self._value) else 0
 
     @property
     def size(self) -> int:
@@ -911,26 +911,27 @@ def record_operation(
 ) -> Any:
     """Evaluate an operation, append it to the operands' tape, return its result."""
     tape: Tape | None = None
-    values = []
+    owner, is_mixed, values = None, False, []
     for k, operand in enumerate(operands):
         kind = type(operand)
-        if kind is RecordedArray:
+        if kind is RecordedArray or kind is RecordedScalar:
+            is_mixed |= owner is not None and owner is not operand._tape
+            owner = operand._tape
             values.append(operand._current())
             if operand._index != PASSIVE or not operand.is_passive:
-                tape = operand._tape
-        elif kind is RecordedScalar:
-            values.append(operand._value)
-            tape = operand._tape
+                tape = owner
         elif kind in PLAIN or (kind is ndarray and operand.dtype != object):
             values.append(operand)
         else:
             operand = as_operand(operand)
             operands = (*operands[:k], operand, *operands[k + 1 :])
+            is_mixed = True  # it may be
             if is_active(operand):
                 tape = operand._tape
             values.append(plain(operand))
     if tape is not None and (
-        tape.thread != get_ident() or any([is_elsewhere(o, tape) for o in operands])
+        tape.thread != get_ident()
+        or (is_mixed and any([is_elsewhere(o, tape) for o in operands]))
     ):
         return record_with_stand_ins(operation, operands, settings)
     is_apart = tape is None and CAPTURES.get() is not None

@@ -235,7 +235,8 @@ class Tape:
         """Append nodes of another tape, without numbers; `at` says where nodes are."""
         at.update({index: len(self) + k for k, index in enumerate(nodes)})
         self.operations += [tape.operations[k] for k in nodes]
-        self.operands += [tuple([at[j] for j in tape.operands[k]]) for k in nodes]
+        place = at.__getitem__
+        self.operands += [tuple(map(place, tape.operands[k])) for k in nodes]
         self.settings += [tape.settings[k] for k in nodes]
         self.types += [tape.types[k] for k in nodes]
         self.lines += [tape.lines[k] for k in nodes]

@@ -104,7 +104,7 @@ def appended(
 def distinct(tape: Tape, captured: Sequence[int]) -> tuple[Tape, list[int]]:
     """Return a tape with each node once, where there are far less of those."""
     nodes = range(len(tape))
-    if len(tape) < LOOKED_AT or not all(type(like) is Type for like in tape.types):
+    if len(tape) < LOOKED_AT or set(map(type, tape.types)) != {Type}:
         return tape, list(captured)
     if not Numbered(tape, nodes, captured).repeats:
         return tape, list(captured)

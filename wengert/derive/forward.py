@@ -217,6 +217,6 @@ def fit_tangent(tangent: Any, like: Any) -> Any:
     """Return a tangent in the shape and dtype of its node, real where that is real."""
     if not isinstance(like, Type):
         return tangent
-    if np.shape(tangent) != like.shape:
+    if getattr(tangent, "shape", ()) != like.shape:
         tangent = np.broadcast_to(tangent, like.shape)
     return fit(tangent, like)

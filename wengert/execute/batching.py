@@ -140,8 +140,16 @@ def batch_map(operation: Operation, operands: Operands, settings: Settings) -> A
     found = operands.call(operation, *given, **settings)
     if len(given) == 1 or isinstance(found, tuple):
         return found
-    shape = np.broadcast_shapes(*(np.shape(value) for value in given))
-    return found if found.shape == shape else np.broadcast_to(found, shape)
+    shapes = [getattr(value, "shape", ()) for value in given]
+    if len(found.shape) == ndim + 1 and all(fits(s, found.shape) for s in shapes):
+        return found
+    return np.broadcast_to(found, np.broadcast_shapes(*shapes))
+
+
+def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Whether a shape broadcasts to another, of as many axes or more."""
+    pairs = zip(reversed(shape), reversed(whole), strict=False)
+    return shape == whole or all(n in (1, m) for n, m in pairs)
 
 
 def behind_rows(axis: Any, ndim: int) -> Any:

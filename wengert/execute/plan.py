@@ -26,7 +26,7 @@ from wengert.execute.interpret import (
     own,
     play_nodes,
 )
-from wengert.ops.index import IN_PLACE, ITEM
+from wengert.ops.index import GETITEM, IN_PLACE, INDEX_ADD, ITEM, decode
 from wengert.ops.python import RAISES, is_weak
 
 #: What one step does to the outputs of a play.
@@ -270,6 +270,8 @@ def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
             return write_step(tape, index)
     elif widens(tape, index) or is_weak(tape.types[index]) or operation is RAISES:
         return evaluate_step(tape, index)
+    if operation is GETITEM and len(operands) == 1:
+        return taking_step(index, operands[0], decode(settings["key"], ()))
     if settings or not 1 <= len(operands) <= 2:
         return general_step(function, index, operands, settings)
     if len(operands) == 1:
@@ -280,7 +282,7 @@ def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
 def widens(tape: Tape, index: int) -> bool:
     """Whether it matters if a Python number came as Python's or as NumPy's."""
     types = [tape.types[k] for k in tape.operands[index]]
-    others = [type_ for type_ in types if not is_weak(type_)]
+    others = [like for like in types if not is_weak(like)]
     if not others or len(others) == len(types):
         return False
     return not all(
@@ -291,9 +293,33 @@ def widens(tape: Tape, index: int) -> bool:
 
 def write_step(tape: Tape, index: int) -> Step:
     """Return the step of a write into its base's own buffer."""
+    settings, operands = tape.settings[index], tape.operands[index]
+    is_addition = tape.operations[index] is INDEX_ADD and len(operands) == 2
+    if is_addition and not settings["chain"]:  # at places that are known
+        return adding_step(index, *operands, decode(settings["key"], ()))
 
     def step(outputs: list[Any]) -> None:
         outputs[index] = overwrite(tape, index, outputs)
+
+    return step
+
+
+def adding_step(index: int, base: int, value: int, key: Any) -> Step:
+    """Return the step that adds to elements of its base's own buffer."""
+
+    def step(outputs: list[Any]) -> None:
+        buffer = outputs[index] = outputs[base]
+        buffer[key] += outputs[value]
+        outputs[base] = None
+
+    return step
+
+
+def taking_step(index: int, x: int, key: Any) -> Step:
+    """Return the step of ``x[key]``."""
+
+    def step(outputs: list[Any]) -> None:
+        outputs[index] = outputs[x][key]
 
     return step
 

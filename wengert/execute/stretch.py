@@ -65,8 +65,9 @@ class Stretch:
         own = set(self.inputs)
         wanted = reaching(self.tape, self.outputs, self.start, known=own)
         known = [k for k, flag in enumerate(wanted) if flag and k not in own]
-        self.around = [index for index in known if self.is_around(index)]
-        self.nodes = [index for index in known if not self.is_around(index)]
+        self.around, self.nodes = list[int](), list[int]()
+        for index in known:
+            (self.around if self.is_around(index) else self.nodes).append(index)
 
     def is_around(self, index: int) -> bool:
         """Whether a node is an operand: it came before, or may be refilled."""

@@ -26,7 +26,7 @@ from wengert.ops.shape import (
 
 def evaluate_stack(*parts: Any, axis: int) -> Any:
     """Return ``np.stack``."""
-    if all(np.ndim(part) == 0 for part in parts):
+    if all([getattr(part, "ndim", 0) == 0 for part in parts]):
         return np.array(parts)
     return np.stack(parts, axis=axis)
 
