@@ -60,12 +60,22 @@ row(
     "wengert.capture.sparse:made",
     "from scipy import sparse\n"
     "f = lambda x: sparse.csr_array((x * 2.0, [0, 1], [0, 1, 2]), shape=(2, 2))\n"
-    "result = vmap(f)(A)",
-    "the entries alone: vmap(lambda x: f(x).data)",
+    "result = jacobian(f)(x[:2])",
+    "the entries alone: lambda x: f(x).data",
     "from scipy import sparse\n"
     "f = lambda x: sparse.csr_array((x * 2.0, [0, 1], [0, 1, 2]), shape=(2, 2))\n"
-    "result = vmap(lambda x: f(x).data)(A)",
-    [[2.0, 4.0], [6.0, 8.0]],
+    "result = jacobian(lambda x: f(x).data)(x[:2])",
+    [[2.0, 0.0], [0.0, 2.0]],
+)
+row(
+    "wengert.capture.sparse:opened",
+    "from scipy import sparse\n"
+    "result = grad(lambda a: np.sum(a @ x))(sparse.lil_array(np.diag(x))).toarray()",
+    "A.tocsr()",
+    "from scipy import sparse\n"
+    "a = sparse.lil_array(np.diag(x)).tocsr()\n"
+    "result = grad(lambda a: np.sum(a @ x))(a).toarray()",
+    [[3.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 2.0]],
 )
 row(
     "wengert.ops.stats.draws:rvs_of_counts",

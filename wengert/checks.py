@@ -267,7 +267,7 @@ def as_flat(
                 "check_grads(f, (x,))",
             )
         )
-    leaves, structure = tree.flatten(tuple(args))
+    leaves, structure = tree.flatten_all(tuple(args))
     places = [k for k, leaf in enumerate(leaves) if is_float(leaf)]
     if not places:
         raise ArgumentError(

@@ -37,7 +37,7 @@ from wengert import (
 )
 from wengert.core.operation import apply
 from wengert.derive import repeats
-from wengert.errors import ArgumentError, DerivativeError, UnsupportedError
+from wengert.errors import ArgumentError, DerivativeError
 from wengert.ops.sparse.products import PRODUCT
 
 FORMATS = ("csr", "csc", "coo")
@@ -257,13 +257,6 @@ def test_compiled_function_gives_sparse_arrays(output_format: str) -> None:
             places[:] = 0  # they are of this result alone
     rows = vmap(lambda x: slopes(x).data)(np.stack([x, x + 1.0]))
     np.testing.assert_allclose(rows, [slopes(x).data, slopes(x + 1.0).data])
-
-
-def test_rows_of_sparse_arrays_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match=r"vmap.* csr_array") as caught:
-        vmap(jacobian(np.sin, sparse=True))(np.ones((2, 3)))
-
-    assert "vmap(lambda x: f(x).data)" in str(caught.value)
 
 
 @pytest.mark.parametrize("settings", [{"has_aux": True}, {"argnums": -1}])

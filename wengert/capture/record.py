@@ -321,7 +321,7 @@ def trace(
     def prepare(segment: Segment, k: int, arg: Any) -> Any:
         if k not in chosen:
             return protect(segment, arg)
-        leaves, structures[k] = tree.flatten(arg)
+        leaves, structures[k] = tree.flatten_all(arg)
         made = [differentiated(segment, leaf, keeps) for leaf in leaves]
         return tree.unflatten(structures[k], made)
 
@@ -455,7 +455,7 @@ def record_onto(
     names = parameter_names(fun)
 
     def prepare(segment: Segment, k: int, arg: Any) -> Any:
-        leaves, structure = tree.flatten(arg)
+        leaves, structure = tree.flatten_all(arg)
         structures.append(structure)
         for leaf in leaves:
             check_number(leaf)

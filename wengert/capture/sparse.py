@@ -1,7 +1,8 @@
-"""Sparse arrays of recorded entries as results: containers of their entries.
+"""Sparse arrays as containers of their entries; where those stand is the structure.
 
-Where the entries stand is the structure.  A sparse array of plain numbers is no
-container: as an argument it stays what it is, for all that SciPy does with it.
+As results they are that once their entries are recorded.  A sparse array of plain
+numbers is one where it is differentiated by, or an argument of a function that is
+compiled (`Opened`); elsewhere it stays what it is, for all that SciPy does with it.
 """
 
 from __future__ import annotations
@@ -52,10 +53,52 @@ def taken_apart(value: Any) -> Parts | None:
     """Return the entries, and where they stand now; None where they are plain."""
     if value.format not in FORMATS or not isinstance(value.data, Recorded):
         return None
+    return (value.data,), places_of(value)
+
+
+def places_of(value: Any) -> Places:
+    """Return where the entries of a sparse array stand now."""
     is_coo = value.format == "coo"
     arrays = value.coords if is_coo else (value.indices, value.indptr)
     places = tuple([np.array(array) for array in arrays])
-    return (value.data,), Places(type(value), is_coo, value.shape, places)
+    return Places(type(value), is_coo, value.shape, places)
+
+
+class Opened:
+    """A sparse array of plain numbers that is a container too."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether a value is a sparse array of plain numbers."""
+    is_one = way_into(type(value)) is not None
+    return is_one and not isinstance(getattr(value, "data", None), Recorded)
+
+
+def opened(value: Any) -> Any:
+    """Return a sparse array as a container of its entries; anything else as it is."""
+    if not is_sparse(value):
+        return value
+    if value.format not in FORMATS:
+        raise UnsupportedError(
+            explain(
+                f"a {type(value).__name__} as an argument by which is differentiated, "
+                "or of a function that is compiled",
+                "only entries that stand one behind the other, as those of CSR, CSC "
+                "and COO do, are one array",
+                "A.tocsr(); or A read from outside of the function, as a constant",
+            )
+        )
+    return Opened(value)
+
+
+def entries_of(value: Opened) -> Parts:
+    """Return the entries of a sparse array, and where they stand now."""
+    return (value.array.data,), places_of(value.array)
 
 
 def made(places: Places, children: tuple[Any, ...]) -> Any:
@@ -64,14 +107,27 @@ def made(places: Places, children: tuple[Any, ...]) -> Any:
     if not has_class(data, NUMBERS):
         return data
     if np.ndim(data) != 1:
+        name = places.kind.__name__
         raise UnsupportedError(
             explain(
-                f"vmap, or a Jacobian, of a function that gives a "
-                f"{places.kind.__name__}",
-                "a row each is no sparse array; all of them have one structure",
-                "the entries alone: vmap(lambda x: f(x).data)",
+                f"a Jacobian, or the steps of a loop, of a {name} or by one",
+                "with an axis more it is no sparse array; all have one structure",
+                "the entries alone: lambda x: f(x).data; by them, "
+                f"lambda data: f(scipy.sparse.{name}((data, *places), shape))",
             )
         )
     own = tuple([array.copy() for array in places.arrays])
     given = (data, own) if places.is_coo else (data, *own)
     return places.kind(given, shape=places.shape)
+
+
+class Apart:
+    """The sparse arrays of rows, as `vmap` gives them: a list."""
+
+
+def rows_made(places: Places, children: tuple[Any, ...]) -> Any:
+    """Return a sparse array for each row of entries."""
+    (data,) = children
+    if not has_class(data, NUMBERS):
+        return data
+    return [made(places, (row,)) for row in data]

@@ -81,6 +81,10 @@ def register_pytree_node(kind: type, flatten: Flatten, unflatten: Unflatten) -> 
     _CLASSES[kind] = (flatten, unflatten)
 
 
+register_pytree_node(sparse.Opened, sparse.entries_of, sparse.made)
+register_pytree_node(sparse.Apart, sparse.entries_of, sparse.rows_made)
+
+
 def is_registered(kind: type) -> bool:
     """Whether `register_pytree_node` was told how to look into a class."""
     return kind in _CLASSES
@@ -371,6 +375,24 @@ def _flatten_into(
     return Branch(type(value), keys, tuple(parts), kept)
 
 
+def flatten_all(value: Any) -> tuple[list[Any], Any]:
+    """Return the same, sparse arrays of plain numbers by their entries."""
+    leaves, structure = flatten(value)
+    if all(has_class(leaf, NUMERIC) for leaf in leaves):
+        return leaves, structure
+    return flatten(unflatten(structure, list(map(sparse.opened, leaves))))
+
+
+def rows_apart(structure: Any) -> Any:
+    """Return a structure in which a sparse array is a list of one for each row."""
+    if isinstance(structure, Leaf):
+        return structure
+    if type(structure.keys) is sparse.Places:
+        return structure._replace(kind=sparse.Apart)
+    children = tuple([rows_apart(part) for part in structure.children])
+    return structure._replace(children=children)
+
+
 def shown(value: Any, depth: int = 0) -> list[Any]:
     """Return the leaves that a value has whether it is recorded or not.
 
@@ -545,10 +567,12 @@ def children_like(structure: Branch, value: Any) -> Sequence[Any] | None:
 
     Dictionaries are matched by key, whatever their order and class.
     """
+    kind, keys, parts, _ = structure
+    if kind is sparse.Opened:
+        value = sparse.opened(value)
     found = None if has_class(value, NUMERIC) else children_of(value)
     if found is None:
         return None
-    kind, keys, parts, _ = structure
     given, children, _ = found
     if len(children) != len(parts):
         return None
@@ -588,6 +612,7 @@ def leaves_like(structure: Any, value: Any, what: str) -> list[Any]:
     found: list[Any] = []
     if _gather(structure, value, found):
         return found
+    given = flatten_all(value)[1]
     raise ArgumentError(
         explain(
             f"the structure of {what} differs",
@@ -628,6 +653,8 @@ def steps_of(structure: Branch) -> list[str]:
         steps = []
     elif is_dictionary(kind):
         steps = [f"[{key!r}]" for key in keys]
+    elif type(keys) is sparse.Places:
+        steps = [".data"]
     elif kind in _CLASSES or issubclass(kind, (list, tuple)):
         fields = getattr(kind, "_fields", None) if kind not in _CLASSES else None
         steps = (
@@ -644,6 +671,8 @@ def describe(structure: Any) -> str:
         return "*"
     kind, keys, parts, _ = structure
     inner = [describe(part) for part in parts]
+    if type(keys) is sparse.Places:
+        return f"{keys.kind.__name__}({inner[0]} at {len(keys.arrays[0])} places)"
     if kind is type(None):
         return "None"
     if kind is Fixed:

@@ -15,6 +15,7 @@ import numpy as np
 from wengert.capture import reads, tree
 from wengert.capture.array import check_class
 from wengert.capture.labelled import without_labels
+from wengert.capture.sparse import is_sparse
 from wengert.core import locks
 from wengert.core.guards import strides_of
 from wengert.core.tape import Tape
@@ -61,12 +62,21 @@ class Keys:
     def describe(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[list[Any], Any, Any]:
-        """Return the numeric leaves, how the arguments nest, and the key of both."""
+        """Return the numeric leaves, how the arguments nest, and the key of both.
+
+        A sparse array among them is its entries, and where they stand.
+        """
+        return self.described(args, kwargs, tree.flatten)
+
+    def described(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], flatten: Callable[..., Any]
+    ) -> tuple[list[Any], Any, Any]:
+        """Return the same by one way to take arguments apart."""
         count = len(args)
         static = self.static(count)
         moving = tuple(arg for k, arg in enumerate(args) if k not in static)
         fixed = tuple(tree.same_nan(arg) for k, arg in enumerate(args) if k in static)
-        leaves, structure = tree.flatten((moving, kwargs))
+        leaves, structure = flatten((moving, kwargs))
         numeric, others = [], []
         for k, leaf in enumerate(leaves):
             if has_class(leaf, tree.NUMERIC) and not (
@@ -82,6 +92,8 @@ class Keys:
         try:
             hash(key)
         except TypeError as error:
+            if flatten is tree.flatten and any(map(is_sparse, leaves)):
+                return self.described(args, kwargs, tree.flatten_all)
             advice = [without_labels(leaf) for _, leaf in others]
             raise ArgumentError(
                 explain(

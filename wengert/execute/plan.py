@@ -293,10 +293,9 @@ def widens(tape: Tape, index: int) -> bool:
 
 def write_step(tape: Tape, index: int) -> Step:
     """Return the step of a write into its base's own buffer."""
-    settings, operands = tape.settings[index], tape.operands[index]
-    is_addition = tape.operations[index] is INDEX_ADD and len(operands) == 2
-    if is_addition and not settings["chain"]:  # at places that are known
-        return adding_step(index, *operands, decode(settings["key"], ()))
+    settings, (base, value, *places) = tape.settings[index], tape.operands[index]
+    if tape.operations[index] is INDEX_ADD and not (places or settings["chain"]):
+        return adding_step(index, base, value, decode(settings["key"], ()))
 
     def step(outputs: list[Any]) -> None:
         outputs[index] = overwrite(tape, index, outputs)

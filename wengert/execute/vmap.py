@@ -185,7 +185,11 @@ class Batch:
 
     def deliver(self, results: list[Any], structure: Any) -> Any:
         """Return flat results nested, with the rows' axis in its place."""
-        nested = tree.unflatten(structure, results)
+        apart = tree.rows_apart(structure)
+        nested = tree.unflatten(apart, results)
+        if apart != structure:
+            self.check_rows(nested)
+            return nested
         axes = spread(self.out_axes, nested)
         if all(axis == 0 for axis in axes):
             return nested
@@ -203,6 +207,17 @@ class Batch:
             for part, axis in zip(results, axes, strict=True)
         ]
         return tree.unflatten(structure, moved)
+
+    def check_rows(self, nested: Any) -> None:
+        """Raise where the rows of sparse arrays were to lie along another axis."""
+        if any(axis != 0 for axis in spread(self.out_axes, nested)):
+            raise ArgumentError(
+                explain(
+                    f"{self.name} has out_axes={self.out_axes!r} for sparse arrays",
+                    "their rows are a list of sparse arrays, which has no axes",
+                    "out_axes=0, or dense rows: lambda x: f(x).toarray()",
+                )
+            )
 
 
 def spread(axes: Axes, value: Any) -> list[Any]:
