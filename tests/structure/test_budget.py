@@ -263,10 +263,23 @@ def scratch(report: str) -> int:
     return bytes_of(found[1]) or 0
 
 
+def coupled(x: Any, is_scan: bool) -> Any:
+    """A loop whose elements read each other, so that none is done before others."""
+    rows = np.linspace(0.0, 1.0, 603)
+    step = lambda y, t: (np.sin(y[::-1]) * 0.99 + x * t, None)  # noqa: E731
+    y = x
+    if is_scan:
+        y, _ = wg.scan(step, x, rows)
+    else:
+        for t in rows:
+            y, _ = step(y, t)
+    return np.sum(y * y)
+
+
 @pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 @pytest.mark.parametrize("is_scan", [True, False])
 def test_native_loops_stay_within_the_budget(is_scan: bool) -> None:
-    f = last if is_scan else plain
+    f = lambda x: coupled(x, is_scan)  # noqa: E731
     free = wg.jit(wg.grad(f), wait=True)
     bound = wg.jit(wg.grad(f), memory="5 MB", wait=True)
     expected = free(X)
@@ -274,8 +287,16 @@ def test_native_loops_stay_within_the_budget(is_scan: bool) -> None:
         pytest.skip("there is no native code")
     np.testing.assert_array_equal(bound(X), expected)
     np.testing.assert_array_equal(bound(X), free(X))
-    np.testing.assert_allclose(bound(X), wg.grad(plain)(X), rtol=1e-12)
+    np.testing.assert_allclose(bound(X), wg.grad(f)(X), rtol=1e-12)
     assert scratch(str(bound.report())) <= 5_000_000 < scratch(str(free.report()))
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_native_loops_over_elements_hold_a_block_of_them() -> None:
+    free = wg.jit(wg.grad(last), wait=True)
+    free(X), free(X)
+    np.testing.assert_allclose(free(X), wg.grad(last)(X), rtol=1e-12)
+    assert scratch(str(free.report())) < 1_000_000 < 603 * X.nbytes
 
 
 def test_several_loops_of_one_tape_share_the_budget() -> None:

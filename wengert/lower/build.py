@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.types import Type
+from wengert.lower.blocked import block
 from wengert.lower.calls import Called
 from wengert.lower.graph import (
     POWERS,
@@ -214,6 +215,8 @@ class Builder:
             self.calls,
         )
         leave_out_unread(nest, self.lanes)
+        if block(nest, self.lanes):
+            leave_out_unread(nest, self.lanes)
         share_results(nest)
         return nest, self.constants
 
