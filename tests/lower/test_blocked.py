@@ -194,3 +194,23 @@ def random_loop(seed: int) -> tuple[Function, list[Any]]:
 def test_random_steps(seed: int) -> None:
     f, args = random_loop(seed)
     judge(f, *args, rtol=1e-9)
+
+
+def test_what_is_mostly_done_around_the_axis_is_not_done_for_every_block() -> None:
+    x = np.linspace(0.0, 1.0, 2048)
+
+    def f(x: Any, k: Any) -> Any:
+        def step(i: Any, carry: Any) -> Any:
+            y, k = carry
+            for _ in range(300):
+                k = np.sin(k) + 0.1
+            return y + k * x, k
+
+        y, k = wg.fori_loop(0, 20, step, (x, k))
+        return np.sum(y) + k
+
+    compiled = wg.jit(f, wait=True)
+    for _ in range(3):
+        found = compiled(x, 0.3)
+    np.testing.assert_allclose(found, f(x, 0.3), rtol=1e-12)
+    assert not is_blocked(compiled, 20)

@@ -340,10 +340,18 @@ class Blocks:
         least = LEAST_VECTORS * self.lanes
         fitting = max(BLOCK * self.extent // taken, least)
         most = min(fitting, MOST_ELEMENTS, self.extent // 2) // least
+        if self.is_mostly_around(most * LEAST_VECTORS):
+            return 0
         for times in range(most, most // 2, -1):
             if self.extent % (times * least) == 0:  # none are left over
                 return times * least
         return most * least
+
+    def is_mostly_around(self, vectors: int) -> bool:
+        """Whether steps do more around the axis than along so many vectors of it."""
+        lets = [at for at in self.places if isinstance(at.statement, Let) and at.steps]
+        along = sum(at.along is not None for at in lets)
+        return len(lets) - along > along * vectors
 
     # Writing it
 
