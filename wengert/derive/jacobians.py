@@ -29,7 +29,9 @@ def is_diagonal(segment: Segment, stop: int, given: int, output: int | None) -> 
     tape, shape = segment.tape, segment.tape.types[given].shape
     if not shape or tape.types[given].dtype.kind != "f":
         return False
-    if output is not None and tape.types[output].dtype.kind == "c":
+    if output is None or tape.types[output].shape != shape:
+        return False
+    if tape.types[output].dtype.kind == "c":
         return False  # a gradient by a real input is real
     depends, mixed = {given}, set[int]()
     for index in range(segment.start, stop):
