@@ -8,6 +8,7 @@ changes in between.
 from __future__ import annotations
 
 import re
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from functools import cached_property
@@ -40,7 +41,19 @@ ZEROS = "np.fmin", "np.fmax", "np.nanmin", "np.nanmax"
 SELF_INDEXED = re.compile(r"\b(\w+)\.flat\[(\w+)\]")
 #: What NumPy does not say of an ``out=`` that shares memory with what it reads.
 OVERLAPPING = "wrong size for the accumulation"
+#: What NumPy says of its own arrays alone, where they hold no index.
+EMPTY_INDEX = "arrays used as indices must be of integer"
 STATEFUL = {"write outside", "outside: state"}
+
+
+def is_empty_index(error: Exception | None) -> bool:
+    """Whether NumPy refused an index where there is an empty array of floats."""
+    if EMPTY_INDEX not in str(error):
+        return False
+    assert error is not None
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    arrays = [x for x in frame.f_locals.values() if isinstance(x, np.ndarray)]
+    return any(x.size == 0 and x.dtype.kind == "f" for x in arrays)
 
 
 class MismatchError(AssertionError):
@@ -145,6 +158,8 @@ class Judge:
         error = found.error
         if isinstance(error, wengert.WengertError):
             self.refused(way, error)
+        elif is_empty_index(expected.error):
+            self.counts["an empty array of floats as an index"] += 1
         elif error is not None:
             # NumPy's own classes of errors are private: one that they extend will do.
             if OVERLAPPING in str(error) and expected.error is None:

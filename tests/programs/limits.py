@@ -33,6 +33,8 @@ LIMITS = (
     "`x.flat[y] = z` writes at the places that `y` holds before, and NumPy at those "
     "that it holds meanwhile, where it is in the memory of `x` (judge.py: "
     "SELF_INDEXED).",
+    "An empty array of floats that the function made is an index of plain arrays, as "
+    "an empty list is: of arrays NumPy refuses it (judge.py: EMPTY_INDEX).",
     "The caller's arrays are never written; a program that writes into its arguments "
     "answers as if it had (judge.py: untouched).  Arguments that share memory are "
     "written where the program runs eagerly.",
