@@ -186,12 +186,12 @@ class RecordedValue(Recorded):
     @property
     def shape(self) -> tuple[int, ...]:
         """Its shape."""
-        return self._value.shape if is_array(self._value) else ()
+        return getattr(self._value, "shape", ())
 
     @property
     def ndim(self) -> int:
         """Its number of axes."""
-        return self._value.ndim if is_array(self._value) else 0
+        return getattr(self._value, "ndim", 0)
 
     @property
     def size(self) -> int:

@@ -206,6 +206,8 @@ class Tape:
         self.derivatives: dict[int, int] = {}
         #: What stands on it as loops, too, by the first node that does.
         self.loops: dict[int, Loops] = {}
+        #: Where a play may leave the path, where that is known: nothing is appended.
+        self.leaving: list[int] | None = None
 
     def __len__(self) -> int:
         return len(self.operations)

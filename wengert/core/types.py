@@ -113,6 +113,8 @@ def type_of(value: Any) -> Any:
         return FLOAT64
     if kind in WEAK:
         return WEAK[kind]
+    if kind is ndarray:
+        return array_type(value.shape, value.dtype)
     if has_class(value, ARRAYS):
         return array_type(value.shape, value.dtype)
     if isinstance(value, tuple):

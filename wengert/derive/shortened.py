@@ -52,7 +52,7 @@ def needed(tape: Tape, captured: Sequence[int]) -> tuple[Tape, Sequence[int]]:
 
     What may leave the path stays.
     """
-    wanted = reaching(tape, tape.output_indices, is_kept=leaving(tape))
+    wanted = reaching(tape, [*tape.output_indices, *leaving(tape)])
     if 2 * sum(wanted) > len(tape):
         return tape, captured
     new, at = cut(tape, captured, wanted)
@@ -66,8 +66,9 @@ def cut(
 
     Wanted is what the outputs are made of and what may leave the path, if not given.
     """
+    asks = leaving(tape)
     if wanted is None:
-        wanted = reaching(tape, tape.output_indices, is_kept=leaving(tape))
+        wanted = reaching(tape, [*tape.output_indices, *asks])
     made, nodes = Extract(tape, tape.input_indices), list[int]()
     for index, flag in enumerate(wanted):
         if (flag or index in captured) and index not in made.at:
@@ -76,6 +77,7 @@ def cut(
     new = made.finished([made.at[k] for k in tape.output_indices])
     new.structure, new.title = tape.structure, tape.title
     new.keeps_guards = tape.keeps_guards
+    new.leaving = [made.at[k] for k in asks if k in made.at]
     new.refillable = {made.at[k] for k in tape.refillable if k in made.at}
     for index, at in made.at.items():
         new.play.outputs[at] = tape.play.outputs[index]

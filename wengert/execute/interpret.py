@@ -192,7 +192,7 @@ def needed(tape: Tape) -> list[int]:
     They are those that an output needs, or what may leave the path; the functions that
     a Jacobian was made of, say, leave nodes behind that nothing reads.
     """
-    keep = reaching(tape, tape.output_indices, is_kept=leaving(tape))
+    keep = reaching(tape, [*tape.output_indices, *leaving(tape)])
     given = (INPUT, CONSTANT)
     return [k for k, op in enumerate(tape.operations) if keep[k] and op not in given]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,12 @@ import numpy as np
 from wengert.core.forms import Contract, Map, Move, Reduce, Scan, Subtapes
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
-from wengert.core.types import FLOAT64, Type
+from wengert.core.types import Type
 from wengert.ops.index import ITEM
 from wengert.ops.python import NOTHING, PYTHON, conditions
+
+#: What asks nothing, and raises at nothing.
+NEVER = frozenset({INPUT, CONSTANT, ITEM})
 
 
 def may_leave(tape: Tape, index: int) -> bool:
@@ -22,7 +24,7 @@ def may_leave(tape: Tape, index: int) -> bool:
     Python's numbers may be too large, or have no result.
     """
     operation, operands = tape.operations[index], tape.operands[index]
-    if operation in (INPUT, CONSTANT, ITEM):
+    if operation in NEVER:
         return False
     if isinstance(operation.form, Subtapes):
         own = operation.form.tapes(tape.settings[index])
@@ -41,23 +43,18 @@ def may_leave(tape: Tape, index: int) -> bool:
     return any(like.weak and like.dtype.kind == "i" for like in given)
 
 
-def leaving(tape: Tape) -> Callable[[int], bool]:
-    """Return `may_leave` of a tape's nodes, asked once of those that are alike."""
+def leaving(tape: Tape) -> list[int]:
+    """Return the nodes at which a play may leave the recorded path.
+
+    Of those that are alike one is asked about.
+    """
+    if tape.leaving is not None:
+        return tape.leaving
     operations, operands, types = tape.operations, tape.operands, tape.types
     known: dict[Any, bool] = {}
-    quiet: dict[Operation, bool] = {}
 
     def leaves(index: int) -> bool:
         operation = operations[index]
-        is_known = quiet.get(operation)
-        if is_known is None:
-            is_known = quiet[operation] = is_quiet_map(operation)
-        if is_known and types[index] is FLOAT64:  # most nodes of a plain loop
-            for k in operands[index]:
-                if types[k] is not FLOAT64 and operations[k] is not CONSTANT:
-                    break
-            else:
-                return False
         if isinstance(operation.form, Subtapes):
             return may_leave(tape, index)
         read = [
@@ -72,13 +69,45 @@ def leaving(tape: Tape) -> Callable[[int], bool]:
             found = known[key] = may_leave(tape, index)
         return found
 
-    return leaves
+    kinds = {id(like): like for like in types}
+    plain = {key for key, like in kinds.items() if is_plain(like)}
+    if reads_whole_numbers(tape, kinds):
+        plain.clear()
+    calm = {operation for operation in set(operations) if is_calm(operation)}
+    pairs = enumerate(zip(operations, types, strict=True))
+    return [
+        k
+        for k, (f, t) in pairs
+        if not (f in NEVER or (f in calm and id(t) in plain)) and leaves(k)
+    ]
 
 
-def is_quiet_map(operation: Operation) -> bool:
-    """Whether no elements that are floats make an operation raise."""
-    is_map = operation.is_registered and isinstance(operation.form, Map)
-    return is_map and raises_nothing(operation)
+def is_plain(like: Any) -> bool:
+    """Whether a type is of NumPy's floats, complex numbers or truth values."""
+    return type(like) is Type and not like.weak and like.dtype.kind in "bfc"
+
+
+def reads_whole_numbers(tape: Tape, kinds: dict[int, Any]) -> bool:
+    """Whether Python's whole numbers vary on a tape, or types are not known."""
+    whole = {
+        key
+        for key, like in kinds.items()
+        if like is None or (type(like) is Type and like.weak and like.dtype.kind == "i")
+    }
+    pairs = zip(tape.operations, tape.types, strict=True)
+    return bool(whole) and not whole.isdisjoint(
+        [id(like) for operation, like in pairs if operation is not CONSTANT]
+    )
+
+
+def is_calm(operation: Operation) -> bool:
+    """Whether an operation raises at no numbers of NumPy's, wherever they are."""
+    form = operation.form
+    if not operation.is_registered or operation is GUARD:
+        return False
+    if isinstance(form, Map):
+        return raises_nothing(operation)
+    return isinstance(form, (Reduce, Scan, Contract))
 
 
 def is_fixed(tape: Tape, index: int) -> bool:
