@@ -95,9 +95,9 @@ def gmm(derived: bool) -> Make:
         gamma, m = given["gamma"], given["m"]
 
         def f(*args: Any) -> Any:
-            return fs.gmm(*args, below, (gamma, m)) + constant(d, k, len(given["x"]))
+            return fs.gmm(*args, below, (gamma, m)) + constant(len(args[-1]))
 
-        def constant(d: int, k: int, n: int) -> float:
+        def constant(n: int) -> float:
             nu = d + m + 1
             gammas = sum(math.lgamma(0.5 * (nu + 1 - j)) for j in range(1, d + 1))
             wishart = nu * d * (math.log(gamma) - 0.5 * math.log(2))
