@@ -39,17 +39,22 @@ def has_nan(g: Any) -> bool:
     return any(bool(np.isnan(np.minimum.reduce(part, axis=None))) for part in parts)
 
 
+def product_in_silence(g: Any, partial: Any) -> Any:
+    """Return ``g * partial``; what is not defined goes by."""
+    before = ERROR_STATE.set(undefined(ERROR_STATE.get(None)))
+    try:
+        return multiply(g, partial)
+    finally:
+        ERROR_STATE.reset(before)
+
+
 def chain_product(g: Any, partial: Any) -> Any:
     """Return ``g * partial``, zero where either is zero."""
     if type(g) is float64 and type(partial) is float64:
         if g == 0 or partial == 0:
             return float64(0.0)
         return g * partial
-    before = ERROR_STATE.set(undefined(ERROR_STATE.get(None)))
-    try:
-        product = multiply(g, partial)
-    finally:
-        ERROR_STATE.reset(before)
+    product = product_in_silence(g, partial)
     if not has_nan(product):
         return product
     absorbed = np.equal(g, 0) | np.equal(partial, 0)

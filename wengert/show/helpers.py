@@ -15,6 +15,7 @@ import numpy as np
 
 from wengert.core.operation import Operation, apply
 from wengert.errors import warn
+from wengert.ops.chain import product_in_silence
 from wengert.ops.join import as_array
 from wengert.show.literals import NotPlainError, array_text, literal
 
@@ -200,6 +201,9 @@ STAND_INS: dict[Any, str] = {
     import warnings
     warnings.warn(text, category, stacklevel=3)""",
     as_array: "{name} = np.asarray",
+    product_in_silence: """def {name}(g, partial):
+    with np.errstate(invalid="ignore"):
+        return np.multiply(g, partial)""",
 }
 
 
