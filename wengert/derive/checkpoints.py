@@ -13,7 +13,7 @@ from numpy import empty  # np.empty is answered while something is recorded
 from wengert.derive.binomial import Part, parts
 from wengert.derive.budget import Binomial, Costs
 from wengert.derive.extract import trimmed_to_state
-from wengert.derive.steps import looped
+from wengert.derive.steps import looped, new_columns
 
 if TYPE_CHECKING:
     from wengert.derive.loops_reverse import Pulled, Sweep
@@ -101,6 +101,8 @@ class Checkpoints:
             empty((self.steps, *like.shape), like.dtype)
             for like in self.pulled.backward.outputs[stop:]
         ]
+        # one piece for all segments: states lie in the gaps that others would leave
+        columns = new_columns(self.pulled.forward, length)
         for at, state in self.segments(schedule):
             start, end = at * length, min((at + 1) * length, self.steps)
             rows = self.rows(start, end)
@@ -110,6 +112,7 @@ class Checkpoints:
                 self.given(state, start, end),
                 self.pulled,
                 sums=sums,
+                columns=[column[: end - start] for column in columns],
             )
             for k, part in zip(self.pulled.carried, found, strict=False):
                 g[k] = part

@@ -33,7 +33,15 @@ from wengert.derive.extract import (
 )
 from wengert.derive.functions import vjp
 from wengert.derive.modes import RecordedMode, zeros_like_type
-from wengert.derive.steps import BUDGET, Body, as_step, looped, stay_closed, unrolled
+from wengert.derive.steps import (
+    BUDGET,
+    Body,
+    as_step,
+    looped,
+    play_loop,
+    stay_closed,
+    unrolled,
+)
 from wengert.errors import GuardError
 from wengert.ops.index import ITEM
 from wengert.ops.leaving import may_leave
@@ -128,6 +136,7 @@ class Sweep(NamedTuple):
         pulled: Pulled,
         lengths: Sequence[int] = (),
         sums: Sequence[Any] | None = None,
+        columns: Sequence[Any] | None = None,
     ) -> tuple[Any, ...]:
         """Return the gradients that a loop backwards gives.
 
@@ -139,6 +148,8 @@ class Sweep(NamedTuple):
             Steps of a segment, segments of a segment of those, and so on.
         sums : sequence, optional
             What the gradients are added to that are summed.
+        columns : sequence of array, optional
+            Where numbers are stacked, if not in new memory.
         """
         types = self.body.inputs
         if sums is None:
@@ -148,7 +159,16 @@ class Sweep(NamedTuple):
         if lengths:
             with under(None):  # what is swept in a segment is planned already
                 return self.pull_segments(g, operands, pulled, lengths, sums)
-        kept = looped(operands, pulled.forward, self.steps, self.is_back)
+        if columns is None:
+            kept = looped(operands, pulled.forward, self.steps, self.is_back)
+        else:
+            kept = play_loop(
+                *operands,
+                body=pulled.forward,
+                count=self.steps,
+                reverse=self.is_back,
+                columns=columns,
+            )
         start = [
             zeros_like_type(types[k]) if g[k] is None else g[k] for k in pulled.carried
         ]
@@ -234,7 +254,7 @@ def budgeted(
     if plan is None:
         return sweep.pull(g, operands, pulled)
     body, count = sweep.body, sweep.steps
-    columns = pulled.forward.outputs[len(body.outputs) :]
+    columns = pulled.forward.outputs[body.carried :]  # what is stacked, read or not
     rows = [gradient_type(body.inputs[k]) for k in pulled.stacked]
     sizes = Sizes(
         state=sum(map(size_of, body.inputs[: body.carried])),

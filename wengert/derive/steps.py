@@ -113,7 +113,13 @@ class Body:
         return Body, (self.tape, self.carried, self.moving, self.again)
 
 
-def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[Any, ...]:
+def play_loop(
+    *operands: Any,
+    body: Body,
+    count: int,
+    reverse: bool,
+    columns: Sequence[Any] | None = None,
+) -> tuple[Any, ...]:
     """Return the carried values at the end, then what was stacked.
 
     Parameters
@@ -125,6 +131,8 @@ def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[An
         Number of steps.
     reverse : bool
         Whether the last row is the first step.
+    columns : sequence of array, optional
+        Where to stack, if not in new memory.
     """
     plan = BUDGET.get()
     if plan is not None and plan.is_trial and count > 1:
@@ -133,7 +141,8 @@ def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[An
     values = [as_python(v) if w else v for v, w in zip(operands, weak, strict=True)]
     state, stacks = values[: body.carried], operands[body.stacks]
     fixed = values[body.carried + body.moving :]
-    columns = [empty((count, *t.shape), t.dtype) for t in body.outputs[body.carried :]]
+    if columns is None:
+        columns = new_columns(body, count)
     weak_rows = weak[body.stacks]
     for t in rows_in_order(count, reverse):
         rows = [stack[t] for stack in stacks]
@@ -145,6 +154,11 @@ def play_loop(*operands: Any, body: Body, count: int, reverse: bool) -> tuple[An
         for column, value in zip(columns, found[body.carried :], strict=True):
             column[t] = value
     return *[v.copy() if is_array(v) else v for v in state], *columns
+
+
+def new_columns(body: Body, count: int) -> list[Any]:
+    """Return memory for what a loop stacks."""
+    return [empty((count, *t.shape), t.dtype) for t in body.outputs[body.carried :]]
 
 
 def play_part(
