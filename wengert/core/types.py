@@ -95,6 +95,12 @@ def array_type(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Type:
     return Type(shape, dtype)
 
 
+@lru_cache(maxsize=1024)
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """Return what a dtype is called, which NumPy makes anew every time."""
+    return str(dtype)
+
+
 def builtin(value: Any) -> Any:
     """Return a number of a subclass of Python's (an enumeration's) as Python's."""
     if type(value) in WEAK or has_class(value, np.generic):

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.types import dtype_name
 from wengert.emit import machine
 from wengert.emit.compile import Compiled
 from wengert.emit.objects import (
@@ -271,7 +272,9 @@ def _entry(
 ) -> machine.Module:
     """The code of an entry, one for all functions that take and return the same."""
     parameters = _by_identity(signature.parameters)
-    captures = tuple((str(array.dtype), array.shape) for array in signature.captures)
+    captures = tuple(
+        (dtype_name(array.dtype), array.shape) for array in signature.captures
+    )
     structure = _by_identity(signature.structure)
     results = signature.results, structure, signature.rows, signature.is_copied
     key = parameters, captures, results, releases_lock, size
@@ -409,7 +412,7 @@ class _Entry:
         for k, array in enumerate(self.signature.captures):
             # Its shape, its dtype and its memory may be others than they were.
             item = self.load("ptr", "%table", 8 * k)
-            like = Parameter("array", str(array.dtype), array.shape)
+            like = Parameter("array", dtype_name(array.dtype), array.shape)
             self.check_array(item, self.load("ptr", item, TYPE), like, "slow")
             data = self.load("ptr", item, DATA)
             at = self.element("%given", self.signature.moving + k)

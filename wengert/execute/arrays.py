@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.emit.entry import Parameter, Returned
 
 #: Scalars that native code takes as they are, by class.
@@ -44,12 +44,14 @@ def parameter(leaf_type: Any) -> Parameter:
     if name is not None:
         return Parameter(name)
     is_writeable = kind == WRITEABLE
-    return Parameter("array", str(like.dtype), like.shape, is_writeable=is_writeable)
+    return Parameter(
+        "array", dtype_name(like.dtype), like.shape, is_writeable=is_writeable
+    )
 
 
 def returned(like: Type) -> Returned:
     """Return how native code hands out one output."""
     if like.weak:
-        return Returned("python", str(like.dtype))
+        return Returned("python", dtype_name(like.dtype))
     kind = "array" if like.shape else "scalar"
-    return Returned(kind, str(like.dtype), like.shape)
+    return Returned(kind, dtype_name(like.dtype), like.shape)

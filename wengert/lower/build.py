@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.blocked import block
 from wengert.lower.calls import Called
 from wengert.lower.graph import (
@@ -189,11 +189,11 @@ class Builder:
         self.first_constant = len(self.constants)
         self.constants += lowered.constants
         self.arguments = [
-            Memory(Buffer("argument", k, str(like.dtype), like.size), {})
+            Memory(Buffer("argument", k, dtype_name(like.dtype), like.size), {})
             for k, like in enumerate(lowered.arguments)
         ]
         self.results = [
-            Memory(Buffer("result", k, str(like.dtype), like.size), {})
+            Memory(Buffer("result", k, dtype_name(like.dtype), like.size), {})
             for k, like in enumerate(lowered.types)
         ]
 
@@ -202,7 +202,7 @@ class Builder:
         self.plan()
         self.fill(self.top)
         constants = [
-            Buffer("constant", k, str(array.dtype), array.size)
+            Buffer("constant", k, dtype_name(array.dtype), array.size)
             for k, array in enumerate(self.constants)
         ]
         nest = Nest(
@@ -736,7 +736,8 @@ class Builder:
         call: Called = root.node.data[0]
         found = {node.data[1]: self.result_of_call(node) for node in root.target}
         written = [
-            found.get(k) or Memory(self.new_buffer(str(like.dtype), like.size), {})
+            found.get(k)
+            or Memory(self.new_buffer(dtype_name(like.dtype), like.size), {})
             for k, like in enumerate(call.laid)
         ]
         read = [self.memory_of(node) for node in root.node.operands]
@@ -744,7 +745,9 @@ class Builder:
             Laid(memory.buffer.type, strides_along(memory, dims))
             for memory, dims in zip(read, call.dims, strict=True)
         ]
-        results = [Laid(str(x.dtype), tuple(c_strides(x.shape))) for x in call.laid]
+        results = [
+            Laid(dtype_name(x.dtype), tuple(c_strides(x.shape))) for x in call.laid
+        ]
         value, number = next(self.values), len(self.calls)
         self.calls.append(Asked(call, operands, results))
         ends = (tuple(map(first_of, memories)) for memories in (read, written))
@@ -1145,7 +1148,11 @@ class Builder:
         self, step: Builder, k: int, node: Node, like: Type, scope: Scope, body: Scope
     ) -> None:
         """Let a number be carried in a register."""
-        register, now, type_ = next(self.registers), next(self.values), str(like.dtype)
+        register, now, type_ = (
+            next(self.registers),
+            next(self.values),
+            dtype_name(like.dtype),
+        )
         first = self.value(node, scope, {})
         scope.body += [Start(register, type_, 0.0, False), Fold(register, "y", first)]
         body.body.append(Read(now, register, "y", type_, False))
@@ -1193,7 +1200,7 @@ class Builder:
         body: Scope,
     ) -> None:
         """Let the elements of an array be carried in registers."""
-        type_ = str(like.dtype)
+        type_ = dtype_name(like.dtype)
         step.elements[k], step.carries[k] = [], []
         for place in range(like.size):
             register, now = next(self.registers), next(self.values)
@@ -1559,7 +1566,7 @@ class Builder:
         """Return the buffer of a constant."""
         number = source.number + self.first_constant
         array = self.constants[number]
-        return Buffer("constant", number, str(array.dtype), array.size)
+        return Buffer("constant", number, dtype_name(array.dtype), array.size)
 
     def laid_out(self, node: Node, last: int) -> tuple[Source, dict[int, int]]:
         """Return a constant with one axis last, so that lanes read side by side."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wengert.core.checked import same
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.graph import Node
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.rounding import depends_on_layout
@@ -129,7 +129,7 @@ def called(lowering: Lowering, index: int) -> list[Value]:
     for k, like in enumerate(results):
         own = lowering.fresh((index, "call", k), like.shape)
         data, axes = (call, k, own), [axis for axis in own if axis is not None]
-        node = graph.make("call", data, nodes, axes, str(like.dtype))
+        node = graph.make("call", data, nodes, axes, dtype_name(like.dtype))
         found.append(Value(node, own))
     lowering.asked_for.setdefault(key, []).append((alone, found))
     if not lowering.is_read[index]:  # it may raise

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wengert.core.forms import Contract
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.graph import Affine, Node
 from wengert.lower.pieces import placed
 from wengert.lower.refusal import NotLoweredError
@@ -37,7 +37,7 @@ def contracted(
         with_dots(term, len(value.dims))
         for term, value in zip(inputs.split(","), operands, strict=True)
     ]
-    type_ = str(like.dtype)
+    type_ = dtype_name(like.dtype)
     nodes, letters = lettered(lowering, index, terms, operands)
     leave_to_blas(lowering, terms, output, letters, type_)
     output = spelled(output, terms)
@@ -94,7 +94,7 @@ def slid(
 
     The shorter vector slides along the longer one; what lies beyond that is nothing.
     """
-    graph, axes, type_ = lowering.graph, lowering.axes, str(like.dtype)
+    graph, axes, type_ = lowering.graph, lowering.axes, dtype_name(like.dtype)
     sizes = [lowering.shape(k)[0] for k in lowering.tape.operands[index]]
     (n, m), (x, y) = sizes, operands
     if n < m:

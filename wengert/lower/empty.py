@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Value
 from wengert.ops.index import INDEX_ADD, STORE
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def nothing(lowering: Lowering, index: Any, like: Type, number: float = 0) -> Value:
     """Return a node's value that is the same number at every place, if there is one."""
     dims = lowering.fresh(index, like.shape)
-    return Value(lowering.graph.number(number, str(like.dtype)), dims)
+    return Value(lowering.graph.number(number, dtype_name(like.dtype)), dims)
 
 
 def may_be_outside(lowering: Lowering, operand: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert.core.forms import Reduce, Scan
 from wengert.core.operation import REGISTRY
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.graph import STARTS, Affine, Graph, Node, Step, unsigned
 from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.pieces import placed
@@ -49,7 +49,7 @@ def reduced(
     node, dims = operands[0]
     if form.of != "x":
         node = graph.map(form.of, (node, graph.number(0, node.type)), "bool")
-    type_ = node.type if form.place else str(like.dtype)
+    type_ = node.type if form.place else dtype_name(like.dtype)
     node = graph.map("x", (node,), type_)
     text = text if type_.startswith("float") else OF_WHOLE.get(text, text)
     gone, kept = split(dims, settings)
@@ -183,7 +183,7 @@ def of_stretches(
     if form.text != "x + y" or like.dtype.kind != "f":
         name = lowering.tape.operations[index].name
         raise NotLoweredError(f"the operation {name}")
-    graph, (node, dims), type_ = lowering.graph, value, str(like.dtype)
+    graph, (node, dims), type_ = lowering.graph, value, dtype_name(like.dtype)
     node, at = graph.map("x", (node,), type_), settings["axis"] % len(dims)
     length = lowering.shape(lowering.tape.operands[index][0])[at]
     found = segments(settings["indices"], length)
@@ -223,7 +223,7 @@ def scanned(
     like: Type,
 ) -> Value:
     """Return every step of a fold."""
-    graph, type_ = lowering.graph, str(like.dtype)
+    graph, type_ = lowering.graph, dtype_name(like.dtype)
     text = text_of(lowering, index, form, settings)
     if not type_.startswith("float"):
         text = OF_WHOLE.get(text, text)

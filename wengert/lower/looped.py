@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.derive.extract import trimmed
 from wengert.derive.loops import PART
 from wengert.derive.steps import Body
@@ -197,7 +197,7 @@ def of_loop(lowering: Lowering, index: int, loop: Loops, like: Type) -> Value:
     dims = lowering.fresh((lowering.tape.operands[index][0], place), like.shape)
     axes = [d for d in dims if d is not None]
     data = loop.repeated, place, dims
-    type_ = str(like.dtype)
+    type_ = dtype_name(like.dtype)
     return Value(lowering.graph.make("loop", data, loop.operands, axes, type_), dims)
 
 

@@ -22,7 +22,7 @@ from wengert.core.tape import (
     Tape,
     reaching,
 )
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.derive.loops import COUNTED
 from wengert.derive.while_loops import WHILE
 from wengert.lower.axes import Axes
@@ -271,11 +271,11 @@ class Lowering:
             if self.done is not None:
                 known = self.done.given[number]
                 if known.number is not None:
-                    node = self.graph.number(known.number, str(like.dtype))
+                    node = self.graph.number(known.number, dtype_name(like.dtype))
                     self.values[index] = Value(node, dims)
                     continue
                 strides = known.strides
-            node = self.in_memory(source, strides, dims, str(like.dtype))
+            node = self.in_memory(source, strides, dims, dtype_name(like.dtype))
             self.values[index] = Value(node, dims)
 
     def step(self, index: int) -> None:
@@ -582,7 +582,7 @@ class Lowering:
             if texts is not None:
                 nodes, dims = self.line_up(index, operands, likes[0].shape)
                 return [
-                    Value(self.graph.map(text, nodes, str(like.dtype)), dims)
+                    Value(self.graph.map(text, nodes, dtype_name(like.dtype)), dims)
                     for text, like in zip(texts, likes, strict=True)
                 ]
         if isinstance(form, Routine):
@@ -616,7 +616,7 @@ class Lowering:
     def array(self, array: np.ndarray, dims: Dims) -> Value:
         """Return a plain array, along axes."""
         array = np.ascontiguousarray(array)
-        type_ = NAMES.get(array.dtype) or str(array.dtype)
+        type_ = NAMES.get(array.dtype) or dtype_name(array.dtype)
         if not array.size:
             return Value(self.graph.number(0, type_), dims)
         if is_even(array):
@@ -671,7 +671,7 @@ class Lowering:
     def as_met(self, index: int, nodes: list[Node]) -> list[Node]:
         """Return operands of a question, numbers of Python's in single precision."""
         types = [checked_type(self.tape.types[k]) for k in self.tape.operands[index]]
-        others = {str(like.dtype) for like in types if not like.weak}
+        others = {dtype_name(like.dtype) for like in types if not like.weak}
         if others not in ({"float32"}, {"float16"}):
             return nodes
         return [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from wengert.core.operation import Operation
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.graph import Affine, Node
 from wengert.lower.keys import key_parts, split_key
 from wengert.lower.masks import flat_place, flattened, mask_of, taken_by
@@ -307,7 +307,7 @@ def chosen(
     like: Type,
 ) -> Value:
     """Return at each place an element of the operand that the first one says."""
-    graph, type_ = lowering.graph, str(like.dtype)
+    graph, type_ = lowering.graph, dtype_name(like.dtype)
     (place, *choices), dims = lowering.line_up(index, operands, like.shape)
     place = graph.map("x", (place,), "int64")
     count = graph.number(len(choices), "int64")
@@ -374,5 +374,5 @@ def joined(
         start += 1 if dim is None else lowering.axes.extents[dim]
         specs.append(tuple(spec))
     return Value(
-        placed(lowering.graph, dims, False, specs, nodes, str(like.dtype)), dims
+        placed(lowering.graph, dims, False, specs, nodes, dtype_name(like.dtype)), dims
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wengert.core.operation import Operation
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.graph import Affine, Node
 from wengert.lower.pieces import placed
 from wengert.lower.refusal import BOUNDS, NotLoweredError
@@ -163,7 +163,7 @@ def searched(
     if operation is INTERVAL:
         ends = [graph.number(k, "int64") for k in (1, 0, max(shape[0] - 2, 0))]
         place = graph.map("minimum(maximum(x - y, z), w)", (place, *ends), "int64")
-    return Value(graph.map("x", (place,), str(like.dtype)), x.dims)
+    return Value(graph.map("x", (place,), dtype_name(like.dtype)), x.dims)
 
 
 def check_order(

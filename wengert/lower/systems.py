@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from wengert.core.forms import Routine
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.contract import lettered, with_dots
 from wengert.lower.expressions import parse
 from wengert.lower.graph import Affine, Graph, Node
@@ -82,7 +82,7 @@ def solved(
     likes: Sequence[Type],
 ) -> list[Value]:
     """Return the results that a form says by functions of matrices."""
-    texts, types = form.texts(settings), {str(like.dtype) for like in likes}
+    texts, types = form.texts(settings), {dtype_name(like.dtype) for like in likes}
     if not texts or not types <= {"float64", "float32"}:
         raise NotLoweredError(f"the operation {lowering.tape.operations[index].name}")
     (type_,) = types

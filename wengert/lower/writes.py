@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from wengert.core.operation import Operation
-from wengert.core.types import Type
+from wengert.core.types import Type, dtype_name
 from wengert.lower.graph import Affine, Graph, Node, number_of, whole_of
 from wengert.lower.keys import split_key
 from wengert.lower.masks import flat_place, mask_of, masked
@@ -68,7 +68,7 @@ def written(
 ) -> Value:
     """Return a value in which some elements are others, or have something added."""
     adds, shape, chain = operation is INDEX_ADD, like.shape, settings["chain"]
-    if adds and casts_sums(str(like.dtype), operands[1].node.type):
+    if adds and casts_sums(dtype_name(like.dtype), operands[1].node.type):
         raise NotLoweredError("np.add.at that makes integers or bools of its sums")
 
     def view(x: np.ndarray) -> np.ndarray:
