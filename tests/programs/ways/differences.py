@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,10 @@ def is_steep(judge: Judge, k: int) -> bool:
         if found is None or found.sweep != "reverse":
             return False
         values = [value for _, value in found.operands]
+        settings = tape.settings[found.node.index]
+        function = partial(found.node.operation.function, **settings)
         return any(
-            gradients.is_steep(found.node.operation.function, values, place)
-            for place in range(len(values))
+            gradients.is_steep(function, values, place)
+            for place, value in enumerate(values)
+            if np.asarray(value).dtype.kind in "fc"
         )
