@@ -209,3 +209,21 @@ def test_an_unsafe_cast_raises_as_in_numpy() -> None:
 def test_leaving_the_tape_raises(call: Any) -> None:
     with pytest.raises(wengert.RecordingError, match="stop_gradient"):
         wengert.grad(lambda x: call(x.sum()))(M)
+
+
+@pytest.mark.parametrize("key", [slice(None, None, -1), 0, -1, [0], [0, 0], ..., 1])
+def test_one_element_without_axes_has_a_place_in_flat(key: Any) -> None:
+    def f(x: Any) -> Any:
+        read = x.flat[key] * 2.0
+        x.flat[key] = np.sin(x)
+        return np.sum(read) + x, sum(x.flat), len(x.flat)
+
+    def answer(fun: Any) -> Any:
+        try:
+            return fun(np.array(0.75))
+        except IndexError as error:
+            return str(error)
+
+    expected, jitted = answer(f), wengert.jit(f)
+
+    assert [answer(jitted) for _ in range(4)] == [pytest.approx(expected)] * 4

@@ -74,6 +74,7 @@ def is_analytic(template: str) -> bool:
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
             behind, middle, ahead, complex_ = (
                 moved(text, step) for step in (-DIFFERENCE, 0.0, DIFFERENCE, STEP * 1j)
             )

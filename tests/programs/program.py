@@ -139,11 +139,18 @@ class Outcome:
     error: Exception | None = None
 
 
-def outcome(function: Function, args: tuple[Any, ...]) -> Outcome:
-    """Call; the result is copied, as later calls may change what it shares."""
+def outcome(
+    function: Function, args: tuple[Any, ...], refused: type[Warning] | None = None
+) -> Outcome:
+    """Call; the result is copied, as later calls may change what it shares.
+
+    Warnings go by, but for those of a kind that counts as an error.
+    """
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
+            if refused is not None:
+                warnings.simplefilter("error", refused)
             return Outcome(copy.deepcopy(function(*args)))
     except Exception as error:
         return Outcome(error=error)

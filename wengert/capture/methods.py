@@ -226,26 +226,28 @@ class Flat:
 
     def __init__(self, array: RecordedArray) -> None:
         self.base = array
+        #: The same with an axis: one element, too, has a place.
+        self.whole = array if array.ndim else np.reshape(array, 1)
 
     def __len__(self) -> int:
         return self.base.size
 
     def __iter__(self) -> Iterator[Any]:
-        return (self.base[place] for place in np.ndindex(self.base.shape))
+        return (self.whole[place] for place in np.ndindex(self.whole.shape))
 
     def _key(self, key: Any) -> Any:
         """Return the key of the array that stands for one of its elements in a row.
 
         NumPy's own iterator says which elements they are.
         """
-        shape, key = self.base.shape, known(key)
+        shape, key = self.whole.shape, known(key)
         places = np.arange(self.base.size).reshape(shape).flat[key]
         if np.ndim(places) == 0:
             return tuple(int(k) for k in np.unravel_index(places, shape))
         return np.unravel_index(places, shape)
 
     def __getitem__(self, key: Any) -> Any:
-        return self.base[self._key(key)]
+        return self.whole[self._key(key)]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         key = known(key)
@@ -262,7 +264,7 @@ class Flat:
             value = np.resize(value, place[0].shape) if np.ndim(value) else value
         elif not has_class(key, (bool, np.ndarray)):
             check_single(value, self.base.dtype)
-        self.base[place] = value
+        self.whole[place] = value
 
     def copy(self) -> Any:
         """Return the elements as a one-dimensional array."""

@@ -54,7 +54,7 @@ def complex_slope(judge: Judge, k: int, tangents: Any) -> float | None:
     if args is None:
         return None
     instance.scope.update(COMPLEX)
-    found = outcome(instance.function, args)
+    found = outcome(instance.function, args, np.exceptions.ComplexWarning)
     if found.error is not None or not np.isfinite(found.value[0]):
         judge.counts["complex step: raises"] += 1
         return None
