@@ -53,6 +53,21 @@ def test_the_reverse_sweep_names_the_rule_that_gave_it() -> None:
     assert found.value == np.inf
 
 
+def test_the_rule_behind_a_write_is_found() -> None:
+    """A write's rule takes its gradient over: it is asked of a copy."""
+
+    def f(x: Any) -> Any:
+        y = x * 0.0
+        y[...] = np.cbrt(y)
+        return np.sum(y)
+
+    found = recorded(f, np.array([1.0, -2.0])).first_nonfinite()
+
+    assert found is not None
+    assert (found.sweep, found.node.operation.name) == ("reverse", "cbrt")
+    assert np.array_equal(found.value, [np.inf, np.inf])
+
+
 def test_a_constant_that_masks_is_not_blamed() -> None:
     mask = np.array([0.0, -np.inf])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -183,7 +184,7 @@ def in_reverse_sweep(tape: Tape, gradient: Any) -> NonFinite | None:
         if receiver not in tape.operands[index] or gradients.get(index) is None:
             continue
         own = gradients[index]
-        given = {index: own}
+        given = {index: deepcopy(own)}  # a write's rule takes its gradient over
         sweep(tape, index, index + 1, given, active, mode)
         if not is_finite(given.get(receiver)):
             return reverse_report(tape, index, receiver, own, given[receiver], outputs)
