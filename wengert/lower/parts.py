@@ -21,6 +21,7 @@ from wengert.derive.steps import Body
 from wengert.lower.calls import InParts, is_users, results_of
 from wengert.lower.needed import asked_about, laid_otherwise, needed
 from wengert.lower.refusal import NotLoweredError
+from wengert.lower.transforms import TRANSFORMS, transformed
 from wengert.ops.index import GETITEM, INDEX_ADD, ITEM, STORE
 from wengert.ops.join import CONCATENATE, STACK
 
@@ -202,11 +203,15 @@ class Parts:
         if not is_complex(like):
             self.reals[index] = self.memory[index] = whole
             return
+        self.memory[index], self.pairs[index] = whole, self.apart(whole, like)
+
+    def apart(self, whole: int, like: Type) -> Pair:
+        """Return the parts of a node where they lie side by side."""
         part = Type(like.shape, HALVES[like.dtype])
         one, other = (
             self.append(GETITEM, (whole,), {"key": (..., k)}, part) for k in (0, 1)
         )
-        self.memory[index], self.pairs[index] = whole, (one, other)
+        return one, other
 
     def node(self, index: int) -> None:
         """Write one node."""
@@ -297,22 +302,29 @@ class Parts:
         self, index: int, operation: Operation, operands: Sequence[int], like: Any
     ) -> None:
         """Write a node that NumPy computes, of numbers whose parts lie side by side."""
+        whole = self.asked_of_numpy(
+            operation, operands, self.tape.settings[index], like
+        )
+        if type(like) is tuple:
+            self.several[index] = whole
+        else:
+            self.take_apart(index, whole, like)
+
+    def asked_of_numpy(
+        self, operation: Operation, operands: Sequence[int], settings: Any, like: Any
+    ) -> int:
+        """Append what NumPy computes of nodes of the tape; return where it is."""
         given = tuple([self.tape.types[k] for k in operands])
-        own = is_users(operation, self.tape.settings[index])
         made = Operation(
             operation.name,
             operation.function,
             "constant",
             results=operation.results,
-            identity=InParts(given, like, own),
+            identity=InParts(given, like, is_users(operation, settings)),
         )
-        places, settings = [self.whole(k) for k in operands], self.tape.settings[index]
         types = tuple(map(side_by_side, results_of(like)))
-        if type(like) is tuple:
-            self.several[index] = self.append(made, places, settings, types)
-            return
-        whole = self.append(made, places, settings, types[0])
-        self.take_apart(index, whole, like)
+        found: Any = types if type(like) is tuple else types[0]
+        return self.append(made, [self.whole(k) for k in operands], settings, found)
 
     def computed(
         self, index: int, operation: Operation, operands: Sequence[int], like: Type
@@ -328,6 +340,8 @@ class Parts:
             self.each(index, operation, operands, shaped)
         elif isinstance(form, Contract) and is_complex(like) and len(operands) == 2:
             self.product(index, operation, operands, shaped)
+        elif operation in TRANSFORMS and self.calls:
+            transformed(self, index, operation, operands[0])
         elif isinstance(form, Map) and operation.name in FORMULAS:
             self.mapped(index, operation, operands, like)
         else:

@@ -41,10 +41,31 @@ def resized(x: Any, count: int, axis: int) -> Any:
     return np.concatenate([x, np.zeros(shape, x.dtype)], axis=axis)
 
 
-def restored(g: Any, x: Any, axis: int) -> Any:
-    """Return a gradient with the elements of an operand, real where that is."""
-    g = resized(g, x.shape[axis], axis)
-    return g if x.dtype.kind == "c" else np.real(g)
+def real_part(name: str, g: Any, n: int, axis: int, norm: Any) -> Any:
+    """Return the real part of a transform or its inverse, by one of half as much.
+
+    It is that of the part of `g` that is the mirror image of its own conjugate.
+    """
+    count = n // 2 + 1
+    first, behind = along(axis, slice(1)), along(axis, slice(n - 1, n - count, -1))
+    mirrored = np.conj(np.concatenate([g[first], g[behind]], axis=axis))
+    half = (g[along(axis, slice(count))] + mirrored) * 0.5
+    if name == "ifft":
+        return np.fft.irfft(half, n, axis, norm)
+    return np.fft.irfft(np.conj(half), n, axis, SWAPPED[norm])
+
+
+def sided(half: Any, n: int, axis: int, factor: float) -> Any:
+    """Return half a spectrum times a factor where an element stands for two.
+
+    The first element has no other side, nor has the last one where `n` is even.
+    """
+    factors = np.full(half.shape[axis], factor, np.real(half).dtype)
+    factors[0] = 1
+    if n % 2 == 0:
+        factors[-1] = 1
+    shape = tuple(-1 if k == axis else 1 for k in range(half.ndim))
+    return half * np.reshape(factors, shape)
 
 
 def evaluated(function: Any, x: Any, n: int, axis: int, norm: Any, dtype: Any) -> Any:
@@ -64,7 +85,9 @@ def whole_transform(name: str) -> Operation:
         return evaluated(function, x, n, axis, norm, dtype)
 
     def transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
-        return restored(function(g, n, axis, norm), x, axis)
+        if x.dtype.kind == "c":
+            return resized(function(g, n, axis, norm), x.shape[axis], axis)
+        return resized(real_part(name, g, n, axis, norm), x.shape[axis], axis)
 
     return linear(name, evaluate, transpose, form=Routine(along=True))
 
@@ -79,8 +102,9 @@ def evaluate_rfft(x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
 
 
 def rfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
-    """Return the transform of the half, filled up with zeros."""
-    return restored(np.fft.fft(g, n, axis, norm), x, axis)
+    """Return the real part of the transform of the half, filled up with zeros."""
+    half = np.conj(sided(g, n, axis, 0.5))
+    return resized(np.fft.irfft(half, n, axis, SWAPPED[norm]), x.shape[axis], axis)
 
 
 RFFT = linear("rfft", evaluate_rfft, rfft_transpose, form=Routine(along=True))
@@ -92,17 +116,10 @@ def evaluate_irfft(x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
 
 
 def irfft_transpose(g: Any, x: Any, *, n: int, axis: int, norm: Any, dtype: Any) -> Any:
-    """Return the transform of the real gradient; the half stands for both sides.
-
-    The first element has no other side, nor has the last one where `n` is even.
-    """
-    half = np.conj(np.fft.rfft(g, n, axis, SWAPPED[norm]))
-    sides = np.full(half.shape[axis], 2, np.real(half).dtype)
-    sides[0] = 1
-    if n % 2 == 0:
-        sides[-1] = 1
-    shape = tuple(-1 if k == axis else 1 for k in range(half.ndim))
-    return restored(half * np.reshape(sides, shape), x, axis)
+    """Return the transform of the real gradient; the half stands for both sides."""
+    half = sided(np.conj(np.fft.rfft(g, n, axis, SWAPPED[norm])), n, axis, 2.0)
+    half = resized(half, x.shape[axis], axis)
+    return half if x.dtype.kind == "c" else np.real(half)
 
 
 IRFFT = linear("irfft", evaluate_irfft, irfft_transpose, form=Routine(along=True))
