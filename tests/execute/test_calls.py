@@ -50,8 +50,8 @@ MATRICES = np.random.default_rng(3).normal(size=(3, 3)) + 3 * np.eye(3)
 
 
 def spectrum(x: Any) -> Any:
-    z = np.fft.fft(x, axis=-1)
-    return np.sum(np.real(z * np.conj(z)) * np.cos(x))
+    z = np.fft.fft(x, 90, axis=-1)  # a short one is a product with its matrix
+    return np.sum(np.real(z * np.conj(z))[:, :3] * np.cos(x))
 
 
 def eigen(x: Any) -> Any:
@@ -71,7 +71,7 @@ def bessel(x: Any) -> Any:
 @pytest.mark.parametrize(
     ("function", "names"),
     [
-        (spectrum, {"fft"}),
+        (spectrum, {"rfft", "irfft"}),
         (eigen, {"eigh"}),
         (singular, {"svd"}),
         (bessel, {"jv", "psi", "psi_derivative"}),

@@ -458,6 +458,14 @@ def test_matrices_that_are_none_are_refused(function: Any, shape: Any) -> None:
         Tape.__new__(Tape).__setstate__(state)
 
 
+def test_an_array_of_pythons_numbers_is_refused() -> None:
+    state = wg.record(lambda x: x * 2.0, 0.5).__getstate__()
+    state["types"] = [like._replace(shape=(2,), weak=True) for like in state["types"]]
+
+    with pytest.raises(wg.TapeError, match=r"a number of Python's, of shape \(2,\)"):
+        Tape.__new__(Tape).__setstate__(state)
+
+
 @pytest.mark.slow
 def test_many_damaged_pickles_give_clear_errors() -> None:
     for number in range(100_000):

@@ -18,6 +18,11 @@ OTHERS = (np.float32, np.int32, np.uint8, np.bool_)
 EXAMPLES = examples()
 
 
+#: What they carry is of one type from the first step on; step by step NumPy computes
+#: the first one of whole numbers, in half precision.
+LOOPS = frozenset({"while_loop", "scan"})
+
+
 def cut(operand: Any, size: int, dtype: Any) -> Any:
     """Return at most so many elements an axis, in another dtype."""
     if not isinstance(operand, (np.ndarray, np.generic)):
@@ -61,6 +66,8 @@ def test_an_array_of_so_few_elements_is_as_in_numpy(
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for dtype in dtypes:
+            if np.dtype(dtype).kind != "f" and example.operation in LOOPS:
+                continue
             operands = [cut(operand, size, dtype) for operand in example.operands]
             try:
                 expected = plain(example, operands)

@@ -57,7 +57,11 @@ def test_masks_take_and_write_as_numpys(key: Any, shape: Any) -> None:
     mask = rng.random(shape) < 0.6
     mask[:, 0] = mask[0] = True
     x = rng.normal(size=(shape[0] + 1, shape[1] + 1))[1:, 1:]
-    if 1 in shape and not x[key(mask)].size:
+    try:
+        is_empty = not x[key(mask)].size
+    except IndexError:  # there is no second row or column
+        return
+    if 1 in shape and is_empty:
         return
 
     def function(x: Any, y: Any, mask: Any) -> Any:

@@ -17,6 +17,7 @@ from tests.lower.guarded import call_guarded
 from tests.lower.programs import random_program
 from tests.ops.examples import Example, examples
 from tests.ops.test_forms import tapes
+from tests.programs.gradients import flat
 from wengert import Tape
 from wengert.core.types import Type
 from wengert.derive.shortened import shortened
@@ -32,6 +33,7 @@ from wengert.lower.graph import Graph, number_of
 from wengert.lower.lower import lower
 from wengert.lower.refusal import BOUNDS
 from wengert.lower.values import NAMES
+from wengert.show.watch import kept_outputs
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -75,7 +77,19 @@ def parts_of(z: Any) -> np.ndarray:
     return np.stack([z.real, z.imag])
 
 
-def assert_close(found: Any, expected: Any, ulps: float) -> None:
+#: Ulps of the largest number that a tape holds: what is left of its like is as wrong.
+OF_LARGEST = 64
+
+
+def largest(tape: Tape) -> float:
+    """Return the largest finite number that a tape holds."""
+    with np.errstate(all="ignore"):
+        outputs = [flat(x) for x in kept_outputs(tape)]
+    numbers = np.abs(np.concatenate([np.zeros(1), *outputs]))
+    return float(np.max(numbers, where=np.isfinite(numbers), initial=0))
+
+
+def assert_close(found: Any, expected: Any, ulps: float, held: float = 0.0) -> None:
     """Numbers agree to so many ulps of the largest one; all others exactly."""
     expected = np.asarray(expected)
     assert found.shape == expected.shape
@@ -87,7 +101,9 @@ def assert_close(found: Any, expected: Any, ulps: float) -> None:
     finite = np.abs(expected[np.isfinite(expected)])
     tolerance = ulps * np.finfo(expected.dtype).eps
     most = max(1.0, float(finite.max())) if finite.size else 1.0
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * most)
+    least = OF_LARGEST * np.finfo(expected.dtype).eps * held
+    atol = max(tolerance * most, least)
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=atol)
 
 
 def check_tape(
@@ -109,7 +125,7 @@ def check_tape(
     answer, found = call_guarded(kernel, given, likes, at_end)
     assert answer == 0
     for one, other in zip(found, expected, strict=True):
-        assert_close(one, other, ulps)
+        assert_close(one, other, ulps, largest(tape))
     return True
 
 
