@@ -242,8 +242,6 @@ def verify_type(like: Any, what: str) -> None:
         raise illegal(f"the shape of {what} is {shape!r:.60}")
     if like.dtype.kind in "OV" or type(like.weak) is not bool:
         raise illegal(f"the type of {what} is {like.dtype}, weak {like.weak!r:.20}")
-    if like.weak and like.shape:
-        raise illegal(f"{what} is a number of Python's, of shape {like.shape!r:.40}")
     size = like.dtype.itemsize
     for length in shape:
         size *= length

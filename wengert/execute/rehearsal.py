@@ -215,7 +215,7 @@ def stand_in(like: Any) -> Any:
     else:
         value = np.empty(like.shape, like.dtype)
         value[...] = np.eye(*like.shape[-2:], dtype=like.dtype)
-    if like.weak:
+    if like.weak and not like.shape:
         return value.item()
     return value if like.shape else value[()]
 
