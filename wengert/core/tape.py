@@ -251,7 +251,7 @@ class Tape:
         """
         if self.lifted is not None and (known := self.lifted(value)) is not None:
             return known
-        key = type(value), value if value else repr(value)  # as `number_key` does
+        key = number_key(value)
         index = self._numbers.get(key)
         if index is None:
             value = builtin(value)

@@ -37,8 +37,7 @@ def fewest(count: int, room: int) -> int:
 
 def repetitions(count: int, room: int) -> int:
     """Return how often a segment is done forward at most."""
-    times = reach = 0
-    reach = 1
+    times, reach = 0, 1
     while reach < count:
         times += 1
         reach = reach * (room + times) // times

@@ -342,11 +342,8 @@ def _linked(
 
     The others' code is kept on disk where all of it together cost enough.
     """
-    builder, unkept, started = (
-        llvm.JITLibraryBuilder(),
-        list[Any](),
-        time.perf_counter(),
-    )
+    builder = llvm.JITLibraryBuilder()
+    unkept, started = list[Any](), time.perf_counter()
     for number, (text, code) in enumerate(zip(parts, codes, strict=True)):
         told(number, len(parts))
         if code is None:

@@ -237,7 +237,7 @@ class BlockPlay:
         rule = RULES.get(type(operation.form))
         if isinstance(operation.form, Map):
             values = narrowed(tape, index, values, flags)
-        operands = Recorded(values, flags, self.count)
+        operands = RecordedOperands(values, flags, self.count)
         try:
             if rule is None or operation is RAISES:
                 raise NotBatchedError
@@ -376,7 +376,7 @@ def has_guards(tape: Tape) -> bool:
 Settings = dict[str, Any]
 
 
-class Recorded(Operands):
+class RecordedOperands(Operands):
     """Operands of which the rules write nodes."""
 
     __slots__ = ()

@@ -123,12 +123,10 @@ def is_quiet(tape: Tape, index: int) -> bool:
     """Whether a function raises at no floats, where operands are that vary."""
     operation = tape.operations[index]
     form = operation.form
-    if isinstance(form, Map):
-        return raises_nothing(operation)
     if isinstance(form, Move):
         places = [] if form.moved is None else tape.operands[index][form.moved :]
         return all(is_fixed(tape, k) for k in places)
-    return isinstance(form, (Reduce, Scan, Contract))
+    return is_calm(operation)
 
 
 def raises_nothing(operation: Operation) -> bool:
