@@ -107,9 +107,9 @@ def reshape(self: RecordedValue, *shape: Any, **settings: Any) -> Any:
 
 def transpose(self: RecordedValue, *axes: Any) -> Any:
     """Return ``np.transpose``; the axes may be given as several integers."""
-    if not axes or axes == (None,):
+    if not axes or (len(axes) == 1 and axes[0] is None):
         return np.transpose(self)
-    return np.transpose(self, axes[0] if np.ndim(axes[0]) else axes)
+    return np.transpose(self, axes[0] if len(axes) == 1 else axes)
 
 
 def astype(

@@ -47,6 +47,7 @@ from wengert.core.types import (
     type_of,
 )
 from wengert.ops.elements import as_cast
+from wengert.ops.numeric import VALUED_AS
 
 BinaryFunction = Callable[[Any, Any], Any]
 PLAIN_NUMBERS = frozenset({float, int, np.float64})
@@ -173,8 +174,8 @@ def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any
         return EQUALITIES[op.name](left._current(), right)
     if type(right) not in MET and defers(right):
         return NotImplemented
-    if isinstance(right, (list, tuple)) and repeats(op, left):
-        return NotImplemented  # Python asks `__index__`
+    if isinstance(right, (list, tuple)) and leaves_lists(op, left):
+        return NotImplemented
     number = builtin(right)
     if number is not right:
         method = getattr(type(left), SPECIAL_NAMES[op.name, reflected])
@@ -184,9 +185,14 @@ def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any
     return record_operation(op, (left, right), NO_SETTINGS)
 
 
-def repeats(operation: Operation, count: Any) -> bool:
-    """Whether ``[x] * n`` is to repeat a list, for which `n` must be a whole number."""
-    return operation.name == "multiply" and type(count) is RecordedScalar
+def leaves_lists(operation: Operation, number: Any) -> bool:
+    """Whether an operator of a number and a list is Python's.
+
+    All those of its own numbers are: of ``n * [x]`` it asks `n` for a whole number.
+    """
+    return type(number) is RecordedScalar and (
+        operation.name == "multiply" or type(number._value) in PYTHON_NUMBERS
+    )
 
 
 #: Operands that no other class's operators are asked for.
@@ -281,18 +287,44 @@ SIMPLE_POWERS = {
     -1: REGISTRY["reciprocal"],
     0.5: REGISTRY["sqrt"],
 }
+#: Those of which `power` itself comes to another dtype, or to other numbers at
+#: infinities and zeros: by the kind of the array and the type of the exponent.
+OTHER_POWERS: dict[str, dict[type, tuple[float, ...]]] = {
+    "?": {int: (2,)},
+    "e": {int: (2, -1), float: (0.5,)},
+    "F": {int: (2, -1), float: (0.5,)},
+    "D": {int: (2, -1), float: (0.5,)},
+}
 
 
 def array_power(self: RecordedArray, exponent: Any) -> Any:
     """Record ``x**n`` as NumPy evaluates it."""
-    kind = self._value.dtype.kind
-    if type(exponent) in (int, float) and kind in "fc":
+    dtype = self._value.dtype
+    if dtype.char in OTHER_POWERS:
+        return power_of_kind(self, exponent, OTHER_POWERS[dtype.char])
+    if type(exponent) in (int, float) and dtype.kind == "f":
         operation = SIMPLE_POWERS.get(exponent)
         if operation is not None:
             return record_unary(operation, self, NO_SETTINGS)
-    if kind == "b" and type(exponent) is int and exponent == 2:
-        return record_unary(SIMPLE_POWERS[2], self, NO_SETTINGS)  # int8, not int64
     return general_binary(REGISTRY["power"], self, exponent, False)
+
+
+def power_of_kind(
+    x: RecordedArray, exponent: Any, simple: dict[type, tuple[float, ...]]
+) -> Any:
+    """Record ``x**n``, of a recorded exponent with the derivative by it."""
+    power = REGISTRY["power"]
+    is_recorded = type(exponent) is RecordedScalar
+    kind = type(exponent._value if is_recorded else exponent)
+    for number in simple.get(kind, ()):
+        if exponent == number:
+            value = record_unary(SIMPLE_POWERS[number], x, NO_SETTINGS)
+            if not is_recorded or value.dtype.kind not in "fc":
+                return value
+            with np.errstate(all="ignore"):
+                general = general_binary(power, x, exponent, False)
+            return record_operation(VALUED_AS, (general, value), NO_SETTINGS)
+    return general_binary(power, x, exponent, False)
 
 
 def in_place(name: str) -> Any:
@@ -303,11 +335,16 @@ def in_place(name: str) -> Any:
     """
     operation = REGISTRY[name]
     ufunc = getattr(np, name)
+    power = array_power if name == "power" else None
 
     def method(self: RecordedArray, other: Any) -> Any:
         self.check_writeable()
         try:
-            result = general_binary(operation, self, other, False)
+            result = (
+                general_binary(operation, self, other, False)
+                if power is None
+                else power(self, other)
+            )
             if result is not NotImplemented:
                 write_whole(self, result, operation.name)
                 return self

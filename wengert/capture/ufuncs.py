@@ -23,6 +23,7 @@ from wengert.core.types import is_array, plain_example
 from wengert.errors import RecordingError, UnsupportedError, explain
 from wengert.ops.join import gather
 from wengert.ops.reduce import as_array, cast, mask_of
+from wengert.ops.shape import lying_as_made
 
 #: Python's numbers take the dtype of what they meet.
 WEAK_NUMBERS = (int, float, complex)
@@ -44,7 +45,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
     where = mask_of(settings.pop("where", True))
     dtype = settings.pop("dtype", None)
     casting = settings.pop("casting", "same_kind")
-    settings.pop("order", None), settings.pop("subok", None)
+    order = settings.pop("order", "K")
+    settings.pop("subok", None)
+    given = inputs
     if dtype is not None:
         inputs = in_loop_of(ufunc, inputs, np.dtype(dtype), casting)
     if isinstance(operation, Operation):
@@ -53,6 +56,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: Any, settings: dict[str, Any]) -
         result = record_any(operation, inputs, where)
     else:
         result = operation(*inputs, **settings)
+    if out is None and (dtype is not None or order != "K"):
+        made = {"order": order, "dtype": dtype, "casting": casting}
+        result = lying_as_made(result, ufunc, given, made)
     if ufunc.signature is not None and out is not None:
         check_core(ufunc, inputs, out, result)
     return deliver(result, out, where, ufunc, casting)

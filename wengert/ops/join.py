@@ -380,7 +380,7 @@ def places_on(obj: Any, n: int, stop: int) -> Any:
         return np.flatnonzero(places)
     if places.ndim > 1:
         raise ValueError("index array argument must be one dimensional or scalar")
-    if places.size == 0:
+    if places.size == 0 and not holds_recorded((obj,)):
         return np.zeros(0, np.intp)
     message = f"an index is out of bounds for an axis of size {n}"
     check_places(places, -n, stop, message)

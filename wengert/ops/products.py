@@ -16,6 +16,7 @@ from wengert.ops.elements import conjugate, into
 from wengert.ops.index import INDEX_ADD, Placeholder
 from wengert.ops.join import as_array, deliver
 from wengert.ops.reduce import cast
+from wengert.ops.shape import lying_as_made
 
 # Matrix products
 
@@ -377,8 +378,13 @@ def starts_at_zero(
         return False
     if operation is DOT:
         return any(len(shape) > 2 or math.prod(shape) > 1 for shape in shapes)
-    terms, output = split_subscripts(form.of(tuple(map(len, shapes)), settings))
-    return len(terms) > 1 or not set(terms[0]) <= set(output)
+    return not only_moves(form.of(tuple(map(len, shapes)), settings))
+
+
+def only_moves(subscripts: str) -> bool:
+    """Whether a sum has one operand and leaves none of its axes out: a view of it."""
+    terms, output = split_subscripts(subscripts)
+    return len(terms) == 1 and set(terms[0]) <= set(output)
 
 
 def explicit_subscripts(subscripts: str, operands: Any) -> str:
@@ -439,14 +445,19 @@ def einsum(
         subscripts, arrays = operands[0], list(operands[1:])
     else:
         subscripts, arrays = from_interleaved(operands)
-    arrays = [as_array(x) for x in arrays]
+    given = arrays = [as_array(x) for x in arrays]
+    subscripts = explicit_subscripts(subscripts, arrays)
+    optimize = tuple(optimize) if isinstance(optimize, list) else optimize
+    if only_moves(subscripts) and out is None:  # of the dtype that it has
+        return apply(EINSUM, *arrays, subscripts=subscripts, optimize=optimize)
+    made = {"dtype": dtype, "order": order, "casting": casting, "optimize": optimize}
     if dtype is None and out is not None and not optimize:
         dtype = np.result_type(*arrays, out)
     if dtype is not None:
         arrays = [cast(x, dtype) for x in arrays]
-    optimize = tuple(optimize) if isinstance(optimize, list) else optimize
-    subscripts = explicit_subscripts(subscripts, arrays)
     result = apply(EINSUM, *arrays, subscripts=subscripts, optimize=optimize)
+    if out is None and (dtype is not None or order != "K"):
+        result = lying_as_made(result, np.einsum, [subscripts, *given], made)
     return deliver(result, out, casting=casting)
 
 

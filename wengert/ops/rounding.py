@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,9 @@ PYTHON_ROUND = constant_of("python_round", evaluate_python_round, form=Map(), nu
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """Answer ``np.round``: flat wherever it has a derivative."""
     dtype = None if out is None else out.dtype
-    return into(out, apply(ROUND, as_array(a), decimals=int(decimals), dtype=dtype))
+    return into(
+        out, apply(ROUND, as_array(a), decimals=operator.index(decimals), dtype=dtype)
+    )
 
 
 def evaluate_fsum(*numbers: Any) -> Any:

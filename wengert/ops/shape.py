@@ -76,6 +76,20 @@ def lying(result: Any, order: str = "K", like: Any = None) -> Any:
     return result if lay is None else lay(order, like)
 
 
+def lying_as_made(result: Any, function: Any, operands: Any, settings: Any) -> Any:
+    """Return results laid out as those of a function that casts, or takes an order.
+
+    NumPy casts operands piece by piece: how it lays out a result follows from how they
+    lie before.
+    """
+    if isinstance(result, tuple):
+        return tuple(
+            lying_as_made(part, function, operands, settings) for part in result
+        )
+    lay = getattr(result, "lying_as_made", None)
+    return result if lay is None else lay(function, operands, settings)
+
+
 def filled_order(a: Any) -> str:
     """Return the order in which NumPy makes a larger or smaller array of an array's."""
     return "F" if lies_in(a, "F") and not lies_in(a, "C") else "C"
@@ -531,6 +545,7 @@ def along_axis_key(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
 @answers(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]:
     """Answer ``np.unravel_index``: the indices stay data."""
+    check_whole(indices)
     sizes = sizes_of(shape)
     count = int(np.prod(sizes, dtype=np.int64))
     if np.any(np.greater_equal(indices, count)) or np.any(np.less(indices, 0)):
@@ -558,14 +573,22 @@ def ravel_multi_index(
         )
     flat: Any = 0
     for places, n in zip(multi_index, sizes, strict=True):
+        check_whole(places)
         if np.any(np.greater_equal(places, n)) or np.any(np.less(places, 0)):
             raise ValueError("invalid entry in coordinates array")
         flat = flat * n + places
     return flat
 
 
+def check_whole(places: Any) -> None:
+    """Raise `TypeError` unless places are whole numbers."""
+    if getattr(places, "dtype", np.dtype(int)).kind not in "iub":
+        raise TypeError("only whole numbers are places")
+
+
 def check_places(places: Any, low: int, stop: int, message: str) -> None:
     """Raise `IndexError` unless places lie between bounds; of recorded ones a guard."""
+    check_whole(places)
     if np.any(np.greater_equal(places, stop)) or np.any(np.less(places, low)):
         raise IndexError(message)
 

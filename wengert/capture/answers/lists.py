@@ -153,20 +153,20 @@ def answer_lists(name: str, module: ModuleType) -> None:
 
     @answered(name, module)
     def of_lists(*args: Any, **settings: Any) -> Any:
-        given = args
-        for arg in args:
-            if type(arg) in (list, tuple) and holds_recorded(arg):
-                args = tuple(gather(a) if holds(a) else a for a in args)
-                break
-        for setting, value in settings.items():
-            if type(value) in (list, tuple) and holds_recorded(value):
-                settings[setting] = gather(value)
+        given, named = args, dict(settings)
         try:
+            for arg in args:
+                if type(arg) in (list, tuple) and holds_recorded(arg):
+                    args = tuple(gather(a) if holds(a) else a for a in args)
+                    break
+            for setting, value in named.items():
+                if type(value) in (list, tuple) and holds_recorded(value):
+                    settings[setting] = gather(value)
             if args and type(args[0]) is RecordedArray:
                 return answer(*args, **settings)  # at once what dispatch leads to
             result = original(*args, **settings)
         except RAW as error:
-            raise as_numpy(original, given, settings, error) from error.__cause__
+            raise as_numpy(original, given, named, error) from error.__cause__
         return made(tape_here(), result, args) if is_making else result
 
 

@@ -1,0 +1,60 @@
+"""What NumPy takes for no size, axis or place is none as a recorded value either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert
+
+CALLS = """
+x.reshape(s, -1) ; x.reshape(-1, s) ; x.reshape((s, -1)) ; x.reshape(s) ; x.sum(s)
+np.reshape(x, (s, -1)) ; np.reshape(x, s) ; np.broadcast_to(x, (s, 3, 3))
+np.resize(x, (s, 2)) ; np.resize(x, s) ; np.tile(x, (s, 2)) ; np.zeros((s, -1))
+x.transpose(s, 1) ; x.transpose((s, 1)) ; x.transpose(s)
+np.transpose(x, (s, 1)) ; np.moveaxis(x, (s, 1), (0, 1))
+np.roll(x, (s, 1)) ; np.roll(x, 1, axis=(s, 1)) ; np.sum(x, axis=s) ; np.sort(x, s)
+np.sum(x, axis=(s, 1)) ; np.max(x, axis=(s, 1)) ; np.mean(x, axis=(s, 1))
+np.expand_dims(x, (s, 1)) ; np.squeeze(x, (s,)) ; np.flip(x, (s, 1)) ; x.swapaxes(0, s)
+np.rot90(x, 1, (s, 1)) ; np.repeat(x, s) ; np.concatenate([x, x], axis=s)
+np.linalg.norm(x, axis=(s, 1)) ; np.gradient(x, axis=(s, 1))
+np.average(x, axis=(s, 0))
+np.quantile(x, 0.5, axis=(s, 1)) ; np.count_nonzero(x, axis=(s, 0)) ; np.diff(x, n=s)
+np.insert(x, s, 1.0) ; np.insert(x, s, 1.0, axis=0) ; np.delete(x, s)
+np.delete(x, [s, 1]) ; np.unravel_index(s, (3, 3)) ; np.round(x, s) ; x.round(s)
+np.ravel_multi_index((s, 1), (3, 3)) ; np.pad(x, s) ; np.trace(x, s) ; x[s, 0] ; x[s:]
+s + [1] ; s - [1] ; s == [1] ; s < [1] ; s * [1] ; [1] * s ; [1] + s ; s + (1, 2)
+"""
+EVERY = [call.strip() for line in CALLS.split("\n") for call in line.split(";") if line]
+VALUES = [2.5, 1 + 2j, 1, np.float64(-0.7), np.array(0.6), np.array([0.6])]
+VALUES += [np.array([0.6, -0.7, 0.1]), np.array([1, 1]), np.zeros(0), [1.0, 2.0]]
+
+
+def kind(call: Any, *args: Any) -> Any:
+    """Return the type of an error, or the shape of an answer."""
+    try:
+        return np.shape(call(*args))
+    except Exception as error:
+        return type(error)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("text", EVERY)
+def test_numpys_error_is_ours(text: str) -> None:
+    call = eval(f"lambda x, s: {text}", {"np": np})
+    x = np.arange(9.0).reshape(3, 3)
+    for value in VALUES:
+        found: list[Any] = []
+
+        def recorded(x: Any, s: Any, found: list[Any] = found) -> float:
+            found.append(kind(call, x, s))
+            return 0.0
+
+        expected = kind(call, x, value)
+        wengert.record(recorded, x, value)
+
+        is_refused = isinstance(found[0], type)
+        is_refused = is_refused and issubclass(found[0], wengert.WengertError)
+        assert is_refused or found == [expected]
