@@ -13,7 +13,7 @@ from tests.lower.test_nests import WAYS, check_tape
 from wengert.execute.engine import native_engine
 from wengert.lower.build import build
 from wengert.lower.lower import lower
-from wengert.lower.nest import Nest
+from wengert.lower.nest import Fill, Nest, Store, everything
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -87,3 +87,31 @@ def test_long_ones_are_written_and_read() -> None:
 
     assert len(nest.scratch) == 1
     assert all(check_tape(wg.record(joined, X[0]), way) for way in WAYS)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("left_over", [0, 1])
+def test_pieces_that_take_turns_are_written_and_not_added(
+    count: int, left_over: int
+) -> None:
+    def value(x: Any) -> Any:
+        columns = [x[k : k + 8 * count : count] for k in range(count)]
+        return np.sum(np.sin(columns[0]) * columns[1] + np.cos(columns[-1]))
+
+    x = np.random.default_rng(count).normal(size=8 * count + left_over)
+    slope = wg.grad(value)
+    for way in WAYS:
+        assert check_tape(wg.record(slope, x), way)
+    body = list(everything(nest_of(slope, x).body))
+    assert not any(isinstance(s, Store) and s.fold for s in body)
+    is_all = count < 5 and not left_over  # else some are read by none
+    assert is_all != any(isinstance(s, Fill) for s in body)
+
+
+def test_pieces_that_meet_are_added() -> None:
+    def value(x: Any) -> Any:
+        return np.sum(np.sin(x[::2]) * x[:8]) + np.sum(np.cos(x[::6]))
+
+    x = np.random.default_rng(0).normal(size=16)
+    for way in WAYS:
+        assert check_tape(wg.record(wg.grad(value), x), way)

@@ -531,20 +531,28 @@ def reached(nodes: Iterable[Node], known: Collection[int] = ()) -> dict[int, Nod
 
 
 def is_disjoint(graph: Graph, node: Node) -> bool:
-    """Whether the pieces of a place lie side by side along one dimension."""
+    """Whether the pieces of a place have no element in common."""
     dims, _, specs = node.data
     return len(specs) == 1 or are_apart(graph, dims, specs)
 
 
 def are_apart(graph: Graph, dims: Sequence[int | None], specs: Sequence[Any]) -> bool:
-    """Whether pieces lie side by side along one dimension."""
+    """Whether pieces lie side by side along one dimension, or in turn."""
     for k, dim in enumerate(dims):
         if dim is None or any(type(spec[k]) is int for spec in specs):
             continue
         spans = sorted(span(graph, spec[k]) for spec in specs)
         if all(one[1] < other[0] for one, other in pairwise(spans)):
             return True
+        if are_in_turn([spec[k] for spec in specs]):
+            return True
     return False
+
+
+def are_in_turn(places: Sequence[Affine]) -> bool:
+    """Whether the indices of places differ in what is left of them by their strides."""
+    step = math.gcd(*[stride for place in places for _, stride in place.terms])
+    return step > 1 and len({place.offset % step for place in places}) == len(places)
 
 
 def span(graph: Graph, place: Any) -> tuple[int, int]:
