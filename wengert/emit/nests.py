@@ -24,6 +24,7 @@ from wengert.emit.orders import write_order
 from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.emit.routines import write_routine
 from wengert.emit.sums import pairwise_sum
+from wengert.emit.tails import ends_earlier, folds
 from wengert.emit.tiles import write_product
 from wengert.emit.vocabulary import (
     IN_MEMORY,
@@ -298,6 +299,8 @@ class Lane:
 
     loop: int
     count: int  # of the lanes that exist
+    #: Which lanes are not done before, as a vector; all of them where it is empty.
+    is_new: str = ""
 
 
 @dataclass(slots=True)
@@ -794,6 +797,7 @@ class Writer:
             if store.fold:
                 before = self.read_apart(pointer, lane_stride, type_)
                 name = self.folded(store.fold, before, name, type_, True)
+                name = self.once(before, name, type_)
             self.write_apart(pointer, lane_stride, name, type_)
         else:
             if is_block and store.fold and self.lane is not None and not self.is_full:
@@ -802,7 +806,15 @@ class Writer:
             if store.fold:
                 before = self.read(pointer, type_, is_wide, masked)
                 name = self.folded(store.fold, before, name, type_, is_wide)
+                name = self.once(before, name, type_) if is_wide else name
             self.write(pointer, name, type_, is_wide, masked)
+
+    def once(self, before: str, after: str, type_: str) -> str:
+        """Return what is folded, of lanes that are done before what was there."""
+        if self.lane is None or not self.lane.is_new:
+            return after
+        ir, flags = self.ir(type_, True), f"<{self.width} x i1> {self.lane.is_new}"
+        return self.value(f"select {flags}, {ir} {after}, {ir} {before}")
 
     def folded(self, text: str, x: str, y: str, type_: str, is_wide: bool) -> str:
         """Return a fold of two names."""
@@ -986,6 +998,9 @@ class Writer:
             self.counted("0", str(loop.extent), 1, carried, one)
             return
         width, times = self.width, loop.unroll
+        if not carried and ends_earlier(loop, times * width):
+            self.overlapping(loop)
+            return
         main = loop.extent // (times * width)
         if main > 1:
             self.main_loop(loop, main, times, carried)
@@ -996,10 +1011,36 @@ class Writer:
                 self.indices[loop.loop] = str(first)
                 self.body(loop.body)
 
+    def overlapping(self, loop: Loop) -> None:
+        """The vectors of a loop, the last of which do some elements again."""
+        step, is_folding = loop.unroll * self.width, folds(loop)
+        last = loop.extent - step
+
+        def vectors(index: str) -> None:
+            is_less = self.value(f"icmp slt i64 {index}, {last}")
+            first = self.value(f"select i1 {is_less}, i64 {index}, i64 {last}")
+            for copy in range(loop.unroll):
+                at = first
+                if copy:
+                    at = self.value(f"add nsw i64 {first}, {copy * self.width}")
+                self.indices[loop.loop] = at
+                is_new = self.lanes_from(index, at) if is_folding else ""
+                with self.lanes(loop.loop, self.width, is_new):
+                    self.body(loop.body)
+
+        self.counted("0", str(loop.extent), step, [], vectors)
+
+    def lanes_from(self, index: str, first: str) -> str:
+        """Return which lanes, of those that begin somewhere, come from an index on."""
+        whole = self.ir("int64", True)
+        done = self.splat(self.value(f"sub nsw i64 {index}, {first}"), "int64")
+        steps = ", ".join(f"i64 {k}" for k in range(self.width))
+        return self.value(f"icmp sge {whole} <{steps}>, {done}")
+
     @contextmanager
-    def lanes(self, loop: int, count: int) -> Iterator[None]:
+    def lanes(self, loop: int, count: int, is_new: str = "") -> Iterator[None]:
         """Write what runs in lanes of which so many exist."""
-        before, self.lane = self.lane, Lane(loop, count)
+        before, self.lane = self.lane, Lane(loop, count, is_new)
         names = self.names
         self.names = dict(names)
         yield
