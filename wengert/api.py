@@ -8,7 +8,6 @@ from typing import Any, Literal, ParamSpec, TypeVar, overload
 
 import numpy as np
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from wengert.capture import tree
 from wengert.capture.array import (
     RecordedScalar,

@@ -24,8 +24,7 @@ from weakref import ref
 
 import numpy as np
 
-# While recording, NumPy's attributes are slow to reach (`capture.answers`): what every
-# node asks for is imported by name.
+# By name: while recording, NumPy's own is answered.
 from numpy import empty_like, errstate, float64, ndarray
 
 from wengert.capture import keys

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+# By name: while recording, NumPy's own is answered.
 from numpy import may_share_memory, ndarray, shares_memory
 from numpy.exceptions import TooHardError
 

@@ -14,8 +14,6 @@ from threading import get_ident
 from typing import Any
 
 import numpy as np
-
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
 from numpy import float64, generic, ndarray
 
 from wengert.capture import methods, operators, tree  # noqa: F401

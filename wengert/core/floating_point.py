@@ -101,6 +101,16 @@ class Told(Changed):
         return telling(ERROR_STATE.get(None))
 
 
+class Undefined(Changed):
+    """While entered, what is not defined goes by."""
+
+    __slots__ = ()
+
+    def state(self) -> Any:
+        """Return the state as it is, except for what is not defined."""
+        return undefined(ERROR_STATE.get(None))
+
+
 class Silent(Changed):
     """While entered, NumPy says nothing, as native code does."""
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+# By name: while recording, NumPy's own is answered.
 from numpy import array_equal, asarray, float64, uint8, uint64
 
 from wengert.core.forms import Map, Routine

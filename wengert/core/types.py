@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
-# By name: while recording, NumPy's attributes are slow to reach.
+# By name: while recording, NumPy's own is answered.
 from numpy import empty, ndarray, uint8
 from numpy.lib.array_utils import byte_bounds
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+# By name: while recording, NumPy's own is answered.
 from numpy import arange, flatnonzero, full, zeros
 
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Steps, Tape, reaching

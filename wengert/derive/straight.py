@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy import zeros  # np.zeros is slow to reach after a recording
+from numpy import zeros
 
 from wengert.core.operation import Operation
 from wengert.core.tape import INPUT, Tape

@@ -66,11 +66,8 @@ class Calls:
         writer, f, n = self.writer, self.result, self.rows
         ir = writer.ir(self.type, False)
 
-        def as_float(index: str) -> str:
-            return writer.value(f"sitofp i64 {index} to {ir}")
-
         def begin(i: str) -> None:
-            f.write(i, n + ROW_OF, as_float(i))
+            f.write(i, n + ROW_OF, f.element(i))
 
         def exchange(k: str) -> None:
             at = writer.offset("i32", exchanged, k)
@@ -89,7 +86,7 @@ class Calls:
 
         def end(i: str) -> None:
             place = writer.value(f"fptosi {ir} {f.read(i, n + ROW_OF)} to i64")
-            f.write(place, n + PLACE_OF, as_float(i))
+            f.write(place, n + PLACE_OF, f.element(i))
 
         f.write(0, n + SIGN, literal(1.0, self.type))
         for body in (begin, exchange, end):

@@ -66,6 +66,12 @@ class Matrix:
         how = self.lane_stride, self.is_block, self.type
         return Matrix(self.writer, pointer, strides, *how)
 
+    def element(self, index: str) -> str:
+        """Return an index of a loop as an element, one a lane."""
+        ir = self.writer.ir(self.type, False)
+        found = self.writer.value(f"sitofp i64 {index} to {ir}")
+        return self.writer.splat(found, self.type) if self.is_wide else found
+
     def at(self, i: Index, j: Index) -> str:
         """Return the pointer of an element."""
         writer, pointer, known = self.writer, self.pointer, 0
@@ -232,12 +238,6 @@ class Systems:
         """Return a float as a row."""
         return self.writer.value(f"fptosi {self.ir} {x} to {self.whole}")
 
-    def as_float(self, index: str) -> str:
-        """Return an index of a loop as a float, one a lane."""
-        ir = self.writer.ir(self.type, False)
-        found = self.writer.value(f"sitofp i64 {index} to {ir}")
-        return self.writer.splat(found, self.type) if self.is_wide else found
-
     def row(self, index: Index) -> str:
         """Return an index as a row, one a lane."""
         if isinstance(index, int):
@@ -338,7 +338,7 @@ class Systems:
 
         def begin(i: str) -> None:
             self.copied(i)
-            f.write(i, n + ROW_OF, self.as_float(i))
+            f.write(i, n + ROW_OF, f.element(i))
 
         def step(k: str) -> None:
             below = writer.value(f"add nsw i64 {k}, 1")
@@ -374,7 +374,7 @@ class Systems:
 
         def end(i: str) -> None:
             rows = f.of_rows(self.as_row(f.read(i, n + ROW_OF)))
-            f.write_rows(rows, n + PLACE_OF, self.as_float(i))
+            f.write_rows(rows, n + PLACE_OF, f.element(i))
 
         self.over("0", n, begin)
         f.write(0, n + SIGN, self.number(1.0))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+# By name: while recording, NumPy's own is answered.
 from numpy import asarray, ndarray
 
 from wengert.core.floating_point import Silent

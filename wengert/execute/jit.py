@@ -240,10 +240,7 @@ class Jitted(Generic[P, R]):
         """
         groups = None
         with self.lock:
-            numbers = self.drop_changed(entry)
-            if numbers and entry.tree.doubt_untried(numbers):
-                entry.rebuild()
-                self.reinstall()
+            numbers = self.renew(entry)
             root = entry.tree.root
             if root is None or numbers is None:
                 return MISS, None
@@ -259,11 +256,11 @@ class Jitted(Generic[P, R]):
                 return tree.unflatten(structure, list(found)), None
         return self.descend(entry, root, leaves, call, len(numbers))
 
-    def drop_changed(self, entry: Entry) -> tuple[Any, ...] | None:
+    def renew(self, entry: Entry) -> tuple[Any, ...] | None:
         """Forget what is stale of an entry; return its numbers from outside, as now."""
-        numbers = entry.tree.lifting.values()
-        if entry.tree.drop_changed(numbers):
-            entry.rebuild()
+        numbers, is_changed = entry.tree.renew()
+        if is_changed:
+            self.rebind(entry)
         return numbers
 
     def descend(
@@ -405,7 +402,7 @@ class Jitted(Generic[P, R]):
                     WORKER.submit(Job(self.name, get_ready))
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
-            self.drop_changed(entry)  # paths of one entry stand for each other's reads
+            self.renew(entry)  # paths of one entry stand for each other's reads
             path, tape = self.record_first(entry, key, leaves, structure)
             key = self.learn(path.recording, key, entry, leaves)
             found = results_of(tape)
@@ -488,6 +485,10 @@ class Jitted(Generic[P, R]):
     def start_over(self, entry: Entry) -> None:
         """Forget the paths of an entry, and their native code."""
         entry.tree.clear()
+        self.rebind(entry)
+
+    def rebind(self, entry: Entry) -> None:
+        """Have calls go by the paths that an entry has now."""
         entry.rebuild()
         self.reinstall()
 
@@ -615,9 +616,7 @@ class Jitted(Generic[P, R]):
     def forget(self, entry: Entry, path: Path) -> None:
         """Forget a path, and its native code if it has any."""
         entry.tree.remove(path)
-        if path.kernels:
-            entry.rebuild()
-            self.reinstall()
+        self.rebind(entry)
 
     def install(self, entry: Entry, path: Path) -> None:
         """Bind the native code of a path; have it optimised where that pays."""

@@ -37,18 +37,9 @@ class Whole(Jitted[..., Any]):
         self.parts.append(made)
         return made
 
-    def start_over(self, entry: Entry) -> None:
-        """Forget the paths of an entry; parts take up anew what is left."""
-        super().start_over(entry)
-        self.forget_parts()
-
-    def forget(self, entry: Entry, path: Path) -> None:
-        """Forget a path; parts take up anew what is left."""
-        super().forget(entry, path)
-        self.forget_parts()
-
-    def forget_parts(self) -> None:
+    def rebind(self, entry: Entry) -> None:
         """Have all parts take up the paths anew."""
+        super().rebind(entry)
         self.short.clear()
         for part in self.parts:
             part.clear()
@@ -65,9 +56,7 @@ class Whole(Jitted[..., Any]):
     def known(self, key: Any) -> Entry:
         """Return what is known for a key, without what has changed outside."""
         entry = self.entries.setdefault(key, Entry(self.name, key[1]))
-        numbers = entry.tree.lifting.values()
-        if entry.tree.drop_changed(numbers) or entry.tree.doubt_untried(numbers or ()):
-            self.forget_parts()
+        self.renew(entry)
         return entry
 
 

@@ -315,6 +315,8 @@ class Tree:
     #: Of the paths that were kept so far.
     count: int = 0
     lifting: Lifting = field(default_factory=Lifting)
+    #: Whether its paths stand and fall together, as those that rows lead to.
+    is_of_rows: bool = False
 
     @property
     def is_eager(self) -> bool:
@@ -383,12 +385,25 @@ class Tree:
         self.root = None
         self.paths.clear()
 
-    def drop_changed(self, numbers: Sequence[Any] | None = ()) -> bool:
+    def renew(self) -> tuple[tuple[Any, ...] | None, bool]:
+        """Forget the paths that are stale, and doubt those that were tried elsewhere.
+
+        Returns
+        -------
+        numbers : tuple, or None where one is of another class now
+            From outside that are inputs.
+        is_changed : bool
+            Whether there was any such path.
+        """
+        numbers = self.lifting.values()
+        is_changed = self.drop_changed(numbers)
+        return numbers, self.doubt_untried(numbers or ()) or is_changed
+
+    def drop_changed(self, numbers: Sequence[Any] | None) -> bool:
         """Forget the paths that what the function reads has made stale; whether any.
 
         Every path that is there was recorded with the same numbers outside, so that the
-        last one stands for all; contents of arrays belong to each.  `numbers` are those
-        that are inputs, None where one is of another class now.
+        last one stands for all; contents of arrays belong to each.
         """
         if self.root is None:
             return False
@@ -410,6 +425,8 @@ class Tree:
         for path in stale:
             self.lifting.note_elements(path.snapshot, path.plain_arrays)
             self.remove(path)
+        if stale and self.is_of_rows:
+            self.clear()
         return bool(stale)
 
     def doubt_untried(self, numbers: Sequence[Any]) -> bool:

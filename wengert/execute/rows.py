@@ -172,11 +172,7 @@ class Rows:
         Paths that what is read has made stale are forgotten.
         """
         lifting = entry.lifting
-        numbers = lifting.values()
-        if entry.drop_changed(numbers):
-            entry.clear()
-        elif numbers:
-            entry.doubt_untried(numbers)
+        numbers, _ = entry.renew()
         if entry.root is None and (lifting.keys or lifting.inputs):
             numbers = tuple(lifting.lift(self.reads()))
         return numbers or ()
@@ -200,7 +196,7 @@ class Rows:
         )
         entry = self.entries.get(key)
         if entry is None:
-            entry = self.entries.setdefault(key, Tree())
+            entry = self.entries.setdefault(key, Tree(is_of_rows=True))
         return entry
 
     def no_rows(self, entry: Tree, operands: Sequence[Any]) -> tuple[list[Any], Any]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+# By name: while recording, NumPy's own is answered.
 from numpy import float64, multiply, vdot
 
-from wengert.core.floating_point import ERROR_STATE, undefined
+from wengert.core.floating_point import Undefined
 from wengert.core.forms import Map
 from wengert.core.operation import elementwise
 
@@ -39,22 +39,14 @@ def has_nan(g: Any) -> bool:
     return any(bool(np.isnan(np.minimum.reduce(part, axis=None))) for part in parts)
 
 
-def product_in_silence(g: Any, partial: Any) -> Any:
-    """Return ``g * partial``; what is not defined goes by."""
-    before = ERROR_STATE.set(undefined(ERROR_STATE.get(None)))
-    try:
-        return multiply(g, partial)
-    finally:
-        ERROR_STATE.reset(before)
-
-
 def chain_product(g: Any, partial: Any) -> Any:
     """Return ``g * partial``, zero where either is zero."""
     if type(g) is float64 and type(partial) is float64:
         if g == 0 or partial == 0:
             return float64(0.0)
         return g * partial
-    product = product_in_silence(g, partial)
+    with Undefined():
+        product = multiply(g, partial)
     if not has_nan(product):
         return product
     absorbed = np.equal(g, 0) | np.equal(partial, 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+# By name: while recording, NumPy's own is answered.
 from numpy import add, asarray, generic, ndarray
 
 from wengert.core.forms import Reduce

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.floating_point import Undefined
 from wengert.core.operation import Operation, apply
 from wengert.errors import warn
-from wengert.ops.chain import product_in_silence
 from wengert.ops.join import as_array
 from wengert.show.literals import NotPlainError, array_text, literal
 
@@ -129,7 +129,7 @@ class Helpers:
                 raise NotPlainError(name)
             self.add_import(f"import {value.__name__} as {name}")
             return name
-        if isinstance(value, FunctionType) and value in STAND_INS:
+        if isinstance(value, FunctionType | type) and value in STAND_INS:
             return self.define(name, value, STAND_INS[value])
         if isinstance(value, Operation):
             return self.define(name, value, f"{{name}} = {self.add(value.function)}")
@@ -201,9 +201,8 @@ STAND_INS: dict[Any, str] = {
     import warnings
     warnings.warn(text, category, stacklevel=3)""",
     as_array: "{name} = np.asarray",
-    product_in_silence: """def {name}(g, partial):
-    with np.errstate(invalid="ignore"):
-        return np.multiply(g, partial)""",
+    Undefined: """def {name}():
+    return np.errstate(invalid="ignore")""",
 }
 
 
