@@ -6,31 +6,41 @@ does not tell is refused here, and done row by row.
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
+from wengert.capture.array import plain
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan, Subtapes
 from wengert.core.operation import REGISTRY, Operation
 from wengert.core.tape import Tape
-from wengert.core.types import Array, is_array
+from wengert.core.types import Array
 from wengert.ops.index import (
     GETITEM,
     INDEX_ADD,
     ITEM,
     STORE,
+    Chain,
     Key,
     Placeholder,
     Slice,
+    add_in_place,
+    decode,
     decode_basic,
     decode_part,
+    store_in_place,
+    write_through,
 )
 from wengert.ops.join import as_array
+from wengert.ops.products import EINSUM
 from wengert.ops.python import is_weak
 
-WHOLE = slice(None)
+#: A whole axis, as NumPy takes it and in a key.
+WHOLE, EVERY = slice(None), Slice(None, None, None)
 Settings = dict[str, Any]
 
 
@@ -65,6 +75,10 @@ class Operands:
             return value
         missing = ndim + 1 - value.ndim
         return value.reshape(value.shape[0], *(1,) * missing, *value.shape[1:])
+
+    def copied(self, value: Any) -> Any:
+        """Return a copy that is written to."""
+        return np.array(value, order="C")
 
     def repeated(self, k: int) -> Any:
         """Return operand k with rows: what is shared is repeated."""
@@ -221,8 +235,11 @@ def batch_contract(operation: Operation, operands: Operands, settings: Settings)
     """Return sums of products with one more axis."""
     terms, output, values = with_rows(operation, operands, settings)
     if "+" in output:
-        return batch_convolve(operation, operands, settings)
-    return contract(terms, output, list(map(np.asarray, values)))
+        return convolved(operands, settings["mode"])
+    if operands.is_plain:
+        return contract(terms, output, list(map(np.asarray, values)))
+    subscripts = f"{','.join(terms)}->{output}"
+    return operands.call(EINSUM, *values, subscripts=subscripts, optimize=False)
 
 
 def with_rows(
@@ -245,21 +262,28 @@ def with_rows(
     return terms, free + output, values
 
 
-def batch_convolve(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """Return ``np.convolve`` of all rows, by one product an element of the shorter."""
-    x, y = sorted(map(np.asarray, operands.values), key=lambda x: -x.shape[-1])
-    n, m = x.shape[-1], y.shape[-1]
-    if m > operands.count:
+def convolved(operands: Operands, mode: str) -> Any:
+    """Return ``np.convolve`` of all rows: windows of the longer, times the shorter."""
+    x, y = (operands.repeated(k) for k in range(2))
+    if x.shape[1] < y.shape[1]:
+        x, y = y, x
+    m = y.shape[1]
+    if operands.is_plain and m > operands.count:
         raise NotBatchedError
-    total = np.zeros((operands.count, n + m - 1), np.result_type(x, y))
-    for k in range(m):
-        total[:, k : k + n] += x * y[..., k, None]
-    start, length = {
-        "full": (0, n + m - 1),
-        "same": ((m - 1) // 2, n),
-        "valid": (m - 1, n - m + 1),
-    }[settings["mode"]]
-    return total[:, start : start + length]
+    before, after = {
+        "full": (m - 1, m - 1),
+        "same": (m // 2, (m - 1) // 2),
+        "valid": (0, 0),
+    }[mode]
+    sides = [np.zeros((operands.count, k), x.dtype) for k in (before, after)]
+    wide = np.concatenate([sides[0], x, sides[1]], axis=1)
+    windows = sliding_window_view(wide, m, axis=1)
+    products = np.multiply(windows, y[:, None, ::-1])
+    if mode != "valid":  # what is beyond an end is not zero: infinity times it is none
+        places = np.arange(wide.shape[1])
+        inside = np.logical_and(places >= before, places < before + x.shape[1])
+        products = np.where(sliding_window_view(inside, m), products, 0)
+    return np.sum(products, axis=2)
 
 
 def without_dots(terms: list[str], ranks: Sequence[int], output: str) -> list[str]:
@@ -335,105 +359,124 @@ def batch_move(operation: Operation, operands: Operands, settings: Settings) -> 
     if operation is ITEM:
         return operands.values[0][settings["result"]]
     if operation is GETITEM:
-        return batch_getitem(operation, operands, settings)
+        return batch_getitem(operands, settings["key"])
     if operation in (STORE, INDEX_ADD):
         return batch_write(operation, operands, settings)
-    if len(operands.values) > 1 or "axis" in settings:
+    if operation.name in ("stack", "concatenate"):
         return batch_along(operation, operands, settings)
-    x = operands.values[0]
-    found = views_of_rows(operation.function, x, settings)
-    return gathered(operation.function, x, settings) if found is None else found
+    x, rank = operands.values[0], operands.rank(0)
+    if settings.get("order", "C") != "C":
+        return gathered(operation.function, x, settings)
+    if operation.name == "broadcast_to":
+        rank = len(settings["shape"])
+        x = operands.aligned(0, rank)
+    how = shifted(operation.name, settings, rank, operands.count)
+    return operands.call(operation, x, **how)
 
 
-class Views:
-    """Views of the rows of an array as NumPy's array interface states them."""
-
-    __slots__ = ("__array_interface__", "owner")
-
-    def __init__(self, owner: Array, address: int, shape: Any, strides: Any) -> None:
-        self.owner = owner
-        self.__array_interface__ = {
-            "data": (address, not owner.flags.writeable),
-            "shape": shape,
-            "strides": strides,
-            "typestr": owner.dtype.str,
-            "version": 3,
-        }
+def shifted(name: str, settings: Settings, ndim: int, count: int) -> Settings:
+    """Return the settings of a view for all rows."""
+    if name in ("reshape", "broadcast_to") and settings.get("order", "C") == "C":
+        return settings | {"shape": (count, *settings["shape"])}
+    if name == "transpose":
+        return {"axes": (0, *along_rows(settings["axes"], ndim))}
+    if name == "sliding_window_view":
+        return settings | {"over": along_rows(settings["over"], ndim)}
+    if name == "diagonal":
+        return settings | {"axes": along_rows(settings["axes"], ndim)}
+    raise NotBatchedError
 
 
-def views_of_rows(
-    function: Callable[..., Any], x: Array, settings: Settings
-) -> Array | None:
-    """Return for every row the view that a function gives of it; None for copies.
-
-    NumPy's view of the first row is the map of indices of all rows.
-    """
-    first = x[0, ...]
-    found = function(first, **settings)
-    if not is_array(found) or not x.size or not np.may_share_memory(found, first):
-        return None
-    address = found.__array_interface__["data"][0]
-    strides = (x.strides[0], *found.strides)
-    return np.asarray(Views(x, address, (x.shape[0], *found.shape), strides))
+def along_rows(axes: Sequence[int], ndim: int) -> tuple[int, ...]:
+    """Return axes of a row of `ndim` as axes of all rows."""
+    return tuple([k % ndim + 1 for k in axes])
 
 
-def gathered(function: Callable[..., Any], x: Array, settings: Settings) -> Array:
+def gathered(function: Callable[..., Any], x: Any, settings: Settings) -> Any:
     """Return for every row the elements at the places where a function takes them."""
     shape = x.shape[1:]
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape)
     places = np.asarray(function(np.arange(size).reshape(shape), **settings))
     return x.reshape(x.shape[0], size)[:, places]
 
 
-def batch_getitem(operation: Operation, operands: Operands, settings: Settings) -> Any:
+def batch_getitem(operands: Operands, key: Key) -> Any:
     """Return the elements at a key in all rows."""
     x, *indices = operands.values
-    if indices:
-        places = Places(operands, 1, settings["key"])
+    if is_alone(operands, key, 1):
+        found = operands.call(GETITEM, x, *indices, key=(EVERY, *key))
+    else:
+        places = Places(operands, 1, key)
         view = places.view(x, operands.has_rows[0])
         found = places.in_order(view[places.index(operands.has_rows[0])])
-    else:
-        found = x[(WHOLE, *decode_basic(settings["key"]))]
     # An element of one row is a number of its own, which no later write changes.
-    return found.copy() if found.ndim == 1 and found.base is not None else found
+    is_view = operands.is_plain and found.ndim == 1 and found.base is not None
+    return found.copy() if is_view else found
+
+
+def is_alone(operands: Operands, key: Key, start: int) -> bool:
+    """Whether a key is for each row what it is for one: it is the same for all.
+
+    What arrays that stand apart take comes in front of the rows.
+    """
+    at = [k for k, part in enumerate(key) if type(part) in (Placeholder, int)]
+    is_close = len(operands.values) == start or at[-1] - at[0] + 1 == len(at)
+    return is_close and operands.has_rows[0] and not any(operands.has_rows[start:])
 
 
 def batch_write(operation: Operation, operands: Operands, settings: Settings) -> Any:
     """Return copies of all rows, with elements replaced or added to."""
-    new = np.array(operands.repeated(0), order="C")
+    base, (_, _, *indices) = operands.repeated(0), operands.values
+    flags = [True, *operands.has_rows[1:]]
+    is_same = is_alone(Operands(operands.values, flags, 0), settings["key"], 2)
+    if is_same and not operands.is_plain:
+        chain, target = views_of_rows(settings["chain"], np.shape(base))
+        key = (EVERY, *settings["key"])
+        ndim = target[decode(key, tuple(map(plain, indices)))].ndim
+        value = fitting(operands, 1, ndim - 1)
+        return operands.call(operation, base, value, *indices, chain=chain, key=key)
+    new = operands.copied(base)
     write_rows(operation, new, operands, settings)
     return new
 
 
+def views_of_rows(chain: Chain, shape: tuple[int, ...]) -> tuple[Chain, Array]:
+    """Return the views of all rows of an array for those of one, and a like array."""
+    target, found = np.broadcast_to(False, shape), []
+    for name, given in chain:
+        how = dict(given)
+        if name == "getitem":
+            how = {"key": (EVERY, *how["key"])}
+        elif not isinstance(REGISTRY[name].form, Map):
+            how = shifted(name, how, target.ndim - 1, shape[0])
+        found.append((name, tuple(how.items())))
+        target = REGISTRY[name].function(target, **how)
+    return tuple(found), target
+
+
 def write_rows(
-    operation: Operation, new: Array, operands: Operands, settings: Settings
+    operation: Operation, new: Any, operands: Operands, settings: Settings
 ) -> None:
     """Do the write of every row in its row of an array."""
-    target, adds = new, operation is INDEX_ADD
-    for name, given in settings["chain"]:
-        step = REGISTRY[name]
-        if isinstance(step.form, Map):
-            target = step.function(target)
-            continue
-        found = views_of_rows(step.function, target, dict(given))
-        if found is None:  # a copy, or nothing to write to
-            raise NotBatchedError
-        target = found
+    chain, target = views_of_rows(settings["chain"], np.shape(new))
     places = Places(operands, 2, settings["key"])
     if places.is_basic:
-        key = (WHOLE, *decode_basic(settings["key"]))
-        value = fitting(operands, 1, np.ndim(target[key]) - 1)
-        if adds:
-            target[key] += value
-        else:
-            target[key] = value
+        key = (EVERY, *settings["key"])
+        value = fitting(operands, 1, target[decode_basic(key)].ndim - 1)
+        in_place = add_in_place if operation is INDEX_ADD else store_in_place
+        in_place(new, value, chain=chain, key=key)
         return
-    view, index = places.view(target, True), places.index(True)
-    value = places.as_view(fitting(operands, 1, places.rank(view)), places.rank(view))
-    if adds:
-        np.add.at(view, index, value)
-    else:
-        view[index] = value
+
+    def write(view: Any) -> None:
+        view, index = places.view(view, True), places.index(True)
+        value = fitting(operands, 1, places.rank(view))
+        value = places.as_view(value, places.rank(view))
+        if operation is INDEX_ADD:
+            np.add.at(view, index, value)
+        else:
+            view[index] = value
+
+    write_through(new, chain, write)
 
 
 def fitting(operands: Operands, k: int, ndim: int) -> Any:

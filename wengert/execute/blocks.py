@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from wengert.capture.array import RecordedValue, plain, wrap
 from wengert.capture.record import active_tape, lines_of, record_apart
-from wengert.core.forms import Contract, Map, Move
+from wengert.core.forms import Map
 from wengert.core.guards import OF_MEMORY, answer
-from wengert.core.operation import REGISTRY, Operation, apply
+from wengert.core.operation import Operation, apply
 from wengert.core.tape import CONSTANT, GUARD, Tape
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN
@@ -26,29 +25,14 @@ from wengert.execute.batching import (
     BATCHED,
     NotBatchedError,
     Operands,
-    Places,
-    batch_along,
-    fitting,
     narrowed,
-    with_rows,
 )
 from wengert.execute.interpret import as_weak, needed
-from wengert.ops.index import (
-    GETITEM,
-    INDEX_ADD,
-    ITEM,
-    STORE,
-    Placeholder,
-    Slice,
-    decode,
-)
-from wengert.ops.products import EINSUM
 from wengert.ops.python import EXACT, PYTHON, RAISES, is_weak
 
 #: Rows of a block: of short rows, and of those that are longer than so many bytes, each
 #: of which lies on a page of its own; and elements of its largest array at most.
 ROWS, FEW, SHORT, ELEMENTS = 64, 16, 512, 1 << 16
-WHOLE = Slice(None, None, None)
 
 
 class Block(NamedTuple):
@@ -234,7 +218,7 @@ class BlockPlay:
         """Return the result of a node for all rows."""
         tape = self.tape
         operation, like = tape.operations[index], tape.types[index]
-        rule = RULES.get(type(operation.form))
+        rule = BATCHED.get(type(operation.form))
         if isinstance(operation.form, Map):
             values = narrowed(tape, index, values, flags)
         operands = RecordedOperands(values, flags, self.count)
@@ -371,11 +355,6 @@ def has_guards(tape: Tape) -> bool:
     )
 
 
-# One operation for all rows
-
-Settings = dict[str, Any]
-
-
 class RecordedOperands(Operands):
     """Operands of which the rules write nodes."""
 
@@ -386,135 +365,11 @@ class RecordedOperands(Operands):
         """Return an operation's result."""
         return apply(operation, *given, **settings)
 
-
-def of_contract(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """Rows are one more letter."""
-    terms, output, values = with_rows(operation, operands, settings)
-    if "+" in output:
-        return convolved(operands, settings["mode"])
-    subscripts = f"{','.join(terms)}->{output}"
-    return apply(EINSUM, *values, subscripts=subscripts, optimize=False)
-
-
-def convolved(operands: Operands, mode: str) -> Any:
-    """Return ``np.convolve`` of all rows: windows of the longer, times the shorter."""
-    x, y = (operands.repeated(k) for k in range(2))
-    if x.shape[1] < y.shape[1]:
-        x, y = y, x
-    m = y.shape[1]
-    before, after = {
-        "full": (m - 1, m - 1),
-        "same": (m // 2, (m - 1) // 2),
-        "valid": (0, 0),
-    }[mode]
-    sides = [np.zeros((operands.count, k), x.dtype) for k in (before, after)]
-    wide = np.concatenate([sides[0], x, sides[1]], axis=1)
-    windows = sliding_window_view(wide, m, axis=1)
-    products = np.multiply(windows, y[:, None, ::-1])
-    if mode != "valid":  # what is beyond an end is not zero: infinity times it is none
-        places = np.arange(wide.shape[1])
-        inside = np.logical_and(places >= before, places < before + x.shape[1])
-        products = np.where(sliding_window_view(inside, m), products, 0)
-    return np.sum(products, axis=2)
-
-
-def of_move(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """Elements of all rows go where one row's elements go."""
-    if operation is ITEM:
-        return operands.values[0][settings["result"]]
-    if operation is GETITEM:
-        return taken(operands, settings["key"])
-    if operation in (STORE, INDEX_ADD):
-        return written(operation, operands, settings)
-    if operation.name in ("stack", "concatenate"):
-        return batch_along(operation, operands, settings)
-    x, rank = operands.values[0], operands.rank(0)
-    if operation.name == "broadcast_to":
-        rank = len(settings["shape"])
-        x = operands.aligned(0, rank)
-    return apply(
-        operation, x, **shifted(operation.name, settings, rank, operands.count)
-    )
-
-
-def shifted(name: str, settings: Settings, ndim: int, count: int) -> Settings:
-    """Return the settings of a view for all rows."""
-    is_shape = name == "reshape" and settings.get("order", "C") == "C"
-    if is_shape or name == "broadcast_to":
-        return settings | {"shape": (count, *settings["shape"])}
-    if name == "transpose":
-        axes = tuple([k % ndim + 1 for k in settings["axes"]])
-        return {"axes": (0, *axes)}
-    if name == "sliding_window_view":
-        over = tuple([k % ndim + 1 for k in settings["over"]])
-        return settings | {"over": over}
-    if name == "diagonal":
-        axes = tuple([k % ndim + 1 for k in settings["axes"]])
-        return settings | {"axes": axes}
-    raise NotLoweredError(f"rows of the operation {name}")
-
-
-def taken(operands: Operands, key: Any) -> Any:
-    """Return the elements at a key in all rows."""
-    x, *indices = operands.values
-    if is_alone(operands, key, 1):
-        return apply(GETITEM, x, *indices, key=(WHOLE, *key))
-    places = Places(operands, 1, key)
-    view = places.view(x, operands.has_rows[0])
-    return places.in_order(view[places.index(operands.has_rows[0])])
-
-
-def is_alone(operands: Operands, key: Any, start: int) -> bool:
-    """Whether a key is for each row what it is for one: it is the same for all.
-
-    What arrays that stand apart take comes in front of the rows.
-    """
-    at = [k for k, part in enumerate(key) if type(part) in (Placeholder, int)]
-    is_close = len(operands.values) == start or at[-1] - at[0] + 1 == len(at)
-    return is_close and operands.has_rows[0] and not any(operands.has_rows[start:])
-
-
-def written(operation: Operation, operands: Operands, settings: Settings) -> Any:
-    """Return copies of all rows with elements replaced or added to."""
-    base, chain = operands.repeated(0), settings["chain"]
-    target = np.broadcast_to(0, np.shape(base))
-    moved = []
-    for name, given in chain:
-        form, step = REGISTRY[name].form, dict(given)
-        if name == "getitem":
-            step = {"key": (WHOLE, *step["key"])}
-        elif isinstance(form, Move):
-            step = shifted(name, step, target.ndim - 1, operands.count)
-        moved.append((name, tuple(step.items())))
-        target = REGISTRY[name].function(target, **step)
-    flags = [True, *operands.has_rows[1:]]
-    if is_alone(Operands(operands.values, flags, 0), settings["key"], 2):
-        key = (WHOLE, *settings["key"])
-        ndim = target[decode(key, tuple(map(plain, operands.values[2:])))].ndim
-        value = fitting(operands, 1, ndim - 1)
-        found = base, value, *operands.values[2:]
-        return apply(operation, *found, chain=tuple(moved), key=key)
-    new = target = copy_of(base)
-    for name, how in moved:
-        target = apply(REGISTRY[name], target, **dict(how))
-    places = Places(operands, 2, settings["key"])
-    view, index = places.view(target, True), places.index(True)
-    value = places.as_view(fitting(operands, 1, places.rank(view)), places.rank(view))
-    if operation is INDEX_ADD:
-        np.add.at(view, index, value)
-    else:
-        view[index] = value
-    return new
-
-
-def copy_of(value: Any) -> Any:
-    """Return a copy that is recorded, also of what is not."""
-    if isinstance(value, RecordedValue):
-        return np.array(value, order="C")
-    tape = active_tape()
-    assert tape is not None
-    value = np.array(value, order="C")
-    return np.array(wrap(tape, tape.constant(value), value))
-
-
-RULES = BATCHED | {Move: of_move, Contract: of_contract}
+    def copied(self, value: Any) -> Any:
+        """Return a copy that is recorded, also of what is not."""
+        if isinstance(value, RecordedValue):
+            return np.array(value, order="C")
+        tape = active_tape()
+        assert tape is not None
+        value = np.array(value, order="C")
+        return np.array(wrap(tape, tape.constant(value), value))
