@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import special
 
 import wengert as wg
@@ -156,6 +157,10 @@ def added_at(x: Any) -> Any:
     return z[0]
 
 
+def solved(x: Any) -> Any:
+    return np.linalg.solve(x @ x.T + np.eye(5), x)[0, 0]
+
+
 def carried(x: Any) -> Any:
     y = x[0]
     for _ in range(8):
@@ -176,7 +181,7 @@ IN_ORDER = {
     "norm": np.linalg.norm,
     "einsum": lambda x: np.einsum("ij,kj->ik", x, x)[0, 1],
     "beside complex numbers": lambda x: np.sum(x.T, axis=0)[1] + np.sum(1j * x).real,
-    "solve": lambda x: np.linalg.solve(x @ x.T + np.eye(5), x)[0, 0],
+    "solve": solved,
     "det of a part": lambda x: np.linalg.det(x[:, :5]),
     "cumsum": lambda x: np.cumsum(x)[-1],
     "convolve": lambda x: np.convolve(x[0], x[1])[7],
@@ -188,6 +193,20 @@ IN_ORDER = {
     "sum of complex numbers": lambda x: np.sum(x * (1 + 2j)).imag,
     "fft": lambda x: np.fft.fft(x[0])[3].imag,
     "largest of complex numbers": lambda x: np.max(x + 1j * x[::-1]).real,
+    "elements that lie apart": lambda x: np.sum((x * 2)[:, ::2]),
+    "rows that lie apart": lambda x: np.sum((x * 2)[::2, 3:-1]),
+    "from the last to the first": lambda x: np.sum((x * 2)[::-1, ::-3]),
+    "sums of rows apart": lambda x: np.sum((x * 2).T[::3, 1:], axis=0)[1],
+    "windows": lambda x: np.sum(sliding_window_view(x * 2, 4, axis=1)),
+    "repeated rows": lambda x: np.sum(np.broadcast_to(x[0] * 2, (3, 37))),
+    "a diagonal": lambda x: np.sum(np.diagonal(x * 2, 2)),
+    "a product of rows apart": lambda x: ((x * 3)[:, 2:] @ (x * 3)[:, 2:].T)[1, 0],
+    "solve by rows apart": lambda x: solved((x * 3)[:, 2:]),
+    "a product of parts": lambda x: (x * 3)[0, ::2] @ x[1, ::-2],
+    "single precision apart": lambda x: np.mean(x.astype(np.float32)[1:, ::2]),
+    "imaginary parts": lambda x: np.sum((x * (1 + 1j)).imag),
+    "complex numbers apart": lambda x: np.sum((x * (1 + 2j))[:, ::2]).imag,
+    "complex numbers in Fortran's order": lambda x: np.sum((x * (1 + 2j)).T[3:]).real,
 }
 
 
@@ -208,6 +227,39 @@ def test_a_branch_is_taken_as_numpy_adds(name: str) -> None:
         assert all(path.kernels for path in jitted.paths())
 
 
+#: Complex numbers whose last digits depend on how NumPy computes them.
+COMPLEX = {
+    "a sum": lambda x: np.sum(x * (1 + 2j)),
+    "a sum of elements apart": lambda x: np.sum((x * (1 + 2j))[::-1, ::2]),
+    "single precision": lambda x: np.sum(x.astype(np.complex64) * (1 + 2j)),
+    "a quotient": lambda x: x[0, 0] / (x[1, 1] + 1j * x[2, 2]),
+    "a product of vectors": lambda x: (x[0] + 1j * x[1]) @ (x[2] - 2j),
+    "an exponential": lambda x: np.exp(x[0, 0] + 1j * x[1, 1]),
+    "a transform": lambda x: np.fft.fft(x[0])[3],
+    "a loop": lambda x: carried(x) * (1 + 2j) - 3j,
+    "steps on complex numbers": lambda x: carried(x * (1 + 0.1j)),
+}
+
+
+@pytest.mark.parametrize("asks", ["truth", "text"])
+@pytest.mark.parametrize("name", COMPLEX)
+def test_a_branch_is_taken_by_a_complex_number(name: str, asks: str) -> None:
+    """Natively, also where the last digit decides."""
+    number, random = COMPLEX[name], np.random.default_rng(8)
+    given = random.normal(size=(4, 5, 37))
+    limit = number(given[0])
+
+    def function(x: Any) -> Any:
+        found = number(x)
+        is_other = found - limit if asks == "truth" else str(found) != str(limit)
+        return np.sum(x) * (2.0 if is_other else 3.0)
+
+    jitted = wg.jit(function, wait=True)
+    for x in (*given, *given, given[0]):
+        assert np.isclose(jitted(x), function(x), rtol=1e-12)
+    assert all(path.kernels for path in jitted.paths())
+
+
 def test_steps_of_a_loop_call() -> None:
     def function(x: Any) -> Any:
         def step(y: Any, row: Any) -> Any:
@@ -222,6 +274,81 @@ def test_steps_of_a_loop_call() -> None:
     for one, other in zip(jitted(x), function(x), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12)
     assert set(asked(jitted)) == {"i0"}
+
+
+def folded(x: Any) -> Any:
+    y = x[0]
+    for _ in range(64):
+        y = np.sin(y) * x[1] + 0.1 * x[2]
+    return np.sum(y)
+
+
+def checked(x: Any) -> Any:
+    def step(y: Any, row: Any) -> Any:
+        y = 0.9 * y + row
+        if np.sum(y) > 1e3:
+            raise ValueError("too large")
+        return y, np.sum(y)
+
+    wg.scan(step, x[0], x)
+    return np.sum(x * x)
+
+
+def scanned(x: Any) -> Any:
+    def step(y: Any, row: Any) -> Any:
+        y = np.sin(y) * row
+        return y, (np.sum(y), y * 2)
+
+    last, (sums, rows) = wg.scan(step, x[0], x)
+    return np.sum(last) + np.sum(sums**2) + np.sum(rows)
+
+
+def shrunk(x: Any) -> Any:
+    last = wg.while_loop(lambda y: np.sum(y * y) > 0.5, lambda y: 0.8 * y, x[0])
+    return np.sum(last * x[1])
+
+
+def spun(x: Any) -> Any:
+    def step(z: Any, row: Any) -> Any:
+        return z * (0.9 + 0.1j) + row, z * row
+
+    last, rows = wg.scan(step, x[0] * (1 + 1j), x)
+    return np.sum(last).imag + np.sum(rows).real
+
+
+LOOPS = [folded, checked, scanned, shrunk, spun]
+
+
+@pytest.mark.parametrize("function", LOOPS)
+def test_a_loop_without_native_steps_is_called(
+    function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> Any:
+        raise NotLoweredError("a test")
+
+    monkeypatch.setattr(lower, "loop", refused)
+    monkeypatch.setattr(lower, "while_loop", refused)
+    x = np.random.default_rng(6).normal(size=(3, 4))
+    slope = wg.value_and_grad(function)
+    jitted = compiled(slope, x)
+
+    for scale in (1.0, 0.7):
+        for one, other in zip(jitted(scale * x), slope(scale * x), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-11)
+    assert {"scan", "while_loop"} & set(asked(jitted))
+
+
+def test_a_loop_that_only_asks_is_native() -> None:
+    x = np.abs(np.random.default_rng(6).normal(size=(3, 4)))
+    slope = wg.value_and_grad(checked)
+    jitted = compiled(slope, x)
+
+    for factor in (0.7, 10.0):
+        found, expected = jitted(factor * x), slope(factor * x)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+    with pytest.raises(ValueError, match="too large"):
+        jitted(1e3 * x)
 
 
 def test_code_of_the_user_is_called() -> None:

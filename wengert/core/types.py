@@ -13,7 +13,6 @@ import numpy as np
 
 # By name: while recording, NumPy's own is answered.
 from numpy import empty, ndarray, uint8
-from numpy.lib.array_utils import byte_bounds
 
 from wengert.errors import RecordingError, explain
 
@@ -200,11 +199,23 @@ def copy_as_it_lies(array: Array, most: float = math.inf) -> Array:
     copy = array.copy(order="K")
     if copy.strides == array.strides or type(copy) is not ndarray or not array.size:
         return copy
-    low, high = byte_bounds(array)
-    if high - low > most * array.nbytes:
+    if reach(array.shape, array.strides, array.itemsize)[1] > most * array.nbytes:
         return copy
-    offset = array.__array_interface__["data"][0] - low
-    memory = empty(high - low, uint8)
-    same: Array = ndarray(array.shape, array.dtype, memory, offset, array.strides)
-    same[...] = array
-    return same
+    return copy_with_strides(array, array.strides)
+
+
+def copy_with_strides(array: Array, strides: tuple[int, ...]) -> Array:
+    """Return a copy of an array with elements, of these strides."""
+    before, size = reach(array.shape, strides, array.itemsize)
+    copy: Array = ndarray(array.shape, array.dtype, empty(size, uint8), before, strides)
+    copy[...] = array
+    return copy
+
+
+def reach(
+    shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int
+) -> tuple[int, int]:
+    """Return the bytes of an array before its first element, and all of them."""
+    ends = [(n - 1) * stride for n, stride in zip(shape, strides, strict=True)]
+    before = -sum(end for end in ends if end < 0)
+    return before, before + sum(end for end in ends if end > 0) + itemsize

@@ -12,7 +12,7 @@ import numpy as np
 from numpy import asarray, ndarray
 
 from wengert.core.floating_point import Silent
-from wengert.core.types import Type
+from wengert.core.types import Array, Type, copy_with_strides, reach
 from wengert.emit.calls import DONE, FAILED
 from wengert.execute.plan import Plan
 from wengert.lower.nest import Asked, Laid
@@ -43,10 +43,8 @@ class Memory(NamedTuple):
         """Return how an array lies; of complex numbers the parts are side by side."""
         size = np.dtype(laid.type).itemsize
         strides = tuple([k * size for k in laid.strides[: len(like.shape)]])
-        ends = [(n - 1) * k for n, k in zip(like.shape, strides, strict=True)]
-        before = -sum(end for end in ends if end < 0)
-        reach = before + sum(end for end in ends if end > 0) + like.dtype.itemsize
-        return cls(like.shape, strides, like.dtype, ctypes.c_char * reach, before)
+        before, size = reach(like.shape, strides, like.dtype.itemsize)
+        return cls(like.shape, strides, like.dtype, ctypes.c_char * size, before)
 
     def at(self, address: int) -> Any:
         """Return the array at an address."""
@@ -65,17 +63,21 @@ def caller(asked: Asked) -> Callable[[int], int]:
     plan, called = Plan(asked.called.tape), asked.called
     (step,), (output,) = plan.steps, plan.outputs
     read = list(map(Memory.of, asked.operands, called.operands))
-    given = list(zip(plan.inputs, read, called.operands, strict=True))
+    given = list(zip(plan.inputs, read, called.operands, called.strides, strict=True))
     written = list(map(Memory.of, asked.results, called.results))
     is_one = type(called.tape.types[output]) is not tuple
     first, count = len(read), len(read) + len(written)
     table_type, blank = ctypes.c_void_p * count, plan.blank
 
     def compute(addresses: Any) -> int:
-        outputs = blank.copy()
-        for k, (index, memory, like) in enumerate(given):
+        outputs, apart = blank.copy(), dict[Any, Any]()
+        for k, (index, memory, like, strides) in enumerate(given):
             array = memory.at(addresses[k])
-            array = array.copy() if called.is_users else array
+            if strides not in (None, memory.strides):
+                key = addresses[k], *sorted(strides)
+                array = apart[key] = lying(array, strides, apart.get(key))
+            elif called.is_users:
+                array = array.copy()
             outputs[index] = array if like.shape else number(array, like.weak)
         with Silent():
             step(outputs)
@@ -97,6 +99,14 @@ def caller(asked: Asked) -> Callable[[int], int]:
             return FAILED
 
     return call
+
+
+def lying(array: Array, strides: tuple[int, ...], known: Array | None) -> Array:
+    """Return an array of these strides, in the memory of its transpose if there is."""
+    if known is None:
+        return copy_with_strides(array, strides)
+    before, _ = reach(array.shape, strides, array.itemsize)
+    return ndarray(array.shape, array.dtype, known.base, before, strides)
 
 
 def raise_interrupts() -> None:

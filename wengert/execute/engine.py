@@ -56,7 +56,7 @@ def compile_path(path: Path, told: Told | None = None) -> None:
         absorbs = not path.is_optimistic
         path.kernels = [kernel_of(path, absorbs, told, path.is_hurried)]
     except NotLoweredError as error:
-        path.reason = str(error)
+        path.reason, path.ending, path.contiguous = str(error), None, None
 
 
 def kernel_of(
@@ -72,23 +72,9 @@ def kernel_of(
     how: dict[str, Any] = {
         "told": told, "unrolled": path.unrolled, "is_hurried": is_hurried
     }  # fmt: skip
-    if path.ended is not None:
-        try:
-            return compile_loops(path.ended.tape, absorbs, path.ended.captured, **how)
-        except NotLoweredError:
-            path.ending = path.contiguous = None
-    tries = [path.short]
-    if path.short[0] is not path.recording:
-        tries.append((path.recording, [index for _, index in path.captured]))
-    refused: NotLoweredError | None = None
-    for tape, captured in tries:
-        try:
-            refuse_long(tape)
-            return compile_loops(tape, absorbs, captured, calls=True, **how)
-        except NotLoweredError as error:
-            refused = refused or error
-    assert refused is not None
-    raise refused
+    tape, captured = path.compiled
+    refuse_long(tape)
+    return compile_loops(tape, absorbs, captured, calls=True, **how)
 
 
 def refuse_long(tape: Tape) -> None:

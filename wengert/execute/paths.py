@@ -139,6 +139,11 @@ class Path:
         return self.ending
 
     @property
+    def compiled(self) -> tuple[Tape, list[int]]:
+        """The tape that native code is made of, and its captures."""
+        return self.short if self.ended is None else self.ended[:2]
+
+    @property
     def known_steps(self) -> list[int]:
         """The numbers of steps that its loop was recorded with, if a guard ends it."""
         if not isinstance(self.ending, Ended):

@@ -13,7 +13,7 @@ from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type, dtype_name
 from wengert.lower.graph import Node
-from wengert.lower.refusal import BOUNDS, NotLoweredError
+from wengert.lower.refusal import NotLoweredError
 from wengert.lower.rounding import depends_on_layout
 from wengert.lower.values import Dims, Value, checked_type
 from wengert.ops.python import RAISES
@@ -36,13 +36,16 @@ class Called(NamedTuple):
         The axes of those.
     laid : tuple of Type
         How its results lie: where they are complex, with an axis more for their parts.
+    strides : tuple of (tuple of int, or None)
+        In bytes, of operands that did not lie in C order when they were recorded.
     is_in_order : bool
-        Whether its operands lie as they did when they were recorded.
+        Whether they are to lie as they did.
     """
 
     tape: Tape
     dims: tuple[Dims, ...]
     laid: tuple[Type, ...]
+    strides: tuple[tuple[int, ...] | None, ...]
     is_in_order: bool
 
     @property
@@ -90,6 +93,7 @@ class InParts(NamedTuple):
 
     operands: tuple[Type, ...]
     result: Any
+    strides: tuple[tuple[int, ...] | None, ...]
     is_users: bool
 
 
@@ -98,15 +102,17 @@ def called(lowering: Lowering, index: int) -> list[Value]:
     tape, graph = lowering.tape, lowering.graph
     operation, result = tape.operations[index], tape.types[index]
     types = [checked_type(tape.types[k]) for k in tape.operands[index]]
+    lying = [lowering.laid_otherwise.get(k) for k in tape.operands[index]]
     results = [*map(checked_type, results_of(result))]
     if not all(like.size for like in (*types, *results)):
         raise NotLoweredError(f"{operation.name} of an array without elements")
     is_asked = index in lowering.asked_about and depends_on_layout(operation)
     if type(operation.identity) is InParts:
-        types, result = list(operation.identity.operands), operation.identity.result
+        kept = operation.identity
+        types, lying, result = [*kept.operands], [*kept.strides], kept.result
     alone, places, settings = Tape(), list[int](), tape.settings[index]
-    nodes, dims = list[Node](), list[Dims]()
-    for k, like in zip(tape.operands[index], types, strict=True):
+    nodes, dims, strides = list[Node](), list[Dims](), []
+    for k, like, lies in zip(tape.operands[index], types, lying, strict=True):
         if lowering.known(k) is not None and like.dtype == tape.types[k].dtype:
             places.append(alone.append(CONSTANT, (), tape.settings[k], like))
             continue
@@ -114,18 +120,20 @@ def called(lowering: Lowering, index: int) -> list[Value]:
         alone.input_indices.append(places[-1])
         value = lowering.current(lowering.values[k])
         dims.append(value.dims)
+        strides.append(lies if is_asked else None)
         if is_asked and like.shape:
-            nodes.append(laid(lowering, k, value))
+            nodes.append(laid(lowering, value, lies or ()))
         else:
             nodes.append(in_memory(lowering, value, like))
     line = tape.lines[index]
     made = alone.append(operation, tuple(places), settings, result, None, line)
     alone.chosen_outputs, alone.structure = [made], tape.structure
-    key = operation, tuple(nodes), tuple(dims), len(places), is_asked
+    key = operation, tuple(nodes), tuple(dims), len(places), tuple(strides), is_asked
     for known, values in lowering.asked_for.get(key, ()):
         if same(known.settings, alone.settings):
             return values
-    call, found = Called(alone, tuple(dims), tuple(results), is_asked), list[Value]()
+    how = tuple(dims), tuple(results), tuple(strides), is_asked
+    call, found = Called(alone, *how), list[Value]()
     for k, like in enumerate(results):
         own = lowering.fresh((index, "call", k), like.shape)
         data, axes = (call, k, own), [axis for axis in own if axis is not None]
@@ -133,9 +141,7 @@ def called(lowering: Lowering, index: int) -> list[Value]:
         found.append(Value(node, own))
     lowering.asked_for.setdefault(key, []).append((alone, found))
     if not lowering.is_read[index]:  # it may raise
-        first = found[0].node
-        never = graph.map("x == x and x != x", (first,), "bool")
-        lowering.flags.append((BOUNDS, never))
+        lowering.compute(found[0].node)
     return found
 
 
@@ -151,15 +157,14 @@ def in_memory(lowering: Lowering, value: Value, like: Type) -> Node:
     return copied(lowering, node, dims)
 
 
-def laid(lowering: Lowering, index: int, value: Value) -> Node:
-    """Return an operand that lies as it did when it was recorded."""
+def laid(lowering: Lowering, value: Value, strides: tuple[int, ...]) -> Node:
+    """Return an operand whose dimensions lie in the order of strides.
+
+    A matrix and its transpose share memory, which NumPy asks for.
+    """
     node, dims = value
-    if index not in lowering.laid_otherwise:
-        return copied(lowering, node, dims)
-    order = lowering.laid_otherwise[index]
-    if not order:
-        raise NotLoweredError("a guard on a sum of elements that lie apart")
-    return copied(lowering, node, tuple([dims[k] for k in order]))
+    order = sorted(range(len(strides)), key=lambda k: -abs(strides[k]))
+    return copied(lowering, node, (*[dims[k] for k in order], *dims[len(order) :]))
 
 
 def copied(lowering: Lowering, node: Node, dims: Dims) -> Node:

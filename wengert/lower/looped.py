@@ -128,9 +128,7 @@ def results_read(lowering: Lowering, index: int) -> set[int]:
         for k in needed(tape)
         if tape.operations[k] is ITEM and tape.operands[k][0] == index
     }
-    if not read:
-        raise NotLoweredError("a loop that may raise, of which nothing is read")
-    return read
+    return read or {0}
 
 
 def given_to(
@@ -191,10 +189,11 @@ def operand_of(
     return node, Given(None, strides)
 
 
-def of_loop(lowering: Lowering, index: int, loop: Loops, like: Type) -> Value:
+def of_loop(lowering: Lowering, index: int, result: int, like: Type) -> Value:
     """Return one result of a loop."""
-    place = loop.results.index(lowering.tape.settings[index]["result"])
-    dims = lowering.fresh((lowering.tape.operands[index][0], place), like.shape)
+    loop = lowering.loops[index]
+    place = loop.results.index(result)
+    dims = lowering.fresh((index, place), like.shape)
     axes = [d for d in dims if d is not None]
     data = loop.repeated, place, dims
     type_ = dtype_name(like.dtype)

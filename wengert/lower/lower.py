@@ -284,10 +284,8 @@ class Lowering:
         if operation is GUARD:
             if not is_asked_before(self.tape, index):
                 self.asked(index)
-        elif operation in COUNTED:
-            self.loops[index] = loop(self, index)
-        elif operation is WHILE:
-            self.loops[index] = while_loop(self, index)
+        elif operation in COUNTED or operation is WHILE:
+            self.loop(index)
         elif type(like) is tuple:
             self.several[index] = self.results(index)
         else:
@@ -295,6 +293,24 @@ class Lowering:
             if found.node.type != type_:
                 found = Value(self.graph.map("x", (found.node,), type_), found.dims)
             self.values[index] = found
+
+    def loop(self, index: int) -> None:
+        """Lower a loop, whose steps NumPy plays if need be."""
+        lowered = while_loop if self.tape.operations[index] is WHILE else loop
+        try:
+            self.loops[index] = lowered(self, index)
+        except NotLoweredError as error:
+            self.several[index] = self.called(index, error)
+            return
+        if not self.is_read[index]:  # it may raise
+            first = self.loops[index].results[0]
+            like = self.tape.types[index][first]
+            self.compute(of_loop(self, index, first, like).node)
+
+    def compute(self, node: Node) -> None:
+        """Have a node computed of which nothing is read."""
+        never = self.graph.map("x == x and x != x", (node,), "bool")
+        self.flags.append((BOUNDS, never))
 
     def value(self, index: int) -> Value:
         """Return one node of the tape as a value, computed by NumPy if need be."""
@@ -499,7 +515,7 @@ class Lowering:
         if operation in (INPUT, GUARD):
             raise NotLoweredError(f"the operation {operation.name}")
         if operation is ITEM and tape.operands[index][0] in self.loops:
-            return of_loop(self, index, self.loops[tape.operands[index][0]], like)
+            return of_loop(self, tape.operands[index][0], settings["result"], like)
         if operation is ITEM and tape.operands[index][0] in self.several:
             results = self.several[tape.operands[index][0]]
             return self.current(results[settings["result"]])

@@ -57,28 +57,15 @@ def asked_by(tape: Tape, index: int, operation: Operation) -> Sequence[int]:
 
 
 def laid_otherwise(tape: Tape) -> dict[int, tuple[int, ...]]:
-    """Return the nodes that a guard found to lie in another order than C's.
-
-    With the order of their dimensions, the outermost first; none where their elements
-    lie apart, or from the last to the first.
-    """
+    """Return the nodes that a guard found to lie otherwise than in C order, and how."""
     found = {}
     for index, operation in enumerate(tape.operations):
         settings = tape.settings[index]
         if operation is GUARD and settings["kind"] == "strides":
             like, strides = tape.types[index], settings["expected"]
             if strides != c_strides(like):
-                found[tape.operands[index][0]] = order_of(like, strides)
+                found[tape.operands[index][0]] = strides
     return found
-
-
-def order_of(like: Type, strides: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the order of the dimensions of an array in one piece; none of others."""
-    places = range(len(like.shape))
-    order = tuple(sorted(places, key=lambda k: (-strides[k], like.shape[k] == 1)))
-    turned = np.empty([like.shape[k] for k in order], like.dtype)
-    same = turned.transpose(np.argsort(order))
-    return order if strides_of(same) == strides else ()
 
 
 def c_strides(like: Type) -> tuple[int, ...]:

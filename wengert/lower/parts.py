@@ -227,11 +227,7 @@ class Parts:
         try:
             self.in_parts(index, operation, operands, like)
         except NotLoweredError:
-            if operation in (GUARD, SCAN) or not self.calls:
-                raise
-            if index in self.asked and not self.laid_otherwise.keys().isdisjoint(
-                operands
-            ):
+            if not self.calls:
                 raise
             self.called(index, operation, operands, like)
 
@@ -254,7 +250,9 @@ class Parts:
             self.reals[index] = self.append(
                 operation, places, tape.settings[index], like
             )
-        elif operation is GUARD or (index in self.asked and not is_exact(operation)):
+        elif operation is GUARD:
+            self.question(index, operands[0], like)
+        elif index in self.asked and not is_exact(operation):
             raise NotLoweredError("a guard on complex numbers")
         elif not isinstance(like, Type) or any(
             not isinstance(tape.types[k], Type) for k in operands
@@ -298,6 +296,16 @@ class Parts:
         told = {**settings, "body": step}
         self.several[index] = self.append(SCAN, places, told, types)
 
+    def question(self, index: int, operand: int, like: Type) -> None:
+        """Write what a guard asks: whether a number is none, or all of its digits."""
+        settings, self.pairs[index] = self.tape.settings[index], self.pairs[operand]
+        asked = self.whole(operand)
+        if settings["kind"] == "bool":
+            zero = self.number(0.0, asked)
+            found = [self.test("not_equal", x, zero) for x in self.pairs[operand]]
+            asked = self.test("logical_or", *found)
+        self.append(GUARD, (asked,), settings, self.new.types[asked])
+
     def called(
         self, index: int, operation: Operation, operands: Sequence[int], like: Any
     ) -> None:
@@ -315,12 +323,13 @@ class Parts:
     ) -> int:
         """Append what NumPy computes of nodes of the tape; return where it is."""
         given = tuple([self.tape.types[k] for k in operands])
+        lying = tuple([self.laid_otherwise.get(k) for k in operands])
         made = Operation(
             operation.name,
             operation.function,
             "constant",
             results=operation.results,
-            identity=InParts(given, like, is_users(operation, settings)),
+            identity=InParts(given, like, lying, is_users(operation, settings)),
         )
         types = tuple(map(side_by_side, results_of(like)))
         found: Any = types if type(like) is tuple else types[0]
