@@ -16,7 +16,7 @@ from wengert.emit.refusal import NotLoweredError
 from wengert.errors import WengertError
 from wengert.execute.blocks import Block, block_of
 from wengert.execute.engine import native_engine
-from wengert.execute.lanes import run_blocks
+from wengert.execute.lanes import pieces, run_blocks
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Plan
 
@@ -150,6 +150,18 @@ def test_a_block_that_is_refused_is_played_by_numpy() -> None:
     i[77] = 9
     with pytest.raises(IndexError):
         mapped(x, i)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+@pytest.mark.parametrize("flops", [0, 1000, 10**7, 10**12])
+@pytest.mark.parametrize("blocks", [0, 1, 13, 1024])
+def test_pieces_are_all_blocks_once(blocks: int, flops: int, threads: int) -> None:
+    """The last ones are the shortest."""
+    found = pieces(blocks, flops, threads)
+
+    assert [k for piece in found for k in range(*piece)] == list(range(blocks))
+    sizes = [stop - start for start, stop in found]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_results_do_not_depend_on_threads() -> None:

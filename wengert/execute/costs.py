@@ -40,9 +40,9 @@ MOST_OPTIMISED = 400_000
 #: Rows that must have left a path at one guard before the path they take is recorded:
 #: that costs as much as playing some rows one by one.
 FEWEST_ROWS = 4
-#: Operations that one thread does at once: some 100 microseconds, far above the 5 that
-#: handing them to a thread costs.
-PIECE = 2**19
+#: Operations that one thread does at once, at least: some 20 microseconds, above the 5
+#: that handing them to a thread costs; and at most, as Python hears nothing meanwhile.
+PIECE, MOST_PIECE = 2**19, 2**29
 
 #: A node that NumPy plays for a block of rows, and an element of one row in it.
 ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9

@@ -7,7 +7,6 @@ block by block in order.  So a result does not depend on the number of threads.
 from __future__ import annotations
 
 import ctypes
-import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from wengert.emit import machine
 from wengert.emit.compile import Compiled
 from wengert.errors import ArgumentError, explain
 from wengert.execute.blocks import Block
-from wengert.execute.costs import PIECE
+from wengert.execute.costs import MOST_PIECE, PIECE
 
 #: Rows computed side by side, and threads, where the caller does not say.
 LANES_VARIABLE = "WENGERT_LANES"
@@ -169,18 +168,30 @@ def run(
     """Do so many blocks, shared out over threads; whether none is refused."""
     sources = addresses([array.ctypes.data for array in given])
     targets = addresses([array.ctypes.data for array in results])
-    at_once = max(1, PIECE // max(1, kernel.flops))
     answers = []
 
-    def work(piece: int) -> None:
-        start = piece * at_once
-        stop = min(start + at_once, blocks)
+    def work(start: int, stop: int) -> None:
         answers.append(
             kernel.function(sources, targets, workspace(kernel), start, stop)
         )
 
-    share(work, -(-blocks // at_once), threads)
+    share(work, pieces(blocks, kernel.flops, threads), threads)
     return not any(answers)
+
+
+def pieces(blocks: int, flops: int, threads: int) -> list[tuple[int, int]]:
+    """Return which blocks a thread does at once, first many, then fewer.
+
+    Going from one piece to the next takes the interpreter lock, for which threads wait;
+    the last pieces are short, so that all threads end together.
+    """
+    least, most = (max(1, k // max(1, flops)) for k in (PIECE, MOST_PIECE))
+    found, start = [], 0
+    while start < blocks:
+        size = min(max(least, (blocks - start) // (2 * threads)), most)
+        found.append((start, min(start + size, blocks)))
+        start += size
+    return found
 
 
 def padded(array: Array, count: int) -> Array:
@@ -245,20 +256,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=POOL.forget)
 
 
-def share(work: Callable[[int], None], count: int, threads: int) -> None:
-    """Do pieces of work 0, 1, ... `count` - 1, shared out over threads."""
-    helpers = min(threads, count) - 1
-    if helpers < 1:
-        for piece in range(count):
-            work(piece)
-        return
-    turns = itertools.count()
+def share(
+    work: Callable[[int, int], None], pieces: Sequence[tuple[int, int]], threads: int
+) -> None:
+    """Do pieces of work, shared out over threads."""
+    helpers = min(threads, len(pieces)) - 1
+    turns = iter(pieces)
 
     def drain() -> None:
-        for turn in turns:
-            if turn >= count:
-                return
-            work(turn)
+        for start, stop in turns:
+            work(start, stop)
+
+    if helpers < 1:
+        drain()
+        return
 
     executor = POOL.get()
     waiting = [executor.submit(drain) for _ in range(helpers)]
