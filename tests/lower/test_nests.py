@@ -448,6 +448,48 @@ def test_a_report_shows_the_loops() -> None:
     assert "1 loops over arrays" in str(fast.report())
 
 
+def swing(p: Any) -> Any:
+    x, v = p[0], p[1]
+    for _ in range(300):
+        x, v = x + 0.01 * v, v - 0.01 * p[2] * np.sin(x)
+    return x * x + v
+
+
+def fade(p: Any) -> Any:
+    x, total = p[0], 0.0
+    for _ in range(300):
+        x = x * 0.99 + 0.001 * p[1]
+        total = total + np.exp(-x * p[2])
+    return total
+
+
+def guarded(p: Any) -> Any:
+    x, found = p[0], []
+    for _ in range(300):
+        x = 0.99 * x + 0.01 * np.tanh(x)
+        found.append(np.log(x))
+        if found[-1] > 5.0:
+            x = x + 1.0
+    return found[-1] * found[0]
+
+
+@pytest.mark.parametrize("function", [swing, fade, guarded])
+def test_functions_of_what_a_loop_stacks(function: Any) -> None:
+    """They are computed behind the loop, in lanes, as if they were in it."""
+    slope, p = wg.value_and_grad(function), np.array([0.7, 0.2, 1.3])
+    fast = wg.jit(slope, wait=True)
+    for _ in range(3):
+        found = fast(p)
+
+    for one, other in zip(found, slope(p), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+    (row,) = fast.report().rows
+    if function is swing:
+        _, behind = row["nest"].split("300 in lanes")
+        assert "cos(x)" in behind
+        assert row["nest"].count("cos(x)") == 1
+
+
 @pytest.mark.parametrize("size", [1, 40, 400])
 def test_long_chains_are_loops(size: int) -> None:
     """As deep as they are, nothing recurses."""

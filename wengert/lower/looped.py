@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from wengert.core.types import Type, dtype_name
 from wengert.derive.extract import trimmed
 from wengert.derive.loops import PART
 from wengert.derive.steps import Body
+from wengert.lower.costs import CHEAP, own_cost
 from wengert.lower.graph import Node, number_of, reached
 from wengert.lower.needed import decided_by, needed
 from wengert.lower.refusal import BOUNDS, NotLoweredError
@@ -49,11 +52,15 @@ class Done(NamedTuple):
 
 
 class Loops(NamedTuple):
-    """A loop that was met: its step, what it reads, and the results that it gives."""
+    """A loop that was met: its step, what it reads, and the results that it gives.
+
+    Of what a step stacks, `behind` has functions that are computed of all rows at once.
+    """
 
     repeated: Repeated
     operands: list[Node]
     results: list[int]
+    behind: Mapping[int, str] = MappingProxyType({})
 
 
 def loop(lowering: Lowering, index: int) -> Loops:
@@ -74,13 +81,35 @@ def loop(lowering: Lowering, index: int) -> Loops:
     strict = [n for n in lowered.graph.nodes if n.number in lowered.strict]
     if any(is_carried(node, body) for node in strict):  # rounded the step before
         lowered = all_strict(lowered)
-    how = settings["count"], settings["reverse"], body.carried, done.given, is_sure
     is_part = lowering.tape.operations[index] is PART
+    behind: dict[int, str] = {}
+    if not (is_part or index in lowering.asked_about):
+        lowered, behind = without_functions(lowered, body.carried)
+    how = settings["count"], settings["reverse"], body.carried, done.given, is_sure
     if is_part:
         steps = lowering.values[lowering.tape.operands[index][0]]
         operands.append(lowering.current(steps).node)
     repeated = Repeated(lowered, *how, frozenset(done.taints), is_part)
-    return Loops(repeated, operands, results)
+    return Loops(repeated, operands, results, behind)
+
+
+def without_functions(lowered: Lowered, carried: int) -> tuple[Lowered, dict[int, str]]:
+    """Return a step that stacks what costly functions are of; and those, by result.
+
+    They have lanes behind the loop; a step, of numbers, has none.
+    """
+    outputs, behind = list(lowered.outputs), dict[int, str]()
+    nodes = reached([value.node for value in outputs] + [x for _, x in lowered.guards])
+    read = Counter(x.number for node in nodes.values() for x in node.operands)
+    read.update(value.node.number for value in outputs)
+    for k, (node, dims) in enumerate(outputs[carried:], carried):
+        is_function = node.kind == "map" and len(node.operands) == 1 and not node.axes
+        if not is_function or read[node.number] > 1 or node.number in lowered.strict:
+            continue
+        (operand,) = node.operands
+        if own_cost(node) > CHEAP and operand.type == node.type:
+            outputs[k], behind[k] = Value(operand, dims), node.data
+    return replace(lowered, outputs=outputs), behind
 
 
 def while_loop(lowering: Lowering, index: int) -> Loops:
@@ -197,7 +226,10 @@ def of_loop(lowering: Lowering, index: int, result: int, like: Type) -> Value:
     axes = [d for d in dims if d is not None]
     data = loop.repeated, place, dims
     type_ = dtype_name(like.dtype)
-    return Value(lowering.graph.make("loop", data, loop.operands, axes, type_), dims)
+    node = lowering.graph.make("loop", data, loop.operands, axes, type_)
+    if place in loop.behind:
+        node = lowering.graph.map(loop.behind[place], (node,), type_)
+    return Value(node, dims)
 
 
 def is_carried(node: Node, body: Body) -> bool:
