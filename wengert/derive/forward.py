@@ -13,7 +13,14 @@ from wengert.core.tape import Tape, reaching
 from wengert.core.types import Type
 from wengert.derive import repeats
 from wengert.derive.again import derived
-from wengert.derive.modes import Gradients, Mode, PlainMode, RecordedMode, fit
+from wengert.derive.modes import (
+    Gradients,
+    Mode,
+    PlainMode,
+    RecordedMode,
+    fit,
+    operands_of,
+)
 from wengert.derive.tips import POWERS, around_tip
 
 if TYPE_CHECKING:
@@ -127,7 +134,7 @@ def node_tangent(tape: Tape, index: int, tangents: Tangents, mode: Mode) -> Any:
         if around and any(operand in tangents for operand in around[0]):
             inputs, partials = around
             parts = tuple(tangents.get(operand) for operand in inputs)
-    values = [mode.read(operand) for operand in inputs]
+    values = operands_of(tape, index, inputs, mode)
     if partials:
         return elementwise_tangent(partials, parts, mode.read(index), values, mode)
     if operation.kind == "multilinear":

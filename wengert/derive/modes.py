@@ -13,6 +13,7 @@ import numpy as np
 
 from wengert.capture.array import RecordedScalar, handle, project
 from wengert.capture.operators import scalar_binary
+from wengert.core.forms import Map
 from wengert.core.operation import apply
 from wengert.core.tape import CONSTANT, Tape
 from wengert.core.types import Type
@@ -26,6 +27,36 @@ from wengert.ops.index import (
 )
 
 Gradients = dict[int, Any]
+
+
+#: How precise dtypes are, by their characters, and those of a kind and a precision.
+PRECISIONS = {"e": 0, "f": 1, "d": 2, "g": 3, "F": 1, "D": 2, "G": 3}
+WIDER = {("f", 1): "f", ("f", 2): "d", ("f", 3): "g", ("c", 2): "D", ("c", 3): "G"}
+
+
+def widened(value: Any, own: Type, like: Type) -> Any:
+    """Return an operand in the precision of a result, where its own is lower.
+
+    NumPy casts operands before it computes: so do rules.
+    """
+    given, wanted = own.dtype, like.dtype
+    if given is wanted or value is None or type(value) is Type:  # not read
+        return value
+    precision = PRECISIONS.get(wanted.char, 0)
+    if PRECISIONS.get(given.char, precision) >= precision:
+        return value
+    return value.astype(WIDER[given.kind, precision])
+
+
+def operands_of(
+    tape: Tape, index: int, inputs: tuple[int, ...], mode: Mode
+) -> list[Any]:
+    """Return what the rule of a node reads: of elements in the node's precision."""
+    types, like = tape.types, tape.types[index]
+    if len(inputs) == 1 or type(tape.operations[index].form) is not Map:
+        return [mode.read(k) for k in inputs]
+    like = like[0] if type(like) is tuple else like  # of several results
+    return [widened(mode.read(k), types[k], like) for k in inputs]
 
 
 def fit(g: Any, like: Type) -> Any:

@@ -23,6 +23,8 @@ from wengert.derive.modes import (
     PlainMode,
     RecordedMode,
     fit,
+    operands_of,
+    widened,
     zeros_like_type,
 )
 from wengert.derive.straight import Structure, Sweep, find_sweep
@@ -109,9 +111,14 @@ def sweep(
                     c = g if partial == 1 else -g
                 elif len(inputs) == 2:
                     x, y = inputs
-                    c = product(g, partial(outputs[index], outputs[x], outputs[y]))  # type: ignore[operator]
+                    a, b = outputs[x], outputs[y]
+                    if types[x].dtype is not types[y].dtype:
+                        a, b = widened(a, types[x], like), widened(b, types[y], like)
+                    c = product(g, partial(outputs[index], a, b))  # type: ignore[operator]
+                elif len(inputs) == 1:
+                    c = product(g, partial(outputs[index], outputs[operand]))  # type: ignore[operator]
                 else:
-                    values = [outputs[j] for j in inputs]
+                    values = [widened(outputs[j], types[j], like) for j in inputs]
                     c = product(g, partial(outputs[index], *values))  # type: ignore[operator]
                 to = types[operand]
                 if to is not like or getattr(c, "dtype", None) is not to.dtype:
@@ -157,7 +164,7 @@ def push_general(
     if operation.transposes:
         pulled = pull_linear(tape, index, g, active, mode)
     else:
-        values = [mode.read(operand) for operand in inputs]
+        values = operands_of(tape, index, inputs, mode)
         if operation.names_wanted:
             settings = {**settings, "wanted": [bool(active[k]) for k in inputs]}
         pulled = pull_rule(operation, g, mode.read(index), values, settings)

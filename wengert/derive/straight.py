@@ -18,7 +18,7 @@ from numpy import zeros
 
 from wengert.core.operation import Operation
 from wengert.core.tape import INPUT, Tape
-from wengert.derive.modes import fit, zeros_like_type
+from wengert.derive.modes import fit, widened, zeros_like_type
 from wengert.ops.index import GETITEM, decode
 
 #: Nodes up to which a sweep is written out: writing takes some 0.1 ms a node once, and
@@ -105,6 +105,7 @@ def write(structure: Structure) -> Sweep:
     names: dict[str, Any] = {
         "multiply": np.multiply,
         "fit": fit,
+        "widened": widened,
         "placed": placed,
         "added_at": added_at,
         "zeros_like": zeros_like_type,
@@ -189,8 +190,14 @@ def multiplied(
     if type(partial) is int:
         return f"g{index}" if partial == 1 else f"-g{index}"
     names[f"p{index}_{k}"] = partial
-    values = ", ".join(f"o[{x}]" for x in (index, *inputs))
-    return f"multiply(g{index}, p{index}_{k}({values}))"
+    values = [f"o[{x}]" for x in inputs]
+    if len(inputs) > 1:
+        values = [
+            f"o[{x}] if t[{x}].dtype is t[{index}].dtype "
+            f"else widened(o[{x}], t[{x}], t[{index}])"
+            for x in inputs
+        ]
+    return f"multiply(g{index}, p{index}_{k}(o[{index}], {', '.join(values)}))"
 
 
 def placed(g: Any, key: Any, like: Any) -> Any:
