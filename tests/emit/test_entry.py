@@ -20,6 +20,7 @@ from tests.threads import at_once
 from wengert.emit import entry, machine
 from wengert.emit.entry import Parameter, Returned, Signature, bind
 from wengert.emit.objects import is_fast
+from wengert.execute.engine import native_engine
 from wengert.lower.refusal import BOUNDS
 
 pytestmark = pytest.mark.skipif(not machine.available(), reason="needs llvmlite")
@@ -750,7 +751,7 @@ def loose(x):
 @pytest.fixture
 def kept(monkeypatch):
     """The workspace that is kept, given up before and afterwards."""
-    if not is_fast():
+    if not (is_fast() and native_engine()):
         pytest.skip("workspaces are kept by builtins")
     place = entry._KEPT_WORKSPACE
     before, place[:] = place.copy(), 0
