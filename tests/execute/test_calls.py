@@ -316,7 +316,14 @@ def spun(x: Any) -> Any:
     return np.sum(last).imag + np.sum(rows).real
 
 
-LOOPS = [folded, checked, scanned, shrunk, spun]
+def fallen(x: Any) -> Any:
+    y, v = 40.0 + x[0], x[1]
+    while y[0] > 0.0:
+        y, v = y + 0.02 * v, v - 0.02 * (9.81 + 0.1 * v)
+    return np.sum(y * x[2] + v)
+
+
+LOOPS = [folded, checked, scanned, shrunk, spun, fallen]
 
 
 @pytest.mark.parametrize("function", LOOPS)

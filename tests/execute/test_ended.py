@@ -53,9 +53,17 @@ def derived_within(x: Any) -> Any:
     return at
 
 
+def linear(x: Any) -> Any:
+    """A loop whose derivative reads nothing of its steps."""
+    y, v = 4.0 + x[0], x[1]
+    while y > 0.0:
+        y, v = y + 0.01 * v, v - 0.01 * (9.81 + 0.1 * v)
+    return x[1] * (y + 2.0 * v)
+
+
 PROGRAMS: dict[str, Callable[[Any], Any]] = {
     program.__name__: program
-    for program in (fall, halved, asked_within, derived_within)
+    for program in (fall, halved, asked_within, derived_within, linear)
 }
 #: Of each the numbers of steps are others, and are met again.
 POINTS = [np.array([1.1 + 0.4 * k, 0.7 + 0.1 * k]) for k in range(4)]

@@ -197,7 +197,9 @@ class Ending:
         operation, operands = tape.operations[index], tape.operands[index]
         if index == self.way.loop:
             return self.loop(index)
-        if operation is SCAN and not self.rows.isdisjoint(operands):
+        if operation is SCAN and (
+            not self.rows.isdisjoint(operands) or self.is_as_long(index)
+        ):
             return self.part(index)
         like = tape.types[index]
         if operation is ITEM and operands[0] in self.parts:
@@ -279,6 +281,13 @@ class Ending:
             turn = REGISTRY["logical_not"]
             found = made.new.append(turn, (found,), NO_SETTINGS, TRUTH)
         return as_step(made.new, [found])
+
+    def is_as_long(self, index: int) -> bool:
+        """Whether a loop behind it does as many steps, on what it carries alone."""
+        settings = self.tape.settings[index]
+        body: Body = settings["body"]
+        is_alone = not body.moving and len(body.outputs) == body.carried
+        return is_alone and index > self.way.loop and settings["count"] == self.count
 
     def part(self, index: int) -> int:
         """Write another loop over the same steps."""
