@@ -144,15 +144,25 @@ def test_any_number_of_rows(count: int) -> None:
 
 
 @needs_engine
-def test_many_rows_stay_a_function_of_rows() -> None:
-    """They run over threads."""
-    jitted = wg.jit(lambda x: wg.vmap(np.sin)(x) * 2.0, wait=True)
-    x = np.linspace(0.0, 1.0, 1_000_000)
-    for _ in range(3):
-        assert_allclose(jitted(x), np.sin(x) * 2.0, rtol=1e-14)
+@pytest.mark.parametrize("steps", [2, 50])
+def test_many_rows_stay_a_function_of_rows_where_they_compute_much(steps: int) -> None:
+    """Then they run over threads; else what is moved in and out decides."""
 
-    (row,) = jitted.report().rows
-    assert [text.split()[0] for text in row["asked of NumPy"]] == ["vmap_sin"]
+    def row(x: Any) -> Any:
+        y = x
+        for _ in range(steps):
+            y = np.sin(y + x)
+        return y
+
+    jitted = wg.jit(lambda x: wg.vmap(row)(x) * 2.0, wait=True)
+    x = np.linspace(0.0, 1.0, 300_000)
+    for _ in range(3):
+        found = jitted(x)
+
+    assert_allclose(found, row(x) * 2.0, rtol=1e-12)
+    (report,) = jitted.report().rows
+    asked = [text.split()[0] for text in report["asked of NumPy"]]
+    assert asked == ([] if steps == 2 else ["vmap_row"])
 
 
 @needs_engine

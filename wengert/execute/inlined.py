@@ -7,7 +7,7 @@ by its elements.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -25,9 +25,11 @@ from wengert.execute.rows import Rows, RowsNode
 from wengert.ops.index import ITEM
 from wengert.ops.sparse.products import PRODUCT, by_elements
 
-#: Elements of all nodes of all rows up to which they are written out; beyond, threads
+#: Elements of all nodes of all rows up to which they are written out; up to which so
+#: many are where moving what goes in and out takes as long as computing it; and
+#: elements of a row for each that goes in or out up to which it does.  Beyond, threads
 #: are worth a call of their own.
-MOST_ELEMENTS = 1 << 20
+MOST_ELEMENTS, MOST_MOVED, A_MOVE = 1 << 20, 1 << 25, 20
 #: What is no function of a user's.
 OURS = frozenset({INPUT, CONSTANT, GUARD, ITEM, SCAN, SWITCH})
 
@@ -111,8 +113,7 @@ def at_once(rows: Rows, tape: Tape, index: int) -> Tape | None:
         return None
     first = [row.play.outputs[k] for k in row.input_indices]
     row, _ = inlined(*shortened(row, []))
-    sizes = [like.size for like in row.types if isinstance(like, Type)]
-    if count * sum(sizes) > MOST_ELEMENTS or not is_ours(row):
+    if is_long(row, count) or not is_ours(row):
         return None
     given = [
         as_weak(like, np.array(np.broadcast_to(value, like.shape)))
@@ -131,6 +132,22 @@ def at_once(rows: Rows, tape: Tape, index: int) -> Tape | None:
         return None
     types = [made.types[k] for k in made.output_indices]
     return made if types == list(tape.types[index]) else None
+
+
+def is_long(row: Tape, count: int) -> bool:
+    """Whether what so many rows compute is worth a call of their own."""
+    size = size_of(row, range(len(row)))
+    if count * size <= MOST_ELEMENTS:
+        return False
+    moved = size_of(row, (*row.input_indices, *row.output_indices))
+    has_loops = not {SCAN, SWITCH}.isdisjoint(row.operations)
+    return has_loops or count * size > MOST_MOVED or size > A_MOVE * moved
+
+
+def size_of(tape: Tape, nodes: Iterable[int]) -> int:
+    """Return the number of elements of some nodes."""
+    likes = [tape.types[k] for k in nodes]
+    return sum(like.size for like in likes if isinstance(like, Type))
 
 
 def path_of(rows: Rows, likes: Sequence[Any]) -> Tape | None:
