@@ -103,6 +103,7 @@ class Recording:
         self.tape.refusal = None
         self.tape.laid_out.clear()
         self.tape.asked_about.clear()
+        self.tape.alike.clear()
 
 
 class SetAside:

@@ -202,6 +202,10 @@ class Tape:
         self.lifted: Callable[[Any], int | None] | None = None
         #: What was derived while it was recorded, by the first node of the stretch.
         self.derived: dict[int, Derived] = {}
+        #: While recording: the same by what it was derived of (`derive.alike`).
+        self.alike: dict[Any, list[Any]] = {}
+        #: The two stretches that were found the same last.
+        self.alike_last: tuple[int, int, int] | None = None
         #: Where derivatives appended to it: one past the last node, by the first.
         self.derivatives: dict[int, int] = {}
         #: What stands on it as loops, too, by the first node that does.
@@ -232,6 +236,20 @@ class Tape:
         self.lines.append(line)
         self.play.outputs.append(output)
         return index
+
+    def append_columns(self, operations: list[Operation], *columns: list[Any]) -> None:
+        """Append nodes whose parts, in the order of `append`, are given in lists."""
+        if type(self) is not Tape:
+            for node in zip(operations, *columns, strict=True):
+                self.append(*node)
+            return
+        operands, settings, types, outputs, lines = columns
+        self.operations += operations
+        self.operands += operands
+        self.settings += settings
+        self.types += types
+        self.lines += lines
+        self.play.outputs += outputs
 
     def append_all(self, tape: Tape, nodes: Sequence[int], at: dict[int, int]) -> None:
         """Append nodes of another tape, without numbers; `at` says where nodes are."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-import math
 import weakref
 from collections.abc import Callable
 from functools import lru_cache
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
-# By name: while recording, NumPy's own is answered.
+# By name: while recording, attributes of NumPy and `math` are slow to reach.
 from numpy import empty, ndarray, uint8
 
 from wengert.errors import RecordingError, explain
@@ -76,7 +76,7 @@ class Type(NamedTuple):
     @property
     def size(self) -> int:
         """Number of elements."""
-        return math.prod(self.shape)
+        return prod(self.shape)
 
     def __str__(self) -> str:
         name = f"{self.dtype}*" if self.weak else str(self.dtype)
@@ -190,7 +190,7 @@ def exact_value(value: Any) -> Any:
 MOST_GAPS = 4
 
 
-def copy_as_it_lies(array: Array, most: float = math.inf) -> Array:
+def copy_as_it_lies(array: Array, most: float = inf) -> Array:
     """Return a copy of the same strides, gaps between the elements included.
 
     What is a view of an array depends on them, and the order in which it is added up.

@@ -2,7 +2,8 @@
 
 A derivative inside a recording appends a stretch of nodes to its tape.  Where a second
 recording comes to the same place with the same question, the nodes of the first are
-known already: their numbers are computed, and nothing is swept.
+known already: their numbers are computed, and nothing is swept.  So it is in the steps
+of a loop (`derive.alike`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import asarray
 
 from wengert.capture.array import (
     PASSIVE,
@@ -23,6 +25,7 @@ from wengert.capture.array import (
 from wengert.core.checked import CheckedTape
 from wengert.core.tape import CONSTANT, Derived, Tape
 from wengert.core.types import is_array
+from wengert.derive.alike import Stretch
 from wengert.ops.index import IN_PLACE
 
 Values = dict[int, Any]
@@ -50,7 +53,7 @@ def derived(
     ----------
     tape : Tape
     question : tuple
-        What is derived, comparable.
+        What is derived, comparable: the mode, the stretch, and the nodes asked for.
     given : sequence of (int, value)
         The seeds, or tangents, and the nodes that they belong to.
     derive : callable
@@ -59,7 +62,8 @@ def derived(
     places = [(index, place_of(value)) for index, value in given]
     if not tape.keeps_guards or any(place is None for _, place in places):
         return noted(tape, derive)
-    question = (*question, [(index, comparable(place)) for index, place in places])
+    asked = question
+    question = (*asked, [(index, comparable(place)) for index, place in places])
     at = len(tape)
     if isinstance(tape, CheckedTape):
         known = tape.derived.get(at)
@@ -69,10 +73,17 @@ def derived(
                     save(value, value._current(), tape.play.outputs, place)
             if play(tape, known.stop):
                 return {k: value_at(tape, p) for k, p in known.places.items()}
+    stretch = Stretch(tape, asked, question[-1])
+    results = stretch.repeated()
+    if results is not None:
+        tape.derivatives[at] = len(tape)
+        tape.derived[at] = Derived(question, len(tape), results)
+        return {k: value_at(tape, place) for k, place in results.items()}
     found = noted(tape, derive)
     results = {k: place_of(value) for k, value in found.items()}
     if None not in results.values() and is_playable(tape, at):
         tape.derived[at] = Derived(question, len(tape), results)
+        stretch.learn(at, results)
         for k, place in results.items():
             if type(place) is Plain:  # as when it is played: an array of its own
                 found[k] = value_at(tape, place)
@@ -102,8 +113,8 @@ def comparable(place: int | Plain | None) -> Any:
     """Return a place in a form that == compares."""
     if type(place) is int:
         return place
-    array = np.asarray(place.value)  # type: ignore[union-attr]
-    return str(array.dtype), array.shape, array.tobytes()
+    array = asarray(place.value)  # type: ignore[union-attr]
+    return array.dtype, array.shape, array.tobytes()
 
 
 def value_at(tape: Tape, place: int | Plain) -> Any:

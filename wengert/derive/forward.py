@@ -65,21 +65,32 @@ def push(
             roll = as_loops(tape, start, stop, tangents, named)
         if roll is None:
             sweep(tape, start, stop, tangents, RecordedMode(tape), wanted)
-            return {k: tangents[k] for k in named if k in tangents}
-        at, end = {k: roll.place(k) for k in named}, len(tape)
-        used = reaching(tape, at.values(), start, end)
+            return by_place(outputs, tangents)
+        places = [None if k is None else roll.place(k) for k in outputs]
+        end = len(tape)
+        used = reaching(tape, {k for k in places if k is not None}, start, end)
         sweep(tape, start, end, tangents, RecordedMode(tape), used)
-        return {k: tangents[place] for k, place in at.items() if place in tangents}
+        return by_place(places, tangents)
 
     line = tape.line_here
     try:
         with np.errstate(all="ignore"):  # as in the plain sweep
             if outputs:
-                tangents.update(derived(tape, question, given, derive))
+                found = derived(tape, question, given, derive)
+                tangents.update({outputs[k]: g for k, g in found.items()})  # type: ignore[misc]
             else:
                 derive()
     finally:
         tape.line_here = line
+
+
+def by_place(outputs: Sequence[int | None], tangents: Tangents) -> Tangents:
+    """Return the tangents of outputs, those that have any, by their places."""
+    return {
+        place: tangents[index]
+        for place, index in enumerate(outputs)
+        if index is not None and index in tangents
+    }
 
 
 def as_loops(

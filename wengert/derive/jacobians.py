@@ -7,7 +7,8 @@ sweep a column.  `execute.directions` plays all of them at once where that is fa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,12 @@ from wengert.core.types import Array, Type, is_array
 from wengert.derive import forward, reverse
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.reach import Reach
+from wengert.ops import join
 
 #: For each of several values the directions of its elements, and what they give.
 Blocks = list[list[Any]]
+#: Elements of a value whose unit vectors are kept.
+FEW = 8
 
 
 def is_diagonal(segment: Segment, stop: int, given: int, output: int | None) -> bool:
@@ -72,7 +76,7 @@ def reverse_blocks(
     blocks = []
     for index, like in zip(outputs, types, strict=True):
         found = []
-        for seed in unit_vectors([like], 0, like.size)[0]:
+        for seed in directions_of(like):
             seeds = [] if index is None else [(index, seed)]
             found.append(
                 reverse.pull(
@@ -105,7 +109,7 @@ def forward_blocks(
     columns, every = [], itertools.count()
     for index, like in zip(inputs, input_types, strict=True):
         found = []
-        for tangent in unit_vectors([like], 0, like.size)[0]:
+        for tangent in directions_of(like):
             tangents, reached = {index: tangent}, None
             if reach is not None:
                 reached = reach.of_direction(next(every))
@@ -134,7 +138,28 @@ def stack(parts: list[Any], shape: tuple[int, ...], like: Any, axis: int) -> Any
     if not parts:
         dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
         return np.zeros(shape, dtype)
-    return np.reshape(np.stack(parts, axis=axis), shape)
+    block = join.stack(parts, axis)
+    return block if block.shape == shape else np.reshape(block, shape)
+
+
+def directions_of(like: Type) -> Iterable[Any]:
+    """Return the unit vectors of a value; few of them are the same arrays every time.
+
+    So a tape that meets them again knows them.
+    """
+    if like.size <= FEW:
+        return few_directions(like)
+    return unit_vectors([like], 0, like.size)[0]
+
+
+@lru_cache(maxsize=256)
+def few_directions(like: Type) -> list[Any]:
+    """Return the unit vectors of a value, which cannot be written into."""
+    found = [seed.copy() for seed in unit_vectors([like], 0, like.size)[0]]
+    for seed in found:
+        if is_array(seed):
+            seed.flags.writeable = False
+    return found
 
 
 def unit_vectors(likes: Sequence[Type], start: int, stop: int) -> list[Array]:

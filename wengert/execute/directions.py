@@ -30,6 +30,7 @@ from wengert.derive.modes import zeros_like_type
 from wengert.derive.reach import Reach
 from wengert.execute.all_rows import RowsPlay, block_rows, largest, steps_of
 from wengert.execute.costs import (
+    ARRAY_NODE,
     MOST_WRITTEN_OUT,
     RECORD_SWEEP,
     ROWS_NODE,
@@ -274,7 +275,9 @@ def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
     """Whether a Jacobian inside a recording is one node instead of a sweep a row."""
     if not segment.nested or any(like.dtype.kind != "f" for like in likes):
         return False
-    count, tape = sum(like.size for like in likes), segment.tape
+    count, tape = sum([like.size for like in likes]), segment.tape
+    if count * SWEEP_NODES * ARRAY_NODE * (stop - segment.start) <= MOST_WRITTEN_OUT:
+        return False  # whatever the nodes are
     nodes: Iterable[int] = range(segment.start, stop)
     if count <= FEW:  # loops become single nodes: of those, what stands on one line
         nodes = {(tape.lines[k], tape.operations[k]): k for k in nodes}.values()

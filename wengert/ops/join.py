@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+from numpy import array
+
 from wengert.core.forms import Move
 from wengert.core.operation import answers, apply, general
 from wengert.core.types import Recorded, is_array
@@ -27,7 +30,7 @@ from wengert.ops.shape import (
 def evaluate_stack(*parts: Any, axis: int) -> Any:
     """Return ``np.stack``."""
     if all([getattr(part, "ndim", 0) == 0 for part in parts]):
-        return np.array(parts)
+        return array(parts)
     return np.stack(parts, axis=axis)
 
 
