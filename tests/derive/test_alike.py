@@ -14,6 +14,7 @@ from tests.ops.examples import Example, examples
 from tests.ops.judge import floats, is_float, replaced
 from wengert.capture import tree
 from wengert.derive import alike
+from wengert.execute.jit import Jitted
 
 X = np.array([0.4, -0.7, 1.3])
 TABLE = np.array([0.2, 0.5, 0.9])
@@ -76,6 +77,45 @@ def test_derivatives_of_a_descent(inner: Any, outer: Any) -> None:
             np.imag(descent(by_hand, x + 1j * h * unit)) / h for unit in np.eye(3)
         ]
         assert_allclose(found, np.stack(columns, axis=1), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("outer", [wg.grad, wg.jacfwd])
+@pytest.mark.parametrize("steps", [STEPS, 100])
+def test_a_second_recording_agrees_and_derives_nothing(
+    outer: Any, steps: int, asked: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where numbers stand in loops, whole ones that a rule tells from others."""
+    recorded = []
+    record_call = Jitted.record_call
+
+    def counted(self: Any, *args: Any) -> None:
+        recorded.append(len(asked))
+        record_call(self, *args)
+
+    def function(p: Any) -> Any:
+        def potential(y: Any) -> Any:
+            apart = y - np.array([3.0, p[0]])
+            return 1 / np.sqrt(np.sum(apart**2))
+
+        x, v = np.array([0.0, 8.0]), np.array([0.75, 0.0])
+        for _ in range(steps):
+            push = wg.grad(potential)(x)
+            x = x + 0.01 * v
+            v = v - 0.01 * push
+        return (x[0] - x[1] / v[1] * v[0]) ** 2
+
+    monkeypatch.setattr(Jitted, "record_call", counted)
+    jitted = wg.jit(outer(function), wait=True)
+    found = jitted(np.array([0.5]))
+
+    assert len(recorded) == 2
+    assert len(asked) == recorded[-1] > steps
+    h = 1e-20
+    p, x, v = 0.5 + 1j * h, np.array([0.0, 8.0]), np.array([0.75, 0.0])
+    for _ in range(steps):
+        apart = x - np.array([3.0, p])
+        x, v = x + 0.01 * v, v + 0.01 * apart / np.sum(apart**2) ** 1.5
+    assert_allclose(found, [np.imag((x[0] - x[1] / v[1] * v[0]) ** 2) / h], rtol=1e-10)
 
 
 def programs() -> dict[str, Callable[[Any], Any]]:

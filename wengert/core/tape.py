@@ -294,6 +294,14 @@ class Tape:
         if is_refillable:
             self.refillable.add(index)
 
+    def knows(self, index: int) -> bool:
+        """Whether the constant at a node would be taken where it is met again.
+
+        Numbers of loops are not: they are copied with their nodes.
+        """
+        value = self.settings[index]["value"]
+        return is_array(value) or self._numbers.get(number_key(value)) == index
+
     def array(self, value: Any) -> int:
         """Return a constant node with the present contents of a plain array.
 

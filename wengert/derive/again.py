@@ -23,7 +23,7 @@ from wengert.capture.array import (
     wrap_passive,
 )
 from wengert.core.checked import CheckedTape
-from wengert.core.tape import CONSTANT, Derived, Tape
+from wengert.core.tape import CONSTANT, Derived, Tape, strong
 from wengert.core.types import is_array
 from wengert.derive.alike import Stretch
 from wengert.ops.index import IN_PLACE
@@ -141,13 +141,18 @@ def play(tape: CheckedTape, stop: int) -> bool:
     start = len(outputs)
     if tape.evaluate is None or stop > len(expected.operations):
         return False
+    from wengert.derive.roll import fill
+
     try:
+        read = {k for each in expected.operands[start:stop] for k in each if k < start}
+        fill(tape, sorted(read))
         for index in range(start, stop):
-            outputs.append(tape.evaluate(expected, index, outputs))
+            outputs.append(strong(tape.evaluate(expected, index, outputs)))
     except Exception:  # a guard, or what Python raises: the sweep decides
         del outputs[start:]
         return False
     for index in range(start, stop):
-        if expected.operations[index] is CONSTANT:
-            tape.note_constant(outputs[index], index, index in expected.refillable)
+        if expected.operations[index] is CONSTANT and expected.knows(index):
+            value = expected.settings[index]["value"]
+            tape.note_constant(value, index, index in expected.refillable)
     return True
