@@ -174,6 +174,27 @@ def test_results_of_nothing_may_have_elements(name: str) -> None:
     check_tape(wg.record(function, np.ones((3, 0))), WAYS[1])
 
 
+#: What has no loops, of arrays without elements.
+OF_NOTHING = {
+    "unique": lambda x: np.sum(x) * np.unique(x[x > 9.0]).size + 1.0,
+    "histogram": lambda x: x[0] * np.histogram(x[:0], bins=3, range=(0, 1))[0],
+    "svd": lambda x: x[0] * np.linalg.svd(np.reshape(x[:0], (0, 3)))[2],
+    "interp": lambda x: np.sum(x) + np.interp(x[:0], x, x),
+    "percentile": lambda x: x[0] + np.percentile(np.reshape(x[:0], (3, 0)).T, 5, 1),
+}
+
+
+@pytest.mark.parametrize("name", OF_NOTHING)
+def test_what_is_called_of_nothing_is_known(name: str) -> None:
+    function, x = OF_NOTHING[name], np.linspace(1.0, 2.0, 7)
+    fast = wg.jit(function, wait=True)
+
+    for _ in range(3):
+        np.testing.assert_array_equal(fast(x), function(x), strict=True)
+    (path,) = fast.paths()
+    assert path.kernels, path.reason
+
+
 def judge(seed: int) -> None:
     """A random program and its gradient, in loops between guard pages."""
     program, way = random_program(seed), WAYS[seed % len(WAYS)]

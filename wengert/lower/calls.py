@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from wengert.core.checked import same
+from wengert.core.forms import Routine
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type, dtype_name
+from wengert.lower.empty import nothing
 from wengert.lower.graph import Node
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.rounding import depends_on_layout
@@ -105,7 +109,7 @@ def called(lowering: Lowering, index: int) -> list[Value]:
     lying = [lowering.laid_otherwise.get(k) for k in tape.operands[index]]
     results = [*map(checked_type, results_of(result))]
     if not all(like.size for like in (*types, *results)):
-        raise NotLoweredError(f"{operation.name} of an array without elements")
+        return always_given(lowering, index, results)
     is_asked = index in lowering.asked_about and depends_on_layout(operation)
     if type(operation.identity) is InParts:
         kept = operation.identity
@@ -143,6 +147,31 @@ def called(lowering: Lowering, index: int) -> list[Value]:
     if not lowering.is_read[index]:  # it may raise
         lowering.compute(found[0].node)
     return found
+
+
+def always_given(lowering: Lowering, index: int, results: list[Type]) -> list[Value]:
+    """Return the results of a node that are the same in every play.
+
+    It has arrays without elements, and constants, or none but such results.
+    """
+    tape, operation = lowering.tape, lowering.tape.operations[index]
+    if isinstance(operation.form, Routine) and not any(like.size for like in results):
+        return [nothing(lowering, (index, k), x) for k, x in enumerate(results)]
+    given = [
+        np.empty(like.shape, like.dtype) if like.size == 0 else lowering.known(k)
+        for k in tape.operands[index]
+        for like in [tape.types[k]]
+    ]
+    is_known = operation.is_registered and all(x is not None for x in given)
+    if not is_known or is_users(operation, tape.settings[index]):
+        raise NotLoweredError(f"{operation.name} of an array without elements")
+    with np.errstate(all="ignore"):
+        found = operation.function(*given, **tape.settings[index])
+    parts = found if type(tape.types[index]) is tuple else (found,)
+    return [
+        lowering.constant((index, k), part, like)
+        for k, (part, like) in enumerate(zip(parts, results, strict=True))
+    ]
 
 
 def in_memory(lowering: Lowering, value: Value, like: Type) -> Node:

@@ -622,7 +622,7 @@ class Lowering:
         """Return the shape of a node of the tape."""
         return checked_type(self.tape.types[index]).shape
 
-    def constant(self, index: int, value: Any, like: Type) -> Value:
+    def constant(self, index: Any, value: Any, like: Type) -> Value:
         """Return a constant: a number, or memory where its elements differ."""
         if like.size == 0:
             return nothing(self, index, like)
