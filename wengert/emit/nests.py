@@ -486,9 +486,11 @@ class Writer:
 
     def is_wide(self, *operands: Operand) -> bool:
         """Whether any operand is a vector."""
-        return self.lane is not None and any(
-            not isinstance(x, Number) and self.names[x].is_wide for x in operands
-        )
+        if self.lane is not None:
+            for operand in operands:
+                if not isinstance(operand, Number) and self.names[operand].is_wide:
+                    return True
+        return False
 
     def type_of(self, operand: Operand) -> str:
         """Return an operand's type."""

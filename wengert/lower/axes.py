@@ -41,9 +41,10 @@ class Axes:
 
     def keep_apart(self, axes: Iterable[int]) -> None:
         """Note that a value has all of these axes."""
-        found = [self.find(axis) for axis in axes]
-        for axis in found:
-            self.beside[axis].update(other for other in found if other != axis)
+        found = {self.find(axis) for axis in axes}
+        if len(found) > 1:
+            for axis in found:
+                self.beside[axis] |= found - {axis}
 
     def unite(self, one: int, other: int) -> bool:
         """Make two axes one; whether that could be done."""

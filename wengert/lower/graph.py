@@ -160,8 +160,11 @@ class Graph:
 
     def number(self, value: Any, type_: str) -> Node:
         """Return the node of a number, converted to a type as `astype` does."""
-        with np.errstate(all="ignore"):
-            number = np.asarray(value).astype(type_).item()
+        if type(value) is float and type_ == "float64":
+            number: Any = value
+        else:
+            with np.errstate(all="ignore"):
+                number = np.asarray(value).astype(type_).item()
         if type_.startswith("float"):
             number = struct.pack("d", number)
         return self.make("number", number, (), (), type_)
@@ -329,6 +332,8 @@ class Graph:
 
         A leaf's strides change; an expression of leaves is computed there.
         """
+        if not places:
+            return x
         moved = {
             axis: place
             for axis, place in places.items()

@@ -6,7 +6,9 @@ The tape is lowered until no two axes become one any more.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -168,6 +170,11 @@ class Lowering:
         self.tape = tape
         self.absorbs = absorbs
         self.calls, self.blas = calls, blas
+        #: Whether any type of the tape is one of memory alone.
+        types = list(chain(*map(results_of, tape.types)))
+        self.has_narrow = has_narrow(types)
+        #: Whether any node has no elements.
+        self.has_nothing = any([type(t) is Type and not t.size for t in types])
         self.axes = axes
         self.graph = Graph(axes)
         self.constants: list[np.ndarray] = []
@@ -477,6 +484,9 @@ class Lowering:
         """
         if not shape:
             return [value.node for value in operands], ()
+        same = self.same_dims(operands, len(shape))
+        if same:
+            return [value.node for value in operands], same
         dims: list[int | None] = [None] * len(shape)
         nodes: list[Node | None] = [None] * len(operands)
         order = sorted(range(len(operands)), key=lambda k: operands[k].node.is_leafy)
@@ -501,6 +511,22 @@ class Lowering:
         self.axes.keep_apart(a for a in dims if a is not None)
         return nodes, tuple(dims)  # type: ignore[return-value]
 
+    def same_dims(self, operands: Sequence[Value], count: int) -> Dims:
+        """Return the axes of all operands that are arrays, where those are the same.
+
+        Nothing is read elsewhere then.
+        """
+        dims: Dims = ()
+        for _, own in operands:
+            if own and own != dims:
+                if dims:
+                    return ()
+                dims = own
+        axes = [axis for axis in dims if axis is not None]
+        if len(dims) != count or len(set(axes)) < len(axes):
+            return ()
+        return tuple([axis if axis is None else self.axes.find(axis) for axis in dims])
+
     # Nodes
 
     def node(self, index: int) -> Value:
@@ -520,15 +546,18 @@ class Lowering:
             results = self.several[tape.operands[index][0]]
             return self.current(results[settings["result"]])
         operands = [self.current(self.values[k]) for k in tape.operands[index]]
-        if has_narrow([like, *(tape.types[k] for k in tape.operands[index])]):
+        read = tape.operands[index]
+        if self.has_narrow and has_narrow([like, *[tape.types[k] for k in read]]):
             operands = self.widened(operation, like, operands)
         if operation is FINITE:
             self.refuse_infinite(operands[0].node)
         if operation in (IDENTITY, FINITE):
             return operands[0]
         form, own = operation.form, OWN.get(operation)
-        if (like.shape or not isinstance(form, Map)) and (
-            like.size == 0 or any(0 in self.shape(k) for k in tape.operands[index])
+        if (
+            self.has_nothing
+            and (like.shape or not isinstance(form, Map))
+            and (like.size == 0 or any(0 in self.shape(k) for k in read))
         ):
             found = of_nothing(self, index, like)
             if found is not None:
@@ -678,7 +707,7 @@ class Lowering:
         """Return a product of the chain rule, in which a zero absorbs all."""
         for one, other in (nodes, nodes[::-1]):
             value = number_of(one)
-            if value and np.isfinite(value):
+            if value and math.isfinite(value):
                 return self.graph.map("x * y", (one, other), type_)
         if self.absorbs or not type_.startswith("float"):
             return self.graph.map(ABSORBING_PRODUCT, nodes, type_)

@@ -62,12 +62,6 @@ def totals(body: Sequence[Statement]) -> tuple[int, int]:
     for statement in body:
         times, (one, other) = 1, (0, 0)
         match statement:
-            case Loop(_, extent, _, _, inner):
-                times, (one, other) = extent, totals(inner)
-            case Part(_, inner) | Where(_, inner):
-                one, other = totals(inner)
-            case While(_, asks, _, inner):  # one step: who knows how many there are
-                one, other = totals([*asks, *inner])
             case Let(_, text, _, _, _):
                 one = operations(text)
             case Fold(_, text, _) | Across(_, text, _, _):
@@ -76,6 +70,12 @@ def totals(body: Sequence[Statement]) -> tuple[int, int]:
                 other = size_of(type_)
             case Store(_, _, type_, fold):
                 one, other = operations(fold or "x"), (1 + bool(fold)) * size_of(type_)
+            case Loop(_, extent, _, _, inner):
+                times, (one, other) = extent, totals(inner)
+            case Part(_, inner) | Where(_, inner):
+                one, other = totals(inner)
+            case While(_, asks, _, inner):  # one step: who knows how many there are
+                one, other = totals([*asks, *inner])
             case Sum(_, _, count, type_):
                 one, other = count, count * size_of(type_)
             case Fill(buffer, _):
@@ -114,6 +114,7 @@ def operations(text: str) -> int:
     return sum(isinstance(node, kinds) for node in ast.walk(parse(text)))
 
 
+@functools.cache
 def size_of(type_: str) -> int:
     """Return the bytes of one element."""
     return np.dtype(type_).itemsize
