@@ -434,7 +434,10 @@ def define_symbol(name: str, address: int) -> None:
 @functools.cache
 def _library() -> tuple[ctypes.CDLL, ctypes.CDLL | None]:
     """C math library, and glibc's vector math library where there is one."""
-    scalar = ctypes.CDLL(ctypes.util.find_library("m") or None)
+    try:
+        scalar = ctypes.CDLL("libm.so.6")  # to look for it asks another program
+    except OSError:
+        scalar = ctypes.CDLL(ctypes.util.find_library("m") or None)
     try:
         vector = ctypes.CDLL("libmvec.so.1")
     except OSError:
