@@ -253,7 +253,8 @@ class Tape:
 
     def append_all(self, tape: Tape, nodes: Sequence[int], at: dict[int, int]) -> None:
         """Append nodes of another tape, without numbers; `at` says where nodes are."""
-        at.update({index: len(self) + k for k, index in enumerate(nodes)})
+        start = len(self)
+        at.update(zip(nodes, range(start, start + len(nodes)), strict=True))
         self.operations += [tape.operations[k] for k in nodes]
         place = at.__getitem__
         self.operands += [tuple(map(place, tape.operands[k])) for k in nodes]

@@ -407,7 +407,7 @@ def coded(
     known: dict[Any, int] = {}
     codes, numbers = integers("Q"), []
     operations, operands, settings = tape.operations, tape.operands, tape.settings
-    types = tape.types
+    types, type_at = tape.types, tape.types.__getitem__
     for i in nodes:
         operation, given = operations[i], settings[i]
         moving: tuple[int, ...] = ()
@@ -423,7 +423,7 @@ def coded(
         if operation.identity is not None:
             operation = makers.first(operation)
         read = operands[i]
-        what: Any = (operation, how, id(types[i]), *[id(types[k]) for k in read])
+        what: Any = (operation, how, id(types[i]), *map(id, map(type_at, read)))
         try:
             code = quick.get(what)
         except TypeError:  # settings that cannot be compared: like no other

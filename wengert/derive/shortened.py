@@ -52,7 +52,9 @@ def needed(tape: Tape, captured: Sequence[int]) -> tuple[Tape, Sequence[int]]:
 
     What may leave the path stays.
     """
-    wanted = reaching(tape, [*tape.output_indices, *leaving(tape)])
+    wanted = reaching(tape, tape.output_indices)
+    if 2 * sum(wanted) <= len(tape):
+        wanted = reaching(tape, [*tape.output_indices, *leaving(tape)])
     if 2 * sum(wanted) > len(tape):
         return tape, captured
     new, at = cut(tape, captured, wanted)
