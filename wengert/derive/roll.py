@@ -260,6 +260,8 @@ class Roll:
         #: Where the nodes are in the target.
         self.at: dict[int, int] = {}
         self.stacks: dict[tuple[int, ...], int] = {}
+        #: Of arrays whose rows are taken in turn, the arrays that they are taken of.
+        self.turns: dict[int, Sequence[int]] = {}
         self.indices: dict[Any, int] = {}
         self.steps: dict[int, Step] = {}
         loops = find_loops(tape, start, stop, given)
@@ -467,7 +469,9 @@ class Roll:
             (of.shape[0] // len(parts), len(parts), *of.shape[1:]), of.dtype
         )
         both = self.append(STACK, parts, {"axis": 1}, pairs)
-        return self.append(RESHAPE, [both], {"shape": of.shape}, of)
+        made = self.append(RESHAPE, [both], {"shape": of.shape}, of)
+        self.turns[made] = parts
+        return made
 
     def column(self, owner: int, position: int) -> int:
         """Return the node of the column of a loop's position; -1 where it has none."""
@@ -491,6 +495,9 @@ class Roll:
         part = as_slice(rows)
         if part == Slice(0, like.shape[0], 1):
             return source
+        parts = self.turns.get(source, ())
+        if parts and (rows % len(parts) == rows[0] % len(parts)).all():
+            return self.take(parts[rows[0] % len(parts)], rows // len(parts))
         of = array_type((len(rows), *like.shape[1:]), like.dtype)
         if part is not None:
             return self.append(GETITEM, [source], {"key": (part,)}, of)
