@@ -79,7 +79,7 @@ FEW_INSIDE = 10
 BEST = 2
 #: Characters of a text from which code that is wanted soon is made at level 0 first,
 #: which takes half as long.
-LONG_TEXT = 32_768
+LONG_TEXT = 16_384
 #: Steps of a loop after which its sums are added to a total, so that they stay exact.
 BLOCK = 64
 #: Lines after which a block of code ends: code generation is quadratic in a block.
