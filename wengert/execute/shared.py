@@ -171,10 +171,10 @@ class Shared:
         count = len(self.down)
         if self.has_constraints:
             assert self.first is not None
-            first = self.first.entries(joined(products[:count]))
+            first = self.first.entries(products[:count])
         if self.is_second:
             assert self.second is not None
-            second = self.second.entries(joined(products[count:]))
+            second = self.second.entries(products[count:])
         return value, slopes, constraints, first, second
 
 

@@ -202,11 +202,18 @@ class Structure:
             sizes = np.bincount(self.columns, minlength=pattern.shape[1])
             self.indptr = np.concatenate([[0], np.cumsum(sizes)])
 
-    def entries(self, products: Any) -> Any:
-        """Return the entries, of the elements of all products in turn."""
+    def entries(self, products: Sequence[Any]) -> Any:
+        """Return the entries, of the elements of all products in turn.
+
+        Those of one sweep are read where they lie.
+        """
+        if self.sums is None and len(products) == 1:
+            (rows,) = products
+            return rows[np.divmod(self.found, rows.shape[1])]
+        flat = joined(products)
         if self.sums is None:
-            return products[self.found]
-        return self.sums.astype(products.dtype) @ products
+            return flat[self.found]
+        return self.sums.astype(flat.dtype) @ flat
 
     def covers(self, pattern: Any) -> bool:
         """Whether it has all entries of a pattern."""
@@ -317,7 +324,7 @@ class Products:
         def derive() -> dict[int, Any]:
             assert self.sweeps is not None
             products, values = self.sweeps.played(stretch.operands(tape))
-            return dict(enumerate([self.structure.entries(joined(products)), *values]))
+            return dict(enumerate([self.structure.entries(products), *values]))
 
         entries, *values = derived(tape, ("sparse", stretch), (), derive).values()
         return entries, values
