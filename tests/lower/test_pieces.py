@@ -13,7 +13,7 @@ from tests.lower.test_nests import WAYS, check_tape
 from wengert.execute.engine import native_engine
 from wengert.lower.build import build
 from wengert.lower.lower import lower
-from wengert.lower.nest import Fill, Nest, Store, everything
+from wengert.lower.nest import Fill, Loop, Nest, Store, everything
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -115,3 +115,23 @@ def test_pieces_that_meet_are_added() -> None:
     x = np.random.default_rng(0).normal(size=16)
     for way in WAYS:
         assert check_tape(wg.record(wg.grad(value), x), way)
+
+
+def test_rows_that_are_added_run_in_lanes() -> None:
+    order = np.arange(60) * 7 % 20
+
+    def value(x: Any) -> Any:
+        rows = np.sin(x)[order]
+        return np.sum(rows * rows[::-1] * np.linspace(1.0, 2.0, 1440).reshape(60, 24))
+
+    slope = wg.grad(value)
+    x = np.random.default_rng(0).normal(size=(20, 24))
+    for way in WAYS:
+        assert check_tape(wg.record(slope, x), way)
+    loops = [
+        loop
+        for loop in everything(nest_of(slope, x).body)
+        if isinstance(loop, Loop)
+        and any(isinstance(s, Store) and s.address.picks for s in loop.body)
+    ]
+    assert [(loop.extent, loop.is_lanes) for loop in loops] == [(24, True)]

@@ -560,9 +560,28 @@ class Schedule:
         inner = {a for r in roots for a, phase in r.path[depth + 1 :] if phase % 2}
         if inner <= self.scanned:
             return True
+        free = [a for a in inner - self.scanned if self.graph.extent(a) >= self.lanes]
+        if free and any(self.is_scattered(axis, root) for root in roots):
+            return False
         volume = max(self.graph.count(root.loops) for root in roots)
+        volume += self.work_beside(axis, roots, inner)
         is_across = 4 * self.memory_across(axis, roots) > volume
         return not is_across and self.graph.extent(axis) >= self.lanes
+
+    def is_scattered(self, axis: int, root: Root) -> bool:
+        """Whether a root adds to places that index arrays say: lane after lane."""
+        node = root.node
+        if root.kind != "piece" or not node.data[1]:
+            return False
+        specs = node.data[2]
+        picked = [k for k in specs[root.number] if type(k) is int]
+        return any(axis in node.operands[len(specs) + k].axes for k in picked)
+
+    def work_beside(self, axis: int, roots: Sequence[Root], inner: set[int]) -> int:
+        """Return how many elements are computed along an axis, for all inside of it."""
+        nodes = {n.number: n for r in roots for n in r.inline if n.kind == "map"}
+        beside = [n.axes for n in nodes.values() if axis in n.axes]
+        return sum(self.graph.count(axes) for axes in beside if axes.isdisjoint(inner))
 
     def memory_across(self, axis: int, roots: Sequence[Root]) -> int:
         """Return how many elements that roots read or write lie across an axis."""
