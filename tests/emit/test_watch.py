@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import CellType, SimpleNamespace
@@ -132,6 +133,21 @@ def test_what_is_gone_leads_to_the_thunk(name: str) -> None:
     """Without an error."""
     test, names = MISSING[name]
     assert answers(watch_of(test, **names), 1) == ("thunk", (1,), {})
+
+
+@pytest.mark.parametrize("kind", [dict, OrderedDict])
+def test_a_name_that_hides_a_builtin_leads_to_the_thunk(kind: Any) -> None:
+    """It may come, and go again; machine code looks into plain dictionaries alone."""
+    names = kind(x=1)
+    watch = watch_of("v0.keys().isdisjoint(v1)", v0=names, v1=["len", "range"])
+    rows, _ = rows_of(watch)
+    assert any(operation == Do.CALL for operation, _ in rows) == (kind is not dict)
+
+    for hidden in ("len", "range"):
+        assert answers(watch, 1) == ("native", (1,), {})
+        names[hidden] = len
+        assert answers(watch, 1) == ("thunk", (1,), {})
+        del names[hidden]
 
 
 def test_a_cell_that_is_empty_leads_to_the_thunk() -> None:

@@ -1,11 +1,11 @@
 """What a function reads from outside, compared by a builtin before a native call.
 
 The conditions of a `Watch` are Python expressions.  Those of a few forms (what a name
-of a dictionary, an attribute, a cell or an element is; how an array lies, and what it
-holds) become rows of a table, two numbers each, which one piece of machine code goes
-through for all functions: an expression costs 5 to 20 ns there.  All others are one
-Python function, which is a row too.  Where one does not hold, the thunk that `Watch`
-writes in Python decides.
+of a dictionary, an attribute, a cell or an element is, and that a dictionary has none;
+how an array lies, and what it holds) become rows of a table, two numbers each, which
+one piece of machine code goes through for all functions: an expression costs 5 to 20 ns
+there.  All others are one Python function, which is a row too.  Where one does not
+hold, the thunk that `Watch` writes in Python decides.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Do(IntEnum):
     LENGTH = 15
     NUMBERS = 16
     BYTES = 17
+    LACKS = 18
 
 
 #: The name that an expression of a `Watch` gives to a part of itself.
@@ -217,6 +218,8 @@ class Forms:
         """Return the rows of a condition."""
         if type(tree) is ast.BoolOp and type(tree.op) is ast.And:
             return [row for part in tree.values for row in self.test(part)]
+        if type(tree) is ast.Call:
+            return self.lacking(tree)
         if type(tree) is not ast.Compare or len(tree.ops) > 1:
             raise NoRowsError
         left, right = tree.left, self.constant(tree.comparators[0])
@@ -234,6 +237,18 @@ class Forms:
         if array is None or place is None or type(right) is not tuple:
             raise NoRowsError
         return [(Do.LOAD, array), (Do.NUMBERS, [place, len(right), *right])]
+
+    def lacking(self, tree: ast.Call) -> list[Row]:
+        """Return the rows that ask whether none of some names is in a dictionary."""
+        keys = getattr(tree.func, "value", None)
+        owner = getattr(getattr(keys, "func", None), "value", None)
+        if owner is None or ast.unparse(tree.func) != f"{owner.id}.keys().isdisjoint":
+            raise NoRowsError
+        found, names = self.constant(owner), self.constant(tree.args[0])
+        if type(found) is not dict or {str} != {*map(type, names)}:
+            raise NoRowsError
+        asked = [(Do.LACKS, sys.intern(name)) for name in names]
+        return [row for one in asked for row in ((Do.LOAD, found), one)]
 
     def constant(self, tree: ast.expr) -> Any:
         """Return what a name or a literal stands for."""
@@ -425,9 +440,13 @@ do.bytes:
  %bytes.order = call i32 {memcmp}(ptr %bytes.found, ptr %bytes.those, i64 %bytes.size)
  %is.content = icmp eq i32 %bytes.order, 0
  br label %asked
+do.lacks:
+ %lacks.found = call i32 {contains}(ptr %item, ptr %operand)
+ %is.lacking = icmp eq i32 %lacks.found, 0
+ br label %asked
 asked:
  %holds = phi i1 [%is.same, %do.is], [%is.kind, %do.type], [%is.long.as, %do.length],
-   [%is.numbered, %do.numbers], [%is.content, %do.bytes]
+   [%is.numbered, %do.numbers], [%is.content, %do.bytes], [%is.lacking, %do.lacks]
  call void {give}(ptr %item)
  br label %on
 
@@ -528,6 +547,7 @@ def _text() -> str:
         get_cell=cpython("PyCell_Get"),
         get_variable=cpython("PyContextVar_Get"),
         get_length=cpython("PyObject_Size"),
+        contains=cpython("PyDict_Contains"),
         call_it=cpython("PyObject_CallNoArgs"),
         vectorcall=cpython("PyObject_Vectorcall"),
         error=cpython("PyErr_Occurred"),
