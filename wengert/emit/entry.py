@@ -741,8 +741,7 @@ class _Entry:
             self.keep(k, self.python_number(kind, value))
             return
         scalar = pointer(id(np.dtype(result.type).type))
-        allocate = cpython("PyType_GenericAlloc")
-        made = self.value(f"call ptr {allocate}(ptr {scalar}, i64 0)")
+        made = self.value(f"call ptr {cpython('_PyObject_New')}(ptr {scalar})")
         self.keep(k, made)
         target = self.value(f"getelementptr i8, ptr {made}, i64 {VALUE}")
         self.line(f"store {kind} {value}, ptr {target}, align 4")
@@ -816,9 +815,13 @@ class _Entry:
             failed = self.value(f"call i32 {put}(ptr {made}, ptr {key}, ptr {name})")
             self.need(self.value(f"icmp eq i32 {failed}, 0"), "failed")
             self.line(f"call void {cpython('Py_DecRef')}(ptr {name})")
-        else:
-            put = cpython("PyList_SetItem" if kind is list else "PyTuple_SetItem")
+        elif kind is list:
+            put = cpython("PyList_SetItem")
             self.value(f"call i32 {put}(ptr {made}, i64 {place}, ptr {name})")
+        else:  # a new one holds nothing
+            own = tuple.__basicsize__ + 8 * place
+            target = self.value(f"getelementptr i8, ptr {made}, i64 {own}")
+            self.line(f"store ptr {name}, ptr {target}")
         self.line(f"store ptr null, ptr {at}")
 
     def ways_out(self) -> None:

@@ -134,7 +134,10 @@ def _scalars_hold() -> bool:
         and _at(ctypes.c_float, np.float32(1.25), VALUE) == 1.25
         and _at(ctypes.c_int64, np.int64(125), VALUE) == 125
         and _at(ctypes.c_int32, np.int32(125), VALUE) == 125
-        and all(np.dtype(t).type.__itemsize__ == 0 for t in {*SIZES, *WRITTEN})
+        and all(
+            kind.__itemsize__ == 0 and not kind.__flags__ & COLLECTED
+            for kind in [np.dtype(t).type for t in {*SIZES, *WRITTEN}]
+        )
     )
 
 
