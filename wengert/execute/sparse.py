@@ -57,8 +57,9 @@ from wengert.lower.schedule import MOST_UNROLLED
 
 Function = Callable[..., Any]
 FORMATS = ("csr", "csc", "coo")
-#: Entries up to which more colours than so many are a loop in native code: that is as
-#: fast, and compiled in less time; with more of them memory is read once for all.
+#: Entries up to which they are read of the products themselves, and more colours than
+#: so many are a loop in native code: that is as fast, and compiled in less time; with
+#: more of them memory is read once for all.
 SMALL, UNROLLED = 50_000, 4
 #: Colours up to which one way is taken: two sweeps take longer than one.
 MANY = 16
@@ -205,9 +206,10 @@ class Structure:
     def entries(self, products: Sequence[Any]) -> Any:
         """Return the entries, of the elements of all products in turn.
 
-        Those of one sweep are read where they lie.
+        Few of one sweep are read where they lie; of many, two indices each are more to
+        read than a copy in one row.
         """
-        if self.sums is None and len(products) == 1:
+        if self.sums is None and len(products) == 1 and len(self.found) < SMALL:
             (rows,) = products
             return rows[np.divmod(self.found, rows.shape[1])]
         flat = joined(products)
