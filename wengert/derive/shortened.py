@@ -52,25 +52,30 @@ def needed(tape: Tape, captured: Sequence[int]) -> tuple[Tape, Sequence[int]]:
 
     What may leave the path stays.
     """
-    wanted = reaching(tape, tape.output_indices)
-    if 2 * sum(wanted) <= len(tape):
-        wanted = reaching(tape, [*tape.output_indices, *leaving(tape)])
+    if 2 * sum(reaching(tape, tape.output_indices)) > len(tape):
+        return tape, captured
+    asks = leaving(tape)
+    wanted = reaching(tape, [*tape.output_indices, *asks])
     if 2 * sum(wanted) > len(tape):
         return tape, captured
-    new, at = cut(tape, captured, wanted)
+    new, at = extracted(tape, captured, wanted, asks)
     return new, [at[k] for k in captured]
 
 
-def cut(
-    tape: Tape, captured: Sequence[int], wanted: Sequence[int] | None = None
-) -> tuple[Tape, dict[int, int]]:
-    """Return a tape of the wanted nodes, and where each of them is on it.
+def cut(tape: Tape, captured: Sequence[int]) -> tuple[Tape, dict[int, int]]:
+    """Return a tape of what its outputs are made of and of what may leave the path.
 
-    Wanted is what the outputs are made of and what may leave the path, if not given.
+    It is said, too, where each node is on it.
     """
     asks = leaving(tape)
-    if wanted is None:
-        wanted = reaching(tape, [*tape.output_indices, *asks])
+    wanted = reaching(tape, [*tape.output_indices, *asks])
+    return extracted(tape, captured, wanted, asks)
+
+
+def extracted(
+    tape: Tape, captured: Sequence[int], wanted: Sequence[int], asks: Sequence[int]
+) -> tuple[Tape, dict[int, int]]:
+    """Return a tape of the wanted nodes, some of which may leave the path."""
     made, nodes = Extract(tape, tape.input_indices), list[int]()
     for index, flag in enumerate(wanted):
         if (flag or index in captured) and index not in made.at:
