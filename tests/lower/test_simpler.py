@@ -33,10 +33,26 @@ def sums_of_equal_numbers(x: Any, y: Any) -> Any:
     return *sums, 4.0 * (0.2 * x), 2.0 * (1e308 * y), 0.5 * (3.0 * x)
 
 
+def multiples_of_inverses(x: Any, y: Any) -> Any:
+    roots = np.sqrt(x), np.sqrt(np.abs(y) * 5e-324), np.sqrt(np.abs(x) * 1e8)
+    return [number / root for root in roots for number in (1.0, 0.5, -0.25, 256, 3.0)]
+
+
+def sums_with_zero(x: Any, y: Any) -> Any:
+    return x * x + 0.0, np.square(y) + 0.0, x + 0.0, 0.0 + x, (x + y) + 0.0, x - 0.0
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("is_table", [False, True])
 @pytest.mark.parametrize(
-    "function", [products_of_negatives, quotients_of_negatives, sums_of_equal_numbers]
+    "function",
+    [
+        products_of_negatives,
+        quotients_of_negatives,
+        sums_of_equal_numbers,
+        multiples_of_inverses,
+        sums_with_zero,
+    ],
 )
 def test_signs_and_multiples_are_numpys_to_the_last_bit(
     function: Callable[..., Any], is_table: bool, dtype: str
@@ -53,6 +69,26 @@ def test_signs_and_multiples_are_numpys_to_the_last_bit(
         numbers = ~np.isnan(other)
         signs = np.signbit(one)[numbers], np.signbit(other)[numbers]
         np.testing.assert_array_equal(*signs)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 2.0, -1.5, np.inf, np.nan])
+def test_few_numbers_whose_sum_is_asked_are_added_as_numpy_adds(value: float) -> None:
+    """Squares are no negative zeros, whatever is added to them; numbers may be."""
+
+    def function(x: Any) -> Any:
+        squares, sums = np.sum(x**2), np.sum(x * np.array([1.0, 0.0, 1.0]))
+        first = squares if squares < 3.0 else 2.0 * squares
+        return first, sums if sums <= 4.0 else sums - 1.0, squares - x[0]
+
+    x = np.full(3, value)
+    jitted = wg.jit(function, wait=True)
+
+    for _ in range(2):
+        found = jitted(x)
+    for one, other in zip(found, function(x), strict=True):
+        np.testing.assert_array_equal(one, other)
+        if not np.isnan(other):
+            assert np.signbit(one) == np.signbit(other)
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1])

@@ -29,6 +29,7 @@ from wengert.lower.graph import (
     unsigned,
     whole_of,
 )
+from wengert.lower.hiding import PLAIN_PRODUCT
 from wengert.lower.nest import (
     Across,
     Address,
@@ -69,6 +70,8 @@ from wengert.lower.views import axis_strides, c_strides
 #: How many vectors a loop takes at once, and statements of its body up to which it
 #: does: where it folds, which holds up a short one, and where it does not.
 FOLDING, OTHER = (4, 60), (2, 20)
+#: Products, whatever they are of.
+PRODUCTS = ("x * y", PLAIN_PRODUCT)
 #: Sums from which it pays to ask whether anything is added.
 LEAST_LEFT_OUT = 8
 #: Registers that may be folded into at once.
@@ -1416,6 +1419,11 @@ class Builder:
         if not is_strict and is_divided_again(node):
             return self.divided_again(node, scope, places)
         operands = tuple([self.value(x, scope, places) for x in node.operands])
+        if node.data in PRODUCTS:
+            for k, one in enumerate(operands):
+                is_one = type(one) is Number and one.value == 1
+                if is_one and node.operands[1 - k].type == node.type:
+                    return operands[1 - k]  # a constant's element, of a unit vector's
         value = next(self.values)
         scope.body.append(Let(value, node.data, operands, node.type, is_strict))
         return value

@@ -233,18 +233,42 @@ class Graph:
             if value and math.frexp(value)[0] == 0.5:  # a power of two
                 inverse = self.number(1 / value, type_)
                 return self.map("x * y", (first, inverse), type_)
+            part = self.part_of_inverse(first, operands[1], type_)
+            if part is not None:
+                return part
         if text == "select(x, y, z)" and operands[1] is operands[2]:
             return operands[1] if operands[1].type == type_ else None
         if not type_.startswith("f"):
             return None
         if text == "x + y" and first is operands[1]:
             return self.doubled(first, type_)
+        if text == "x + y":
+            for zero, x in (operands[::-1], operands):
+                is_zero = number_of(zero) == 0 and x.type == type_
+                if is_zero and is_no_negative_zero(x):
+                    return x
         found = None
         if text in SIGNED:
             found = self.without_signs(text, operands, type_)
         if text == "x * y" and found is None:
             found = self.multiple(operands, type_)
         return found
+
+    def part_of_inverse(self, x: Node, root: Node, type_: str) -> Node | None:
+        """Return 1/2, 2, 4 ... over a square root as a multiple of its inverse.
+
+        Derivatives have both.  What lies that far from a number's limits is rounded in
+        the same way.
+        """
+        value = number_of(x) or 0.0
+        if root.kind != "map" or root.data != "sqrt(x)" or root.type != type_:
+            return None
+        if math.frexp(abs(value))[0] != 0.5 or not 2**-8 <= abs(value) <= 2**8:
+            return None
+        if value == 1:
+            return None
+        inverse = self.map("x / y", (self.number(1.0, type_), root), type_)
+        return self.map("x * y", (self.number(value, type_), inverse), type_)
 
     def without_signs(
         self, text: str, operands: Sequence[Node], type_: str
@@ -513,6 +537,21 @@ def number_of(node: Node) -> float | None:
     if isinstance(node.data, bytes):
         return float(struct.unpack("d", node.data)[0])
     return int(node.data)
+
+
+def is_no_negative_zero(node: Node) -> bool:
+    """Whether a value is never zero with a minus: adding zero to it changes nothing."""
+    number = number_of(node)
+    if number is not None:
+        return number != 0 or math.copysign(1, number) > 0
+    if node.kind == "view":
+        return is_no_negative_zero(node.operands[0])
+    if node.kind != "map":
+        return False
+    if node.data == "x + y":
+        return any(map(is_no_negative_zero, node.operands))
+    is_square = node.data == "x * y" and node.operands[0] is node.operands[1]
+    return is_square or node.data == "x * x"
 
 
 def unsigned(node: Node) -> Node:
