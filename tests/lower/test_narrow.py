@@ -118,3 +118,32 @@ def test_a_gradient_goes_past_narrow_numbers(type_: str) -> None:
     for _ in range(3):
         found = slope(x, table.astype(type_))
         np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+#: Floats beyond the range of some integers, and inside that of others.
+FAR = [3.2e16, -3.2e16, 300.0, -5.0, 1e10, -1e10, 3e9 + 7, 5e18, 1e19, -1e19, 1e300]
+FAR += [np.inf, -np.inf, np.nan, 2.0**31, -(2.0**31), 2.0**32 + 5, 2.0**63, -129.0]
+INTO: dict[str, Callable[[Any, str], Any]] = {
+    "cast": lambda x, type_: (x * 1).astype(type_),
+    "out": lambda x, type_: np.add(
+        x, 0, out=np.zeros(x.shape, type_), casting="unsafe"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", INTO)
+@pytest.mark.parametrize("source", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("type_", ["bool", "int32", "int64", *NARROW])
+def test_floats_that_do_not_fit_are_cast_as_numpy_casts(
+    type_: str, source: str, way: str
+) -> None:
+    """NumPy's own casts to uint32 differ with the length of an array: no case."""
+    x = np.array(FAR).astype(source)
+    if type_ == "uint32":
+        x = x[(x >= 0) & (x < 2**32)]
+    jitted = wg.jit(lambda x: INTO[way](x, type_), wait=True)
+
+    for given in (x, *(x[k : k + 1] for k in range(len(x)))):
+        expected = INTO[way](given, type_)
+        for _ in range(2):
+            np.testing.assert_array_equal(jitted(given), expected)

@@ -224,6 +224,8 @@ def template(
     emitter = Emitter(operand_types, lanes, is_strict)
     wide = NARROW.get(result_type, result_type)
     name, found = emitter.value(parse(text), wide)
+    if found.startswith("float") and result_type in NARROW and wide == "int64":
+        name, found = emitter.whole(name, found, result_type)
     name = emitter.narrow(emitter.cast(name, found, wide), result_type)
     emitter.finish(name, result_type)
     body = "".join(emitter.lines)
@@ -339,6 +341,21 @@ class Emitter:
         return self.line(
             f"{widening(type_name)} {short} {name} to {self.ir(type_name)}"
         )
+
+    def whole(self, name: str, source: str, target: str) -> tuple[str, str]:
+        """Float to an integer of memory alone; what does not fit as in C (x86)."""
+        if target != "uint64":
+            kind = "int32" if SIZES[target] < 4 else "int64"
+            return self.truncate(name, source, kind), kind
+        a, truth = self.ir(source), self.ir("bool")
+        half = literal(2.0**63, source, self.lanes)
+        is_high = self.line(f"fcmp oge {a} {name}, {half}")
+        above = self.line(f"fsub {a} {name}, {half}")
+        inside = self.line(f"select {truth} {is_high}, {a} {above}, {a} {name}")
+        low = self.truncate(inside, source, "int64")
+        b, top = self.ir("int64"), literal(-(2**63), "int64", self.lanes)
+        high = self.line(f"xor {b} {low}, {top}")
+        return self.line(f"select {truth} {is_high}, {b} {high}, {b} {low}"), "int64"
 
     def truncate(self, name: str, source: str, target: str) -> str:
         """Float to integer; what does not fit becomes the smallest integer (x86)."""
