@@ -147,3 +147,21 @@ def test_floats_that_do_not_fit_are_cast_as_numpy_casts(
         expected = INTO[way](given, type_)
         for _ in range(2):
             np.testing.assert_array_equal(jitted(given), expected)
+
+
+@pytest.mark.parametrize("type_", ["int32", "int64", *NARROW])
+def test_a_negative_integer_wraps_before_it_is_multiplied(type_: str) -> None:
+    """Signs leave products of floats, not of integers: -(-128) is -128 in int8."""
+    ends = (0, 1) if type_ == "float16" else (np.iinfo(type_).min, np.iinfo(type_).max)
+    x = np.array([*ends, 5]).astype(type_)
+    products: list[Callable[[Any], Any]] = [
+        lambda x: -x / 3.0,
+        lambda x: -x * 1.5,
+        lambda x: np.sum(-x * 0.5),
+        lambda x: np.hypot(-x, 1.0) * -x,
+    ]
+
+    for product in products:
+        jitted = wg.jit(product, wait=True)
+        for _ in range(2):
+            np.testing.assert_allclose(jitted(x), product(x), rtol=2e-3)

@@ -555,8 +555,9 @@ def is_no_negative_zero(node: Node) -> bool:
 
 
 def unsigned(node: Node) -> Node:
-    """Return a node, or what it is the negative of."""
-    return node.operands[0] if node.kind == "map" and node.data == "-x" else node
+    """Return a node, or what it is the negative of; negative integers may wrap."""
+    is_negative = node.kind == "map" and node.data == "-x"
+    return node.operands[0] if is_negative and node.type[0] == "f" else node
 
 
 def reached(nodes: Iterable[Node], known: Collection[int] = ()) -> dict[int, Node]:
