@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
-# By name: while recording, attributes of NumPy and `math` are slow to reach.
+# By name: while recording, NumPy's own and those of `math` are answered.
 from numpy import empty, ndarray, uint8
 
 from wengert.errors import RecordingError, explain

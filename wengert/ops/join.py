@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+# By name: while recording, NumPy's own is answered.
 from numpy import array
 
 from wengert.core.forms import Move

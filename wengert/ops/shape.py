@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-# By name: while recording, NumPy's attributes are slow to reach (`capture.answers`).
+# By name: while recording, NumPy's own is answered.
 from numpy import asarray, ndarray
 from numpy.lib.array_utils import normalize_axis_tuple
 
