@@ -28,6 +28,13 @@ np.ravel_multi_index((s, 1), (3, 3)) ; np.pad(x, s) ; np.trace(x, s) ; x[s, 0] ;
 s + [1] ; s - [1] ; s == [1] ; s < [1] ; s * [1] ; [1] * s ; [1] + s ; s + (1, 2)
 """
 EVERY = [call.strip() for line in CALLS.split("\n") for call in line.split(";") if line]
+#: Where a truth value is no number.
+OF_TRUTHS = """
+np.zeros(s) ; np.ones((s, 2)) ; np.identity(s) ; np.full(s, 2.0) ; np.zeros(min(s, 9))
+np.cumsum(x, s) ; np.ptp(x, s) ; np.any(x, s) ; np.sum(x, axis=s)
+np.argmax(x, s) ; np.argmin(x, axis=s)
+"""
+TRUTHS = [c.strip() for line in OF_TRUTHS.split("\n") for c in line.split(";") if line]
 VALUES = [2.5, 1 + 2j, 1, np.float64(-0.7), np.array(0.6), np.array([0.6])]
 VALUES += [np.array([0.6, -0.7, 0.1]), np.array([1, 1]), np.zeros(0), [1.0, 2.0]]
 
@@ -41,11 +48,14 @@ def kind(call: Any, *args: Any) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("text", EVERY)
-def test_numpys_error_is_ours(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [*((text, VALUES) for text in EVERY), *((text, [True]) for text in TRUTHS)],
+)
+def test_numpys_error_is_ours(text: str, values: list[Any]) -> None:
     call = eval(f"lambda x, s: {text}", {"np": np})
     x = np.arange(9.0).reshape(3, 3)
-    for value in VALUES:
+    for value in values:
         found: list[Any] = []
 
         def recorded(x: Any, s: Any, found: list[Any] = found) -> float:

@@ -17,9 +17,16 @@ from wengert.core.types import has_class
 
 def integer(value: Any, role: str = "") -> int:
     """Return an integer; a bool is none."""
-    if has_class(value, (bool, np.bool_)):
+    if is_truth(value):
         raise TypeError(f"an integer is required{role}")
     return operator.index(value)
+
+
+def is_truth(value: Any) -> bool:
+    """Whether a value is one truth value, also a recorded one."""
+    if has_class(value, (bool, np.bool_)):
+        return True
+    return np.ndim(value) == 0 and getattr(value, "dtype", None) == np.dtype(bool)
 
 
 def several(values: Any) -> Any:

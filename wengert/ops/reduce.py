@@ -20,7 +20,7 @@ from wengert.core.operation import (
     linear,
 )
 from wengert.core.types import Recorded, has_class, plain_example
-from wengert.ops.axes import axes_of
+from wengert.ops.axes import axes_of, integer
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.constants import STOP_GRADIENT
 from wengert.ops.elements import held, into
@@ -554,12 +554,14 @@ COUNT_NONZERO = constant_of(
 @answers(np.argmax)
 def argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = UNSET) -> Any:
     """Answer ``np.argmax``."""
+    axis = None if axis is None else integer(axis)
     return into(out, apply(ARGMAX, a, axis=axis, keepdims=flag(keepdims)), "copy")
 
 
 @answers(np.argmin)
 def argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = UNSET) -> Any:
     """Answer ``np.argmin``."""
+    axis = None if axis is None else integer(axis)
     return into(out, apply(ARGMIN, a, axis=axis, keepdims=flag(keepdims)), "copy")
 
 

@@ -20,6 +20,7 @@ from wengert.capture.tree import contents
 from wengert.core.operation import answers
 from wengert.core.types import Recorded, is_array, plain_example
 from wengert.errors import UnsupportedError, explain
+from wengert.ops.axes import is_truth
 from wengert.ops.elements import check_elements
 from wengert.ops.join import gather
 from wengert.ops.shape import in_order, is_number, lying
@@ -61,13 +62,18 @@ def answer_maker(name: str) -> None:
 
 
 def whole(sizes: Any) -> Any:
-    """Return sizes with plain integers in place of recorded ones, which are guarded."""
+    """Return sizes with plain numbers in place of recorded ones, which are guarded.
+
+    A truth value is no size.
+    """
     if type(sizes) is dict:
         return {name: whole(size) for name, size in sizes.items()}
     if type(sizes) in (tuple, list):
         return type(sizes)(whole(size) for size in sizes)
     if isinstance(sizes, Recorded) and keys.is_integer(sizes):
         return operator.index(sizes)  # type: ignore[arg-type]
+    if isinstance(sizes, Recorded) and is_truth(sizes):
+        return bool(sizes)
     return sizes
 
 
