@@ -335,16 +335,16 @@ def in_place(name: str) -> Any:
     """
     operation = REGISTRY[name]
     ufunc = getattr(np, name)
-    power = array_power if name == "power" else None
+
+    def general(self: RecordedArray, other: Any) -> Any:
+        return general_binary(operation, self, other, False)
+
+    compute = array_power if name == "power" else general
 
     def method(self: RecordedArray, other: Any) -> Any:
         self.check_writeable()
         try:
-            result = (
-                general_binary(operation, self, other, False)
-                if power is None
-                else power(self, other)
-            )
+            result = compute(self, other)
             if result is not NotImplemented:
                 write_whole(self, result, operation.name)
                 return self
