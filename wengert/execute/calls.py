@@ -75,7 +75,7 @@ def caller(asked: Asked) -> Callable[[int], int]:
             array = memory.at(addresses[k])
             if strides not in (None, memory.strides):
                 key = addresses[k], *sorted(strides)
-                array = apart[key] = lying(array, strides, apart.get(key))
+                array = apart[key] = with_strides(array, strides, apart.get(key))
             elif called.is_users:
                 array = array.copy()
             outputs[index] = array if like.shape else number(array, like.weak)
@@ -101,7 +101,7 @@ def caller(asked: Asked) -> Callable[[int], int]:
     return call
 
 
-def lying(array: Array, strides: tuple[int, ...], known: Array | None) -> Array:
+def with_strides(array: Array, strides: tuple[int, ...], known: Array | None) -> Array:
     """Return an array of these strides, in the memory of its transpose if there is."""
     if known is None:
         return copy_with_strides(array, strides)

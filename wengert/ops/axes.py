@@ -17,7 +17,7 @@ from wengert.core.types import has_class
 
 def integer(value: Any, role: str = "") -> int:
     """Return an integer; a bool is none."""
-    if is_truth(value):
+    if type(value) is not int and is_truth(value):
         raise TypeError(f"an integer is required{role}")
     return operator.index(value)
 

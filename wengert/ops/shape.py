@@ -556,7 +556,7 @@ def along_axis_key(arr: Any, indices: Any, axis: int) -> tuple[Any, ...]:
 @answers(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]:
     """Answer ``np.unravel_index``: the indices stay data."""
-    check_whole(indices)
+    check_are_places(indices)
     sizes = sizes_of(shape)
     count = int(np.prod(sizes, dtype=np.int64))
     if np.any(np.greater_equal(indices, count)) or np.any(np.less(indices, 0)):
@@ -584,14 +584,14 @@ def ravel_multi_index(
         )
     flat: Any = 0
     for places, n in zip(multi_index, sizes, strict=True):
-        check_whole(places)
+        check_are_places(places)
         if np.any(np.greater_equal(places, n)) or np.any(np.less(places, 0)):
             raise ValueError("invalid entry in coordinates array")
         flat = flat * n + places
     return flat
 
 
-def check_whole(places: Any) -> None:
+def check_are_places(places: Any) -> None:
     """Raise `TypeError` unless places are whole numbers."""
     if getattr(places, "dtype", np.dtype(int)).kind not in "iub":
         raise TypeError("only whole numbers are places")
@@ -599,7 +599,7 @@ def check_whole(places: Any) -> None:
 
 def check_places(places: Any, low: int, stop: int, message: str) -> None:
     """Raise `IndexError` unless places lie between bounds; of recorded ones a guard."""
-    check_whole(places)
+    check_are_places(places)
     if np.any(np.greater_equal(places, stop)) or np.any(np.less(places, low)):
         raise IndexError(message)
 
