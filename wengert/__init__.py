@@ -28,6 +28,7 @@ from wengert.api import (
     value_grad_and_hessian,
     vjp,
 )
+from wengert.capture.answers import named as _named
 from wengert.capture.guards import strict
 from wengert.capture.tree import register_pytree_node
 from wengert.checks import check_grads, taylor_test
@@ -131,6 +132,8 @@ __all__ = [
 
 # One node class an operation; they are made from the registry, not written out.
 globals().update(nodes.node_classes())
+# What answers in the modules that are loaded is found now, for no recording to wait.
+_named.STATE.look()
 
 
 def __dir__() -> list[str]:

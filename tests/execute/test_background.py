@@ -524,7 +524,7 @@ def test_a_call_does_not_wait_to_be_bound(
     if made == "entry":
         monkeypatch.setattr(module_of_entries, "_ENTRIES", {})
     else:
-        monkeypatch.setattr(module_of_watches, "_MADE", [])
+        monkeypatch.setattr(module_of_watches, "_MADE", {})
     with jitted.lock:
         entry.rebuild()
         jitted.reinstall()
@@ -540,3 +540,34 @@ def test_a_call_does_not_wait_to_be_bound(
     assert jitted(x) == pytest.approx(fun(x))
     scale[0] = 5.0
     assert jitted(x) == pytest.approx(fun(x))
+
+
+@needs_engine
+def test_what_a_sparse_derivative_reads_is_asked_in_haste_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first native call asks by code that is soon made; better code follows."""
+    monkeypatch.setattr(module_of_watches, "_MADE", {})
+    scale = [2.0]
+    slopes = wg.jacobian(lambda x: scale[0] * x**2 + scale[0], sparse=True)
+    x, rebuilt = np.arange(1.0, 4.0), list[int]()
+    kept = jit_.Jitted.bind_later
+
+    def counted(self: Any) -> None:
+        rebuilt.append(max(module_of_watches._MADE))
+        kept(self)
+
+    monkeypatch.setattr(jit_.Jitted, "bind_later", counted)
+    slopes(x), slopes(x)
+    slopes.products.fast.wait()
+    (entry,) = slopes.products.fast.entries.values()
+    end = time.perf_counter() + 60.0
+    while (entry.is_slow or not rebuilt) and time.perf_counter() < end:
+        time.sleep(0.01)
+
+    assert list(module_of_watches._MADE) == [0, 2]
+    assert rebuilt == [2]
+    assert not entry.is_slow
+    for now in (2.0, 3.0, 3.0):
+        scale[0] = now
+        assert slopes(x).diagonal().tolist() == (2 * now * x).tolist()

@@ -11,6 +11,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from threading import get_ident
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from wengert.capture.kinds import warn_of_types
 from wengert.capture.labelled import without_labels
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.reads.walk import RAISES_ERRORS, makes_numpy_raise
+from wengert.capture.reads.watched import ReadGenerator
 from wengert.capture.results import check_results
 from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
@@ -395,6 +397,8 @@ def check_number(leaf: Any) -> np.dtype[Any]:
 
 def parameter_names(fun: Function) -> list[str]:
     """Return the names of a function's positional parameters, as far as it has any."""
+    if type(fun) is FunctionType and not fun.__dict__:  # no other signature is stated
+        return list(fun.__code__.co_varnames[: fun.__code__.co_argcount])
     try:
         parameters = inspect.signature(fun).parameters.values()
     except (TypeError, ValueError):  # a builtin or ufunc without a signature
@@ -440,12 +444,16 @@ def record_apart(fun: Callable[..., Any], args: Sequence[Any]) -> Tape:
 
 
 def record_onto(
-    tape: Tape, fun: Callable[..., Any], args: Sequence[Any], is_users: bool = True
+    tape: Tape,
+    fun: Callable[..., Any],
+    args: Sequence[Any],
+    is_users: bool = True,
+    generators: list[ReadGenerator] | None = None,
 ) -> Tape:
     """Record one call ``fun(*args)`` on a tape that is kept; see `wengert.record`.
 
     Every number and array among the arguments is an input.  Random draws of a function
-    of the user's are refused.
+    of the user's are refused; `generators` are those that it reaches, where known.
     """
     tape.keeps_guards = True
     tape.keeps_lines = type(tape) is Tape
@@ -463,7 +471,8 @@ def record_onto(
         made = [segment.input(leaf, path, keeps=True) for leaf, path in pairs]
         return tree.unflatten(structure, made)
 
-    with DrawsRefused(fun) if is_users else contextlib.nullcontext():
+    reached = fun if generators is None else generators
+    with DrawsRefused(reached) if is_users else contextlib.nullcontext():
         segment = record_segment(fun, args, prepare, {}, tape)  # type: ignore[arg-type]
     leaves, structure = tree.flatten(segment.result)
     leaves, structure = tree.with_fixed(structure, leaves)

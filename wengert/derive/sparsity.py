@@ -699,12 +699,13 @@ class Pattern:
 
     def hessian(self) -> Any:
         """Return the pattern of the Hessian of the sum: a boolean array in CSR."""
-        from scipy.sparse import coo_array
+        from scipy.sparse import csr_array
 
         with SetAside(None):
             dependence, _, bent = self.found(is_second=True)
             a, b = dependence.entries(self.of_results(bent))
             keys = distinct(np.concatenate([a * self.width + b, b * self.width + a]))
-            places = np.divmod(keys, max(self.width, 1))
-            ones = np.ones(len(keys), bool)
-            return coo_array((ones, places), shape=(self.width,) * 2).tocsr()
+            rows, columns = np.divmod(keys, max(self.width, 1))
+            indptr = np.searchsorted(rows, np.arange(self.width + 1))
+            data = np.ones(len(keys), bool)
+            return csr_array((data, columns, indptr), shape=(self.width,) * 2)

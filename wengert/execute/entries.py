@@ -12,7 +12,7 @@ import numpy as np
 from wengert.emit.compile import Compiled
 from wengert.emit.entry import Signature, bind, handed_out
 from wengert.emit.objects import is_fast
-from wengert.emit.watch import watched
+from wengert.emit.watch import is_best, watched
 from wengert.execute.arrays import parameter
 from wengert.execute.calls import raise_interrupts
 from wengert.execute.keys import told_apart
@@ -40,7 +40,9 @@ class Entry:
     groups: list[tuple[Callable[..., Any], Any]] | None = None
     direct: tuple[Any, Any] | None = None
     recordings: int = 0
-    #: Whether a native call was bound in haste, while somebody else compiled.
+    #: Whether its first native call is wanted soon: one that is faster follows.
+    is_hurried: bool = False
+    #: Whether a native call was bound in haste, that call or while somebody compiled.
     is_slow: bool = False
 
     @property
@@ -134,8 +136,9 @@ class Entry:
         fixed = [pair for path in paths for pair in path.unvaried.items()]
         watch = last.watch(plain, looks, fixed)
         thunk = watch.thunk(call, fallback)
-        watching = watched(watch, call, thunk, self.name, waits)
-        self.is_slow |= watching is thunk and is_fast()
+        watching = watched(watch, call, thunk, self.name, waits, self.is_hurried)
+        is_slow = watching is thunk or (self.is_hurried and not is_best())
+        self.is_slow |= is_slow and is_fast()
         return watching
 
 

@@ -398,7 +398,8 @@ class Jitted(Generic[P, R]):
             if entry is None:
                 entry = Entry(self.name, key[1])
                 self.entries[key] = entry
-                if self.is_called_often and native_engine() and not compiles_now():
+                if self.is_called_often and not compiles_now():
+                    entry.is_hurried = True
                     WORKER.submit(Job(self.name, get_ready))
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
@@ -456,7 +457,8 @@ class Jitted(Generic[P, R]):
                 tape = CheckedTape(expected, follower.branch, evaluate_node)
             tape.refilled = snapshot.contents
             with snapshot.noticing():
-                self.record_call(tape, key, leaves, structure, evidence)
+                reached = snapshot.generators
+                self.record_call(tape, key, leaves, structure, evidence, reached)
             wrote = snapshot.written()
             entry.tree.belief.watch(snapshot.eager_reason())
             if follower is not None and isinstance(tape, CheckedTape):
@@ -559,10 +561,12 @@ class Jitted(Generic[P, R]):
         leaves: list[Any],
         structure: Any,
         evidence: reads.Evidence,
+        generators: list[reads.ReadGenerator] | None = None,
     ) -> None:
         """Record one call on a tape whose inputs are the numeric leaves.
 
-        Behind them are the numbers from outside that are inputs.
+        Behind them are the numbers from outside that are inputs.  `generators` are
+        those that the function reaches, where that is known.
         """
 
         def flat(*numbers: Any) -> Any:
@@ -573,7 +577,8 @@ class Jitted(Generic[P, R]):
             with evidence.watching(tape, outside):
                 return self.fun(*given, **kwargs)
 
-        record_onto(tape, flat, [*leaves, *evidence.values])
+        given = [*leaves, *evidence.values]
+        record_onto(tape, flat, given, generators=generators)
 
     def join(self, entry: Entry, path: Path) -> bool:
         """Have a path answered for by one that differs in the number of steps alone.
@@ -648,6 +653,7 @@ class Jitted(Generic[P, R]):
         with self.lock:
             for entry in self.entries.values():
                 if entry.is_slow:
+                    entry.is_hurried = False
                     entry.rebuild()
             self.reinstall(waits=True)
 
@@ -831,14 +837,15 @@ def compile_first(
     return True
 
 
-def get_ready(_: Progress) -> None:
+def get_ready(_: Progress | None = None, is_hurried: bool = True) -> None:
     """Make the machine code that all functions share, before there is any."""
-    if is_fast():
-        watch.module()
+    if native_engine() and is_fast():
+        watch.module(is_hurried=is_hurried)
 
 
 def bind_again(reference: weakref.ref[Jitted[..., Any]], _: Progress) -> None:
     """Bind anew what was bound in haste, unless nobody needs it any more."""
+    get_ready(is_hurried=False)  # no call waits for what is compiled here
     jitted = reference()
     if jitted is not None:
         jitted.bind_later()

@@ -283,11 +283,12 @@ class Rows:
         token = RECORDS_ROW.set(True)
         try:
             with (
-                DrawsRefused(self.source, row),
+                DrawsRefused(snapshot.generators, row),
                 np.errstate(all="ignore"),
                 snapshot.noticing(),
             ):
-                record_onto(tape, body, [*row[:count], *evidence.values])
+                given = [*row[:count], *evidence.values]
+                record_onto(tape, body, given, is_users=False)
         finally:
             RECORDS_ROW.reset(token)
         return tape, evidence

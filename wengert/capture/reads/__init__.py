@@ -19,12 +19,14 @@ from wengert.capture.reads.snapshot import (
 )
 from wengert.capture.reads.walk import kinds_in
 from wengert.capture.reads.watch import PlainArrays, Watch
+from wengert.capture.reads.watched import ReadGenerator
 
 __all__ = [
     "Contents",
     "Evidence",
     "Input",
     "PlainArrays",
+    "ReadGenerator",
     "Reads",
     "Snapshot",
     "Watch",

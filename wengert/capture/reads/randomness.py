@@ -77,13 +77,14 @@ class DrawsRefused:
 
     Parameters
     ----------
-    function : callable
-        What is recorded; the generators that it reaches are watched.
+    reached : callable or sequence of ReadGenerator
+        What is recorded, or the generators that it reaches: they are watched.
     arguments : values given to it, among which generators are watched too
     """
 
-    def __init__(self, function: Any, arguments: Iterable[Any] = ()) -> None:
-        found = list(Walk(function).generators.values())
+    def __init__(self, reached: Any, arguments: Iterable[Any] = ()) -> None:
+        is_known = isinstance(reached, list)
+        found = [*(reached if is_known else Walk(reached).generators.values())]
         for k, value in enumerate(arguments):
             if isinstance(value, GENERATORS):
                 found.append(ReadGenerator(f"argument {k}", value, None))
