@@ -1,24 +1,34 @@
 """Derivatives of loops that end by a condition, as they are compiled.
 
 Such a derivative is derived anew for the number of steps at hand.  Compiled, it is
-loops that have room for more steps, of which as many are done as there are.
+loops that have room for more steps, of which as many are done as there are.  So are
+those in the steps of other loops, and in branches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from wengert.capture.record import record_apart
-from wengert.core.forms import Map
+from wengert.core.forms import Map, Subtapes
 from wengert.core.tape import CONSTANT, INPUT, Tape, reaching
 from wengert.core.types import Type
+from wengert.derive.branches import SWITCH
 from wengert.derive.budget import Plan, under
+from wengert.derive.extract import Extract, sample_of
 from wengert.derive.loops import PART, SCAN
 from wengert.derive.roll import fill
-from wengert.derive.while_loops import WHILE_DERIVATIVE, function_of
+from wengert.derive.steps import Body
+from wengert.derive.while_loops import (
+    WHILE,
+    WHILE_DERIVATIVE,
+    few_steps,
+    function_of,
+)
 from wengert.errors import GuardError
 from wengert.ops.index import ITEM
 from wengert.ops.leaving import may_leave
@@ -28,6 +38,8 @@ from wengert.ops.python import as_python
 LEAST_ROOM, MOST_ROOM = 64, 1 << 20
 #: Rows more, so that stacks side by side do not all begin at the same place of a cache.
 SHIFT = 24
+#: What a step may raise at numbers that do not call for it.
+NOT_CALLED_FOR = GuardError, ArithmeticError, IndexError, ValueError
 
 
 def opened(
@@ -43,7 +55,7 @@ def opened(
     growth : int
         By what the room exceeds that for the numbers of the recording.
     """
-    if WHILE_DERIVATIVE not in tape.operations:
+    if not has_derivative(tape):
         return tape, list(captured)
     new, at = Tape(), dict[int, int]()
     results: dict[int, list[int]] = {}
@@ -70,7 +82,7 @@ def opened(
         at[index] = new.append(
             operation,
             tuple([at[k] for k in operands]),
-            tape.settings[index],
+            settings_opened(tape, index, growth),
             tape.types[index],
             tape.play.outputs[index] if is_given else None,
             tape.lines[index],
@@ -79,6 +91,60 @@ def opened(
     new.chosen_outputs = [at[k] for k in tape.output_indices]
     new.structure, new.title = tape.structure, tape.title
     return new, [at[k] for k in captured]
+
+
+def has_derivative(tape: Tape) -> bool:
+    """Whether there is such a derivative on a tape, or on those of its nodes."""
+    operations = tape.operations
+    if WHILE_DERIVATIVE in operations:
+        return True
+    if not any(isinstance(x.form, Subtapes) for x in set(operations)):
+        return False
+    return any(has_derivative(sub) for k in range(len(tape)) for sub in subs(tape, k))
+
+
+def subs(tape: Tape, index: int) -> list[Tape]:
+    """Return the tapes that a node plays."""
+    form = tape.operations[index].form
+    own = isinstance(form, Subtapes)
+    return form.tapes(tape.settings[index]) if own else []  # type: ignore[union-attr]
+
+
+def settings_opened(tape: Tape, index: int, growth: int) -> Mapping[str, Any]:
+    """Return the settings of a node whose steps, or branches, are opened."""
+    how = tape.settings[index]
+    if not any(map(has_derivative, subs(tape, index))):
+        return how
+    operation, operands = tape.operations[index], tape.operands[index]
+    if operation is SCAN and how["count"]:
+        order = how["count"], how["reverse"]
+        sample = sample_of(values_of(tape, operands), how["body"], *order)
+        return {**how, "body": body_opened(how["body"], sample, growth)}
+    with few_steps():  # the numbers call for some of what follows, or for none of it
+        if operation is WHILE:
+            sample = values_of(tape, operands)
+            return {**how, "body": body_opened(how["body"], sample, growth)}
+        if operation is SWITCH:
+            sample = values_of(tape, operands[1:])
+            made = [body_opened(body, sample, growth) for body in how["branches"]]
+            return {**how, "branches": tuple(made)}
+    return how
+
+
+def body_opened(body: Body, sample: Sequence[Any], growth: int) -> Body:
+    """Return a step whose loops do as many steps as there are, if it can be made."""
+    inputs = body.tape.input_indices
+    ends = body.tape.output_indices
+    tape = Extract(body.tape, inputs).outputs(ends, lambda index: True)
+    for k, value in zip(tape.input_indices, sample, strict=True):
+        tape.play.outputs[k] = value
+    try:
+        with np.errstate(all="ignore"):
+            made, _ = opened(tape, (), growth)
+    except NOT_CALLED_FOR:
+        return body
+    made.play.outputs = [None] * len(made)
+    return Body(made, body.carried, body.moving, body.again)
 
 
 class Opening(Plan):
@@ -94,11 +160,12 @@ def derived(tape: Tape, index: int, growth: int) -> Tape | None:
         steps, *operands = values_of(tape, tape.operands[index])
         room = room_for(int(steps), growth)
         function = function_of(body, modes, room)
-        with under(Opening(None, is_trial=True)), np.errstate(all="ignore"):
-            made = record_apart(lambda *given: tuple(function(*given)), operands)
-    except GuardError:
+        with nullcontext() if steps else few_steps(), np.errstate(all="ignore"):
+            with under(Opening(None, is_trial=True)):
+                made = record_apart(lambda *given: tuple(function(*given)), operands)
+            return opened(made, (), growth)[0] if are_rows(made, room) else None
+    except NOT_CALLED_FOR:
         return None
-    return made if are_rows(made, room) else None
 
 
 def values_of(tape: Tape, nodes: Sequence[int]) -> list[Any]:

@@ -7,7 +7,9 @@ for the number of steps at hand, and derives it, as often as was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,13 @@ from wengert.derive.extract import active
 from wengert.derive.functions import linearize, vjp
 from wengert.derive.places import Flags, Function, chosen_of, of_places, spread
 from wengert.derive.steps import Body, looped
+from wengert.errors import GuardError
 from wengert.ops.python import as_python
+
+#: How many steps a loop may do here, where nothing says that it ends.
+MOST_STEPS: ContextVar[int | None] = ContextVar("wengert_most_steps", default=None)
+#: Steps that are tried of a loop that the numbers need not call for.
+FEW_STEPS = 1000
 
 #: "jvp" or "vjp", the operands that it is taken by, and the results of which.
 Mode = tuple[str, Flags, Flags]
@@ -49,8 +57,10 @@ def play_while(
     values = [as_python(x) if is_weak else x for x, is_weak in pairs]
     state, fixed = values[: body.carried], values[body.carried :]
     stacks = [zeros((room, *x.shape), x.dtype) for x in body.outputs[body.carried :]]
-    steps = 0
+    steps, most = 0, MOST_STEPS.get()
     while cond.step([*state, *fixed])[0]:
+        if steps == most:
+            raise GuardError("a loop of more steps than are tried")
         found = body.step([*state, *fixed])
         state = found[: body.carried]
         for stack, row in zip(stacks, found[body.carried :], strict=True):
@@ -58,6 +68,16 @@ def play_while(
         steps += 1
     ends = [x.copy() if is_array(x) else x for x in state]
     return *ends, *stacks, np.int64(steps)
+
+
+@contextmanager
+def few_steps() -> Iterator[None]:
+    """Let a loop raise `GuardError` that does many steps."""
+    token = MOST_STEPS.set(FEW_STEPS)
+    try:
+        yield
+    finally:
+        MOST_STEPS.reset(token)
 
 
 def go_on(
