@@ -7,7 +7,7 @@ those in the steps of other loops, and in branches.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -110,7 +110,7 @@ def subs(tape: Tape, index: int) -> list[Tape]:
     return form.tapes(tape.settings[index]) if own else []  # type: ignore[union-attr]
 
 
-def settings_opened(tape: Tape, index: int, growth: int) -> Mapping[str, Any]:
+def settings_opened(tape: Tape, index: int, growth: int) -> dict[str, Any]:
     """Return the settings of a node whose steps, or branches, are opened."""
     how = tape.settings[index]
     if not any(map(has_derivative, subs(tape, index))):

@@ -21,10 +21,11 @@ from wengert.core.forms import Subtapes
 from wengert.core.operation import Operation, apply, general
 from wengert.core.tape import Tape
 from wengert.core.types import is_array, type_of
+from wengert.derive.budget import under
 from wengert.derive.extract import active
 from wengert.derive.functions import linearize, vjp
 from wengert.derive.places import Flags, Function, chosen_of, of_places, spread
-from wengert.derive.steps import Body, looped
+from wengert.derive.steps import BUDGET, Body, looped
 from wengert.errors import GuardError
 from wengert.ops.python import as_python
 
@@ -160,7 +161,10 @@ def play_derivative(
     modes : tuple of Mode
         The first is of the loop, each other one of the one before it.
     """
-    with SetAside(None):
+    plan = BUDGET.get()
+    if plan is not None and plan.is_open:  # it stands for loops around this one
+        plan = None
+    with SetAside(None), under(plan):
         return tuple(function_of(body, modes, int(steps))(*operands))
 
 

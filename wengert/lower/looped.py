@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,10 +14,10 @@ from wengert.derive.loops import PART
 from wengert.derive.steps import Body
 from wengert.lower.costs import CHEAP, own_cost
 from wengert.lower.graph import Node, number_of, reached
-from wengert.lower.needed import decided_by, needed
+from wengert.lower.needed import asked_of, decided_by, needed
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Given, Repeated
-from wengert.lower.rounding import are_exact
+from wengert.lower.rounding import are_exact, arguments_of
 from wengert.lower.taint import taint
 from wengert.lower.values import Lowered, Value
 from wengert.lower.views import axis_strides
@@ -70,27 +70,79 @@ def loop(lowering: Lowering, index: int) -> Loops:
         raise NotLoweredError("a loop of no steps")
     body, kept, results = trimmed(settings["body"], results_read(lowering, index))
     operands, done = given_to(lowering, index, body, kept)
+    asked = results_asked(lowering, index, results)
+    done = done._replace(asked=frozenset(map(results.index, asked)))
 
     lowered = lowering.inside(body.tape, done)
-    own = [node for _, node in lowered.guards]
-    own += [value.node for value in lowered.outputs]
-    is_sure = are_exact(own)
-    is_asking = any(number > BOUNDS for number, _ in lowered.guards)
-    if is_asking and not (is_sure and are_exact(operands)):
-        raise NotLoweredError("a guard in a loop with a sum")
+    guards = [node for number, node in lowered.guards if number > BOUNDS]
+    deciding = asked_of(body)
+    check_decided(lowered, guards, deciding, operands, body.carried)
     strict = [n for n in lowered.graph.nodes if n.number in lowered.strict]
     if any(is_carried(node, body) for node in strict):  # rounded the step before
         lowered = all_strict(lowered)
     is_part = lowering.tape.operations[index] is PART
     behind: dict[int, str] = {}
+    exact, made_of = rounding_of(lowered, body.carried)
     if not (is_part or index in lowering.asked_about):
         lowered, behind = without_functions(lowered, body.carried)
-    how = settings["count"], settings["reverse"], body.carried, done.given, is_sure
+    how = settings["count"], settings["reverse"], body.carried, done.given
     if is_part:
         steps = lowering.values[lowering.tape.operands[index][0]]
+        made_of = [every | {len(operands)} for every in made_of]
         operands.append(lowering.current(steps).node)
-    repeated = Repeated(lowered, *how, frozenset(done.taints), is_part)
+    taints = frozenset(done.taints)
+    repeated = Repeated(lowered, *how, exact, made_of, taints, is_part)
     return Loops(repeated, operands, results, behind)
+
+
+def results_asked(
+    lowering: Lowering, index: int, results: Sequence[int]
+) -> frozenset[int]:
+    """Return which results of a loop, of those that it gives, are asked about."""
+    if index not in lowering.asked_about:
+        return frozenset()
+    tape = lowering.tape
+    asked = {
+        tape.settings[k]["result"]
+        for k in lowering.asked_about
+        if tape.operations[k] is ITEM and tape.operands[k][0] == index
+    }
+    return frozenset(asked.intersection(results))
+
+
+def check_decided(
+    lowered: Lowered,
+    guards: Sequence[Node],
+    deciding: Iterable[int],
+    operands: Sequence[Node],
+    carried: int,
+) -> None:
+    """Refuse a step whose guards ask about sums that are added in another order."""
+    own = [lowered.outputs[k].node for k in deciding if k < carried]
+    given = [operands[k] for k in deciding]
+    if not are_exact((*guards, *own, *given)):
+        raise NotLoweredError("a guard in a loop with a sum")
+
+
+def rounding_of(
+    lowered: Lowered, carried: int
+) -> tuple[frozenset[int], list[frozenset[int]]]:
+    """Return which results of a step are exact, and which operands each is made of.
+
+    What a step carries is made of what the steps before it read.
+    """
+    read = [arguments_of(value.node) for value in lowered.outputs]
+    known = [are_exact([value.node]) for value in lowered.outputs]
+    while True:
+        more = [every.union(*[read[k] for k in every if k < carried]) for every in read]
+        if more == read:
+            break
+        read = more
+    exact = [
+        flag and all(known[k] for k in every if k < carried)
+        for flag, every in zip(known, read, strict=True)
+    ]
+    return frozenset(k for k, flag in enumerate(exact) if flag), read
 
 
 def without_functions(lowered: Lowered, carried: int) -> tuple[Lowered, dict[int, str]]:
@@ -120,11 +172,11 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
     """
     settings = lowering.tape.settings[index]
     body, cond = settings["body"], settings["cond"]
-    results_read(lowering, index)
     every = range(len(lowering.tape.operands[index]))
     operands, done = given_to(lowering, index, body, every)
     read = frozenset(decided_by(cond, body))
-    done = done._replace(asked=done.asked | read.intersection(range(body.carried)))
+    asked = results_asked(lowering, index, range(len(body.outputs)))
+    done = done._replace(asked=asked | read.intersection(range(body.carried)))
 
     lowered = lowering.inside(body.tape, done)
     first = done._replace(carried=0, taints=set(), asked=frozenset([0]))
@@ -133,7 +185,7 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
     ends = [asks.outputs[0].node, *(own[k] for k in read if k < body.carried)]
     guards = [node for n, node in (*lowered.guards, *asks.guards) if n > BOUNDS]
     deciding = [operands[k] for k in sorted(read) if operands[k].type != "bool"]
-    is_sure = are_exact((*deciding, *ends, *guards, *own))
+    is_sure = are_exact((*deciding, *ends, *guards))
     if guards and not is_sure:
         raise NotLoweredError("a guard in a loop with a sum")
     lowering.implied += deciding
@@ -143,10 +195,13 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
     )
     lowered = replace(lowered, strict=strict, decided=decided)
     asks = all_strict(asks)
-    room = settings.get("room", 0)
-    how = room, False, body.carried, done.given, is_sure, frozenset(done.taints)
+    exact, made_of = rounding_of(lowered, body.carried)
+    exact = exact | {len(own)} if is_sure else frozenset()
+    made_of = [*[each | read for each in made_of], read]
+    room, taints = settings.get("room", 0), frozenset(done.taints)
+    how = room, False, body.carried, done.given, exact, made_of, taints
     repeated = Repeated(lowered, *how, asks=asks)
-    return Loops(repeated, operands, list(range(len(body.outputs) + 1)))
+    return Loops(repeated, operands, list(range(len(own) + 1)))
 
 
 def results_read(lowering: Lowering, index: int) -> set[int]:
@@ -180,8 +235,6 @@ def given_to(
     taints = taint(operands, [], set()).all
     tainted = {k for k, node in enumerate(operands) if node.number in taints}
     done = Done(given, body.carried, tainted, set())
-    if index in lowering.asked_about:
-        done = done._replace(asked=frozenset(range(len(body.tape.output_indices))))
     return operands, done
 
 

@@ -35,12 +35,18 @@ from wengert.lower.folds import reduced, scanned
 from wengert.lower.gathers import pushed
 from wengert.lower.graph import REAL, Affine, Graph, Node, Source, number_of, reached
 from wengert.lower.hiding import PLAIN_PRODUCT
-from wengert.lower.looped import Done, Loops, loop, of_loop, while_loop
+from wengert.lower.looped import (
+    Done,
+    Loops,
+    loop,
+    of_loop,
+    results_asked,
+    while_loop,
+)
 from wengert.lower.masks import nonzero
 from wengert.lower.moves import chosen, joined, reshaped, taken, viewed
 from wengert.lower.needed import (
     asked_about,
-    asks,
     is_asked_before,
     laid_otherwise,
     needed,
@@ -247,9 +253,8 @@ class Lowering:
         self.is_read = reaching(self.tape, [*self.tape.output_indices, *guards])
         asked = self.asked_results if self.done is None else self.done.asked
         results = [self.tape.output_indices[k] for k in asked]
-        self.asked_about = asked_about(self.tape, results)
-        if self.done is not None and asks(self.tape):  # also in the next step
-            self.asked_about = frozenset(nodes)
+        carried = 0 if self.done is None else self.done.carried
+        self.asked_about = asked_about(self.tape, results, carried)
         for index in nodes:
             if index not in self.values:
                 self.step(index)
@@ -305,7 +310,11 @@ class Lowering:
         """Lower a loop, whose steps NumPy plays if need be."""
         lowered = while_loop if self.tape.operations[index] is WHILE else loop
         try:
-            self.loops[index] = lowered(self, index)
+            found = lowered(self, index)
+            asked = results_asked(self, index, found.results)
+            if self.calls and not asked <= found.repeated.exact:
+                raise NotLoweredError("a guard on a sum")
+            self.loops[index] = found
         except NotLoweredError as error:
             self.several[index] = self.called(index, error)
             return
@@ -344,6 +353,8 @@ class Lowering:
     def check_order(self, index: int, found: Sequence[Value]) -> None:
         """Have NumPy compute what guards ask about, and loops add in another order."""
         if not self.calls or index not in self.asked_about:
+            return
+        if self.tape.operations[index] is ITEM:  # asked of all results at once
             return
         operands = self.tape.operands[index]
         known = {self.values[k].node.number for k in operands if k in self.values}

@@ -26,19 +26,32 @@ def needed(tape: Tape) -> list[int]:
     return [index for index, flag in enumerate(wanted) if flag]
 
 
-def asked_about(tape: Tape, more: Iterable[int] = ()) -> frozenset[int]:
+def asked_about(
+    tape: Tape, more: Iterable[int] = (), carried: int = 0
+) -> frozenset[int]:
     """Return the nodes that guards ask about, also those in loops, and their makers.
 
-    `more` are nodes that guards of another tape ask about.
+    Parameters
+    ----------
+    tape : Tape
+    more : indices of nodes
+        What guards of another tape ask about.
+    carried : int
+        Of a step: how many inputs are what the step before gives first.
     """
     asked = [
         operand
         for index, operation in enumerate(tape.operations)
         for operand in asked_by(tape, index, operation)
     ]
-    return frozenset(
-        k for k, flag in enumerate(reaching(tape, [*asked, *more])) if flag
-    )
+    asked += more
+    pairs = list(zip(tape.input_indices, tape.output_indices, strict=False))[:carried]
+    while True:
+        flags = reaching(tape, asked)
+        later = [end for k, end in pairs if flags[k] and not flags[end]]
+        if not later:
+            return frozenset(k for k, flag in enumerate(flags) if flag)
+        asked += later
 
 
 def asked_by(tape: Tape, index: int, operation: Operation) -> Sequence[int]:
@@ -47,8 +60,11 @@ def asked_by(tape: Tape, index: int, operation: Operation) -> Sequence[int]:
     A truth value that is given chooses as in a selection, however it was rounded.
     """
     operands, settings = tape.operands[index], tape.settings[index]
-    if operation is GUARD or (operation in COUNTED and asks(settings["body"].tape)):
+    if operation is GUARD:
         return operands
+    if operation in COUNTED:
+        first = len(operands) - len(settings["body"].inputs)
+        return [operands[k + first] for k in sorted(asked_of(settings["body"]))]
     if operation is WHILE:
         cond, body = settings["cond"], settings["body"]
         kinds = [like.dtype.kind for like in body.inputs]
@@ -73,25 +89,23 @@ def c_strides(like: Type) -> tuple[int, ...]:
     return strides_of(np.empty(like.shape, like.dtype))
 
 
-def asks(tape: Tape) -> bool:
-    """Whether a step asks anything, or a loop in it."""
-    return any(asked_by(tape, k, node) for k, node in enumerate(tape.operations))
+def asked_of(body: Body, more: Iterable[int] = ()) -> set[int]:
+    """Return the operands of a loop that guards in its steps ask about.
+
+    `more` are results of the step that are asked about too.
+    """
+    ends = [body.tape.output_indices[k] for k in more]
+    asked = asked_about(body.tape, ends, body.carried)
+    return {k for k, index in enumerate(body.tape.input_indices) if index in asked}
 
 
 def decided_by(cond: Body, body: Body) -> set[int]:
     """Return the operands of a loop that say how many steps there are.
 
-    Where the step asks anything, that may be all of them.
+    Also those that guards in its steps ask about.
     """
-    if asks(body.tape):
-        return set(range(len(body.inputs)))
     found = read_by(cond.tape, cond.tape.output_indices)
-    while True:
-        ends = [k for n, k in enumerate(body.tape.output_indices) if n in found]
-        more = found | read_by(body.tape, ends)
-        if more == found:
-            return found
-        found = more
+    return found | asked_of(body, [k for k in found if k < body.carried])
 
 
 def read_by(tape: Tape, ends: Sequence[int]) -> set[int]:

@@ -45,8 +45,10 @@ class Repeated:
         Number of carried values.
     given : list of Given
         How the step reads its arguments.
-    is_exact : bool
-        Whether its values are rounded as NumPy rounds them, given such arguments.
+    exact : frozenset of int
+        Results that are rounded as NumPy rounds them, given such arguments.
+    made_of : tuple of frozenset of int, one a result
+        The operands that it is made of, in whatever step.
     taints : frozenset of int
         Results that a plain product of the chain rule may make no number.
     is_part : bool
@@ -61,7 +63,8 @@ class Repeated:
     is_back: bool
     carried: int
     given: Sequence[Given]
-    is_exact: bool
+    exact: frozenset[int]
+    made_of: Sequence[frozenset[int]]
     taints: frozenset[int]
     is_part: bool = False
     asks: Lowered | None = None

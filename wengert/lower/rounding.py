@@ -22,13 +22,43 @@ def are_exact(nodes: Iterable[Node], known: Collection[int] = ()) -> bool:
 
     Nodes that are `known` by number are not looked into.
     """
-    return not any(map(is_rounded_in_order, reached(nodes, known).values()))
+    found, todo = set(known), list(nodes)
+    while todo:
+        node = todo.pop()
+        if node.number not in found:
+            if is_rounded_in_order(node):
+                return False
+            found.add(node.number)
+            todo += made_of(node)
+    return True
+
+
+def made_of(node: Node) -> Sequence[Node]:
+    """Return the operands that a node is made of; a result of a loop reads some."""
+    if node.kind != "loop":
+        return node.operands
+    repeated, result = node.data[:2]
+    return [node.operands[k] for k in sorted(repeated.made_of[result])]
+
+
+def arguments_of(node: Node) -> frozenset[int]:
+    """Return the numbers of the arguments that a node is made of."""
+    found, seen, todo = set[int](), set[int](), [node]
+    while todo:
+        node = todo.pop()
+        if node.number in seen:
+            continue
+        seen.add(node.number)
+        todo += made_of(node)
+        if node.kind == "leaf" and node.data[0].kind == "argument":
+            found.add(node.data[0].number)
+    return frozenset(found)
 
 
 def is_rounded_in_order(node: Node) -> bool:
     """Whether a value depends on the order of a sum."""
     if node.kind == "loop":
-        return not node.data[0].is_exact
+        return node.data[1] not in node.data[0].exact
     if node.kind == "place" and node.data[1]:
         return len(node.data[2]) > 1 and node.type.startswith("float")
     if node.kind == "call":
