@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,19 +19,35 @@ CHANGES = (
 )
 
 
-def program(rng: np.random.Generator, depth: int = 3) -> list[Any]:
+#: What a statement is; and where most are loops that a condition ends.
+KINDS = ("change", "cond", "switch", "fori", "while", "scan")
+LOOPS = (*KINDS, "while", "while")
+
+
+def program(
+    rng: np.random.Generator, depth: int = 3, kinds: Sequence[str] = KINDS
+) -> list[Any]:
     """Return random statements."""
     made: list[Any] = []
     for _ in range(rng.integers(1, 3)):
-        kinds = ("change", "cond", "switch", "fori", "while", "scan")
         kind = rng.choice(kinds) if depth else "change"
         if kind == "change":
             made.append((kind, CHANGES[rng.integers(len(CHANGES))]))
             continue
         count = {"cond": 2, "switch": 3}.get(kind, 1)
-        blocks = [program(rng, depth - 1) for _ in range(count)]
+        blocks = [program(rng, depth - 1, kinds) for _ in range(count)]
         made.append((kind, blocks, float(rng.normal()), int(rng.integers(1, 4))))
     return made
+
+
+def loops_inside(statements: list[Any], is_inside: bool = False) -> int:
+    """Return how many loops that a condition ends are in other loops or branches."""
+    found = 0
+    for kind, *parts in statements:
+        blocks = [] if kind == "change" else parts[0]
+        found += kind == "while" and is_inside
+        found += sum(loops_inside(block, True) for block in blocks)
+    return found
 
 
 def plain(statements: list[Any], s: Any, k: Any) -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 import wengert as wg
 from tests.lower.guarded import call_guarded
+from tests.structure.structured import LOOPS, loops_inside, plain, program, structured
 from wengert.derive.while_loops import WHILE
 from wengert.execute.engine import native_engine
 from wengert.execute.loops import compile_loops
@@ -317,6 +318,176 @@ def test_loops_in_loops() -> None:
     for k in (1.4, 1.4, 1.7):
         for one, other in zip(g(xs, k), wg.grad(by_hand, (0, 1))(xs, k), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def in_rows(x: Any, k: Any) -> Any:
+    """A loop of an array in every step of a scan."""
+
+    def step(y: Any, row: Any) -> Any:
+        y = wg.while_loop(
+            lambda y: np.sum(y * y) < k, lambda y: y * 1.3 + np.sin(x) * row, y * 0.4
+        )
+        return y, y[0]
+
+    y, firsts = wg.scan(step, x, np.linspace(0.3, 1.0, 4))
+    return np.sum(y * y) + np.sum(firsts * firsts)
+
+
+def in_rows_by_hand(x: Any, k: Any) -> Any:
+    y, total = x, 0.0
+    for row in np.linspace(0.3, 1.0, 4):
+        y = y * 0.4
+        while np.sum(y * y) < k:
+            y = y * 1.3 + np.sin(x) * row
+        total = total + y[0] * y[0]
+    return np.sum(y * y) + total
+
+
+def in_loops(x: Any, k: Any) -> Any:
+    """Three loops in one another, of which every condition ends its own."""
+
+    def inner(y: Any) -> Any:
+        return wg.while_loop(lambda z: z * z < k, lambda z: z * 1.5 + x[0], y)
+
+    def middle(at: Any) -> Any:
+        step = lambda at: (at[0] * 0.5 + np.sin(inner(at[1])), at[1] + x[1])  # noqa: E731
+        return wg.while_loop(lambda at: at[1] < 0.5 * k, step, at)
+
+    outer = lambda at: (*middle((at[0], at[1] * 0.1)), at[2] + 1.0)  # noqa: E731
+    return wg.while_loop(lambda at: at[2] < 3.0, outer, (x[0], x[1], 0.0))[0]
+
+
+def in_loops_by_hand(x: Any, k: Any) -> Any:
+    total, at, n = x[0], x[1], 0.0
+    while n < 3.0:
+        at = at * 0.1
+        while at < 0.5 * k:
+            z = at
+            while z * z < k:
+                z = z * 1.5 + x[0]
+            total, at = total * 0.5 + np.sin(z), at + x[1]
+        n = n + 1.0
+    return total
+
+
+def in_branches(x: Any, k: Any) -> Any:
+    """A loop in a branch in a loop."""
+    k = k * 1.0
+
+    def risen(y: Any) -> Any:
+        return wg.while_loop(lambda y: np.sum(y) < k, lambda y: y + np.exp(x), y)
+
+    def step(_: Any, y: Any) -> Any:
+        return wg.cond(y[0] < 1.0, risen, lambda y: y * x * 0.1, y)
+
+    return np.sum(np.cos(wg.fori_loop(0, 4, step, x)))
+
+
+def in_branches_by_hand(x: Any, k: Any) -> Any:
+    y = x
+    for _ in range(4):
+        if y[0] < 1.0:
+            while np.sum(y) < k:
+                y = y + np.exp(x)
+        else:
+            y = y * x * 0.1
+    return np.sum(np.cos(y))
+
+
+NESTED: dict[str, tuple[Any, Any]] = {
+    "in rows": (in_rows, in_rows_by_hand),
+    "in loops": (in_loops, in_loops_by_hand),
+    "in branches": (in_branches, in_branches_by_hand),
+}
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+@pytest.mark.parametrize("name", NESTED)
+@pytest.mark.parametrize(
+    "derivative",
+    [wg.grad, wg.jacfwd, wg.hessian, lambda f: wg.jacrev(wg.grad(f))],
+    ids=["grad", "jacfwd", "hessian", "reverse twice"],
+)
+def test_derivatives_of_loops_in_loops_are_native(name: str, derivative: Any) -> None:
+    """Recorded where the inner loops do few steps, or none, and called where many."""
+    f, by_hand = NESTED[name]
+    x = np.array([0.4, 0.3])
+    for recorded in (4.0, 0.01):
+        path = Path.of(wg.record(derivative(f), x, recorded), [], None, None)
+        kernel = compile_loops(*path.short[:1], True)
+        assert not kernel.asked
+
+        for k in (4.0, 0.01, 30.0, 1.0):
+            expected = derivative(by_hand)(x, k)
+            given = [x, np.asarray(k)]
+            answer, found = call_guarded(kernel, given, [expected], at_end=True)
+            assert answer == 0
+            np.testing.assert_allclose(found[0], expected, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_native_code_grows_with_the_steps_of_a_loop_inside() -> None:
+    def f(x: Any, n: Any) -> Any:
+        def step(y: Any, row: Any) -> Any:
+            done = lambda at: (np.sin(at[0]) * x + row, at[1] + 1.0)  # noqa: E731
+            return wg.while_loop(lambda at: at[1] < n, done, (y, 0.0))[0], None
+
+        return wg.scan(step, x, np.linspace(0.0, 1.0, 3))[0]
+
+    def by_hand(x: Any, n: Any) -> Any:
+        y = x
+        for row in np.linspace(0.0, 1.0, 3):
+            for _ in range(int(n)):
+                y = np.sin(y) * x + row
+        return y
+
+    g = wg.jit(wg.grad(f), wait=True)
+    for n in (3.0, 3.0, 0.0, 1000.0, 1000.0, 1000.0, 7.0):
+        expected = wg.grad(by_hand)(0.7, n)
+        np.testing.assert_allclose(g(0.7, n), expected, rtol=1e-11)
+    g.wait()
+    (path,) = g.paths()
+    assert path.growth > 1
+    assert not path.kernels[0].asked
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_random_loops_in_loops(seed: int) -> None:
+    rng = np.random.default_rng(100 + seed)
+    statements = program(rng, kinds=LOOPS)
+    while not 0 < loops_inside(statements) < 6:
+        statements = program(rng, kinds=LOOPS)
+    one = lambda s: np.sum(structured(statements, s, s[0] * 0.5))  # noqa: E731
+    other = lambda s: np.sum(plain(statements, s, s[0] * 0.5))  # noqa: E731
+    g = wg.jit(wg.grad(one), wait=True)
+    x = np.array([0.4, -0.7, 1.1])
+    for at in (x, x, -1.5 * x, 0.3 * x, x[::-1]):
+        expected = wg.grad(other)(at)
+        np.testing.assert_allclose(wg.grad(one)(at), expected, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(g(at), expected, rtol=1e-11, atol=1e-12)
+    if native_engine():
+        assert not any(row["asked of NumPy"] for row in g.report().rows)
+
+
+def test_what_need_not_be_done_need_not_end() -> None:
+    """Where no step of the outer loop is done, the inner one would go on for ever."""
+
+    def inside(x: Any, k: Any) -> Any:
+        def step(at: Any) -> Any:
+            y = wg.while_loop(lambda y: y < 5.0, lambda y: y * at[0], at[0] * 0.0 + 1.0)
+            return at[0] + 1.0, at[1] + y
+
+        return wg.while_loop(lambda at: at[0] > k, step, (x, x))[1]
+
+    def chosen(x: Any, k: Any) -> Any:
+        rise = lambda x: wg.while_loop(lambda y: y < 5.0, lambda y: y * 1.5, x)  # noqa: E731
+        return wg.cond(x > k, rise, lambda x: x, x)
+
+    for f in (inside, chosen):
+        assert f(-0.5, 1.0) == -0.5
+        assert wg.record(f, -0.5, 1.0)(-0.5, 1.0) == -0.5
+        assert wg.grad(f)(-0.5, 1.0) == 1.0
+        assert wg.jit(wg.grad(f), wait=True)(-0.5, 1.0) == 1.0
 
 
 def test_a_loop_of_no_steps_reads_what_its_step_reads() -> None:

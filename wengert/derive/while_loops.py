@@ -31,8 +31,8 @@ from wengert.ops.python import as_python
 
 #: How many steps a loop may do here, where nothing says that it ends.
 MOST_STEPS: ContextVar[int | None] = ContextVar("wengert_most_steps", default=None)
-#: Steps that are tried of a loop that the numbers need not call for.
-FEW_STEPS = 1000
+#: Steps that are tried of a loop that the numbers do not call for.
+FEW_STEPS = 20_000
 
 #: "jvp" or "vjp", the operands that it is taken by, and the results of which.
 Mode = tuple[str, Flags, Flags]
@@ -58,10 +58,9 @@ def play_while(
     values = [as_python(x) if is_weak else x for x, is_weak in pairs]
     state, fixed = values[: body.carried], values[body.carried :]
     stacks = [zeros((room, *x.shape), x.dtype) for x in body.outputs[body.carried :]]
-    steps, most = 0, MOST_STEPS.get()
+    steps = 0
     while cond.step([*state, *fixed])[0]:
-        if steps == most:
-            raise GuardError("a loop of more steps than are tried")
+        check_steps(steps)
         found = body.step([*state, *fixed])
         state = found[: body.carried]
         for stack, row in zip(stacks, found[body.carried :], strict=True):
@@ -71,9 +70,19 @@ def play_while(
     return *ends, *stacks, np.int64(steps)
 
 
+class ManyStepsError(GuardError):
+    """A loop that the numbers do not call for does many steps, and may never end."""
+
+
+def check_steps(steps: int) -> None:
+    """Raise `ManyStepsError` where a loop is tried that has done many steps."""
+    if steps == MOST_STEPS.get():
+        raise ManyStepsError("a loop that need not be done goes on and on")
+
+
 @contextmanager
 def few_steps() -> Iterator[None]:
-    """Let a loop raise `GuardError` that does many steps."""
+    """Let loops raise `ManyStepsError` that the numbers do not call for."""
     token = MOST_STEPS.set(FEW_STEPS)
     try:
         yield

@@ -16,6 +16,7 @@ from wengert.capture.record import SetAside, record_onto
 from wengert.core.tape import INPUT, NO_SETTINGS, Tape
 from wengert.core.types import type_of
 from wengert.derive.steps import as_step
+from wengert.derive.while_loops import ManyStepsError, few_steps
 from wengert.errors import WengertError
 from wengert.structure.nested import Captured, not_repeatable
 
@@ -106,10 +107,15 @@ def is_noting() -> bool:
 
 
 def visit(function: Callable[[], Any]) -> Any:
-    """Run what the numbers do not call for; None if they make Python or NumPy raise."""
-    with np.errstate(all="ignore"):
+    """Run what the numbers do not call for; None if they make Python or NumPy raise.
+
+    Nor need it end.
+    """
+    with np.errstate(all="ignore"), few_steps():
         try:
             return function()
+        except ManyStepsError:
+            return None
         except (ArithmeticError, IndexError, ValueError) as error:
             if isinstance(error, WengertError):
                 raise

@@ -19,7 +19,7 @@ from wengert.core.operation import apply
 from wengert.core.tape import Tape, strong
 from wengert.core.types import type_of
 from wengert.derive.steps import Body
-from wengert.derive.while_loops import WHILE
+from wengert.derive.while_loops import WHILE, check_steps
 from wengert.errors import ArgumentError, GuardError, explain
 from wengert.structure.nested import any_recorded
 from wengert.structure.scan import MOST_TYPES, changing_types, check_carried, converted
@@ -119,11 +119,12 @@ class WhileLoop(NamedTuple):
 
     def by_steps(self) -> Any:
         """Do one step after the other."""
-        carry = list(self.carry)
+        carry, steps = list(self.carry), 0
         if is_noting():  # what a step reads from outside is part of the node to come
             visit(lambda: self.step(*carry))
         while self.asked(*carry)[0]:
-            carry = self.step(*carry)
+            check_steps(steps)
+            carry, steps = self.step(*carry), steps + 1
         return tree.unflatten(self.structure, carry)
 
     def as_node(self, recorded: Tape) -> Any:
