@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.record import protect, record_segment
+from wengert.core.tape import Tape
 from wengert.core.transformed import Function, Transformed, shown
 from wengert.derive.budget import Plan, bytes_of, under
 from wengert.errors import ArgumentError, explain
@@ -71,7 +72,9 @@ def tried(plan: Plan, fun: Function, args: Any, kwargs: Any, records: bool) -> P
     """Return a plan that a call was made under: an eager one, or that of its tape."""
     with under(plan), np.errstate(all="ignore"):
         if records:
-            record_segment(fun, args, lambda at, k, arg: protect(at, arg), kwargs)  # type: ignore[arg-type,misc]
+            tape = Tape()
+            tape.keeps_guards = tape.keeps_lines = True  # as under `jit`
+            record_segment(fun, args, lambda at, k, arg: protect(at, arg), kwargs, tape)  # type: ignore[arg-type,misc]
         else:
             fun(*args, **kwargs)
     return plan
