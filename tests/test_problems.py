@@ -188,3 +188,39 @@ def test_missing_ipopt_is_named_with_its_command(monkeypatch: Any) -> None:
 
     with pytest.raises(UnsupportedError, match="pip install cyipopt-wheels"):
         moved().ipopt(START)
+
+
+@pytest.mark.parametrize("name", ["constraint 1", "bounds of x"])
+def test_limits_of_another_size_are_refused(name: str) -> None:
+    sizes = {"constraint 1": (3, 6), "bounds of x": (2, 5)}[name]
+    limits = [
+        (lambda x: x[0], 0.0, 1.0),
+        (lambda x: np.outer(x[:2], x[2:3]), -1.0, np.ones((sizes[0], 1))),
+    ]
+    asked = problem(np.sum, limits, (np.zeros(sizes[1]), 9.0))
+
+    with pytest.raises(ArgumentError, match=f"{name} have the shape"):
+        asked.limits(np.ones(6))
+
+
+def test_limits_may_have_the_shape_of_the_constraint() -> None:
+    asked = problem(np.sum, (lambda x: x.reshape(2, 2), -1.0, np.eye(2)), [(0.0, 2.0)])
+
+    with pytest.raises(ArgumentError, match="list of 1"):
+        asked.limits(np.ones(4))
+    asked.bounds = 0.0, 2.0
+    assert [end.tolist() for end in asked.limits(np.ones(4))] == [
+        [0.0] * 4,
+        [2.0] * 4,
+        [-1.0] * 4,
+        [1.0, 0.0, 0.0, 1.0],
+    ]
+
+
+@pytest.mark.parametrize("option", [{"nonsense": 3}, {"tol": "small"}])
+def test_option_that_ipopt_does_not_take_is_named(option: dict[str, Any]) -> None:
+    pytest.importorskip("cyipopt")
+    ((name, value),) = option.items()
+
+    with pytest.raises(ArgumentError, match=f"the option {name}={value!r}"):
+        moved().ipopt(START, print_level=0, **option)

@@ -30,7 +30,14 @@ from wengert.capture.record import (
 from wengert.core.operation import apply
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
-from wengert.core.types import ARRAYS, FLOAT64, has_class, is_whole_number, type_of
+from wengert.core.types import (
+    ARRAYS,
+    FLOAT64,
+    Array,
+    has_class,
+    is_whole_number,
+    type_of,
+)
 from wengert.derive import functions, reverse
 from wengert.derive.forgetful import Forgetful
 from wengert.derive.functions import as_arguments, own_gradients
@@ -516,7 +523,7 @@ def jacobian(
     *,
     sparse: bool = False,
     output_format: Literal["csr", "csc", "coo"] = "csr",
-    pattern: ColoredPattern | Literal["grow"] | None = None,
+    pattern: ColoredPattern | Array | Literal["grow"] | None = None,
 ) -> Callable[P, Any]:
     """Return the function that computes the Jacobian of `fun`.
 
@@ -535,9 +542,10 @@ def jacobian(
         Whether the result is a `scipy.sparse` array of shape (m, n), for m numbers that
         `fun` returns and n in the arguments, in their order.
     output_format : {"csr", "csc", "coo"}
-    pattern : ColoredPattern or "grow", optional
-        The structure of all sparse results.  By default that of the first call, where
-        it is found and coloured; with ``"grow"`` it grows with the paths that are met.
+    pattern : ColoredPattern, sparse array of bools, or "grow", optional
+        The structure of all sparse results; what `jacobian_sparsity` gives is coloured.
+        By default that of the first call, where it is found and coloured; with
+        ``"grow"`` it grows with the paths that are met.
 
     Returns
     -------
@@ -549,7 +557,8 @@ def jacobian(
     Raises
     ------
     DerivativeError
-        By a call of a sparse one whose path has entries outside of the structure.
+        By a call of a sparse one whose path has entries outside of the structure, or
+        results of another size.
 
     See Also
     --------
@@ -583,7 +592,7 @@ def value_and_jacobian(
     *,
     sparse: bool = False,
     output_format: Literal["csr", "csc", "coo"] = "csr",
-    pattern: ColoredPattern | Literal["grow"] | None = None,
+    pattern: ColoredPattern | Array | Literal["grow"] | None = None,
 ) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its Jacobian from one recording.
 
@@ -716,7 +725,7 @@ def hessian(
     *,
     sparse: bool = False,
     output_format: Literal["csr", "csc", "coo"] = "csr",
-    pattern: ColoredPattern | Literal["grow"] | None = None,
+    pattern: ColoredPattern | Array | Literal["grow"] | None = None,
 ) -> Callable[P, Any]:
     """Return the function that computes the Hessian of `fun`, forward over reverse.
 
@@ -754,7 +763,7 @@ def value_and_hessian(
     *,
     sparse: bool = False,
     output_format: Literal["csr", "csc", "coo"] = "csr",
-    pattern: ColoredPattern | Literal["grow"] | None = None,
+    pattern: ColoredPattern | Array | Literal["grow"] | None = None,
 ) -> Callable[P, tuple[R, Any]]:
     """Return the function that computes `fun` and its Hessian.
 

@@ -223,22 +223,20 @@ class Problem:
         low, high = (-np.inf, np.inf) if self.bounds is None else pair_of(self.bounds)
         sizes = [np.size(g(np.asarray(x, float), *self.args)) for g, _, _ in self.parts]
         self._zeros = int(n), np.zeros(sum(sizes))
-        ends = [
+        lower, upper = (
             np.concatenate(
                 [np.zeros(0)]
                 + [
-                    np.broadcast_to(np.asarray(part[k], float), size)
-                    for part, size in zip(self.parts, sizes, strict=True)
+                    filled(part[k], size, f"limits of constraint {number}")
+                    for number, (part, size) in enumerate(
+                        zip(self.parts, sizes, strict=True)
+                    )
                 ]
             )
             for k in (1, 2)
-        ]
-        return (
-            np.array(np.broadcast_to(np.asarray(low, float), n)),
-            np.array(np.broadcast_to(np.asarray(high, float), n)),
-            ends[0],
-            ends[1],
         )
+        ends = [np.array(filled(end, n, "bounds of x")) for end in (low, high)]
+        return ends[0], ends[1], lower, upper
 
     def __str__(self) -> str:
         found = [f"problem: minimize {getattr(self.fun, '__name__', 'f')}"]
@@ -384,7 +382,7 @@ class Problem:
             zl, zu = bound_multipliers or (np.zeros(len(x0)), np.zeros(len(x0)))
             given = {"lagrange": list(multipliers), "zl": list(zl), "zu": list(zu)}
         for name, value in options.items():
-            solver.add_option(name, value)
+            add_option(solver, name, value)
         self._shared.solve_again()
         x, info = solver.solve(x0, **given)
         return x, info
@@ -454,6 +452,34 @@ def parts_of(constraints: Any) -> list[tuple[Function, Any, Any]]:
             "(g, lower, upper), where g(x) is an array",
         )
     )
+
+
+def filled(limits: Any, size: int, what: str) -> Array:
+    """Return limits of one number each, a number for all or one for each."""
+    found = np.asarray(limits, float)
+    if found.size not in (1, size):
+        raise ArgumentError(
+            explain(
+                f"the {what} have the shape {found.shape}",
+                f"there are {size} numbers that they limit",
+                f"a number, or an array of shape ({size},)",
+            )
+        )
+    return np.broadcast_to(found.reshape(-1), size)
+
+
+def add_option(solver: Any, name: str, value: Any) -> None:
+    """Set an option of IPOPT's."""
+    try:
+        solver.add_option(name, value)
+    except TypeError as error:
+        raise ArgumentError(
+            explain(
+                f"IPOPT does not take the option {name}={value!r}",
+                "it has none of this name, or it takes other values",
+                "an option of https://coin-or.github.io/Ipopt/OPTIONS.html",
+            )
+        ) from error
 
 
 def linear(matrix: Any) -> Function:

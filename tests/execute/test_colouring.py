@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from functools import partial
 from pathlib import Path
@@ -118,10 +119,16 @@ def test_arrow_takes_two_colors_as_a_symmetric_matrix() -> None:
     assert color_cols(arrow).num_colors == 30
 
 
-def test_saved_colouring_is_the_same_when_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["colors.npz", "colors", None])
+def test_saved_colouring_is_the_same_when_loaded(
+    tmp_path: Path, name: str | None
+) -> None:
     colored = color_symmetric(random_matrix(0, is_symmetric=True))
-    colored.save(tmp_path / "colors.npz")
-    loaded = ColoredPattern.load(tmp_path / "colors.npz")
+    file: Any = io.BytesIO() if name is None else str(tmp_path / name)
+    colored.save(file)
+    if name is None:
+        file.seek(0)
+    loaded = ColoredPattern.load(file)
 
     assert (loaded.sparsity != colored.sparsity).nnz == 0
     assert np.array_equal(loaded.colors, colored.colors)

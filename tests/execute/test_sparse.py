@@ -154,6 +154,72 @@ def test_structure_of_all_paths_may_be_given() -> None:
     assert np.array_equal(f(np.array([-1.0, 2.0])).toarray(), [[0.0, 3.0]])
 
 
+def slope(x: Any) -> Any:
+    """Return differences, each of two numbers beside each other."""
+    return x[1:] - x[:-1] ** 2
+
+
+@pytest.mark.parametrize("kind", [sparse.csc_array, sparse.coo_matrix, np.asarray])
+def test_pattern_without_colours_is_coloured(kind: Any) -> None:
+    x = np.linspace(1.0, 2.0, 9)
+    band = np.eye(8, 9) + np.eye(8, 9, 1) + np.eye(8, 9, 3)
+    slopes = jacobian(slope, sparse=True, pattern=kind(band))
+    full = hessian(
+        lambda x: np.sum(slope(x) ** 2), sparse=True, pattern=np.ones((9, 9))
+    )
+
+    for z in (x, 2 * x, 3 * x):
+        assert slopes(z).nnz == np.count_nonzero(band)
+        np.testing.assert_allclose(slopes(z).toarray(), jacobian(slope)(z))
+        dense = hessian(lambda x: np.sum(slope(x) ** 2))(z)
+        np.testing.assert_allclose(full(z).toarray(), dense, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("pattern", ["growing", 3, [[True]]])
+def test_what_is_no_pattern_is_refused(pattern: Any) -> None:
+    with pytest.raises(ArgumentError, match="jacobian_sparsity"):
+        jacobian(slope, sparse=True, pattern=pattern)
+
+
+@pytest.mark.parametrize("pattern", [None, "grow", np.ones((3, 4))])
+def test_results_of_another_size_are_no_rows_of_the_structure(pattern: Any) -> None:
+    slopes = jacobian(
+        lambda x: x[:3] ** 2 if x[0] > 0 else x[:2], sparse=True, pattern=pattern
+    )
+    x = np.ones(4)
+
+    assert np.array_equal(slopes(x).toarray(), 2.0 * np.eye(3, 4))
+    with pytest.raises(DerivativeError, match=r"has the shape \(2, 4\)"):
+        slopes(-x)
+
+
+@pytest.mark.parametrize("out", [np.zeros((4, 4)), sparse.eye_array(4), [1.0]])
+def test_what_is_no_sparse_array_of_the_format_is_no_out(out: Any) -> None:
+    slopes, x = jacobian(np.sin, sparse=True), np.arange(4.0)
+    with pytest.raises(ArgumentError, match="out= of an earlier call"):
+        slopes(x, out=out)
+
+
+@pytest.mark.parametrize("is_inside", [False, True])
+@pytest.mark.parametrize("make", [jacobian, value_and_jacobian])
+def test_keywords_are_arguments_that_stay(make: Any, is_inside: bool) -> None:
+    def f(x: Any, shift: Any = 0.0, *, scale: Any = 1.0) -> Any:
+        return scale * x[1:] ** 3 + shift * x[:-1]
+
+    slopes = make(f, sparse=True)
+    call = jit(slopes) if is_inside else slopes
+    x = np.linspace(1.0, 2.0, 5)
+
+    for k in range(4):
+        given = {"scale": 2.0 + k, "shift": np.arange(4.0) - k}
+        found = call(x, **given)
+        dense = make(f)(x, **given)
+        pairs = [(found, dense)] if make is jacobian else zip(found, dense, strict=True)
+        for one, other in pairs:
+            one = one.toarray() if sparse.issparse(one) else one
+            np.testing.assert_allclose(one, other, rtol=1e-13)
+
+
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_hessian_is_found_by_substitution(output_format: Any) -> None:
     random = np.random.default_rng(5)

@@ -9,6 +9,7 @@ grows with the entries; that of a large pattern is a loop in machine code.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -130,15 +131,16 @@ class ColoredPattern:
         return substituted(rows, columns, self.colors)
 
     def save(self, path: Any) -> None:
-        """Write it to a file in NumPy's format `npz`."""
-        np.savez(
-            path,
-            colors=self.colors,
-            kind=self.kind,
-            shape=self.sparsity.shape,
-            indices=self.sparsity.indices,
-            indptr=self.sparsity.indptr,
-        )
+        """Write it to a file in NumPy's format `npz`, of whatever name."""
+        with nullcontext(path) if hasattr(path, "write") else open(path, "wb") as file:
+            np.savez(
+                file,
+                colors=self.colors,
+                kind=self.kind,
+                shape=self.sparsity.shape,
+                indices=self.sparsity.indices,
+                indptr=self.sparsity.indptr,
+            )
 
     @classmethod
     def load(cls, path: Any) -> ColoredPattern:

@@ -26,7 +26,7 @@ from wengert.capture.record import (
 )
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
-from wengert.core.types import Type, has_class, type_of
+from wengert.core.types import Type, has_class, is_array, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.again import derived
 from wengert.derive.merged import as_one
@@ -39,6 +39,7 @@ from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute.blocks import BlockPlay
 from wengert.execute.colouring import (
     ColoredPattern,
+    as_pattern,
     color_bidirectional,
     color_cols,
     color_rows,
@@ -72,7 +73,7 @@ class OutsideError(DerivativeError):
         self.pattern, self.is_second = pattern, is_second
         text = explain(
             f"the sparse derivative of {name} met a path with other nonzero entries",
-            "its structure is fixed by the first call, which took another path",
+            "its structure is fixed by pattern=, or by the first call on another path",
             'pattern="grow", or the pattern of all paths: pattern=color_cols(union)',
         )
         super().__init__(text)
@@ -90,9 +91,9 @@ class Sparse(Transformed):
     has_value : bool
         Whether the function's value is returned beside it.
     output_format : {"csr", "csc", "coo"}
-    pattern : ColoredPattern, "grow" or None
-        The structure; where it is not given, found by the first call with arguments of
-        such shapes.
+    pattern : ColoredPattern, array of bools, "grow" or None
+        The structure, which is coloured if it is not; where it is not given, found by
+        the first call with arguments of such shapes.
     """
 
     def __init__(
@@ -116,8 +117,9 @@ class Sparse(Transformed):
             )
         self.argnums = argnums
         self.is_second, self.has_value = is_second, has_value
-        self.output_format, self.grows = output_format, pattern == "grow"
-        self.given = pattern if isinstance(pattern, ColoredPattern) else None
+        self.output_format = output_format
+        self.grows = type(pattern) is str and pattern == "grow"
+        self.given = None if self.grows else coloured(pattern, is_second)
         #: By the shapes of arguments; and those that were asked last.
         self.made: dict[tuple[Any, ...], Products] = {}
         self.products = self.fixed(self.given)
@@ -127,20 +129,20 @@ class Sparse(Transformed):
         """The structure and its colours; None before the first call."""
         return self.products.colored
 
-    def __call__(self, *args: Any, out: Any = None) -> Any:
+    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         """Return the derivative, or `out` with its data refilled."""
         shapes = tuple([getattr(arg, "shape", None) for arg in args])
         products = self.made.get(shapes) or self.made.setdefault(shapes, self.of_new())
         self.products = products
         try:
-            value, data = products.at(*args)
+            value, data = products.at(*args, **kwargs)
         except OutsideError as error:
             if not self.grows:
                 raise
             known = products.structure.colored.sparsity
             grown = (known + error.pattern).astype(bool)
             self.made[shapes] = self.fixed(colour(grown, self.is_second))
-            return self(*args, out=out)
+            return self(*args, out=out, **kwargs)
         matrix = products.structure.matrix(data, out)
         return (value, matrix) if self.has_value else matrix
 
@@ -164,6 +166,23 @@ def colour(pattern: Any, is_second: bool) -> ColoredPattern:
         both = color_bidirectional(pattern)
         return both if 2 * both.num_colors <= best.num_colors else best
     return best
+
+
+def coloured(pattern: Any, is_second: bool) -> ColoredPattern | None:
+    """Return the structure that a user gives, if any, with colours."""
+    if pattern is None or isinstance(pattern, ColoredPattern):
+        return pattern
+    from scipy import sparse
+
+    if sparse.issparse(pattern) or is_array(pattern):
+        return colour(as_pattern(pattern), is_second)
+    raise ArgumentError(
+        explain(
+            f"a sparse derivative was asked for with pattern={pattern!r}",
+            "it says where there are entries",
+            'jacobian_sparsity(f, x), one that is coloured, "grow", or none',
+        )
+    )
 
 
 def unrolled(*structures: Structure | None) -> int:
@@ -219,17 +238,17 @@ class Structure:
 
     def covers(self, pattern: Any) -> bool:
         """Whether it has all entries of a pattern."""
-        known = self.colored.sparsity
-        return pattern.shape == known.shape and not (pattern > known).nnz
+        return not (pattern > self.colored.sparsity).nnz
 
     def matrix(self, data: Any, out: Any) -> Any:
         """Return the sparse array of the entries, or `out` with them."""
         output_format = self.output_format
         if out is not None:
-            if out.format != output_format or out.data.shape != np.shape(data):
+            kind = getattr(out, "format", type(out).__name__)
+            if kind != output_format or out.data.shape != np.shape(data):
                 raise ArgumentError(
                     explain(
-                        f"out= is a {out.format} array of {out.nnz} entries",
+                        f"out= is a {kind} array of {np.size(out)} entries",
                         f"the derivative is {output_format} and has {len(data)}",
                         "out= of an earlier call",
                     )
@@ -276,8 +295,8 @@ class Products:
         self.stretch: Stretch | None = None
         self.sweeps: Sweeps | None = None
 
-        def entries(*args: Any) -> tuple[Any, Any]:
-            return self.entries(args)
+        def entries(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+            return self.entries(args, kwargs)
 
         entries.__name__ = f"entries_of_{getattr(fun, '__name__', 'f')}"
         entries.records_itself = True  # type: ignore[attr-defined]
@@ -296,15 +315,17 @@ class Products:
         assert self.known is not None
         return self.known
 
-    def at(self, *args: Any) -> tuple[Any, Any]:
+    def at(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """Return the function's value, where it is asked for, and the entries."""
-        return self.fast(*args) if active_tape() is None else self.entries(args)
+        if active_tape() is None:
+            return self.fast(*args, **kwargs)
+        return self.entries(args, kwargs)
 
-    def entries(self, args: Sequence[Any]) -> tuple[Any, Any]:
+    def entries(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Return the same of a recording; the sweeps are recorded, whoever calls."""
         if active_tape() is None:
-            return self.recorded(args)
-        segment, _ = trace(self.fun, args, self.chosen, {}, keeps=True)
+            return self.recorded(args, kwargs)
+        segment, _ = trace(self.fun, args, self.chosen, kwargs, keeps=True)
         leaves, structure = tree.flatten(segment.result)
         outputs = [node_of(segment.tape, leaf) for leaf in leaves]
         entries, values = self.played(segment, outputs)
@@ -345,9 +366,13 @@ class Products:
         found = sweeps_of(own, given, chosen, self.is_second, self.known)
         self.sweeps = Sweeps(found)
 
-    def recorded(self, args: Sequence[Any]) -> tuple[Any, Any]:
+    def recorded(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Return what `entries` gives, of a recording of its own."""
-        tape = record_as_jit(lambda *given: self.entries(given), args, self.chosen)
+
+        def call(*given: Any) -> tuple[Any, Any]:
+            return self.entries(given, kwargs)
+
+        tape = record_as_jit(call, args, self.chosen)
         *value, data = [tape.play.outputs[k] for k in tape.output_indices]
         return value[0] if len(value) == 1 else tuple(value), data
 
@@ -400,10 +425,21 @@ def structure_of(
     ------
     OutsideError
         Where the pattern has entries that are not in it.
+    DerivativeError
+        Where it has another shape.
     """
     pattern = asked.hessian() if is_second else asked.jacobian()
     if known is None:
         known = Structure(colour(pattern, is_second), output_format)
+    if pattern.shape != known.colored.sparsity.shape:
+        raise DerivativeError(
+            explain(
+                f"the sparse derivative of {name} has the shape {pattern.shape}",
+                f"its structure has {known.colored.sparsity.shape}, by pattern= or by "
+                "the first call with such arguments",
+                "a function whose results have one size, or the pattern of this one",
+            )
+        )
     if not known.covers(pattern):
         raise OutsideError(pattern, name, is_second)
     return known
