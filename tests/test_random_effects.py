@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import integrate, sparse, stats
 
-from wengert import laplace
-from wengert.errors import DerivativeError
+from wengert import hessian, jit, laplace, value_and_grad
+from wengert.errors import ArgumentError, DerivativeError
 from wengert.random_effects import Factor
 
 RANDOM = np.random.default_rng(0)
@@ -130,3 +130,63 @@ def test_parameters_that_nothing_determines_have_no_errors() -> None:
 
     with pytest.raises(DerivativeError, match="no standard errors"):
         marginal.errors(np.ones(1), np.ones(2))
+
+
+def wandering(p: Any, u: Any) -> Any:
+    """Return a joint density, of parameters that may be an array of any shape."""
+    level, size = np.reshape(p, (-1,))[:2]
+    walk = np.sum((u[1:] - u[:-1]) ** 2) * np.exp(-2 * size) + 2 * len(u) * size
+    return walk / 2 + np.sum(u**2) / 8 + np.sum(np.exp(level + u) - FEW * (level + u))
+
+
+FEW = np.array([1.0, 0.0, 2.0, 4.0, 3.0, 3.0, 6.0, 5.0])
+
+
+def test_function_without_its_effects_is_differentiated_inside_others() -> None:
+    marginal, start = laplace(wandering), np.zeros(8)
+
+    def total(p: Any) -> Any:
+        return np.sin(marginal(2.0 * p, start)) * p[0]
+
+    value_and_slope = jit(value_and_grad(total))
+    for k in range(4):
+        p = np.array([0.3, -0.4 + 0.1 * k])
+        found, slope = value_and_slope(p)
+        ends = [
+            [total(p + sign * step) for sign in (1, -1)] for step in 1e-5 * np.eye(2)
+        ]
+        differences = [(up - down) / 2e-5 for up, down in ends]
+        assert found == pytest.approx(total(p), rel=1e-12)
+        np.testing.assert_allclose(slope, differences, rtol=1e-6, atol=1e-8)
+    with pytest.raises(DerivativeError, match="slope_of_value"):
+        hessian(total)(p)
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (1, 3, 1)])
+def test_parameters_may_have_any_shape(shape: tuple[int, ...]) -> None:
+    marginal = laplace(lambda p, u: gaussian(np.reshape(p, (-1,)), u))
+    start = np.zeros(8)
+    fit = marginal.fit(np.zeros(shape), start)
+    plain = laplace(gaussian).fit(np.zeros(3), start)
+
+    assert fit.x.shape == fit.errors.parameters.shape == shape
+    np.testing.assert_allclose(fit.x.ravel(), plain.x, rtol=1e-6)
+    errors = fit.errors.parameters.ravel()
+    np.testing.assert_allclose(errors, plain.errors.parameters, rtol=1e-6)
+
+
+def test_parameter_may_be_a_number() -> None:
+    """The mean of numbers with a variance of 1 and effects with one of 1 / 2."""
+    data = np.array([1.0, 2.0, 6.0])
+    fit = laplace(lambda p, u: np.sum((data - p - u) ** 2) / 2 + np.sum(u**2)).fit(
+        0.0, np.zeros(3)
+    )
+
+    assert fit.x == pytest.approx(3.0)
+    assert fit.errors.parameters == pytest.approx(np.sqrt(1.5 / 3.0), rel=1e-6)
+
+
+@pytest.mark.parametrize("random", [2, -1, "u"])
+def test_effects_that_are_no_argument_are_refused(random: Any) -> None:
+    with pytest.raises(ArgumentError, match="random=0 or random=1"):
+        laplace(wandering, random=random)

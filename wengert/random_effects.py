@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.api import grad, hessian, jacobian, value_and_grad
+from wengert.capture.array import is_active
 from wengert.core.types import Array
-from wengert.errors import DerivativeError, explain
+from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute.jit import jit
+from wengert.structure.black_box import black_box
 
 Function = Callable[..., Any]
 #: Steps of the inner search, halvings of one of them, and the least decrease, as a
@@ -98,6 +100,15 @@ class Laplace:
     """
 
     def __init__(self, fun: Function, random: int = 1) -> None:
+        if random not in (0, 1):
+            raise ArgumentError(
+                explain(
+                    f"laplace was given random={random!r}",
+                    "it says which of the two arguments are the random effects",
+                    "random=0 or random=1",
+                )
+            )
+
         def joint(parameters: Any, effects: Any) -> Any:
             given = (effects, parameters) if random == 0 else (parameters, effects)
             return fun(*given)
@@ -119,8 +130,23 @@ class Laplace:
         self.of_slope = jit(grad(slope, 1))
         self.mixed = jit(jacobian(grad(joint, 1), 0))
 
+        def value(parameters: Any, start: Any) -> float:
+            return self.at(parameters, start).value
+
+        def slope_of_value(parameters: Any, start: Any) -> Array:
+            return self.at(parameters, start).gradient()
+
+        first = black_box(slope_of_value)  # it has no derivatives itself
+
+        def slopes(parameters: Any, start: Any) -> tuple[Any, Array]:
+            return first(parameters, start), np.zeros(np.shape(start))
+
+        self.recorded = black_box(value, slopes)
+
     def __call__(self, parameters: Any, start: Any) -> float:
-        """Return the value."""
+        """Return the value; of what is recorded as one node, with a gradient."""
+        if is_active((parameters, start)):
+            return self.recorded(parameters, start)
         return self.at(parameters, start).value
 
     def mode(self, parameters: Any, start: Any) -> Array:
@@ -184,7 +210,7 @@ class Laplace:
 
         Parameters
         ----------
-        parameters : array, shape (p,)
+        parameters : array
         start : array
             Effects that the search starts from; then from those found before.
         method : str
@@ -199,14 +225,17 @@ class Laplace:
         from scipy import optimize
 
         last = [np.array(start, float)]
+        first = np.asarray(parameters, float)
 
         def both(p: Array) -> tuple[float, Array]:
-            at = self.at(p, last[0])
+            at = self.at(p.reshape(first.shape), last[0])
             last[0] = at.effects
-            return at.value, at.gradient()
+            return at.value, at.gradient().ravel()
 
-        first = np.asarray(parameters, float)
-        found = optimize.minimize(both, first, jac=True, method=method, **options)
+        found = optimize.minimize(
+            both, first.ravel(), jac=True, method=method, **options
+        )
+        found.x = found.x.reshape(first.shape)
         found.effects = self.mode(found.x, last[0])
         found.errors = self.errors(found.x, found.effects)
         return found

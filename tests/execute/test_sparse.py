@@ -777,3 +777,27 @@ def test_pattern_of_a_jitted_function_is_that_of_all_its_paths() -> None:
     for at in (x, other):
         dense = jacobian(turned)(at, 0.5, "both")
         np.testing.assert_allclose(slopes(at, 0.5, "both").toarray(), dense)
+
+
+@pytest.mark.parametrize("view", [np.ravel, lambda p: np.reshape(p, (-1,))])
+@pytest.mark.parametrize("is_second", [False, True])
+def test_derivative_of_a_sparse_one_is_recorded_as_it_was(
+    view: Any, is_second: bool
+) -> None:
+    """What rules read of constants that were derived is one node in every recording."""
+
+    def f(p: Any, u: Any) -> Any:
+        a, b = view(p)
+        found = u**2 * np.exp(b) * a + u[::-1]
+        return np.sum(found * u) if is_second else found
+
+    make = hessian if is_second else jacobian
+    inner: Any = make(f, 1, sparse=True)
+    slopes = jit(grad(lambda p, u: np.sum(inner(p, u).data), (0, 1)))
+    dense: Any = grad(lambda p, u: np.sum(make(f, 1)(p, u)), (0, 1))
+
+    for k in range(4):
+        given = np.array([0.3, -0.4 + 0.1 * k]), np.arange(3.0) / (k + 1)
+        for one, other in zip(slopes(*given), dense(*given), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-13)
+    assert [path.is_believed for path in slopes.paths()] == [True]

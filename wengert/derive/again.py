@@ -76,12 +76,14 @@ def derived(
     stretch = Stretch(tape, asked, question[-1])
     results = stretch.repeated()
     if results is not None:
+        note_constants(tape, tape, at, len(tape))
         tape.derivatives[at] = len(tape)
         tape.derived[at] = Derived(question, len(tape), results)
         return {k: value_at(tape, place) for k, place in results.items()}
     found = noted(tape, derive)
     results = {k: place_of(value) for k, value in found.items()}
     if None not in results.values() and is_playable(tape, at):
+        note_constants(tape, tape, at, len(tape))
         tape.derived[at] = Derived(question, len(tape), results)
         stretch.learn(at, results)
         for k, place in results.items():
@@ -151,8 +153,16 @@ def play(tape: CheckedTape, stop: int) -> bool:
     except Exception:  # a guard, or what Python raises: the sweep decides
         del outputs[start:]
         return False
-    for index in range(start, stop):
-        if expected.operations[index] is CONSTANT and expected.knows(index):
-            value = expected.settings[index]["value"]
-            tape.note_constant(value, index, index in expected.refillable)
+    note_constants(tape, expected, start, stop)
     return True
+
+
+def note_constants(tape: Tape, like: Tape, start: int, stop: int) -> None:
+    """Note what constants hold that were derived, to be taken where it is met again.
+
+    Rules are handed it as it stands on the tape, whether it was derived or played.
+    """
+    for index in range(start, stop):
+        if like.operations[index] is CONSTANT and like.knows(index):
+            value = like.settings[index]["value"]
+            tape.note_constant(value, index, index in like.refillable)
