@@ -91,6 +91,37 @@ def test_pattern_of_every_operation_covers_its_differences(example: Any) -> None
     assert not (moved & ~pattern.toarray()).any()
 
 
+@pytest.mark.one_in(5)
+@pytest.mark.parametrize("example", examples(), ids=str)
+@pytest.mark.filterwarnings("ignore")
+def test_hessian_pattern_of_every_operation_covers_the_hessian(example: Any) -> None:
+    operands = example.operands
+    chosen = [k for k, value in enumerate(operands) if is_real(value)]
+    count = sum(np.size(operands[k]) for k in chosen)
+    if example.order < 2 or not 0 < count <= 40:
+        pytest.skip("no second derivative by a few real numbers")
+
+    def total(*operands: Any) -> Any:
+        found = flat_results(example.function(*operands))
+        weights = np.linspace(0.7, 1.9, found.size)
+        return np.sum(np.real(found) * weights + np.imag(found))
+
+    with np.errstate(all="ignore"):
+        pattern = hessian_sparsity(total, *operands, argnums=chosen).toarray()
+        rows = hessian(total, chosen)(*operands)
+    sizes = [np.size(operands[k]) for k in chosen]
+    dense = np.block(
+        [
+            [np.reshape(part, (m, n)) for part, n in zip(row, sizes, strict=True)]
+            for row, m in zip(rows, sizes, strict=True)
+        ]
+    )
+    size = 1 + np.max(np.abs(dense), initial=0.0, where=np.isfinite(dense))
+
+    assert np.array_equal(pattern, pattern.T)
+    assert not (np.isfinite(dense) & (np.abs(dense) > 1e-9 * size) & ~pattern).any()
+
+
 # Programs without cancellation: no other entries either
 
 

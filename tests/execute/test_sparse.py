@@ -801,3 +801,23 @@ def test_derivative_of_a_sparse_one_is_recorded_as_it_was(
         for one, other in zip(slopes(*given), dense(*given), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-13)
     assert [path.is_believed for path in slopes.paths()] == [True]
+
+
+#: By what is done, functions of the elements of x one by one.
+OF_NUMBERS = {
+    "sum": lambda x: np.sum(x[0] * x[1]) * x[2] + np.mean(x[3]) ** 2,
+    "prod": lambda x: np.prod(x[2]) * np.max(x[3]) + np.cumsum(x[0] * x[1])[0] ** 3,
+    "norm": lambda x: np.linalg.norm(x[0] * x[1]) + np.einsum("->", x[2]) * x[3],
+    "clip": lambda x: np.clip(x[0] * x[1], -9.0, 9.0) + np.clip(x[2], x[3] ** 2, 9.0),
+    "array": lambda x: np.sum(np.clip(x, 0.0, 1.0) ** 2 * x[::-1]),
+}
+
+
+@pytest.mark.parametrize("name", OF_NUMBERS)
+def test_derivatives_of_what_is_done_with_numbers_are_the_dense_ones(name: str) -> None:
+    f, x = OF_NUMBERS[name], np.array([0.3, 1.7, -0.4, 0.6])
+    second, first = hessian(f, sparse=True), jacobian(f, sparse=True)
+
+    for z in (x, x[::-1] + 0.1, x):
+        np.testing.assert_allclose(second(z).toarray(), hessian(f)(z), atol=1e-14)
+        np.testing.assert_allclose(first(z).toarray()[0], grad(f)(z), atol=1e-14)

@@ -32,6 +32,8 @@ PROGRAMS = {
     "numbers": EXAMPLES * 3 // 20 if IS_LONG else max(EXAMPLES * 13 // 200, 60),
     "floats": EXAMPLES * 3 // 20 if IS_LONG else max(EXAMPLES * 13 // 200, 60),
 }
+#: Programs whose sparse derivatives are compared, of each of two styles.
+SPARSE = EXAMPLES // 10 if IS_LONG else 40
 
 
 def parts(count: int) -> list[range]:
@@ -114,6 +116,24 @@ def test_a_complex_step_judges_most_analytic_programs() -> None:
     compared = counts["complex step: compared"]
     assert compared >= 0.9 * (compared + counts["complex step: does not hold"])
     assert compared >= 0.4 * counts["call: eager"]
+
+
+@pytest.mark.parametrize("seeds", parts(SPARSE))
+@pytest.mark.parametrize("style", ["any", "analytic"])
+def test_sparse_derivatives_of_random_programs_are_the_dense_ones(
+    style: str, seeds: range
+) -> None:
+    counts: Counter[str] = Counter()
+    for seed in seeds:
+        program = generate(seed, style)
+        for error in run(Judge(program, counts), ("sparse",)):
+            small = shrink(program, error)
+            found = mismatch(small, error.way) or error
+            pytest.fail(describe(small, found), pytrace=False)
+
+    assert counts["sparse: Jacobian compared"] > len(seeds) / 3
+    assert counts["sparse: Hessian compared"] > len(seeds) / 4
+    assert counts["sparse: differences"] > counts["sparse: Jacobian compared"]
 
 
 def test_programs_of_integers_that_are_no_inputs_answer_as_python_does() -> None:

@@ -45,6 +45,7 @@ class Influence:
         like: Any,
     ) -> Any:
         """Return the sets of a result's elements: an array, or one a result."""
+        given = [as_array(sets) for sets in given]
         if type(like) is tuple and not isinstance(operation.form, Move):
             parts = [self.through(operation, given, values, settings, t) for t in like]
             return tuple(parts)
@@ -97,7 +98,7 @@ class Influence:
         if any(isinstance(place, Type) for place in places):
             return self.whole(given, like)
         filled = [
-            empty_like(value) if sets is None else as_array(sets)
+            empty_like(value) if sets is None else sets
             for sets, value in zip(given[:count], values, strict=False)
         ]
         # The parts of a complex number lie where the number does.

@@ -550,10 +550,14 @@ def every_pair(count: int) -> Pairs:
 
 def pairs_of_partials(operation: Operation) -> Pairs:
     """Return on which operands the partials of an operation on elements depend."""
-    sample = [np.float64(low + 0.6 * (high - low)) for low, high in operation.domain]
+    domain = operation.domain or ((1.0, 1.0),) * len(operation.partials)
+    sample = [np.float64(low + 0.6 * (high - low)) for low, high in domain]
     pairs = set()
-    with np.errstate(all="ignore"):
-        result = operation.function(*sample)
+    try:
+        with np.errstate(all="ignore"):
+            result = operation.function(*sample)
+    except TypeError:  # one of them is a whole number
+        return every_pair(len(sample))
     for k, partial in enumerate(operation.partials):
         if not callable(partial):
             continue

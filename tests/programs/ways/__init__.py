@@ -16,6 +16,7 @@ from tests.programs.ways import (
     mapped,
     replayed,
     second_order,
+    sparse,
 )
 
 
@@ -56,6 +57,7 @@ WAYS = {
     "vmap(grad)": Way(mapped.check_gradient, lambda p: is_alone(p) and has_slopes(p)),
     "complex step": Way(complex_step.check, has_slopes, after="eager"),
     "second order": Way(second_order.check, has_slopes, after="eager"),
+    "sparse": Way(sparse.check, has_slopes),
 }
 
 
