@@ -19,6 +19,7 @@ import numpy as np
 from wengert.emit import machine
 from wengert.emit.cache import KERNELS
 from wengert.emit.calls import CALL_TYPE, write_call
+from wengert.emit.circular import PAIR, is_paired
 from wengert.emit.compile import KERNEL_TYPE, Compiled
 from wengert.emit.orders import write_order
 from wengert.emit.refusal import NotLoweredError, refuses
@@ -32,6 +33,7 @@ from wengert.emit.vocabulary import (
     TYPES,
     ir_type,
     literal,
+    pair_template,
     template,
     widening,
 )
@@ -327,6 +329,10 @@ class Writer:
     loops: int = 0
     length: int = 0
     workspace: int = 0
+    #: The cosine or the sine of the same number that follows, by value; and the values
+    #: that were written with one before.
+    partners: dict[int, Let] = field(default_factory=dict)
+    with_partner: set[int] = field(default_factory=set)
 
     # The module
 
@@ -500,17 +506,43 @@ class Writer:
 
     def body(self, statements: Sequence[Statement]) -> None:
         """Write statements."""
+        outer, self.partners = self.partners, partners_of(statements)
         for statement in statements:
             self.break_block()
             WRITERS[type(statement)](self, statement)
+        self.partners = outer
 
     def let(self, let: Let) -> None:
         """An expression."""
+        partner = self.partners.pop(let.value, None)
+        if partner is not None and self.is_pair(let):
+            self.pair(let, partner)
+            return
+        if let.value in self.with_partner:
+            self.with_partner.discard(let.value)
+            return
         is_wide = self.is_wide(*let.operands)
         names = [self.name(x, is_wide) for x in let.operands]
         types = [self.type_of(x) for x in let.operands]
         text = self.written(let.text, names, types, let.type, is_wide, let.is_strict)
         self.define(let.value, text, is_wide, let.type)
+
+    def is_pair(self, let: Let) -> bool:
+        """Whether a sine or a cosine is written with the other one."""
+        (operand,) = let.operands
+        types = {let.type, self.type_of(operand)}
+        return types == {"float64"} and is_paired(self.width) and self.is_wide(operand)
+
+    def pair(self, let: Let, partner: Let) -> None:
+        """A sine and a cosine of the same vector, of which the first is met."""
+        made, number = pair_template(self.width), self.fresh()
+        self.declarations |= made.declarations
+        self.line(made.format(number, self.name(let.operands[0], True)))
+        self.block = made.block.format(number)
+        for one in (let, partner):
+            name = f"%v{number}" + ".cos" * (one.text == PAIR[1])
+            self.define(one.value, name, True, one.type)
+        self.with_partner.add(partner.value)
 
     def steps_done(self, count: Count) -> None:
         """The index of a loop, or one a lane."""
@@ -1196,6 +1228,20 @@ class Writer:
             f" br i1 %c{number}, label %l{number}, label %x{number}\n"
         )
         self.start_block(f"x{number}")
+
+
+def partners_of(statements: Sequence[Statement]) -> dict[int, Let]:
+    """Return the sines and cosines behind a cosine or a sine of the same, by that."""
+    first, found = dict[Any, Let](), dict[int, Let]()
+    for let in statements:
+        if not isinstance(let, Let) or let.text not in PAIR or let.is_strict:
+            continue
+        other = PAIR[let.text == PAIR[0]]
+        if (partner := first.pop((let.operands, other), None)) is not None:
+            found[partner.value] = let
+        else:
+            first[let.operands, let.text] = let
+    return found
 
 
 def folded_in(body: Sequence[Statement], known: Mapping[int, Any]) -> list[int]:

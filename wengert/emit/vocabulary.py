@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wengert.emit import machine
+from wengert.emit.circular import sine_and_cosine
 from wengert.emit.exponential import exponential, is_written_out
 from wengert.lower import expressions
 from wengert.lower.hiding import OPERANDS
@@ -186,11 +187,14 @@ class Template:
         Lines the module needs besides.
     calls : str
         The one C library function the operation is, "" if it is anything else.
+    block : str
+        The block that it ends in, with the number left open; "" if it begins none.
     """
 
     format: Callable[..., str]
     declarations: frozenset[str]
     calls: str
+    block: str = ""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -234,6 +238,20 @@ def template(
     )
 
 
+@functools.lru_cache(maxsize=8)
+def pair_template(lanes: int) -> Template:
+    """IR of the sine of a vector of doubles, ``%v{number}``, and of its cosine.
+
+    That is ``%v{number}.cos``.
+    """
+    emitter = Emitter(("float64",), lanes, is_strict=False)
+    sine, cosine = sine_and_cosine(emitter, emitter.bound["x"][0])
+    emitter.lines.append(f" %v{{0}}.cos = freeze {emitter.ir('float64')} {cosine}\n")
+    emitter.finish(sine, "float64")
+    text = "".join(emitter.lines)
+    return Template(text.format, frozenset(emitter.declarations), "", emitter.block)
+
+
 def _whole_call(text: str, lanes: int) -> str:
     """The C library function that an expression is one call of, or ""."""
     name, _, rest = text.partition("(")
@@ -266,6 +284,8 @@ class Emitter:
     lines: list[str] = field(default_factory=list)
     declarations: set[str] = field(default_factory=set)
     known: dict[str, str] = field(default_factory=dict)
+    #: The last block that was begun; none where all is in one.
+    block: str = ""
     bound: dict[str, tuple[str, str]] = field(default_factory=dict)
     count: int = 0
 
@@ -293,6 +313,39 @@ class Emitter:
         self.lines.append(f" {name} = {instruction}\n")
         self.known[instruction] = name
         return name
+
+    def start_block(self) -> str:
+        """Begin a block; return its label."""
+        self.count += 1
+        label = f"v{{0}}.{self.count}"
+        self.lines.append(f" br label %{label}\n{label}:\n")
+        return label
+
+    def unless(
+        self,
+        is_otherwise: str,
+        found: Sequence[str],
+        block: str,
+        otherwise: Callable[[], Sequence[str]],
+        t: str,
+    ) -> list[str]:
+        """Return what was found in a block, or something else where a lane needs that.
+
+        Equal instructions behind it are shared with what is before it alone.
+        """
+        lanes, known = f"i{self.lanes}", dict(self.known)
+        flags = self.line(f"bitcast {self.ir('bool')} {is_otherwise} to {lanes}")
+        flag = self.line(f"icmp ne {lanes} {flags}, 0")
+        self.count += 1
+        other, after = f"v{{0}}.{self.count}.other", f"v{{0}}.{self.count}"
+        self.lines.append(f" br i1 {flag}, label %{other}, label %{after}\n{other}:\n")
+        made = otherwise()
+        self.lines.append(f" br label %{after}\n{after}:\n")
+        self.known, self.block = known, after
+        return [
+            self.line(f"phi {self.ir(t)} [{x}, %{block}], [{y}, %{other}]")
+            for x, y in zip(found, made, strict=True)
+        ]
 
     def finish(self, name: str, type_name: str) -> None:
         """Give the result the operation's own name."""
