@@ -1,4 +1,4 @@
-"""A sine and a cosine of one vector, written out together."""
+"""Sines and cosines of vectors, written out, and together where both are asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.emit import machine
 from wengert.emit.circular import MOST, is_paired
 from wengert.emit.nests import compile_written, written
 from wengert.execute.engine import native_engine
@@ -76,14 +75,24 @@ def test_a_gradient_of_a_sine_has_its_cosine(count: int) -> None:
         np.testing.assert_allclose(found[1], gradient, rtol=1e-12, atol=1e-13)
 
 
-def test_one_alone_is_left_to_the_library() -> None:
-    if machine.vector_symbol("sin", 1, 8, False) is None:
-        pytest.skip("this C library has no sines of vectors")
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+@pytest.mark.parametrize("lanes", [2, 4, 8])
+def test_one_alone_has_the_bits_that_it_has_beside_the_other(lanes: int) -> None:
+    x = np.concatenate(list(NUMBERS.values()))
+    for k, function in enumerate((np.sin, np.cos)):
+        found = np.empty_like(x)
+        nest, constants = build(lower(wg.record(function, x)), lanes)
+        kernel = compile_written(written(cut(nest), constants, lanes, {}))
+        kernel.call([x.ctypes.data], [found.ctypes.data])
+        np.testing.assert_array_equal(found, both(x, lanes)[k])
+
+
+@pytest.mark.skipif(not is_paired(8), reason="the C library is called")
+def test_both_are_written_once() -> None:
     x = np.linspace(0.0, 1.0, 64)
-    texts = []
-    for f in (np.sin, lambda x: (np.sin(x), np.cos(x)), lambda x: np.cos(x) + x):
+    results = []
+    for f in (np.sin, lambda x: (np.sin(x), np.cos(x)), lambda x: (np.cos(x), x)):
         nest, constants = build(lower(wg.record(f, x)), 8)
-        made = written(cut(nest), constants, 8, {})
-        texts.append("".join(made.texts))
-    is_pair = [".cos = " in text for text in texts]
-    assert is_pair == [False, is_paired(8), False]
+        text = "".join(written(cut(nest), constants, 8, {}).texts)
+        results.append(text.count("phi <8 x double>") / text.count(".other:"))
+    assert results == [1, 2, 1]

@@ -1,8 +1,9 @@
-"""A sine and a cosine of one vector, as polynomials.
+"""Sines and cosines of vectors, as polynomials.
 
 C's vector library finds twice how far a number is from a multiple of a quarter turn,
 and keeps nothing in registers of what calls it: both take two to three times as long.
-One of them alone is left to it.
+One of them alone takes as long or a quarter longer, and has the same bits as beside
+the other.
 
 Of ``x`` that is ``r``; the multiple says which of the polynomials in ``r`` is which,
 and the signs.  Results are off by 1.5 units in the last place at most.  Where a number
@@ -20,7 +21,8 @@ from wengert.emit.exponential import is_written_out
 if TYPE_CHECKING:
     from wengert.emit.vocabulary import Emitter
 
-#: The texts of both.
+BOTH = ("sin", "cos")
+#: Their texts.
 PAIR = ("sin(x)", "cos(x)")
 #: Where a number becomes too large.
 MOST = 2.0**40
@@ -55,8 +57,11 @@ def is_paired(lanes: int) -> bool:
     return is_written_out(lanes)
 
 
-def sine_and_cosine(emitter: Emitter, x: str) -> list[str]:
-    """Write sine and cosine of a vector of doubles; return their names."""
+def circular(emitter: Emitter, names: Sequence[str], x: str) -> list[str]:
+    """Write the sine of a vector of doubles, its cosine, or both; return their names.
+
+    What is computed for the other one alone is left out by LLVM.
+    """
     real, block = emitter.ir(REAL), emitter.start_block()
     n, r, near = turned(emitter, x)
     sine, cosine = of_rest(emitter, r)
@@ -64,16 +69,17 @@ def sine_and_cosine(emitter: Emitter, x: str) -> list[str]:
     bit = emitter.line(f"and {emitter.ir(BITS)} {n}, {emitter.number(1, BITS)}")
     is_odd = emitter.line(f"icmp ne {emitter.ir(BITS)} {bit}, zeroinitializer")
     next_ = emitter.line(f"add {emitter.ir(BITS)} {n}, {emitter.number(1, BITS)}")
+    ways = {"sin": ((cosine, sine), n), "cos": ((sine, cosine), next_)}
     found = []
-    for pair, turns in (((cosine, sine), n), ((sine, cosine), next_)):
+    for pair, turns in map(ways.__getitem__, names):
         choice = ", ".join(f"{real} {one}" for one in pair)
-        name = emitter.line(f"select {emitter.ir('bool')} {is_odd}, {choice}")
-        found.append(signed(emitter, name, turns))
+        one = emitter.line(f"select {emitter.ir('bool')} {is_odd}, {choice}")
+        found.append(signed(emitter, one, turns))
     size = emitter.intrinsic("fabs", [x], REAL)
     is_large = emitter.line(f"fcmp uge {real} {size}, {emitter.number(MOST)}")
 
     def by_library() -> list[str]:
-        return [emitter.library(text[:3], [x], REAL) for text in PAIR]
+        return [emitter.of_library(name, [x], REAL) for name in names]
 
     return emitter.unless(is_large, found, block, by_library, REAL)
 

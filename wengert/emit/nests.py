@@ -569,6 +569,8 @@ class Writer:
         self.declarations |= made.declarations
         number = self.fresh()
         self.line(made.format(number, *names))
+        if made.block:
+            self.block = made.block.format(number)
         return f"%v{number}"
 
     def load(self, load: Load) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wengert.emit import machine
-from wengert.emit.circular import sine_and_cosine
+from wengert.emit.circular import BOTH, circular
 from wengert.emit.exponential import exponential, is_written_out
 from wengert.lower import expressions
 from wengert.lower.hiding import OPERANDS
@@ -234,7 +234,10 @@ def template(
     emitter.finish(name, result_type)
     body = "".join(emitter.lines)
     return Template(
-        body.format, frozenset(emitter.declarations), _whole_call(text, lanes)
+        body.format,
+        frozenset(emitter.declarations),
+        _whole_call(text, lanes),
+        emitter.block,
     )
 
 
@@ -245,7 +248,7 @@ def pair_template(lanes: int) -> Template:
     That is ``%v{number}.cos``.
     """
     emitter = Emitter(("float64",), lanes, is_strict=False)
-    sine, cosine = sine_and_cosine(emitter, emitter.bound["x"][0])
+    sine, cosine = circular(emitter, BOTH, emitter.bound["x"][0])
     emitter.lines.append(f" %v{{0}}.cos = freeze {emitter.ir('float64')} {cosine}\n")
     emitter.finish(sine, "float64")
     text = "".join(emitter.lines)
@@ -736,9 +739,16 @@ class Emitter:
     def library(self, name: str, names: list[str], t: str) -> str:
         """A C math function: in vectors where the machine has it, else per lane."""
         is_single = t == "float32"
-        if name == "exp" and not is_single and is_written_out(self.lanes):
-            return exponential(self, names[0])
-        found = None
+        if not is_single and is_written_out(self.lanes):
+            if name == "exp":
+                return exponential(self, names[0])
+            if name in BOTH:
+                return circular(self, [name], names[0])[0]
+        return self.of_library(name, names, t)
+
+    def of_library(self, name: str, names: list[str], t: str) -> str:
+        """A call of a C math function."""
+        is_single, found = t == "float32", None
         if self.lanes > 1:
             arity = _LIBRARY[name]
             found = machine.vector_symbol(name, arity, self.lanes, is_single)
