@@ -70,6 +70,8 @@ from wengert.lower.views import axis_strides, c_strides
 #: How many vectors a loop takes at once, and statements of its body up to which it
 #: does: where it folds, which holds up a short one, and where it does not.
 FOLDING, OTHER = (4, 60), (2, 20)
+#: Texts of some 30 instructions, which no fold holds up.
+CIRCULAR = frozenset(("sin(x)", "cos(x)"))
 #: Products, whatever they are of.
 PRODUCTS = ("x * y", PLAIN_PRODUCT)
 #: Sums from which it pays to ask whether anything is added.
@@ -398,7 +400,7 @@ class Builder:
         self, body: list[Statement], loop: int, extent: int, starts: list[Root]
     ) -> int:
         """Return how many vectors a loop takes at once."""
-        if any(isinstance(statement, Loop | Routine) for statement in body):
+        if any(isinstance(x, Loop | Routine) or is_circular(x) for x in body):
             return 1
         registers = sum(self.register_count(root) for root in starts)
         times, most = FOLDING if registers else OTHER
@@ -1668,6 +1670,11 @@ def is_whole(node: Node) -> bool:
     """Whether the first piece of a place goes to all of it; the others come after."""
     dims, _, specs = node.data
     return bool(specs[0] == whole_of(dims))
+
+
+def is_circular(statement: Statement) -> bool:
+    """Whether a statement is a sine or a cosine."""
+    return isinstance(statement, Let) and statement.text in CIRCULAR
 
 
 def is_apart(statement: Statement, loop: int) -> bool:
