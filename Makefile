@@ -21,6 +21,7 @@ QUICK_TESTS := $(wildcard tests/test_tiny.py tests/test_layers.py tests/test_exp
 ENGINE_EXAMPLES ?= 200
 LANE_TESTS := tests/execute/test_vmap.py
 ENGINE_TESTS := tests/execute tests/emit tests/derive tests/ops/test_registry.py
+LOOP_TESTS := tests/core tests/capture tests/structure tests/programs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo quick test test-all test-engines check format docs golden pictures bench peers
@@ -41,7 +42,9 @@ test: $(VENV)/.stamp-dev  ## the tests with fixed seeds, some 13 minutes on 2 co
 test-all: $(VENV)/.stamp-dev  ## every test, with ten times as many random programs
 	WENGERT_EXAMPLES=$(ALL_EXAMPLES) $(VENV)/bin/python -m pytest $(SHARED) --durations=10
 
-test-engines: $(VENV)/.stamp-dev  ## replay with the native engine off, and at every lane width
+test-engines: $(VENV)/.stamp-dev  ## the native engine off, every lane width, all loops found early
+	WENGERT_LOOKS_FROM=12 WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
+	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" $(ENGINE_TESTS) $(LOOP_TESTS)
 	WENGERT_ENGINE=interpreter WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
 	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" $(ENGINE_TESTS) tests/programs
 	for lanes in 1 2 4 8; do \

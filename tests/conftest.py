@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from typing import Any
 from zlib import crc32
@@ -9,6 +10,7 @@ from zlib import crc32
 import pytest
 
 from tests.programs import distribution
+from wengert.core.tape import Tape
 
 #: Counts that the processes of pytest-xdist sent.
 RECEIVED: Counter[str] = Counter()
@@ -57,6 +59,7 @@ class Receiver:
 
 
 def pytest_configure(config: Any) -> None:
-    """Listen to pytest-xdist where it is in use."""
+    """Listen to pytest-xdist where it is in use; look for loops where it is said."""
+    Tape.looks_from = int(os.environ.get("WENGERT_LOOKS_FROM", Tape.looks_from))
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(Receiver())

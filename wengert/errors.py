@@ -247,6 +247,21 @@ def user_line(depth: int = 1) -> Line | None:
     return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
+def is_same_place(one: Line | None, other: Line | None) -> bool:
+    """Whether two lines are of one expression.
+
+    Its instruction is counted otherwise once Python has made it quick.
+    """
+    if type(one) is not tuple or type(other) is not tuple:
+        return one == other
+    return one[0] is other[0] and position_of(*one) == position_of(*other)
+
+
+def position_of(code: CodeType, instruction: int) -> Any:
+    """Return the first and the last line and column of an instruction's expression."""
+    return next(islice(code.co_positions(), instruction // 2, None), None)
+
+
 def line_number(line: Line) -> int:
     """Return the source line that an instruction of a code object came from."""
     if isinstance(line, Place):
@@ -279,7 +294,7 @@ def source_span(line: Line) -> tuple[int, int, str]:
     if isinstance(line, Place):
         return line.start, line.stop, source_line(line)[max(line.start, 0) : line.stop]
     code, instruction = line
-    positions = next(islice(code.co_positions(), instruction // 2, None), None)
+    positions = position_of(code, instruction)
     number, text = line_number(line), source_line(line)
     if positions is None or positions[0] != number or None in positions or not text:
         return -1, -1, ""

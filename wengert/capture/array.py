@@ -277,9 +277,9 @@ class RecordedValue(Recorded):
         if tape.keeps_guards:
             index = self._place(tape)
             settings = {"kind": kind, "expected": answer}
-            line = line_of(tape)
+            line, like = line_of(tape), type_of(self._value)
             guard_order(tape, index, line)
-            tape.append(GUARD, (index,), settings, tape.types[index], None, line)
+            tape.append(GUARD, (index,), settings, like, None, line)
         return answer
 
     def __bool__(self) -> bool:

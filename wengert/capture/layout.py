@@ -8,7 +8,7 @@ is asked of any value is guarded for the arguments that the value is made of.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 # By name: while recording, NumPy's own is answered.
@@ -17,6 +17,7 @@ from numpy.exceptions import TooHardError
 
 from wengert.core.forms import Reduce
 from wengert.core.guards import OF_MEMORY, strides_of
+from wengert.core.repeated import repetition_of
 from wengert.core.tape import GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Array, Type, is_array
 from wengert.errors import Line, RecordingError, explain
@@ -65,6 +66,12 @@ def added_behind(tape: Tape, index: int) -> list[int]:
         index = todo.pop()
         if index in seen:
             continue
+        whole = repetition_of(operations, index)
+        if whole is not None and not whole.adds and whole.outside is not None:
+            if ~whole.start not in seen:  # all steps at once
+                seen.add(~whole.start)
+                todo += whole.outside
+            continue
         seen.add(index)
         todo += operands[index]
         if operations[index].adds:
@@ -110,9 +117,9 @@ def has_layout(like: Any) -> bool:
 def asked_of_memory(tape: Tape) -> dict[str, set[int]]:
     """Return of which inputs a tape asks how they lie, by the kind of question."""
     found: dict[str, set[int]] = {kind: set() for kind in OF_MEMORY}
-    for index in range(len(tape)):  # a tape that is checked has more nodes to come
-        is_guard = tape.operations[index] is GUARD
-        if is_guard and tape.settings[index]["kind"] in found:
+    # a tape that is checked has more nodes to come
+    for index, operation in enumerate(islice(tape.operations, len(tape))):
+        if operation is GUARD and tape.settings[index]["kind"] in found:
             of = tape.operands[index][0]
             if tape.operations[of] is INPUT:
                 found[tape.settings[index]["kind"]].add(of)

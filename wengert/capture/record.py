@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from sys import maxsize
 from threading import get_ident
 from types import FunctionType
 from typing import Any
@@ -36,11 +37,19 @@ from wengert.capture.labelled import without_labels
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.reads.walk import RAISES_ERRORS, makes_numpy_raise
 from wengert.capture.reads.watched import ReadGenerator
+from wengert.capture.repetition import look
 from wengert.capture.results import check_results
 from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.floating_point import Told
-from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
+from wengert.core.tape import (
+    CONSTANT,
+    IDENTITY,
+    INPUT,
+    NO_SETTINGS,
+    Tape,
+    strong,
+)
 from wengert.core.types import builtin, copy_as_it_lies, has_class, is_array, type_of
 from wengert.errors import (
     ArgumentError,
@@ -91,6 +100,8 @@ class Recording:
 
     def __enter__(self) -> Tape:
         self.tape.thread = get_ident()
+        if self.tape.writes_steps_once:
+            self.tape.look, self.tape.look_at = look, self.tape.looks_from
         self.token = RECORDING.set(self.tape)
         self.told.__enter__()
         install()
@@ -106,6 +117,8 @@ class Recording:
         self.tape.laid_out.clear()
         self.tape.asked_about.clear()
         self.tape.alike.clear()
+        self.tape.end_repetition()
+        self.tape.look, self.tape.look_at = None, maxsize
 
 
 class SetAside:
@@ -455,7 +468,7 @@ def record_onto(
     Every number and array among the arguments is an input.  Random draws of a function
     of the user's are refused; `generators` are those that it reaches, where known.
     """
-    tape.keeps_guards = True
+    tape.keeps_guards = tape.writes_steps_once = True
     tape.keeps_lines = type(tape) is Tape
     tape.title = title_of(fun)
     structures: list[Any] = []

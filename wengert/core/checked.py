@@ -8,13 +8,14 @@ the check into a recording of its own, which shares the nodes before it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from wengert.core.operation import Operation
+from wengert.core.repeated import first_nodes, since
 from wengert.core.tape import (
     CONSTANT,
     GUARD,
@@ -33,6 +34,10 @@ LISTS = ("operations", "operands", "settings", "types", "lines")
 BY_VALUE = (bool, int, str, bytes, type, CodeType, np.dtype, range)
 #: Numbers that are the same where their text is: NaN is itself, -0.0 is not 0.0.
 BY_TEXT = (float, complex)
+
+
+#: What is expected behind the last node.
+NOTHING = (None, None, None, None)
 
 
 class Expected(NamedTuple):
@@ -118,6 +123,9 @@ class CheckedTape(Tape):
     def follow(self, expected: Expected) -> None:
         """Compare with this tape from here on."""
         self.expected = expected
+        #: The nodes that are expected, and the index of the next one.
+        self.nodes: Iterator[Any] = iter(())
+        self.ahead = -1
         for name in LISTS:
             setattr(self, name, getattr(expected.tape, name))
         self.derived, self.loops = expected.tape.derived, expected.tape.loops
@@ -138,12 +146,16 @@ class CheckedTape(Tape):
         """Compare one node with the expected one and return its index."""
         outputs = self.play.outputs
         index = len(outputs)
+        if index != self.ahead:
+            columns = (self.operations, self.operands, self.settings, self.types)
+            self.nodes = zip(*[since(x, index) for x in columns], strict=True)
+        self.ahead = index + 1
+        expected, nodes, how, like = next(self.nodes, NOTHING)
         if (
-            index < len(self.operations)
-            and self.operations[index] is operation
-            and self.operands[index] == operands
-            and (settings is NO_SETTINGS or same(self.settings[index], settings))
-            and self.types[index] == type_
+            expected is operation
+            and nodes == operands
+            and (settings is NO_SETTINGS or same(how, settings))
+            and like == type_
         ):
             outputs.append(output)
             return index
@@ -181,8 +193,10 @@ class CheckedTape(Tape):
         if index < len(self.operations):
             before = Node(*(getattr(self, name)[index] for name in LISTS[:3]))
         self.difference = Difference(index, before, node, line)
-        for name in LISTS:
-            setattr(self, name, getattr(self, name)[:index])
+        whole = [getattr(self, name) for name in LISTS]
+        columns, self.repetition = first_nodes(whole, index)
+        for name, column in zip(LISTS, columns, strict=True):
+            setattr(self, name, column)
         self.derived = {k: p for k, p in self.derived.items() if p.stop <= index}
         known = self.derivatives.items()
         self.derivatives = {k: stop for k, stop in known if stop <= index}

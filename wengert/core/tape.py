@@ -7,7 +7,9 @@ objects are handles (tape, index) that a person holds; a recording never makes t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from sys import maxsize
 from threading import get_ident
 from typing import Any, NamedTuple, overload
 
@@ -19,6 +21,7 @@ from numpy import array_equal, asarray, float64, uint8, uint64
 from wengert.core.forms import Map, Routine
 from wengert.core.names import variable_names
 from wengert.core.operation import Operation, constant_of, linear
+from wengert.core.repeated import KINDS, Repeated, Repetition
 from wengert.core.sources import loaded_line, placed
 from wengert.core.types import (
     MOST_GAPS,
@@ -99,7 +102,8 @@ class Steps(NamedTuple):
 
     Attributes
     ----------
-    rows : array of int, shape (count, nodes of a step)
+    grid : Grid
+        The nodes of every step.
     fixed, columns : dict
         By position of a step the node that is the same in all of them, or the one that
         has it of all of them.
@@ -111,7 +115,7 @@ class Steps(NamedTuple):
         By position of a step its node on that tape.
     """
 
-    rows: Any
+    grid: Any
     fixed: dict[int, int]
     columns: dict[int, int]
     node: int | None
@@ -157,6 +161,9 @@ class Tape:
     >>> o.gradient, a.gradient, b.gradient
     (5, 15, 10)
     """
+
+    #: Nodes that are written before steps are looked for among them.
+    looks_from = 1024
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
@@ -212,6 +219,13 @@ class Tape:
         self.loops: dict[int, Loops] = {}
         #: Where a play may leave the path, where that is known: nothing is appended.
         self.leaving: list[int] | None = None
+        #: Whether steps that repeat are found while they are recorded.
+        self.writes_steps_once = False
+        #: While recording: the steps that the next node may go on with; from where on
+        #: such are looked for, and what looks.
+        self.repetition: Repetition | None = None
+        self.look_at = maxsize
+        self.look: Callable[[Tape], None] | None = None
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -228,6 +242,13 @@ class Tape:
         line: Line | None = None,
     ) -> int:
         """Append one node and return its index."""
+        repetition = self.repetition
+        if repetition is not None:
+            if repetition.takes(operation, operands, settings, type_, line):
+                outputs = self.play.outputs
+                outputs.append(output)
+                return len(outputs) - 1
+            self.end_repetition()
         index = len(self.operations)
         self.operations.append(operation)
         self.operands.append(operands)
@@ -235,11 +256,39 @@ class Tape:
         self.types.append(type_)
         self.lines.append(line)
         self.play.outputs.append(output)
+        if index >= self.look_at and self.look is not None:
+            self.look(self)
         return index
+
+    @contextmanager
+    def not_looking(self) -> Iterator[None]:
+        """While entered, the columns stay the lists that they are."""
+        look, self.look = self.look, None
+        try:
+            yield
+        finally:
+            self.look = look
+
+    def repeat(self, repetition: Repetition) -> None:
+        """Let the last nodes be steps of which one is written."""
+        self.repetition = repetition
+        for name, kind in KINDS.items():
+            column = getattr(self, name)
+            if type(column) is list:
+                column = Repeated(column, kind)
+                setattr(self, name, column)
+            del column.plain[-repetition.size :]
+            column.begin(repetition)
+
+    def end_repetition(self) -> None:
+        """Write what follows node by node."""
+        if self.repetition is not None:
+            self.repetition = None
+            self.look_at = len(self) + self.looks_from
 
     def append_columns(self, operations: list[Operation], *columns: list[Any]) -> None:
         """Append nodes whose parts, in the order of `append`, are given in lists."""
-        if type(self) is not Tape:
+        if type(self) is not Tape or self.repetition is not None:
             for node in zip(operations, *columns, strict=True):
                 self.append(*node)
             return
@@ -253,6 +302,7 @@ class Tape:
 
     def append_all(self, tape: Tape, nodes: Sequence[int], at: dict[int, int]) -> None:
         """Append nodes of another tape, without numbers; `at` says where nodes are."""
+        self.end_repetition()
         start = len(self)
         at.update(zip(nodes, range(start, start + len(nodes)), strict=True))
         self.operations += [tape.operations[k] for k in nodes]
@@ -563,6 +613,7 @@ class Tape:
     def __getstate__(self) -> dict[str, Any]:
         self.resolve()
         state = {name: getattr(self, name) for name in STATE}
+        state.update({name: list(state[name]) for name in KINDS if name in state})
         state["lines"] = placed(self.lines)
         # A user's node is known by the name of its operation alone.
         state["settings"] = [
@@ -901,39 +952,6 @@ def node_class(operation: Operation) -> type[CompNode]:
         if operation.is_registered:
             _CLASSES[name] = known
     return known
-
-
-def reaching(
-    tape: Tape,
-    targets: Iterable[int],
-    start: int = 0,
-    stop: int | None = None,
-    known: Iterable[int] = (),
-    is_kept: Callable[[int], bool] | None = None,
-) -> bytearray:
-    """Return which nodes some targets are made of, the targets included.
-
-    Parameters
-    ----------
-    tape : Tape
-    targets : indices of nodes
-    start, stop : int
-        Only nodes of this stretch are looked behind; the flags end at `stop`.
-    known : nodes that are not looked behind either
-    is_kept : callable, optional
-        Whether a node counts as a target too.
-    """
-    stop, known = len(tape) if stop is None else stop, frozenset(known)
-    wanted, operands = bytearray(stop), tape.operands
-    for index in targets:
-        wanted[index] = 1
-    for index in range(stop - 1, start - 1, -1):
-        if not wanted[index] and is_kept is not None and is_kept(index):
-            wanted[index] = 1
-        if wanted[index] and index not in known:
-            for operand in operands[index]:
-                wanted[operand] = 1
-    return wanted
 
 
 def number_key(value: Any) -> tuple[type, Any]:

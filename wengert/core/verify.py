@@ -19,6 +19,7 @@ import numpy as np
 
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY, Operation
+from wengert.core.repeated import Repeated
 from wengert.core.sources import is_readable
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
 from wengert.core.types import Type, has_class, is_array
@@ -41,7 +42,7 @@ def verify(tape: Tape) -> None:
     settings are plain data; types are those of numbers, and fit into memory; inputs and
     outputs are nodes of this tape; names are names.
     """
-    if not all(type(getattr(tape, name)) is list for name in LISTS):
+    if not all(type(getattr(tape, name)) in (list, Repeated) for name in LISTS):
         raise illegal("a part of the tape that lists its nodes is no list")
     count = len(tape)
     for name in LISTS:

@@ -12,6 +12,7 @@ from typing import Any
 
 from wengert.capture.array import place, plain
 from wengert.capture.record import Recording
+from wengert.core.flags import depends_on
 from wengert.core.forms import Subtapes
 from wengert.core.operation import Operation, apply, general
 from wengert.core.tape import Tape
@@ -164,7 +165,7 @@ def pull_branch(body: Body, into: Flags, out: Flags, sample: Sequence[Any]) -> B
             if flag
         ]
         wanted = [inputs[k] for k, flag in enumerate(into) if flag]
-        flags = reverse.depends_on(tape, wanted, 0, stop)
+        flags = depends_on(tape, wanted, 0, stop)
         mode = RecordedMode(tape)
         pulled = reverse.collect(tape, 0, stop, seeds, wanted, flags, mode)
         found = [place(tape, part) for part in pulled]

@@ -6,10 +6,13 @@ tape of it has few nodes that differ, and a sweep goes through those alone.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
-from wengert.core.tape import INPUT, Loops, Tape, reaching
+from wengert.core.flags import reaching
+from wengert.core.repeated import since
+from wengert.core.tape import INPUT, Loops, Tape
 from wengert.core.types import Type
 from wengert.derive.merged import Writer, key_of
 
@@ -26,7 +29,7 @@ class Numbered:
     Parameters
     ----------
     tape : Tape
-    nodes : list of int
+    nodes : iterable of int
         In order; others that they read are like no others.
     kept : nodes
         Constants that are like no others either.
@@ -40,7 +43,7 @@ class Numbered:
     """
 
     def __init__(
-        self, tape: Tape, nodes: Sequence[int], kept: Container[int] = ()
+        self, tape: Tape, nodes: Iterable[int], kept: Container[int] = ()
     ) -> None:
         self.first: dict[int, int] = {}
         known: dict[Any, int] = {}
@@ -72,15 +75,14 @@ def appended(
         Where the nodes are.
     """
     wanted = reaching(tape, roots, start, stop)
-    nodes = [
+    types = islice(since(tape.types, start), stop - start)
+    nodes = (
         k
-        for k in range(start, stop)
-        if wanted[k] and k not in given and type(tape.types[k]) is Type
-    ]
-    if len(nodes) < LOOKED_AT // 4:
-        return None
+        for k, like in enumerate(types, start)
+        if wanted[k] and k not in given and type(like) is Type
+    )
     numbered = Numbered(tape, nodes, tape.refillable)
-    if not numbered.repeats:
+    if not numbered.repeats or len(numbered.first) < LOOKED_AT // 4:
         return None
     at, places = len(tape), dict[int, int]()
     for index, first in numbered.first.items():

@@ -13,10 +13,10 @@ import numpy as np
 
 from wengert.capture.array import handle, plain
 from wengert.capture.record import SetAside
+from wengert.core.flags import depends_on, reaching
 from wengert.core.operation import REGISTRY
-from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape, reaching
+from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type
-from wengert.derive import reverse
 from wengert.derive.budget import under
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.steps import Body, as_step
@@ -202,7 +202,7 @@ def active(
     into = [flag and like.dtype.kind in "fc" for flag, like in pairs]
     while True:
         chosen = [k for k, flag in zip(tape.input_indices, into, strict=True) if flag]
-        flags = reverse.depends_on(tape, chosen, 0, len(tape))
+        flags = depends_on(tape, chosen, 0, len(tape))
         out = [bool(flags[k]) for k in tape.output_indices]
         more = [flag or (k < carried and out[k]) for k, flag in enumerate(into)]
         if more == into:

@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from numpy import flatnonzero, frombuffer
+
 from wengert.core.checked import LISTS
+from wengert.core.flags import reaching
 from wengert.core.operation import Operation
-from wengert.core.tape import Tape, reaching
+from wengert.core.repeated import repetitions_on
+from wengert.core.tape import Tape
 from wengert.core.types import is_array
 from wengert.derive.budget import shown
 from wengert.derive.repeats import LEAST_STRETCH
@@ -20,49 +24,36 @@ from wengert.derive.roll import fill, roll_stretch
 from wengert.derive.steps import BUDGET
 from wengert.errors import ArgumentError, Line, explain
 
-#: Bytes of a node without its numbers while it is recorded and loops are found, about.
-OF_A_NODE = 245
+#: Bytes of a node without its numbers while it is recorded and loops are found, about;
+#: and of one in a step that is written once.
+OF_A_NODE, OF_A_STEP = 265, 30
 
 
-class Scarce(dict[int, Any]):
-    """A list of which most is None, and takes no memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __missing__(self, index: int) -> None:
-        return None
-
-    def append(self, value: Any) -> None:
-        """Add a last item."""
-        if value is not None:
-            super().__setitem__(self.count, value)
-        self.count += 1
-
-
-class Numbers(Scarce):
-    """The numbers of nodes; of arrays those are left out that are saved for rules."""
+class Numbers(list[Any]):
+    """The numbers of nodes; those that are saved for rules are left out."""
 
     forgets = True
 
-    def __setitem__(self, index: int, value: Any) -> None:
-        if not (self.forgets and is_forgotten(value)):
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if not self.forgets:
             super().__setitem__(index, value)
 
 
-def is_forgotten(value: Any) -> bool:
-    """Whether numbers are not kept: those of arrays."""
+def is_array_of_numbers(value: Any) -> bool:
+    """Whether numbers are not kept wherever they are: those of arrays."""
     return is_array(value) and value.ndim > 0 and value.dtype.kind in "fc"
 
 
 class Forgetful(Tape):
-    """A tape that keeps the arrays of its leaves alone, until they are asked for."""
+    """A tape that keeps the arrays of its leaves alone, until they are asked for.
+
+    Of steps that are written once it keeps no numbers at all.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.numbers = Numbers()
-        self.lines, self.play.outputs = Scarce(), self.numbers  # type: ignore[assignment]
+        self.numbers = self.play.outputs = Numbers()
+        self.writes_steps_once = True
 
     def append(
         self,
@@ -73,8 +64,9 @@ class Forgetful(Tape):
         output: Any = None,
         line: Line | None = None,
     ) -> int:
-        """Append one node; its array is kept where it could not be computed again."""
-        if operands and self.numbers.forgets and is_forgotten(output):
+        """Append one node; its numbers are kept where they could not be found again."""
+        is_known = self.repetition is not None or is_array_of_numbers(output)
+        if operands and self.numbers.forgets and is_known:
             output = None
         return super().append(operation, operands, settings, type_, output, line)
 
@@ -95,12 +87,12 @@ class Forgetful(Tape):
             roll = roll_stretch(self, 0, len(self), roots, frozenset(wanted))
             if roll is not None:
                 places[len(wanted) :] = map(roll.place, roots)
-        flags = reaching(self, places)
-        kept = [index for index, is_read in enumerate(flags) if is_read]
+        kept = flatnonzero(frombuffer(reaching(self, places), bool)).tolist()
         fill(self, kept)
         at = {index: place for place, index in enumerate(kept)}
         for name in LISTS:
-            setattr(self, name, [getattr(self, name)[index] for index in kept])
+            column = getattr(self, name)
+            setattr(self, name, [column[index] for index in kept])
         self.operands = [tuple([at[k] for k in each]) for each in self.operands]
         self.play.outputs = [self.play.outputs[index] for index in kept]
         self.input_indices = [at[k] for k in self.input_indices if k in at]
@@ -108,15 +100,18 @@ class Forgetful(Tape):
 
     def charge(self) -> None:
         """Tell the plan what the recording takes; raise where that is too much."""
-        plan, taken = BUDGET.get(), OF_A_NODE * len(self)
+        plan, of = BUDGET.get(), self.operations
         if plan is None:
             return
+        repeated = sum(each.size for each in repetitions_on(of))
+        taken = OF_A_NODE * (len(self) - repeated) + OF_A_STEP * repeated
         plan.recorded = max(plan.recorded, taken)
         if plan.budget is not None and taken > plan.budget:
             raise ArgumentError(
                 explain(
                     f"{len(self)} nodes were recorded within {shown(plan.budget)}",
-                    f"a plain loop is recorded step by step, in {shown(taken)}",
+                    "a plain loop that is not found while it is recorded is written "
+                    f"step by step, in {shown(taken)}",
                     "wengert.scan or wengert.fori_loop, which record one step",
                 )
             )

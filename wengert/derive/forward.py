@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wengert.core.flags import reaching
 from wengert.core.operation import Operation, Partial, apply
-from wengert.core.tape import Tape, reaching
+from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.derive import repeats
 from wengert.derive.again import derived
@@ -74,7 +75,8 @@ def push(
 
     line = tape.line_here
     try:
-        with np.errstate(all="ignore"):  # as in the plain sweep
+        # as in the plain sweep
+        with np.errstate(all="ignore"), tape.not_looking():
             if outputs:
                 found = derived(tape, question, given, derive)
                 tangents.update({outputs[k]: g for k, g in found.items()})  # type: ignore[misc]

@@ -19,6 +19,7 @@ from wengert.capture.record import (
     trace,
     tuple_structure,
 )
+from wengert.core.flags import depends_on
 from wengert.core.tape import Tape
 from wengert.core.types import FLOAT64, has_class, is_array, type_of
 from wengert.derive import forward, reverse
@@ -55,7 +56,7 @@ def pullback(segment: Segment, structures: Sequence[Any], result: Any) -> Pull:
     types = [type_of(plain(leaf)) for leaf in leaves]
     tape, stop = segment.tape, len(segment.tape)
     arguments = tuple_structure(structures)
-    active = reverse.depends_on(tape, segment.inputs, segment.start, stop)
+    active = depends_on(tape, segment.inputs, segment.start, stop)
 
     def vjp_fun(gradient: Any) -> tuple[Any, ...]:
         given = tree.leaves_like(structure, gradient, "the gradient")

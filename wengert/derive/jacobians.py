@@ -15,6 +15,7 @@ import numpy as np
 
 from wengert.capture.array import wrap_passive
 from wengert.capture.record import Segment
+from wengert.core.flags import depends_on
 from wengert.core.tape import GUARD, IDENTITY
 from wengert.core.types import Array, Type, is_array
 from wengert.derive import forward, reverse
@@ -54,7 +55,7 @@ def diagonal_block(segment: Segment, stop: int, given: int, output: Any) -> Any:
     """Return the block of an input and an output element by element, by one sweep."""
     tape, like = segment.tape, segment.tape.types[output]
     seeds = [(output, np.ones(like.shape, like.dtype))]
-    active = reverse.depends_on(tape, [given], segment.start, stop)
+    active = depends_on(tape, [given], segment.start, stop)
     (slopes,) = reverse.pull(
         tape, segment.start, stop, seeds, [given], segment.nested, active
     )
@@ -72,7 +73,7 @@ def reverse_blocks(
 ) -> Blocks:
     """Return the blocks of every output, by one reverse sweep a row."""
     tape = segment.tape
-    active = reverse.depends_on(tape, inputs, segment.start, stop)
+    active = depends_on(tape, inputs, segment.start, stop)
     blocks = []
     for index, like in zip(outputs, types, strict=True):
         found = []

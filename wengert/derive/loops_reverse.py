@@ -14,6 +14,7 @@ import numpy as np
 
 from wengert.capture.array import place
 from wengert.capture.record import Recording
+from wengert.core.flags import depends_on
 from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Recorded, Type
@@ -347,7 +348,7 @@ def derive_backward(
         given = [(ends[k], add_input(tape, body.outputs[k])) for k in seeds]
         # what is appended here is at the end: the stretch of the step comes before it
         chosen = [inputs[k] for k in wanted]
-        flags = reverse.depends_on(tape, chosen, 0, stop)
+        flags = depends_on(tape, chosen, 0, stop)
         mode = RecordedMode(tape)
         found = reverse.collect(tape, 0, stop, given, chosen, flags, mode)
         pulled = dict(zip(wanted, (place(tape, part) for part in found), strict=True))

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.record import record_apart
+from wengert.core.flags import reaching
 from wengert.core.forms import Map, Subtapes
-from wengert.core.tape import CONSTANT, INPUT, Tape, reaching
+from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.branches import SWITCH
 from wengert.derive.budget import Plan, under

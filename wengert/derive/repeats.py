@@ -9,8 +9,7 @@ carried from some steps ago, the same node in every step, or another row in each
 from __future__ import annotations
 
 from array import array as integers
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
@@ -26,7 +25,6 @@ from numpy import (
     frombuffer,
     full,
     int64,
-    ndarray,
     ones,
     uint64,
     zeros,
@@ -34,15 +32,27 @@ from numpy import (
 
 from wengert.core.checked import agree
 from wengert.core.operation import Operation
+from wengert.core.repeated import Repetition
 from wengert.core.tape import CONSTANT, INPUT, Tape
-from wengert.ops.index import GETITEM, INDEX_ADD, STORE, Slice
+from wengert.derive.continued import Written, continued, repetitions_of
+from wengert.derive.found import (
+    LEAST_COUNT,
+    LEAST_NODES,
+    MOST_BACK,
+    Carried,
+    Fixed,
+    Grid,
+    Here,
+    Ints,
+    Loop,
+    Read,
+    Rows,
+)
+from wengert.ops.index import KEYED, key_shape
 
 #: Nodes of a stretch of tape from which its loops are found before it is derived, and
 #: before it is compiled.
 LEAST_STRETCH = 500
-LEAST_COUNT = 4  # steps, and ...
-LEAST_NODES = 48  # ... nodes saved, below which a loop is not worth its node
-MOST_BACK = 16  # steps from which a value is carried
 #: Lengths of the runs of nodes that are looked for again: a step that repeats itself
 #: inside is found by a run that is longer than what it repeats.
 WINDOWS = (2, 8, 64, 512, 4096)
@@ -50,46 +60,6 @@ ROW_MIX = 0xD1342543DE82EF95  # L'Ecuyer's multiplier for 2**64
 MIX = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio, odd: it spreads
 #: How far back a node lies that was made before a stretch.
 OUTSIDE = int(np.iinfo(int64).min)
-#: The key of one element, the whole number taken out.
-ELEMENT = ("whole",)
-KEYED = frozenset((GETITEM, STORE, INDEX_ADD))
-
-Ints = ndarray[Any, np.dtype[int64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """The value of a position of the step, in the same step."""
-
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """The value of a position, ``len(initial)`` steps ago.
-
-    In the first steps the `initial` nodes stand in, in order.
-    """
-
-    position: int
-    initial: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """The same node in every step."""
-
-    node: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Another node in every step, made before the loop."""
-
-    nodes: tuple[int, ...]
-
-
-Read = Here | Carried | Fixed | Rows
 
 
 class Stretch(NamedTuple):
@@ -115,43 +85,27 @@ class Stretch(NamedTuple):
         return self._replace(start=self.start + low * self.period, steps=high - low)
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """A step that is done again and again.
-
-    Attributes
-    ----------
-    rows : array of int, shape (count, nodes of a step)
-        The nodes of every step.
-    reads : list of list of Read
-        The operands of every node of a step.
-    numbers : dict of int to array of int, shape (count, whole numbers of the key)
-        By position, where a key changes.
-    """
-
-    rows: Ints
-    reads: list[list[Read]]
-    numbers: dict[int, Ints]
-
-    @property
-    def count(self) -> int:
-        """Number of steps."""
-        return len(self.rows)
-
-
 def find_loops(
-    tape: Tape, start: int, stop: int, given: Container[int] = ()
+    tape: Tape, start: int, stop: int, given: Collection[int] = ()
 ) -> list[Loop]:
     """Return the loops of a stretch of tape, in order and without overlap.
 
     The nodes that are `given` belong to none, as inputs do.
     """
-    line = Line(tape, start, stop, given)
-    found: list[Loop] = []
-    todo = repetitions(line.codes)
-    while todo:
-        found += line.state(todo.pop(), todo)
-    return sorted(found, key=lambda loop: int(loop.rows[0, 0]))
+    whole = repetitions_of(tape, start, stop, given)
+    while True:
+        line = Line(tape, start, stop, given, whole)
+        found: list[Loop] = []
+        todo = repetitions(line.codes)
+        while todo:
+            found += line.state(todo.pop(), todo)
+        found.sort(key=lambda loop: loop.grid.start)
+        if not whole:
+            return found
+        left = continued(tape, found, whole)
+        if not left:
+            return found
+        whole = [each for each in whole if each not in left]
 
 
 class Line:
@@ -171,15 +125,21 @@ class Line:
     """
 
     def __init__(
-        self, tape: Tape, start: int, stop: int, given: Container[int]
+        self,
+        tape: Tape,
+        start: int,
+        stop: int,
+        given: Collection[int],
+        whole: Sequence[Repetition],
     ) -> None:
         operations, inputs = tape.operations, set(tape.input_indices)
+        self.written = Written(start, stop, whole)
         # As arrays: of very long tapes, lists of numbers would take more than the tape.
         nodes = integers(
             "q",
             (
                 i
-                for i in range(start, stop)
+                for i in self.written
                 if operations[i] is not CONSTANT
                 and operations[i] is not INPUT
                 and i not in inputs
@@ -187,8 +147,10 @@ class Line:
             ),
         )
         self.nodes = frombuffer(nodes, int64)
-        self.place = full(stop, -1)
-        self.place[self.nodes] = arange(len(nodes))
+        self.place = full(
+            self.written.count + 1, -1
+        )  # the last one of what is left out
+        self.place[self.written.places(self.nodes)] = arange(len(nodes))
         codes, numbers = coded(tape, nodes)
         self.codes = frombuffer(codes, uint64)
         self.operands = joined([tape.operands[i] for i in nodes])
@@ -227,11 +189,11 @@ class Line:
             return
         steps = self.nodes[stretch.start :][: stretch.period * stretch.steps]
         rows = steps.reshape(stretch.steps, stretch.period)
-        yield Loop(rows, each, self.changing(stretch))
+        yield Loop(Grid(rows), each, self.changing(stretch))
 
     def behind(self, nodes: Ints, stretch: Stretch) -> Ints:
         """Return how operands lie from the first position of their step."""
-        places = self.place[nodes]
+        places = self.place[self.written.places(nodes)]
         is_outside = places < stretch.start
         places -= arange(stretch.steps)[:, None] * stretch.period + stretch.start
         places[is_outside] = OUTSIDE
@@ -458,34 +420,6 @@ def setting_code(item: tuple[str, Any]) -> tuple[Any, ...]:
     if type(value) in (float, complex, tuple):
         return name, repr(value)
     return name, type(value), value
-
-
-def key_shape(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[int, ...]]:
-    """Return a key with its whole numbers taken out, and those.
-
-    Of a slice that keeps its length the start is taken out.
-    """
-    if len(key) == 1 and type(key[0]) is int:
-        return ELEMENT, key
-    shape: list[Any] = []
-    numbers = []
-    for part in key:
-        if type(part) is int:
-            shape += ELEMENT
-            numbers.append(part)
-        elif is_window(part):
-            shape.append(("window", part.stop - part.start, part.step))
-            numbers.append(part.start)
-        else:
-            shape.append((type(part), part))
-    return tuple(shape), tuple(numbers)
-
-
-def is_window(part: Any) -> bool:
-    """Whether a part of a key is a slice that may move without changing its length."""
-    if type(part) is not Slice or part.start is None or part.stop is None:
-        return False
-    return (part.start < 0) == (part.stop < 0)
 
 
 def joined(lists: Sequence[Sequence[int]]) -> tuple[Ints, Ints]:

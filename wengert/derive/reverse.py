@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import errstate
 
+from wengert.core.flags import depends_on
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, PYTHON_NUMBERS, CompNode, Tape, strong
 from wengert.core.types import Type, is_array
@@ -27,7 +28,7 @@ from wengert.derive.modes import (
     widened,
     zeros_like_type,
 )
-from wengert.derive.straight import Structure, Sweep, find_sweep
+from wengert.derive.straight import Sweep, find_sweep
 from wengert.derive.tips import POWERS, around_tip
 from wengert.errors import DerivativeError, explain
 from wengert.ops.chain import chain_product, has_nan
@@ -37,24 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NO_POWERS: frozenset[Operation] = frozenset()
-
-
-def depends_on(
-    tape: Tape | Structure, wanted: Sequence[int], start: int, stop: int
-) -> bytearray:
-    """Return for every node whether it depends on a wanted one, through derivatives."""
-    active = bytearray(stop)
-    for index in wanted:
-        active[index] = 1
-    operands = tape.operands
-    operations = tape.operations
-    for index in range(start, stop):
-        for operand in operands[index]:
-            if active[operand]:
-                if operations[index].kind != "constant":
-                    active[index] = 1
-                break
-    return active
 
 
 def sweep(
@@ -346,7 +329,8 @@ def pull(
 
         line = tape.line_here
         try:
-            with errstate(all="ignore"):  # as in the plain sweep
+            # as in the plain sweep
+            with errstate(all="ignore"), tape.not_looking():
                 values = derived(tape, question, seeds, derive)
         finally:
             tape.line_here = line

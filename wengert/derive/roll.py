@@ -7,33 +7,26 @@ carried from step to step, read a row a step, or the same in all.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
 # By name: while recording, NumPy's own is answered.
-from numpy import arange, array, cumsum, diff, flatnonzero, full, zeros
+from numpy import arange, array, cumsum, diff, flatnonzero, ones, zeros
 
 from wengert.core.operation import Operation
+from wengert.core.repeated import since
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Loops, Steps, Tape, strong
 from wengert.core.types import Type, array_type, type_of
 from wengert.derive.extract import Extract
+from wengert.derive.found import Carried, Fixed, Grids, Here, Ints, Loop, Read, Rows
 from wengert.derive.loops import SCAN
-from wengert.derive.repeats import (
-    Carried,
-    Fixed,
-    Here,
-    Ints,
-    Loop,
-    Read,
-    Rows,
-    find_loops,
-    is_window,
-)
+from wengert.derive.repeats import find_loops
 from wengert.derive.steps import Body, as_step
 from wengert.errors import Line
-from wengert.ops.index import GETITEM, ITEM, Placeholder, Slice
+from wengert.ops.index import GETITEM, ITEM, Placeholder, Slice, is_window
 from wengert.ops.join import CONCATENATE, STACK
 from wengert.ops.leaving import may_leave
 from wengert.ops.python import as_python, is_weak
@@ -84,7 +77,7 @@ def whole(roll: Roll) -> Tape:
 
 
 def roll_stretch(
-    tape: Tape, start: int, stop: int, roots: Sequence[int], given: Container[int]
+    tape: Tape, start: int, stop: int, roots: Sequence[int], given: Collection[int]
 ) -> Roll | None:
     """Append what roots are made of, with loops as single nodes; None without loops.
 
@@ -99,10 +92,10 @@ def roll_stretch(
     given : indices of nodes
         Those that are as inputs are.
     """
-    if None in tape.types[start:stop]:
+    if None in islice(since(tape.types, start), stop - start):
         return None
     roll = Roll(tape, tape, start, stop, tape.refillable, roots, given)
-    if not any(roll.owner[index] >= 0 for index in roll.items):
+    if not roll.has_loops:
         return None
     at = len(tape)
     roll.write()
@@ -191,7 +184,7 @@ def key_moves(tape: Tape, loop: Loop, position: int) -> dict[int, Ints] | None:
     None where they cannot stand for them: of a slice at one of its ends, or beside
     other parts that would move its axis.
     """
-    node = int(loop.rows[0, position])
+    node = loop.grid.at(0, position)
     settings, source = tape.settings[node], tape.types[tape.operands[node][0]]
     key = settings["key"]
     moves = changing_parts(loop, position, key)
@@ -253,7 +246,7 @@ class Roll:
         stop: int,
         refilled: Container[int],
         roots: Sequence[int],
-        given: Container[int] = (),
+        given: Collection[int] = (),
     ) -> None:
         self.tape, self.target, self.refilled = tape, target, refilled
         self.start, self.stop, self.roots = start, stop, roots
@@ -285,38 +278,38 @@ class Roll:
         Constants are written where they are read.
         """
         operands, start = self.tape.operands, self.start
-        self.owner, self.step, self.position = full((3, self.stop), -1)
-        for k, each in enumerate(self.loops):
-            self.owner[each.rows] = k
-            self.step[each.rows] = arange(each.count)[:, None]
-            self.position[each.rows] = arange(each.rows.shape[1])
+        self.grids = Grids([loop.grid for loop in self.loops])
         read = zeros(self.stop, bool)
         read[list(self.roots)] = True
-        firsts = {int(loop.rows[0, 0]): loop for loop in self.loops}
-        is_item = self.owner[start:] < 0
+        firsts = {loop.grid.start: loop for loop in self.loops}
+        is_item = ones(self.stop - start, bool)
+        for each in self.loops:
+            each.grid.clear(is_item, start)
         is_item[[first - start for first in firsts]] = True
         items = []
+        self.has_loops = False
         for index in reversed((flatnonzero(is_item) + start).tolist()):
             if self.tape.operations[index] is CONSTANT:
                 continue
             loop = firsts.get(index)
-            rows = index if loop is None else loop.rows
-            if read[rows].any() or (self.is_whole and self.may_leave(index, loop)):
+            is_read = read[index] if loop is None else loop.grid.flags(read).any()
+            if is_read or (self.is_whole and self.may_leave(index, loop)):
                 items.append(index)
                 nodes = operands[index] if loop is None else outside(loop)
                 for node in nodes:
                     read[node] = True
+                self.has_loops |= loop is not None
         return items, read
 
     def may_leave(self, index: int, loop: Loop | None) -> bool:
         """Whether a node, or a step of a loop, may leave the recorded path."""
-        nodes = [index] if loop is None else loop.rows[0].tolist()
+        nodes = [index] if loop is None else loop.grid.first
         return any(may_leave(self.tape, k) for k in nodes)
 
     def gives_rows(self, loop: Loop) -> bool:
         """Whether what is read of a loop can be carried, or be rows of an array."""
-        read = self.read[loop.rows]
-        types = [self.tape.types[k] for k in loop.rows[0].tolist()]
+        read = loop.grid.flags(self.read)
+        types = [self.tape.types[k] for k in loop.grid.first]
         at_end, before = read.any(axis=0), read[:-1].any(axis=0)
         return all(is_one(types[k]) for k in flatnonzero(at_end).tolist()) and not any(
             is_boundless(types[k]) for k in flatnonzero(before).tolist()
@@ -325,7 +318,7 @@ class Roll:
     def write(self) -> None:
         """Write what the roots are made of, in order."""
         for index in reversed(self.items):
-            owner = int(self.owner[index])
+            owner = self.grids.place(index)[0]
             if owner < 0:
                 self.place(index)
             else:
@@ -336,8 +329,11 @@ class Roll:
         """Return where a node of the tape is in the target."""
         known = self.at.get(index)
         if known is None:
-            is_straight = self.owner[index] < 0
-            known = self.copy(index) if is_straight else self.result(index)
+            owner, step, position = self.grids.place(index)
+            if owner < 0:
+                known = self.copy(index)
+            else:
+                known = self.result(index, owner, step, position)
             self.note(index, known)
         return known
 
@@ -393,15 +389,14 @@ class Roll:
         """Whether nodes are of loops, and can be the rows of an array."""
         types = self.tape.types
         return (
-            bool((self.owner[list(nodes)] >= 0).any())
+            bool((self.grids.find(nodes)[0] >= 0).any())
             and all(types[k] == types[nodes[0]] for k in nodes)
             and fits_rows(self.tape, nodes)
         )
 
-    def result(self, index: int) -> int:
+    def result(self, index: int, owner: int, step: int, position: int) -> int:
         """Write the reading of one step of a loop."""
-        step, position = int(self.step[index]), int(self.position[index])
-        column = self.steps[int(self.owner[index])].columns[position]
+        column = self.steps[owner].columns[position]
         settings, like = {"key": (step,)}, self.tape.types[index]
         return self.append(GETITEM, [column], settings, like, self.tape.lines[index])
 
@@ -436,8 +431,8 @@ class Roll:
             values = array([each["value"] for each in settings], like.dtype)
             return self.constant(values)
         indices, of = array(nodes), stack_type(like, len(nodes))
-        both = array([self.owner[indices], self.position[indices]]).T
-        places = list(map(tuple, both.tolist()))
+        owner, step, position = self.grids.find(indices)
+        places = list(zip(owner.tolist(), position.tolist(), strict=True))
         column = {place: self.column(*place) for place in set(places)}
         columns = array([column[place] for place in places])
         changes = flatnonzero(diff(columns)) + 1
@@ -445,7 +440,7 @@ class Roll:
             parts = [self.part(group) for group in np.split(indices, changes)]
             return self.concatenated(parts, of)
         alone = columns < 0
-        steps = np.where(alone, cumsum(alone) - 1, self.step[indices])
+        steps = np.where(alone, cumsum(alone) - 1, step)
         turn = turn_of(columns, steps)
         if turn:
             return self.in_turn([self.part(indices[k::turn]) for k in range(turn)], of)
@@ -482,9 +477,10 @@ class Roll:
     def part(self, nodes: Ints) -> int:
         """Write rows that are all of one column, or stand alone."""
         first, *others = nodes.tolist()
-        column = self.column(int(self.owner[first]), int(self.position[first]))
+        owner, step, position = self.grids.find(nodes)
+        column = self.column(int(owner[0]), int(position[0]))
         if column >= 0:
-            return self.take(column, self.step[nodes])
+            return self.take(column, step)
         like = stack_type(self.tape.types[first], len(nodes))
         places = [self.place(k) for k in (first, *others)]
         return self.append(STACK, places, {"axis": 0}, like)
@@ -616,9 +612,9 @@ class Step:
     def __init__(self, roll: Roll, loop: Loop, read: Any) -> None:
         self.roll, self.loop = roll, loop
         #: Which nodes are read from outside.
-        self.read = read[loop.rows]
+        self.read = loop.grid.flags(read)
         self.columns: dict[int, int] = {}
-        self.nodes: list[int] = loop.rows[0].tolist()
+        self.nodes = loop.grid.first
         self.types = [roll.tape.types[k] for k in self.nodes]
         #: What positions are that have no node in the body.
         self.known: dict[int, Ref] = {}
@@ -649,8 +645,9 @@ class Step:
         """Return what is to be known of it when its own nodes are dropped."""
         known = self.known.items()
         fixed = {k: ref.which for k, ref in known if ref.kind == "fixed"}
-        rows = self.loop.rows
-        return Steps(rows, fixed, self.columns, self.made, self.tape, self.places)
+        return Steps(
+            self.loop.grid, fixed, self.columns, self.made, self.tape, self.places
+        )
 
     # What is no node of the body
 
@@ -666,7 +663,8 @@ class Step:
             places = tuple([place for place in operands if place is not None])
             made = roll.written(node, places)
             self.known[position] = Ref("fixed", made, like)
-            for index in loop.rows[self.read[:, position], position].tolist():
+            nodes = loop.grid.column(position)[self.read[:, position]]
+            for index in nodes.tolist():
                 roll.note(index, made)
             return
         moves = key_moves(roll.tape, loop, position)
@@ -790,7 +788,7 @@ class Step:
             for step in read.tolist():
                 back = self.loop.count - step
                 ref = self.register(position, chain, back)
-                ends[int(self.loop.rows[step, position])] = ref
+                ends[self.loop.grid.at(step, position)] = ref
         return ends, stacked
 
     def body(self, stacked: list[int]) -> Tape:

@@ -13,7 +13,8 @@ from typing import NamedTuple
 # By name: while recording, NumPy's own is answered.
 from numpy import arange, flatnonzero, full, zeros
 
-from wengert.core.tape import CONSTANT, GUARD, INPUT, Steps, Tape, reaching
+from wengert.core.flags import reaching
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Steps, Tape
 from wengert.derive import repeats
 from wengert.derive.distinct import distinct
 from wengert.derive.extract import Extract
@@ -126,7 +127,7 @@ class Once:
         for loops in tape.loops.values():
             self.same.update(loops.same)
             for steps in loops.steps:
-                rows = steps.rows
+                rows = steps.grid.rows
                 self.is_dropped[rows] = True
                 self.loop[rows] = len(self.loops)
                 self.step[rows] = arange(len(rows))[:, None]
@@ -156,7 +157,7 @@ class Once:
         tape = self.tape
         yield from tape.input_indices
         yield from self.captured
-        loops = {steps.node: steps.rows[0].tolist() for steps in self.loops}
+        loops = {steps.node: steps.grid.first for steps in self.loops}
         for index in flatnonzero(~self.is_dropped).tolist():
             if index in loops:
                 asks = any(may_leave(tape, k) for k in loops[index])
@@ -234,7 +235,7 @@ class Once:
                 return places[0]
             if read.position not in steps.columns:
                 places = [self.column(read.loop, read.position, places)]
-            if read.part == Slice(0, len(steps.rows), 1):
+            if read.part == Slice(0, steps.grid.count, 1):
                 return places[0]
             operation, settings = GETITEM, {"key": (read.part,)}
         elif self.is_settled(index):
@@ -266,8 +267,8 @@ class Once:
         step = as_step(alike(steps.step), [*outputs, steps.places[position]])
         body = Body(rolled(step)[0], body.carried, body.moving)
         *carried, like = body.outputs
-        of = stack_type(like, len(steps.rows))
-        settings = {"body": body, "count": len(steps.rows), "reverse": False}
+        of = stack_type(like, steps.grid.count)
+        settings = {"body": body, "count": steps.grid.count, "reverse": False}
         line = self.tape.lines[node]
         types = (*carried, of)
         made = self.new.append(SCAN, tuple(places), settings, types, None, line)

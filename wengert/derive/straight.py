@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import zeros
 
+from wengert.core.flags import depends_on
 from wengert.core.operation import Operation
 from wengert.core.tape import INPUT, Tape
 from wengert.derive.modes import fit, widened, zeros_like_type
@@ -120,7 +121,6 @@ def write(structure: Structure) -> Sweep:
 
 def steps(structure: Structure, names: dict[str, Any]) -> list[str]:
     """Return the lines of a sweep; the rules that they call are put into `names`."""
-    from wengert.derive.reverse import depends_on
 
     operations, operands, wanted, output = structure
     active = depends_on(structure, wanted, 0, len(operations))

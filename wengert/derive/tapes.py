@@ -10,8 +10,9 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.array import handle, place
 from wengert.capture.record import Recording
+from wengert.core.flags import depends_on, reaching
 from wengert.core.names import identifier, variable_names
-from wengert.core.tape import GUARD, INPUT, NO_SETTINGS, CompNode, Tape, reaching
+from wengert.core.tape import GUARD, INPUT, NO_SETTINGS, CompNode, Tape
 from wengert.core.types import Type, has_class
 from wengert.derive import forward, reverse
 from wengert.derive.modes import RecordedMode, fit, zeros_like_type
@@ -31,7 +32,7 @@ def grad_tape(tape: Tape) -> Tape:
     new = continued(tape)
     with Recording(new):
         stop = len(new)
-        active = reverse.depends_on(new, new.input_indices, 0, stop)
+        active = depends_on(new, new.input_indices, 0, stop)
         gradients: dict[int, Any] = {}
         if active[output]:
             seed = fit(np.float64(1.0), new.types[output])

@@ -13,9 +13,10 @@ from wengert.capture import tree
 from wengert.capture.array import RecordedValue
 from wengert.capture.layout import share_memory, writes_arguments
 from wengert.capture.record import active_tape
+from wengert.core.flags import reaching
 from wengert.core.floating_point import Told, plays
 from wengert.core.guards import answer
-from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape, reaching, strong
+from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape, strong
 from wengert.core.types import WEAK, Type, has_class, is_array, type_of
 from wengert.errors import (
     ArgumentError,

@@ -24,10 +24,11 @@ from wengert.capture.record import (
     record_onto,
 )
 from wengert.core.checked import CheckedTape
+from wengert.core.flags import reaching
 from wengert.core.forms import Routine
 from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import apply
-from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape, reaching
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.extract import Extract, trimmed
 from wengert.derive.loops import SCAN

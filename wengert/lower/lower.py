@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.flags import reaching
 from wengert.core.forms import Contract, Map, Move, Reduce, Routine, Scan
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY, Operation
@@ -22,7 +23,6 @@ from wengert.core.tape import (
     IDENTITY,
     INPUT,
     Tape,
-    reaching,
 )
 from wengert.core.types import Type, dtype_name
 from wengert.derive.loops import COUNTED

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from wengert.core.flags import reaching
 from wengert.core.guards import OF_MEMORY, strides_of
 from wengert.core.operation import Operation
-from wengert.core.tape import GUARD, Tape, reaching
+from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
 from wengert.derive.loops import COUNTED
 from wengert.derive.steps import Body

@@ -6,7 +6,7 @@ which stands for an index array among the operands.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -274,3 +274,52 @@ def item_jvp(tangents: Any, _: Any, results: Any, *, result: int) -> Any:
 
 #: The reverse sweep collects its gradients into a list, one entry a result.
 ITEM = general("item", item, form=Move(), jvp=item_jvp, reads=(False,))
+
+
+# Keys that move from step to step of a loop
+
+KEYED = frozenset((GETITEM, STORE, INDEX_ADD))
+#: The key of one element, the whole number taken out.
+ELEMENT = ("whole",)
+
+
+def key_shape(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+    """Return a key with its whole numbers taken out, and those.
+
+    Of a slice that keeps its length the start is taken out.
+    """
+    if len(key) == 1 and type(key[0]) is int:
+        return ELEMENT, key
+    shape: list[Any] = []
+    numbers = []
+    for part in key:
+        if type(part) is int:
+            shape += ELEMENT
+            numbers.append(part)
+        elif is_window(part):
+            shape.append(("window", part.stop - part.start, part.step))
+            numbers.append(part.start)
+        else:
+            shape.append((type(part), part))
+    return tuple(shape), tuple(numbers)
+
+
+def is_window(part: Any) -> bool:
+    """Whether a part of a key is a slice that may move without changing its length."""
+    if type(part) is not Slice or part.start is None or part.stop is None:
+        return False
+    return (part.start < 0) == (part.stop < 0)
+
+
+def with_numbers(key: Key, numbers: Sequence[int]) -> Key:
+    """Return a key with other whole numbers in the places of its own."""
+    if len(key) == 1 and type(key[0]) is int:
+        return (numbers[0],)
+    parts, left = list(key), iter(numbers)
+    for k, part in enumerate(key):
+        if type(part) is int:
+            parts[k] = next(left)
+        elif is_window(part):
+            start = next(left)
+            parts[k] = Slice(start, start + part.stop - part.start, part.step)
+    return tuple(parts)

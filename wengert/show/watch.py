@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.flags import depends_on
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape, strong
 from wengert.derive.modes import PlainMode
-from wengert.derive.reverse import depends_on, sweep
+from wengert.derive.reverse import sweep
 from wengert.derive.tapes import input_values
 from wengert.execute.interpret import PYTHON_OPERATORS, evaluate_write, last_uses
 from wengert.ops.index import IN_PLACE
