@@ -637,6 +637,22 @@ row(
     [1.0, 1.0, 1.0],
 )
 row(
+    "wengert.problems:filled",
+    "p = wengert.problem(np.sum, bounds=(np.zeros(2), 1.0))\nresult = p.limits(x)[1]",
+    "an array of shape (3,)",
+    "p = wengert.problem(np.sum, bounds=(np.zeros(3), 1.0))\nresult = p.limits(x)[1]",
+    [1.0, 1.0, 1.0],
+)
+row(
+    "wengert.random_effects:Laplace.__init__",
+    "f = wengert.laplace(lambda p, u: np.sum((u - p) ** 2), random=2)\n"
+    "result = f.mode(np.ones(1), np.zeros(1))",
+    "random=0 or random=1",
+    "f = wengert.laplace(lambda p, u: np.sum((u - p) ** 2), random=1)\n"
+    "result = f.mode(np.ones(1), np.zeros(1))",
+    1.0,
+)
+row(
     "wengert.random_effects:Mode.__init__",
     "f = wengert.laplace(lambda p, u: np.sum((u**2 - p[0]) ** 2))\n"
     "result = f.mode(np.ones(1), np.zeros(1))",
@@ -672,6 +688,7 @@ ELSEWHERE: dict[str, str] = {
     "wengert.capture.kinds:warn_of_types": "a warning, in capture/test_classes",
     "wengert.capture.reads.snapshot:warn": "a warning, in capture/test_ways",
     "wengert.execute.belief:warn_eager": "a warning, in execute/test_belief",
+    "wengert.problems:add_option": "needs cyipopt, in test_problems",
     "wengert.sensitivity:Sensitivity.__init__": "in test_sensitivity",
     "wengert.sensitivity:Sensitivity.balanced": "in test_sensitivity",
     "wengert.sensitivity:check_signs": "in test_sensitivity",
