@@ -34,8 +34,9 @@ from wengert.ops.index import KEYED, key_shape, with_numbers
 
 #: Nodes that are looked at, at most.
 MOST = 16384
-#: Steps that are alike before further ones are compared.
-ALIKE = 4
+#: Steps that are alike before further ones are compared, and the last nodes of a step
+#: that are compared first.
+ALIKE, FEW = 4, 8
 #: Steps before the first one from which a value is carried.
 MOST_BACK = 16
 
@@ -171,14 +172,18 @@ def changing(operation: Operation, steps: Sequence[Settings]) -> Changing | None
 
 
 def look(tape: Tape) -> None:
-    """Go on as a repetition where the last nodes are one; or look again later."""
+    """Go on as a repetition where the last nodes are one; or look again later.
+
+    Where there is none, or one that ended soon, it is looked for less often.
+    """
     tail = Tail(tape)
-    tape.look_at = len(tape) + max(tape.looks_from, tail.count // ALIKE)
+    tape.look_at = len(tape) + tape.looks_every
     for period in tail.periods():
         found = tail.repetition(period)
         if found is not None:
             tape.repeat(found)
             return
+    tape.looks_every = min(2 * tape.looks_every, MOST)
 
 
 class Tail:
@@ -207,13 +212,10 @@ class Tail:
 
         Those first that the last loop fits into.
         """
-        operations, lines = self.operations, self.lines
-        last, line = operations[-1], lines[-1]
-        found = [
-            k
-            for k in range(1, self.count // ALIKE + 1)
-            if operations[-1 - k] is last and lines[-1 - k] == line
-        ]
+        last, few = self.operations[-1], self.count - FEW
+        before = self.operations[-2 : -2 - self.count // ALIKE : -1]
+        found = [k for k, operation in enumerate(before, 1) if operation is last]
+        found = [k for k in found if self.is_alike(few, few - k, FEW)]
         return [k for k in found if k > self.inner] or found
 
     def repetition(self, period: int) -> Repetition | None:

@@ -43,6 +43,8 @@ from wengert.errors import (
 
 NO_SETTINGS: dict[str, Any] = {}
 PYTHON_NUMBERS = (bool, int, float, complex)
+#: Steps below which it was hardly worth it to write them once.
+SHORT = 16
 
 
 def _no_value(**settings: Any) -> Any:
@@ -224,7 +226,7 @@ class Tape:
         #: While recording: the steps that the next node may go on with; from where on
         #: such are looked for, and what looks.
         self.repetition: Repetition | None = None
-        self.look_at = maxsize
+        self.look_at, self.looks_every = maxsize, self.looks_from
         self.look: Callable[[Tape], None] | None = None
 
     def __len__(self) -> int:
@@ -283,8 +285,9 @@ class Tape:
     def end_repetition(self) -> None:
         """Write what follows node by node."""
         if self.repetition is not None:
-            self.repetition = None
-            self.look_at = len(self) + self.looks_from
+            was_short = self.repetition.steps < SHORT
+            self.looks_every = 2 * self.looks_every if was_short else self.looks_from
+            self.look_at, self.repetition = len(self) + self.looks_every, None
 
     def append_columns(self, operations: list[Operation], *columns: list[Any]) -> None:
         """Append nodes whose parts, in the order of `append`, are given in lists."""
