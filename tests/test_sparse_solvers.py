@@ -80,6 +80,43 @@ def test_trust_constr_gets_sparse_second_derivatives(monkeypatch: Any) -> None:
     assert solution.optimality < 1e-3
 
 
+@pytest.mark.parametrize("method", ["BFGS", "Newton-CG", "trust-exact", "trust-constr"])
+@pytest.mark.parametrize("has_both", [False, True])
+def test_derivatives_that_are_given_are_handed_on(method: str, has_both: bool) -> None:
+    """SciPy's own calls go on as they were: what they leave out is added."""
+    asked = []
+
+    def cost(x: Any, height: Any) -> Any:
+        return np.sum((x - 1.0) ** 4) + height * np.sum(x**2)
+
+    def slope(x: Any, height: Any) -> Any:
+        return 4.0 * (x - 1.0) ** 3 + 2.0 * height * x
+
+    def noted(x: Any, height: Any) -> Any:
+        asked.append(x)
+        return slope(x, height)
+
+    def both(x: Any, height: Any) -> Any:
+        return cost(x, height), slope(x, height)
+
+    x0, given = np.full(3, 2.0), both if has_both else cost
+    found = minimize(given, x0, (0.5,), method, jac=has_both or noted)
+    own = minimize(cost, x0, (0.5,), method)
+
+    assert has_both or len(asked) > 1
+    np.testing.assert_allclose(found.x, own.x, atol=1e-4)
+    if method in ("trust-exact", "trust-constr"):
+        curves = []
+
+        def hess(x: Any, height: Any) -> Any:
+            curves.append(x)
+            return np.diag(12.0 * (x - 1.0) ** 2 + 2.0 * height)
+
+        again = minimize(cost, x0, (0.5,), method, hess=hess)
+        assert len(curves) > 1
+        np.testing.assert_allclose(again.x, own.x, atol=1e-4)
+
+
 def bent(x: Any, height: Any) -> Any:
     """Return the equations of a stiff rod: the Jacobian's condition is N^4."""
     around = np.pad(x, 2)

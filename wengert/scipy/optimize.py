@@ -35,6 +35,9 @@ def minimize(
     args: Any = (),
     method: str | None = None,
     *,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
     bounds: Any = None,
     constraints: Any = (),
     tol: float | None = None,
@@ -52,6 +55,8 @@ def minimize(
         As SciPy has them.  The method decides what it gets: the gradient, Hessians, or
         products of the Hessian and a vector.  Constraints get their Jacobians.
         ``"trust-constr"`` gets sparse ones where most entries are zero.
+    jac, hess, hessp : as SciPy has them, optional
+        Derivatives that are there already: they are handed on in place of ours.
 
     Returns
     -------
@@ -75,23 +80,20 @@ def minimize(
     array([1., 1.])
     """
     wants = "" if method is None or callable(method) else method.lower()
-    given: dict[str, Any] = {}
-    if wants == "trust-constr":
-        args = args if isinstance(args, tuple) else (args,)
-        given["hess"] = matrix_of(hessian, fun, (np.asarray(x0, float), *args))
-    elif wants in HESSIANS:
-        given["hess"] = compiled(hessian(fun))
-    elif wants in PRODUCTS:
-        given["hessp"] = compiled(product_of(fun))
+    given = {"hess": hess, "hessp": hessp}
+    if hess is None and hessp is None:
+        value = first_of(fun) if jac is True else fun
+        given = curves_of(value, wants, x0, args)
+    is_fed = jac is None and wants not in VALUES
     limits = fed_constraints(constraints, wants, x0)
     if wants == "trust-constr" and any_sparse(limits):
         options = {"sparse_jacobian": True, **(options or {})}
     return scipy.optimize.minimize(
-        fun if wants in VALUES else Fed(fun),
+        Fed(fun) if is_fed else fun,
         x0,
         args,
         method,
-        jac=wants not in VALUES or None,
+        jac=True if is_fed else jac,
         bounds=bounds,
         constraints=limits,
         tol=tol,
@@ -253,6 +255,25 @@ class Fed:
     def __call__(self, x: Any, *args: Any) -> Any:
         """Return the value and the gradient."""
         return self.both(x, *args)
+
+
+def first_of(fun: Function) -> Function:
+    """Return a cost without the gradient that it returns too."""
+
+    def cost(x: Any, *args: Any) -> Any:
+        return fun(x, *args)[0]
+
+    return cost
+
+
+def curves_of(fun: Function, wants: str, x0: Any, args: Any) -> dict[str, Any]:
+    """Return the second derivatives that a method wants, by SciPy's names."""
+    if wants == "trust-constr":
+        args = args if isinstance(args, tuple) else (args,)
+        return {"hess": matrix_of(hessian, fun, (np.asarray(x0, float), *args))}
+    if wants in HESSIANS:
+        return {"hess": compiled(hessian(fun))}
+    return {"hessp": compiled(product_of(fun))} if wants in PRODUCTS else {}
 
 
 def product_of(fun: Function) -> Function:
