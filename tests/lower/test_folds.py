@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages"),
     pytest.mark.filterwarnings("ignore:.*encountered"),
 ]
+RNG = np.random.default_rng(5)
 SHAPES = [(1,), (3,), (40,), (5, 3), (3, 40), (33, 20), (2, 17, 18)]
 
 
@@ -260,3 +261,36 @@ def test_what_is_asked_behind_a_call_is_numpys() -> None:
 
         assert [jitted(x), jitted(x)] == [function(x)] * 2
         assert jitted.paths()[0].kernels
+
+
+def moved(m: Any, w: Any, x: Any) -> Any:
+    """Return a sum of products, of which a slope is a sum of products, too."""
+    return np.sum(np.sin((x - m) @ w))
+
+
+def test_a_sum_of_products_is_a_product_of_sums() -> None:
+    n, i, j = 400, 30, 20
+    m, w, x = (RNG.normal(size=s) for s in ((i,), (i, j), (n, i)))
+    slope = wg.jit(wg.grad(moved), wait=True)
+    for _ in range(3):
+        found = slope(m, w, x)
+    np.testing.assert_allclose(found, wg.grad(moved)(m, w, x), rtol=1e-11)
+
+    (row,) = slope.report().rows
+    assert row["operations"] < 3 * n * i * j  # two more for another product
+
+
+@pytest.mark.parametrize("number", [0.0, np.inf, np.nan, 1e308])
+def test_a_sum_of_products_of_what_is_large_or_no_number(number: float) -> None:
+    def f(m: Any, w: Any, x: Any, scale: Any) -> Any:
+        return np.sum((x - m) @ w * scale)
+
+    m, w, x = (RNG.normal(size=s) for s in ((30,), (30, 20), (400, 30)))
+    scale = np.ones((400, 20))
+    slope = wg.jit(wg.grad(f), wait=True)
+    for _ in range(3):
+        slope(m, w, x, scale)
+    scale[3, 4], scale[7, 4], w[:, 4] = number, number, 1e-3
+    for _ in range(3):
+        expected = wg.grad(f)(m, w, x, scale)
+        np.testing.assert_allclose(slope(m, w, x, scale), expected, rtol=1e-11)

@@ -225,7 +225,18 @@ class Blocks:
             and self.are_filled_first()
             and self.settle_registers()
             and self.settle_late()
+            and self.is_met_again()
             and self.elements() > 0
+        )
+
+    def is_met_again(self) -> bool:
+        """Whether a step meets what another step does, of the same elements."""
+        return any(
+            not {loop for loop, _ in address.terms}.issuperset(numbers(at))
+            for at in self.places
+            if at.along is not None
+            for address in addresses_of(at.statement)
+            if any(loop == at.along for loop, _ in address.terms)
         )
 
     def stored(self, along: bool) -> list[Buffer]:

@@ -62,6 +62,7 @@ from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
 from wengert.lower.repeated import Repeated, is_steps
 from wengert.lower.schedule import MOST_UNROLLED, Root, Schedule, Wanted, lies_along
 from wengert.lower.sharing import share_results
+from wengert.lower.strips import strip
 from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
 from wengert.lower.unread import leave_out_unread
 from wengert.lower.values import Dims, Lowered
@@ -222,6 +223,7 @@ class Builder:
         leave_out_unread(nest, self.lanes)
         if block(nest, self.lanes):
             leave_out_unread(nest, self.lanes)
+        strip(nest, self.lanes)
         share_results(nest)
         return nest, self.constants
 
@@ -775,12 +777,10 @@ class Builder:
         sides = sides_of(left, right, root.node.data[1])
         result = self.memory[root.node.number]
         one, two = self.memory_of(left), self.memory_of(right)
-        turned = sides.turned
-        is_apart = self.is_apart(sides, two, result)
-        if (is_apart and not self.is_apart(turned, one, result)) or not sides.columns:
-            one, two, sides = two, one, turned
+        if self.is_turned(sides, one, two, result):
+            one, two, sides = two, one, sides.turned
         if self.is_apart(sides, two, None):
-            two = self.laid_anew(two, sides, root.node.type, scope)
+            two = self.laid_anew(two, sides, result, scope)
         rows = pieces(self.graph, sides.rows, one.strides, result.strides)
         rows = rows or [Piece(1, (0, 0))]
         columns = pieces(self.graph, sides.columns, two.strides, result.strides)
@@ -826,6 +826,18 @@ class Builder:
         counts = row.extent, column.extent, depth.extent
         body.append(Product(to, first, second, counts, strides, root.node.type, adds))
 
+    def is_turned(self, sides: Sides, one: Memory, two: Memory, result: Memory) -> bool:
+        """Whether the columns of a product are what the left operand has.
+
+        They are where they lie side by side as they are, or else in the result.
+        """
+        if not sides.columns or not sides.rows:
+            return not sides.columns
+        is_apart = self.is_apart(sides, two, result)
+        if is_apart != self.is_apart(sides.turned, one, result):
+            return is_apart
+        return is_apart and self.is_apart(sides, result, None)
+
     def is_apart(self, sides: Sides, memory: Memory, result: Memory | None) -> bool:
         """Whether no columns lie side by side where the right operand is, and there."""
         return not any(
@@ -834,10 +846,11 @@ class Builder:
         )
 
     def laid_anew(
-        self, memory: Memory, sides: Sides, type_: str, scope: Scope
+        self, memory: Memory, sides: Sides, result: Memory, scope: Scope
     ) -> Memory:
-        """Write an operand anew, its longest columns side by side."""
-        last = max(sides.columns, key=self.graph.extent)
+        """Write an operand anew, columns side by side as in the result."""
+        type_, extent = memory.buffer.type, self.graph.extent
+        last = max(sides.columns, key=lambda a: (result.strides[a] == 1, extent(a)))
         rest = sorted(memory.strides.keys() - {last}, key=lambda a: -memory.strides[a])
         strides, stride = dict[int, int](), 1
         for axis in [last, *reversed(rest)]:

@@ -76,13 +76,25 @@ def reduced(
 
 
 def total(lowering: Lowering, step: Step, node: Node, gone: Sequence[int]) -> Node:
-    """Return axes folded; of multiples of what was added before, its sum's multiple.
+    """Return axes folded, by what is known of sums of sums and of multiples."""
+    graph, product = lowering.graph, unsigned(node)
+    if step.text != "x + y":
+        return graph.reduce(step, node, gone)
+    if product.data == PLAIN_PRODUCT:
+        return of_multiples(lowering, step, node, gone)
+    if lowering.absorbs or not is_of_products(node, gone):
+        return graph.reduce(step, node, gone)
+    return of_products(lowering, step, node, gone)
+
+
+def of_multiples(
+    lowering: Lowering, step: Step, node: Node, gone: Sequence[int]
+) -> Node:
+    """Return a sum; of multiples of what was added before, its sum's multiple.
 
     That is no infinity where they are none.
     """
     graph, product = lowering.graph, unsigned(node)
-    if product.data != PLAIN_PRODUCT or step.text != "x + y":
-        return graph.reduce(step, node, gone)
     for one, other in (product.operands, product.operands[::-1]):
         if one.axes.isdisjoint(gone) and graph.is_folded(step, other, gone):
             known = graph.reduce(step, other, gone)
@@ -91,6 +103,67 @@ def total(lowering: Lowering, step: Step, node: Node, gone: Sequence[int]) -> No
                 one = graph.map("-x", (one,), node.type)
             return graph.map(PLAIN_PRODUCT, (one, known), node.type)
     return graph.reduce(step, node, gone)
+
+
+def is_of_products(node: Node, gone: Sequence[int]) -> bool:
+    """Whether a sum, as of `total`, has sums of products that need not be computed."""
+    if not node.type.startswith("float"):
+        return False
+    if node.kind == "map" and node.data in ("-x", "x + y", "x - y"):
+        return any(is_of_products(x, gone) for x in node.operands)
+    pair = factors(node)
+    return any(a in x.axes for x in pair for a in gone if a in node.axes) and any(
+        a not in x.axes for x in pair for a in gone if a in node.axes
+    )
+
+
+def is_elsewhere(view: Node, axes: Sequence[int]) -> bool:
+    """Whether a view leaves axes as they are."""
+    moved = {axis for axis, _ in view.data}
+    to = {axis for _, place in view.data for axis, _ in place.terms}
+    return moved.isdisjoint(axes) and to.isdisjoint(axes)
+
+
+def factors(node: Node) -> Sequence[Node]:
+    """Return what a sum of products is of; nothing of another value."""
+    if node.kind == "product":
+        return node.operands
+    is_sum = node.kind == "reduce" and node.data[0].text == "x + y"
+    is_product = is_sum and node.operands[0].data == "x * y"
+    return node.operands[0].operands if is_product else ()
+
+
+def of_products(
+    lowering: Lowering, step: Step, node: Node, gone: Sequence[int]
+) -> Node:
+    """Return a sum over axes of sums of products: first of what varies along those.
+
+    ``sum(a @ b, axis=0)`` is ``sum(a, axis=0) @ b``, as long as no sum is infinite.
+    """
+    graph, type_ = lowering.graph, node.type
+    if node.kind == "view" and is_elsewhere(node, gone):
+        read = of_products(lowering, step, node.operands[0], gone)
+        return graph.view(read, dict(node.data))
+    if not is_of_products(node, gone):
+        return total(lowering, step, node, gone)
+    if node.kind == "map":
+        parts = {
+            k: of_products(lowering, step, x, gone)
+            for k, x in sorted(
+                enumerate(node.operands), key=lambda p: not is_of_products(p[1], gone)
+            )
+        }
+        return graph.map(node.data, [parts[k] for k in sorted(parts)], type_)
+    sums, pair = [], factors(node)
+    for x, other in (pair, pair[::-1]):
+        alone = [a for a in gone if a in x.axes and a not in other.axes]
+        if alone:
+            x = total(lowering, step, x, alone)
+            lowering.refuse_infinite(x)
+        sums.append(x)
+    both = [a for a in gone if all(a in x.axes for x in pair) or a not in node.axes]
+    whole = graph.reduce(node.data[0], graph.map("x * y", sums, type_), node.data[1])
+    return graph.reduce(step, whole, both)
 
 
 def log_of_sum(graph: Graph, node: Node, gone: Sequence[int]) -> Node:

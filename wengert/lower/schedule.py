@@ -544,11 +544,31 @@ class Schedule:
     def lie_along(self, root: Root) -> None:
         """Note along which axis the elements of a root's value lie side by side."""
         if root.kind == "product":
-            left, right = root.node.operands
-            columns = right.axes - left.axes or left.axes - right.axes
-            self.unit[root.node.number] = max(columns, key=self.graph.extent)
+            self.unit[root.node.number] = self.columns_of(*root.node.operands)
         elif root.lane in root.node.axes and root.kind not in ("result", "guard"):
             self.unit.setdefault(root.node.number, root.lane)
+
+    def columns_of(self, left: Node, right: Node) -> int:
+        """Return along which axis the elements of a product lie side by side.
+
+        It is one along which those of an operand do, so that it is read as it lies;
+        else one of the smaller operand, which is laid out anew.
+        """
+        count, extent = self.graph.count, self.graph.extent
+        sides = right.axes - left.axes, left.axes - right.axes
+        pair = list(zip(sides, (right, left), strict=True))
+        lying = [axis for own, x in pair if (axis := self.side_of(x)) in own]
+        if lying:
+            return max(lying, key=extent)
+        wide = [(own, x) for own, x in pair if count(own) >= self.lanes]
+        found = [own for own, _ in sorted(wide, key=lambda p: count(p[1].axes))]
+        return max([*found, *sides][0] or sides[1], key=extent)
+
+    def side_of(self, node: Node) -> int | None:
+        """Return along which axis the elements of a value lie side by side."""
+        if node.kind != "leaf":
+            return self.unit.get(node.number)
+        return next((axis for axis, stride in node.data[2] if stride == 1), None)
 
     def suits_lanes(self, axis: int, roots: Sequence[Root], depth: int) -> bool:
         """Whether a loop runs in lanes rather than those inside of it."""
