@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ Make = Callable[[Any], Task]
 def jitted(function: Callable[..., Any], args: tuple[Any, ...], written: Any) -> Task:
     """Return the task of calling a function, compiled."""
     compiled = wg.jit(function, wait=True)
-    return Task(lambda: compiled(*args), written)
+    return Task(partial(compiled, *args), written)
 
 
 def listed(result: Any) -> Any:
@@ -149,7 +150,7 @@ def ba_objective(given: Given) -> Task:
             "w_err": {"element": float(heavy[0]), "repeated": len(heavy)},
         }
 
-    return Task(lambda: mapped(*args), written)
+    return Task(partial(mapped, *args), written)
 
 
 def ba_jacobian(given: Given) -> Task:

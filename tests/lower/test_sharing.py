@@ -59,10 +59,25 @@ def ordered(x: Any) -> Any:
     return np.sort(np.sort(np.sin(x))[::-1] + x) - np.sum(x)
 
 
+def packed(x: Any) -> Any:
+    """Rows that are put together one after the other, and what follows them."""
+    s = np.sin(x)
+    rows = np.stack((s, np.cos(s), x * s), axis=1)
+    return np.concatenate((rows.ravel(), s, np.atleast_1d(np.sum(rows[:, 1]))))
+
+
+def packed_twice(x: Any) -> Any:
+    rows = np.stack((np.sin(x), np.cos(x)), axis=1)
+    whole = np.concatenate((x, rows.ravel()))
+    return whole, np.concatenate((rows.ravel(), whole[::2])), np.max(rows)
+
+
 @pytest.mark.parametrize("lanes", [2, 4, 8])
 @pytest.mark.parametrize(
     "function",
     [
+        packed,
+        packed_twice,
         softmax,
         reversed_softmax,
         moved_softmax,
@@ -103,3 +118,29 @@ def test_what_is_read_elsewhere_keeps_its_memory() -> None:
     nest, _ = build(lower(wg.record(reversed_softmax, np.ones(1000))), 8)
 
     assert len(nest.scratch) == 1
+
+
+def test_rows_are_written_where_they_are_put_together() -> None:
+    nest, _ = build(lower(wg.record(packed, np.ones(1000))), 8)
+
+    assert not any(buffer.size >= 3000 for buffer in nest.scratch)
+    assert nest.results[0].size == 4001
+
+
+def test_a_slope_that_is_no_number_is_found_among_pieces() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return np.sum(np.sqrt(x) * y)
+
+    def slopes(x: Any, y: Any) -> Any:
+        one, other = wg.grad(f, (0, 1))(x, y)
+        rows = np.stack((one, other, x), axis=1)
+        return np.concatenate((rows.ravel(), one * 2.0))
+
+    fast = wg.jit(slopes, wait=True)
+    x, y = np.linspace(1.0, 2.0, 500), np.linspace(-1.0, 1.0, 500)
+    for _ in range(3):
+        np.testing.assert_allclose(fast(x, y), slopes(x, y), rtol=1e-13)
+    x[77] = y[77] = y[78] = 0.0  # the slope of a root is infinite, times nothing
+    for _ in range(3):
+        np.testing.assert_allclose(fast(x, y), slopes(x, y), rtol=1e-13)
+    assert np.isfinite(fast(x, y)).all()

@@ -61,7 +61,7 @@ from wengert.lower.nest import (
 from wengert.lower.refusal import BOUNDS, LONG, NotLoweredError
 from wengert.lower.repeated import Repeated, is_steps
 from wengert.lower.schedule import MOST_UNROLLED, Root, Schedule, Wanted, lies_along
-from wengert.lower.sharing import share_results
+from wengert.lower.sharing import share_results, write_into_results
 from wengert.lower.strips import strip
 from wengert.lower.tiles import Piece, Sides, first_with_unit_stride, pieces, sides_of
 from wengert.lower.unread import leave_out_unread
@@ -224,6 +224,7 @@ class Builder:
         if block(nest, self.lanes):
             leave_out_unread(nest, self.lanes)
         strip(nest, self.lanes)
+        write_into_results(nest, self.lanes)
         share_results(nest)
         return nest, self.constants
 

@@ -6,6 +6,7 @@ The tape is lowered until no two axes become one any more.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
@@ -54,6 +55,7 @@ from wengert.lower.needed import (
 from wengert.lower.order import searched, sorted_
 from wengert.lower.overlaps import side_by_side
 from wengert.lower.parts import FINITE, in_parts
+from wengert.lower.pieces import is_sum_of_pieces, pieces_of
 from wengert.lower.python import imply, raised, require
 from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import are_exact, strict_nodes
@@ -99,6 +101,8 @@ OWN: dict[Operation, Callable[..., Value]] = {
     STORE: written,
     INDEX_ADD: written,
 }
+#: Pieces up to which a sum of what they make up is a sum of theirs.
+MOST_PIECES = 64
 #: Whether floats are written otherwise: zeros by their sign, NaN as NaN.
 OTHER_TEXT = (
     "(x != y and (x == x or y == y)) or "
@@ -402,10 +406,22 @@ class Lowering:
         """
         for suspect in suspects:
             if suspect.axes and suspect.type in REAL:
-                step = step_of("x + y", suspect.type)._replace(is_from_zero=True)
-                yield self.graph.reduce(step, suspect, suspect.axes)
+                yield self.sum_of(suspect)
             else:
                 yield suspect
+
+    def sum_of(self, node: Node) -> Node:
+        """Return the sum of all elements; of pieces that all of is read, their sums."""
+        graph = self.graph
+        if not node.axes:
+            return node
+        if is_sum_of_pieces(graph, node) and len(node.data[2]) <= MOST_PIECES:
+            sums = [self.sum_of(piece) for piece in pieces_of(node)[1]]
+            return functools.reduce(
+                lambda x, y: graph.map("x + y", (x, y), node.type), sums
+            )
+        step = step_of("x + y", node.type)._replace(is_from_zero=True)
+        return graph.reduce(step, node, node.axes)
 
     def taint(self, results: Sequence[Node], asked: Sequence[Node]) -> Taint:
         """Return what a plain product of the chain rule may make no number.

@@ -7,15 +7,17 @@ of that size is allocated.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from wengert.lower.nest import (
     Address,
     Buffer,
+    Fill,
     Load,
     Loop,
     Nest,
+    Order,
     Part,
     Statement,
     Store,
@@ -25,6 +27,7 @@ from wengert.lower.nest import (
     everything,
     touched,
 )
+from wengert.lower.unread import span
 
 #: Elements of scratch memory from which a result is looked for.
 LEAST = 512
@@ -55,6 +58,92 @@ def share_results(nest: Nest) -> None:
                 break
     if moved:
         move(nest, moved)
+
+
+def write_into_results(nest: Nest, lanes: int) -> None:
+    """Write what is copied to a stretch of a result there at once.
+
+    Nothing else touches that stretch.
+    """
+    extents = {s.loop: s.extent for s in everything(nest.body) if isinstance(s, Loop)}
+    for statement in list(nest.body):
+        found = copied(statement)
+        if found is None:
+            continue
+        scratch, result, offset = found
+        stretch = offset, offset + scratch.size - 1
+        rest = [s for s in everything(nest.body) if s is not statement]
+        rest = [s for s in rest if not is_inside(s, statement)]
+        if not any(
+            (
+                isinstance(s, Fill | Order)
+                and not {scratch, result}.isdisjoint(touched(s))
+            )
+            or meets(s, result, stretch, extents, lanes)
+            for s in rest
+        ):
+            nest.body = [s for s in nest.body if s is not statement]
+            nest.scratch.remove(scratch)
+            readdress(nest.body, scratch, result, offset)
+    move(nest, {})
+
+
+def copied(statement: Statement) -> tuple[Buffer, Buffer, int] | None:
+    """Return the scratch memory that a loop copies to a result, and where it goes."""
+    loops = []
+    while isinstance(statement, Loop) and len(statement.body) == 1:
+        loops.append(statement)
+        statement = statement.body[0]
+    if not isinstance(statement, Loop) or len(statement.body) != 2:
+        return None
+    loops.append(statement)
+    load, store = statement.body
+    if not isinstance(load, Load) or not isinstance(store, Store) or store.fold:
+        return None
+    source, to = load.address, store.address
+    offset = to.offset - source.offset
+    is_alike = source._replace(buffer=to.buffer, offset=to.offset) == to
+    is_whole = is_one_to_one(source, loops) and store.operand == load.value
+    kinds = source.buffer.kind, to.buffer.kind
+    if kinds != ("scratch", "result") or source.buffer.type != to.buffer.type:
+        return None
+    return (source.buffer, to.buffer, offset) if is_alike and is_whole else None
+
+
+def is_inside(inner: Statement, outer: Statement) -> bool:
+    """Whether a statement is one of those inside of another."""
+    return any(each is inner for each in everything([outer]))
+
+
+def meets(
+    statement: Statement,
+    buffer: Buffer,
+    stretch: tuple[int, int],
+    extents: Mapping[int, int],
+    lanes: int,
+) -> bool:
+    """Whether a statement may touch a stretch of a buffer."""
+    spans = [
+        span(statement, address, extents, lanes)
+        for address in addresses_of(statement)
+        if address.buffer == buffer
+    ]
+    return any(low <= stretch[1] and stretch[0] <= high for low, high in spans)
+
+
+def readdress(
+    body: list[Statement], buffer: Buffer, other: Buffer, offset: int
+) -> None:
+    """Let what names a buffer name a stretch of another one."""
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, Address) and value.buffer == buffer:
+            return value._replace(buffer=other, offset=value.offset + offset)
+        if type(value) is tuple:
+            return tuple([moved(each) for each in value])
+        return value
+
+    change(body, moved)
 
 
 def spans_of(body: Sequence[Statement]) -> dict[Buffer, tuple[int, int]]:
@@ -139,14 +228,19 @@ def move(nest: Nest, moved: Mapping[Buffer, Buffer]) -> None:
 
 def rename(body: list[Statement], names: Mapping[Buffer, Buffer]) -> None:
     """Let statements, and those inside of them, name other buffers."""
+    change(body, lambda value: renamed(value, names))
+
+
+def change(body: list[Statement], changed: Callable[[Any], Any]) -> None:
+    """Change what statements, and those inside of them, hold about memory."""
     for place, statement in enumerate(body):
         if isinstance(statement, Loop | Where | Part | While):
-            rename(statement.body, names)
+            change(statement.body, changed)
             if isinstance(statement, While):
-                rename(statement.asks, names)
+                change(statement.asks, changed)
         elif addresses_of(statement) or any(True for _ in touched(statement)):
             changes = {
-                field.name: renamed(getattr(statement, field.name), names)
+                field.name: changed(getattr(statement, field.name))
                 for field in dataclasses.fields(statement)
             }
             body[place] = dataclasses.replace(statement, **changes)
