@@ -16,7 +16,7 @@ from wengert.execute.engine import native_engine
 from wengert.execute.loops import compile_loops
 from wengert.lower.build import build
 from wengert.lower.lower import lower
-from wengert.lower.nest import Loop, Product
+from wengert.lower.nest import Loop, Product, everything
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -147,3 +147,34 @@ def test_one_thread_multiplies_large_matrices_in_tiles(
         for found, expected in zip(results, (a @ b, a.T @ b, a @ b.T), strict=True):
             tolerance = 300 * np.finfo(dtype).eps
             np.testing.assert_allclose(found, expected, tolerance, 20 * tolerance)
+
+
+def products_in(f: Any, *args: Any) -> list[Product]:
+    """Return the products of a nest, which gives what NumPy does."""
+    tape = wg.record(f, *args)
+    assert check_tape(tape, WAYS[-1], True, ULPS)
+    nest, _ = build(lower(tape), lanes=8)
+    return [s for s in everything(nest.body) if isinstance(s, Product)]
+
+
+def test_matrices_of_a_stack_lie_in_one_piece_each() -> None:
+    rng = np.random.default_rng(0)
+    many, x = rng.normal(size=(100, 20, 20)), rng.normal(size=(300, 100, 20))
+
+    (product,) = products_in(
+        lambda a, x: np.einsum("kij,nkj->nki", np.sin(a), x), many, x
+    )
+
+    assert all(1 in pair and max(pair) <= 2000 for pair in product.strides)
+
+
+def test_the_smaller_operand_is_laid_anew() -> None:
+    rng = np.random.default_rng(0)
+    few, x = rng.normal(size=(20, 30)), rng.normal(size=(500, 30))
+
+    (product,) = products_in(lambda a, x: x @ a.T, few, x)
+
+    assert product.left.buffer.kind == "argument"
+    assert product.left.buffer.size == x.size
+    assert product.right.buffer.size == few.size
+    assert product.right.buffer.kind == "scratch"

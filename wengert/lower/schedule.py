@@ -169,6 +169,9 @@ class Schedule:
         while self.is_long() and self.unrolled:
             self.choose_axes(self.looped | {self.worth_a_loop()})
         self.stored: dict[int, Node] = {}
+        #: By number, once it is asked for: of what products read, the axes that count
+        #: the matrices.
+        self.stacks: dict[int, frozenset[int]] | None = None
         self.of_node: dict[int, list[Root]] = {}
         #: By number, of places: whether no two of its pieces meet.
         self.side_by_side: dict[int, bool] = {}
@@ -583,10 +586,25 @@ class Schedule:
         free = [a for a in inner - self.scanned if self.graph.extent(a) >= self.lanes]
         if free and any(self.is_scattered(axis, root) for root in roots):
             return False
+        if free and any(axis in self.stacks_of(root.node) for root in roots):
+            return False
         volume = max(self.graph.count(root.loops) for root in roots)
         volume += self.work_beside(axis, roots, inner)
         is_across = 4 * self.memory_across(axis, roots) > volume
         return not is_across and self.graph.extent(axis) >= self.lanes
+
+    def stacks_of(self, node: Node) -> frozenset[int]:
+        """Return along which axes a value is a stack of matrices of products."""
+        if self.stacks is None:
+            self.stacks = {}
+            for product in self.live.values():
+                if product.kind == "product":
+                    left, right = product.operands
+                    both = left.axes & right.axes & product.axes
+                    for x in (left, right):
+                        known = self.stacks.get(x.number, NOWHERE)
+                        self.stacks[x.number] = known | both
+        return self.stacks.get(node.number, NOWHERE)
 
     def is_scattered(self, axis: int, root: Root) -> bool:
         """Whether a root adds to places that index arrays say: lane after lane."""

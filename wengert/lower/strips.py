@@ -46,8 +46,9 @@ from wengert.lower.nest import (
 
 #: Bytes that loops hand to each other from which strips pay, and those of a strip.
 LEAST_BYTES, STRIP = 1 << 22, 1 << 21
-#: Strips that an axis has at least.
-LEAST_STRIPS = 4
+#: Strips that an axis has at least, and vectors that one has: what does not vary along
+#: the axis, as matrices, is read again in every strip.
+LEAST_STRIPS, LEAST_VECTORS = 4, 5
 #: Elements at which rows lie too regularly: they are in each other's way in the cache.
 REGULAR = 32
 #: How often a stretch is shortened where it cannot be done so.
@@ -427,7 +428,7 @@ class Strips:
         taken = sum(map(bytes_of, self.own))
         if taken < LEAST_BYTES:
             return 0
-        fitting = STRIP * self.extent // taken
+        fitting = max(STRIP * self.extent // taken, LEAST_VECTORS * self.lanes)
         most = min(fitting, self.extent // LEAST_STRIPS) // self.lanes
         if most < 1:
             return 0
