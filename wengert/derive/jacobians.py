@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from operator import and_
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from wengert.core.tape import GUARD, IDENTITY
 from wengert.core.types import Array, Type, is_array
 from wengert.derive import forward, reverse
 from wengert.derive.modes import zeros_like_type
-from wengert.derive.reach import Reach
+from wengert.derive.reach import Reach, Sources
 from wengert.ops import join
 
 #: For each of several values the directions of its elements, and what they give.
@@ -70,15 +71,24 @@ def reverse_blocks(
     input_types: Sequence[Type],
     outputs: Sequence[int | None],
     types: Sequence[Type],
+    sources: Sources | None = None,
 ) -> Blocks:
-    """Return the blocks of every output, by one reverse sweep a row."""
+    """Return the blocks of every output, by one reverse sweep a row.
+
+    `sources` says, where it is known, what each of them is made of.
+    """
     tape = segment.tape
-    active = depends_on(tape, inputs, segment.start, stop)
-    blocks = []
+    whole = depends_on(tape, inputs, segment.start, stop)
+    blocks, every = [], itertools.count()
     for index, like in zip(outputs, types, strict=True):
         found = []
         for seed in directions_of(like):
-            seeds = [] if index is None else [(index, seed)]
+            seeds, active = [] if index is None else [(index, seed)], whole
+            if sources is not None:
+                own = sources.of_row(next(every))
+                active = bytearray(map(and_, whole, own))
+                for given in inputs:
+                    active[given] = 1
             found.append(
                 reverse.pull(
                     tape, segment.start, stop, seeds, inputs, segment.nested, active

@@ -27,7 +27,7 @@ from wengert.derive.jacobians import (
     unit_vectors,
 )
 from wengert.derive.modes import zeros_like_type
-from wengert.derive.reach import Reach
+from wengert.derive.reach import Reach, Sources
 from wengert.execute.all_rows import RowsPlay, block_rows, largest, steps_of
 from wengert.execute.costs import (
     ARRAY_NODE,
@@ -46,8 +46,10 @@ from wengert.ops.chain import has_nan
 #: Directions up to which a sweep for each is written out where the function is loops.
 FEW = 8
 #: Directions that reach a node, on average, up to which their sweeps are written out;
-#: and nodes up to which that is asked.
+#: and nodes up to which that is asked; the same of rows and what they are made of, of
+#: which each node has a set of its own.
 FEW_REACHED, MOST_ASKED = 4, 20_000
+MOST_MADE_OF = 2_000
 Derive = Callable[[list[Any]], list[Any]]
 
 
@@ -89,9 +91,12 @@ def jacobian_blocks(
             ]
             for j, to in enumerate(types)
         ]
-    rows = reverse_rows(segment, stop, inputs, outputs, types, fun)
+    sources = few_sources(segment, stop, inputs, outputs, types)
+    rows = None
+    if sources is None:
+        rows = reverse_rows(segment, stop, inputs, outputs, types, fun)
     if rows is None:
-        return reverse_blocks(*where, types)
+        return reverse_blocks(*where, types, sources)
     return [
         [
             np.reshape(part, like.shape + to.shape)
@@ -302,6 +307,33 @@ def few_reached(
     once = seconds_of(tape, reach.directions)
     total = sum(len(of) * seconds_of(tape, [k]) for k, of in reach.directions.items())
     return reach if total <= FEW_REACHED * once else None
+
+
+def few_sources(
+    segment: Segment,
+    stop: int,
+    inputs: Sequence[int],
+    outputs: Sequence[int | None],
+    likes: Sequence[Type],
+) -> Sources | None:
+    """Return what each row is made of, if it is worth a sweep of its own.
+
+    That goes as far back as the row does.
+    """
+    is_many = sum(like.size for like in likes) > 1
+    if not (segment.nested and is_many and are_recorded(outputs)):
+        return None
+    tape, nodes = segment.tape, range(segment.start, stop)
+    if any(like.dtype.kind != "f" for like in likes) or len(nodes) > MOST_MADE_OF:
+        return None
+    if any(isinstance(tape.operations[k].form, Subtapes) for k in nodes):
+        return None
+    sources = Sources(tape, segment.start, stop, inputs, outputs)
+    if not is_one_node(segment, stop, likes):
+        return sources  # each has a sweep in any case
+    once = seconds_of(tape, set().union(*sources.rows))
+    total = sum(seconds_of(tape, row) for row in sources.rows)
+    return sources if total <= FEW_REACHED * once else None
 
 
 def of_unit_vectors(
