@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from itertools import chain, count, islice, repeat
-from operator import eq
+from operator import attrgetter, eq
 from sys import maxsize
 from typing import Any, NamedTuple, Protocol
 
@@ -96,11 +96,7 @@ class StepNode:
 
     def begin(self, step: int) -> None:
         """Let a step be the next one."""
-        pairs = zip(self.operands_at(step), self.strides, strict=False)
-        moves = [count(operand, stride) for operand, stride in pairs]
-        self.move = (
-            zip(*moves, strict=False) if moves else repeat(self.first)
-        ).__next__
+        self.move = self.operands_since(step).__next__
         self.operands = self.move()
 
     def stands_at(self, line: Line | None) -> bool:
@@ -132,6 +128,18 @@ class StepNode:
         if not self.strides:
             return self.first
         return tuple([k + step * m for k, m in zip(self.first, self.strides)])  # noqa: B905
+
+    def operands_since(self, step: int) -> Iterator[tuple[int, ...]]:
+        """Give the operands in a step and in all after it."""
+        pairs = zip(self.operands_at(step), self.strides, strict=False)
+        moves = [count(operand, stride) for operand, stride in pairs]
+        return zip(*moves, strict=False) if moves else repeat(self.first)
+
+    def settings_since(self, step: int) -> Iterator[dict[str, Any]]:
+        """Give the settings in a step and in all after it."""
+        if self.fixed is not None:
+            return repeat(self.fixed)
+        return map(self.settings_at, count(step))
 
     def settings_at(self, step: int) -> dict[str, Any]:
         """Return the settings in a step."""
@@ -242,24 +250,25 @@ class Repetition:
 
 
 class Kind(NamedTuple):
-    """What one column has of a node, and whether that is the same in every step."""
+    """What one column has of a node: in a step, and in a step and all after it."""
 
     at: Callable[[StepNode, int], Any]
-    is_same: bool
+    since: Callable[[StepNode, int], Iterator[Any]]
 
 
-OPERATIONS = Kind(lambda node, step: node.operation, True)
-OPERANDS = Kind(StepNode.operands_at, False)
-SETTINGS = Kind(StepNode.settings_at, False)
-TYPES = Kind(lambda node, step: node.type, True)
-LINES = Kind(lambda node, step: node.line, True)
+def constant(name: str) -> Kind:
+    """Return what is the same in every step."""
+    of = attrgetter(name)
+    return Kind(lambda node, step: of(node), lambda node, step: repeat(of(node)))
+
+
 #: By the name of a tape's column.
 KINDS = {
-    "operations": OPERATIONS,
-    "operands": OPERANDS,
-    "settings": SETTINGS,
-    "types": TYPES,
-    "lines": LINES,
+    "operations": constant("operation"),
+    "operands": Kind(StepNode.operands_at, StepNode.operands_since),
+    "settings": Kind(StepNode.settings_at, StepNode.settings_since),
+    "types": constant("type"),
+    "lines": constant("line"),
 }
 
 
@@ -346,14 +355,12 @@ class Repeated(Sequence[Any]):
 
     def repeated(self, whole: Repetition, start: int) -> Iterator[Any]:
         """Give the entries of a repetition from one of its nodes on."""
-        nodes, at = whole.nodes, self.kind.at
+        nodes, kind = whole.nodes, self.kind
         step, skipped = divmod(start, len(nodes))
-        if self.kind.is_same:
-            each = chain.from_iterable(repeat([at(node, 0) for node in nodes]))
-            return islice(each, skipped, whole.size - step * len(nodes))
-        rows = ([at(node, k) for node in nodes] for k in range(step, whole.steps))
-        rest = [at(node, whole.steps) for node in nodes[: whole.size % len(nodes)]]
-        return islice(chain(chain.from_iterable(rows), rest), skipped, None)
+        steps = zip(*[kind.since(node, step) for node in nodes], strict=False)
+        rest = [kind.at(node, whole.steps) for node in nodes[: whole.size % len(nodes)]]
+        every = chain.from_iterable(islice(steps, whole.steps - step))
+        return islice(chain(every, rest), skipped, None)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (list, Repeated)):
