@@ -30,7 +30,7 @@ from wengert.core.repeated import (
     repetition_of,
 )
 from wengert.core.tape import CONSTANT, NO_SETTINGS, Tape
-from wengert.ops.index import KEYED, key_shape, with_numbers
+from wengert.ops.index import KEYED, is_same_key, key_shape, with_numbers
 
 #: Nodes that are looked at, at most.
 MOST = 16384
@@ -148,13 +148,15 @@ def are_same(one: Settings, other: Settings, but: str = "") -> bool:
     """Whether two nodes have the same settings, one of them aside."""
     if len(one) == 1 and but:
         return len(other) == 1
-    return one.keys() == other.keys() and all(
-        [
-            value is other[name] or same(value, other[name])
-            for name, value in one.items()
-            if name != but
-        ]
-    )
+    if one.keys() != other.keys():
+        return False
+    for name, value in one.items():
+        given = other[name]
+        if name == but or value is given:
+            continue
+        if not (is_same_key(value, given) if name == "key" else same(value, given)):
+            return False
+    return True
 
 
 def changing(operation: Operation, steps: Sequence[Settings]) -> Changing | None:

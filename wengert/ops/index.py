@@ -304,6 +304,11 @@ def key_shape(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[int, ...]]:
     return tuple(shape), tuple(numbers)
 
 
+def is_same_key(one: Key, other: Key) -> bool:
+    """Whether two keys are the same; of what == finds equal, True is not 1."""
+    return one == other and list(map(type, one)) == list(map(type, other))
+
+
 def is_window(part: Any) -> bool:
     """Whether a part of a key is a slice that may move without changing its length."""
     if type(part) is not Slice or part.start is None or part.stop is None:
