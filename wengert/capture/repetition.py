@@ -196,6 +196,8 @@ class Tail:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
+        #: Nodes of steps that read what moves on outside of loops.
+        self.short: set[int] = set()
         self.inner, written = 0, len(tape)
         columns = [getattr(tape, name) for name in KINDS]
         if type(columns[0]) is Repeated:
@@ -221,7 +223,12 @@ class Tail:
         return [k for k in found if k > self.inner] or found
 
     def repetition(self, period: int) -> Repetition | None:
-        """Return the last steps of so many nodes as a repetition, if they are one."""
+        """Return the last steps of so many nodes as a repetition, if they are one.
+
+        What steps read that moves on outside of loops, several of them do as well.
+        """
+        if any(period % known == 0 for known in self.short):
+            return None
         last = self.count - period
         earlier = [last - k * period for k in range(1, ALIKE)]
         if not all(self.is_alike(last, other, period) for other in earlier):
@@ -248,6 +255,8 @@ class Tail:
         steps = (self.count - first) // period
         most = min([self.reach(node, first, period) for node in nodes])
         if most < steps:
+            if not most:
+                self.short.add(period)
             return None
         return Repetition(self.start + first, nodes, steps, most)
 
