@@ -11,6 +11,7 @@ import pytest
 
 from tests.programs import distribution
 from wengert.core.tape import Tape
+from wengert.derive import continued
 
 #: Counts that the processes of pytest-xdist sent.
 RECEIVED: Counter[str] = Counter()
@@ -60,6 +61,8 @@ class Receiver:
 
 def pytest_configure(config: Any) -> None:
     """Listen to pytest-xdist where it is in use; look for loops where it is said."""
-    Tape.looks_from = int(os.environ.get("WENGERT_LOOKS_FROM", Tape.looks_from))
+    if "WENGERT_LOOKS_FROM" in os.environ:
+        Tape.looks_from = int(os.environ["WENGERT_LOOKS_FROM"])
+        continued.FEWEST_LEFT_OUT = 1
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(Receiver())

@@ -23,6 +23,7 @@ from wengert.core.checked import same
 from wengert.core.operation import Operation
 from wengert.core.repeated import (
     KINDS,
+    MOST_BACK,
     Changing,
     Repeated,
     Repetition,
@@ -37,8 +38,6 @@ MOST = 16384
 #: Steps that are alike before further ones are compared, and the last nodes of a step
 #: that are compared first.
 ALIKE, FEW = 4, 8
-#: Steps before the first one from which a value is carried.
-MOST_BACK = 16
 
 Settings = dict[str, Any]
 
@@ -179,7 +178,9 @@ def look(tape: Tape) -> None:
     Where there is none, or one that ended soon, it is looked for less often.
     """
     tail = Tail(tape)
-    tape.look_at = len(tape) + tape.looks_every
+    tape.look_at = len(tape) + max(tape.looks_every, tail.missing)
+    if tail.missing:
+        return
     for period in tail.periods():
         found = tail.repetition(period)
         if found is not None:
@@ -206,6 +207,9 @@ class Tail:
             written = len(columns[0].plain) - columns[0].before[-1]
             columns = [column.plain for column in columns]
         self.count = min(written, MOST)
+        #: Nodes that have to follow before it is seen whether it is.
+        enough = ALIKE * self.inner + ALIKE * self.inner // 4
+        self.missing = max(enough - written, 0) if enough < MOST else 0
         self.start = len(tape) - self.count
         self.operations, self.operands, self.settings, self.types, self.lines = [
             column[-self.count :] for column in columns
@@ -313,11 +317,8 @@ class Tail:
         """Return for how many steps the operands of a node are surely of one type."""
         most = maxsize
         for operand, stride in zip(node.first, node.strides, strict=False):
-            if stride == period:
-                most = min(
-                    most, maxsize if self.is_carried(operand, first, period) else 0
-                )
-            elif stride:
+            is_steady = stride == period and self.is_carried(operand, first, period)
+            if stride and not is_steady:
                 most = min(most, self.outside(operand, stride))
         return most
 

@@ -18,6 +18,9 @@ from typing import Any, NamedTuple, Protocol
 from wengert.core.operation import Operation
 from wengert.errors import Line, is_same_place
 
+#: Steps from which values are carried; what is farther back lies elsewhere.
+MOST_BACK = 16
+
 
 class Changing(Protocol):
     """The settings of a node, in every step."""
@@ -195,10 +198,10 @@ class Repetition:
         found = 0
         for node in self.nodes:
             for operand, stride in zip(node.first, node.strides, strict=False):
-                if stride == self.period:
-                    found = max(found, -((operand - self.start) // self.period))
-                elif stride:
+                back = -((operand - self.start) // self.period)
+                if stride and (stride != self.period or back > MOST_BACK):
                     return None
+                found = max(found, back if stride else 0)
         return found
 
     def before(self, steps: int) -> set[int]:

@@ -165,7 +165,7 @@ class Tape:
     """
 
     #: Nodes that are written before steps are looked for among them.
-    looks_from = 1024
+    looks_from = 4096
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []

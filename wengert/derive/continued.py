@@ -6,19 +6,20 @@ nodes.  A loop that is found in them goes on evenly in all others.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from itertools import chain
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from itertools import chain, islice
+from typing import Any
 
 # By name: while recording, NumPy's own is answered.
 from numpy import array, concatenate, cumsum, int64, searchsorted, where
 
 from wengert.capture.repetition import Keys
-from wengert.core.repeated import Repetition, repetitions_on
+from wengert.core.repeated import MOST_BACK, Repetition, repetitions_on, since
 from wengert.core.tape import CONSTANT, Tape
 from wengert.derive.found import (
     LEAST_COUNT,
     LEAST_NODES,
-    MOST_BACK,
     Grid,
     Ints,
     Loop,
@@ -29,6 +30,8 @@ from wengert.ops.index import key_shape
 
 #: Steps that are looked through, and nodes of them at least.
 STEPS, NODES = MOST_BACK + LEAST_COUNT + 1, LEAST_NODES
+#: Nodes that are left out at least.
+FEWEST_LEFT_OUT = 2048
 
 
 class Written:
@@ -36,29 +39,51 @@ class Written:
 
     Parameters
     ----------
+    tape : Tape
     start, stop : int
     whole : sequence of Repetition
         Of these only the first steps are here.
+
+    Attributes
+    ----------
+    nodes : list of int
+        In order.
+    operations, operands, settings, types : list
+        What the tape has of them.
     """
 
-    def __init__(self, start: int, stop: int, whole: Sequence[Repetition]) -> None:
+    def __init__(
+        self, tape: Tape, start: int, stop: int, whole: Sequence[Repetition]
+    ) -> None:
         lows = [each.start + sample_of(each) for each in whole]
         highs = [each.start + each.size for each in whole]
+        self.tape, self.start = tape, start
         self.ranges = list(map(range, [start, *highs], [*lows, stop]))
         self.lows, self.highs = array(lows, int64), array(highs, int64)
         self.gone = concatenate([[0], cumsum(self.highs - self.lows)])
-        self.count = stop - int(self.gone[-1])
-
-    def __iter__(self) -> Iterator[int]:
-        return chain.from_iterable(self.ranges)
+        self.nodes = list(chain.from_iterable(self.ranges))
+        self.operations, self.operands, self.settings, self.types = [
+            list(
+                chain.from_iterable(
+                    islice(since(column, k.start), len(k)) for k in self.ranges
+                )
+            )
+            for column in (tape.operations, tape.operands, tape.settings, tape.types)
+        ]
 
     def places(self, nodes: Ints) -> Ints:
-        """Return where nodes are among those here; -1 of what is left out."""
+        """Return where nodes are among those here and before; -1: left out."""
         if not len(self.lows):
             return nodes
         before = searchsorted(self.lows, nodes, side="right")
         is_left_out = nodes < concatenate([[0], self.highs])[before]
         return where(is_left_out, -1, nodes - self.gone[before])
+
+    def type_of(self, node: int) -> Any:
+        """Return the type of a node, here or not."""
+        if len(self.lows) or node < self.start:
+            return self.tape.types[node]
+        return self.types[node - self.start]
 
 
 def sample_of(whole: Repetition) -> int:
@@ -78,7 +103,7 @@ def repetitions_of(
         if start <= each.start
         and each.start + each.size <= stop
         and any(node.operation is not CONSTANT for node in each.nodes)
-        and sample_of(each) < each.size
+        and sample_of(each) + FEWEST_LEFT_OUT <= each.size
         and not any(each.start <= k < each.start + each.size for k in given)
     ]
 
@@ -86,16 +111,18 @@ def repetitions_of(
 def continued(
     tape: Tape, loops: list[Loop], whole: Sequence[Repetition]
 ) -> list[Repetition]:
-    """Let loops seen in the first steps go on; return what none goes on in."""
-    left = []
+    """Let loops seen in the first steps go on; return what none goes on in.
+
+    The loops are in order.
+    """
+    left, starts = [], [loop.grid.start for loop in loops]
     for each in whole:
-        for k, loop in enumerate(loops):
-            longer = Continuation(tape, loop, each).loop()
-            if longer is not None:
-                loops[k] = longer
-                break
-        else:
+        last = bisect_left(starts, each.start + sample_of(each)) - 1
+        longer = None if last < 0 else Continuation(tape, loops[last], each).loop()
+        if longer is None:
             left.append(each)
+        else:
+            loops[last] = longer
     return left
 
 

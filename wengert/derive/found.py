@@ -27,7 +27,6 @@ from numpy import dtype as dtype_of
 
 LEAST_COUNT = 4  # steps, and ...
 LEAST_NODES = 48  # ... nodes saved, below which a loop is not worth its node
-MOST_BACK = 16  # steps from which a value is carried
 
 Ints = ndarray[Any, dtype_of[int64]]
 

@@ -18,6 +18,7 @@ import numpy as np
 # By name: while recording, NumPy's own is answered.
 from numpy import (
     arange,
+    array,
     concatenate,
     cumsum,
     diff,
@@ -32,13 +33,16 @@ from numpy import (
 
 from wengert.core.checked import agree
 from wengert.core.operation import Operation
-from wengert.core.repeated import Repetition
+from wengert.core.repeated import MOST_BACK, Repetition
 from wengert.core.tape import CONSTANT, INPUT, Tape
-from wengert.derive.continued import Written, continued, repetitions_of
+from wengert.derive.continued import (
+    Written,
+    continued,
+    repetitions_of,
+)
 from wengert.derive.found import (
     LEAST_COUNT,
     LEAST_NODES,
-    MOST_BACK,
     Carried,
     Fixed,
     Grid,
@@ -132,28 +136,29 @@ class Line:
         given: Collection[int],
         whole: Sequence[Repetition],
     ) -> None:
-        operations, inputs = tape.operations, set(tape.input_indices)
-        self.written = Written(start, stop, whole)
+        inputs = set(tape.input_indices)
+        written = self.written = Written(tape, start, stop, whole)
         # As arrays: of very long tapes, lists of numbers would take more than the tape.
-        nodes = integers(
+        chosen = integers(
             "q",
             (
-                i
-                for i in self.written
-                if operations[i] is not CONSTANT
-                and operations[i] is not INPUT
-                and i not in inputs
-                and i not in given
+                k
+                for k, (node, operation) in enumerate(
+                    zip(written.nodes, written.operations, strict=True)
+                )
+                if operation is not CONSTANT
+                and operation is not INPUT
+                and node not in inputs
+                and node not in given
             ),
         )
-        self.nodes = frombuffer(nodes, int64)
-        self.place = full(
-            self.written.count + 1, -1
-        )  # the last one of what is left out
-        self.place[self.written.places(self.nodes)] = arange(len(nodes))
-        codes, numbers = coded(tape, nodes)
+        self.nodes = array(written.nodes, int64)[frombuffer(chosen, int64)]
+        # the last place is that of what is left out
+        self.place = full(start + len(written.nodes) + 1, -1)
+        self.place[written.places(self.nodes)] = arange(len(chosen))
+        codes, numbers = coded(written, chosen)
         self.codes = frombuffer(codes, uint64)
-        self.operands = joined([tape.operands[i] for i in nodes])
+        self.operands = joined([written.operands[k] for k in chosen])
         self.numbers = joined(numbers)
 
     def table(self, stretch: Stretch, lists: tuple[Ints, Ints]) -> Ints:
@@ -360,17 +365,17 @@ def narrowest(reads: Sequence[Sequence[Read]]) -> int:
 
 
 def coded(
-    tape: Tape, nodes: Sequence[int]
+    written: Written, chosen: Sequence[int]
 ) -> tuple[integers[int], list[tuple[int, ...]]]:
-    """Return what nodes do, as numbers; and the whole numbers of their keys."""
+    """Return what some nodes do, as numbers; and the whole numbers of their keys."""
     makers = Makers()
     #: By types as objects, of which there are few; and as values.
     quick: dict[Any, int] = {}
     known: dict[Any, int] = {}
     codes, numbers = integers("Q"), []
-    operations, operands, settings = tape.operations, tape.operands, tape.settings
-    types, type_at = tape.types, tape.types.__getitem__
-    for i in nodes:
+    operations, operands = written.operations, written.operands
+    settings, types, type_at = written.settings, written.types, written.type_of
+    for i in chosen:
         operation, given = operations[i], settings[i]
         moving: tuple[int, ...] = ()
         how: Any = None
@@ -391,7 +396,7 @@ def coded(
         except TypeError:  # settings that cannot be compared: like no other
             code, what = None, i
         if code is None:
-            exact = what if what is i else (*what[:2], *[types[k] for k in (i, *read)])
+            exact = what if what is i else (*what[:2], types[i], *map(type_at, read))
             code = quick[what] = known.setdefault(exact, len(known))
         codes.append(code)
         numbers.append(moving)
