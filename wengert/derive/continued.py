@@ -7,7 +7,7 @@ nodes.  A loop that is found in them goes on evenly in all others.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -79,11 +79,12 @@ class Written:
         is_left_out = nodes < concatenate([[0], self.highs])[before]
         return where(is_left_out, -1, nodes - self.gone[before])
 
-    def type_of(self, node: int) -> Any:
-        """Return the type of a node, here or not."""
-        if len(self.lows) or node < self.start:
-            return self.tape.types[node]
-        return self.types[node - self.start]
+    def types_at(self) -> Callable[[int], Any]:
+        """Return what gives the type of a node, here or not."""
+        if len(self.lows) or type(self.tape.types) is list:
+            return self.tape.types.__getitem__
+        before = [*islice(self.tape.types, self.start), *self.types]
+        return before.__getitem__
 
 
 def sample_of(whole: Repetition) -> int:

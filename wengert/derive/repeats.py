@@ -374,7 +374,7 @@ def coded(
     known: dict[Any, int] = {}
     codes, numbers = integers("Q"), []
     operations, operands = written.operations, written.operands
-    settings, types, type_at = written.settings, written.types, written.type_of
+    settings, types, type_at = written.settings, written.types, written.types_at()
     for i in chosen:
         operation, given = operations[i], settings[i]
         moving: tuple[int, ...] = ()
