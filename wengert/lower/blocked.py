@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from math import prod
 
+from wengert.lower.copies import BY_PARTS, Copy, Numbers, bytes_of
 from wengert.lower.nest import (
     Address,
     Buffer,
@@ -23,12 +24,10 @@ from wengert.lower.nest import (
     Load,
     Loop,
     Nest,
-    Operand,
     Read,
     Start,
     Statement,
     Store,
-    While,
     addresses_of,
     everything,
     read_by,
@@ -41,12 +40,6 @@ BLOCK, LEAST_BYTES = 1 << 17, 1 << 15
 MOST_ELEMENTS = 1024
 #: Steps from which it pays, and vectors that a block has at least.
 LEAST_STEPS, LEAST_VECTORS = 4, 4
-#: Folds of which parts are folded in the same way.
-BY_PARTS = frozenset(
-    {"x + y", "maximum(x, y)", "minimum(x, y)", "x or y", "x and y"},
-)
-#: Bytes of an element, of types that have not eight.
-BYTES = {"bool": 1, "int32": 4, "float32": 4}
 
 
 def block(nest: Nest, lanes: int) -> bool:
@@ -201,12 +194,7 @@ class Blocks:
 
     def __post_init__(self) -> None:
         body = self.nest.body
-        everywhere = list(everything(body))
-        loops = [s.loop for s in everywhere if isinstance(s, Loop | While)]
-        registers = [s.register for s in everywhere if isinstance(s, Start)]
-        self.loops, self.registers = (
-            count(max(found, default=-1) + 1) for found in (loops, registers)
-        )
+        self.numbers = Numbers(self.nest)
         self.scratch = count(max([b.number for b in self.nest.scratch], default=-1) + 1)
         self.body = body[self.start : self.stop]
         self.places = list(placed(self.body, self.extent))
@@ -345,7 +333,7 @@ class Blocks:
             for address in addresses_of(at.statement)
             if any(loop == at.along for loop, _ in address.terms)
         }
-        taken = sum(b.size * BYTES.get(b.type, 8) for b in along)
+        taken = sum(map(bytes_of, along))
         if taken < LEAST_BYTES:
             return 0
         least = LEAST_VECTORS * self.lanes
@@ -377,18 +365,14 @@ class Blocks:
             s for s in self.body if isinstance(s, Fill) and s.buffer not in self.own
         ]
         body += [Fill(t.buffer, t.start) for t in self.totals.values()]
-        loop = next(self.loops)
-        whole = Copy(self, smaller, size, size, 0, loop)
+        loop = next(self.numbers.loops)
+        whole = Block(self.numbers, smaller, size, size, 0, loop, blocks=self)
         body.append(Loop(loop, blocks, False, 1, whole.body(self.body)))
         if left:
-            rest = Copy(self, smaller, size, left, blocks * size, None)
+            base = blocks * size
+            rest = Block(self.numbers, smaller, size, left, base, None, blocks=self)
             body += rest.body(self.body)
         nest.body[self.start : self.stop] = [*body, *self.afterwards(self.body)]
-
-    def value(self) -> int:
-        """Return the number of a new value."""
-        self.nest.values += 1
-        return self.nest.values - 1
 
     def place(self, total: Total, steps: dict[int, int]) -> Address:
         """Return where a total is, in loops that stand for those over steps."""
@@ -416,47 +400,21 @@ class Blocks:
         return isinstance(statement, Start) and statement.register in self.totals
 
 
-@dataclass
-class Copy:
+@dataclass(kw_only=True)
+class Block(Copy):
     """The statements of a stretch, for one block.
 
     Attributes
     ----------
     blocks : Blocks
-    smaller : dict of Buffer to Buffer
-        Those of which a block has its own part alone.
-    size, extent : int
-        Elements of a block, and of this one.
-    base : int
-        Where it begins.
-    loop : int or None
-        That over all blocks; None for one by itself.
     """
 
     blocks: Blocks
-    smaller: dict[Buffer, Buffer]
-    size: int
-    extent: int
-    base: int
-    loop: int | None
-    values: dict[int, int] = field(default_factory=dict)
-    loops: dict[int, int] = field(default_factory=dict)
-    registers: dict[int, int] = field(default_factory=dict)
 
-    def new_value(self, value: int) -> int:
-        """Return the number of a value that is made here."""
-        self.values[value] = self.blocks.value()
-        return self.values[value]
-
-    def operand(self, operand: Operand) -> Operand:
-        """Return what an operand is here."""
-        return self.values.get(operand, operand) if type(operand) is int else operand
-
-    def register(self, register: int) -> int:
-        """Return what a register is here."""
-        if register not in self.registers:
-            self.registers[register] = next(self.blocks.registers)
-        return self.registers[register]
+    @property
+    def is_renumbered(self) -> bool:
+        """Whether numbers are new: what is done afterwards has those of the whole."""
+        return True
 
     def body(
         self, statements: Sequence[Statement], along: int | None = None
@@ -468,7 +426,8 @@ class Copy:
             if isinstance(statement, Loop):
                 found.append(self.inner(statement, along))
             elif isinstance(statement, Read) and statement.register in blocks.totals:
-                found += self.added(statement)
+                total = blocks.totals[statement.register]
+                found += self.added(statement, blocks.place(total, self.loops))
             elif isinstance(statement, Fill) and statement.buffer not in blocks.own:
                 continue  # it is done before all of them
             elif isinstance(statement, Store) and along is None:
@@ -479,7 +438,7 @@ class Copy:
 
     def inner(self, loop: Loop, along: int | None) -> Loop:
         """Return a loop."""
-        number = self.loops[loop.loop] = next(self.blocks.loops)
+        number = self.new_loop(loop.loop)
         if along is not None or not is_along(loop, self.blocks.extent):
             return replace(loop, loop=number, body=self.body(loop.body, along))
         body, unroll = self.body(loop.body, loop.loop), loop.unroll
@@ -490,69 +449,25 @@ class Copy:
     def statement(self, statement: Statement, along: int | None) -> Statement:
         """Return a statement that is no loop, of the numbers that are those here."""
         match statement:
-            case Let(value, _, operands):
-                operands = tuple(map(self.operand, operands))
-                return replace(
-                    statement, value=self.new_value(value), operands=operands
-                )
-            case Load(value, address):
-                address = self.address(address, along)
-                return replace(statement, value=self.new_value(value), address=address)
-            case Store(address, operand):
-                address = self.address(address, along)
-                return replace(
-                    statement, address=address, operand=self.operand(operand)
-                )
             case Fill(buffer):
                 return Fill(self.smaller[buffer], statement.value)
-            case Start(register):
-                return replace(statement, register=self.register(register))
-            case Fold(register, _, operand):
-                return replace(
-                    statement,
-                    register=self.register(register),
-                    operand=self.operand(operand),
-                )
-            case Read(value, register):
-                register = self.register(register)
-                return replace(
-                    statement, value=self.new_value(value), register=register
-                )
             case Count(value, loop):
                 return Count(self.new_value(value), self.loops.get(loop, loop))
-        raise TypeError(type(statement))
+        return self.simple(statement, along)
 
-    def address(self, address: Address, along: int | None) -> Address:
+    def place(self, address: Address, along: int | None) -> Address:
         """Return where an element is of the block, or of the whole."""
         own = self.smaller.get(address.buffer)
-        terms = [(self.loops.get(loop, loop), k) for loop, k in address.terms]
-        picks = [(self.operand(value), k) for value, k in address.picks]
-        offset = address.offset
-        if own is not None:
-            here = self.loops.get(along, along) if along is not None else None
-            terms = [(loop, k if loop == here else self.part(k)) for loop, k in terms]
-            picks = [(value, self.part(k)) for value, k in picks]
-            return Address(own, self.part(offset), tuple(terms), tuple(picks))
-        stride = sum([k for loop, k in address.terms if loop == along])
-        if self.loop is None:
-            offset += self.base * stride
-        elif stride:
-            terms.append((self.loop, self.size * stride))
-        return Address(address.buffer, offset, tuple(terms), tuple(picks))
+        if own is None:
+            strides = [k for loop, k in address.terms if loop == along]
+            return self.moved(address, sum(strides))
+        terms = [
+            (self.loops.get(loop, loop), k if loop == along else self.part(k))
+            for loop, k in address.terms
+        ]
+        picks = [(self.operand(value), self.part(k)) for value, k in address.picks]
+        return Address(own, self.part(address.offset), tuple(terms), tuple(picks))
 
     def part(self, stride: int) -> int:
         """Return how far rows of a block are apart, for rows of the whole."""
         return stride // self.blocks.extent * self.size
-
-    def added(self, read: Read) -> list[Statement]:
-        """Return how what a block has come to is folded into the total."""
-        blocks = self.blocks
-        total = blocks.totals[read.register]
-        place = blocks.place(total, self.loops)
-        part, before, both = blocks.value(), blocks.value(), blocks.value()
-        return [
-            replace(read, value=part, register=self.register(read.register)),
-            Load(before, place, read.type),
-            Let(both, read.text, (before, part), read.type),
-            Store(place, both, read.type),
-        ]

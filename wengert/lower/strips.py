@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import NamedTuple
 
+from wengert.lower.copies import BY_PARTS, Copy, Numbers, bytes_of
 from wengert.lower.nest import (
     Across,
     Address,
@@ -38,7 +38,6 @@ from wengert.lower.nest import (
     Store,
     Sum,
     Where,
-    While,
     addresses_of,
     everything,
     read_by,
@@ -53,12 +52,6 @@ LEAST_STRIPS, LEAST_VECTORS = 4, 5
 REGULAR = 32
 #: How often a stretch is shortened where it cannot be done so.
 MOST_TRIES = 16
-#: Folds of which parts are folded in the same way.
-BY_PARTS = frozenset(
-    {"x + y", "maximum(x, y)", "minimum(x, y)", "x or y", "x and y"},
-)
-#: Bytes of an element, of types that have not eight.
-BYTES = {"bool": 1, "int32": 4, "float32": 4}
 #: Statements that may be done for a strip.
 DIVIDED = (
     Across, Count, Fill, Fold, Let, Load, Loop, Product, Read, Start, Store, Where,
@@ -131,11 +124,6 @@ def stretch_of(nest: Nest, lanes: int, seed: Loop) -> Strips | None:
 def is_known(statement: Statement) -> bool:
     """Whether a statement, and all inside of it, may be moved."""
     return all(isinstance(s, KNOWN) for s in everything([statement]))
-
-
-def bytes_of(buffer: Buffer) -> int:
-    """Return the bytes of a buffer."""
-    return buffer.size * BYTES.get(buffer.type, 8)
 
 
 def accesses_of(at: int, statement: Statement) -> Iterator[Access]:
@@ -464,8 +452,8 @@ class Strips:
         ):
             if not extent:
                 continue
-            copy = Strip(self, smaller, totals, numbers, size, extent, base, loop)
-            inside = copy.body(along)
+            part = numbers, smaller, size, extent, base, loop
+            inside = Strip(*part, strips=self, totals=totals).body(along)
             if loop is None:
                 body += inside
             else:
@@ -512,50 +500,24 @@ def touched(statement: Statement) -> Touched:
     return Touched(read, written)
 
 
-class Numbers:
-    """Numbers of new loops, registers and values."""
-
-    def __init__(self, nest: Nest) -> None:
-        self.nest = nest
-        inside = list(everything(nest.body))
-        loops = [s.loop for s in inside if isinstance(s, Loop | While)]
-        registers = [s.register for s in inside if isinstance(s, Start)]
-        self.loops = count(max(loops, default=-1) + 1)
-        self.registers = count(max(registers, default=-1) + 1)
-
-    def value(self) -> int:
-        """Return the number of a new value."""
-        self.nest.values += 1
-        return self.nest.values - 1
-
-
-@dataclass
-class Strip:
+@dataclass(kw_only=True)
+class Strip(Copy):
     """The statements of one strip.
 
     Attributes
     ----------
     strips : Strips
-    smaller, totals : dict
-        Buffers of which a strip has its own part alone, and those of totals.
-    numbers : Numbers
-    size, extent, base : int
-        Elements of a strip and of this one, and where it begins.
-    loop : int or None
-        That over all strips; None for one by itself, whose numbers are new.
+    totals : dict of int to Buffer
+        By register, where what is folded along the axis is.
     """
 
     strips: Strips
-    smaller: dict[Buffer, Buffer]
     totals: dict[int, Buffer]
-    numbers: Numbers
-    size: int
-    extent: int
-    base: int
-    loop: int | None
-    values: dict[int, int] = field(default_factory=dict)
-    loops: dict[int, int] = field(default_factory=dict)
-    registers: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def is_renumbered(self) -> bool:
+        """Whether numbers are new: of one by itself, beside those in a loop."""
+        return self.loop is None
 
     def body(self, statements: Iterable[Statement]) -> list[Statement]:
         """Return statements as they are here."""
@@ -571,77 +533,27 @@ class Strip:
                 return [self.inner(statement)]
             case Where(condition, body):
                 return [Where(self.operand(condition), self.body(body))]
-            case Let(value, _, operands):
-                given = tuple(map(self.operand, operands))
-                return [replace(statement, value=self.new_value(value), operands=given)]
-            case Load(value, address):
-                at = self.address(address)
-                return [replace(statement, value=self.new_value(value), address=at)]
-            case Store(address, operand):
-                at, given_ = self.address(address), self.operand(operand)
-                return [replace(statement, address=at, operand=given_)]
             case Across(value, _, operand):
-                given_ = self.operand(operand)
-                return [replace(statement, value=self.new_value(value), operand=given_)]
+                given = self.operand(operand)
+                return [replace(statement, value=self.new_value(value), operand=given)]
             case Fill(buffer, value):
                 return [Fill(self.smaller.get(buffer, buffer), value)]
-            case Start(register):
-                return [replace(statement, register=self.register(register))]
-            case Fold(register, _, operand):
-                own, given_ = self.register(register), self.operand(operand)
-                return [replace(statement, register=own, operand=given_)]
-            case Read():
-                return self.read(statement)
+            case Read(_, register) if register in self.totals:
+                return self.added(statement, Address(self.totals[register], 0))
             case Count():
                 return self.counted(statement)
             case Product():
                 return [self.product(statement)]
-        raise TypeError(type(statement))
-
-    def new_value(self, value: int) -> int:
-        """Return the number of a value that is made here."""
-        if self.loop is not None:
-            return value
-        self.values[value] = self.numbers.value()
-        return self.values[value]
-
-    def operand(self, operand: Operand) -> Operand:
-        """Return what an operand is here."""
-        return self.values.get(operand, operand) if type(operand) is int else operand
-
-    def register(self, register: int) -> int:
-        """Return what a register is here."""
-        if self.loop is not None:
-            return register
-        if register not in self.registers:
-            self.registers[register] = next(self.numbers.registers)
-        return self.registers[register]
+        return [self.simple(statement, None)]
 
     def inner(self, loop: Loop) -> Loop:
         """Return a loop, along the axis as long as the strip."""
-        number = loop.loop
-        if self.loop is None:
-            number = self.loops[loop.loop] = next(self.numbers.loops)
-        extent, unroll = loop.extent, loop.unroll
+        number, extent, unroll = self.new_loop(loop.loop), loop.extent, loop.unroll
         if loop.loop in self.strips.axis:
             extent = self.extent
             if loop.is_lanes and self.loop is None:
                 unroll = 1
         return Loop(number, extent, loop.is_lanes, unroll, self.body(loop.body))
-
-    def read(self, read: Read) -> list[Statement]:
-        """Return how a register is read, of a total as a part of it."""
-        own = self.register(read.register)
-        if read.register not in self.totals:
-            return [replace(read, value=self.new_value(read.value), register=own)]
-        at = Address(self.totals[read.register], 0)
-        part, before, both = (self.numbers.value() for _ in range(3))
-        return [
-            replace(read, value=part, register=own),
-            Load(before, at, read.type),
-            Let(both, read.text, (before, part), read.type),
-            Store(at, both, read.type),
-        ]
 
     def counted(self, counted: Count) -> list[Statement]:
         """Return the index of a loop, along the axis that in all of it."""
@@ -659,22 +571,22 @@ class Strip:
             found.append(Let(base, "x * y", (strip, size), "int64"))
         return [*found, Let(value, "x + y", (inside, base), "int64")]
 
+    def place(self, address: Address, along: int | None) -> Address:
+        """Return where an element is of the strip, or of the whole."""
+        return self.address(address)
+
     def address(self, address: Address, sides: Iterable[int] = ()) -> Address:
         """Return where an element is, given strides of the axis beside the loops'."""
-        axis, own = self.strips.axis, self.smaller.get(address.buffer)
-        terms = [(self.loops.get(loop, loop), k) for loop, k in address.terms]
-        picks = tuple([(self.operand(value), k) for value, k in address.picks])
-        offset = address.offset
-        if own is not None:
-            buffer = address.buffer
-            terms = [(loop, self.part(buffer, k)) for loop, k in terms]
-            return Address(own, self.part(buffer, offset), tuple(terms))
-        stride = sum([k for loop, k in address.terms if loop in axis]) + sum(sides)
-        if self.loop is None:
-            offset += self.base * stride
-        elif stride:
-            terms.append((self.loop, self.size * stride))
-        return address._replace(offset=offset, terms=tuple(terms), picks=picks)
+        axis, buffer = self.strips.axis, address.buffer
+        if buffer in self.smaller:
+            terms = [
+                (self.loops.get(loop, loop), self.part(buffer, k))
+                for loop, k in address.terms
+            ]
+            at = self.part(buffer, address.offset)
+            return Address(self.smaller[buffer], at, tuple(terms))
+        strides = [k for loop, k in address.terms if loop in axis]
+        return self.moved(address, sum(strides) + sum(sides))
 
     def part(self, buffer: Buffer, stride: int) -> int:
         """Return how far elements of a strip are apart, for those of the whole."""
