@@ -28,7 +28,6 @@ from wengert.api import (
     value_grad_and_hessian,
     vjp,
 )
-from wengert.capture.answers import named as _named
 from wengert.capture.guards import strict
 from wengert.capture.tree import register_pytree_node
 from wengert.checks import check_grads, taylor_test
@@ -132,8 +131,6 @@ __all__ = [
 
 # One node class an operation; they are made from the registry, not written out.
 globals().update(nodes.node_classes())
-# What answers in the modules that are loaded is found now, for no recording to wait.
-_named.STATE.look()
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ from tests.programs.fuzz import judge
 from wengert.capture.record import trace
 from wengert.core.checked import same
 from wengert.core.flags import depends_on, reaching
-from wengert.core.repeated import KINDS, Repeated, first_nodes, since
+from wengert.core.repetitions import COLUMNS, RepeatedColumn, first_nodes, since
 from wengert.core.tape import Tape
 from wengert.derive import continued
 from wengert.derive.forgetful import Forgetful
@@ -177,7 +177,7 @@ def both(function: Function, x: Any = X) -> tuple[Tape, Tape]:
 
 def columns(tape: Tape) -> list[Any]:
     """Return the columns of a tape."""
-    return [getattr(tape, name) for name in KINDS]
+    return [getattr(tape, name) for name in COLUMNS]
 
 
 def same_node(one: Any, other: Any) -> bool:
@@ -192,7 +192,7 @@ def test_every_reader_sees_every_node(function: Function) -> None:
     once, whole = both(function)
     count = len(whole)
 
-    assert type(once.operations) is Repeated
+    assert type(once.operations) is RepeatedColumn
     assert len(once.operations.plain) < 0.7 * count
     assert len(once) == count
     for column, nodes in zip(columns(once), columns(whole), strict=True):
@@ -224,7 +224,7 @@ def test_what_follows_a_node_may_be_otherwise(function: Function) -> None:
     for stop in [*range(0, 60, 7), *range(60, count, count // 11), count]:
         new = Tape()
         parts, new.repetition = first_nodes(columns(once), stop)
-        for name, part in zip(KINDS, parts, strict=True):
+        for name, part in zip(COLUMNS, parts, strict=True):
             assert len(part) == stop
             assert all(map(same_node, part, getattr(whole, name)[:stop]))
             setattr(new, name, part)

@@ -72,12 +72,16 @@ def is_real(value: Any) -> bool:
     return type(value) is float or getattr(value, "dtype", None) == np.float64
 
 
+def real_operands(example: Any) -> list[int]:
+    """Return which operands of an example are of such numbers."""
+    return [k for k, value in enumerate(example.operands) if is_real(value)]
+
+
 @pytest.mark.one_in(3)
 @pytest.mark.parametrize("example", examples(), ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_pattern_of_every_operation_covers_its_differences(example: Any) -> None:
-    operands = example.operands
-    chosen = [k for k, value in enumerate(operands) if is_real(value)]
+    operands, chosen = example.operands, real_operands(example)
     if not chosen or example.order == 0:
         pytest.skip("no derivative by real numbers")
 
@@ -95,8 +99,7 @@ def test_pattern_of_every_operation_covers_its_differences(example: Any) -> None
 @pytest.mark.parametrize("example", examples(), ids=str)
 @pytest.mark.filterwarnings("ignore")
 def test_hessian_pattern_of_every_operation_covers_the_hessian(example: Any) -> None:
-    operands = example.operands
-    chosen = [k for k, value in enumerate(operands) if is_real(value)]
+    operands, chosen = example.operands, real_operands(example)
     count = sum(np.size(operands[k]) for k in chosen)
     if example.order < 2 or not 0 < count <= 40:
         pytest.skip("no second derivative by a few real numbers")

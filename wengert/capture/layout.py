@@ -17,7 +17,7 @@ from numpy.exceptions import TooHardError
 
 from wengert.core.forms import Reduce
 from wengert.core.guards import OF_MEMORY, strides_of
-from wengert.core.repeated import repetition_of
+from wengert.core.repetitions import repetition_of
 from wengert.core.tape import GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Array, Type, is_array
 from wengert.errors import Line, RecordingError, explain

@@ -42,14 +42,7 @@ from wengert.capture.results import check_results
 from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.floating_point import Told
-from wengert.core.tape import (
-    CONSTANT,
-    IDENTITY,
-    INPUT,
-    NO_SETTINGS,
-    Tape,
-    strong,
-)
+from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import builtin, copy_as_it_lies, has_class, is_array, type_of
 from wengert.errors import (
     ArgumentError,

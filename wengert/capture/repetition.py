@@ -2,8 +2,8 @@
 
 Now and then the last nodes of a tape are looked at.  Where the same lines have produced
 the same nodes a few times, further steps are compared with them and not written again
-(`core.repeated`): operands lie as they lay, or move on evenly, and of settings only the
-whole numbers of keys and the values of constants may change.
+(`core.repetitions`): operands lie as they lay, or move on evenly, and of settings only
+the whole numbers of keys and the values of constants may change.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from numpy import asarray, concatenate, full, int64
 
 from wengert.core.checked import same
 from wengert.core.operation import Operation
-from wengert.core.repeated import (
-    KINDS,
+from wengert.core.repetitions import (
+    COLUMNS,
     MOST_BACK,
     Changing,
-    Repeated,
+    RepeatedColumn,
     Repetition,
     StepNode,
     repetition_of,
@@ -200,8 +200,8 @@ class Tail:
         #: Nodes of steps that read what moves on outside of loops.
         self.short: set[int] = set()
         self.inner, written = 0, len(tape)
-        columns = [getattr(tape, name) for name in KINDS]
-        if type(columns[0]) is Repeated:
+        columns = [getattr(tape, name) for name in COLUMNS]
+        if type(columns[0]) is RepeatedColumn:
             #: Nodes of the loop that ended last, which may be inside another one.
             self.inner = columns[0].repetitions[-1].size
             written = len(columns[0].plain) - columns[0].before[-1]

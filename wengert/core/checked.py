@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.operation import Operation
-from wengert.core.repeated import first_nodes, since
+from wengert.core.repetitions import COLUMNS, first_nodes, since
 from wengert.core.tape import (
     CONSTANT,
     GUARD,
@@ -29,7 +29,6 @@ from wengert.errors import Line, user_line
 
 #: The operation that asks whether Python raises: where it does, no result follows.
 RAISES = "raises"
-LISTS = ("operations", "operands", "settings", "types", "lines")
 #: Values of these types are the same where they are equal.
 BY_VALUE = (bool, int, str, bytes, type, CodeType, np.dtype, range)
 #: Numbers that are the same where their text is: NaN is itself, -0.0 is not 0.0.
@@ -126,7 +125,7 @@ class CheckedTape(Tape):
         #: The nodes that are expected, and the index of the next one.
         self.nodes: Iterator[Any] = iter(())
         self.ahead = -1
-        for name in LISTS:
+        for name in COLUMNS:
             setattr(self, name, getattr(expected.tape, name))
         self.derived, self.loops = expected.tape.derived, expected.tape.loops
         self.derivatives, self.lying = expected.tape.derivatives, expected.tape.lying
@@ -191,11 +190,12 @@ class CheckedTape(Tape):
         index = len(self)
         before = None
         if index < len(self.operations):
-            before = Node(*(getattr(self, name)[index] for name in LISTS[:3]))
+            settings = self.settings[index]
+            before = Node(self.operations[index], self.operands[index], settings)
         self.difference = Difference(index, before, node, line)
-        whole = [getattr(self, name) for name in LISTS]
-        columns, self.repetition = first_nodes(whole, index)
-        for name, column in zip(LISTS, columns, strict=True):
+        whole = [getattr(self, name) for name in COLUMNS]
+        parts, self.repetition = first_nodes(whole, index)
+        for name, column in zip(COLUMNS, parts, strict=True):
             setattr(self, name, column)
         self.derived = {k: p for k, p in self.derived.items() if p.stop <= index}
         known = self.derivatives.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from wengert.core.repeated import Repetition, repetitions_on
+from wengert.core.repetitions import Repetition, repetitions_on
 
 
 class Part(NamedTuple):

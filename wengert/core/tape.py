@@ -21,7 +21,7 @@ from numpy import array_equal, asarray, float64, uint8, uint64
 from wengert.core.forms import Map, Routine
 from wengert.core.names import variable_names
 from wengert.core.operation import Operation, constant_of, linear
-from wengert.core.repeated import KINDS, Repeated, Repetition
+from wengert.core.repetitions import COLUMNS, RepeatedColumn, Repetition
 from wengert.core.sources import loaded_line, placed
 from wengert.core.types import (
     MOST_GAPS,
@@ -274,10 +274,10 @@ class Tape:
     def repeat(self, repetition: Repetition) -> None:
         """Let the last nodes be steps of which one is written."""
         self.repetition = repetition
-        for name, kind in KINDS.items():
+        for name, kind in COLUMNS.items():
             column = getattr(self, name)
             if type(column) is list:
-                column = Repeated(column, kind)
+                column = RepeatedColumn(column, kind)
                 setattr(self, name, column)
             del column.plain[-repetition.size :]
             column.begin(repetition)
@@ -616,7 +616,7 @@ class Tape:
     def __getstate__(self) -> dict[str, Any]:
         self.resolve()
         state = {name: getattr(self, name) for name in STATE}
-        state.update({name: list(state[name]) for name in KINDS if name in state})
+        state.update({name: list(state[name]) for name in COLUMNS if name in state})
         state["lines"] = placed(self.lines)
         # A user's node is known by the name of its operation alone.
         state["settings"] = [

@@ -19,7 +19,7 @@ import numpy as np
 
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY, Operation
-from wengert.core.repeated import Repeated
+from wengert.core.repetitions import COLUMNS, RepeatedColumn
 from wengert.core.sources import is_readable
 from wengert.core.tape import CONSTANT, GUARD, INPUT, CompNode, Tape
 from wengert.core.types import Type, has_class, is_array
@@ -42,10 +42,10 @@ def verify(tape: Tape) -> None:
     settings are plain data; types are those of numbers, and fit into memory; inputs and
     outputs are nodes of this tape; names are names.
     """
-    if not all(type(getattr(tape, name)) in (list, Repeated) for name in LISTS):
+    if not all(type(getattr(tape, name)) in (list, RepeatedColumn) for name in COLUMNS):
         raise illegal("a part of the tape that lists its nodes is no list")
     count = len(tape)
-    for name in LISTS:
+    for name in COLUMNS:
         if len(getattr(tape, name)) != count:
             raise illegal(f"{len(getattr(tape, name))} {name} for {count} nodes")
     tape.resolve()
@@ -64,9 +64,6 @@ def verify(tape: Tape) -> None:
     verify_results(tape)
     verify_names(tape)
     verify_structure(tape)
-
-
-LISTS = ("operations", "operands", "settings", "types", "lines")
 
 
 def verify_node(tape: Tape, index: int) -> None:

@@ -1,7 +1,7 @@
 """Loops that were found while they were recorded, seen in their first steps.
 
-Of steps that a tape has once (`core.repeated`) a few are looked through like any other
-nodes.  A loop that is found in them goes on evenly in all others.
+Of steps that a tape has once (`core.repetitions`) a few are looked through like any
+other nodes.  A loop that is found in them goes on evenly in all others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from numpy import array, concatenate, cumsum, int64, searchsorted, where
 
 from wengert.capture.repetition import Keys
-from wengert.core.repeated import MOST_BACK, Repetition, repetitions_on, since
+from wengert.core.repetitions import MOST_BACK, Repetition, repetitions_on, since
 from wengert.core.tape import CONSTANT, Tape
 from wengert.derive.found import (
     LEAST_COUNT,
@@ -55,7 +55,7 @@ class Written:
     def __init__(
         self, tape: Tape, start: int, stop: int, whole: Sequence[Repetition]
     ) -> None:
-        lows = [each.start + sample_of(each) for each in whole]
+        lows = [each.start + seen_of(each) for each in whole]
         highs = [each.start + each.size for each in whole]
         self.tape, self.start = tape, start
         self.ranges = list(map(range, [start, *highs], [*lows, stop]))
@@ -87,7 +87,7 @@ class Written:
         return before.__getitem__
 
 
-def sample_of(whole: Repetition) -> int:
+def seen_of(whole: Repetition) -> int:
     """Return of how many nodes it is seen whether a repetition is a loop."""
     inner = sum(node.operation is not CONSTANT for node in whole.nodes)
     steps = STEPS + NODES // max(inner, 1)
@@ -104,7 +104,7 @@ def repetitions_of(
         if start <= each.start
         and each.start + each.size <= stop
         and any(node.operation is not CONSTANT for node in each.nodes)
-        and sample_of(each) + FEWEST_LEFT_OUT <= each.size
+        and seen_of(each) + FEWEST_LEFT_OUT <= each.size
         and not any(each.start <= k < each.start + each.size for k in given)
     ]
 
@@ -118,7 +118,7 @@ def continued(
     """
     left, starts = [], [loop.grid.start for loop in loops]
     for each in whole:
-        last = bisect_left(starts, each.start + sample_of(each)) - 1
+        last = bisect_left(starts, each.start + seen_of(each)) - 1
         longer = None if last < 0 else Continuation(tape, loops[last], each).loop()
         if longer is None:
             left.append(each)
@@ -154,7 +154,7 @@ class Continuation:
     @property
     def is_last(self) -> bool:
         """Whether the loop goes as far as it could be seen."""
-        end = self.whole.start + sample_of(self.whole)
+        end = self.whole.start + seen_of(self.whole)
         return bool(self.last[-1] + self.stride >= end)
 
     def loop(self) -> Loop | None:

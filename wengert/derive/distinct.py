@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from wengert.core.flags import reaching
-from wengert.core.repeated import since
+from wengert.core.repetitions import since
 from wengert.core.tape import INPUT, Loops, Tape
 from wengert.core.types import Type
 from wengert.derive.merged import Writer, key_of

@@ -12,10 +12,9 @@ from typing import Any
 
 from numpy import flatnonzero, frombuffer
 
-from wengert.core.checked import LISTS
 from wengert.core.flags import reaching
 from wengert.core.operation import Operation
-from wengert.core.repeated import repetitions_on
+from wengert.core.repetitions import COLUMNS, repetitions_on
 from wengert.core.tape import Tape
 from wengert.core.types import is_array
 from wengert.derive.budget import shown
@@ -90,7 +89,7 @@ class Forgetful(Tape):
         kept = flatnonzero(frombuffer(reaching(self, places), bool)).tolist()
         fill(self, kept)
         at = {index: place for place, index in enumerate(kept)}
-        for name in LISTS:
+        for name in COLUMNS:
             column = getattr(self, name)
             setattr(self, name, [column[index] for index in kept])
         self.operands = [tuple([at[k] for k in each]) for each in self.operands]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.core.repetitions import COLUMNS
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.loops import SCAN
@@ -56,7 +57,7 @@ class Writer:
     def copy(self) -> Writer:
         """Return another that goes on from here."""
         other = Writer()
-        for name in ("operations", "operands", "settings", "types", "lines"):
+        for name in COLUMNS:
             getattr(other.new, name).extend(getattr(self.new, name))
         other.new.play.outputs = list(self.new.play.outputs)
         other.new.input_indices = list(self.new.input_indices)

@@ -33,7 +33,7 @@ from numpy import (
 
 from wengert.core.checked import agree
 from wengert.core.operation import Operation
-from wengert.core.repeated import MOST_BACK, Repetition
+from wengert.core.repetitions import MOST_BACK, Repetition
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.derive.continued import (
     Written,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy import arange, array, cumsum, diff, flatnonzero, ones, zeros
 
 from wengert.core.operation import Operation
-from wengert.core.repeated import since
+from wengert.core.repetitions import since
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Loops, Steps, Tape, strong
 from wengert.core.types import Type, array_type, type_of
 from wengert.derive.extract import Extract

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from numpy import arange, flatnonzero, full, zeros
 
 from wengert.core.flags import reaching
+from wengert.core.repetitions import COLUMNS
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Steps, Tape
 from wengert.derive import repeats
 from wengert.derive.distinct import distinct
@@ -295,7 +296,7 @@ def node_of(steps: Steps) -> int:
 def alike(tape: Tape) -> Tape:
     """Return another tape of the same nodes, for other outputs."""
     new = Tape()
-    for name in ("operations", "operands", "settings", "types", "lines"):
+    for name in COLUMNS:
         setattr(new, name, getattr(tape, name))
     new.input_indices = tape.input_indices
     new.play.outputs = tape.play.outputs

@@ -8,9 +8,8 @@ other call, a library's own or another thread's, runs the original.
 Replacing thirty functions takes microseconds, which no recording is to pay: a function
 gets its own code back when it is called while nothing is recorded.
 
-No module is imported for its rows: one that is loaded gets them when wengert is
-imported, or at the start of the next recording, and one that a recorded function
-imports as soon as it is loaded.
+No module is imported for its rows: one that is loaded gets them at the start of the
+next recording, and one that a recorded function imports as soon as it is loaded.
 """
 
 from __future__ import annotations

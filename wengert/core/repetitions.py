@@ -266,7 +266,7 @@ def constant(name: str) -> Kind:
 
 
 #: By the name of a tape's column.
-KINDS = {
+COLUMNS = {
     "operations": constant("operation"),
     "operands": Kind(StepNode.operands_at, StepNode.operands_since),
     "settings": Kind(StepNode.settings_at, StepNode.settings_since),
@@ -275,7 +275,7 @@ KINDS = {
 }
 
 
-class Repeated(Sequence[Any]):
+class RepeatedColumn(Sequence[Any]):
     """A column of a tape with repetitions.
 
     Parameters
@@ -366,7 +366,7 @@ class Repeated(Sequence[Any]):
         return islice(chain(every, rest), skipped, None)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, (list, Repeated)):
+        if not isinstance(other, (list, RepeatedColumn)):
             return NotImplemented
         return len(self) == len(other) and all(map(eq, self, other))
 
@@ -376,7 +376,7 @@ class Repeated(Sequence[Any]):
         """Append the entry of a node outside of repetitions."""
         self.plain.append(value)
 
-    def __iadd__(self, values: list[Any]) -> Repeated:
+    def __iadd__(self, values: list[Any]) -> RepeatedColumn:
         self.plain += values
         return self
 
@@ -389,19 +389,21 @@ class Repeated(Sequence[Any]):
 
 def since(column: Sequence[Any], start: int) -> Iterator[Any]:
     """Give the entries of a column from a node on."""
-    if type(column) is Repeated:
+    if type(column) is RepeatedColumn:
         return column.since(start)
     return islice(column, start, None)
 
 
 def repetitions_on(column: Sequence[Any]) -> list[Repetition]:
     """Return what is written once in a column of a tape."""
-    return column.repetitions if type(column) is Repeated else []
+    return column.repetitions if type(column) is RepeatedColumn else []
 
 
 def repetition_of(column: Sequence[Any], index: int) -> Repetition | None:
     """Return the repetition that a node is of; None where it is written itself."""
-    which = bisect_right(column.starts, index) - 1 if type(column) is Repeated else -1
+    which = (
+        bisect_right(column.starts, index) - 1 if type(column) is RepeatedColumn else -1
+    )
     if which < 0:
         return None
     whole = column.repetitions[which]  # type: ignore[attr-defined]
@@ -422,10 +424,10 @@ def first_nodes(
 
 def first_entries(column: Any, stop: int, last: Repetition | None) -> Any:
     """Return the entries before a node, the last ones those of a repetition."""
-    which = bisect_left(column.starts, stop) if type(column) is Repeated else 0
+    which = bisect_left(column.starts, stop) if type(column) is RepeatedColumn else 0
     if not which:
         return column[:stop]
-    new = Repeated([], column.kind)
+    new = RepeatedColumn([], column.kind)
     for whole, before in zip(column.repetitions[:which], column.before, strict=False):
         new.plain += column.plain[len(new.plain) : before]
         new.begin(last if last and whole.start == last.start else whole)
