@@ -521,3 +521,37 @@ def test_a_call_touches_nothing_outside(example: Example) -> None:
         expected = tape(*example.operands)
         values = list(expected) if isinstance(expected, (tuple, list)) else [expected]
         agree(found, values)
+
+
+#: What steps carry: a sum of many numbers, exact numbers, one that nothing reads.
+STEPS = {
+    "exact": lambda x, y, s, n: (n + np.sum(x[0] * y), y * 0.5, s),
+    "a sum": lambda x, y, s, n: (n * 0.5, np.sum(x.T * y) * 0.01 + x[0, 0], s * 0.5),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_branch_asks_a_result_of_a_loop_by_its_place(name: str) -> None:
+    """Natively, though nothing reads the first result, which is left out."""
+    step, random = STEPS[name], np.random.default_rng(9)
+    given = random.normal(size=(4, 5, 37))
+
+    def asked(x: Any) -> Any:
+        def body(carry: Any, _: Any) -> Any:
+            unread, y, s = carry
+            return step(x, y, s, unread), None
+
+        (_, y, s), _ = wg.scan(body, (0.0, x[0, 0], x[1, 1]), length=60)
+        return y, s
+
+    limit = asked(given[0])[0]
+
+    def function(x: Any) -> Any:
+        y, s = asked(x)
+        return np.sum(x) * (2.0 if y >= limit else 3.0) + s
+
+    jitted = wg.jit(function, wait=True)
+    for x in (*given, *given, given[0]):
+        assert np.isclose(jitted(x), function(x), rtol=1e-12)
+    assert all(path.kernels for path in jitted.paths())
+    assert "NumPy computes" not in str(jitted.report())

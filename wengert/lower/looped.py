@@ -70,8 +70,7 @@ def loop(lowering: Lowering, index: int) -> Loops:
         raise NotLoweredError("a loop of no steps")
     body, kept, results = trimmed(settings["body"], results_read(lowering, index))
     operands, done = given_to(lowering, index, body, kept)
-    asked = results_asked(lowering, index, results)
-    done = done._replace(asked=frozenset(map(results.index, asked)))
+    done = done._replace(asked=results_asked(lowering, index, results))
 
     lowered = lowering.inside(body.tape, done)
     guards = [node for number, node in lowered.guards if number > BOUNDS]
@@ -98,7 +97,7 @@ def loop(lowering: Lowering, index: int) -> Loops:
 def results_asked(
     lowering: Lowering, index: int, results: Sequence[int]
 ) -> frozenset[int]:
-    """Return which results of a loop, of those that it gives, are asked about."""
+    """Return which results of a loop are asked about, by their place among some."""
     if index not in lowering.asked_about:
         return frozenset()
     tape = lowering.tape
@@ -107,7 +106,7 @@ def results_asked(
         for k in lowering.asked_about
         if tape.operations[k] is ITEM and tape.operands[k][0] == index
     }
-    return frozenset(asked.intersection(results))
+    return frozenset(place for place, result in enumerate(results) if result in asked)
 
 
 def check_decided(
