@@ -162,7 +162,6 @@ LOOPS: tuple[Function, ...] = (
     rows_of_a_loop,
     of_half_length,
     windows,
-    a_slope_in_every_step,
 )
 
 
@@ -309,6 +308,12 @@ def test_derivatives_are_those_of_python(function: Function) -> None:
             found, g = fast(X * (1 + 0.05 * k))
             np.testing.assert_allclose(found, value, rtol=rtol)
             np.testing.assert_allclose(g, slope, rtol=rtol, atol=rtol)
+
+
+def test_steps_with_a_derivative_are_written() -> None:
+    once, whole = both(a_slope_in_every_step)
+    assert type(once.operations) is list
+    assert once.fingerprint() == whole.fingerprint()
 
 
 def test_numbers_of_other_types_end_a_loop() -> None:

@@ -17,7 +17,7 @@ from numpy.exceptions import TooHardError
 
 from wengert.core.forms import Reduce
 from wengert.core.guards import OF_MEMORY, strides_of
-from wengert.core.repetitions import repetition_of
+from wengert.core.repetitions import Repetition, repetition_of, repetitions_on
 from wengert.core.tape import GUARD, IDENTITY, INPUT, Tape
 from wengert.core.types import Array, Type, is_array
 from wengert.errors import Line, RecordingError, explain
@@ -62,21 +62,34 @@ def added_behind(tape: Tape, index: int) -> list[int]:
     """Return the arrays whose sums a node is made of, save those found before."""
     seen, todo, found = tape.asked_about, [index], []
     operations, operands = tape.operations, tape.operands
+    repeats = bool(repetitions_on(operations))
     while todo:
         index = todo.pop()
         if index in seen:
             continue
-        whole = repetition_of(operations, index)
-        if whole is not None and not whole.adds and whole.outside is not None:
+        whole = repetition_of(operations, index) if repeats else None
+        if whole is not None and adds_in_one_order(tape, whole):
             if ~whole.start not in seen:  # all steps at once
                 seen.add(~whole.start)
-                todo += whole.outside
+                todo += whole.outside or ()
             continue
         seen.add(index)
         todo += operands[index]
         if operations[index].adds:
             found += [k for k in operands[index] if has_order(tape, index, k)]
     return found
+
+
+def adds_in_one_order(tape: Tape, whole: Repetition) -> bool:
+    """Whether steps add what has one order alone, and read nothing that moves on."""
+    if whole.has_order is None:
+        whole.has_order = any(
+            has_order(tape, index, k)
+            for index, node in enumerate(whole.nodes, whole.start)
+            if node.operation.adds
+            for k in node.first
+        )
+    return not whole.has_order and whole.outside is not None
 
 
 def has_order(tape: Tape, index: int, operand: int) -> bool:

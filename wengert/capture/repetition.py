@@ -175,11 +175,12 @@ def changing(operation: Operation, steps: Sequence[Settings]) -> Changing | None
 def look(tape: Tape) -> None:
     """Go on as a repetition where the last nodes are one; or look again later.
 
-    Where there is none, or one that ended soon, it is looked for less often.
+    Where there is none, or one that ended soon, it is looked for less often.  Steps in
+    which a derivative is taken are written, for its rules read them.
     """
     tail = Tail(tape)
     tape.look_at = len(tape) + max(tape.looks_every, tail.missing)
-    if tail.missing:
+    if tail.missing or max(tape.derivatives, default=-1) >= tail.start:
         return
     for period in tail.periods():
         found = tail.repetition(period)

@@ -159,15 +159,24 @@ class Repetition:
     nodes : list of StepNode
     most : int
         How many there may be.
-    adds : bool
-        Whether an operation of a step adds elements up.
+    has_order : bool or None
+        Whether a sum of a step may be added in several orders; None: not asked yet.
     back : int or None
         Steps that operands go back at most; None where some lie elsewhere.
     outside : set of int or None
         The operands of all steps before the first one; None where some lie elsewhere.
     """
 
-    __slots__ = ("adds", "ahead", "back", "most", "nodes", "outside", "size", "start")
+    __slots__ = (
+        "ahead",
+        "back",
+        "has_order",
+        "most",
+        "nodes",
+        "outside",
+        "size",
+        "start",
+    )
 
     def __init__(
         self, start: int, nodes: list[StepNode], steps: int, most: int = maxsize
@@ -179,7 +188,7 @@ class Repetition:
             node.begin(steps)
         #: What the next node is to be.
         self.ahead = nodes[0]
-        self.adds = any(node.operation.adds for node in nodes)
+        self.has_order: bool | None = None
         self.back = self.steps_back()
         self.outside = None if self.back is None else self.before(self.back + 1)
 
@@ -391,7 +400,7 @@ def since(column: Sequence[Any], start: int) -> Iterator[Any]:
     """Give the entries of a column from a node on."""
     if type(column) is RepeatedColumn:
         return column.since(start)
-    return islice(column, start, None)
+    return map(column.__getitem__, range(start, len(column)))
 
 
 def repetitions_on(column: Sequence[Any]) -> list[Repetition]:
