@@ -234,6 +234,7 @@ READS_CONTENTS = {
     "capture.keys.plain": "the places of a write as it is done",
     "capture.ufunc_methods.at": "plain values that are written",
     "capture.ufunc_methods.apply_by_rounds": "plain places",
+    "capture.recall.contents_of": "arrays that depend on no input",
     "capture.python.record_python": "operands of what Python has computed",
     "capture.python.as_float": "the same number in another class",
     "capture.python.as_item": "the same number in another class",

@@ -37,6 +37,7 @@ from wengert.capture.labelled import without_labels
 from wengert.capture.reads.randomness import DrawsRefused
 from wengert.capture.reads.walk import RAISES_ERRORS, makes_numpy_raise
 from wengert.capture.reads.watched import ReadGenerator
+from wengert.capture.recall import Recall
 from wengert.capture.repetition import look
 from wengert.capture.results import check_results
 from wengert.capture.statement import of_scipy, swallowed, taught, users_part
@@ -83,6 +84,19 @@ def lines_of(tape: Tape) -> Iterator[Callable[[int], None]]:
         here.line_here = before
 
 
+def look_back(tape: Tape) -> None:
+    """Look at what was recorded last: for calls that repeat, and for steps that do."""
+    if tape.recall is None:
+        tape.recall = Recall(tape)
+    tape.recall.look()
+    if isinstance(tape, CheckedTape):
+        return
+    if tape.writes_steps_once:
+        look(tape)
+    else:
+        tape.look_at = 2 * len(tape)
+
+
 class Recording:
     """While entered, this context records on a tape and NumPy's makers are answered."""
 
@@ -93,8 +107,7 @@ class Recording:
 
     def __enter__(self) -> Tape:
         self.tape.thread = get_ident()
-        if self.tape.writes_steps_once:
-            self.tape.look, self.tape.look_at = look, self.tape.looks_from
+        self.tape.look, self.tape.look_at = look_back, self.tape.looks_from
         self.token = RECORDING.set(self.tape)
         self.told.__enter__()
         install()
@@ -112,6 +125,9 @@ class Recording:
         self.tape.alike.clear()
         self.tape.end_repetition()
         self.tape.look, self.tape.look_at = None, maxsize
+        if self.tape.recall is not None:
+            self.tape.recall.end()
+            self.tape.recall = None
 
 
 class SetAside:

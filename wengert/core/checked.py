@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
@@ -125,6 +126,8 @@ class CheckedTape(Tape):
         #: The nodes that are expected, and the index of the next one.
         self.nodes: Iterator[Any] = iter(())
         self.ahead = -1
+        #: Nodes behind which calls are recalled, as they were.
+        self.looks = [k for k in expected.tape.recalled if k >= len(self)]
         for name in COLUMNS:
             setattr(self, name, getattr(expected.tape, name))
         self.derived, self.loops = expected.tape.derived, expected.tape.loops
@@ -148,6 +151,8 @@ class CheckedTape(Tape):
         if index != self.ahead:
             columns = (self.operations, self.operands, self.settings, self.types)
             self.nodes = zip(*[since(x, index) for x in columns], strict=True)
+            if self.looks:
+                self.nodes = islice(self.nodes, self.looks[0] - index)
         self.ahead = index + 1
         expected, nodes, how, like = next(self.nodes, NOTHING)
         if (
@@ -157,6 +162,13 @@ class CheckedTape(Tape):
             and like == type_
         ):
             outputs.append(output)
+            return index
+        if self.looks and index == self.looks[0]:
+            self.looks = [k for k in self.looks if k > index]
+            self.ahead = -1
+            index = self.append(operation, operands, settings, type_, output, line)
+            if self.look is not None:
+                self.look(self)
             return index
         node = Node(operation, operands, settings)
         if self.agrees(index, node, type_):

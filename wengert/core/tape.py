@@ -228,6 +228,10 @@ class Tape:
         self.repetition: Repetition | None = None
         self.look_at, self.looks_every = maxsize, self.looks_from
         self.look: Callable[[Tape], None] | None = None
+        #: Nodes behind which calls of more functions were recalled from then on; while
+        #: recording: those functions.
+        self.recalled: list[int] = []
+        self.recall: Any = None
 
     def __len__(self) -> int:
         return len(self.operations)
