@@ -14,11 +14,10 @@ from wengert.derive.loops import PART
 from wengert.derive.steps import Body
 from wengert.lower.costs import CHEAP, own_cost
 from wengert.lower.graph import Node, number_of, reached
-from wengert.lower.needed import asked_of, decided_by, needed
+from wengert.lower.needed import asked_of, decided_by
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Given, Repeated
 from wengert.lower.rounding import are_exact, arguments_of
-from wengert.lower.taint import taint
 from wengert.lower.values import Lowered, Value
 from wengert.lower.views import axis_strides
 from wengert.ops.index import ITEM
@@ -68,7 +67,8 @@ def loop(lowering: Lowering, index: int) -> Loops:
     settings = lowering.tape.settings[index]
     if not settings["count"]:
         raise NotLoweredError("a loop of no steps")
-    body, kept, results = trimmed(settings["body"], results_read(lowering, index))
+    read = lowering.results_read.get(index, {0})  # one, at least
+    body, kept, results = trimmed(settings["body"], read)
     operands, done = given_to(lowering, index, body, kept)
     done = done._replace(asked=results_asked(lowering, index, results))
 
@@ -203,17 +203,6 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
     return Loops(repeated, operands, list(range(len(own) + 1)))
 
 
-def results_read(lowering: Lowering, index: int) -> set[int]:
-    """Return which results of a loop are read: one, at least."""
-    tape = lowering.tape
-    read = {
-        tape.settings[k]["result"]
-        for k in needed(tape)
-        if tape.operations[k] is ITEM and tape.operands[k][0] == index
-    }
-    return read or {0}
-
-
 def given_to(
     lowering: Lowering, index: int, body: Body, kept: Sequence[int]
 ) -> tuple[list[Node], Done]:
@@ -231,7 +220,7 @@ def given_to(
         node, known = operand_of(lowering, index, k, value, body)
         operands.append(node)
         given.append(known)
-    taints = taint(operands, [], set()).all
+    taints = lowering.tainted.among(operands)
     tainted = {k for k, node in enumerate(operands) if node.number in taints}
     done = Done(given, body.carried, tainted, set())
     return operands, done

@@ -61,7 +61,7 @@ from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 from wengert.lower.rounding import are_exact, strict_nodes
 from wengert.lower.selected import selected
 from wengert.lower.systems import Factors, solved
-from wengert.lower.taint import Taint, is_nan, taint
+from wengert.lower.taint import Taint, Tainted, is_nan, taint
 from wengert.lower.values import (
     NAMES,
     NARROW,
@@ -209,8 +209,11 @@ class Lowering:
         self.sources = [*tape.input_indices, *captured]
         #: Where it is done many times: how its arguments lie.
         self.done: Done | None = None
-        #: The loops that were met, by their nodes.
+        #: The loops that were met, and which results of each are read, by their nodes.
         self.loops: dict[int, Loops] = {}
+        self.results_read: dict[int, set[int]] = {}
+        #: What may be no number, of what loops read.
+        self.tainted = Tainted()
         #: The factors of matrices, by their node, the axes of rows and of columns.
         self.factors: dict[tuple[int, int, int], Factors] = {}
         #: Of what the places in order are asked for, and along which axis.
@@ -254,6 +257,10 @@ class Lowering:
         self.arguments(self.sources)
         nodes = needed(self.tape)
         guards = [k for k in nodes if self.tape.operations[k] is GUARD]
+        for k in nodes:
+            if self.tape.operations[k] is ITEM:
+                of = self.results_read.setdefault(self.tape.operands[k][0], set())
+                of.add(self.tape.settings[k]["result"])
         self.is_read = reaching(self.tape, [*self.tape.output_indices, *guards])
         asked = self.asked_results if self.done is None else self.done.asked
         results = [self.tape.output_indices[k] for k in asked]

@@ -9,6 +9,7 @@ folded over it or reads elsewhere along it.
 from __future__ import annotations
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -163,8 +164,11 @@ class Schedule:
         self.guards = guards
         self.lanes = lanes
         self.live = reached([*(r.node for r in results), *(n for _, n in guards)])
-        #: Over which axes what varies is computed.
-        self.varied = [d for node in self.live.values() if (d := self.domain(node))]
+        #: Over which axes what varies is computed, and how many values are.
+        self.varied = Counter(map(self.domain, self.live.values()))
+        #: The axes of every nest that there may be.
+        self.domains = self.find_domains()
+        self.named = self.named_one_by_one()
         self.choose_axes(NOWHERE)
         while self.is_long() and self.unrolled:
             self.choose_axes(self.looped | {self.worth_a_loop()})
@@ -211,28 +215,28 @@ class Schedule:
                 found |= {axis for axis, _ in spec.terms}
         return frozenset(found)
 
-    def domains(self) -> list[frozenset[int]]:
-        """Return the axes of every nest that there may be."""
+    def find_domains(self) -> list[frozenset[int]]:
+        """Return the axes of every nest that there may be, each once."""
         found = []
         for node in self.live.values():
             if node.kind == "place":
                 found += [self.of_piece(node, k) for k in range(len(node.data[2]))]
             else:
                 found.append(self.domain(node))
-        return [*found, *(frozenset(r.strides) for r in self.results)]
+        found += [frozenset(r.strides) for r in self.results]
+        return list(dict.fromkeys(found))
 
     def choose_axes(self, looped: frozenset[int]) -> None:
         """Decide which axes are loops, and in which order; short ones too if asked."""
         self.looped = looped
         extent = self.graph.extent
-        domains = list(dict.fromkeys(self.domains()))
+        domains, named = self.domains, self.named
         axes = NOWHERE.union(*domains)
         most = self.most_unrolled
         long = [axis for axis in axes if extent(axis) > most or axis in looped]
         stacks = [self.domain(n) for n in self.live.values() if n.kind == "routine"]
         long += NOWHERE.union(*stacks) - {*long}
         scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
-        named = self.named_one_by_one()
         for axis in sorted(
             axes - {*long, *scanned} - named, key=lambda a: (-extent(a), a)
         ):
@@ -256,14 +260,21 @@ class Schedule:
                 found.update([axis for axis, place in node.data if not place.terms])
         return frozenset([axis for axis in found if axis is not None])
 
-    def written(self, looped: frozenset[int] = NOWHERE) -> int:
-        """Return how many operations are written out, if more axes are loops."""
-        unrolled, count = self.unrolled - looped, self.graph.count
-        return sum([count(domain & unrolled) for domain in self.varied])
+    def written(self) -> int:
+        """Return how many operations are written out."""
+        unrolled, count = self.unrolled, self.graph.count
+        pairs = self.varied.items()
+        return sum([number * count(axes & unrolled) for axes, number in pairs if axes])
 
     def worth_a_loop(self) -> int:
         """Return the axis without which least is written out."""
-        return min(self.unrolled, key=lambda a: (self.written(frozenset({a})), -a))
+        spared = dict.fromkeys(self.unrolled, 0)
+        for axes, number in self.varied.items():
+            unrolled = axes & self.unrolled
+            total = number * self.graph.count(unrolled)
+            for axis in unrolled:
+                spared[axis] += total - total // self.graph.extent(axis)
+        return max(spared, key=lambda a: (spared[a], a))
 
     # Roots
 
@@ -493,12 +504,13 @@ class Schedule:
 
     def assign(self, roots: list[Root], order: Sequence[int], path: Path) -> None:
         """Give roots their loops: over the first axis, before it, and after."""
-        left = frozenset(order)
-        if left.isdisjoint(NOWHERE.union(*[root.loops for root in roots])):
+        inside = NOWHERE.union(*[root.loops for root in roots])
+        at = next((k for k, axis in enumerate(order) if axis in inside), None)
+        if at is None:
             for root in roots:
                 root.path = path
             return
-        axis, rest = order[0], order[1:]
+        axis, rest = order[at], order[at + 1 :]
         phases: dict[Root, int] = {}
         for root in roots:
             is_inside = axis in root.loops

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from wengert.lower.graph import Graph, Node, reached
@@ -38,7 +38,33 @@ def taint(
     """
     found: dict[int, Node] = {}
     asked: dict[int, Node] = {}
-    for node in reached([*results, *asked_of]).values():
+    spread(reached([*results, *asked_of]).values(), arguments, found, asked)
+    return Taint(found, asked)
+
+
+class Tainted:
+    """What may be no number, of a graph that grows: each node is looked at once."""
+
+    def __init__(self) -> None:
+        self.seen: set[int] = set()
+        self.found: dict[int, Node] = {}
+
+    def among(self, nodes: Sequence[Node]) -> Container[int]:
+        """Return the numbers of what may be none, some nodes and what they read."""
+        new = reached(nodes, self.seen)
+        spread(new.values(), set(), self.found, {})
+        self.seen |= new.keys()
+        return self.found
+
+
+def spread(
+    nodes: Iterable[Node],
+    arguments: set[int],
+    found: dict[int, Node],
+    asked: dict[int, Node],
+) -> None:
+    """Note which nodes may be no numbers, in order, and of which that is asked."""
+    for node in nodes:
         text = text_of(node)
         if text.startswith(PLAIN_PRODUCT):
             found[node.number] = node
@@ -59,7 +85,6 @@ def taint(
                 asked[operand.number] = operand
             else:
                 found[node.number] = node
-    return Taint(found, asked)
 
 
 def text_of(node: Node) -> str:
