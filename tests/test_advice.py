@@ -619,12 +619,36 @@ row(
     [[1.0, 3.0, 0.0], [2.0, 0.0, 3.0]],
 )
 row(
-    "wengert.problems:pair_of",
+    "wengert.problems:limits_of",
+    "p = wengert.problem(np.sum, bounds=[(0.0, 1.0)] * 4)\nresult = p.limits(x)[1]",
+    "or a list of pairs",
     "p = wengert.problem(np.sum, bounds=[(0.0, 1.0)] * 3)\nresult = p.limits(x)[1]",
+    [1.0, 1.0, 1.0],
+)
+row(
+    "wengert.problems:Problem.limits",
+    "p = wengert.problem(np.sum, bounds=(1.0, 0.0))\nresult = p.limits(x)[1]",
     "scipy.optimize.Bounds(low, high)",
     "from scipy.optimize import Bounds\n"
     "p = wengert.problem(np.sum, bounds=Bounds(0.0, 1.0))\nresult = p.limits(x)[1]",
     [1.0, 1.0, 1.0],
+)
+row(
+    "wengert.problems:pairs_of",
+    "p = wengert.problem(np.sum, bounds=[[0.0, 1.0], [0.0, 1.0]])\n"
+    "result = p.limits(x[:2])[1]",
+    "pairs that are tuples: [(low, high), (low, high)]",
+    "p = wengert.problem(np.sum, bounds=[(0.0, 1.0), (0.0, 1.0)])\n"
+    "result = p.limits(x[:2])[1]",
+    [1.0, 1.0],
+)
+row(
+    "wengert.api:check_dense",
+    "result = jacobian(np.square, pattern=np.eye(3, dtype=bool))(x)",
+    "jacobian(f, sparse=True, ...)",
+    "f = jacobian(np.square, sparse=True, pattern=np.eye(3, dtype=bool))\n"
+    "result = f(x).toarray()",
+    [[6.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]],
 )
 row(
     "wengert.problems:Problem.ipopt",

@@ -177,10 +177,86 @@ def test_constraints_of_scipys_are_those_of_functions(as_matrix: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("bounds", [[(0.0, 1.0)] * 3, (1.0, 0.0)])
-def test_bounds_that_are_no_two_limits_are_refused(bounds: Any) -> None:
+@pytest.mark.parametrize("bounds", [[(0.0, 1.0)] * 4, (1.0, 0.0), 1.0, (0.0, np.nan)])
+def test_bounds_that_are_none_are_refused(bounds: Any) -> None:
     with pytest.raises(ArgumentError, match=r"scipy\.optimize\.Bounds\(low, high\)"):
         problem(np.sum, bounds=bounds).limits(np.zeros(3))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_bounds_are_pairs_as_scipy_has_them(n: int) -> None:
+    low, high = np.arange(n) - 3.0, np.arange(n) + 1.0
+    pairs = list(zip(low.tolist(), high.tolist(), strict=True))
+    ways: list[Any] = [pairs, tuple(pairs), optimize.Bounds(low, high), (low, high)]
+    if n != 2:
+        ways += [np.array(pairs), [list(pair) for pair in pairs], [low, high]]
+
+    for bounds in ways:
+        ends = problem(np.sum, bounds=bounds).limits(np.zeros(n))[:2]
+        np.testing.assert_array_equal(ends, [low, high])
+
+
+@pytest.mark.parametrize("pair", [(0.0, None), [0.0, None]])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_pairs_may_have_no_bound(pair: Any, n: int) -> None:
+    low, high = problem(np.sum, bounds=[pair] * n).limits(np.zeros(n))[:2]
+
+    assert low.tolist() == [0.0] * n
+    assert high.tolist() == [np.inf] * n
+
+
+@pytest.mark.parametrize("as_given", [list, tuple, np.array])
+def test_bounds_of_two_numbers_that_may_be_meant_in_two_ways_are_refused(
+    as_given: Any,
+) -> None:
+    bounds = as_given([[0.0, 1.0], [2.0, 3.0]])
+
+    with pytest.raises(ArgumentError, match="tuples") as error:
+        problem(np.sum, bounds=bounds).limits(np.zeros(2))
+    assert "Bounds(low, high)" in str(error.value)
+
+
+def spoiling_effort(x: Any, *args: Any) -> Any:
+    """Return a cost; write into what is given."""
+    for part in (x, *args):
+        part *= 2.0
+    return np.sum(x**4) + sum(np.sum(part * x[0]) for part in args)
+
+
+def spoiling_limit(x: Any, *args: Any) -> Any:
+    """Return a constraint; write into what is given."""
+    for part in (x, *args):
+        part += 1.0
+    return x[1:] * x[:-1] ** 2 + sum(np.sum(part) * x[1] for part in args)
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+@pytest.mark.parametrize("calls", [1, 3])
+def test_functions_may_write_into_their_arguments(is_given: bool, calls: int) -> None:
+    def kept(f: Any) -> Any:
+        return lambda *args: f(*[arg.copy() for arg in args])
+
+    x, multipliers = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0])
+    parameters = np.array([0.5, 0.25]) if is_given else None
+    apart = x.copy(), np.array([0.5, 0.25])
+    functions = spoiling_effort, spoiling_limit
+    p, q = (
+        problem(f, (g, 0.0, 99.0), parameters=parameters)
+        for f, g in (functions, map(kept, functions))
+    )
+    for _ in range(calls):
+        p.limits(x)
+        np.testing.assert_allclose(p.objective(x), q.objective(x))
+        np.testing.assert_allclose(p.gradient(x), q.gradient(x))
+        np.testing.assert_allclose(p.constraints(x), q.constraints(x))
+        for found, like in (
+            (p.jacobian(x), q.jacobian(x)),
+            (p.hessian(x, multipliers), q.hessian(x, multipliers)),
+        ):
+            np.testing.assert_allclose(found.toarray(), like.toarray())
+    np.testing.assert_array_equal(x, apart[0])
+    if is_given:
+        np.testing.assert_array_equal(parameters, apart[1])
 
 
 def test_missing_ipopt_is_named_with_its_command(monkeypatch: Any) -> None:

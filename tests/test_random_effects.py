@@ -190,3 +190,17 @@ def test_parameter_may_be_a_number() -> None:
 def test_effects_that_are_no_argument_are_refused(random: Any) -> None:
     with pytest.raises(ArgumentError, match="random=0 or random=1"):
         laplace(wandering, random=random)
+
+
+def test_delta_of_a_function_that_writes_into_its_arguments() -> None:
+    marginal = laplace(lambda p, u: np.sum((p[0] + u - 2.0) ** 2 + u**2) / 2)
+
+    def spoiling(p: Any, u: Any) -> Any:
+        p *= 2.0
+        u += p[0]
+        return p[0] * u
+
+    p, u = np.array([2.0]), np.zeros(3)
+    found = marginal.delta(spoiling, p, u)
+    like = marginal.delta(lambda p, u: 2 * p[0] * (u + 2 * p[0]), p, u)
+    np.testing.assert_allclose(found, like)

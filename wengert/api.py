@@ -581,6 +581,7 @@ def jacobian(
     if sparse:
         how = output_format, pattern
         return made_sparse(fun, argnums, has_aux or holomorphic, False, False, *how)
+    check_dense("jacobian", output_format, pattern)
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", False)
 
 
@@ -610,6 +611,7 @@ def value_and_jacobian(
     if sparse:
         how = output_format, pattern
         return made_sparse(fun, argnums, has_aux or holomorphic, False, True, *how)
+    check_dense("value_and_jacobian", output_format, pattern)
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", True)
 
 
@@ -635,6 +637,19 @@ def made_sparse(
         )
     settings = chosen, is_second, has_value, output_format, pattern
     return Sparse(fun, *settings)
+
+
+def check_dense(name: str, output_format: str, pattern: Any) -> None:
+    """Raise where a derivative that is not sparse is told of what sparse ones have."""
+    if pattern is not None or output_format != "csr":
+        told = "a pattern" if pattern is not None else f"{output_format=}"
+        raise ArgumentError(
+            explain(
+                f"{name} was given {told} without sparse=True",
+                "its result would be dense, and have all entries",
+                f"{name}(f, sparse=True, ...)",
+            )
+        )
 
 
 class Jacobian(Transformed):
@@ -753,6 +768,7 @@ def hessian(
     if sparse:
         how = output_format, pattern
         return made_sparse(fun, argnums, has_aux, True, False, *how)
+    check_dense("hessian", output_format, pattern)
     return jacfwd(grad(fun, argnums, has_aux), argnums, has_aux)
 
 
@@ -781,6 +797,7 @@ def value_and_hessian(
     if sparse:
         how = output_format, pattern
         return made_sparse(fun, argnums, has_aux, True, True, *how)
+    check_dense("value_and_hessian", output_format, pattern)
     return ValueAndHessian(fun, argnums, has_aux, False)
 
 

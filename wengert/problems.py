@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from wengert.core.types import Array
+from wengert.core.types import Array, is_array
 from wengert.errors import ArgumentError, UnsupportedError, explain
 from wengert.execute.report import native_text
 from wengert.execute.shared import Shared
@@ -32,8 +33,9 @@ def problem(
         ``g(x) -> array``; the limits are numbers or arrays of its size, equal for
         equations.  SciPy's constraints (`NonlinearConstraint`, `LinearConstraint`, and
         dictionaries of ``type``, ``fun`` and ``args``) are taken too.
-    bounds : pair of arrays or numbers, or `scipy.optimize.Bounds`, optional
-        The lowest and the highest x; none by default.
+    bounds : tuple ``(low, high)``, or as SciPy has them, optional
+        The lowest and the highest x, numbers or arrays; or `scipy.optimize.Bounds`; or
+        a list of pairs, one for each x, None in them for no bound.  None by default.
     parameters : number or array, optional
         What `fun` and each g are given besides: ``fun(x, parameters)``.
 
@@ -98,17 +100,16 @@ class Problem:
         """Return all constraints, one after another."""
         if not self.parts:
             return np.zeros(0)
-        return np.concatenate(
-            [np.reshape(g(x, *args), (-1,)) for g, _, _ in self.parts]
-        )
+        each = [called(g, x, *args) for g, _, _ in self.parts]
+        return np.concatenate([np.reshape(part, (-1,)) for part in each])
 
     def both(self, x: Any, *args: Any) -> tuple[Any, Any]:
         """Return the value and all constraints."""
-        return self.fun(x, *args), self.stacked(x, *args)
+        return called(self.fun, x, *args), self.stacked(x, *args)
 
     def lagrangian(self, x: Any, multipliers: Any, weight: Any, *args: Any) -> Any:
         """Return ``weight * fun(x) + multipliers @ g(x)``."""
-        value = weight * self.fun(x, *args)
+        value = weight * called(self.fun, x, *args)
         return value + multipliers @ self.stacked(x, *args) if self.parts else value
 
     # What solvers call
@@ -220,8 +221,9 @@ class Problem:
     def limits(self, x: Array) -> tuple[Array, Array, Array, Array]:
         """Return the bounds of x, lower and upper, and those of the constraints."""
         n = np.size(x)
-        low, high = (-np.inf, np.inf) if self.bounds is None else pair_of(self.bounds)
-        sizes = [np.size(g(np.asarray(x, float), *self.args)) for g, _, _ in self.parts]
+        low, high = limits_of(self.bounds, n)
+        given = np.asarray(x, float), *self.args
+        sizes = [np.size(called(g, *given)) for g, _, _ in self.parts]
         self._zeros = int(n), np.zeros(sum(sizes))
         lower, upper = (
             np.concatenate(
@@ -235,8 +237,18 @@ class Problem:
             )
             for k in (1, 2)
         )
-        ends = [np.array(filled(end, n, "bounds of x")) for end in (low, high)]
-        return ends[0], ends[1], lower, upper
+        low, high = (np.array(filled(end, n, "bounds of x")) for end in (low, high))
+        if not np.all(low <= high):
+            k = int(np.flatnonzero(~(low <= high))[0])
+            raise ArgumentError(
+                explain(
+                    f"the bounds of x[{k}] are {low[k]} and {high[k]}",
+                    "no number lies between them",
+                    "(low, high), numbers or arrays, or scipy.optimize.Bounds(low, "
+                    "high), or a list of pairs",
+                )
+            )
+        return low, high, lower, upper
 
     def __str__(self) -> str:
         found = [f"problem: minimize {getattr(self.fun, '__name__', 'f')}"]
@@ -492,17 +504,56 @@ def of_dictionary(fun: Function, args: Any = (), **_: Any) -> Function:
     return lambda x, *parameters: fun(x, *args, *parameters)
 
 
-def pair_of(bounds: Any) -> tuple[Any, Any]:
-    """Return bounds as the lowest and the highest values."""
+def called(function: Function, *args: Any) -> Any:
+    """Return what a function gives of arguments that it may write into."""
+    return function(*[arg.copy() if np.ndim(arg) else arg for arg in args])
+
+
+def limits_of(bounds: Any, n: int) -> tuple[Any, Any]:
+    """Return bounds of n numbers as the lowest and the highest values."""
+    if bounds is None:
+        return -np.inf, np.inf
     if hasattr(bounds, "lb"):
         return bounds.lb, bounds.ub
-    if len(bounds) == 2 and np.all(np.less_equal(*bounds)):
-        low, high = bounds
-        return low, high
+    if is_array(bounds) or isinstance(bounds, Sequence):
+        halves = pairs_of(bounds, n)
+        if halves is not None:
+            return halves
+        if len(bounds) == 2:
+            return bounds[0], bounds[1]
+    size = f" of {len(bounds)}" if hasattr(bounds, "__len__") else ""
     raise ArgumentError(
         explain(
-            f"the bounds of a problem are a {type(bounds).__name__} of {len(bounds)}",
-            "they are the lowest and the highest values, which are no lower",
-            "(low, high), numbers or arrays, or scipy.optimize.Bounds(low, high)",
+            f"the bounds of {n} numbers are a {type(bounds).__name__}{size}",
+            "they are the lowest and the highest values, or a pair for each x",
+            "(low, high), numbers or arrays, or scipy.optimize.Bounds(low, high), or a "
+            "list of pairs",
         )
     )
+
+
+def pairs_of(bounds: Any, n: int) -> tuple[Array, Array] | None:
+    """Return the halves of n pairs of bounds; None where they are no such pairs.
+
+    Of two numbers, tuples are pairs; two arrays in a tuple are halves.
+    """
+    if len(bounds) != n or any(np.shape(pair) != (2,) for pair in bounds):
+        return None
+    kinds = {type(pair) for pair in bounds}
+    if n == 2 and kinds != {tuple} and not any(end is None for end in chain(*bounds)):
+        if type(bounds) is tuple and np.ndarray in kinds:
+            return None
+        raise ArgumentError(
+            explain(
+                "the bounds of two numbers are two lists of two",
+                "these may be the lowest and the highest values, or a pair for each",
+                "scipy.optimize.Bounds(low, high), or pairs that are tuples: [(low, "
+                "high), (low, high)]",
+            )
+        )
+    ends = zip(*bounds, strict=True)
+    low, high = (
+        np.array([default if end is None else end for end in half], float)
+        for half, default in zip(ends, (-np.inf, np.inf), strict=True)
+    )
+    return low, high

@@ -283,7 +283,7 @@ class Laplace:
         """
         at = self.at(parameters, start)
         given = at.parameters, at.effects
-        value = np.asarray(fun(*given), float)
+        value = np.asarray(fun(*[part.copy() for part in given]), float)
         first, second = (
             np.reshape(part, (value.size, -1)) for part in jacobian(fun, (0, 1))(*given)
         )

@@ -85,6 +85,17 @@ def test_result_has_the_format_that_was_asked_for(output_format: Any) -> None:
     np.testing.assert_allclose(found.toarray(), jacobian(chain)(x), rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    "verb", [jacobian, value_and_jacobian, hessian, value_and_hessian]
+)
+@pytest.mark.parametrize("told", [{"pattern": "grow"}, {"output_format": "coo"}])
+def test_what_sparse_derivatives_are_told_is_refused_by_dense_ones(
+    verb: Any, told: Any
+) -> None:
+    with pytest.raises(ArgumentError, match=rf"{verb.__name__}\(f, sparse=True"):
+        verb(chain, **told)
+
+
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_out_is_refilled(output_format: Any) -> None:
     f = jacobian(chain, sparse=True, output_format=output_format)
