@@ -15,7 +15,7 @@ import pytest
 
 import wengert as wg
 from wengert.capture.reads import walk
-from wengert.derive import forward, reverse
+from wengert.derive import again, forward, reverse
 from wengert.errors import GuardError
 from wengert.execute.engine import native_engine
 
@@ -45,11 +45,59 @@ def slope_that_decides(x: Any) -> Any:
     return np.sum(g) if g[0] > 0.5 else np.sum(g * x)
 
 
+@wg.rule(vjp=lambda g, result, x: g * np.cos(x), vectorized=True)
+def sine(x: Any) -> Any:
+    """A function whose derivative is not played, but taken again."""
+    return np.sin(x)
+
+
+def rule_behind(x: Any) -> Any:
+    g = wg.grad(wave)(x)
+    return np.sum(wg.grad(lambda y: np.sum(sine(wg.grad(wave)(y) * g)))(x) * g)
+
+
+def steps_that_derive(x: Any) -> Any:
+    for _ in range(40):
+        g = wg.grad(wave)(x)
+        x = x - 0.01 * g if g[0] > 0.1 else x + 0.02 * g * g
+    return np.sum(x)
+
+
+def writes_gradients(x: Any) -> Any:
+    g = wg.grad(wave)(x)
+    g[0] = g[1] * x[0]
+    g *= x
+    return np.sum(g) + wg.jvp(lambda y: np.sum(wg.grad(wave)(y) * g), (x,), (g,))[1]
+
+
+DERIVING = [slope_that_decides, rule_behind, steps_that_derive, writes_gradients]
+
+
 def bend(x: Any) -> Any:
     return x**2 if x > 0.0 else -3.0 * x
 
 
 # How often a function runs
+
+
+@pytest.mark.parametrize("f", DERIVING, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("derived", [lambda f: f, wg.grad, wg.hessian])
+def test_what_is_derived_is_not_computed_twice_for_one_call(
+    f: Any, derived: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, played = np.array([0.5, 0.3, 0.9]), list[int]()
+    play = again.play
+    monkeypatch.setattr(
+        again, "play", lambda tape, stop: played.append(stop) or play(tape, stop)
+    )
+    jitted = wg.jit(derived(f), wait=True)
+    jitted(x)
+    assert not played
+    for factor in (1.0, 1.1, 0.2):
+        np.testing.assert_allclose(
+            jitted(factor * x), derived(f)(factor * x), rtol=1e-12, atol=1e-12
+        )
+    assert "eager" not in str(jitted.report())
 
 
 def test_the_third_call_is_the_first_that_python_does_not_run() -> None:

@@ -690,8 +690,12 @@ class RecordedArray(RecordedValue):
 
     def __getitem__(self, key: Any) -> Any:
         kind = type(key)
-        if kind is int and self._value.ndim == 1:
-            if self._storage is None or not self._chain:
+        if kind is int:
+            shape = self._value.shape
+            if len(shape) > 1:
+                if -shape[0] <= key < shape[0]:
+                    return record_view(self, key, row_settings(key))
+            elif shape and (self._storage is None or not self._chain):
                 return self._element(key)
         elif kind is slice:
             start, stop, step = key.start, key.stop, key.step
@@ -700,7 +704,7 @@ class RecordedArray(RecordedValue):
                 and type(stop) in PLAIN_BOUNDS
                 and type(step) in PLAIN_BOUNDS
             ):
-                return record_slice(self, key, slice_settings(start, stop, step))
+                return record_view(self, key, slice_settings(start, stop, step))
         return keys.read(self, key)
 
     def _element(self, key: int) -> Any:
@@ -1061,14 +1065,24 @@ def element_settings(key: int) -> Settings:
 @lru_cache(maxsize=4096)
 def slice_settings(*bounds: int | None) -> tuple[Settings, tuple[Any, ...]]:
     """Return the settings of a slice, and its step in the chain of a view."""
-    key = (Slice(*bounds),)
+    return view_settings((Slice(*bounds),))
+
+
+@lru_cache(maxsize=2 * MOST_KNOWN)
+def row_settings(key: int) -> tuple[Settings, tuple[Any, ...]]:
+    """Return the settings of a row, and its step in the chain of a view."""
+    return view_settings((key,))
+
+
+def view_settings(key: tuple[Any, ...]) -> tuple[Settings, tuple[Any, ...]]:
+    """Return the settings of a view, and its step in a chain of views."""
     return {"key": key}, ("getitem", (("key", key),))
 
 
-def record_slice(
-    operand: RecordedArray, key: slice, known: tuple[Settings, tuple[Any, ...]]
+def record_view(
+    operand: RecordedArray, key: Any, known: tuple[Settings, tuple[Any, ...]]
 ) -> Any:
-    """Record ``x[start:stop:step]`` with plain bounds: the slices of array code."""
+    """Record ``x[start:stop:step]`` with plain bounds, or ``x[k]`` of several axes."""
     settings, step = known
     tape, source, storage = operand._tape, operand._index, operand._storage
     if (

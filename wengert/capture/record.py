@@ -128,6 +128,8 @@ class Recording:
         if self.tape.recall is not None:
             self.tape.recall.end()
             self.tape.recall = None
+        self.tape.told = None
+        self.tape.unplayed.clear()
 
 
 class SetAside:

@@ -99,6 +99,11 @@ class Derived(NamedTuple):
     places: dict[int, Any]
 
 
+#: The numbers of results of what was derived, by the first node of the stretch and by
+#: their own.
+FoundNumbers = dict[int, dict[int, Any]]
+
+
 class Steps(NamedTuple):
     """The steps of a loop that are on a tape one by one, and as a node.
 
@@ -232,6 +237,10 @@ class Tape:
         #: recording: those functions.
         self.recalled: list[int] = []
         self.recall: Any = None
+        #: While recording a call that may be recorded again: the numbers of what was
+        #: derived, by the first node of the stretch; stretches whose own are not there.
+        self.told: FoundNumbers | None = None
+        self.unplayed: list[tuple[int, int]] = []
 
     def __len__(self) -> int:
         return len(self.operations)

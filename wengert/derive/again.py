@@ -71,14 +71,16 @@ def derived(
             for (_, value), (_, place) in zip(given, places, strict=True):
                 if type(place) is int and tape.play.outputs[place] is None:
                     save(value, value._current(), tape.play.outputs, place)
-            if play(tape, known.stop):
+            if recall(tape, known) or play(tape, known.stop):
                 return {k: value_at(tape, p) for k, p in known.places.items()}
+    complete(tape)
     stretch = Stretch(tape, asked, question[-1])
     results = stretch.repeated()
     if results is not None:
         note_constants(tape, tape, at, len(tape))
         tape.derivatives[at] = len(tape)
         tape.derived[at] = Derived(question, len(tape), results)
+        note_numbers(tape, at, results)
         return {k: value_at(tape, place) for k, place in results.items()}
     found = noted(tape, derive)
     results = {k: place_of(value) for k, value in found.items()}
@@ -87,6 +89,10 @@ def derived(
         tape.derived[at] = Derived(question, len(tape), results)
         stretch.learn(at, results)
         for k, place in results.items():
+            if type(place) is int and tape.play.outputs[place] is None:
+                save(found[k], found[k]._current(), tape.play.outputs, place)
+        note_numbers(tape, at, results)
+        for k, place in results.items():
             if type(place) is Plain:  # as when it is played: an array of its own
                 found[k] = value_at(tape, place)
     return found
@@ -94,6 +100,7 @@ def derived(
 
 def noted(tape: Tape, derive: Callable[[], Values]) -> Values:
     """Return what `derive` gives; the tape notes where it appended."""
+    complete(tape)
     at = len(tape)
     found = derive()
     tape.derivatives[at] = len(tape)
@@ -155,6 +162,41 @@ def play(tape: CheckedTape, stop: int) -> bool:
         return False
     note_constants(tape, expected, start, stop)
     return True
+
+
+def note_numbers(tape: Tape, at: int, results: dict[int, int | Plain | None]) -> None:
+    """Note the results' numbers, for a recording of the same call again."""
+    if tape.told is not None:
+        places = [place for place in results.values() if type(place) is int]
+        tape.told[at] = {place: tape.play.outputs[place] for place in places}
+
+
+def recall(tape: CheckedTape, known: Derived) -> bool:
+    """Go on behind a stretch whose results are known; False where they are not.
+
+    The same call was recorded before: its numbers are these.
+    """
+    outputs, at = tape.play.outputs, len(tape)
+    told = None if tape.told is None else tape.told.get(at)
+    if told is None or known.stop > len(tape.expected.tape):
+        return False
+    outputs += [None] * (known.stop - at)
+    for place, value in told.items():
+        outputs[place] = value
+    tape.unplayed.append((at, known.stop))
+    note_constants(tape, tape.expected.tape, at, known.stop)
+    return True
+
+
+def complete(tape: Tape) -> None:
+    """Compute the numbers of stretches that were recalled: rules may read them."""
+    if not tape.unplayed:
+        return
+    from wengert.derive.roll import fill
+
+    nodes = [k for start, stop in tape.unplayed for k in range(start, stop)]
+    tape.unplayed = []
+    fill(tape, nodes)
 
 
 def note_constants(tape: Tape, like: Tape, start: int, stop: int) -> None:

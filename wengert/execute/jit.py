@@ -31,7 +31,7 @@ from wengert.capture.layout import (
 from wengert.capture.record import active_tape, own_array, record_onto
 from wengert.core import locks
 from wengert.core.checked import CheckedTape
-from wengert.core.tape import Tape
+from wengert.core.tape import FoundNumbers, Tape
 from wengert.core.transformed import reduced, shown
 from wengert.core.types import has_class, is_array
 from wengert.derive.budget import Plan
@@ -404,13 +404,14 @@ class Jitted(Generic[P, R]):
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
             self.renew(entry)  # paths of one entry stand for each other's reads
-            path, tape = self.record_first(entry, key, leaves, structure)
+            told: FoundNumbers | None = {} if self.waits else None
+            path, tape = self.record_first(entry, key, leaves, structure, told)
             key = self.learn(path.recording, key, entry, leaves)
             found = results_of(tape)
             for _ in range(MOST_TRIES if self.waits else 0):
                 if path.is_believed or entry.is_eager:
                     break
-                path, _ = self.record_once(entry, key, leaves, structure)
+                path, _ = self.record_once(entry, key, leaves, structure, told)
             is_kept = entry.tree.paths.get(path.number) is path
             if end is not None and is_kept and path.answered_by is None:
                 entry.tree.link(*end, path)
@@ -423,7 +424,12 @@ class Jitted(Generic[P, R]):
         return tree.unflatten(tape.structure[1], found)
 
     def record_first(
-        self, entry: Entry, key: Any, leaves: list[Any], structure: Any
+        self,
+        entry: Entry,
+        key: Any,
+        leaves: list[Any],
+        structure: Any,
+        told: FoundNumbers | None = None,
     ) -> tuple[Path, Tape]:
         """Record one call; where numbers from outside make it fail, without them.
 
@@ -431,19 +437,27 @@ class Jitted(Generic[P, R]):
         """
         lifting = entry.tree.lifting
         try:
-            return self.record_once(entry, key, leaves, structure)
+            return self.record_once(entry, key, leaves, structure, told)
         except Exception:
             if not lifting.keys:
                 raise
         self.record_call(Tape(), key, leaves, structure, reads.Evidence([], []))
         lifting.settled |= lifting.keys
         lifting.keys.clear()
-        return self.record_once(entry, key, leaves, structure)
+        return self.record_once(entry, key, leaves, structure, told)
 
     def record_once(
-        self, entry: Entry, key: Any, leaves: list[Any], structure: Any
+        self,
+        entry: Entry,
+        key: Any,
+        leaves: list[Any],
+        structure: Any,
+        told: FoundNumbers | None = None,
     ) -> tuple[Path, Tape]:
-        """Record one call, compared with the paths that are known."""
+        """Record one call, compared with the paths that are known.
+
+        `told` are numbers of the same call, noted for when it is recorded again.
+        """
         known = entry.tree
         with collector_paused():
             started = time.perf_counter()
@@ -456,6 +470,7 @@ class Jitted(Generic[P, R]):
                 expected = follower.path.expected
                 tape = CheckedTape(expected, follower.branch, evaluate_node)
             tape.refilled = snapshot.contents
+            tape.told = told
             with snapshot.noticing():
                 reached = snapshot.generators
                 self.record_call(tape, key, leaves, structure, evidence, reached)

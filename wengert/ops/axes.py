@@ -41,6 +41,8 @@ def integers(values: Any) -> tuple[int, ...]:
 
 def sizes_of(values: Any) -> tuple[int, ...]:
     """Return one integer, or several, as a tuple; a bool is none."""
+    if type(values) is tuple and all([type(value) is int for value in values]):
+        return values
     return tuple(integer(value) for value in several(values))
 
 

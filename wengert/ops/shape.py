@@ -7,6 +7,8 @@ indexing gives views by itself.
 from __future__ import annotations
 
 import operator
+from functools import lru_cache
+from math import prod  # by name: while recording, the module's own is answered
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ def is_number(value: Any) -> bool:
 
 def evaluate_reshape(x: Any, *, shape: Shape, order: str = "C") -> Any:
     """Return ``np.reshape``."""
-    return np.asarray(x).reshape(shape, order=order)  # type: ignore[call-overload]
+    return asarray(x).reshape(shape, order=order)  # type: ignore[call-overload]
 
 
 def reshape_transpose(g: Any, x: Any, *, shape: Shape, order: str = "C") -> Any:
@@ -133,6 +135,12 @@ def in_order(a: Any, order: Any) -> Any:
     return a.decided(a if lies_in(a, order) else np.copy(a, order=order))
 
 
+@lru_cache(maxsize=4096)
+def shape_settings(shape: Shape) -> dict[str, Any]:
+    """Return the settings of a reshape."""
+    return {"shape": shape}
+
+
 @answers(np.reshape)
 def reshape(
     a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None
@@ -140,11 +148,13 @@ def reshape(
     """Answer ``np.reshape``."""
     shape = sizes_of(shape)
     if -1 in shape:
-        size = np.size(a)
-        known = int(np.prod([n for n in shape if n != -1], dtype=np.int64))
+        size = a.size if isinstance(a, Recorded) else np.size(a)  # type: ignore[attr-defined]
+        known = prod([n for n in shape if n != -1])
         if known > 0 and size % known == 0 and shape.count(-1) == 1:
             shape = tuple(size // known if n == -1 else n for n in shape)
-    if order == "C":
+    if order == "C" and isinstance(a, Recorded):
+        result = a.record(RESHAPE, (a,), shape_settings(shape))
+    elif order == "C":
         result = apply(RESHAPE, a, shape=shape)
     else:
         result = apply(RESHAPE, a, shape=shape, order=memory_order(a, order))
@@ -225,7 +235,7 @@ answer_at_least(np.atleast_3d, 3)
 
 def evaluate_transpose(x: Any, *, axes: Shape) -> Any:
     """Return ``np.transpose``."""
-    return np.asarray(x).transpose(axes)
+    return asarray(x).transpose(axes)
 
 
 def transpose_transpose(g: Any, x: Any, *, axes: Shape) -> Any:
@@ -381,7 +391,7 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 def evaluate_astype(x: Any, *, dtype: Any) -> Any:
     """Return ``x.astype(dtype)``; a scalar for a scalar."""
-    result = np.asarray(x).astype(dtype)
+    result = asarray(x).astype(dtype)
     return result if is_array(x) else result[()]
 
 
