@@ -21,7 +21,7 @@ from wengert.core.checked import same
 from wengert.core.flags import depends_on, reaching
 from wengert.core.repetitions import COLUMNS, RepeatedColumn, first_nodes, since
 from wengert.core.tape import Tape
-from wengert.derive import continued
+from wengert.derive import continued, repeats
 from wengert.derive.forgetful import Forgetful
 from wengert.derive.repeats import find_loops
 from wengert.derive.roll import rolled
@@ -142,6 +142,19 @@ def windows(x: Any) -> Any:
     return s
 
 
+def layers(x: Any) -> Any:
+    """A loop of several layers in every step, whose last ones are a loop, too."""
+    state, total = [x[k] * 1.0 for k in range(6)], 0.0
+    for t in range(160):
+        y = x[6] * (t * 0.1)
+        for k in range(6):
+            y = np.sin(y) * x[k] - 0.2 * np.cos(y) * y + np.exp(-0.1 * y * y)
+            y = state[k] * 0.5 + np.tanh(y * x[0] + 0.3 * np.cos(x[1] * y)) * y
+            state[k] = y
+        total = total + y
+    return total
+
+
 def a_slope_in_every_step(x: Any) -> Any:
     slope, y = wg.grad(lambda z: (z - x[0]) ** 2 * np.cos(z * x[1])), x[2]
     for _ in range(40):
@@ -162,6 +175,7 @@ LOOPS: tuple[Function, ...] = (
     rows_of_a_loop,
     of_half_length,
     windows,
+    layers,
 )
 
 
@@ -308,6 +322,25 @@ def test_derivatives_are_those_of_python(function: Function) -> None:
             found, g = fast(X * (1 + 0.05 * k))
             np.testing.assert_allclose(found, value, rtol=rtol)
             np.testing.assert_allclose(g, slope, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("looks_from", [1000, 1070, 1080, 1210, 1340])
+def test_a_loop_with_loops_in_it_is_seen_in_its_first_steps(
+    looks_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tape, "looks_from", looks_from)
+    monkeypatch.setattr(continued, "STEPS", 6)
+    monkeypatch.setattr(continued, "FEWEST_LEFT_OUT", 500)
+    tape, left = wg.record(layers, X), list[int]()
+    monkeypatch.setattr(
+        repeats,
+        "continued",
+        lambda *given: left.append(len(found := continued.continued(*given))) or found,
+    )
+    found = find_loops(tape, 0, len(tape))
+
+    assert left == [0]
+    assert found[-1].count >= 158
 
 
 def test_steps_with_a_derivative_are_written() -> None:

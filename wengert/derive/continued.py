@@ -114,17 +114,27 @@ def continued(
 ) -> list[Repetition]:
     """Let loops seen in the first steps go on; return what none goes on in.
 
-    The loops are in order.
+    The loops are in order.  Those behind one that goes on are in its next steps.
     """
-    left, starts = [], [loop.grid.start for loop in loops]
+    left = []
     for each in whole:
-        last = bisect_left(starts, each.start + seen_of(each)) - 1
-        longer = None if last < 0 else Continuation(tape, loops[last], each).loop()
-        if longer is None:
-            left.append(each)
+        end = each.start + seen_of(each)
+        starts = [loop.grid.start for loop in loops]
+        stop = bisect_left(starts, end)
+        first = max(bisect_left(starts, each.start) - 1, 0)
+        for place in range(stop - 1, first - 1, -1):
+            longer = Continuation(tape, loops[place], each).loop()
+            if longer is not None and (place == stop - 1 or last_of(longer) >= end):
+                loops[place:stop] = [longer]
+                break
         else:
-            loops[last] = longer
+            left.append(each)
     return left
+
+
+def last_of(loop: Loop) -> int:
+    """Return the last node of a loop."""
+    return int(loop.grid.at(loop.grid.count - 1, -1))
 
 
 class Continuation:
