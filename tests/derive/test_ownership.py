@@ -5,6 +5,7 @@ And what it hands out is nobody else's.
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,26 @@ def test_whole_numbers_have_gradients_that_are_none() -> None:
     places = tape.computations[1]
     np.testing.assert_array_equal(tape.inputs[0].gradient, [0.0, 2.0, -1.0])
     np.testing.assert_array_equal(places.gradient, [-2.5, 1.0, 1.5])
+
+
+def many_steps(x: Any) -> Any:
+    for _ in range(40):
+        x = np.sin(x) + 0.1
+    return x
+
+
+def test_large_tangents_are_let_go_once_nothing_reads_them() -> None:
+    x, tangent = np.linspace(0.1, 0.9, 1 << 17), np.ones(1 << 17)  # 1 MB
+
+    def slope() -> Any:
+        return jvp(lambda x: np.sum(many_steps(x)), (x,), (tangent,))[1]
+
+    slope()
+    tracemalloc.start()
+    try:
+        found, peak = slope(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    expected = np.sum(many_steps(x + 1e-30j).imag / 1e-30)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert peak < 50 * x.nbytes  # rules read what forty sines are of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from operator import and_
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from wengert.core.flags import reaching
 from wengert.core.operation import Operation, Partial, apply
+from wengert.core.repetitions import since
 from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.derive import repeats
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from wengert.derive.roll import Roll
 
 Tangents = Gradients
+#: Bytes from which tangents are let go once nothing reads them.
+LARGE = 1 << 20
 
 
 def push(
@@ -54,7 +58,8 @@ def push(
     if not records:
         with np.errstate(all="ignore"):
             mode = PlainMode(tape, absorb=True)
-            sweep(tape, start, stop, tangents, mode, wanted)
+            dead = last_reads(tape, start, stop, wanted, outputs)
+            sweep(tape, start, stop, tangents, mode, wanted, dead)
         return
     question = ("forward", start, stop, list(outputs))
     given = list(tangents.items())
@@ -65,12 +70,14 @@ def push(
         if reached is None:
             roll = as_loops(tape, start, stop, tangents, named)
         if roll is None:
-            sweep(tape, start, stop, tangents, RecordedMode(tape), wanted)
+            dead = last_reads(tape, start, stop, wanted, outputs)
+            sweep(tape, start, stop, tangents, RecordedMode(tape), wanted, dead)
             return by_place(outputs, tangents)
         places = [None if k is None else roll.place(k) for k in outputs]
         end = len(tape)
         used = reaching(tape, {k for k in places if k is not None}, start, end)
-        sweep(tape, start, end, tangents, RecordedMode(tape), used)
+        dead = last_reads(tape, start, end, used, places)
+        sweep(tape, start, end, tangents, RecordedMode(tape), used, dead)
         return by_place(places, tangents)
 
     line = tape.line_here
@@ -113,8 +120,12 @@ def sweep(
     tangents: Tangents,
     mode: Mode,
     wanted: bytes | bytearray,
+    dead: dict[int, list[int]],
 ) -> None:
-    """Go through the wanted nodes in order and compute the tangent of each."""
+    """Go through the wanted nodes in order and compute the tangent of each.
+
+    Those that are `dead` behind a node are let go there.
+    """
     operands, operations = tape.operands, tape.operations
     for index in range(start, stop):
         if not wanted[index]:
@@ -132,6 +143,43 @@ def sweep(
         tangent = node_tangent(tape, index, tangents, mode)
         if tangent is not None:
             tangents[index] = fit_tangent(tangent, tape.types[index])
+        for k in dead.get(index, ()):
+            tangents.pop(k, None)
+
+
+def last_reads(
+    tape: Tape,
+    start: int,
+    stop: int,
+    wanted: bytes | bytearray,
+    outputs: Sequence[int | None],
+) -> dict[int, list[int]]:
+    """Return by node the large nodes of the stretch that none behind it reads.
+
+    Nothing is left out where no outputs are named.
+    """
+    likes = {id(like): like for like in islice(since(tape.types, start), stop - start)}
+    large = {k for k, like in likes.items() if is_large(like)}
+    if not large or not outputs:
+        return {}
+    operands, operations, last = tape.operands, tape.operations, dict[int, int]()
+    for index in range(start, stop):
+        if not wanted[index]:
+            continue
+        read = operands[index]
+        if operations[index] in POWERS:  # see `around_tip`
+            read = *read, *operands[read[0]]
+        last.update(dict.fromkeys(read, index))
+    dead: dict[int, list[int]] = {}
+    for k, index in last.items():
+        if k >= start and k not in outputs and id(tape.types[k]) in large:
+            dead.setdefault(index, []).append(k)
+    return dead
+
+
+def is_large(like: Any) -> bool:
+    """Whether arrays of a type are worth letting go."""
+    return type(like) is Type and like.size * like.dtype.itemsize >= LARGE
 
 
 def node_tangent(tape: Tape, index: int, tangents: Tangents, mode: Mode) -> Any:
