@@ -143,6 +143,11 @@ class Laplace:
 
         self.recorded = black_box(value, slopes)
 
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree: one is made for each."""
+        return [self.joint]
+
     def __call__(self, parameters: Any, start: Any) -> float:
         """Return the value; of what is recorded as one node, with a gradient."""
         if is_active((parameters, start)):

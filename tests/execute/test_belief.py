@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import wengert as wg
 from wengert.capture.reads import walk
@@ -363,6 +366,131 @@ def test_an_object_that_is_made_anew_each_time_is_not_replayed() -> None:
 def test_rows_return_numbers() -> None:
     with pytest.raises(TypeError, match="returned a str"):
         wg.vmap(lambda x: (x, "text"))(np.ones(4))
+
+
+def kept(x: Any) -> Any:
+    return x[x > 0.0] * 2.0
+
+
+def solved(rate: Any, **how: Any) -> Any:
+    found = solve_ivp(lambda t, y: -rate * y, (0.0, 1.0), np.ones(1), **how)
+    return found.y[0, -1]
+
+
+SHAPED_BY_NUMBERS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
+    "solve_ivp": (solved, [1.0, 30.0]),
+    "checkpoint": (
+        lambda x: np.sum(wg.checkpoint(kept)(x)),
+        [np.array([1.0, -1.0]), np.array([1.0, 2.0])],
+    ),
+    "black_box": (
+        lambda x: np.sum(wg.black_box(kept, jacobian="finite-differences")(x)),
+        [np.array([1.0, -1.0]), np.array([1.0, 2.0])],
+    ),
+}
+
+RATE = {"k": 2.0}
+
+
+def scaled(x: Any) -> Any:
+    return x * RATE["k"]
+
+
+def by_custom_vjp(x: Any) -> Any:
+    inner = wg.custom_vjp(scaled)
+    inner.defvjp(lambda x: (scaled(x), None), lambda _, g: (g * RATE["k"],))
+    return np.sum(inner(x) ** 2)
+
+
+def by_custom_jvp(x: Any) -> Any:
+    inner = wg.custom_jvp(scaled)
+    inner.defjvp(lambda given, moved: (scaled(*given), scaled(*moved)))
+    return np.sum(inner(x) ** 2)
+
+
+def by_custom_jvps(x: Any) -> Any:
+    inner = wg.custom_jvp(scaled)
+    inner.defjvps(lambda moved, y, x: scaled(moved))
+    return np.sum(inner(x) ** 2)
+
+
+def by_a_branch(x: Any) -> Any:
+    factor = 2.0 if x[0] > 0.0 else 5.0
+    inner = wg.custom_vjp(lambda x: 2.0 * x)
+    inner.defvjp(lambda x: (2.0 * x, None), lambda _, g: (g * factor,))
+    return np.sum(inner(x) ** 2)
+
+
+#: Functions with derivatives of their own that are made at every call.
+MADE_INSIDE: dict[str, Callable[..., Any]] = {
+    "black_box": lambda x: np.sum(wg.black_box(scaled, "finite-differences")(x) ** 2),
+    "rule": lambda x: np.sum(wg.rule(vjp=lambda g, y, x: scaled(g))(scaled)(x) ** 2),
+    "custom_vjp": by_custom_vjp,
+    "custom_jvp": by_custom_jvp,
+    "defjvps": by_custom_jvps,
+    "by a branch": by_a_branch,
+    "checkpoint": lambda x: np.sum(wg.checkpoint(scaled)(x) ** 2),
+    "laplace": lambda x: wg.laplace(lambda p, u: np.sum((u - p) ** 2 + u**4))(x, 0 * x),
+    "grad": lambda x: np.sum(wg.grad(lambda y: np.sum(scaled(y) ** 3))(x)),
+    "vmap": lambda x: np.sum(wg.vmap(scaled)(x) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", SHAPED_BY_NUMBERS)
+def test_a_node_whose_shape_numbers_decide_is_told_by_its_shapes(name: str) -> None:
+    function, points = SHAPED_BY_NUMBERS[name]
+    jitted = wg.jit(function)
+    with pytest.warns(RuntimeWarning, match="runs eagerly") as caught:
+        found = [jitted(point) for point in points * 4]
+
+    assert found == [function(point) for point in points * 4]
+    (message,) = [str(one.message) for one in caught]
+    assert re.search(
+        name + r"\w* gave float64\[.*\] and then float64\[.*\] at ", message
+    )
+    assert "instead: have it return arrays of the same shapes" in message
+
+
+@pytest.mark.parametrize("is_slope", [False, True], ids=["value", "slope"])
+@pytest.mark.parametrize("name", MADE_INSIDE)
+def test_what_is_made_anew_at_every_call_is_replayed(name: str, is_slope: bool) -> None:
+    function = MADE_INSIDE[name]
+    if is_slope:
+        function = wg.grad(function)
+    jitted = wg.jit(function)
+    x = np.array([1.0, 2.0])
+    points = [x, 2.0 * x, -x, x]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for RATE["k"] in (2.0, 2.0, 3.0, 3.0, 2.0):
+            for point in points:
+                np.testing.assert_allclose(jitted(point), function(point), rtol=1e-9)
+            jitted.wait()
+
+    assert jitted.paths()
+
+
+def test_a_solution_at_given_times_is_replayed() -> None:
+    jitted = wg.jit(functools.partial(solved, t_eval=np.array([0.0, 1.0])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for rate in (1.0, 30.0) * 4:
+            expected = solved(rate, t_eval=np.array([0.0, 1.0]))
+            assert jitted(rate) == pytest.approx(expected, rel=1e-12)
+
+    assert len(jitted.paths()) == 1
+
+
+def test_powers_of_two_kinds_are_a_path_each() -> None:
+    def power(n: Any, m: Any) -> Any:
+        return [0.5 + n**m, 2.0 * n**m]
+
+    jitted = wg.jit(power)
+    for _ in range(3):
+        for m in (3, -1):
+            assert jitted(2, m) == power(2, m)
+
+    assert len(jitted.paths()) == 2
 
 
 # What does not agree

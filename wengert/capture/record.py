@@ -44,7 +44,14 @@ from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.floating_point import Told
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
-from wengert.core.types import builtin, copy_as_it_lies, has_class, is_array, type_of
+from wengert.core.types import (
+    builtin,
+    copy_as_it_lies,
+    has_class,
+    in_native_order,
+    is_array,
+    type_of,
+)
 from wengert.errors import (
     ArgumentError,
     UnsupportedError,
@@ -200,6 +207,7 @@ class Segment:
             if is_set_aside(value):
                 value = stand_in(value)
             value = builtin(value)
+        value = in_native_order(value)
         if keeps:
             value = own_array(value)
         if self.nested:
@@ -304,7 +312,7 @@ def segment_copy(segment: Segment, value: Any) -> Any:
         return value
     if type(value) is not ndarray:
         check_class(value)
-    value = stand_in(value)
+    value = in_native_order(stand_in(value))
     tape = segment.tape
     if segment.nested:
         index, value = identity(tape, value)
@@ -392,7 +400,7 @@ def own_array(leaf: Any) -> Any:
     """
     if not is_array(leaf):
         return leaf
-    copy = copy_as_it_lies(leaf)
+    copy = copy_as_it_lies(in_native_order(leaf))
     copy.flags.writeable = leaf.flags.writeable
     return copy
 

@@ -25,7 +25,7 @@ from wengert.core.tape import (
     Tape,
     same_contents,
 )
-from wengert.core.types import Recorded
+from wengert.core.types import Recorded, Type
 from wengert.errors import Line, user_line
 
 #: The operation that asks whether Python raises: where it does, no result follows.
@@ -56,6 +56,19 @@ class Node(NamedTuple):
     operation: Operation
     operands: tuple[int, ...]
     settings: dict[str, Any]
+    type: Any
+
+    @property
+    def types(self) -> tuple[Any, ...]:
+        """What it gives: one type a result."""
+        is_one = isinstance(self.type, Type)
+        return (self.type,) if is_one else tuple(self.type)
+
+
+def node_of(tape: Tape, index: int) -> Node:
+    """Return a node of a tape."""
+    operation, operands = tape.operations[index], tape.operands[index]
+    return Node(operation, operands, tape.settings[index], tape.types[index])
 
 
 #: Another tape that shares the nodes before an index and has this node there, if any.
@@ -93,6 +106,15 @@ class Difference(NamedTuple):
             return bool(before.settings["kind"] == now.settings["kind"])
         # The same node with a result of another kind: a power that left the integers.
         return same(before.settings, now.settings)
+
+    @property
+    def is_of_types(self) -> bool:
+        """Whether a function that is one node gave results of other shapes or types."""
+        before, now = self.before, self.now
+        if before is None or now is None or before.operands != now.operands:
+            return False
+        is_same = agree(before.operation, now.operation)
+        return is_same and before.types != now.types
 
 
 class CheckedTape(Tape):
@@ -170,8 +192,8 @@ class CheckedTape(Tape):
             if self.look is not None:
                 self.look(self)
             return index
-        node = Node(operation, operands, settings)
-        if self.agrees(index, node, type_):
+        node = Node(operation, operands, settings, type_)
+        if self.agrees(index, node):
             outputs.append(output)
             return index
         other = None if self.branch is None else self.branch(index, node)
@@ -182,15 +204,15 @@ class CheckedTape(Tape):
             self.follow(other)
         return self.append(operation, operands, settings, type_, output, line)
 
-    def agrees(self, index: int, node: Node, type_: Any) -> bool:
+    def agrees(self, index: int, node: Node) -> bool:
         """Whether a node is the expected one all the same.
 
         Operations that are made anew for every call agree where what they are made of
         does; a constant that is read again before a replay may have other contents.
         """
-        if index >= len(self.operations) or self.types[index] != type_:
+        if index >= len(self.operations) or self.operands[index] != node.operands:
             return False
-        if self.operands[index] != node.operands:
+        if self.types[index] != node.type:
             return False
         operation, settings = self.operations[index], self.settings[index]
         if operation is CONSTANT and node.operation is CONSTANT:
@@ -202,8 +224,7 @@ class CheckedTape(Tape):
         index = len(self)
         before = None
         if index < len(self.operations):
-            settings = self.settings[index]
-            before = Node(self.operations[index], self.operands[index], settings)
+            before = node_of(self, index)
         self.difference = Difference(index, before, node, line)
         whole = [getattr(self, name) for name in COLUMNS]
         parts, self.repetition = first_nodes(whole, index)

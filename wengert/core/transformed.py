@@ -40,6 +40,11 @@ class Transformed:
         self.__name__ = f"{verb}_{name}" if verb else name
         self.fun, self.settings = fun, settings
 
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree: one is made for each."""
+        return [self.fun, *self.settings]
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function that was made."""
         raise NotImplementedError

@@ -190,6 +190,18 @@ def exact_value(value: Any) -> Any:
 MOST_GAPS = 4
 
 
+def in_native_order(value: Any) -> Any:
+    """Return a value with the machine's order of bytes: an array of another is copied.
+
+    So a recording, and its results, are those of the same numbers in any order.
+    """
+    if not is_array(value) or value.dtype.isnative:
+        return value
+    copy = value.astype(value.dtype.newbyteorder("="))
+    copy.flags.writeable = value.flags.writeable
+    return copy
+
+
 def copy_as_it_lies(array: Array, most: float = inf) -> Array:
     """Return a copy of the same strides, gaps between the elements included.
 

@@ -17,6 +17,13 @@ from wengert.errors import describe_line, explain, warn
 #: it runs eagerly: caches that are filled at first are done by then.
 MOST_TRIES = 4
 MOST_WRITING = 2
+#: What to write instead where a recording does something else each time, or writes.
+PASS = "pass what changes as an argument, and return what is to be kept"
+#: What to write instead where the shapes of a node's results depend on the numbers.
+ONE_SHAPE = (
+    "have it return arrays of the same shapes for all numbers (solve_ivp: t_eval=...), "
+    "or leave jit out"
+)
 
 
 @dataclass(slots=True)
@@ -30,6 +37,8 @@ class Belief:
         those that wrote outside the function.
     reason : str
         Why the function runs eagerly; empty while it is recorded.
+    advice : str
+        What to write instead.
     is_told : bool
         Whether the reason was warned of where it was found.
     """
@@ -37,6 +46,7 @@ class Belief:
     differed: int = 0
     wrote: int = 0
     reason: str = ""
+    advice: str = PASS
     is_told: bool = False
 
     def watch(self, unwatched: str | None) -> None:
@@ -59,6 +69,7 @@ class Belief:
         elif self.differed >= MOST_TRIES and difference is not None:
             what = describe_difference(difference)
             self.reason = f"it computed something else each time: {what}"
+            self.advice = ONE_SHAPE if difference.is_of_types else PASS
 
     def agree(self) -> None:
         """Take in two recordings that agree."""
@@ -75,6 +86,13 @@ def describe_difference(difference: Difference) -> str:
     if before.operation is CONSTANT and now.operation is CONSTANT:
         shown = [repr(node.settings["value"])[:40] for node in (before, now)]
         return f"a number was {shown[0]} and is {shown[1]}{at}"
+    if difference.is_of_types:
+        one, other = next(
+            pair
+            for pair in zip(before.types, now.types, strict=False)
+            if pair[0] != pair[1]
+        )
+        return f"{before.operation.name} gave {one} and then {other}{at}"
     return f"{before.operation.name} was recorded, and then {now.operation.name}{at}"
 
 
@@ -87,6 +105,6 @@ def warn_eager(name: str, belief: Belief) -> None:
         explain(
             f"{name} runs eagerly from now on: {belief.reason}",
             "a replay does what was recorded, and nothing else",
-            "pass what changes as an argument, and return what is to be kept",
+            belief.advice,
         )
     )

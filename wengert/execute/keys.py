@@ -19,7 +19,7 @@ from wengert.capture.sparse import is_sparse
 from wengert.core import locks
 from wengert.core.guards import strides_of
 from wengert.core.tape import Tape
-from wengert.core.types import Type, has_class, is_array, type_of
+from wengert.core.types import has_class, in_native_order, is_array, type_of
 from wengert.emit.entry import Parameter
 from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import FAST_SCALARS, WRITEABLE, parameter
@@ -82,7 +82,7 @@ class Keys:
             if has_class(leaf, tree.NUMERIC) and not (
                 has_class(leaf, int) and self.is_static(leaf, structure, k, count)
             ):
-                numeric.append(leaf)
+                numeric.append(in_native_order(leaf))
             else:
                 others.append((k, leaf))
         types = self.types(numeric)
@@ -243,8 +243,6 @@ def leaf_type(leaf: Any, asked: frozenset[str]) -> tuple[Any, Any]:
     like = type_of(leaf)
     if not is_array(leaf):
         return type(leaf), like
-    if not like.dtype.isnative:
-        like = Type(like.shape, like.dtype.newbyteorder("="))
     is_view = "base" in asked and leaf.base is not None
     lies = "strides" in asked and not leaf.flags.c_contiguous
     kind = WRITEABLE if WRITES in asked and leaf.flags.writeable else np.ndarray

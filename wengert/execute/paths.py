@@ -14,7 +14,7 @@ import numpy as np
 
 from wengert.capture.reads import same_number
 from wengert.core import locks
-from wengert.core.checked import Expected, Node, agree, same
+from wengert.core.checked import Expected, Node, agree, node_of, same
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
 from wengert.derive.ended import Ended, ended
@@ -243,6 +243,7 @@ class Path:
             index < len(tape)
             and agree(tape.operations[index], node.operation)
             and tape.operands[index] == node.operands
+            and tape.types[index] == node.type
             and same(tape.settings[index], node.settings)
         )
 
@@ -460,8 +461,7 @@ def common(one: Path, other: Path, start: int) -> int:
     """Return how many nodes two paths have in common, given that some are."""
     tape, like = one.recording, other.recording
     for index in range(start, min(len(tape.operations), len(like.operations))):
-        node = like.operations[index], like.operands[index], like.settings[index]
-        if not one.has(index, Node(*node)):
+        if not one.has(index, node_of(like, index)):
             return index
     return min(len(tape.operations), len(like.operations))
 

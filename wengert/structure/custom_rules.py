@@ -677,8 +677,18 @@ class CustomRule(Transformed, Generic[P, R]):
         by_name = super().__reduce__()
         if isinstance(by_name, str):
             return by_name
-        stated = "rule", "forward", "backward"
-        return *by_name, {k: v for k, v in vars(self).items() if k in stated}
+        return *by_name, self.stated
+
+    @property
+    def stated(self) -> dict[str, Function]:
+        """The rules that were stated, by the attributes that hold them."""
+        names = "rule", "forward", "backward"
+        return {k: v for k, v in vars(self).items() if k in names}
+
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree."""
+        return [*super().compared_by, self.stated]
 
     def __call__(self, *args: P.args, **keywords: P.kwargs) -> R:
         if not any_recorded(tree.flatten((args, keywords))[0]):
