@@ -146,6 +146,61 @@ def test_what_need_not_be_played_raises_nowhere(example: Example) -> None:
                 evaluate_node(tape, index, outputs)  # type: ignore[arg-type]
 
 
+# Products of the chain rule
+
+
+def of_few(x: Any) -> Any:
+    """Take a root where there is one, and a quotient: zeros meet infinite slopes."""
+    with np.errstate(all="ignore"):
+        return np.sum(np.where(x > 0.0, np.sqrt(x), 0.0) * x[::-1] ** 2)
+
+
+def careful(plan: Plan, values: list[Any]) -> list[Any]:
+    """Return the outputs of a plan whose every product of the chain rule absorbs."""
+    plan.hopeful = []
+    with np.errstate(all="ignore"):
+        return plan.run(values)  # type: ignore[return-value]
+
+
+def test_products_are_plain_until_one_is_none() -> None:
+    tape = record(grad(of_few), X)
+    plan, zero = Plan(tape), np.array([0.5, 0.0, 1.5])
+
+    for x, is_hopeful in ((X, True), (zero, False), (X, False)):
+        with np.errstate(all="ignore"):
+            (found,) = plan.run([x])
+        assert bool(plan.hopeful) == is_hopeful
+        np.testing.assert_array_equal(found, careful(Plan(tape), [x])[0])
+        assert np.isfinite(found).all()
+
+
+HIDING: dict[str, Callable[..., Any]] = {
+    "a comparison": lambda g: np.where(g > 0.0, g, 1.0),
+    "a sign": lambda g: np.sign(g) + np.copysign(1.0, g),
+    "a number is preferred": lambda g: np.fmax(g, -1.0),
+    "a least number": lambda g: np.nanmin(np.stack([g, g + 1.0]), axis=0),
+    "an order": lambda g: np.sort(g)[:2],
+    "a place": lambda g: g[np.argmax(g)],
+    "a whole number": lambda g: g.astype(int) + 1.0,
+    "is one": lambda g: np.isnan(g) + 1.0,
+}
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_what_hides_a_product_that_is_none_sees_those_that_absorb(name: str) -> None:
+    tape = record(lambda x: HIDING[name](grad(of_few)(x)), X)
+    zero = np.array([0.5, 0.0, 1.5])
+    plan = Plan(tape)
+
+    with np.errstate(all="ignore"):
+        found = plan.run([zero])
+    if isinstance(found, Left):  # it asks what was asked of another number
+        assert isinstance(careful(Plan(tape), [zero]), Left)
+        return
+    assert not plan.hopeful
+    np.testing.assert_array_equal(found[0], careful(Plan(tape), [zero])[0])
+
+
 # Results
 
 LONG = np.linspace(0.1, 1.0, 4096)

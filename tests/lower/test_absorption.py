@@ -16,6 +16,7 @@ import wengert as wg
 from tests.ops.examples import Example, examples
 from wengert.core.operation import REGISTRY
 from wengert.execute.engine import native_engine
+from wengert.execute.plan import Left, Plan
 from wengert.lower.hiding import hidden
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -108,6 +109,24 @@ def test_what_hides_a_nan_sees_none_that_a_zero_absorbs(
         except (ValueError, ArithmeticError, wg.WengertError):
             continue
         same(jitted(t, *example.operands), expected)
+
+
+@pytest.mark.one_in(5)
+@pytest.mark.parametrize(("example", "k"), HIDING)
+def test_plays_with_plain_products_give_what_a_zero_absorbs(
+    example: Example, k: int
+) -> None:
+    function = with_slope(example, k)
+    regular, *others = points(np.shape(example.operands[k]))
+    tape = wg.record(function, regular, *example.operands)
+    for t in others:
+        given = [tape.play.outputs[index] for index in tape.input_indices]
+        given[0] = t
+        found, plan = Plan(tape).run(given), Plan(tape)
+        plan.hopeful = []
+        expected = plan.run(given)
+        assert isinstance(found, Left) == isinstance(expected, Left)
+        same(list(found), list(expected))
 
 
 @pytest.mark.one_in(5)

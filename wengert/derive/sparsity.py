@@ -558,12 +558,15 @@ def pairs_of_partials(operation: Operation) -> Pairs:
             result = operation.function(*sample)
     except TypeError:  # one of them is a whole number
         return every_pair(len(sample))
-    for k, partial in enumerate(operation.partials):
-        if not callable(partial):
-            continue
-        found = depends(partial, [result, *sample])
-        if found is None:
-            return every_pair(len(sample))
+    parts = {k: part for k, part in enumerate(operation.partials) if callable(part)}
+
+    def partials(*args: Any) -> tuple[Any, ...]:
+        return tuple([part(*args) for part in parts.values()])
+
+    each = depends(partials, [result, *sample])
+    if each is None:
+        return every_pair(len(sample))
+    for k, found in zip(parts, each, strict=True):
         reads = range(len(sample)) if 0 in found else [j - 1 for j in found]
         pairs |= {(min(k, j), max(k, j)) for j in reads}
     return tuple(sorted(pairs))
@@ -598,7 +601,7 @@ def pairs_of_rule(operation: Operation, values: Sequence[Any], settings: Any) ->
         return tuple([part for part in found if part is not None])
 
     found = depends(rule, [result, *[values[k] for k in moving]])
-    return () if found is not None and not found else everything
+    return () if found is not None and not any(found) else everything
 
 
 def as_type(value: Any) -> Any:
@@ -612,8 +615,13 @@ def is_real(value: Any) -> bool:
     return type(like) is not tuple and like.dtype.kind == "f"
 
 
-def depends(function: Callable[..., Any], sample: Sequence[Any]) -> set[int] | None:
-    """Return the arguments that a function depends on; None where that is not known."""
+def depends(
+    function: Callable[..., Any], sample: Sequence[Any]
+) -> list[set[int]] | None:
+    """Return the arguments that each result of a function depends on, if it is known.
+
+    None where it is not.
+    """
     try:
         with np.errstate(all="ignore"):
             tape = record_apart(function, sample)
@@ -628,10 +636,12 @@ def depends(function: Callable[..., Any], sample: Sequence[Any]) -> set[int] | N
         for index, number in zip(tape.input_indices, sets, strict=True)
     }
     first.run(tape, range(len(tape)), known, {}, tape.play.outputs.__getitem__, {})
-    found: set[int] = set()
+    found = []
     for index in tape.output_indices:
+        read = set[int]()
         for part in flat_parts(known.get(index)):
-            found |= set(first.first.sets.rows(np.unique(part))[0].tolist())
+            read |= set(first.first.sets.rows(np.unique(part))[0].tolist())
+        found.append(read)
     return found
 
 

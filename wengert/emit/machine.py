@@ -64,9 +64,14 @@ class EngineMissingError(RuntimeError):
     """Native code was asked for where llvmlite cannot be used."""
 
 
+def installed() -> bool:
+    """Whether there is what makes native code; LLVM is not started to know."""
+    return llvm is not None and not _ABANDONED
+
+
 def available() -> bool:
     """Whether native code can be made on this machine."""
-    return llvm is not None and _start() is None and not _ABANDONED
+    return installed() and _start() is None
 
 
 # The scheduler compares every load and store of a block with every other, up to this
@@ -75,8 +80,20 @@ def available() -> bool:
 _SCHEDULED = "-dag-maps-huge-region=200"
 
 
-@functools.cache
 def _start() -> str | None:
+    """Start LLVM for this processor, once; the reason why not, or None."""
+    if not _STARTED:
+        with _LOCK:
+            if not _STARTED:
+                _STARTED.append(_started())
+    return _STARTED[0]
+
+
+#: What starting LLVM gave, once it was.
+_STARTED: list[str | None] = []
+
+
+def _started() -> str | None:
     """Start LLVM for this processor; the reason why not, or None."""
     try:
         llvm.set_option("wengert", _SCHEDULED)

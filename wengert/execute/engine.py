@@ -39,11 +39,15 @@ ENGINE_VARIABLE = "WENGERT_ENGINE"
 ROUNDS, LEAST, MOST_MEASURED, MOST_WAITED = 5, 3, 0.05, 0.5
 
 
+def is_off() -> bool:
+    """Whether somebody switched native code off, or llvmlite is not there."""
+    is_switched = os.environ.get(ENGINE_VARIABLE, "native") == "interpreter"
+    return is_switched or not machine.installed()
+
+
 def native_engine() -> bool:
     """Whether native code is made: llvmlite is there and nobody switched it off."""
-    return os.environ.get(ENGINE_VARIABLE, "native") != "interpreter" and (
-        machine.available()
-    )
+    return not is_off() and machine.available()
 
 
 def compile_path(path: Path, told: Told | None = None) -> None:

@@ -46,6 +46,7 @@ from wengert.execute.costs import CALLS_A_RECORDING, MOST_OPTIMISED
 from wengert.execute.engine import (
     add_absorbing_kernel,
     compile_path,
+    is_off,
     measure_play,
     native_engine,
     optimise,
@@ -547,7 +548,7 @@ class Jitted(Generic[P, R]):
         if len(believed) > self.max_paths:
             oldest = min(believed, key=lambda p: p.order)
             self.forget(entry, oldest)
-        if not native_engine():
+        if is_off():
             path.reason = "the native engine is off"
         elif compiles_now() or self.is_called_often:
             self.submit(entry, path, compile_path)

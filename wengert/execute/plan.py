@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+# By name: while recording, NumPy's own is answered.
+from numpy import multiply
+
 from wengert.core.floating_point import plays
 from wengert.core.tape import CONSTANT, GUARD, Play, Tape
 from wengert.core.types import Type, has_class, is_array
@@ -26,6 +29,8 @@ from wengert.execute.interpret import (
     own,
     play_nodes,
 )
+from wengert.lower.hiding import handing_on
+from wengert.ops.chain import CHAIN_PRODUCT, has_nan
 from wengert.ops.index import GETITEM, IN_PLACE, INDEX_ADD, ITEM, decode
 from wengert.ops.python import RAISES, is_weak
 
@@ -75,6 +80,29 @@ class Plan:
             if place in dead:
                 self.add(release(dead[place]), node)
 
+        self.tape = tape
+        #: The steps with plain products, from the first run on; none where they fail.
+        self.hopeful: list[Step] | None = None
+        #: The outputs of which one is NaN where such a product is.
+        self.asked: list[int] = []
+
+    def hope(self) -> list[Step]:
+        """Return the steps with plain products for those of the chain rule.
+
+        That no product is NaN, so that zeros have nothing to absorb, is asked of the
+        outputs alone: not of each.
+        """
+        marked = handing_on(self.tape, dict.fromkeys(self.nodes))
+        if not marked:
+            return []
+        self.asked = [index for index in self.outputs if index in marked]
+        steps, before = list(self.steps), -1
+        for place, node in enumerate(self.nodes):
+            if node != before and is_plain_product(self.tape, node):
+                steps[place] = binary_step(multiply, node, *self.tape.operands[node])
+            before = node
+        return steps
+
     def add(self, step: Step, node: int) -> None:
         """Append a step."""
         self.steps.append(step)
@@ -85,24 +113,37 @@ class Plan:
     ) -> list[Any] | Left:
         """Return the tape's outputs for given inputs and contents of captures.
 
-        Where the play leaves the recorded path, that says where.
+        Where the play leaves the recorded path, that says where.  NumPy is not to warn.
         """
-        outputs = self.given(values)
-        for index, value in zip(self.captured, captures, strict=True):
-            outputs[index] = value
-        steps = iter(self.steps)
+        if self.hopeful is None:
+            self.hopeful = self.hope()
+        outputs = self.given(values, captures)
+        if self.hopeful:
+            left = self.done(self.hopeful, outputs)
+            if left is None and any(has_nan(outputs[k]) for k in self.asked):
+                self.hopeful, outputs = [], self.given(values, captures)
+        if not self.hopeful:
+            left = self.done(self.steps, outputs)
+        return self.owned(outputs) if left is None else left
+
+    def done(self, steps: Sequence[Step], outputs: list[Any]) -> Left | None:
+        """Do some steps; return where they left the recorded path, if they did."""
+        todo = iter(steps)
         try:
-            for step in steps:
+            for step in todo:
                 step(outputs)
         except LEAVES_PATH:
-            return Left(self.nodes[len(self.nodes) - length_hint(steps) - 1])
-        return self.owned(outputs)
+            return Left(self.nodes[len(self.nodes) - length_hint(todo) - 1])
+        return None
 
-    def given(self, values: Sequence[Any]) -> list[Any]:
+    def given(self, values: Sequence[Any], captures: Sequence[Any] = ()) -> list[Any]:
         """Return the outputs of a play before its first step."""
         outputs = self.blank.copy()
         for index, value in zip(self.inputs, values, strict=True):
             outputs[index] = value
+        if captures:
+            for index, value in zip(self.captured, captures, strict=True):
+                outputs[index] = value
         return outputs
 
     def owned(self, outputs: list[Any]) -> list[Any]:
@@ -277,6 +318,13 @@ def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
     if len(operands) == 1:
         return unary_step(function, index, operands[0])
     return binary_step(function, index, *operands)
+
+
+def is_plain_product(tape: Tape, index: int) -> bool:
+    """Whether a node is a product of the chain rule of NumPy's numbers."""
+    if tape.operations[index] is not CHAIN_PRODUCT:
+        return False
+    return not (widens(tape, index) or is_weak(tape.types[index]))
 
 
 def widens(tape: Tape, index: int) -> bool:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Iterable
 
-from wengert.core.tape import Tape
+from wengert.core.forms import Contract, Map, Move, Reduce
+from wengert.core.tape import GUARD, Tape
+from wengert.core.types import Type
 from wengert.derive.loops import COUNTED
 from wengert.lower.expressions import parse
 from wengert.ops.chain import CHAIN_PRODUCT
@@ -33,6 +36,43 @@ def has_chain_products(tape: Tape) -> bool:
     return any(
         operation in COUNTED and has_chain_products(settings["body"].tape)
         for operation, settings in zip(tape.operations, tape.settings, strict=True)
+    )
+
+
+def handing_on(tape: Tape, nodes: Iterable[int]) -> set[int] | None:
+    """Return which of some nodes, in order, are NaN where a plain product may be.
+
+    The products are those of the chain rule, were no zero to absorb anything in them.
+    None where something may make another answer of such a NaN.
+    """
+    found: set[int] = set()
+    for index in nodes:
+        operation = tape.operations[index]
+        reads = [k for k, read in enumerate(tape.operands[index]) if read in found]
+        if operation is not CHAIN_PRODUCT:
+            if not reads:
+                continue
+            if operation is GUARD or hides(tape, index, reads):
+                return None
+        like = tape.types[index]
+        if not isinstance(like, Type) or like.dtype.kind != "f":
+            return None
+        found.add(index)
+    return found
+
+
+def hides(tape: Tape, index: int, reads: Iterable[int]) -> bool:
+    """Whether a node may make another answer of a NaN among some of its operands."""
+    form, settings = tape.operations[index].form, tape.settings[index]
+    texts: tuple[str | None, ...]
+    if isinstance(form, Map):
+        texts = form.texts("f", settings) or (None,)
+    elif isinstance(form, Reduce):
+        texts = form.text, form.of
+    else:
+        return not isinstance(form, (Move, Contract))
+    return any(
+        text is None or not hidden(text, "float").isdisjoint(reads) for text in texts
     )
 
 

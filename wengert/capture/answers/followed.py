@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 from functools import cache
-from types import CellType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -92,13 +92,13 @@ def rows_of(name: str, module: ModuleType) -> dict[str, Function]:
     if name in MODULES:
         for key, value in vars(module).items():
             if isinstance(value, FunctionType) and value.__module__ == name:
-                found[key] = followed(value)
+                found[key] = later(value)
             elif isinstance(value, DISPATCHING):  # NumPy asks its arguments who answers
-                DISPATCH[value] = followed(value._implementation)
+                DISPATCH[value] = later(value._implementation)
     for key in FOLLOWED.get(name, "").split():
         function = member(module, key)
         if isinstance(function, FunctionType):  # else this version has none
-            found[key] = followed(function)
+            found[key] = later(function)
             if key in DIVIDING:
                 found[key] = of_divided(found[key])
             if "." in key:
@@ -139,13 +139,25 @@ SEEN: dict[Any, Any] = {}
 SPACES: dict[int, Space] = {}
 
 
-def followed(function: FunctionType) -> FunctionType:
-    """Return a function of the same code, under names by which NumPy answers it."""
+def later(function: FunctionType) -> Function:
+    """Return a function that follows another from its first call on: few are called."""
+    own, made = function.__code__, list[FunctionType]()
+
+    def answer(*args: Any, **settings: Any) -> Any:
+        if not made:  # the function's code may lead here by now
+            made.append(followed(function, own))
+        return made[0](*args, **settings)
+
+    return answer
+
+
+def followed(function: FunctionType, code: CodeType) -> FunctionType:
+    """Return a function of its own code, under names by which NumPy answers it."""
     names = function.__globals__
     space = SPACES.setdefault(id(names), Space(names))
     cells = function.__closure__
     found = FunctionType(
-        function.__code__,
+        code,
         space,
         function.__name__,
         function.__defaults__,
@@ -153,7 +165,7 @@ def followed(function: FunctionType) -> FunctionType:
     )
     found.__kwdefaults__ = function.__kwdefaults__
     found.__dict__.update(vars(function))
-    SEEN[function] = found
+    SEEN.setdefault(function, found)
     for cell, own in zip(found.__closure__ or (), cells or (), strict=True):
         value = own.cell_contents
         cell.cell_contents = seen(value, getattr(value, "__name__", ""))
@@ -169,7 +181,11 @@ def seen(value: Any, name: str) -> Any:
     own = OWN.get(name) or answers_in_place().get(value) or SEEN.get(value)
     if own is not None or not isinstance(value, FunctionType):
         return value if own is None else own
-    return followed(value) if in_scipy(value.__globals__.get("__name__")) else value
+    return (
+        followed(value, value.__code__)
+        if in_scipy(value.__globals__.get("__name__"))
+        else value
+    )
 
 
 @cache

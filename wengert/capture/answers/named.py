@@ -131,28 +131,27 @@ def leading_to(call: Function, own: CodeType) -> CodeType:
 
     It stands for other code of a function, whose closure it takes and leaves alone.
     """
-    code = template_of(own.co_freevars)
-    constants = tuple(
-        call if constant == "what is called" else constant
-        for constant in code.co_consts
-    )
+    code, before, after = template_of(own.co_freevars)
     return code.replace(
-        co_consts=constants,
+        co_consts=(*before, call, *after),
         co_name=own.co_name,
         co_qualname=own.co_qualname,
         co_filename=own.co_filename,
         co_firstlineno=own.co_firstlineno,
-        co_freevars=own.co_freevars,
     )
 
 
 @cache
-def template_of(names: tuple[str, ...]) -> CodeType:
-    """Return the code of the template with variables of these names."""
+def template_of(names: tuple[str, ...]) -> tuple[CodeType, Any, Any]:
+    """Return the code of the template with variables of these names.
+
+    Its constants are returned, too: those before and behind what is called.
+    """
     made: dict[str, Any] = {}
     exec(TEMPLATE.format(names=", ".join(names)), made)
     code: CodeType = made["outer"](*names).__code__
-    return code
+    at = code.co_consts.index("what is called")
+    return code, code.co_consts[:at], code.co_consts[at + 1 :]
 
 
 class State:
