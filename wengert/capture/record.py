@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sys import maxsize
 from threading import get_ident
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import float64, generic, ndarray
@@ -59,6 +59,9 @@ from wengert.errors import (
     code_of,
     explain,
 )
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 Function = Callable[..., Any]
 #: What needs no questions before it is an input.
@@ -429,7 +432,7 @@ def check_number(leaf: Any) -> np.dtype[Any]:
 
 def parameter_names(fun: Function) -> list[str]:
     """Return the names of a function's positional parameters, as far as it has any."""
-    if type(fun) is FunctionType and not fun.__dict__:  # no other signature is stated
+    if has_own_signature(fun):
         return list(fun.__code__.co_varnames[: fun.__code__.co_argcount])
     try:
         parameters = inspect.signature(fun).parameters.values()
@@ -437,6 +440,12 @@ def parameter_names(fun: Function) -> list[str]:
         return []
     named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return [parameter.name for parameter in parameters if parameter.kind in named]
+
+
+def has_own_signature(fun: Any) -> TypeIs[FunctionType]:
+    """Whether a function's code says what it takes, and nothing else is stated."""
+    stated = "__wrapped__", "__signature__"
+    return type(fun) is FunctionType and fun.__dict__.keys().isdisjoint(stated)
 
 
 def tuple_structure(structures: Sequence[Any]) -> Any:

@@ -390,7 +390,12 @@ def coded(
         if operation.identity is not None:
             operation = makers.first(operation)
         read = operands[i]
-        what: Any = (operation, how, id(types[i]), *map(id, map(type_at, read)))
+        what: Any
+        if len(read) == 2:
+            x, y = read
+            what = operation, how, id(types[i]), id(type_at(x)), id(type_at(y))
+        else:
+            what = (operation, how, id(types[i]), *map(id, map(type_at, read)))
         try:
             code = quick.get(what)
         except TypeError:  # settings that cannot be compared: like no other

@@ -72,10 +72,12 @@ class Keys:
         self, args: tuple[Any, ...], kwargs: dict[str, Any], flatten: Callable[..., Any]
     ) -> tuple[list[Any], Any, Any]:
         """Return the same by one way to take arguments apart."""
-        count = len(args)
-        static = self.static(count)
-        moving = tuple(arg for k, arg in enumerate(args) if k not in static)
-        fixed = tuple(tree.same_nan(arg) for k, arg in enumerate(args) if k in static)
+        count, moving, fixed = len(args), args, ()
+        if self.static_argnums:
+            static = self.static(count)
+            moving = tuple([arg for k, arg in enumerate(args) if k not in static])
+            given = [arg for k, arg in enumerate(args) if k in static]
+            fixed = tuple(map(tree.same_nan, given))
         leaves, structure = flatten((moving, kwargs))
         numeric, others = [], []
         for k, leaf in enumerate(leaves):
@@ -87,8 +89,9 @@ class Keys:
                 others.append((k, leaf))
         types = self.types(numeric)
         _, nested = told_apart(structure)
-        kinds = kinds_of(fixed), kinds_of(tuple(others)), nested
-        key = (structure, types, fixed, tuple(others), count, kinds)
+        constants = tuple(others)
+        kinds = kinds_of(fixed), kinds_of(constants), nested
+        key = (structure, types, fixed, constants, count, kinds)
         try:
             hash(key)
         except TypeError as error:

@@ -10,12 +10,17 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import RecordedArray, RecordedValue
+from wengert.capture.record import has_own_signature
 from wengert.core.types import has_class, is_array, type_of
 from wengert.errors import ArgumentError, explain
 
 
 def has_keyword(function: Callable[..., Any], name: str) -> bool:
     """Whether a function takes a keyword of a name, as far as its signature says."""
+    if has_own_signature(function):
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return name in names or bool(code.co_flags & inspect.CO_VARKEYWORDS)
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):  # it has none

