@@ -79,7 +79,6 @@ class Plan:
             self.add(step_of(tape, node, when, last), node)
             if place in dead:
                 self.add(release(dead[place]), node)
-
         self.tape = tape
         #: The steps with plain products, from the first run on; none where they fail.
         self.hopeful: list[Step] | None = None
@@ -115,15 +114,18 @@ class Plan:
 
         Where the play leaves the recorded path, that says where.  NumPy is not to warn.
         """
-        if self.hopeful is None:
-            self.hopeful = self.hope()
+        hopeful = self.hopeful
+        if hopeful is None:
+            hopeful = self.hopeful = self.hope()
         outputs = self.given(values, captures)
-        if self.hopeful:
-            left = self.done(self.hopeful, outputs)
-            if left is None and any(has_nan(outputs[k]) for k in self.asked):
-                self.hopeful, outputs = [], self.given(values, captures)
-        if not self.hopeful:
-            left = self.done(self.steps, outputs)
+        if hopeful:
+            left = self.done(hopeful, outputs)
+            if left is not None:
+                return left
+            if not any(has_nan(outputs[k]) for k in self.asked):
+                return self.owned(outputs)
+            self.hopeful, outputs = [], self.given(values, captures)
+        left = self.done(self.steps, outputs)
         return self.owned(outputs) if left is None else left
 
     def done(self, steps: Sequence[Step], outputs: list[Any]) -> Left | None:
@@ -321,8 +323,8 @@ def step_of(tape: Tape, index: int, when: list[int], last: list[int]) -> Step:
 
 
 def is_plain_product(tape: Tape, index: int) -> bool:
-    """Whether a node is a product of the chain rule of NumPy's numbers."""
-    if tape.operations[index] is not CHAIN_PRODUCT:
+    """Whether a node is a product of the chain rule of arrays of NumPy's numbers."""
+    if tape.operations[index] is not CHAIN_PRODUCT or not tape.types[index].shape:
         return False
     return not (widens(tape, index) or is_weak(tape.types[index]))
 
