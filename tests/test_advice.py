@@ -709,7 +709,8 @@ row(
 ELSEWHERE: dict[str, str] = {
     "wengert.core.verify:illegal": "a corrupt tape has no repair",
     "wengert.capture.columns:unsupported": "needs pandas, in capture/test_columns",
-    "wengert.capture.kinds:warn_of_types": "a warning, in capture/test_classes",
+    "wengert.capture.kinds:Question.text": "a warning, in capture/test_classes",
+    "wengert.capture.kinds:Compared.text": "a warning, in capture/test_classes",
     "wengert.capture.reads.snapshot:warn": "a warning, in capture/test_ways",
     "wengert.execute.belief:warn_eager": "a warning, in execute/test_belief",
     "wengert.problems:add_option": "needs cyipopt, in test_problems",

@@ -257,3 +257,96 @@ def test_types_of_what_is_not_recorded_are_nobodys_concern() -> None:
         found = wengert.grad(f)(2.0, 3, ["a"])
 
     assert found == 12.0
+
+
+# A function that is compared with NumPy's, which is another one while recording
+
+SUM = np.sum
+
+
+class Reduced:
+    def __init__(self, how: Any) -> None:
+        self.how = how
+
+    def of(self, x: Any) -> Any:
+        return 2.0 * self.how(x) if self.how is np.sum else self.how(x)  # here
+
+
+REDUCED = Reduced(np.sum)
+
+
+def of_a_default(x: Any, how: Any = np.sum) -> Any:
+    return 2.0 * how(x) if how is np.sum else how(x)  # here
+
+
+def of_a_global(x: Any) -> Any:
+    return 2.0 * SUM(x) if np.sum is SUM else SUM(x)  # here
+
+
+def of_an_equal(x: Any, how: Any = np.sum) -> Any:
+    return how(x) if how != np.sum else 2.0 * how(x)  # here
+
+
+def of_several(x: Any, how: Any = np.sum) -> Any:
+    return 2.0 * how(x) if how in (np.mean, np.sum) else how(x)  # here
+
+
+def of_another_module(x: Any, how: Any = np.linalg.norm) -> Any:
+    return 2.0 * how(x) if how is np.linalg.norm else how(x)  # here
+
+
+def of_an_attribute(x: Any) -> Any:
+    return REDUCED.of(x)
+
+
+ASKS_FUNCTIONS = (
+    of_a_default,
+    of_a_global,
+    of_an_equal,
+    of_several,
+    of_another_module,
+    of_an_attribute,
+)
+
+
+@pytest.mark.parametrize("function", ASKS_FUNCTIONS)
+def test_a_comparison_of_a_function_is_warned_of_once(
+    function: Callable[..., Any],
+) -> None:
+    kinds.WARNED.clear()
+
+    with pytest.warns(UserWarning, match=r"is compared with np\.") as warned:
+        [wengert.grad(function)(np.ones(3)) for _ in range(2)]
+
+    (warning,) = warned
+    asks = Reduced.of if function is of_an_attribute else function
+    lines, first = inspect.getsourcelines(asks)
+    (place,) = [k for k, line in enumerate(lines) if "# here" in line]
+    assert str(warning.message).startswith(f"test_classes.py:{first + place}: ")
+    assert "function.__name__ == " in str(warning.message)
+
+
+def test_names_of_functions_hold() -> None:
+    def f(x: Any, how: Any = np.sum) -> Any:
+        return 2.0 * how(x) if how.__name__ == "sum" else how(x)
+
+    def g(x: Any) -> Any:
+        return f(x, np.sum) + f(x)
+
+    kinds.WARNED.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert wengert.value_and_grad(g)(np.ones(3))[0] == g(np.ones(3)) == 12.0
+
+
+def test_other_comparisons_of_functions_are_nobodys_concern() -> None:
+    def f(x: Any, how: Any = None, act: Any = np.sin, other: Any = max) -> Any:
+        if how is None and act is np.sin and other is not np.sum and x[0] != np.pi:
+            return np.sum(np.where(x == 0.0, 1.0, act(x)))
+        return np.sum(x)
+
+    kinds.WARNED.clear()
+    x = np.array([0.0, 1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert wengert.value_and_grad(f)(x)[0] == f(x)

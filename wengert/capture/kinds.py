@@ -1,8 +1,9 @@
-"""``type(x) is float`` in a recorded function: what `isinstance` cannot mend.
+"""``type(x) is float`` and ``f is np.sum`` in a recorded function: what cannot hold.
 
 A recorded value answers `isinstance` as what it stands for, but its type is its own.
-So a comparison of ``type(...)`` with a class of numbers or arrays takes the wrong way;
-it is found in the bytecode, once a code object, and warned of.
+So a comparison of ``type(...)`` with a class of numbers or arrays takes the wrong way.
+So does one of a function with NumPy's, which is our own while a function is recorded.
+Both are found in the bytecode, once a code object, and warned of.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import builtins
 import dis
 import inspect
 from collections.abc import Iterator
+from itertools import chain, islice
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from wengert.capture import tree
+from wengert.capture.answers.table import ANSWERS
 from wengert.capture.reads.bytecode import CELL, GLOBAL, LOCAL, SKIPPED
+from wengert.capture.reads.libraries import is_installed_file
 from wengert.core.types import Recorded
 from wengert.errors import Line, explain, is_library, warn
 
@@ -38,7 +42,7 @@ FETCHES = (
 )
 PLAIN_CLASSES = (np.ndarray, np.generic, bool, int, float, complex)
 #: What is warned of already, and how many code objects are remembered.
-WARNED: set[Question] = set()
+WARNED: set[Question | Compared] = set()
 MOST_REMEMBERED = 10_000
 
 
@@ -49,10 +53,62 @@ class Question(NamedTuple):
     kind: str
     line: Line
 
+    @property
+    def text(self) -> str:
+        """The warning."""
+        return explain(
+            f"type({self.root}) is compared with {self.kind}",
+            "while a function is recorded the type of a value is wengert's own, "
+            "and the comparison is false",
+            f"isinstance({self.root}, {self.kind}), which holds",
+            self.line,
+        )
+
+    def may_be_wrong(self, function: Any, args: Any) -> bool:
+        """Whether a value may be recorded: not a parameter given plain things."""
+        given = argument_of(self.root, self.line[0], function, args)
+        return given is UNKNOWN or any(
+            isinstance(leaf, Recorded) for leaf in tree.flatten(given)[0]
+        )
+
+
+class Compared(NamedTuple):
+    """A comparison of a function with one that is another while recording."""
+
+    root: str
+    is_root_alone: bool
+    name: str
+    original: Any
+    line: Line
+
+    @property
+    def text(self) -> str:
+        """The warning."""
+        short = self.name.rpartition(".")[2]
+        what = self.root if self.is_root_alone else f"a function of {self.root}"
+        return explain(
+            f"{what} is compared with {self.name}",
+            f"while a function is recorded {self.name} is wengert's own, and not the "
+            "one that was fetched outside",
+            f'compare names, which hold: function.__name__ == "{short}"',
+            self.line,
+        )
+
+    def may_be_wrong(self, function: Any, args: Any) -> bool:
+        """Whether it may be NumPy's own: not a parameter given something else."""
+        if not self.is_root_alone:
+            return True
+        given = argument_of(self.root, self.line[0], function, args)
+        return given is UNKNOWN or given is self.original
+
+
+#: What is not known of a name before the function runs.
+UNKNOWN = object()
+
 
 #: The questions of every function that was recorded, by the id of its code, which is
 #: kept so that the id stays its own.
-KNOWN: dict[int, tuple[CodeType, tuple[Question, ...]]] = {}
+KNOWN: dict[int, tuple[CodeType, tuple[Question | Compared, ...]]] = {}
 
 
 def warn_of_types(function: Any, args: Any) -> None:
@@ -66,36 +122,33 @@ def warn_of_types(function: Any, args: Any) -> None:
             KNOWN.clear()
         known = KNOWN[id(code)] = code, tuple(questions_of(function))
     for question in known[1]:
-        if question not in WARNED and may_be_recorded(question, code, args):
+        if question not in WARNED and question.may_be_wrong(function, args):
             WARNED.add(question)
-            text = explain(
-                f"type({question.root}) is compared with {question.kind}",
-                "while a function is recorded the type of a value is wengert's own, "
-                "and the comparison is false",
-                f"isinstance({question.root}, {question.kind}), which holds",
-                question.line,
-            )
-            warn(text, UserWarning)
+            warn(question.text, UserWarning)
 
 
-def may_be_recorded(question: Question, code: CodeType, args: Any) -> bool:
-    """Whether a value may be recorded: not a parameter that was handed plain things."""
-    names = code.co_varnames[: code.co_argcount]
-    if question.line[0] is not code or question.root not in names:
-        return True
-    place = names.index(question.root)
-    if place >= len(args):
-        return False
-    return any(isinstance(leaf, Recorded) for leaf in tree.flatten(args[place])[0])
+def argument_of(name: str, code: Any, function: Any, args: Any) -> Any:
+    """Return what a function's parameter is given; UNKNOWN for any other name."""
+    own = function.__code__
+    args = (function.__self__, *args) if type(function) is MethodType else args
+    if code is not own or name not in own.co_varnames[: own.co_argcount]:
+        return UNKNOWN
+    defaults = getattr(function, "__defaults__", None) or ()
+    place = own.co_varnames.index(name)
+    if place < len(args):
+        return args[place]
+    place -= own.co_argcount - len(defaults)
+    return defaults[place] if 0 <= place < len(defaults) else None
 
 
-def questions_of(function: Any) -> Iterator[Question]:
+def questions_of(function: Any) -> Iterator[Question | Compared]:
     """Give the questions of a function and of the user's functions that it names."""
     waiting, seen = [function], set()
     while waiting:
         function = waiting.pop()
         if type(function) is MethodType:
             function = function.__func__
+        waiting += methods_of(function)
         if type(function) is FunctionType:  # others may run code when they are asked
             function = inspect.unwrap(function)
         if type(function) is not FunctionType or id(function) in seen:
@@ -109,8 +162,21 @@ def questions_of(function: Any) -> Iterator[Question]:
             code = codes.pop()
             codes += [part for part in code.co_consts if type(part) is CodeType]
             yield from questions_in(code, names)
+            yield from compared_in(code, names)
             waiting += [names[name] for name in code.co_names if name in names]
             waiting += [names[name] for name in code.co_freevars if name in names]
+
+
+def methods_of(value: Any) -> list[Any]:
+    """Return the functions of a user's class, or of the class of an object.
+
+    Those of installed packages are left out: they name all that the package has.
+    """
+    kind = value if isinstance(value, type) else type(value)
+    if kind in (FunctionType, MethodType, ModuleType):
+        return []
+    parts = [part for part in vars(kind).values() if type(part) is FunctionType]
+    return [f for f in parts if not is_installed_file(f.__code__.co_filename)]
 
 
 def names_of(function: FunctionType) -> dict[str, Any]:
@@ -172,3 +238,70 @@ def plain_class(steps: list[dis.Instruction], names: dict[str, Any]) -> str | No
                 module = "" if part.__module__ == "builtins" else "np."
                 return module + part.__name__
     return None
+
+
+def compared_in(code: CodeType, names: dict[str, Any]) -> Iterator[Compared]:
+    """Give the comparisons with functions that answer while recording."""
+    steps = [s for s in dis.get_instructions(code) if s.opname not in SKIPPED]
+    for at, step in enumerate(steps):
+        if not compares(step):
+            continue
+        right, begin = operand_before(steps, at)
+        left, _ = operand_before(steps, begin)
+        for parts, others in ((left, right), (right, left)):
+            line = code, step.offset
+            found = [compared_with(parts, other, names, line) for other in others]
+            yield from islice(chain.from_iterable(found), 1)
+
+
+def compares(step: dis.Instruction) -> bool:
+    """Whether a step asks whether two things are the same."""
+    if step.opname == "COMPARE_OP":
+        return any(sign in str(step.argval) for sign in ("==", "!="))
+    return step.opname in ("IS_OP", "CONTAINS_OP")
+
+
+#: The steps that fetch a name, and its attributes.
+Fetch = list[dis.Instruction]
+
+
+def operand_before(steps: list[dis.Instruction], end: int) -> tuple[list[Fetch], int]:
+    """Return the names that make up the operand before a step, and where it begins.
+
+    None where it is more than a name with attributes, or a tuple of some.
+    """
+    last = steps[end - 1] if end > 0 else None
+    count = 1
+    if last is not None and last.opname in ("BUILD_TUPLE", "BUILD_LIST", "BUILD_SET"):
+        count, end = last.arg or 0, end - 1
+    chains = []
+    for _ in range(count):
+        begin = before_fetches(steps, end)
+        if end <= 0 or steps[begin].opname not in (*LOCAL, *CELL, *GLOBAL):
+            return [], 0
+        chains.append(steps[begin:end])
+        end = begin
+    return chains, end
+
+
+def compared_with(
+    parts: list[Fetch], other: Fetch, names: dict[str, Any], line: Line
+) -> Iterator[Compared]:
+    """Give a comparison of names with one that stands for a function of a module."""
+    module: Any = names.get(other[0].argval) if other[0].opname in GLOBAL else None
+    for step in other[1:-1]:
+        module = vars(module).get(step.argval) if is_module(module) else None
+    name = other[-1].argval
+    if not is_module(module) or name not in ANSWERS.get(module, ()):
+        return
+    original = vars(module)[name]
+    path = ".".join(str(step.argval) for step in other)
+    for first, *rest in parts:
+        known = UNKNOWN if first.opname in LOCAL else names.get(first.argval)
+        if known is UNKNOWN or rest or known is original:
+            yield Compared(str(first.argval), not rest, path, original, line)
+
+
+def is_module(value: Any) -> bool:
+    """Whether a value is a module."""
+    return isinstance(value, ModuleType)
