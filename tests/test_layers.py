@@ -24,7 +24,7 @@ DELEGATIONS = set(
     (
         "__call__ __setstate__ __str__ _repr_html_ backward batch compile fingerprint "
         "first_nonfinite forward function grad_tape gradient guards jacobian_tape "
-        "player profile save show tangent_tape to_html to_numpy verify"
+        "native_player player profile save show tangent_tape to_html to_numpy verify"
     ).split()
 )
 

@@ -184,6 +184,8 @@ class Tape:
         #: Whether lines and guards are written down (not in a first-order gradient).
         self.keeps_lines = False
         self.keeps_guards = False
+        #: While recording: whether it is to be compiled.
+        self.is_jitted = False
         #: The line of the node whose derivative is being recorded.
         self.line_here: Line | None = None
         #: While recording: by input the arguments of its call, as the caller gave them.
@@ -534,6 +536,12 @@ class Tape:
         from wengert.execute.plan import Player
 
         return Player(self)
+
+    def native_player(self) -> Callable[[Sequence[Any]], list[Any] | None] | None:
+        """Return the same in native code where that pays: None where it fails."""
+        from wengert.execute.engine import native_player
+
+        return native_player(self)
 
     def gradient(self, wrt: Any = None) -> Any:
         """Return the gradient of the one output by the inputs, or by any nodes."""

@@ -124,4 +124,4 @@ def derive_forward(body: Body, into: Flags, out: Flags, sample: Sequence[Any]) -
     targets = [*ends[:carried], *[tangents[k] for k in (*states, *stacked)]]
     made = Extract(tape, order).outputs(targets, lambda index: True)
     moving = body.moving + sum(k in at for k in groups[1])
-    return Body(made, carried + len(states), moving)
+    return Body(made, carried + len(states), moving).of_sweep()

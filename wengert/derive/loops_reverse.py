@@ -16,7 +16,7 @@ from wengert.capture.array import place
 from wengert.capture.record import Recording
 from wengert.core.flags import depends_on
 from wengert.core.operation import REGISTRY
-from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
+from wengert.core.tape import CONSTANT, Tape
 from wengert.core.types import Recorded, Type
 from wengert.derive import reverse
 from wengert.derive.budget import Costs, Plan, Sizes, size_of, under
@@ -37,7 +37,7 @@ from wengert.derive.modes import RecordedMode, zeros_like_type
 from wengert.derive.steps import (
     BUDGET,
     Body,
-    as_step,
+    loop_tape,
     looped,
     play_loop,
     stay_closed,
@@ -289,21 +289,8 @@ def segment_of(body: Body, length: int, is_back: bool) -> Body:
     known: Body | None = body.derived.get(("segment", length, is_back))
     if known is not None:
         return known
-    tape = Tape()
-    for like, is_row in zip(body.inputs, body.is_row, strict=True):
-        shape = (length, *like.shape) if is_row else like.shape
-        index = tape.append(INPUT, (), NO_SETTINGS, like._replace(shape=shape))
-        tape.input_indices.append(index)
-    types = tuple(
-        like._replace(shape=(length, *like.shape)) if k >= body.carried else like
-        for k, like in enumerate(body.outputs)
-    )
-    how = {"body": body, "count": length, "reverse": is_back}
-    loop = tape.append(REGISTRY["scan"], tuple(tape.input_indices), how, types)
-    outputs = [
-        tape.append(ITEM, (loop,), {"result": k}, like) for k, like in enumerate(types)
-    ]
-    made = Body(as_step(tape, outputs), body.carried, body.moving, again=True)
+    tape = loop_tape(body, length, is_back)
+    made = Body(tape, body.carried, body.moving, again=True)
     body.derived["segment", length, is_back] = made
     return made
 
@@ -436,8 +423,8 @@ def split(
     ]
     rows = len(columns) + len(moving) + sum(k >= carried for k in seeds)
     return Pulled(
-        Body(forward_tape, carried, body.moving),
-        Body(back.finished(results), len(states) + len(summed), rows),
+        Body(forward_tape, carried, body.moving).of_sweep(),
+        Body(back.finished(results), len(states) + len(summed), rows).of_sweep(),
         states,
         summed,
         stacked,

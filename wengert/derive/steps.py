@@ -11,10 +11,12 @@ import numpy as np
 from numpy import empty, zeros  # np.empty is answered while something is recorded
 
 from wengert.capture import tree
+from wengert.capture.answers.table import RECORDING
 from wengert.core.operation import REGISTRY, apply
-from wengert.core.tape import Tape
+from wengert.core.tape import INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type, is_array
 from wengert.errors import GuardError
+from wengert.ops.index import ITEM
 from wengert.ops.python import as_python
 
 #: The plan (`derive.budget`) that loops are swept by here; None where there is none.
@@ -29,6 +31,10 @@ def stay_closed() -> None:
     plan = BUDGET.get()
     if plan is not None and plan.is_open:
         raise GuardError("a loop whose derivative depends on how long it is")
+
+
+#: Nodes of all steps of a loop from which it is asked whether native code does them.
+LONG = 100_000
 
 
 class Body:
@@ -53,12 +59,40 @@ class Body:
     ) -> None:
         self.tape, self.carried, self.moving = tape, carried, moving
         self.again = again
+        #: Whether it is of a sweep, in which nobody is warned of numbers.
+        self.is_swept = False
         self.derived: dict[Any, Any] = {}
 
     @cached_property
     def step(self) -> Callable[[Sequence[Any]], list[Any]]:
         """The function from the inputs' values to the outputs', guards checked."""
         return self.tape.player()
+
+    def of_sweep(self) -> Body:
+        """Return this step, as one of a sweep: native code may do it."""
+        self.is_swept = True
+        return self
+
+    def natively(
+        self, operands: Sequence[Any], count: int, reverse: bool
+    ) -> tuple[Any, ...] | None:
+        """Return what many steps give in native code; None where NumPy plays them.
+
+        It does where nothing is compiled later, so that gradients are the same to the
+        last bit however a loop was written.
+        """
+        here = RECORDING.get()
+        if here is None or not (here.is_jitted and self.is_swept):
+            return None
+        if count * len(self.tape) < LONG:
+            return None
+        question = "native", count, reverse
+        if question not in self.derived:
+            tape = loop_tape(self, count, reverse)
+            self.derived[question] = tape.native_player()
+        player = self.derived[question]
+        found = None if player is None else player(operands)
+        return None if found is None else tuple(found)
 
     @cached_property
     def _key(self) -> tuple[Any, ...]:
@@ -137,6 +171,10 @@ def play_loop(
     plan = BUDGET.get()
     if plan is not None and plan.is_trial and count > 1:
         return try_loop(operands, body, count, reverse)
+    if plan is None and columns is None:
+        done = body.natively(operands, count, reverse)
+        if done is not None:
+            return done
     weak = body.is_weak
     values = [as_python(v) if w else v for v, w in zip(operands, weak, strict=True)]
     state, stacks = values[: body.carried], operands[body.stacks]
@@ -154,6 +192,25 @@ def play_loop(
         for column, value in zip(columns, found[body.carried :], strict=True):
             column[t] = value
     return *[v.copy() if is_array(v) else v for v in state], *columns
+
+
+def loop_tape(body: Body, count: int, reverse: bool) -> Tape:
+    """Return a tape of a loop and its results alone."""
+    tape = Tape()
+    for like, is_row in zip(body.inputs, body.is_row, strict=True):
+        shape = (count, *like.shape) if is_row else like.shape
+        index = tape.append(INPUT, (), NO_SETTINGS, like._replace(shape=shape))
+        tape.input_indices.append(index)
+    types = tuple(
+        like._replace(shape=(count, *like.shape)) if k >= body.carried else like
+        for k, like in enumerate(body.outputs)
+    )
+    how = {"body": body, "count": count, "reverse": reverse}
+    loop = tape.append(REGISTRY["scan"], tuple(tape.input_indices), how, types)
+    outputs = [
+        tape.append(ITEM, (loop,), {"result": k}, like) for k, like in enumerate(types)
+    ]
+    return as_step(tape, outputs)
 
 
 def new_columns(body: Body, count: int) -> list[Any]:

@@ -113,6 +113,15 @@ def compile_seconds(tape: Tape) -> float:
     return COMPILE + ARRAY_NODE * arrays + SCALAR_NODE * (len(tape) - arrays)
 
 
+def play_seconds(tape: Tape) -> float:
+    """Return about what NumPy takes at least to play a tape, its loops step by step."""
+    nodes = float(len(tape))
+    for operation, settings in zip(tape.operations, tape.settings, strict=True):
+        if operation in COUNTED:
+            nodes += settings["count"] * len(settings["body"].tape)
+    return PLAY_NODE * nodes
+
+
 def native_seconds(tape: Tape) -> float:
     """Return about what one native call of a tape takes at least."""
     return NATIVE_CALL + NATIVE_NODE * (len(tape) - count_arrays(tape))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ from wengert.execute.costs import (
     MOST_ARRAY_NODES,
     MOST_COMPILED,
     PLAY_NODE,
+    compile_seconds,
     count_arrays,
+    play_seconds,
 )
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Set to switch the native engine off (the suite passes without it).
 ENGINE_VARIABLE = "WENGERT_ENGINE"
+#: Plays that take as long as compiling does, and it is done for one.
+PLAYS = 2
 #: Calls by which a kernel is measured, at most and at least, as another program may
 #: hold one up; seconds after which that is enough, and after which one has to do.
 ROUNDS, LEAST, MOST_MEASURED, MOST_WAITED = 5, 3, 0.05, 0.5
@@ -48,6 +53,37 @@ def is_off() -> bool:
 def native_engine() -> bool:
     """Whether native code is made: llvmlite is there and nobody switched it off."""
     return not is_off() and machine.available()
+
+
+def native_player(tape: Tape) -> Callable[[Sequence[Any]], list[Any] | None] | None:
+    """Return the function from a tape's inputs' values to its outputs', in native code.
+
+    It gives None where a guard fails, or a zero has to absorb what is not finite.  None
+    where there is no such code, or compiling takes longer than some plays.
+    """
+    inputs, outputs = (
+        [tape.types[k] for k in places]
+        for places in (tape.input_indices, tape.output_indices)
+    )
+    is_double = all(like.dtype == np.float64 for like in (*inputs, *outputs))
+    is_double = is_double and not any(like.weak for like in outputs)
+    pays = play_seconds(tape) > PLAYS * compile_seconds(tape)
+    if not (is_double and pays and native_engine()):
+        return None
+    try:
+        kernel = compile_loops(tape, not has_chain_products(tape))
+    except NotLoweredError:
+        return None
+
+    def play(values: Sequence[Any]) -> list[Any] | None:
+        given = list(map(native, values))
+        found = [np.empty(like.shape) for like in outputs]
+        read, written = ([x.ctypes.data for x in part] for part in (given, found))
+        if kernel.call(read, written):
+            return None
+        return [x if x.shape else x[()] for x in found]
+
+    return play
 
 
 def compile_path(path: Path, told: Told | None = None) -> None:

@@ -471,7 +471,7 @@ class Jitted(Generic[P, R]):
                 expected = follower.path.expected
                 tape = CheckedTape(expected, follower.branch, evaluate_node)
             tape.refilled = snapshot.contents
-            tape.told = told
+            tape.told, tape.is_jitted = told, not isinstance(self.fun, Budgeted)
             with snapshot.noticing():
                 reached = snapshot.generators
                 self.record_call(tape, key, leaves, structure, evidence, reached)
