@@ -396,12 +396,11 @@ class Jitted(Generic[P, R]):
         """
         with self.lock:
             entry = self.entries.get(key)
+            is_new = entry is None
             if entry is None:
                 entry = Entry(self.name, key[1])
                 self.entries[key] = entry
-                if self.is_called_often and not compiles_now():
-                    entry.is_hurried = True
-                    WORKER.submit(Job(self.name, get_ready))
+                entry.is_hurried = self.is_called_often and not compiles_now()
                 if len(self.entries) > MOST_ENTRIES:
                     self.entries.pop(next(iter(self.entries)))
             self.renew(entry)  # paths of one entry stand for each other's reads
@@ -421,6 +420,9 @@ class Jitted(Generic[P, R]):
                     self.reinstall()
         if self.waits:
             self.wait()
+        elif is_new and entry.is_hurried:
+            # Not before: the compiler's thread would take turns with this one.
+            WORKER.submit(Job(self.name, get_ready))
         assert tape.structure is not None
         return tree.unflatten(tape.structure[1], found)
 
