@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fractions
 import inspect
 import numbers
 import warnings
@@ -262,6 +263,7 @@ def test_types_of_what_is_not_recorded_are_nobodys_concern() -> None:
 # A function that is compared with NumPy's, which is another one while recording
 
 SUM = np.sum
+HALF = fractions.Fraction(1, 2)
 
 
 class Reduced:
@@ -337,6 +339,13 @@ def test_names_of_functions_hold() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert wengert.value_and_grad(g)(np.ones(3))[0] == g(np.ones(3)) == 12.0
+
+
+def test_the_standard_librarys_comparisons_are_nobodys_concern() -> None:
+    kinds.WARNED.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert wengert.grad(lambda x: x * float(HALF))(2.0) == 0.5
 
 
 def test_other_comparisons_of_functions_are_nobodys_concern() -> None:

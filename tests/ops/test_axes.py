@@ -126,3 +126,55 @@ def test_a_bool_is_taken_where_it_is_taken(name: str) -> None:
                     )
     assert [one for one in wrong if one is not None] == []
     assert count > 30
+
+
+#: Whole numbers that the data decide, in tuples and lists of axes and sizes.
+DECIDED: dict[str, Callable[[Any, Any], Any]] = {
+    "sum": lambda x, k: np.sum(x, axis=(k, 0)),
+    "sum by position": lambda x, k: np.sum(x, (0, k)),
+    "method": lambda x, k: x.sum((k, 0)),
+    "mean": lambda x, k: x.mean(axis=(k, 0)),
+    "std": lambda x, k: np.std(x, axis=(k, 0)),
+    "max": lambda x, k: np.max(x, axis=(k, 0), keepdims=True),
+    "median": lambda x, k: np.median(x, axis=(k, 0)),
+    "count_nonzero": lambda x, k: np.count_nonzero(x, axis=(k, 0)),
+    "norm": lambda x, k: np.linalg.norm(x, axis=(k, 0)),
+    "expand_dims": lambda x, k: np.expand_dims(x, [k, 0]),
+    "moveaxis": lambda x, k: np.moveaxis(x, [k, 0], [0, k]),
+    "transpose": lambda x, k: np.transpose(x, [k, 0, 2]),
+    "squeeze": lambda x, k: np.squeeze(x[:1, :1], (k, 0)),
+    "flip": lambda x, k: np.flip(x, (k, 0)),
+    "roll": lambda x, k: np.roll(x, [k, 2], axis=(k, 0)),
+    "fftn": lambda x, k: np.fft.fftn(x, (k + 1, 2), (k, 0)),
+    "tensordot": lambda x, k: np.tensordot(x, x, axes=([k, 0], [k, 0])),
+    "reshape": lambda x, k: np.reshape(x, [k + 1, -1]),
+    "broadcast_to": lambda x, k: np.broadcast_to(x, [k + 1, 2, 3, 4]),
+    "full": lambda x, k: np.full((k, 2), x[0, 0, 1]),
+    "tile": lambda x, k: np.tile(x, [k, 2]),
+    "repeat by a mask": lambda x, k: np.repeat(x[0, 0], x[0, 1] > 4.0 + k),
+    "repeat by a truth value": lambda x, k: x.repeat(x[0, 0, 1] > k - 1),
+    "roll by a truth value": lambda x, k: np.roll(x, x[0, 0, 1] > k - 1),
+    "sum over a list": lambda x, k: np.sum(x, axis=[k, 0]),
+    "size that is a truth value": lambda x, k: x.reshape((x[0, 0, 1] > k - 1, -1)),
+}
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_axes_and_sizes_that_data_decide_are_whole_numbers(name: str) -> None:
+    function = DECIDED[name]
+    x = np.arange(24.0).reshape(2, 3, 4)
+
+    def decided(x: Any) -> Any:
+        return function(x, np.argmax(x[:, 0, 0]))
+
+    jitted = wengert.jit(decided)
+    for given in (x, x, x):
+        try:
+            expected = decided(given)
+        except TypeError:
+            with pytest.raises(TypeError):
+                jitted(given)
+            continue
+        found = jitted(given)
+        assert np.asarray(found).dtype == np.asarray(expected).dtype
+        np.testing.assert_allclose(found, expected)

@@ -21,7 +21,7 @@ import numpy as np
 from wengert.capture import tree
 from wengert.capture.answers.table import ANSWERS
 from wengert.capture.reads.bytecode import CELL, GLOBAL, LOCAL, SKIPPED
-from wengert.capture.reads.libraries import is_installed_file
+from wengert.capture.reads.libraries import is_installed_file, is_library_file
 from wengert.core.types import Recorded
 from wengert.errors import Line, explain, is_library, warn
 
@@ -170,13 +170,19 @@ def questions_of(function: Any) -> Iterator[Question | Compared]:
 def methods_of(value: Any) -> list[Any]:
     """Return the functions of a user's class, or of the class of an object.
 
-    Those of installed packages are left out: they name all that the package has.
+    Those of packages and of the standard library are left out: they are not the
+    user's to change, and name all that the package has.
     """
     kind = value if isinstance(value, type) else type(value)
     if kind in (FunctionType, MethodType, ModuleType):
         return []
     parts = [part for part in vars(kind).values() if type(part) is FunctionType]
-    return [f for f in parts if not is_installed_file(f.__code__.co_filename)]
+    return [f for f in parts if is_users_file(f.__code__.co_filename)]
+
+
+def is_users_file(filename: str) -> bool:
+    """Whether code is the user's own."""
+    return not (is_library_file(filename) or is_installed_file(filename))
 
 
 def names_of(function: FunctionType) -> dict[str, Any]:

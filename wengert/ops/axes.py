@@ -36,7 +36,10 @@ def several(values: Any) -> Any:
 
 def integers(values: Any) -> tuple[int, ...]:
     """Return one integer, or several, as a tuple; bools are 0 and 1."""
-    return tuple(operator.index(value) for value in several(values))
+    return tuple(
+        int(bool(value)) if is_truth(value) else operator.index(value)
+        for value in several(values)
+    )
 
 
 def sizes_of(values: Any) -> tuple[int, ...]:

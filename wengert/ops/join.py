@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -141,6 +143,32 @@ def gather_over(value: Any, target: Any) -> Any:
 def gather_recorded(value: Any) -> Any:
     """Return lists that hold recorded values as arrays, all else as it is."""
     return gather(value) if is_list(value) and holds_recorded(value) else value
+
+
+#: Arguments that are axes or sizes: lists of them are no arrays.
+SIZES = frozenset("axis axes shape newshape new_shape s source destination".split())
+
+
+@cache
+def places_of_sizes(function: Any) -> set[int]:
+    """Return which arguments by position are axes or sizes."""
+    names = enumerate(inspect.signature(function).parameters)
+    return {place for place, name in names if name in SIZES}
+
+
+def gather_arguments(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the arguments of a function of NumPy's, lists of recorded ones as arrays.
+
+    Those of axes and sizes stay lists, and tuples.
+    """
+    for arg in args:
+        if type(arg) in (list, tuple) and holds_recorded(arg):
+            sizes = places_of_sizes(function)
+            return tuple(
+                arg if k in sizes else gather_recorded(arg)
+                for k, arg in enumerate(args)
+            )
+    return args
 
 
 def is_list(value: Any) -> bool:

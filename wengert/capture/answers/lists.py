@@ -23,7 +23,7 @@ from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import DISPATCH, Operation
 from wengert.core.types import Recorded, plain_example
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.join import gather, holds_recorded
+from wengert.ops.join import SIZES, gather, gather_arguments, gather_recorded
 from wengert.ops.shape import is_number
 
 
@@ -155,13 +155,10 @@ def answer_lists(name: str, module: ModuleType) -> None:
     def of_lists(*args: Any, **settings: Any) -> Any:
         given, named = args, dict(settings)
         try:
-            for arg in args:
-                if type(arg) in (list, tuple) and holds_recorded(arg):
-                    args = tuple(gather(a) if holds(a) else a for a in args)
-                    break
+            args = gather_arguments(original, args)
             for setting, value in named.items():
-                if type(value) in (list, tuple) and holds_recorded(value):
-                    settings[setting] = gather(value)
+                if type(value) in (list, tuple) and setting not in SIZES:
+                    settings[setting] = gather_recorded(value)
             if args and type(args[0]) is RecordedArray:
                 return answer(*args, **settings)  # at once what dispatch leads to
             result = original(*args, **settings)
