@@ -396,7 +396,11 @@ def vjp(fun: Function, *primals: Any, has_aux: bool = False) -> Any:
     chosen = tuple(range(len(primals)))
     segment, structures = trace(fun, primals, chosen, {}, keeps=True)
     result, aux = split_aux(segment.result, has_aux)
-    vjp_fun = functions.pullback(segment, structures, result)
+    door: Any = vjp
+    read = functions.Read.of(
+        segment, structures, lambda given: door(fun, *given, has_aux=has_aux)[1]
+    )
+    vjp_fun = functions.pullback(segment, structures, result, read)
     value = finish(segment, result)
     return (value, vjp_fun, finish(segment, aux)) if has_aux else (value, vjp_fun)
 

@@ -39,6 +39,11 @@ class Captures:
         self.found: list[tuple[Any, Any]] = []
         self.outer = CAPTURES.get()
 
+    def knows(self, value: Any) -> bool:
+        """Whether something stands in for a value, here or around."""
+        is_outside = self.outer is not None and self.outer.knows(value)
+        return id(value) in self.stand_ins or is_outside
+
     def of(self, value: Any) -> Any:
         """Return what stands in for a value."""
         if id(value) in self.stand_ins:

@@ -157,7 +157,7 @@ class SetAside:
     def __enter__(self) -> None:
         self.tape = active_tape()
         if self.tape is not None:
-            self.tape.thread = None
+            self.tape.thread, self.tape.is_aside = None, True
             if self.captures is None:
                 remove()  # nothing recorded is met, and NumPy's functions are quicker
         self.tokens = RECORDING.set(None), CAPTURES.set(self.captures)
@@ -167,7 +167,7 @@ class SetAside:
         CAPTURES.reset(captures)
         RECORDING.reset(recording)
         if self.tape is not None:
-            self.tape.thread = get_ident()
+            self.tape.thread, self.tape.is_aside = get_ident(), False
             if self.captures is None:
                 install()
 

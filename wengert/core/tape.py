@@ -200,6 +200,8 @@ class Tape:
         self.asked_about: set[int] = set()
         #: The thread that may append while a recording is under way; None otherwise.
         self.thread: int | None = None
+        #: Whether it is set aside: a function runs as if nothing were recorded.
+        self.is_aside = False
         #: What was recorded, for people: the name of a function.
         self.title = ""
         #: How arguments and results nest, when `record` made the tape.

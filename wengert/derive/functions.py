@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import RecordedValue, plain
+from wengert.capture.array import RecordedValue, handle, plain
+from wengert.capture.captures import CAPTURES
 from wengert.capture.record import (
     Segment,
     finish,
@@ -34,7 +35,8 @@ Pull = Callable[[Any], tuple[Any, ...]]
 def vjp(fun: Function, *primals: Any) -> tuple[Any, Pull]:
     """Return ``fun(*primals)`` and the function that pulls gradients back."""
     segment, structures = trace(fun, primals, range(len(primals)), {}, keeps=True)
-    pull = pullback(segment, structures, segment.result)
+    read = Read.of(segment, structures, lambda given: vjp(fun, *given)[1])
+    pull = pullback(segment, structures, segment.result, read)
     return finish(segment, segment.result), pull
 
 
@@ -46,10 +48,55 @@ def jvp(
     return value, push(*tangents)
 
 
-def pullback(segment: Segment, structures: Sequence[Any], result: Any) -> Pull:
+class Read:
+    """What a linear map reads of the recording that it was made in.
+
+    A function that is one node (a row of `vmap`, a step of `scan`, a checkpoint) runs
+    while that recording is set aside.  There the map is made anew, of what it captures:
+    the values at which it was made.
+
+    Parameters
+    ----------
+    values : list
+        Those values, recorded.
+    structure
+        How they nest as arguments.
+    make : callable
+        Gives the map at other arguments.
+    """
+
+    def __init__(self, values: list[Any], structure: Any, make: Function) -> None:
+        self.values, self.structure, self.make = values, structure, make
+
+    @classmethod
+    def of(
+        cls, segment: Segment, structures: Sequence[Any], make: Function
+    ) -> Read | None:
+        """Return what a map of a segment reads; None where it is all plain."""
+        if not segment.nested:
+            return None
+        values = [handle(segment.tape, index) for index in segment.inputs]
+        return cls(values, tuple_structure(structures), make)
+
+    def apart(self) -> Function | None:
+        """Return the map of what was captured where the recording is set aside."""
+        captures = CAPTURES.get()
+        if captures is None:
+            return None
+        is_captured = any(value._tape.is_aside for value in self.values)
+        if not (is_captured or any(map(captures.knows, self.values))):
+            return None
+        given = [captures.of(value) for value in self.values]
+        return self.make(tree.unflatten(self.structure, given))  # type: ignore[no-any-return]
+
+
+def pullback(
+    segment: Segment, structures: Sequence[Any], result: Any, read: Read | None = None
+) -> Pull:
     """Return the function that pulls gradients of a segment's result back.
 
-    `structures` are those of the arguments.
+    `structures` are those of the arguments; `read` says what it is where the recording
+    is set aside.
     """
     leaves, structure = tree.flatten(result)
     outputs = [output_node(segment, leaf) for leaf in leaves]
@@ -59,6 +106,9 @@ def pullback(segment: Segment, structures: Sequence[Any], result: Any) -> Pull:
     active = depends_on(tape, segment.inputs, segment.start, stop)
 
     def vjp_fun(gradient: Any) -> tuple[Any, ...]:
+        anew = None if read is None else read.apart()
+        if anew is not None:
+            return anew(gradient)  # type: ignore[no-any-return]
         given = tree.leaves_like(structure, gradient, "the gradient")
         seeds = [
             (index, fitting(g, like, "a gradient"))
@@ -89,8 +139,16 @@ def linearize(
     types = [type_of(plain(leaf)) for leaf in leaves]
     tape, stop = segment.tape, len(segment.tape)
     arguments = tuple_structure(structures)
+    read = None
+    if keeps:
+        read = Read.of(
+            segment, structures, lambda given: linearize(fun, given, True)[1]
+        )
 
     def jvp_fun(*tangents: Any) -> Any:
+        anew = None if read is None else read.apart()
+        if anew is not None:
+            return anew(*tangents)
         given = tree.leaves_like(arguments, tangents, "the tangents")
         pushed = {
             index: fitting(t, tape.types[index], "a tangent")
