@@ -50,7 +50,7 @@ def line(tool: str, name: str, run: Run) -> str:
     """Return what a run took."""
     verdict = "right" if run.is_valid else f"WRONG {run.error[:200]}"
     best = f"{1e3 * run.best:12.4f} ms" if run.times else " " * 15
-    first = f"{1e3 * run.first:10.1f} ms"
+    first = f"{1e3 * run.compiled_in:10.1f} ms"
     what = f"{tool:9.9} {name:9} {run.function:10} {run.size:24.24}"
     return f"{what} {best} {first}  {verdict}"
 
