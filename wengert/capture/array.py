@@ -115,6 +115,11 @@ class RecordedValue(Recorded):
         """Whether it depends on no recorded value yet."""
         return self._index == PASSIVE
 
+    @property
+    def _is_captured(self) -> bool:
+        """Whether a function that is one node reads it of a recording set aside."""
+        return self._tape.thread is None and CAPTURES.get() is not None
+
     # NumPy's protocols
 
     def __array_ufunc__(
@@ -126,6 +131,9 @@ class RecordedValue(Recorded):
                 if len(inputs) == 1:
                     return record_unary(operation, self, NO_SETTINGS)
                 return record_operation(operation, inputs, NO_SETTINGS)
+        if self._is_captured:
+            inputs, settings = with_stand_ins(inputs, settings)
+            return getattr(ufunc, method)(*inputs, **settings)
         from wengert.capture.ufuncs import call_ufunc
 
         try:
@@ -143,6 +151,9 @@ class RecordedValue(Recorded):
         try:
             if isinstance(answer, Operation):
                 return record_operation(answer, args, settings)
+            if self._is_captured:
+                args, settings = with_stand_ins(args, settings)
+                return function(*args, **settings)
             return answer(*args, **settings)
         except RAW as error:
             raise as_numpy(function, args, settings, error) from error.__cause__
@@ -1105,6 +1116,14 @@ def is_elsewhere(operand: Any, tape: Tape) -> bool:
         and operand._tape is not tape
         and (is_active(operand) or CAPTURES.get() is not None)
     )
+
+
+def with_stand_ins(args: Any, settings: Any) -> tuple[Any, Any]:
+    """Return the arguments of a call with what stands in for captured values."""
+    from wengert.capture import tree
+
+    found: tuple[Any, Any] = tree.map_leaves(stand_in, (args, settings))
+    return found
 
 
 def record_with_stand_ins(

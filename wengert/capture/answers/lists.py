@@ -18,7 +18,8 @@ from wengert.capture.answers.table import (
     passive,
     tape_here,
 )
-from wengert.capture.array import RecordedArray
+from wengert.capture.array import RecordedArray, with_stand_ins
+from wengert.capture.captures import CAPTURES
 from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.operation import DISPATCH, Operation
 from wengert.core.types import Recorded, plain_example
@@ -176,6 +177,8 @@ def answer_sequence(name: str, module: ModuleType = np) -> None:
 
     @answered(name, module)
     def of_sequence(*args: Any, **settings: Any) -> Any:
+        if CAPTURES.get() is not None and any(holds(arg) for arg in args):
+            args, settings = with_stand_ins(args, settings)
         if any(holds(arg) for arg in args):
             try:
                 return answer(*args, **settings)
