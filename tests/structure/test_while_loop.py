@@ -542,3 +542,14 @@ def test_errors_say_what_to_write(cond: Any, body: Any, what: str) -> None:
             run(lambda x: wg.while_loop(cond, body, x))
         assert "instead:" in str(error.value)
         assert "test_while_loop.py" in str(error.value)
+
+
+@pytest.mark.parametrize("of", [spread, wg.grad(lambda x: np.sum(spread(x)))])
+def test_a_tape_whose_loop_is_given_another_shape_is_illegal(of: Any) -> None:
+    tape = wg.record(of, np.array([0.5, -0.3]))
+    names = [operation.name for operation in tape.operations]
+    loop = next(k for k, name in enumerate(names) if name.startswith("while"))
+    steps = [k for k in tape.operands[loop] if tape.types[k].shape == (2,)]
+    tape.types[steps[-1]] = tape.types[steps[-1]]._replace(shape=(1,))
+    with pytest.raises(wg.TapeError, match="an operand is"):
+        tape.verify()

@@ -30,7 +30,7 @@ from wengert.derive.extract import (
 from wengert.derive.functions import linearize, vjp
 from wengert.derive.modes import RecordedMode, zeros_like_type
 from wengert.derive.places import chosen_of, of_places, spread
-from wengert.derive.steps import Body
+from wengert.derive.steps import Body, misfit
 from wengert.errors import GuardError
 from wengert.ops.python import as_python
 
@@ -203,11 +203,7 @@ def wrong_switch(tape: Tape, index: int) -> str:
     likes = [body.inputs for body in branches], [body.outputs for body in branches]
     if any(part != parts[0] for parts in likes for part in parts):
         return "its branches have other inputs and outputs than one another"
-    for k, wanted in zip(operands[1:], first.inputs, strict=True):
-        like = tape.types[k]
-        if like is not None and (type(like) is tuple or like.shape != wanted.shape):
-            return f"an operand is {like} and its branches read {wanted}"
-    return ""
+    return misfit(tape, operands[1:], first.inputs)
 
 
 SWITCH: Operation = general(

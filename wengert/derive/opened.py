@@ -29,6 +29,7 @@ from wengert.derive.while_loops import (
     WHILE_DERIVATIVE,
     few_steps,
     function_of,
+    wrong_derivative,
 )
 from wengert.errors import GuardError
 from wengert.ops.index import ITEM
@@ -157,6 +158,8 @@ class Opening(Plan):
 def derived(tape: Tape, index: int, growth: int) -> Tape | None:
     """Return a derivative as a tape of loops of the most steps; None if it is none."""
     body, modes = tape.settings[index]["body"], tape.settings[index]["modes"]
+    if wrong_derivative(tape, index):
+        return None
     try:
         steps, *operands = values_of(tape, tape.operands[index])
         room = room_for(int(steps), growth)

@@ -37,6 +37,15 @@ def stay_closed() -> None:
 LONG = 100_000
 
 
+def misfit(tape: Tape, operands: Sequence[int], inputs: Sequence[Type]) -> str:
+    """Return which operand of a node a step cannot read; empty if it reads all."""
+    for k, wanted in zip(operands, inputs, strict=True):
+        like = tape.types[k]
+        if like is not None and (type(like) is tuple or like.shape != wanted.shape):
+            return f"an operand is {like} where {wanted} is read"
+    return ""
+
+
 class Body:
     """One step of a loop, as data.
 

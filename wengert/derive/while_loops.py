@@ -25,7 +25,7 @@ from wengert.derive.budget import under
 from wengert.derive.extract import active
 from wengert.derive.functions import linearize, vjp
 from wengert.derive.places import Flags, Function, chosen_of, of_places, spread
-from wengert.derive.steps import BUDGET, Body, looped
+from wengert.derive.steps import BUDGET, Body, looped, misfit
 from wengert.errors import GuardError
 from wengert.ops.python import as_python
 
@@ -273,7 +273,7 @@ def wrong_while(tape: Tape, index: int) -> str:
     for before, after in zip(inputs, outputs, strict=False):
         if before.shape != after.shape:
             return f"it carries {before} and then {after}"
-    return ""
+    return misfit(tape, tape.operands[index], inputs)
 
 
 def wrong_derivative(tape: Tape, index: int) -> str:
@@ -295,7 +295,7 @@ def wrong_derivative(tape: Tape, index: int) -> str:
         results = sum(out if kind == "jvp" else into)
     if len(tape.operands[index]) != operands + 1:
         return "it has another number of operands"
-    return ""
+    return misfit(tape, tape.operands[index][-len(body.inputs) :], body.inputs)
 
 
 WHILE: Operation = general(
