@@ -35,9 +35,14 @@ def evaluate_stack(*parts: Any, axis: int) -> Any:
     if shapes == {()}:
         return array(parts)
     # At a fifth of the cost, where the result lies as it does by NumPy's own.
-    if axis == 0 and len(shapes) == 1 and all([p.flags.c_contiguous for p in parts]):
+    if axis == 0 and len(shapes) == 1 and all(map(lies_as_a_row, parts)):
         return array(parts)
     return np.stack(parts, axis=axis)
+
+
+def lies_as_a_row(part: Any) -> bool:
+    """Whether stacks of an array lie in C order."""
+    return part.ndim == 1 or bool(part.flags.c_contiguous)
 
 
 def stack_jvp(tangents: Any, result: Any, *parts: Any, axis: int) -> Any:
