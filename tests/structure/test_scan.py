@@ -198,3 +198,32 @@ def test_errors_say_what_to_write(call: Any, what: str) -> None:
     with pytest.raises(wg.ArgumentError, match=what) as error:
         call()
     assert "instead:" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "around", [lambda f: f, wg.jit, lambda f: wg.jit(wg.jacfwd(f))]
+)
+def test_no_rows_are_stacked_as_rows_would_be(around: Any) -> None:
+    def both(a: Any) -> Any:
+        x = np.zeros((0, 2), np.float32)
+        carry, (y, n) = wg.scan(lambda c, x: (c * 2, (a * x, 3)), a, x)
+        z = wg.map(lambda x: np.sum(x) + a[0], np.ones((0, 4)))
+        return carry, y, n + 0 * a[0], z
+
+    found = around(both)(np.array([0.5, 2.0]))
+    assert [part.shape[:1] for part in found] == [(2,), (0,), (0,), (0,)]
+    assert found[1].shape[1] == 2
+    assert found[1].dtype == np.float64
+
+
+def test_no_steps_change_nothing() -> None:
+    x = np.ones(2)
+
+    def doubled(y: Any, k: Any) -> Any:
+        y *= 2
+        return y, [1][k + 1]
+
+    carry, stacked = wg.scan(doubled, x, np.zeros(0, int))
+    np.testing.assert_array_equal(carry, [1.0, 1.0])
+    np.testing.assert_array_equal(x, [1.0, 1.0])
+    assert stacked is None  # a step at a row of zeros raises

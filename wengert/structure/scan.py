@@ -11,11 +11,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy import arange, asarray, stack  # answered while something is recorded
+from numpy import (  # answered while something is recorded
+    arange,
+    asarray,
+    stack,
+    zeros,
+)
 
 from wengert.capture import tree
 from wengert.capture.array import plain, wrap_passive
-from wengert.capture.record import active_tape
+from wengert.capture.record import active_tape, own_array
 from wengert.core.operation import apply
 from wengert.core.tape import Tape, strong
 from wengert.core.types import type_of
@@ -23,7 +28,7 @@ from wengert.derive.loops import SCAN
 from wengert.derive.steps import Body
 from wengert.errors import ArgumentError, GuardError, explain
 from wengert.structure.nested import any_recorded, not_repeatable
-from wengert.structure.subtapes import Subtapes
+from wengert.structure.subtapes import Subtapes, visit
 
 Function = Callable[..., Any]
 #: How often a carried value may get another type before that is an error.
@@ -86,8 +91,10 @@ def scan(
     (np.float64(1.875), np.float64(2.75))
     """
     loop = Loop.of(f, init, xs, length, reverse)
+    if not loop.steps:
+        return loop.by_no_steps()
     recorded = active_tape()
-    if recorded is None or not loop.steps:
+    if recorded is None:
         return loop.by_steps()
     try:
         return loop.as_node(recorded)
@@ -263,6 +270,30 @@ class Loop(NamedTuple):
             for column in stacks
         ]
         return tree.unflatten(self.carries, carry), tree.unflatten(shape.ys, made)
+
+    def by_no_steps(self) -> tuple[Any, Any]:
+        """Return what is carried first, and stacks without rows.
+
+        What is stacked, a step says that is visited at rows of zeros.
+        """
+        count, shapes = len(self.carry), list[Shape]()
+        rows = [zeros(row.shape[1:], row.dtype) for row in self.rows]
+        sample = [*[own_array(plain(leaf)) for leaf in self.carry], *rows]
+
+        def step(*leaves: Any) -> list[Any]:
+            found, shape = self.call(leaves[:count], leaves[count:])
+            shapes.append(shape)
+            return found[count:]
+
+        found = visit(lambda: Subtapes("a step of scan", sample).run(step))
+        if found is None:  # nothing says
+            return self.by_steps()
+        likes = [type_of(plain(leaf)) for leaf in found]
+        stacks = [zeros((0, *like.shape), like.dtype) for like in likes]
+        return (
+            tree.unflatten(self.carries, list(self.carry)),
+            tree.unflatten(shapes[0].ys, stacks),
+        )
 
     def as_node(self, recorded: Tape) -> tuple[Any, Any]:
         """Do it as one node of the tape that is being recorded."""
