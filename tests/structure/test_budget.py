@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.core.tape import Tape
 from wengert.derive import checkpoints
 from wengert.derive.budget import MOST_TIMES, Binomial, Plan, bytes_of
 from wengert.execute.engine import native_engine
@@ -116,6 +117,81 @@ def test_a_plain_loop_stays_within_the_budget(memory: str) -> None:
     assert peak <= plan.peak <= (bytes_of(memory) or 0)
     np.testing.assert_array_equal(found, expected)
     assert segments(plan) > 1
+
+
+def written(x: Any) -> Any:
+    """Rules that read operands, results, indices and what is written into."""
+    y = np.exp(x) * np.tanh(x)
+    z = y.copy()
+    z[1:3] = np.sqrt(1 + x[:2] ** 2)
+    w = z[np.argsort(x)] @ np.outer(x, x)
+    return np.sum(np.where(w > 0, w * w, np.sin(w)) / (1 + y * y)) + np.prod(y)
+
+
+def looped(x: Any) -> Any:
+    """A loop that is found."""
+    y = x
+    for k in range(40):
+        y = np.sin(y) * x + np.exp(-y * y) / (1 + k)
+    return np.sum(y * y)
+
+
+def asking(x: Any) -> Any:
+    """A loop that is none, for its steps differ."""
+    y = x
+    for _ in range(30):
+        y = y - 0.3 * y * y if np.sum(y) > 0 else y + np.exp(y)
+    return np.sum(y**3)
+
+
+def slopes(x: Any) -> Any:
+    """Derivatives of functions that read recorded arrays around them."""
+    c = np.exp(x)
+    d = 0.1 * c + x
+    _, along = wg.jvp(lambda z: z * c * d, (x,), (c,))
+    y = x - 0.1 * wg.grad(looped)(d)
+    return np.sum(wg.jacobian(lambda z: np.sin(z) * c + z * d)(x)) + y @ along
+
+
+@pytest.mark.parametrize("looks_from", [12, 4096])
+@pytest.mark.parametrize("f", [written, looped, asking, slopes])
+def test_what_is_forgotten_is_computed_again(
+    f: Any, looks_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tape, "looks_from", looks_from)
+    x = np.array([0.3, -0.4, 0.8, 0.1, -0.2])
+    for of in (
+        wg.value_and_grad,
+        wg.hessian,
+        wg.jacfwd,
+        lambda f: wg.grad(lambda x: np.sum(wg.grad(f)(x) ** 2)),
+        lambda f: lambda x: wg.hvp(f, x, np.cos(x)),
+        lambda f: lambda x: wg.linearize(f, x)[1](x),
+    ):
+        expected, jitted = of(f)(x), wg.jit(of(f), memory="1 GB")
+        for _ in range(3):
+            found = jitted(x)
+            for one, other in zip(leaves(found), leaves(expected), strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+def leaves(value: Any) -> tuple[Any, ...]:
+    """What a result is made of."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+@pytest.mark.parametrize("is_outside", [True, False])
+def test_a_recording_of_jit_keeps_no_steps(is_outside: bool) -> None:
+    f = wg.grad(plain, memory=None if is_outside else "4 MB")
+    jitted = wg.jit(f, memory="4 MB" if is_outside else None)
+    jitted(X, 200), jitted(X, 200)  # what is made once for all
+    expected = wg.grad(plain)(X)
+    tracemalloc.start()
+    for _ in range(2):
+        np.testing.assert_allclose(jitted(X), expected, rtol=1e-12)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8_000_000 < 603 * X.nbytes
 
 
 def test_plain_loops_of_all_kinds_have_the_same_gradients() -> None:

@@ -875,7 +875,7 @@ def place_indices(tape: Tape, indices: list[Any]) -> tuple[int, ...]:
     nodes = tuple([place(tape, part) for part in indices])
     for part, node in zip(indices, nodes, strict=True):
         if outputs[node] is None:
-            save(part, plain(part), outputs, node)
+            save(part, plain(part), tape, node)
     return nodes
 
 
@@ -979,7 +979,7 @@ def record_operation(
     outputs = tape.play.outputs
     for k, index in enumerate(indices):
         if outputs[index] is None and operation.reads_operand(k):
-            save(operands[k], values[k], outputs, index)
+            save(operands[k], values[k], tape, index)
     if not operation.view:
         for operand_value in values:
             if value is operand_value and is_array(value):
@@ -988,7 +988,8 @@ def record_operation(
         note_lying(tape, indices, values)
     line = line_of(tape) if tape.keeps_lines else None
     gives_array = type(value) is ndarray
-    kept = strong(value) if operation.reads_result or not gives_array else None
+    reads = operation.reads_result and is_kept(tape, value)
+    kept = strong(value) if reads or not gives_array else None
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
     if gives_array:
         if operation.view:
@@ -1044,13 +1045,13 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
         return record_operation(operation, (operand,), settings)
     outputs = tape.play.outputs
     if operation.reads_first and outputs[source] is None:
-        save(operand, x, outputs, source)
+        save(operand, x, tape, source)
     if operation.adds and tape.keeps_guards:
         note_lying(tape, (source,), (x,))
     line = line_of(tape) if tape.keeps_lines else None
     if type(value) is ndarray:
         like = array_type(value.shape, value.dtype)
-        kept = value if operation.reads_result else None
+        kept = value if operation.reads_result and not tape.forgets else None
         index = tape.append(operation, (source,), settings, like, kept, line)
         if operation.view:
             copy = RecordedArray(tape, index, value)
@@ -1155,8 +1156,19 @@ def project(tape: Tape, index: int, value: tuple[Any, ...]) -> Iterator[Any]:
         )
 
 
-def save(operand: Any, value: Any, outputs: list[Any], index: int) -> None:
-    """Keep an operand's numbers for a rule, safe from later writes."""
+def is_kept(tape: Tape, value: Any) -> bool:
+    """Whether the numbers of a node are kept for rules: they may be computed again."""
+    return not (tape.forgets and is_array(value) and value.dtype.kind in "fc")
+
+
+def save(operand: Any, value: Any, tape: Tape, index: int) -> None:
+    """Keep an operand's numbers for a rule, unless they are computed again for it."""
+    if is_kept(tape, value):
+        keep(operand, value, tape.play.outputs, index)
+
+
+def keep(operand: Any, value: Any, outputs: list[Any], index: int) -> None:
+    """Keep the numbers of a recorded value, safe from later writes."""
     storage = getattr(operand, "_storage", None)
     if storage is not None:
         if operand._chain and 2 * value.size < storage.value.size:

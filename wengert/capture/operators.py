@@ -261,16 +261,16 @@ def array_binary(name: str, reflected: bool) -> Any:
             note_raise(error, name, (other, self) if reflected else (self, other))
             raise
         if reads_self and outputs[first] is None:
-            save(self, own, outputs, first)
+            save(self, own, tape, first)
         if reads_other and outputs[second] is None:
-            save(other, number, outputs, second)
+            save(other, number, tape, second)
         operands = (second, first) if reflected else (first, second)
         if adds and tape.keeps_guards:
             note_lying(tape, (first, second), (own, number))
         line = line_of(tape) if tape.keeps_lines else None
         if type(value) is ndarray:
             like = array_type(value.shape, value.dtype)
-            kept = value if reads_result else None
+            kept = value if reads_result and not tape.forgets else None
             index = tape.append(operation, operands, NO_SETTINGS, like, kept, line)
             return RecordedArray(tape, index, value)
         like = type_of(value)

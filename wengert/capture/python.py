@@ -44,7 +44,7 @@ def record_python(
     outputs = tape.play.outputs
     for k, index in enumerate(indices):
         if outputs[index] is None and operation.reads_operand(k):
-            save(operands[k], operands[k]._current(), outputs, index)
+            save(operands[k], operands[k]._current(), tape, index)
     line = line_of(tape) if tape.keeps_lines else None
     index = tape.append(
         operation, indices, settings, type_of(value), strong(value), line

@@ -259,7 +259,6 @@ def record_segment(
         tape = Tape() if outer is None else outer
     segment = Segment(tape, outer is not None)
     if outer is not None:
-        outer.remember()
         segment.result = call(function, args, wanted, kwargs, segment)
     else:
         with Recording(segment.tape):

@@ -171,6 +171,8 @@ class Tape:
 
     #: Nodes that are written before steps are looked for among them.
     looks_from = 4096
+    #: Whether arrays that rules read are computed again for them, and not kept.
+    forgets = False
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
@@ -352,9 +354,6 @@ class Tape:
             )
             self._numbers[key] = index
         return index
-
-    def remember(self) -> None:
-        """Keep all numbers from now on, as every tape does but those under a budget."""
 
     def note_constant(self, value: Any, index: int, is_refillable: bool) -> None:
         """Note that a node holds a constant, as `number` and `array` would."""

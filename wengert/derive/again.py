@@ -19,7 +19,7 @@ from wengert.capture.array import (
     RecordedArray,
     RecordedScalar,
     handle,
-    save,
+    keep,
     wrap_passive,
 )
 from wengert.core.checked import CheckedTape
@@ -70,7 +70,7 @@ def derived(
         if known is not None and known.question == question:
             for (_, value), (_, place) in zip(given, places, strict=True):
                 if type(place) is int and tape.play.outputs[place] is None:
-                    save(value, value._current(), tape.play.outputs, place)
+                    keep(value, value._current(), tape.play.outputs, place)
             if recall(tape, known) or play(tape, known.stop):
                 return {k: value_at(tape, p) for k, p in known.places.items()}
     complete(tape)
@@ -90,7 +90,7 @@ def derived(
         stretch.learn(at, results)
         for k, place in results.items():
             if type(place) is int and tape.play.outputs[place] is None:
-                save(found[k], found[k]._current(), tape.play.outputs, place)
+                keep(found[k], found[k]._current(), tape.play.outputs, place)
         note_numbers(tape, at, results)
         for k, place in results.items():
             if type(place) is Plain:  # as when it is played: an array of its own

@@ -16,7 +16,6 @@ from wengert.core.flags import reaching
 from wengert.core.operation import Operation
 from wengert.core.repetitions import COLUMNS, repetitions_on
 from wengert.core.tape import Tape
-from wengert.core.types import is_array
 from wengert.derive.budget import shown
 from wengert.derive.repeats import LEAST_STRETCH
 from wengert.derive.roll import fill, roll_stretch
@@ -28,30 +27,16 @@ from wengert.errors import ArgumentError, Line, explain
 OF_A_NODE, OF_A_STEP = 265, 30
 
 
-class Numbers(list[Any]):
-    """The numbers of nodes; those that are saved for rules are left out."""
-
-    forgets = True
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if not self.forgets:
-            super().__setitem__(index, value)
-
-
-def is_array_of_numbers(value: Any) -> bool:
-    """Whether numbers are not kept wherever they are: those of arrays."""
-    return is_array(value) and value.ndim > 0 and value.dtype.kind in "fc"
-
-
 class Forgetful(Tape):
     """A tape that keeps the arrays of its leaves alone, until they are asked for.
 
     Of steps that are written once it keeps no numbers at all.
     """
 
+    forgets = True
+
     def __init__(self) -> None:
         super().__init__()
-        self.numbers = self.play.outputs = Numbers()
         self.writes_steps_once = True
 
     def append(
@@ -63,15 +48,10 @@ class Forgetful(Tape):
         output: Any = None,
         line: Line | None = None,
     ) -> int:
-        """Append one node; its numbers are kept where they could not be found again."""
-        is_known = self.repetition is not None or is_array_of_numbers(output)
-        if operands and self.numbers.forgets and is_known:
+        """Append one node; what steps give that are written once is not kept."""
+        if operands and self.repetition is not None:
             output = None
         return super().append(operation, operands, settings, type_, output, line)
-
-    def remember(self) -> None:
-        """Keep all numbers from now on."""
-        self.numbers.forgets = False
 
     def roll(self, roots: Sequence[int], wanted: Sequence[int]) -> list[int]:
         """Become what roots are made of, with loops as nodes; return where some are.
@@ -79,7 +59,6 @@ class Forgetful(Tape):
         The wanted nodes first, then the roots.  The numbers of all that is around the
         loops are known then.
         """
-        self.remember()
         places = [*wanted, *roots]
         if len(self) >= LEAST_STRETCH:
             self.charge()

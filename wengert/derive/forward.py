@@ -23,6 +23,7 @@ from wengert.derive.modes import (
     RecordedMode,
     fit,
     operands_of,
+    restore,
 )
 from wengert.derive.tips import POWERS, around_tip
 
@@ -56,6 +57,7 @@ def push(
     if reached is not None:
         wanted = bytes(map(and_, wanted, reached))
     if not records:
+        restore(tape, start, stop, [k for k in outputs if k is not None] or None)
         with np.errstate(all="ignore"):
             mode = PlainMode(tape, absorb=True)
             dead = last_reads(tape, start, stop, wanted, outputs)
@@ -69,13 +71,12 @@ def push(
         roll = None
         if reached is None:
             roll = as_loops(tape, start, stop, tangents, named)
-        if roll is None:
-            dead = last_reads(tape, start, stop, wanted, outputs)
-            sweep(tape, start, stop, tangents, RecordedMode(tape), wanted, dead)
-            return by_place(outputs, tangents)
-        places = [None if k is None else roll.place(k) for k in outputs]
-        end = len(tape)
-        used = reaching(tape, {k for k in places if k is not None}, start, end)
+        places, end, used = outputs, stop, wanted
+        if roll is not None:
+            places = [None if k is None else roll.place(k) for k in outputs]
+            end = len(tape)
+            used = reaching(tape, {k for k in places if k is not None}, start, end)
+        restore(tape, start, end, [k for k in places if k is not None] or None)
         dead = last_reads(tape, start, end, used, places)
         sweep(tape, start, end, tangents, RecordedMode(tape), used, dead)
         return by_place(places, tangents)

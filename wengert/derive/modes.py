@@ -6,13 +6,14 @@ node's output, multiply a gradient by a partial, and accumulate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from wengert.capture.array import RecordedScalar, handle, project
 from wengert.capture.operators import scalar_binary
+from wengert.core.flags import reaching
 from wengert.core.forms import Map
 from wengert.core.operation import apply
 from wengert.core.tape import CONSTANT, Tape
@@ -109,6 +110,29 @@ def zeros_like_type(like: Type) -> Any:
     """Return a zero gradient for a value of this type."""
     dtype = like.dtype if like.dtype.kind in "fc" else np.dtype(np.float64)
     return np.zeros(like.shape, dtype) if like.shape else dtype.type(0)
+
+
+def restore(
+    tape: Tape, start: int, stop: int, roots: Sequence[int] | None = None
+) -> None:
+    """Compute what rules of a stretch read where a tape has not kept it.
+
+    Of those nodes alone that roots are made of, where they are given.
+    """
+    if not tape.forgets:
+        return
+    from wengert.derive.roll import fill
+
+    swept = None if roots is None else reaching(tape, roots, start, stop)
+    read: list[int] = []
+    for index in range(start, stop):
+        if swept is not None and not swept[index]:
+            continue
+        operation, operands = tape.operations[index], tape.operands[index]
+        read += [k for j, k in enumerate(operands) if operation.reads_operand(j)]
+        if operation.reads_result:
+            read.append(index)
+    fill(tape, read)
 
 
 class PlainMode:

@@ -25,6 +25,7 @@ from wengert.derive.modes import (
     RecordedMode,
     fit,
     operands_of,
+    restore,
     widened,
     zeros_like_type,
 )
@@ -308,6 +309,8 @@ def pull(
     Unconnected ones are zeros.  The plain sweep first multiplies as NumPy does; only
     where a NaN reached a wanted gradient it runs again with zeros absorbing.
     """
+    if not records:
+        restore(tape, start, stop, [k for k, _ in seeds])
     if not records and start == 0 and stop == len(tape) and len(seeds) == 1:
         found = sweep_straight(tape, seeds[0], wanted)
         if found is not None:
@@ -324,6 +327,7 @@ def pull(
             if place is not None:
                 end, given = len(tape), [(place(k), g) for k, g in seeds]
                 reached = depends_on(tape, wanted, start, end)
+            restore(tape, start, end, [k for k, _ in given])
             found = collect(tape, start, end, given, wanted, reached, mode)
             return dict(enumerate(found))
 

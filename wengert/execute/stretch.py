@@ -32,6 +32,7 @@ from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.extract import Extract, trimmed
 from wengert.derive.loops import SCAN
+from wengert.derive.roll import fill
 from wengert.derive.shortened import shortened
 from wengert.derive.sparsity import Pattern, decide
 from wengert.derive.steps import Body
@@ -88,6 +89,7 @@ class Stretch:
 
     def operands(self, tape: Tape) -> list[Any]:
         """Return the recorded values of the inputs, and of what is read around."""
+        fill(tape, self.around)
         outputs = tape.play.outputs
         return [
             wrap(tape, index, as_weak(tape.types[index], outputs[index]))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.record import protect, record_segment
+from wengert.capture.record import active_tape, protect, record_segment
 from wengert.core.tape import Tape
 from wengert.core.transformed import Function, Transformed, shown
 from wengert.derive.budget import Plan, bytes_of, under
@@ -47,6 +47,9 @@ class Budgeted(Transformed):
         self.owns_results = getattr(fun, "owns_results", False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        tape = active_tape()
+        if tape is not None and self.budget is not None:
+            tape.forgets = True  # as long as it is recorded: rules compute again
         with under(Plan(self.budget, disk=self.on_disk)):
             return self.fun(*args, **kwargs)
 
