@@ -988,7 +988,7 @@ def record_operation(
         note_lying(tape, indices, values)
     line = line_of(tape) if tape.keeps_lines else None
     gives_array = type(value) is ndarray
-    reads = operation.reads_result and is_kept(tape, value)
+    reads = operation.reads_result and not tape.forgets
     kept = strong(value) if reads or not gives_array else None
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
     if gives_array:
@@ -1156,14 +1156,9 @@ def project(tape: Tape, index: int, value: tuple[Any, ...]) -> Iterator[Any]:
         )
 
 
-def is_kept(tape: Tape, value: Any) -> bool:
-    """Whether the numbers of a node are kept for rules: they may be computed again."""
-    return not (tape.forgets and is_array(value) and value.dtype.kind in "fc")
-
-
 def save(operand: Any, value: Any, tape: Tape, index: int) -> None:
     """Keep an operand's numbers for a rule, unless they are computed again for it."""
-    if is_kept(tape, value):
+    if not (tape.forgets and is_array(value) and value.dtype.kind in "fc"):
         keep(operand, value, tape.play.outputs, index)
 
 

@@ -8,13 +8,13 @@ again for arguments that it has had: of recorded ones, the same nodes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from threading import get_ident
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 import numpy as np
 
+from wengert.capture.answers.named import copy_of, leading_to
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedArray, RecordedScalar
 from wengert.capture.pure import Fetch, ImpureError, reads_of
@@ -33,12 +33,6 @@ NOTHING: Any = object()
 
 class UnknownError(Exception):
     """An argument of which it is not known when it is the same."""
-
-
-def standing(*args: Any, **settings: Any) -> Any:
-    """Stand for the code of a function: what is called is put in place of a text."""
-    called: Any = "called"
-    return called(args, settings)
 
 
 class Recall:
@@ -90,18 +84,14 @@ class Recalled:
     def __init__(self, tape: Tape, function: FunctionType, reads: list[Fetch]) -> None:
         self.tape, self.function, self.reads = tape, function, reads
         self.code = code = function.__code__
-        self.original = FunctionType(
-            code,
-            function.__globals__,
-            function.__name__,
-            function.__defaults__,
-            function.__closure__,
-        )
-        self.original.__kwdefaults__ = function.__kwdefaults__
+        self.original = copy_of(function)
         self.known: dict[Any, Any] = {}
         self.depth = 0
         self.is_active = True
-        function.__code__ = self.standing = standing_for(code, self.call)
+        leading = leading_to(self.call, code)
+        # No frame of the user's, for whoever looks for the user's line.
+        self.standing = leading.replace(co_filename=__file__)
+        function.__code__ = self.standing
 
     def call(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Return what the function gives."""
@@ -173,13 +163,6 @@ def function_of(frame: FrameType) -> FunctionType | None:
         found = frame.f_globals.get(name)
     is_it = type(found) is FunctionType and found.__code__ is code
     return found if is_it else None
-
-
-def standing_for(code: CodeType, called: Callable[..., Any]) -> CodeType:
-    """Return code that calls something in place of a function's own."""
-    own = standing.__code__
-    parts = tuple(called if part == "called" else part for part in own.co_consts)
-    return own.replace(co_consts=parts, co_freevars=code.co_freevars)
 
 
 def stays(value: Any) -> bool:

@@ -59,16 +59,7 @@ class Answered:
         self.owners = owners
         self.own: CodeType = function.__code__
         #: The function as it is without us.
-        self.original = FunctionType(
-            self.own,
-            function.__globals__,
-            function.__name__,
-            function.__defaults__,
-            function.__closure__,
-        )
-        self.original.__kwdefaults__ = function.__kwdefaults__
-        self.original.__module__ = function.__module__
-        self.original.__qualname__ = function.__qualname__
+        self.original = copy_of(function)
         self.answering = leading_to(self.call, self.own)
         if not hasattr(function, "__wrapped__"):
             # Whoever asks for the signature finds the one that is written.
@@ -112,6 +103,21 @@ def is_recording() -> bool:
     """Whether this thread records, so that a function may read what is recorded."""
     tape = RECORDING.get()
     return tape is not None and tape.thread == get_ident()
+
+
+def copy_of(function: FunctionType) -> FunctionType:
+    """Return a function of the same code, which stays as it is."""
+    copy = FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    copy.__kwdefaults__ = function.__kwdefaults__
+    copy.__module__ = function.__module__
+    copy.__qualname__ = function.__qualname__
+    return copy
 
 
 #: A function of any arguments, inside of one whose variables are its closure; what
