@@ -174,6 +174,28 @@ PROGRAMS: dict[str, Program] = {
     "divmod": lambda x: divmod(x, 2),
     "in": lambda x: (0.5 in x, 0.6 in x),
     "a text in": lambda x: "a" in x,
+    **{
+        f"{function.__name__} {kind}": lambda x, f=function, m=make: f(m(x))
+        for function in (
+            np.diag_indices_from,
+            np.tril_indices_from,
+            np.triu_indices_from,
+        )
+        for kind, make in {
+            "of a matrix": lambda x: x * x[:, None],
+            "of a column": lambda x: x[:, None],
+            "of a vector": lambda x: x,
+        }.items()
+    },
+    "indices from the second diagonal": lambda x: np.triu_indices_from(
+        x * x[:, None], k=x.argmax() - 1
+    ),
+    "path of an einsum": lambda x: np.einsum(
+        "i,ij->j",
+        x,
+        x * x[:, None],
+        optimize=np.einsum_path("i,ij->j", x, x * x[:, None])[0],
+    ),
     "isscalar": lambda x: (np.isscalar(x), np.isscalar(x[0])),
     "iterable": lambda x: (np.iterable(x), np.iterable(x[0])),
     "copy": copy.copy,

@@ -237,3 +237,33 @@ def test_gradients_are_differences(n: int) -> None:
             ends.append(function(*at))
         slope = (ends[0] - ends[1]) / (2 * step)
         assert np.sum(gradient * t) == pytest.approx(slope, rel=1e-6)
+
+
+def smoothed(noise: Any, y: Any) -> Any:
+    """The likelihood of numbers by a filter, and what a smoother makes of them."""
+    step, seen = np.array([[1.0, 1.0], [0.0, 1.0]]), np.array([[1.0, 0.0]])
+    m, p, found, total = np.zeros(2), 10.0 * np.eye(2), [], 0.0
+    for number in y:
+        m, p = step @ m, step @ p @ step.T + noise[0] * np.eye(2)
+        s = seen @ p @ seen.T + noise[1]
+        gain, v = p @ seen.T @ np.linalg.inv(s), number - seen @ m
+        total = total - np.log(s[0, 0]) - v[0] ** 2 / s[0, 0]
+        m, p = m + gain @ v, p - gain @ s @ gain.T
+        found.append((m, p))
+    later = m
+    for m, p in found[-2::-1]:
+        ahead = step @ p @ step.T + noise[0] * np.eye(2)
+        later = m + np.linalg.solve(ahead, step @ p).T @ (later - step @ m)
+        total = total + later[0]
+    return total
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 20])
+def test_a_smoother_of_small_matrices_is_native(n: int) -> None:
+    noise, y = np.array([0.5, 0.25]), np.cos(np.arange(n))
+    for function in (smoothed, wg.grad(smoothed), wg.jacfwd(wg.grad(smoothed))):
+        compiled_function = wg.jit(function, wait=True)
+        np.testing.assert_allclose(
+            compiled_function(noise, y), function(noise, y), rtol=1e-10
+        )
+        assert "1 native" in repr(compiled_function)

@@ -170,8 +170,8 @@ class Schedule:
         self.domains = self.find_domains()
         self.named = self.named_one_by_one()
         self.choose_axes(NOWHERE)
-        while self.is_long() and self.unrolled:
-            self.choose_axes(self.looped | {self.worth_a_loop()})
+        while self.is_long() and (axes := self.worth_a_loop()):
+            self.choose_axes(self.looped | axes)
         self.stored: dict[int, Node] = {}
         #: By number, once it is asked for: of what products read, the axes that count
         #: the matrices.
@@ -266,15 +266,16 @@ class Schedule:
         pairs = self.varied.items()
         return sum([number * count(axes & unrolled) for axes, number in pairs if axes])
 
-    def worth_a_loop(self) -> int:
-        """Return the axis without which least is written out."""
+    def worth_a_loop(self) -> frozenset[int]:
+        """Return the axis without which least is written out, if there is one."""
         spared = dict.fromkeys(self.unrolled, 0)
         for axes, number in self.varied.items():
             unrolled = axes & self.unrolled
             total = number * self.graph.count(unrolled)
             for axis in unrolled:
                 spared[axis] += total - total // self.graph.extent(axis)
-        return max(spared, key=lambda a: (spared[a], a))
+        axis = max(spared, key=lambda a: (spared[a], a), default=-1)
+        return frozenset({axis}) if spared.get(axis) else NOWHERE
 
     # Roots
 

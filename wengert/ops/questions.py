@@ -41,8 +41,15 @@ def answer_of(function: Any, plain: Callable[[Any], Any]) -> None:
         return function(*(plain(value) for value in args), **keywords)
 
 
+def shaped(value: Any) -> Any:
+    """Return a plain value of the same shape; a whole number is itself, and guarded."""
+    is_whole = isinstance(value, Recorded) and value.dtype.kind in "iu"  # type: ignore[attr-defined]
+    return exact_value(value) if is_whole and not value.shape else plain_example(value)
+
+
 for _plain, _names in {
     plain_example: "result_type can_cast common_type iscomplexobj isrealobj",
+    shaped: "diag_indices_from tril_indices_from triu_indices_from einsum_path",
     exact_value: "array_repr array_str array2string",
 }.items():
     for _name in _names.split():
