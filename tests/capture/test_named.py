@@ -8,9 +8,10 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from operator import attrgetter
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from scipy.linalg import solve as renamed
 
 import wengert
 from tests.threads import at_once
+from wengert.capture.answers.named import leading_to
 from wengert.core.operation import NAMED
 
 A = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
@@ -208,6 +210,25 @@ def test_every_row_is_a_function_in_python() -> None:
             assert inspect.isfunction(attrgetter(row)(module)), row
     assert len(missing) == 1
     assert missing < absent | homes
+
+
+def test_code_that_leads_to_an_answer_is_of_its_function_s_kind() -> None:
+    """Since Python 3.13 no code of a generator may stand for other code."""
+
+    def counted(n: int) -> Iterator[int]:
+        yield from range(n)
+
+    def answer(args: Any, settings: Any) -> Any:
+        return [*args, settings]
+
+    one, several = (
+        FunctionType(leading_to(answer, function.__code__), {})
+        for function in (det, counted)
+    )
+
+    assert not inspect.isgeneratorfunction(one)
+    assert inspect.isgeneratorfunction(several)
+    assert one(1, b=2) == list(several(1, b=2)) == [1, {"b": 2}]
 
 
 ALONE = """

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from inspect import CO_GENERATOR
 from threading import get_ident
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -126,18 +127,23 @@ TEMPLATE = """
 def outer({names}):
     def template(*args, **settings):
         call = "what is called"
-        return call(args, settings)
+        {answer}
         {names}
     return template
 """
+#: How it answers, of a plain function and of a generator.
+PLAINLY = "return call(args, settings)"
+IN_TURN = "return (yield from call(args, settings))"
 
 
 def leading_to(call: Function, own: CodeType) -> CodeType:
     """Return code of any arguments that calls a function with them.
 
     It stands for other code of a function, whose closure it takes and leaves alone.
+    Code of a generator is that of one.
     """
-    code, before, after = template_of(own.co_freevars)
+    answer = IN_TURN if own.co_flags & CO_GENERATOR else PLAINLY
+    code, before, after = template_of(own.co_freevars, answer)
     return code.replace(
         co_consts=(*before, call, *after),
         co_name=own.co_name,
@@ -148,13 +154,13 @@ def leading_to(call: Function, own: CodeType) -> CodeType:
 
 
 @cache
-def template_of(names: tuple[str, ...]) -> tuple[CodeType, Any, Any]:
-    """Return the code of the template with variables of these names.
+def template_of(names: tuple[str, ...], answer: str) -> tuple[CodeType, Any, Any]:
+    """Return the code of the template with variables of these names, and an answer.
 
     Its constants are returned, too: those before and behind what is called.
     """
     made: dict[str, Any] = {}
-    exec(TEMPLATE.format(names=", ".join(names)), made)
+    exec(TEMPLATE.format(names=", ".join(names), answer=answer), made)
     code: CodeType = made["outer"](*names).__code__
     at = code.co_consts.index("what is called")
     return code, code.co_consts[:at], code.co_consts[at + 1 :]
