@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
+from operator import add
 from threading import get_ident
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
@@ -48,7 +50,7 @@ from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
 from wengert.execute.colouring import ColoredPattern, color_cols, color_symmetric
 from wengert.execute.jit import Jitted
-from wengert.execute.sparse import Sparse
+from wengert.execute.sparse import Products, Sparse
 from wengert.execute.stretch import Stretch, node_of
 from wengert.structure.budget import Budgeted, within
 
@@ -864,8 +866,9 @@ def jacobian_sparsity(
     ----------
     fun : callable, returns m numbers in all, in arrays or nested containers
     *args : numbers, arrays, or nested containers of them
-        Where `fun` is recorded: the pattern holds on the path that it takes there, and
-        if it is jitted on all that it has taken with arguments of such shapes.
+        Where `fun` is recorded: the pattern holds on the path that it takes there,
+        wherever data decide which elements are read, and if it is jitted on all paths
+        that it has taken with arguments of such shapes.
     argnums : int or sequence of int, default 0
         The arguments of n numbers in all that it is differentiated by.
     local : bool
@@ -895,12 +898,11 @@ def jacobian_sparsity(
            [0, 1, 1, 0],
            [0, 0, 1, 1]])
     """
-    pattern = pattern_of(fun, args, argnums, "jacobian_sparsity").jacobian()
+    asked = partial(pattern_of, fun, argnums, "jacobian_sparsity")
     if local:
-        return nonzero(jacobian, fun, args, argnums, pattern)
-    for known in recorded_at(fun, args):
-        pattern += pattern_of(fun, known, argnums, "jacobian_sparsity").jacobian()
-    return pattern
+        return nonzero(fun, args, argnums, asked(args, is_local=True).jacobian(), False)
+    every = args, *recorded_at(fun, args)
+    return reduce(add, [asked(given).jacobian() for given in every])
 
 
 def hessian_sparsity(
@@ -912,8 +914,9 @@ def hessian_sparsity(
     ----------
     fun : callable, returns one real number
     *args : numbers, arrays, or nested containers of them
-        Where `fun` is recorded: the pattern holds on the path that it takes there, and
-        if it is jitted on all that it has taken with arguments of such shapes.
+        Where `fun` is recorded: the pattern holds on the path that it takes there,
+        wherever data decide which elements are read, and if it is jitted on all paths
+        that it has taken with arguments of such shapes.
     argnums : int or sequence of int, default 0
         The arguments of n numbers in all that it is differentiated by.
     local : bool
@@ -940,21 +943,23 @@ def hessian_sparsity(
            [ True, False, False],
            [False, False,  True]])
     """
-    pattern = pattern_of(fun, args, argnums, "hessian_sparsity").hessian()
+    asked = partial(pattern_of, fun, argnums, "hessian_sparsity")
     if local:
-        return nonzero(hessian, fun, args, argnums, pattern)
-    for known in recorded_at(fun, args):
-        pattern += pattern_of(fun, known, argnums, "hessian_sparsity").hessian()
-    return pattern
+        return nonzero(fun, args, argnums, asked(args, is_local=True).hessian(), True)
+    every = args, *recorded_at(fun, args)
+    return reduce(add, [asked(given).hessian() for given in every])
 
 
 def nonzero(
-    derivative: Function, fun: Function, args: Any, argnums: Argnums, pattern: Any
+    fun: Function, args: Any, argnums: Argnums, pattern: Any, is_second: bool
 ) -> Any:
     """Return the entries of a pattern that are not zero at some arguments."""
-    color = color_symmetric if derivative is hessian else color_cols
-    made = derivative(fun, argnums, sparse=True, pattern=color(pattern))
-    found = (made(*args) != 0).tocsr()
+    color = color_symmetric if is_second else color_cols
+    chosen = positions(argnums, len(args), "local=True")
+    made = Products(fun, chosen, is_second, False, "csr", color(pattern))
+    made.is_replayed = False
+    _, entries = made.recorded(args, {})
+    found = (made.structure.matrix(entries, None) != 0).tocsr()
     found.eliminate_zeros()
     return found
 
@@ -964,15 +969,20 @@ def recorded_at(fun: Function, args: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     return fun.recorded_at(args) if isinstance(fun, Jitted) else []
 
 
-def pattern_of(fun: Function, args: Any, argnums: Argnums, name: str) -> Pattern:
-    """Return what is asked for the patterns of a call."""
+def pattern_of(
+    fun: Function, argnums: Argnums, name: str, args: Any, is_local: bool = False
+) -> Pattern:
+    """Return what is asked for the patterns of a call.
+
+    They hold wherever data may have places that they decide, or at these arguments.
+    """
     chosen = positions(argnums, len(args), name)
     segment, structures = trace(fun, args, chosen, {}, keeps=True)
     leaves, _ = tree.flatten(segment.result)
     outputs = [node_of(segment.tape, leaf) for leaf in leaves]
     inputs = input_order(segment, structures, chosen)
     stretch = Stretch(segment, inputs, outputs)
-    return stretch.pattern(stretch.short(), is_replayed=False)
+    return stretch.pattern(stretch.short(), is_replayed=not is_local)
 
 
 def hvp(fun: Function, primals: Any, tangents: Any) -> Any:

@@ -187,9 +187,30 @@ PROGRAMS: dict[str, Function] = {
         (0, x),
     )[1],
 }
+#: Some in which data choose what is read.
+CHOSEN: dict[str, Function] = {
+    "argsort": lambda x: x[np.argsort(x)] ** 2,
+    "sort": lambda x: np.sort(x.reshape(3, 3), axis=0) * x[:3],
+    "argmax": lambda x: x[np.argmax(x)] * x[:4],
+    "searchsorted": lambda x: x[1:4] * x[np.searchsorted(x[:2], x[5:8] - 0.2)],
+    "taken along": lambda x: np.take_along_axis(
+        x.reshape(3, 3), np.argmin(x.reshape(3, 3), axis=1)[:, None], axis=1
+    ),
+}
 POINT = np.array([0.4, 1.3, 0.9, 1.1, 0.7, 1.6, 0.8, 1.2, 0.6])
-#: Selections depend on all that is selected from, on paths that are not taken too.
-WIDER = {"max", "selected"}
+#: Selections depend on all that is selected from, on paths that are not taken too, and
+#: what data choose on all that they may choose.
+WIDER = {"max", "selected", "gathered"}
+
+
+def weighted(function: Function) -> Function:
+    """Return one number that all results of a function are part of."""
+
+    def total(x: Any) -> Any:
+        y = np.ravel(function(x))
+        return np.sum(y * np.linspace(0.7, 1.9, y.size))
+
+    return total
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -202,16 +223,45 @@ def test_jacobian_pattern_is_what_differences_find(name: str) -> None:
     assert covers.all() if name in WIDER else np.array_equal(found.toarray(), moved)
 
 
-#: Products of all elements of a row are taken to bend along each of them, and what is
-#: carried over an unknown number of steps along all that is.
-WIDER_SECOND = WIDER | {"windows", "cumprod", "while_loop"}
+@pytest.mark.parametrize("name", [*PROGRAMS, *CHOSEN])
+def test_local_patterns_are_what_differences_find(name: str) -> None:
+    function = (PROGRAMS | CHOSEN)[name]
+    total = weighted(function)
+
+    first = jacobian_sparsity(function, POINT, local=True)
+    second = hessian_sparsity(total, POINT, local=True)
+
+    np.testing.assert_array_equal(
+        first.toarray(), moved_entries(function, [POINT], [0])
+    )
+    np.testing.assert_array_equal(second.toarray(), curved_entries(total, POINT))
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_pattern_holds_for_whatever_data_choose(name: str) -> None:
+    function = CHOSEN[name]
+    pattern = jacobian_sparsity(function, POINT)
+    curves = hessian_sparsity(weighted(function), POINT)
+    first = jacobian(function, sparse=True, pattern=pattern)
+    second = hessian(weighted(function), sparse=True, pattern=curves)
+
+    for x in (POINT, POINT[::-1].copy(), POINT**2):
+        dense = jacobian(function)(x).reshape(-1, x.size)
+        np.testing.assert_allclose(first(x).toarray(), dense)
+        np.testing.assert_allclose(
+            second(x).toarray(), hessian(weighted(function))(x), atol=1e-14
+        )
+
+
+#: Products of all elements of a row are taken to bend along each of them, what is
+#: carried over an unknown number of steps along all that is, and what another branch
+#: gives as it would.
+WIDER_SECOND = WIDER | {"windows", "cumprod", "while_loop", "cond"}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_hessian_pattern_is_what_second_differences_find(name: str) -> None:
-    def total(x: Any) -> Any:
-        y = np.ravel(PROGRAMS[name](x))
-        return np.sum(y * np.linspace(0.7, 1.9, y.size))
+    total = weighted(PROGRAMS[name])
 
     found = hessian_sparsity(total, POINT).toarray()
 

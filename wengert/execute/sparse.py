@@ -289,6 +289,8 @@ class Products:
         self.fun, self.chosen = fun, tuple(sorted(argnums))
         self.is_second, self.has_value = is_second, has_value
         self.output_format = output_format
+        #: Whether it holds wherever data may have places that they decide.
+        self.is_replayed = True
         self.known: Structure | None = None
         if colored is not None:
             self.known = Structure(colored, output_format)
@@ -355,7 +357,7 @@ class Products:
     def derive(self, stretch: Stretch) -> None:
         """Make the sweeps of a stretch of tape, whose entries the structure covers."""
         short = stretch.short()
-        asked = stretch.pattern(short, is_replayed=True)
+        asked = stretch.pattern(short, self.is_replayed)
         name = getattr(self.fun, "__name__", "f")
         self.known = structure_of(
             asked, self.is_second, self.known, self.output_format, name
