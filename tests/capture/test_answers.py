@@ -255,6 +255,23 @@ def test_math_functions_of_one_number(name: str) -> None:
     np.testing.assert_allclose(slope, numeric, rtol=1e-7)
 
 
+def test_code_that_has_run_before_is_answered_too() -> None:
+    """The interpreter notes where in a module a function lay, and goes there again."""
+
+    def f(x: Any) -> Any:
+        y = np.zeros(2)
+        y[0] = math.hypot(x, 2.0, x * x)
+        return y[0] + math.exp(np.full(2, x)[1])
+
+    for _ in range(100):
+        f(1.5)
+
+    numeric = (f(1.5 + 1e-6) - f(1.5 - 1e-6)) / 2e-6
+    np.testing.assert_allclose(wengert.grad(f)(1.5), numeric, rtol=1e-8)
+    for _ in range(100):
+        assert type(f(1.5)) is np.float64
+
+
 MATH: dict[str, Any] = {
     "acosh": lambda x: math.acosh(x + 2),
     "atan2": lambda x: math.atan2(x, 2.0) * math.atan2(1, x),

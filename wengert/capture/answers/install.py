@@ -31,7 +31,9 @@ def recording_class(module: ModuleType, replaced: dict[str, Any]) -> type[Module
     """Return a class of modules whose attributes are the replacements.
 
     A property of its class goes before what a module holds, so that replacing all of
-    the functions, and putting them back, is one assignment.
+    the functions, and putting them back, is one assignment.  Its attributes are looked
+    up as those of any object: from Python 3.14 on, code that has run may read those of
+    a module's lookup past its class.
     """
     properties = {
         name: property({module: function}.__getitem__)
@@ -39,7 +41,11 @@ def recording_class(module: ModuleType, replaced: dict[str, Any]) -> type[Module
     }
     for name in properties.keys() & CLASSES:
         properties[name] = class_or_answer(getattr(module, name), replaced[name])
-    return type("module", (ModuleType,), {"__slots__": (), **properties})
+    lookup = {
+        "__getattribute__": object.__getattribute__,
+        "__getattr__": ModuleType.__getattribute__,
+    }
+    return type("module", (ModuleType,), {"__slots__": (), **lookup, **properties})
 
 
 #: NumPy's classes in C that a function stands for while recording.
