@@ -9,25 +9,25 @@ import numpy as np
 import pytest
 
 from bench.gradbench import ode_started
-from bench.gradbench.answers import ANSWERS, EVALS
+from bench.gradbench.answers import EVALS, FORMS
 from bench.gradbench.protocol import answered
 
 
-def output(module: str, function: str, given: Any) -> Any:
+def output(module: str, function: str, given: Any, form: str = "plain") -> Any:
     """Return what is answered, through JSON."""
     message = {"id": 7, "kind": "evaluate", "module": module, "function": function}
-    response = answered(message | {"input": json.loads(json.dumps(given))}, ANSWERS)
+    message["input"] = json.loads(json.dumps(given))
+    response = answered(message, FORMS[form])
     assert response["success"], response.get("error")
     assert {t["name"] for t in response["timings"]} == {"compile", "evaluate"}
     return json.loads(json.dumps(response))["output"]
 
 
 def test_every_eval_is_answered() -> None:
-    assert " ".join(EVALS) == (
-        "hello llsq lse ode det kmeans gmm lstm ba ht particle saddle"
-    )
-    assert answered({"id": 0, "kind": "start"}, ANSWERS)["tool"] == "wengert"
-    assert not answered({"id": 1, "kind": "define", "module": "x"}, ANSWERS)["success"]
+    names = "hello llsq lse ode det kmeans gmm lstm ba ht particle saddle"
+    assert set(EVALS) == set(names.split())
+    assert answered({"id": 0, "kind": "start"}, EVALS)["tool"] == "wengert"
+    assert not answered({"id": 1, "kind": "define", "module": "x"}, EVALS)["success"]
 
 
 def test_gradients_are_those_of_differences() -> None:
@@ -62,6 +62,36 @@ def test_an_equation_may_start_elsewhere() -> None:
         ode_started.check(function, given, found)
     with pytest.raises(AssertionError):
         ode_started.check("gradient", given, np.multiply(found, 1 + 1e-9))
+
+
+TEXT = {
+    "main_params": np.linspace(-1.0, 1.0, 48).reshape(4, 12).tolist(),
+    "extra_params": np.cos(np.arange(9.0)).reshape(3, 3).tolist(),
+    "state": np.sin(np.arange(12.0)).reshape(4, 3).tolist(),
+    "sequence": [[0, 1, 1], [1, 0, 1], [1, 1, 0], [0, 0, 1], [1, 0, 0]],
+}
+LOOPS = {
+    "llsq": {"x": [0.3, -0.4, 0.8], "n": 9},
+    "ode": {"x": [0.3, 0.9, 0.4], "s": 3, "start": 1.0},
+    "lstm": TEXT,
+    "particle": {"w": 0.0},
+    "saddle": {"start": [1.0, 1.0]},
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        (module, function)
+        for module in ("llsq", "ode", "lstm")
+        for function in EVALS[module]
+    ]
+    + [("particle", "fr"), ("saddle", "rr")],
+)
+def test_structured_loops_answer_as_plain_ones(module: str, function: str) -> None:
+    plain, found = (output(module, function, LOOPS[module], form) for form in FORMS)
+
+    np.testing.assert_allclose(found, plain, rtol=1e-12)
 
 
 @pytest.mark.slow

@@ -4,6 +4,8 @@
 prints the times and whether GradBench found the answers right; names choose some, and
 what follows ``--`` is handed to the eval: ``... gmm -- -d 10 -k 25 -n 1000``.
 ``--serve`` speaks GradBench's protocol on the standard streams.
+``--form structured`` answers the evals that have loops with structured ones, and
+``--form both`` measures these beside the plain ones.
 ``--tool NAME=COMMAND`` measures another tool beside, eval by eval; the commands run in
 this repository.  Behind each eval then stands our time over theirs, the geometric mean
 of what both answered.
@@ -22,12 +24,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.gradbench.answers import ANSWERS, EVALS
+from bench.gradbench.answers import EVALS, FORMS
 from bench.gradbench.drive import OWN, Run, measured
 from bench.gradbench.protocol import serve
 
 ROOT = Path(__file__).parents[2]
-OURS = [sys.executable, "-m", "bench.gradbench", "--serve"]
+SERVE = [sys.executable, "-m", "bench.gradbench", "--serve", "--form"]
+#: What our tools are called, by form.
+OURS = {"plain": "wengert", "structured": "structured"}
 #: Small sizes of the evals that begin with larger ones.
 SIZES = {
     "llsq": "-n 128 -m 32",
@@ -51,7 +55,7 @@ def line(tool: str, name: str, run: Run) -> str:
     verdict = "right" if run.is_valid else f"WRONG {run.error[:200]}"
     best = f"{1e3 * run.best:12.4f} ms" if run.times else " " * 15
     first = f"{1e3 * run.compiled_in:10.1f} ms"
-    what = f"{tool:9.9} {name:9} {run.function:10} {run.size:24.24}"
+    what = f"{tool:10.10} {name:9} {run.function:10} {run.size:24.24}"
     return f"{what} {best} {first}  {verdict}"
 
 
@@ -83,6 +87,7 @@ def main() -> int:
         "evals", nargs="*", metavar="EVAL", help=" ".join([*EVALS, *OWN])
     )
     parser.add_argument("--serve", action="store_true", help="speak the protocol")
+    parser.add_argument("--form", choices=[*FORMS, "both"], default="plain")
     parser.add_argument(
         "--tool", action="append", default=[], help="NAME=COMMAND of another tool"
     )
@@ -90,18 +95,19 @@ def main() -> int:
     end = words.index("--")
     chosen, given = parser.parse_args(words[:end]), words[end + 1 : -1]
     if chosen.serve:
-        serve(ANSWERS)
+        serve(FORMS[chosen.form])
         return 0
     checkout = os.environ.get("GRADBENCH_DIR")
     if not checkout:
         parser.error(
             "GRADBENCH_DIR names no checkout of github.com/gradbench/gradbench"
         )
-    tools = {"wengert": OURS}
+    forms = FORMS if chosen.form == "both" else [chosen.form]
+    tools = {OURS[form]: [*SERVE, form] for form in forms}
     for text in chosen.tool:
         tool, _, command = text.partition("=")
         tools[tool] = shlex.split(command)
-    heads = f"{'tool':9} {'eval':9} {'function':10} {'size':24}"
+    heads = f"{'tool':10} {'eval':9} {'function':10} {'size':24}"
     print(f"{heads} {'best call':>15} {'compiled in':>13}")
     is_right = True
     for name in chosen.evals or [*EVALS, *OWN]:
@@ -110,7 +116,7 @@ def main() -> int:
         for tool, command in tools.items():
             found[tool] = []
             for run in measured(Path(checkout), name, more, command, ROOT):
-                is_right &= run.is_valid or tool != "wengert"
+                is_right &= run.is_valid or tool not in OURS.values()
                 found[tool].append(run)
                 print(line(tool, name, run), flush=True)
         print("\n".join(ratios(name, found)), end="\n" * (len(tools) > 1))

@@ -11,11 +11,14 @@ import numpy as np
 
 import wengert as wg
 from bench.gradbench import functions as fs
+from bench.gradbench import structured
 from bench.gradbench.hand import Hand
 from bench.gradbench.protocol import Task
 
 Given = Mapping[str, Any]
 Make = Callable[[Any], Task]
+#: A module of functions: with plain loops, or with structured ones.
+Form = Any
 
 
 def jitted(function: Callable[..., Any], args: tuple[Any, ...], written: Any) -> Task:
@@ -114,16 +117,16 @@ def gmm(derived: bool) -> Make:
     return make
 
 
-def lstm(derived: bool) -> Make:
+def lstm(function: Callable[..., Any], derived: bool) -> Make:
     """Return the loss of a text, or its gradient."""
 
     def make(given: Given) -> Task:
         names = ("main_params", "extra_params", "state", "sequence")
         args = tuple([np.array(given[name]) for name in names])
         if not derived:
-            return jitted(fs.lstm, args, float)
+            return jitted(function, args, float)
         write = lambda g: listed(np.concatenate([x.ravel() for x in g]))  # noqa: E731
-        return jitted(wg.grad(fs.lstm, argnums=(0, 1)), args, write)
+        return jitted(wg.grad(function, argnums=(0, 1)), args, write)
 
     return make
 
@@ -214,60 +217,76 @@ def ht_jacobian(given: Given) -> Task:
 LENGTH = wg.jit(fs.length, wait=True)
 
 
-def particle(outer: Any, inner: Any) -> Make:
+def particle(form: Form, outer: Any, inner: Any) -> Make:
     """Return the charge's place at which a particle lands where it should."""
 
     def make(given: Given) -> Task:
         force = inner(fs.potential)
-        f = wg.jit(lambda w: fs.landing(w[0], force), wait=True)
-        g = wg.jit(outer(lambda w: fs.landing(w[0], force)), wait=True)
+
+        def landing(w: Any) -> Any:
+            return form.landing(w[0], force)
+
         start = np.array([given["w"]], float)
-        return Task(lambda: fs.descend(f, g, start, LENGTH), lambda w: float(w[0]))
+        descent = fs.descent(landing, outer(landing))
+        return Task(partial(descent, start), lambda w: float(w[0]))
 
     return make
 
 
-def saddle(outer: Any, inner: Any) -> Make:
+def saddle(form: Form, outer: Any, inner: Any) -> Make:
     """Return where the worst case of one player is best for the other."""
 
     def make(given: Given) -> Task:
         start = np.array(given["start"], float)
 
         def worst(x: Any, start: Any) -> Any:
-            return fs.worst(x, start, inner)
+            return fs.worst(x, start, inner, form.descend)
 
         def value(x: Any, start: Any) -> Any:
             return fs.saddle(x, worst(x, start))
 
-        compiled = [wg.jit(f, wait=True) for f in (value, outer(value), worst)]
-        f, g, last = (lambda x, h=h: h(x, start) for h in compiled)
+        descent = fs.descent(value, outer(value))
+        last = wg.jit(worst, wait=True)
 
         def call() -> Any:
-            x = fs.descend(f, g, start, LENGTH)
-            return np.concatenate((x, last(x)))
+            x = descent(start, start)
+            return np.concatenate((x, last(x, start)))
 
         return Task(call, listed)
 
     return make
 
 
+MODES = {"f": wg.jacfwd, "r": wg.grad}
+
+
+def with_loops(form: Form) -> dict[str, dict[str, Make]]:
+    """Return the evals that have loops, in one of both forms."""
+    nested = [
+        {i + j: make(form, MODES[i], MODES[j]) for i in MODES for j in MODES}
+        for make in (particle, saddle)
+    ]
+    return {
+        "llsq": of_vector(form.llsq, "n"),
+        "ode": {"primal": ode(form.ode, False), "gradient": ode(form.ode, True)},
+        "lstm": {
+            "objective": lstm(form.lstm, False),
+            "jacobian": lstm(form.lstm, True),
+        },
+        "particle": nested[0],
+        "saddle": nested[1],
+    }
+
+
 EVALS: dict[str, dict[str, Make]] = {
     "hello": {"square": of_number(fs.square), "double": of_number(wg.grad(fs.square))},
-    "llsq": of_vector(fs.llsq, "n"),
     "lse": of_vector(fs.lse),
-    "ode": {"primal": ode(fs.ode, False), "gradient": ode(fs.ode, True)},
     "det": {"primal": det(False), "gradient": det(True)},
     "kmeans": {"cost": kmeans(fs.cost), "dir": kmeans(fs.newton)},
     "gmm": {"objective": gmm(False), "jacobian": gmm(True)},
-    "lstm": {"objective": lstm(False), "jacobian": lstm(True)},
     "ba": {"objective": ba_objective, "jacobian": ba_jacobian},
     "ht": {"objective": ht_objective, "jacobian": ht_jacobian},
-    "particle": {},
-    "saddle": {},
+    **with_loops(fs),
 }
-MODES = {"f": wg.jacfwd, "r": wg.grad}
-for _outer, _first in MODES.items():
-    for _inner, _second in MODES.items():
-        EVALS["particle"][_outer + _inner] = particle(_first, _second)
-        EVALS["saddle"][_outer + _inner] = saddle(_first, _second)
-ANSWERS = {(name, f): make for name, fs_ in EVALS.items() for f, make in fs_.items()}
+#: Plain NumPy answers every eval; those with loops have structured ones, too.
+FORMS = {"plain": EVALS, "structured": with_loops(structured)}

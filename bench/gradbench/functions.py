@@ -46,15 +46,20 @@ def slope(x: Any, y: Any) -> Any:
     return z
 
 
+def advanced(x: Any, y: Any, h: float) -> Any:
+    """Return the state a step later."""
+    k1 = slope(x, y)
+    k2 = slope(x, y + h * k1 / 2)
+    k3 = slope(x, y + h * k2 / 2)
+    k4 = slope(x, y + h * k3)
+    return y + h * (k1 + 2 * k2 + 2 * k3 + k4) / 6
+
+
 def ode(x: Any, steps: int, start: Any) -> Any:
     """Return the state at time 2."""
     h, y = 2.0 / steps, start
     for _ in range(steps):
-        k1 = slope(x, y)
-        k2 = slope(x, y + h * k1 / 2)
-        k3 = slope(x, y + h * k2 / 2)
-        k4 = slope(x, y + h * k3)
-        y = y + h * (k1 + 2 * k2 + 2 * k3 + k4) / 6
+        y = advanced(x, y, h)
     return y
 
 
@@ -141,16 +146,22 @@ def remember(weight: Any, bias: Any, hidden: Any, cell: Any, x: Any) -> Any:
     return outgate * np.tanh(cell), cell
 
 
+def read(main: Any, extra: Any, state: Any, now: Any, following: Any) -> Any:
+    """Return the next state of all layers, and what a letter adds to the loss."""
+    x, found = now * extra[0], []
+    for k in range(0, len(state), 2):
+        found += remember(main[k], main[k + 1], state[k], state[k + 1], x)
+        x = found[k]
+    y = x * extra[1] + extra[2]
+    return found, np.sum(following * (y - np.log(np.sum(np.exp(y)) + 2)))
+
+
 def lstm(main: Any, extra: Any, state: Any, sequence: Any) -> Any:
     """Return the loss of a text, letter by letter."""
     state, total = list(state), 0.0
     for now, following in itertools.pairwise(sequence):
-        x = now * extra[0]
-        for k in range(0, len(state), 2):
-            state[k : k + 2] = remember(main[k], main[k + 1], *state[k : k + 2], x)
-            x = state[k]
-        y = x * extra[1] + extra[2]
-        total = total + np.sum(following * (y - np.log(np.sum(np.exp(y)) + 2)))
+        state, added = read(main, extra, state, now, following)
+        total = total + added
     return -total / ((len(sequence) - 1) * extra.shape[1])
 
 
@@ -218,6 +229,20 @@ def descend(
     return x
 
 
+#: What is asked in every step of a descent, compiled like what it descends along.
+LENGTH = wg.jit(length, wait=True)
+
+
+def descent(f: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the descent from a point along a compiled function and its derivative."""
+    at, down = wg.jit(f, wait=True), wg.jit(gradient, wait=True)
+
+    def call(x: Any, *more: Any) -> Any:
+        return descend(lambda x: at(x, *more), lambda x: down(x, *more), x, LENGTH)
+
+    return call
+
+
 def potential(z: Any, w: Any) -> Any:
     """Return that of two charges, of which one is moved."""
     a, b = z - np.array([10.0, 10.0 - w]), z - np.array([10.0, 0.0])
@@ -240,7 +265,12 @@ def saddle(x: Any, y: Any) -> Any:
     return np.sum(x**2) - np.sum(y**2)
 
 
-def worst(x: Any, start: Any, derivative: Callable[..., Any]) -> Any:
+def worst(
+    x: Any,
+    start: Any,
+    derivative: Callable[..., Any],
+    descend: Callable[..., Any] = descend,
+) -> Any:
     """Return where the saddle is highest along its second argument."""
 
     def f(y: Any) -> Any:

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-Answers = Mapping[tuple[str, str], Callable[[Any], "Task"]]
+Answers = Mapping[str, Mapping[str, Callable[[Any], "Task"]]]
 
 
 class Task(NamedTuple):
@@ -40,9 +40,9 @@ def answered(message: dict[str, Any], answers: Answers) -> dict[str, Any]:
     if message["kind"] == "start":
         response["tool"] = "wengert"
     elif message["kind"] == "define":
-        response["success"] = any(name == message["module"] for name, _ in answers)
+        response["success"] = message["module"] in answers
     elif message["kind"] == "evaluate":
-        make = answers.get((message["module"], message["function"]))
+        make = answers.get(message["module"], {}).get(message["function"])
         if make is None:
             return response | {"success": False, "error": "no such function here"}
         try:
