@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from threading import get_ident
 from typing import Any
 
+from wengert.capture import tree
 from wengert.core.types import Recorded, is_array
 
 CAPTURES: ContextVar[Captures | None] = ContextVar("wengert_captures", default=None)
@@ -24,14 +25,14 @@ class Captures:
     ----------
     stand_ins : dict from ``id(value)`` to what replaces it
     refuse : callable or None
-        Gives the error of a value without a stand-in; None where such a value is noted
-        in `found` and replaced by its present contents.
+        Gives what is raised of a value without a stand-in; None where such a value is
+        noted in `found` and replaced by its present contents.
     """
 
     def __init__(
         self,
         stand_ins: dict[int, Any] | None = None,
-        refuse: Callable[[Any], Exception] | None = None,
+        refuse: Callable[[Any], BaseException] | None = None,
     ) -> None:
         self.stand_ins = {} if stand_ins is None else stand_ins
         self.refuse = refuse
@@ -75,6 +76,21 @@ def stand_in(value: Any) -> Any:
         return value._current()
     value._tape.check_thread()
     return value
+
+
+def is_noting() -> bool:
+    """Whether somebody asks which values are read from a recording around."""
+    captures = CAPTURES.get()
+    return captures is not None and captures.refuse is None
+
+
+def noted(operands: Any) -> Any:
+    """Return the operands of what is one node where it is recorded.
+
+    Where somebody asks what is read from a recording around, all of them are: the node
+    reads them, whether or not the function does.
+    """
+    return tree.map_leaves(stand_in, operands) if is_noting() else operands
 
 
 def read_only(value: Any) -> Any:

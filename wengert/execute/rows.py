@@ -58,22 +58,25 @@ class Options:
     max_paths: int = MOST_PATHS
 
 
-class OtherCaptureError(RecordingError):
-    """A row read a recorded value from outside that is not among the operands."""
+class OtherCapture(BaseException):
+    """A row read a recorded value from outside that is not among the operands.
 
-    def __init__(self, message: str, value: Any = None) -> None:
-        super().__init__(message)
+    It is no error, which what the row calls might take for its own.
+    """
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
         self.value = value
 
-
-def other_capture(value: Any) -> Exception:
-    """Return the error of a recorded value that no operand stands for."""
-    text = explain(
-        "a function of rows read another recorded value when it ran again",
-        "what it reads from around it is found when it is first called",
-        "pass the value as an argument, with in_axes=None",
-    )
-    return OtherCaptureError(text, value)
+    def as_error(self) -> RecordingError:
+        """Return the error where the value does not become an operand."""
+        return RecordingError(
+            explain(
+                "a function of rows read another recorded value when it ran again",
+                "what it reads from around it is found when it is first called",
+                "pass the value as an argument, with in_axes=None",
+            )
+        )
 
 
 class Rows:
@@ -130,22 +133,29 @@ class Rows:
     def __call__(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:
         """Return the flat results, and how they nest; one node where recorded."""
         if not any(isinstance(operand, RecordedValue) for operand in operands):
-            return self.evaluate(operands)
+            return self.first(operands)
         plain = [
             operand._current() if isinstance(operand, RecordedValue) else operand
             for operand in operands
         ]
         self.is_node = True
-        results, structure = self.evaluate(plain)
+        results, structure = self.first(plain)
         return list(
             apply(RowsNode(self, tuple(results)).operation, *operands)
         ), structure
 
     def evaluate(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:
         """Return the flat results of plain operands, and how they nest."""
+        try:
+            return self.first(operands)
+        except OtherCapture as other:
+            raise other.as_error() from None
+
+    def first(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Do so where captures are still being found: `OtherCapture` is one."""
         if active_tape() is None and CAPTURES.get() is None:
             return self.play(operands)
-        with SetAside(Captures({}, other_capture)):
+        with SetAside(Captures({}, OtherCapture)):
             return self.play(operands)
 
     def play(self, operands: Sequence[Any]) -> tuple[list[Any], Any]:

@@ -23,9 +23,8 @@ from wengert.execute.rows import (
     MOST_PATHS,
     RECORDS_ROW,
     Options,
-    OtherCaptureError,
+    OtherCapture,
     Rows,
-    other_capture,
 )
 from wengert.structure.nested import Captured
 
@@ -335,14 +334,14 @@ class Call:
             given = [*operands, *[around for _, around in found]]
             try:
                 return (self.capturing(found) if found else rows)(given)
-            except OtherCaptureError as error:
-                if any(value is error.value for value, _ in found):
-                    raise
-                found.append((error.value, around(error.value)))
+            except OtherCapture as other:
+                if any(value is other.value for value, _ in found):
+                    raise other.as_error() from None
+                found.append((other.value, around(other.value)))
 
     def capturing(self, found: list[tuple[Any, Any]]) -> Rows:
         """Return the function of rows whose last operands are captured values."""
-        captured = Captured(found, other_capture)
+        captured = Captured(found, OtherCapture)
         count = len(self.places)
 
         def body(*leaves: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import plain
-from wengert.capture.captures import stand_in
+from wengert.capture.captures import is_noting, noted, stand_in
 from wengert.capture.record import active_tape
 from wengert.core.operation import apply
 from wengert.core.tape import Tape, strong
@@ -23,7 +23,7 @@ from wengert.core.types import Recorded, Type, type_of
 from wengert.derive.branches import SWITCH, chosen
 from wengert.derive.steps import Body
 from wengert.errors import ArgumentError, explain
-from wengert.structure.subtapes import Subtapes, is_noting, visit
+from wengert.structure.subtapes import Subtapes, visit
 
 Function = Callable[..., Any]
 
@@ -144,7 +144,7 @@ def called(
 ) -> Any:
     """Return what the chosen function gives; one node where the choice is recorded."""
     recorded = active_tape()
-    choice = stand_in(choice)
+    choice, operands = stand_in(choice), noted(operands)
     if recorded is not None and isinstance(choice, Recorded):
         found = Branches(functions, operands, name).as_node(recorded, choice)
         if found is not None:

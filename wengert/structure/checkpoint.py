@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from wengert.capture import tree
 from wengert.capture.array import wrap_passive
+from wengert.capture.captures import noted
 from wengert.capture.record import active_tape
 from wengert.core.transformed import Transformed
 from wengert.structure.nested import Closed, Rerun, any_recorded, own_leaf
@@ -70,6 +71,7 @@ class Checkpoint(Transformed):
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         tape = active_tape()
         if tape is None:
+            args, keywords = noted((args, keywords))
             return self.fun(*args, **keywords)
         return record_checkpoint(self.fun, self.__name__, tape, (args, keywords))
 

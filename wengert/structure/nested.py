@@ -268,7 +268,7 @@ class Captured:
     """
 
     def __init__(
-        self, found: list[tuple[Any, Any]], refuse: Callable[[Any], Exception]
+        self, found: list[tuple[Any, Any]], refuse: Callable[[Any], BaseException]
     ) -> None:
         self.found, self.refuse = found, refuse  # held, so that no id is given twice
         self.places = [id(value) for value, _ in found]

@@ -20,6 +20,7 @@ from numpy import (  # answered while something is recorded
 
 from wengert.capture import tree
 from wengert.capture.array import plain, wrap_passive
+from wengert.capture.captures import noted
 from wengert.capture.record import active_tape, own_array
 from wengert.core.operation import apply
 from wengert.core.tape import Tape, strong
@@ -226,7 +227,7 @@ class Loop(NamedTuple):
                     "pass arrays with equally long first axes, or length=n without any",
                 )
             )
-        carry = [strong(leaf) for leaf in carry]
+        carry, rows = noted(([strong(leaf) for leaf in carry], rows))
         (steps,) = lengths
         assert steps is not None
         return cls(f, carry, rows, carries, reads, steps, bool(reverse))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.array import plain
-from wengert.capture.captures import CAPTURES, Captures, stand_in
+from wengert.capture.captures import Captures, stand_in
 from wengert.capture.record import SetAside, record_onto
 from wengert.core.tape import INPUT, NO_SETTINGS, Tape
 from wengert.core.types import type_of
@@ -98,12 +98,6 @@ def add_inputs(tape: Tape, values: Sequence[Any]) -> None:
     for value in values:
         like = type_of(value)
         tape.input_indices.append(tape.append(INPUT, (), NO_SETTINGS, like, value))
-
-
-def is_noting() -> bool:
-    """Whether somebody asks which values are read from a recording around."""
-    captures = CAPTURES.get()
-    return captures is not None and captures.refuse is None
 
 
 def visit(function: Callable[[], Any]) -> Any:

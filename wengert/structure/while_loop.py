@@ -14,6 +14,7 @@ import numpy as np
 
 from wengert.capture import tree
 from wengert.capture.array import plain, wrap_passive
+from wengert.capture.captures import is_noting, noted
 from wengert.capture.record import active_tape
 from wengert.core.operation import apply
 from wengert.core.tape import Tape, strong
@@ -23,7 +24,7 @@ from wengert.derive.while_loops import WHILE, check_steps
 from wengert.errors import ArgumentError, GuardError, explain
 from wengert.structure.nested import any_recorded
 from wengert.structure.scan import MOST_TYPES, changing_types, check_carried, converted
-from wengert.structure.subtapes import Subtapes, is_noting, visit
+from wengert.structure.subtapes import Subtapes, visit
 
 Function = Callable[..., Any]
 
@@ -68,7 +69,7 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     (np.float64(12.0), np.float64(4.0))
     """
     leaves, structure = tree.flatten(init_val)
-    carry = [strong(leaf) for leaf in leaves]
+    carry = noted([strong(leaf) for leaf in leaves])
     loop = WhileLoop(cond_fun, body_fun, carry, structure)
     recorded = active_tape()
     if recorded is None:
