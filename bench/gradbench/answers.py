@@ -86,14 +86,20 @@ def kmeans(function: Callable[..., Any]) -> Make:
     return make
 
 
+def below_diagonal(d: int) -> tuple[Any, int]:
+    """Return the places of a strictly lower triangle's elements, and their count."""
+    count = d * (d - 1) // 2
+    places = np.full((d, d), count)
+    places.T[np.triu_indices(d, 1)] = np.arange(count)
+    return places, count
+
+
 def gmm(derived: bool) -> Make:
     """Return the posterior of a mixture, or its gradient."""
 
     def make(given: Given) -> Task:
         d, k = given["d"], given["k"]
-        count = d * (d - 1) // 2
-        below = np.full((d, d), count)
-        below.T[np.triu_indices(d, 1)] = np.arange(count)
+        below, count = below_diagonal(d)
         args = [np.array(given[name]) for name in ("alpha", "mu", "q")]
         args += [np.array(given["l"]).reshape(k, count), np.array(given["x"])]
         gamma, m = given["gamma"], given["m"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+JUDGED = Path(__file__).with_name("judged.py")
 #: Evals that are not GradBench's.
 OWN = {"ode-started": Path(__file__).with_name("ode_started.py")}
 
@@ -30,6 +31,8 @@ class Run:
     is_valid : bool
         Whether the eval found the answer right, which it says last.
     error : str
+    apart : float or None
+        How far it is from the reference's answer, where there is one.
     """
 
     function: str
@@ -38,6 +41,7 @@ class Run:
     first: float = 0.0
     is_valid: bool = False
     error: str = ""
+    apart: float | None = None
 
     @property
     def best(self) -> float:
@@ -70,7 +74,9 @@ def measured(
     python = os.environ.get("GRADBENCH_PYTHON", sys.executable)
     package = checkout / "python" / "gradbench"
     program = OWN.get(name, package / "gradbench" / "evals" / name / "run.py")
-    eval_ = started([python, str(program), *given], checkout, PYTHONPATH=str(package))
+    eval_ = started(
+        [python, str(JUDGED), str(program), *given], checkout, PYTHONPATH=str(package)
+    )
     answering = started(tool, root)
     runs: dict[int, Run] = {}
     with eval_, answering:
@@ -83,7 +89,7 @@ def measured(
                 run.take(response)
             if message["kind"] == "analysis":
                 run = runs[message["of"]]
-                run.is_valid = message["valid"]
+                run.is_valid, run.apart = message["valid"], message.get("apart")
                 run.error = run.error or message.get("error") or ""
                 yield run
             send(eval_, json.dumps(response) + "\n")
