@@ -77,6 +77,7 @@ bench: $(VENV_BENCH)/.stamp  ## time and memory beside autograd, PyTorch, JAX, C
 	$(VENV_BENCH)/bin/python bench/loops.py --json bench/results/loops.json
 	$(VENV_BENCH)/bin/python bench/products.py --json bench/results/products.json
 	$(VENV_BENCH)/bin/python bench/systems.py --json bench/results/systems.json
+	$(VENV_BENCH)/bin/python bench/equations.py --json bench/results/equations.json
 	$(VENV_BENCH)/bin/python bench/sparse.py --json bench/results/sparse.json
 	$(VENV_BENCH)/bin/python bench/calls.py --json bench/results/calls.json
 	$(VENV_BENCH)/bin/python bench/first_call.py --json bench/results/first_call.json
