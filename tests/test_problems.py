@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import optimize, sparse
 
+from tests.optional import needs_ipopt
 from wengert import grad, hessian, jacobian, problem
 from wengert.errors import ArgumentError, UnsupportedError
 from wengert.execute.tier import Tier
@@ -80,7 +81,7 @@ def test_report_says_what_every_derivative_takes() -> None:
 
 
 def test_ipopt_and_scipy_find_the_same_motion() -> None:
-    pytest.importorskip("cyipopt")
+    needs_ipopt()
     p = moved()
 
     x, info = p.ipopt(START, tol=1e-9, print_level=0)
@@ -93,7 +94,7 @@ def test_ipopt_and_scipy_find_the_same_motion() -> None:
 
 
 def test_ipopt_starts_from_an_earlier_solution() -> None:
-    pytest.importorskip("cyipopt")
+    needs_ipopt()
     p = moved()
     x, info = p.ipopt(START, print_level=0)
 
@@ -105,7 +106,7 @@ def test_ipopt_starts_from_an_earlier_solution() -> None:
 
 
 def test_second_solution_asks_for_native_code(monkeypatch: Any) -> None:
-    pytest.importorskip("cyipopt")
+    needs_ipopt()
     monkeypatch.setenv("WENGERT_COMPILE", "background")
     monkeypatch.setattr(Tier, "is_spent", lambda *_: False)
     p = moved()
@@ -137,7 +138,7 @@ def test_trust_constr_is_handed_sparse_matrices() -> None:
 
 
 def test_problem_without_constraints_is_solved() -> None:
-    pytest.importorskip("cyipopt")
+    needs_ipopt()
     p = problem(lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
 
     x, info = p.ipopt(np.zeros(10), print_level=0)
@@ -295,7 +296,7 @@ def test_limits_may_have_the_shape_of_the_constraint() -> None:
 
 @pytest.mark.parametrize("option", [{"nonsense": 3}, {"tol": "small"}])
 def test_option_that_ipopt_does_not_take_is_named(option: dict[str, Any]) -> None:
-    pytest.importorskip("cyipopt")
+    needs_ipopt()
     ((name, value),) = option.items()
 
     with pytest.raises(ArgumentError, match=f"the option {name}={value!r}"):

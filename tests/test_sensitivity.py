@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.optional import needs_ipopt
 from wengert import ArgumentError, DerivativeError, problem
 
 AT = np.array([0.6, 1.3])
@@ -98,7 +99,7 @@ def test_solution_at_a_corner_moves_with_its_limits_alone() -> None:
 
 
 def test_solution_of_ipopt_is_near_enough() -> None:
-    pytest.importorskip("cyipopt")
+    needs_ipopt()
     p = given()
     x, info = p.ipopt(solved(p, AT), tol=1e-9, print_level=0)
     found = p.sensitivity(x)

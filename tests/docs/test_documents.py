@@ -25,12 +25,13 @@ from tests.docs.blocks import (
     shown_in,
     tidy,
 )
+from tests.optional import needs_ipopt
 from wengert import errors, nodes
 from wengert.capture.scipy_ways import CALLS
 from wengert.core.operation import REGISTRY
 
 README = ROOT / "README.md"
-#: Notebooks that take seconds.
+#: Notebooks that IPOPT solves.
 SOLVED = {"swing_up", "power_flow"}
 ERROR = re.compile(r"^\w+(Error|Exception): ", re.M)
 
@@ -51,15 +52,10 @@ def test_a_page_prints_what_it_shows(page: Path) -> None:
             assert (where, tidy(printed)) == (where, tidy(shown.text))
 
 
-@pytest.mark.parametrize(
-    "notebook",
-    [
-        pytest.param(path, marks=[pytest.mark.slow] * (path.stem in SOLVED))
-        for path in notebooks()
-    ],
-    ids=name,
-)
+@pytest.mark.parametrize("notebook", notebooks(), ids=name)
 def test_a_notebook_shows_what_its_cells_give(notebook: Path) -> None:
+    if notebook.stem in SOLVED:
+        needs_ipopt()
     for cell, printed in cell_outcomes(notebook):
         assert not ERROR.search(printed), printed
         assert tidy(printed) == tidy(shown_in(cell))
