@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
 import wengert as wg
-from wengert.scipy import optimize
-from wengert.scipy.integrate import solve_ivp
+from wengert.scipy import integrate, optimize
+from wengert.scipy.integrate import solve_ivp, with_jacobian
 from wengert.scipy.matrices import Factors
-from wengert.scipy.optimize import least_squares, minimize, root
+from wengert.scipy.optimize import curve_fit, least_squares, minimize, root
 
 N = 60
 
@@ -32,11 +33,14 @@ def heat(t: Any, y: Any, rate: Any) -> Any:
 
 
 def watched(monkeypatch: Any, room: Any, name: str, found: dict[str, Any]) -> None:
-    """Let a function of SciPy's note the matrices that it is handed."""
+    """Let a function of SciPy's note what it is handed, by name."""
+    wg.record(np.sin, 1.0)  # finds out which functions are recorded
     original = getattr(room, name)
+    signature = inspect.signature(original)
 
     def call(*args: Any, **keywords: Any) -> Any:
-        found.update(keywords)
+        given = signature.bind(*args, **keywords).arguments
+        found.update({**given, **(given.get("options") or {})})
         return original(*args, **keywords)
 
     monkeypatch.setattr(room, name, call)
@@ -155,26 +159,55 @@ def test_a_preconditioner_that_is_given_is_used() -> None:
     assert optimize.milp is scipy.optimize.milp
 
 
+class Own(scipy.integrate.Radau):
+    """A method of one's own, that solves equations in its steps."""
+
+
 # SciPy's BDF computes with rows of np.empty before it has written them.
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")
-@pytest.mark.parametrize("method", ["Radau", "BDF"])
-def test_implicit_methods_get_a_sparse_jacobian(method: str, monkeypatch: Any) -> None:
+@pytest.mark.parametrize(
+    "method",
+    ["Radau", "BDF", scipy.integrate.Radau, scipy.integrate.BDF, Own],
+    ids=str,
+)
+def test_implicit_methods_get_a_sparse_jacobian(method: Any, monkeypatch: Any) -> None:
     found: dict[str, Any] = {}
-    watched(monkeypatch, scipy.integrate, "solve_ivp", found)
     y0 = np.sin(np.linspace(0.0, np.pi, N))
-
-    solution = solve_ivp(heat, (0.0, 0.1), y0, method=method, args=(1.0,), rtol=1e-6)
     exact = scipy.integrate.solve_ivp(
         heat, (0.0, 0.1), y0, method="LSODA", args=(1.0,), rtol=1e-9, atol=1e-10
     )
-    assert found["method"] in ("LSODA", method)
+    watched(monkeypatch, scipy.integrate, "solve_ivp", found)
+
+    solution = solve_ivp(heat, (0.0, 0.1), y0, method=method, args=(1.0,), rtol=1e-6)
+    slopes = found["jac"](0.0, y0, 1.0)
+    differences = [
+        (heat(0.0, y0 + step, 1.0) - heat(0.0, y0 - step, 1.0)) / 2e-6
+        for step in 1e-6 * np.eye(N)
+    ]
+    assert sparse.issparse(slopes)
+    assert slopes.nnz == 3 * N - 2
+    np.testing.assert_allclose(slopes.toarray().T, differences, atol=1e-6)
     np.testing.assert_allclose(solution.y[:, -1], exact.y[:, -1], atol=1e-3)
     assert solution.nfev < 500
 
 
-def test_sparse_jacobian_of_the_right_hand_side_is_what_radau_calls() -> None:
-    from wengert.scipy.integrate import with_jacobian
+@pytest.mark.parametrize("name", ["jac", "jac_sparsity"])
+def test_a_matrix_that_is_none_is_not_given(name: str, monkeypatch: Any) -> None:
+    found: dict[str, Any] = {}
+    watched(monkeypatch, scipy.integrate, "solve_ivp", found)
 
+    solve_ivp(heat, (0.0, 1e-3), np.ones(4), "BDF", args=(1.0,), **{name: None})
+    assert np.shape(found["jac"](0.0, np.ones(4), 1.0)) == (4, 4)
+
+
+@pytest.mark.parametrize("method", [scipy.integrate.RK45, "LSODA", "RK23"], ids=str)
+def test_other_methods_get_none(method: Any) -> None:
+    made = with_jacobian((heat, (0.0, 1.0), np.ones(N), method), {"args": (1.0,)})
+
+    assert "jac" not in made
+
+
+def test_sparse_jacobian_of_the_right_hand_side_is_what_radau_calls() -> None:
     given = (heat, (0.0, 1.0), np.ones(N))
     made = with_jacobian(given, {"method": "Radau", "args": (1.0,)})
 
@@ -183,8 +216,144 @@ def test_sparse_jacobian_of_the_right_hand_side_is_what_radau_calls() -> None:
 
 
 def test_small_systems_stay_dense() -> None:
-    from wengert.scipy.integrate import with_jacobian
-
     made = with_jacobian((heat, (0.0, 1.0), np.ones(4), "BDF"), {"args": (1.0,)})
 
     assert isinstance(made["jac"](0.0, np.ones(4), 1.0), np.ndarray)
+
+
+def parameters_of(function: Any) -> list[tuple[str, Any, Any]]:
+    """Return names, kinds and defaults of a function's parameters."""
+    return [
+        (name, parameter.kind, parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+
+
+@pytest.mark.parametrize("room", [optimize, integrate], ids=lambda room: room.__name__)
+def test_signatures_are_scipys(room: Any) -> None:
+    for name in room.__all__:
+        like = getattr(getattr(scipy, room.__name__.rpartition(".")[2]), name)
+        found = parameters_of(getattr(room, name))
+        own = [part for part in found if part[0] != "adjoint"]
+        assert own == parameters_of(like)
+
+
+PLACES = np.linspace(0.0, 1.0, 5)
+DECAYED = 2.0 * np.exp(-3.0 * PLACES)
+
+
+def decay(t: Any, a: Any, k: Any) -> Any:
+    """Return a decay from a, at a rate of k."""
+    return a * np.exp(-k * t)
+
+
+def corner(x: Any) -> Any:
+    """Return two equations."""
+    return np.array([x[0] ** 2 - 2.0, x[1] - x[0]])
+
+
+def corner_slopes(x: Any) -> Any:
+    """Return their Jacobian."""
+    return np.array([[2.0 * x[0], 0.0], [-1.0, 1.0]])
+
+
+def decay_slopes(t: Any, a: Any, k: Any) -> Any:
+    """Return the derivatives of a decay."""
+    return np.stack([decay(t, 1.0, k), -t * decay(t, a, k)], 1)
+
+
+#: Calls as SciPy takes them: by function, arguments and keywords.
+CALLS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
+    "a way of differences": ("least_squares", (corner, [1.0, 1.0], "3-point"), {}),
+    "all by position": (
+        "least_squares",
+        (corner, [1.0, 1.0], "2-point", ([0.0, 0.0], [9.0, 9.0]), "dogbox", 1e-10),
+        {},
+    ),
+    "all by name": ("least_squares", (), {"fun": corner, "x0": [1.0, 1.0]}),
+    "residuals' slopes": (
+        "least_squares",
+        (corner, [1.0, 1.0]),
+        {"jac": corner_slopes},
+    ),
+    "a dense solver": (
+        "least_squares",
+        (chain, np.full(N, 0.5)),
+        {"tr_solver": "exact"},
+    ),
+    "equations' slopes": ("root", (corner, [1.0, 1.0]), {"jac": corner_slopes}),
+    "both at once": (
+        "root",
+        (lambda x: (corner(x), corner_slopes(x)), [1.0, 1.0], (), "hybr", True, 1e-10),
+        {},
+    ),
+    "a method in capitals": ("root", (corner, [1.0, 1.0], (), "LM"), {}),
+    "a fit by position": (
+        "curve_fit",
+        (decay, PLACES, DECAYED, [1.0, 1.0], None, False, None, (0.0, 9.0), "trf"),
+        {},
+    ),
+    "slopes of a fit": (
+        "curve_fit",
+        (decay, PLACES, DECAYED),
+        {"jac": decay_slopes, "full_output": True},
+    ),
+    "a minimum by position": (
+        "minimize",
+        (lambda x: np.sum((x - 1.0) ** 4), [2.0], (), "BFGS", None, None, None, None),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_are_as_scipys(name: str) -> None:
+    function, args, keywords = CALLS[name]
+    found, like = (
+        getattr(room, function)(*args, **keywords)
+        for room in (optimize, scipy.optimize)
+    )
+
+    if function == "curve_fit":
+        assert len(found) == len(like)
+        np.testing.assert_allclose(found[0], like[0], rtol=1e-6)
+    else:
+        assert found.success
+        np.testing.assert_allclose(found.x, like.x, rtol=1e-4)
+
+
+@pytest.mark.parametrize("solve", [least_squares, root])
+def test_a_jacobian_that_is_given_spares_recording(solve: Any) -> None:
+    """The function may then be one that cannot be recorded."""
+    asked = []
+
+    def closed(x: Any) -> Any:
+        return [float(x[0]) ** 2 - 2.0, float(x[1]) - float(x[0])]
+
+    def slopes(x: Any) -> Any:
+        asked.append(x)
+        return corner_slopes(x)
+
+    found = solve(closed, [1.0, 1.0], jac=slopes)
+    assert asked
+    np.testing.assert_allclose(found.x, np.sqrt(2.0))
+
+
+def test_a_method_in_capitals_gets_the_jacobian(monkeypatch: Any) -> None:
+    found: dict[str, Any] = {}
+    watched(monkeypatch, scipy.optimize, "root", found)
+
+    root(corner, [1.0, 1.0], method="HYBR")
+    np.testing.assert_allclose(found["jac"](np.ones(2)), corner_slopes(np.ones(2)))
+
+
+def test_curve_fit_hands_on_the_slopes_that_are_given() -> None:
+    asked = []
+
+    def slopes(*args: Any) -> Any:
+        asked.append(args)
+        return decay_slopes(*args)
+
+    popt, _ = curve_fit(decay, PLACES, DECAYED, jac=slopes)
+    assert asked
+    np.testing.assert_allclose(popt, [2.0, 3.0])

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from inspect import Parameter
 from typing import Any
 
 import numpy as np
 import scipy.integrate
+from scipy.integrate import BDF, Radau
 
 from wengert.api import jacobian
 from wengert.errors import ArgumentError, explain
 from wengert.scipy.matrices import is_apart, matrix_of
+from wengert.scipy.signatures import bound, signed
 from wengert.structure.ode import ADJOINT
 
 __all__ = ["solve_ivp"]
 
+CHOICE = Parameter("adjoint", Parameter.KEYWORD_ONLY, default=None)
 
+
+@signed(scipy.integrate.solve_ivp, [CHOICE])
 def solve_ivp(*args: Any, adjoint: str | None = None, **keywords: Any) -> Any:
     """Solve a differential equation; see `scipy.integrate.solve_ivp`.
 
@@ -74,21 +80,26 @@ def solve_ivp(*args: Any, adjoint: str | None = None, **keywords: Any) -> Any:
         ADJOINT.reset(token)
 
 
-#: Methods that solve equations in every step.
-IMPLICIT = ("Radau", "BDF")
+#: Methods that solve equations in every step, by name and as a class.
+IMPLICIT = {"Radau": Radau, "BDF": BDF}
+
+
+def is_implicit(method: Any) -> bool:
+    """Whether a method, which has a name or is a class, solves equations in a step."""
+    kind = IMPLICIT.get(method) if isinstance(method, str) else method
+    return isinstance(kind, type) and issubclass(kind, (Radau, BDF))
 
 
 def with_jacobian(args: Any, keywords: dict[str, Any]) -> dict[str, Any]:
     """Return the keywords of a call, the Jacobian of the right-hand side added."""
-    names = "fun t_span y0 method".split()
-    given = {**dict(zip(names, args, strict=False)), **keywords}
-    if given.get("method") not in IMPLICIT or not is_apart():
+    call = bound(solve_ivp, args, keywords).arguments
+    options = call.get("options", {})
+    if not is_implicit(call.get("method")) or not is_apart() or call.get("vectorized"):
         return keywords
-    if {"jac", "jac_sparsity"} & given.keys() or given.get("vectorized"):
+    if any(options.get(name) is not None for name in ("jac", "jac_sparsity")):
         return keywords
-    y0, t0 = np.asarray(given["y0"]), float(given["t_span"][0])
+    y0, t0 = np.asarray(call["y0"]), float(call["t_span"][0])
     if y0.dtype.kind == "c":
         return keywords
-    more = given.get("args") or ()
-    start = (t0, y0.astype(float), *more)
-    return {**keywords, "jac": matrix_of(jacobian, given["fun"], start, 1)}
+    start = (t0, y0.astype(float), *(call.get("args") or ()))
+    return {**keywords, "jac": matrix_of(jacobian, call["fun"], start, 1)}

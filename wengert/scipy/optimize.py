@@ -17,6 +17,7 @@ from scipy.optimize import linprog, milp
 from wengert.api import hessian, hvp, jacobian, value_and_grad
 from wengert.execute.sparse import Sparse
 from wengert.scipy.matrices import Factors, compiled, is_apart, matrix_of
+from wengert.scipy.signatures import bound, signed
 
 Function = Callable[..., Any]
 __all__ = ["curve_fit", "least_squares", "linprog", "milp", "minimize", "root"]
@@ -33,8 +34,7 @@ def minimize(
     fun: Function,
     x0: Any,
     args: Any = (),
-    method: str | None = None,
-    *,
+    method: Any = None,
     jac: Any = None,
     hess: Any = None,
     hessp: Any = None,
@@ -103,7 +103,8 @@ def minimize(
     )
 
 
-def least_squares(fun: Function, x0: Any, **options: Any) -> Any:
+@signed(scipy.optimize.least_squares)
+def least_squares(*args: Any, **keywords: Any) -> Any:
     """Solve a least-squares problem with its exact Jacobian.
 
     Parameters
@@ -111,9 +112,10 @@ def least_squares(fun: Function, x0: Any, **options: Any) -> Any:
     fun : callable
         ``fun(x, *args, **kwargs) -> residuals``, in NumPy.
     x0 : array
-    **options
+    *args, **keywords
         As `scipy.optimize.least_squares` has them: bounds, method, loss, args, ...
-        All methods but ``"lm"`` get a sparse Jacobian where most entries are zero.
+        All methods but ``"lm"`` get a sparse Jacobian where most entries are zero.  A
+        `jac` that is given is handed on in place of ours, and `fun` as it is.
 
     Returns
     -------
@@ -136,16 +138,31 @@ def least_squares(fun: Function, x0: Any, **options: Any) -> Any:
     >>> np.round(least_squares(lambda x: x[0] * np.exp(-x[1] * t) - data, [1, 1]).x, 6)
     array([2., 3.])
     """
-    start = np.asarray(x0, float)
-    jac = compiled(jacobian(fun))
-    if options.get("method", "trf") != "lm" and not options.get("kwargs"):
-        args = options.get("args", ())
-        jac = matrix_of(jacobian, fun, (start, *args))
-    return scipy.optimize.least_squares(compiled(fun), start, jac=jac, **options)
+    call = bound(least_squares, args, keywords)
+    given = call.arguments
+    if "jac" not in given:
+        fun, start = given["fun"], np.asarray(given["x0"], float)
+        jac = compiled(jacobian(fun))
+        if is_for_sparse(given) and not given.get("kwargs"):
+            jac = matrix_of(jacobian, fun, (start, *given.get("args", ())))
+        given.update(fun=compiled(fun), x0=start, jac=jac)
+    return scipy.optimize.least_squares(*call.args, **call.kwargs)
+
+
+def is_for_sparse(given: dict[str, Any]) -> bool:
+    """Whether what a least-squares problem is solved by takes sparse matrices."""
+    return given.get("method", "trf") != "lm" and given.get("tr_solver") != "exact"
 
 
 def root(
-    fun: Function, x0: Any, args: Any = (), method: str = "hybr", **options: Any
+    fun: Function,
+    x0: Any,
+    args: Any = (),
+    method: str = "hybr",
+    jac: Any = None,
+    tol: float | None = None,
+    callback: Function | None = None,
+    options: dict[str, Any] | None = None,
 ) -> Any:
     """Solve equations with their exact Jacobian; see `scipy.optimize.root`.
 
@@ -154,11 +171,14 @@ def root(
     fun : callable
         ``fun(x, *args) -> array``, in NumPy, 0 at the solution.
     x0 : array
-    args, method, **options
+    args, method, tol, callback, options
         As SciPy has them.  ``"hybr"`` and ``"lm"`` get the Jacobian as a matrix of all
         its entries.  ``"krylov"``, for many equations, gets factors of it as its
         preconditioner where most entries are zero: it then takes Newton's steps.  Other
         methods estimate the Jacobian themselves and get none.
+    jac : as SciPy has it, optional
+        A Jacobian that is there already: it is handed on in place of ours, and `fun` as
+        it is.
 
     Returns
     -------
@@ -179,10 +199,13 @@ def root(
     >>> np.round(root(lambda x: np.cos(x) - x, np.ones(1)).x, 6)
     array([0.739085])
     """
-    jac = compiled(jacobian(fun)) if method in JACOBIANS else None
-    if method == "krylov":
-        options["options"] = preconditioned(fun, x0, args, options.get("options") or {})
-    return scipy.optimize.root(compiled(fun), x0, args, method, jac, **options)
+    wants = method.lower()
+    if jac is None:
+        if wants == "krylov":
+            options = preconditioned(fun, x0, args, options or {})
+        jac = compiled(jacobian(fun)) if wants in JACOBIANS else None
+        fun = compiled(fun)
+    return scipy.optimize.root(fun, x0, args, method, jac, tol, callback, options)
 
 
 def preconditioned(
@@ -198,9 +221,8 @@ def preconditioned(
     return {**options, "jac_options": {"inner_M": Factors(jac, x0, args), **given}}
 
 
-def curve_fit(
-    f: Function, xdata: Any, ydata: Any, p0: Any = None, **options: Any
-) -> Any:
+@signed(scipy.optimize.curve_fit)
+def curve_fit(*args: Any, **keywords: Any) -> Any:
     """Fit a function to data with its exact Jacobian; see `scipy.optimize.curve_fit`.
 
     Parameters
@@ -208,9 +230,9 @@ def curve_fit(
     f : callable
         ``f(x, *parameters) -> array``, in NumPy.
     xdata, ydata : array
-    p0 : sequence of numbers, optional
-    **options
-        As SciPy has them: sigma, absolute_sigma, bounds, method, ...
+    *args, **keywords
+        As SciPy has them: p0, sigma, absolute_sigma, bounds, method, ...  A `jac` that
+        is given is handed on in place of ours.
 
     Returns
     -------
@@ -234,6 +256,16 @@ def curve_fit(
     array([2., 3.])
     """
 
+    call = bound(curve_fit, args, keywords)
+    given = call.arguments
+    if given.get("jac") is None:
+        given["jac"] = by_parameters(given["f"])
+    return scipy.optimize.curve_fit(*call.args, **call.kwargs)
+
+
+def by_parameters(f: Function) -> Function:
+    """Return the Jacobian of a model by its parameters, as SciPy calls it."""
+
     def of_parameters(p: Any, x: Any) -> Any:
         return f(x, *p)
 
@@ -242,7 +274,7 @@ def curve_fit(
     def jac(x: Any, *parameters: Any) -> Any:
         return inner(np.asarray(parameters, float), x)
 
-    return scipy.optimize.curve_fit(f, xdata, ydata, p0, jac=jac, **options)
+    return jac
 
 
 class Fed:
