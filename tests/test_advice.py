@@ -559,7 +559,7 @@ row(
     [2.0, 2.0],
 )
 row(
-    "wengert.api:split_aux",
+    "wengert.capture.record:split_aux",
     "result = grad(lambda x: x * x, has_aux=True)(3.0)",
     "return value, aux",
     "result = grad(lambda x: (x * x, 1), has_aux=True)(3.0)[0]",
@@ -643,12 +643,44 @@ row(
     [1.0, 1.0],
 )
 row(
-    "wengert.api:check_dense",
+    "wengert.api:is_sparse",
     "result = jacobian(np.square, pattern=np.eye(3, dtype=bool))(x)",
     "jacobian(f, sparse=True, ...)",
     "f = jacobian(np.square, sparse=True, pattern=np.eye(3, dtype=bool))\n"
     "result = f(x).toarray()",
     [[6.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]],
+)
+row(
+    "wengert.api:is_sparse",
+    "result = jacobian(np.square, sparse='csc')(x)",
+    'jacobian(f, sparse=True, output_format="csc")',
+    "result = jacobian(np.square, sparse=True, output_format='csc')(x).toarray()",
+    [[6.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]],
+)
+row(
+    "wengert.api:is_sparse",
+    "result = jacobian(np.square, holomorphic=True, sparse=True)(x * 1j)",
+    "jacobian(f, holomorphic=True)",
+    "result = jacobian(np.square, holomorphic=True)(x * 1j).imag",
+    [[6.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]],
+)
+row(
+    "wengert.api:made_sparse",
+    "result = jacobian(np.square, -1, sparse=True)(x)",
+    "argnums=0 for the first one",
+    "result = jacobian(np.square, 0, sparse=True)(x).toarray()",
+    [[6.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]],
+)
+row(
+    "wengert.execute.colouring:foreign",
+    "import io\nfrom scipy import sparse\nfile = io.BytesIO()\n"
+    "sparse.save_npz(file, sparse.csr_array(np.eye(3)))\nfile.seek(0)\n"
+    "result = wengert.ColoredPattern.load(file)",
+    "color_cols(matrix)",
+    "import io\nfrom scipy import sparse\nfile = io.BytesIO()\n"
+    "sparse.save_npz(file, sparse.csr_array(np.eye(3)))\nfile.seek(0)\n"
+    "result = wengert.color_cols(sparse.load_npz(file)).num_colors",
+    1,
 )
 row(
     "wengert.problems:Problem.ipopt",

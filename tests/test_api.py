@@ -64,9 +64,8 @@ def test_argnums(derive: Any, argnums: Any, expected: Any) -> None:
 @pytest.mark.parametrize("derive", [*GRADIENTS, value_and_grad, hessian])
 @pytest.mark.parametrize("argnums", [3, -4, (0, 5), 0.5])
 def test_argnums_out_of_range_are_refused(derive: Any, argnums: Any) -> None:
-    with pytest.raises((ArgumentError, TypeError)) as error:
+    with pytest.raises(ArgumentError, match="argnums"):
         derive(cubic, argnums)(2.0, 3.0, 2.0)
-    assert argnums == 0.5 or "argnums" in str(error.value)
 
 
 def test_a_call_without_positional_arguments_is_refused() -> None:

@@ -27,7 +27,9 @@ from wengert.capture.record import (
     finish,
     plain_result,
     record_onto,
+    split_aux,
     trace,
+    tuple_structure,
 )
 from wengert.core.operation import apply
 from wengert.core.tape import Tape
@@ -50,7 +52,7 @@ from wengert.errors import ArgumentError, DerivativeError, explain
 from wengert.execute import directions
 from wengert.execute.colouring import ColoredPattern, color_cols, color_symmetric
 from wengert.execute.jit import Jitted
-from wengert.execute.sparse import Products, Sparse
+from wengert.execute.sparse import FORMATS, Products, Sparse
 from wengert.execute.stretch import Stretch, node_of
 from wengert.structure.budget import Budgeted, within
 
@@ -67,11 +69,16 @@ ONE = np.float64(1.0)
 # Recording a function at its arguments
 
 
+def each_of(argnums: Any) -> tuple[Any, ...]:
+    """Return argnums as a tuple, whatever they are."""
+    return tuple(argnums) if hasattr(argnums, "__iter__") else (argnums,)
+
+
 def positions(argnums: Argnums, count: int, name: str) -> tuple[int, ...]:
     """Return argnums as checked non-negative positions."""
     if argnums == 0 and count and type(argnums) is int:
         return (0,)
-    chosen = (argnums,) if is_whole_number(argnums) else tuple(argnums)
+    chosen = each_of(argnums)
     for argnum in chosen:
         if not is_whole_number(argnum) or not -count <= argnum < count:
             raise ArgumentError(
@@ -124,12 +131,8 @@ def rebuild(values: list[Any], structures: Sequence[Any], single: bool) -> Any:
     """Return a flat list of leaves nested as the chosen arguments."""
     if single and structures[0] is tree.LEAF:
         return values[0]
-    parts, at = [], 0
-    for structure in structures:
-        count = len(leaves_of(structure))
-        parts.append(tree.unflatten(structure, values[at : at + count]))
-        at += count
-    return parts[0] if single else tuple(parts)
+    parts = tree.unflatten(tuple_structure(structures), values)
+    return parts[0] if single else parts
 
 
 def scalar_output(segment: Segment, value: Any, name: str) -> int | None:
@@ -317,21 +320,6 @@ def new_tape() -> Tape | None:
     if plan is None or plan.budget is None or active_tape() is not None:
         return None
     return Forgetful()
-
-
-def split_aux(result: Any, has_aux: bool) -> tuple[Any, Any]:
-    """Return the value and the auxiliary part of a function's result."""
-    if not has_aux:
-        return result, None
-    if not isinstance(result, tuple) or len(result) != 2:
-        raise ArgumentError(
-            explain(
-                f"has_aux=True, and the function returned {type(result).__name__}",
-                "with has_aux it must return two things",
-                "return value, aux",
-            )
-        )
-    return result
 
 
 def gradients_of(
@@ -584,10 +572,9 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    if sparse:
-        how = output_format, pattern
-        return made_sparse(fun, argnums, has_aux or holomorphic, False, False, *how)
-    check_dense("jacobian", output_format, pattern)
+    if is_sparse("jacobian", sparse, output_format, pattern, holomorphic):
+        beside = named(aux=has_aux)
+        return made_sparse(fun, argnums, False, beside, output_format, pattern)
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", False)
 
 
@@ -614,48 +601,61 @@ def value_and_jacobian(
     -----
     Cost: That of `jacobian`: the value is a by-product.
     """
-    if sparse:
-        how = output_format, pattern
-        return made_sparse(fun, argnums, has_aux or holomorphic, False, True, *how)
-    check_dense("value_and_jacobian", output_format, pattern)
+    if is_sparse("value_and_jacobian", sparse, output_format, pattern, holomorphic):
+        beside = named(value=True, aux=has_aux)
+        return made_sparse(fun, argnums, False, beside, output_format, pattern)
     return made(Jacobian, fun, argnums, has_aux, holomorphic, "chosen", True)
+
+
+def named(**flags: bool) -> tuple[str, ...]:
+    """Return the names of the flags that are set."""
+    return tuple([name for name, flag in flags.items() if flag])
 
 
 def made_sparse(
     fun: Function,
     argnums: Argnums,
-    has_more: bool,
     is_second: bool,
-    has_value: bool,
+    beside: tuple[str, ...],
     output_format: str,
     pattern: Any,
 ) -> Callable[..., Any]:
-    """Return a sparse derivative; what it does not know is refused."""
-    chosen = (argnums,) if is_whole_number(argnums) else tuple(argnums)
-    if has_more or any(not is_whole_number(k) or k < 0 for k in chosen):
+    """Return a sparse derivative, by arguments that are counted from 0."""
+    chosen = each_of(argnums)
+    if any(not is_whole_number(k) or k < 0 for k in chosen):
         raise ArgumentError(
             explain(
-                f"a sparse derivative was asked for with argnums={argnums!r}, or with "
-                "has_aux or holomorphic",
-                "it is one real matrix, by arguments that are counted from 0",
-                "argnums=0 of a function of real numbers without aux",
+                f"a sparse derivative was asked for with argnums={argnums!r}",
+                "its columns are those of arguments that are counted from 0",
+                "argnums=0 for the first one",
             )
         )
-    settings = chosen, is_second, has_value, output_format, pattern
-    return Sparse(fun, *settings)
+    by = int(chosen[0]) if is_whole_number(argnums) else tuple(map(int, chosen))
+    return Sparse(fun, by, is_second, beside, output_format, pattern)
 
 
-def check_dense(name: str, output_format: str, pattern: Any) -> None:
-    """Raise where a derivative that is not sparse is told of what sparse ones have."""
-    if pattern is not None or output_format != "csr":
+def is_sparse(
+    name: str, sparse: Any, output_format: str, pattern: Any, holomorphic: bool = False
+) -> bool:
+    """Whether a derivative is to be sparse; raise where it is told what does not fit.
+
+    That is what sparse ones alone have, or what they have not.
+    """
+    if not has_class(sparse, (bool, np.bool_)):
+        told, why = f"{sparse=}", "sparse is a truth value: whether the result is"
+        wanted = sparse if isinstance(sparse, str) and sparse in FORMATS else "csr"
+        how = f'sparse=True, output_format="{wanted}"'
+    elif sparse and holomorphic:
+        told, why = "sparse=True and holomorphic=True", "a sparse derivative is real"
+        how = "holomorphic=True"
+    elif not sparse and (pattern is not None or output_format != "csr"):
         told = "a pattern" if pattern is not None else f"{output_format=}"
-        raise ArgumentError(
-            explain(
-                f"{name} was given {told} without sparse=True",
-                "its result would be dense, and have all entries",
-                f"{name}(f, sparse=True, ...)",
-            )
-        )
+        told += " without sparse=True"
+        why = "its result would be dense, and have all entries"
+        how = "sparse=True, ..."
+    else:
+        return bool(sparse)
+    raise ArgumentError(explain(f"{name} was given {told}", why, f"{name}(f, {how})"))
 
 
 class Jacobian(Transformed):
@@ -771,10 +771,9 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
-    if sparse:
-        how = output_format, pattern
-        return made_sparse(fun, argnums, has_aux, True, False, *how)
-    check_dense("hessian", output_format, pattern)
+    if is_sparse("hessian", sparse, output_format, pattern):
+        beside = named(aux=has_aux)
+        return made_sparse(fun, argnums, True, beside, output_format, pattern)
     return jacfwd(grad(fun, argnums, has_aux), argnums, has_aux)
 
 
@@ -800,19 +799,25 @@ def value_and_hessian(
     -----
     Cost: That of `hessian`: the value is a by-product.
     """
-    if sparse:
-        how = output_format, pattern
-        return made_sparse(fun, argnums, has_aux, True, True, *how)
-    check_dense("value_and_hessian", output_format, pattern)
+    if is_sparse("value_and_hessian", sparse, output_format, pattern):
+        beside = named(value=True, aux=has_aux)
+        return made_sparse(fun, argnums, True, beside, output_format, pattern)
     return ValueAndHessian(fun, argnums, has_aux, False)
 
 
 def value_grad_and_hessian(
-    fun: Callable[P, R], argnums: Argnums = 0, has_aux: bool = False
+    fun: Callable[P, R],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    sparse: bool = False,
+    output_format: Literal["csr", "csc", "coo"] = "csr",
+    pattern: ColoredPattern | Array | Literal["grow"] | None = None,
 ) -> Callable[P, tuple[R, Any, Any]]:
     """Return the function that computes `fun`, its gradient and its Hessian.
 
-    Parameters as for `grad`; the result is ``(value, gradient, hessian)``.
+    Parameters as for `hessian`; the result is ``(value, gradient, hessian)``, or
+    ``((value, aux), gradient, hessian)`` with `has_aux`.
 
     See Also
     --------
@@ -822,6 +827,9 @@ def value_grad_and_hessian(
     -----
     Cost: That of `hessian`: value and gradient are by-products.
     """
+    if is_sparse("value_grad_and_hessian", sparse, output_format, pattern):
+        beside = named(value=True, gradient=True, aux=has_aux)
+        return made_sparse(fun, argnums, True, beside, output_format, pattern)
     return ValueAndHessian(fun, argnums, has_aux, True)
 
 
@@ -956,7 +964,7 @@ def nonzero(
     """Return the entries of a pattern that are not zero at some arguments."""
     color = color_symmetric if is_second else color_cols
     chosen = positions(argnums, len(args), "local=True")
-    made = Products(fun, chosen, is_second, False, "csr", color(pattern))
+    made = Products(fun, chosen, is_second, (), "csr", color(pattern))
     made.is_replayed = False
     _, entries = made.recorded(args, {})
     found = (made.structure.matrix(entries, None) != 0).tocsr()

@@ -135,6 +135,55 @@ def test_saved_colouring_is_the_same_when_loaded(
     assert loaded.kind == "symmetric"
 
 
+def written(tmp_path: Path, **changed: Any) -> Path:
+    """Return a file of a saved pattern, arrays of which are others, or left out."""
+    file = tmp_path / "pattern.npz"
+    color_cols(sparse.eye_array(3)).save(file)
+    arrays = dict(np.load(file)) | changed
+    np.savez(file, **{k: v for k, v in arrays.items() if v is not None})
+    return file
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"colors": None}, "it has no array 'colors'"),
+        ({"indptr": None}, "it has no array 'indptr'"),
+        ({"colors": np.zeros(4, int)}, r"colors \(4,\) of 'cols' of 3 x 3"),
+        ({"kind": "columns"}, r"of 'columns'"),
+        ({"indptr": np.array([0, 9])}, "no pattern"),
+        ({"shape": np.array([3])}, "no pattern"),
+        ({"indices": np.float64(3.0)}, "no pattern"),
+    ],
+)
+def test_another_file_of_arrays_is_refused(
+    tmp_path: Path, changed: dict[str, Any], why: str
+) -> None:
+    file = written(tmp_path, **changed)
+
+    with pytest.raises(ArgumentError, match=why) as caught:
+        ColoredPattern.load(file)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [b"", b"colors", b"PK\x03\x04 cut", b"\x80\x04."])
+def test_a_file_of_no_arrays_is_refused(tmp_path: Path, text: bytes) -> None:
+    file = tmp_path / "pattern.npz"
+    file.write_bytes(text)
+
+    with pytest.raises(ArgumentError, match="npz"):
+        ColoredPattern.load(file)
+    with pytest.raises(FileNotFoundError):
+        ColoredPattern.load(tmp_path / "none.npz")
+
+
+def test_one_array_is_no_pattern(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.eye(3))
+
+    with pytest.raises(ArgumentError, match="npz"):
+        ColoredPattern.load(tmp_path / "one.npy")
+
+
 def test_colors_of_another_pattern_are_refused() -> None:
     full = sparse.csr_array(np.ones((2, 2), bool))
 

@@ -30,8 +30,10 @@ from wengert import (
     record,
     scan,
     switch,
+    value_and_grad,
     value_and_hessian,
     value_and_jacobian,
+    value_grad_and_hessian,
     vmap,
     while_loop,
 )
@@ -337,10 +339,147 @@ def test_compiled_function_gives_sparse_arrays(output_format: str) -> None:
     np.testing.assert_allclose(rows, [slopes(x).data, slopes(x + 1.0).data])
 
 
-@pytest.mark.parametrize("settings", [{"has_aux": True}, {"argnums": -1}])
-def test_what_sparse_derivatives_do_not_know_is_refused(settings: Any) -> None:
-    with pytest.raises(ArgumentError, match="it is one real matrix"):
-        jacobian(chain, sparse=True, **settings)
+@pytest.mark.parametrize("argnums", [-1, (0, -1), 0.5])
+def test_arguments_are_counted_from_0(argnums: Any) -> None:
+    with pytest.raises(ArgumentError, match="counted from 0"):
+        jacobian(chain, argnums, sparse=True)
+
+
+SECONDS = [hessian, value_and_hessian, value_grad_and_hessian]
+DERIVATIVES = [jacobian, value_and_jacobian, *SECONDS]
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+@pytest.mark.parametrize("given", ["csc", "dense", 1, None, sparse.csr_array])
+def test_what_is_no_truth_value_is_refused(derivative: Any, given: Any) -> None:
+    wanted = given if given == "csc" else "csr"
+
+    with pytest.raises(ArgumentError, match=f'sparse=True, output_format="{wanted}"'):
+        derivative(chain, sparse=given)
+
+
+@pytest.mark.parametrize("derivative", [jacobian, value_and_jacobian])
+def test_sparse_derivatives_are_real(derivative: Any) -> None:
+    with pytest.raises(ArgumentError, match="a sparse derivative is real"):
+        derivative(chain, holomorphic=True, sparse=True)
+
+
+def weighed(x: Any, y: Any, scale: float = 1.0) -> Any:
+    """Return a number, of two arrays, and more beside it."""
+    steps = x[1:] * x[:-1] ** 2 + (np.sin(y) if y[0] > 0 else y)
+    return scale * np.sum(steps**2), {"steps": steps, "name": "weighed", "n": len(x)}
+
+
+def weighed_rows(x: Any, y: Any, scale: float = 1.0) -> Any:
+    """Return an array instead of the number."""
+    value, more = weighed(x, y, scale)
+    return {"rows": more["steps"] * y, "value": [value]}, more
+
+
+def without_aux(f: Any) -> Any:
+    """Return a function without what it returns beside its value."""
+    return lambda *args, **keywords: f(*args, **keywords)[0]
+
+
+def same(found: Any, like: Any) -> None:
+    """Check that nested containers hold the same, of sparse arrays the dense one."""
+    if sparse.issparse(found):
+        like = like.toarray() if sparse.issparse(like) else like
+        np.testing.assert_allclose(found.toarray(), like, atol=1e-12)
+    elif isinstance(like, dict):
+        assert found.keys() == like.keys()
+        for key in like:
+            same(found[key], like[key])
+    elif isinstance(like, (tuple, list)):
+        assert type(found) is type(like)
+        assert len(found) == len(like)
+        for pair in zip(found, like, strict=True):
+            same(*pair)
+    elif isinstance(like, str):
+        assert found == like
+    else:
+        assert np.shape(found) == np.shape(like)
+        np.testing.assert_allclose(found, like, rtol=1e-12, atol=1e-13)
+
+
+def dense_of(matrix: Any, by: Any) -> Any:
+    """Return a dense derivative of several results and arguments as one matrix."""
+    if isinstance(matrix, dict):
+        blocks = [dense_of(matrix["rows"], by), dense_of(matrix["value"][0], by)]
+        return np.vstack(blocks)
+    if isinstance(by, int):
+        return matrix.reshape(-1, 5 - by) if matrix.ndim == 1 else matrix
+    order = sorted(range(len(by)), key=by.__getitem__)
+    if isinstance(matrix[0], tuple):
+        return np.block([[matrix[i][j] for j in order] for i in order])
+    return np.hstack([np.atleast_2d(matrix[k]) for k in order])
+
+
+@pytest.mark.parametrize("by", [0, 1, (0, 1), (1, 0)], ids=str)
+@pytest.mark.parametrize("has_aux", [False, True])
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+def test_what_is_given_beside_a_sparse_derivative_is_as_beside_a_dense_one(
+    derivative: Any, has_aux: bool, by: Any
+) -> None:
+    f: Any = weighed if derivative in SECONDS else weighed_rows
+    f = f if has_aux else without_aux(f)
+    found = derivative(f, by, has_aux, sparse=True, pattern="grow")
+    dense = derivative(f, by, has_aux)
+    jitted = jit(lambda x, y: found(x, y))
+
+    x, y = np.linspace(0.5, 1.5, 5), np.array([0.5, 1.0, 2.0, -1.0])
+    for k in range(5):
+        y[0] = 0.5 - k % 2  # along two paths
+        like = dense(x + k, y, scale=2.0)
+        if isinstance(like, tuple) and derivative in (jacobian, hessian) and has_aux:
+            wanted: Any = dense_of(like[0], by), like[1]
+        elif derivative in (jacobian, hessian):
+            wanted = dense_of(like, by)
+        else:
+            wanted = *like[:-1], dense_of(like[-1], by)
+        same(found(x + k, y, scale=2.0), wanted)
+        same(jitted(x + k, y), found(x + k, y))
+
+
+@pytest.mark.filterwarnings("ignore:.* runs eagerly from now on")
+def test_functions_that_write_elsewhere_have_values_of_their_own_kind() -> None:
+    """Such a function runs at every call."""
+    calls: list[Any] = []
+
+    def noting(x: Any) -> Any:
+        calls.append(0)
+        return {"square": x**2, "first": [x[0]]}, len(calls)
+
+    both = value_and_jacobian(noting, has_aux=True, sparse=True)
+    for k in range(1, 5):
+        (value, count), matrix = both(np.ones(3) * k)
+        assert count == len(calls)
+        np.testing.assert_allclose(value["square"], k**2)
+        np.testing.assert_allclose(value["first"], [k])
+        assert matrix.nnz == 4
+
+
+def test_value_gradient_and_hessian_refill() -> None:
+    asked = value_grad_and_hessian(lambda x: np.sum(x[1:] * x[:-1] ** 2), sparse=True)
+    x = np.arange(1.0, 6.0)
+    _, _, matrix = asked(x)
+
+    value, slopes, again = asked(x + 1.0, out=matrix)
+    assert again is matrix
+    like = value_grad_and_hessian(lambda x: np.sum(x[1:] * x[:-1] ** 2))(x + 1.0)
+    same((value, slopes, again), like)
+    assert asked.colored.num_colors < 4
+
+
+def test_gradient_of_nested_arguments_is_nested() -> None:
+    def cost(p: Any) -> Any:
+        return p["a"] ** 2 * np.sum(p["b"][0] ** 3)
+
+    p = {"a": 2.0, "b": [np.array([1.0, 2.0])]}
+    value, slopes, matrix = value_grad_and_hessian(cost, sparse=True)(p)
+    like = value_and_grad(cost)(p)
+    same((value, slopes), like)
+    np.testing.assert_allclose(matrix.toarray()[0], [18.0, 12.0, 48.0])
 
 
 @pytest.mark.skipif(not native_engine(), reason="the native engine is off")

@@ -364,6 +364,21 @@ def trace(
     return segment, [structures[k] for k in chosen]
 
 
+def split_aux(result: Any, has_aux: bool) -> tuple[Any, Any]:
+    """Return the value and the auxiliary part of a function's result."""
+    if not has_aux:
+        return result, None
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ArgumentError(
+            explain(
+                f"has_aux=True, and the function returned {type(result).__name__}",
+                "with has_aux it must return two things",
+                "return value, aux",
+            )
+        )
+    return result
+
+
 def output_node(segment: Segment, leaf: Any) -> int | None:
     """Return the node of one leaf of a result; None where it is a plain constant."""
     return place(segment.tape, leaf) if is_active(leaf) else None

@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -144,14 +145,31 @@ class ColoredPattern:
 
     @classmethod
     def load(cls, path: Any) -> ColoredPattern:
-        """Return what was saved."""
+        """Return what was saved.
+
+        Raises
+        ------
+        ArgumentError
+            If it is not such a file.
+        """
         from scipy.sparse import csr_array
 
-        with np.load(path) as file:
-            data = np.ones(len(file["indices"]), bool)
-            parts = data, file["indices"], file["indptr"]
-            pattern = csr_array(parts, shape=tuple(file["shape"].tolist()))
-            return cls(pattern, file["colors"], str(file["kind"]))
+        found = arrays_of(path)
+        try:
+            data = np.ones(len(found["indices"]), bool)
+            parts = data, found["indices"], found["indptr"]
+            pattern = csr_array(parts, shape=tuple(found["shape"].tolist()))
+            made = cls(pattern, found["colors"], str(found["kind"]))
+        except KeyError as error:
+            raise foreign(path, f"it has no array {error}") from None
+        except (TypeError, ValueError) as error:
+            raise foreign(path, f"its arrays are no pattern ({error})") from None
+        m, n = pattern.shape
+        sizes = {"cols": n, "rows": m, "symmetric": n, "bidirectional": m + n}
+        if made.colors.shape != (sizes.get(made.kind),):
+            why = f"it has colors {made.colors.shape} of {made.kind!r} of {m} x {n}"
+            raise foreign(path, why)
+        return made
 
     def __str__(self) -> str:
         m, n = self.sparsity.shape
@@ -164,6 +182,30 @@ class ColoredPattern:
 
     def __repr__(self) -> str:
         return f"<ColoredPattern {str(self).splitlines()[0]}>"
+
+
+def arrays_of(path: Any) -> dict[str, Array]:
+    """Return the arrays of a file in NumPy's format `npz`."""
+    try:
+        with (
+            nullcontext(path) if hasattr(path, "read") else open(path, "rb") as file,
+            np.load(file) as arrays,
+        ):
+            return dict(arrays)
+    except (AttributeError, EOFError, TypeError, ValueError, BadZipFile):
+        raise foreign(path, "it is no file in NumPy's format npz") from None
+
+
+def foreign(path: Any, why: str) -> ArgumentError:
+    """Return the error of a file that is not a saved pattern."""
+    return ArgumentError(
+        explain(
+            f"ColoredPattern.load was given {path}",
+            f"{why}, as those have that save writes",
+            "a file of colored.save(path); of a matrix that is read in another way, "
+            "color_cols(matrix)",
+        )
+    )
 
 
 def color_cols(pattern: Any, order: str | None = None) -> ColoredPattern:

@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.array import plain
-from wengert.capture.record import SetAside, active_tape, record_apart, trace
+from wengert.capture.record import SetAside, active_tape, trace
 from wengert.core.tape import Tape
-from wengert.derive import reverse
 from wengert.derive.again import derived
-from wengert.derive.shortened import shortened
 from wengert.errors import DerivativeError, explain
 from wengert.execute.parts import Whole, with_outputs
 from wengert.execute.sparse import (
@@ -31,9 +29,11 @@ from wengert.execute.sparse import (
     given_of,
     joined,
     record_as_jit,
+    recorded,
     structure_of,
     sweeps_of,
     unrolled,
+    with_slopes,
 )
 from wengert.execute.stretch import OtherAnswerError, Stretch, node_of, play
 
@@ -178,21 +178,10 @@ class Shared:
         return value, slopes, constraints, first, second
 
 
-def recorded(function: Function, given: Sequence[Any]) -> Tape:
-    """Return the short tape of a function, recorded apart."""
-    with np.errstate(all="ignore"):
-        return shortened(record_apart(function, given), ())[0]
-
-
 def with_gradient(short: Tape, *given: Any) -> tuple[Any, Any, Any]:
     """Return the value, its gradient, and the constraints that a short tape gives."""
-    segment, _ = trace(partial(play, short), given, (0,), {}, keeps=True)
-    value, constraints = segment.result
-    tape, index = segment.tape, node_of(segment.tape, value)
-    seed = np.ones(tape.types[index].shape)[()]
-    where = tape, segment.start, len(tape)
-    found = reverse.pull(*where, [(index, seed)], segment.inputs, True)
-    return value, joined(found), constraints
+    value, constraints, *slopes = with_slopes(partial(play, short), (0,), *given)
+    return value, joined(slopes), constraints
 
 
 def lagrangian(short: Tape, *given: Any) -> tuple[Any, Any]:

@@ -22,11 +22,13 @@ from wengert.capture.record import (
     active_tape,
     record_apart,
     record_onto,
+    split_aux,
     trace,
+    tuple_structure,
 )
 from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
-from wengert.core.types import Type, has_class, is_array, type_of
+from wengert.core.types import Type, has_class, is_array, is_whole_number, type_of
 from wengert.derive import forward, reverse
 from wengert.derive.again import derived
 from wengert.derive.merged import as_one
@@ -85,11 +87,11 @@ class Sparse(Transformed):
     Parameters
     ----------
     fun : callable
-    argnums : tuple of int
+    argnums : int or tuple of int
     is_second : bool
         Whether it is the Hessian.
-    has_value : bool
-        Whether the function's value is returned beside it.
+    beside : sequence of "value", "gradient" and "aux"
+        What is returned beside it.
     output_format : {"csr", "csc", "coo"}
     pattern : ColoredPattern, array of bools, "grow" or None
         The structure, which is coloured if it is not; where it is not given, found by
@@ -99,13 +101,13 @@ class Sparse(Transformed):
     def __init__(
         self,
         fun: Function,
-        argnums: tuple[int, ...],
+        argnums: int | tuple[int, ...],
         is_second: bool,
-        has_value: bool,
+        beside: tuple[str, ...],
         output_format: str,
         pattern: Any,
     ) -> None:
-        settings = argnums, is_second, has_value, output_format, pattern
+        settings = argnums, is_second, beside, output_format, pattern
         super().__init__("hessian" if is_second else "jacobian", fun, *settings)
         if output_format not in FORMATS:
             raise ArgumentError(
@@ -115,8 +117,7 @@ class Sparse(Transformed):
                     " or ".join(map(repr, FORMATS)),
                 )
             )
-        self.argnums = argnums
-        self.is_second, self.has_value = is_second, has_value
+        self.argnums, self.is_second, self.beside = argnums, is_second, beside
         self.output_format = output_format
         self.grows = type(pattern) is str and pattern == "grow"
         self.given = None if self.grows else coloured(pattern, is_second)
@@ -135,7 +136,7 @@ class Sparse(Transformed):
         products = self.made.get(shapes) or self.made.setdefault(shapes, self.of_new())
         self.products = products
         try:
-            value, data = products.at(*args, **kwargs)
+            others, data = products.at(*args, **kwargs)
         except OutsideError as error:
             if not self.grows:
                 raise
@@ -144,7 +145,9 @@ class Sparse(Transformed):
             self.made[shapes] = self.fixed(colour(grown, self.is_second))
             return self(*args, out=out, **kwargs)
         matrix = products.structure.matrix(data, out)
-        return (value, matrix) if self.has_value else matrix
+        if not others:
+            return matrix
+        return (matrix, *others) if self.beside == ("aux",) else (*others, matrix)
 
     def of_new(self) -> Products:
         """Return the products for arguments of other shapes than before."""
@@ -153,7 +156,7 @@ class Sparse(Transformed):
 
     def fixed(self, colored: ColoredPattern | None) -> Products:
         """Return products for a structure, or for the one that a first call finds."""
-        how = self.is_second, self.has_value, self.output_format
+        how = self.is_second, self.beside, self.output_format
         return Products(self.fun, self.argnums, *how, colored)
 
 
@@ -271,7 +274,7 @@ class Products:
 
     Parameters
     ----------
-    fun, argnums, is_second, has_value, output_format
+    fun, argnums, is_second, beside, output_format
         As `Sparse` has them.
     colored : ColoredPattern or None
         None where the first call finds it.
@@ -280,14 +283,16 @@ class Products:
     def __init__(
         self,
         fun: Function,
-        argnums: tuple[int, ...],
+        argnums: int | tuple[int, ...],
         is_second: bool,
-        has_value: bool,
+        beside: tuple[str, ...],
         output_format: str,
         colored: ColoredPattern | None,
     ) -> None:
-        self.fun, self.chosen = fun, tuple(sorted(argnums))
-        self.is_second, self.has_value = is_second, has_value
+        self.fun, self.argnums = fun, argnums
+        several = (argnums,) if is_whole_number(argnums) else argnums
+        self.chosen = tuple(sorted(several))
+        self.is_second, self.beside = is_second, beside
         self.output_format = output_format
         #: Whether it holds wherever data may have places that they decide.
         self.is_replayed = True
@@ -317,21 +322,42 @@ class Products:
         assert self.known is not None
         return self.known
 
-    def at(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """Return the function's value, where it is asked for, and the entries."""
+    def at(self, *args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], Any]:
+        """Return what is given beside the matrix, and its entries."""
         if active_tape() is None:
-            return self.fast(*args, **kwargs)
+            found: tuple[tuple[Any, ...], Any] = self.fast(*args, **kwargs)
+            return found
         return self.entries(args, kwargs)
 
-    def entries(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    def entries(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], Any]:
         """Return the same of a recording; the sweeps are recorded, whoever calls."""
         if active_tape() is None:
             return self.recorded(args, kwargs)
-        segment, _ = trace(self.fun, args, self.chosen, kwargs, keeps=True)
-        leaves, structure = tree.flatten(segment.result)
+        segment, structures = trace(self.fun, args, self.chosen, kwargs, keeps=True)
+        has_aux = "aux" in self.beside
+        result, aux = split_aux(segment.result, has_aux)
+        leaves, structure = tree.flatten(result)
         outputs = [node_of(segment.tape, leaf) for leaf in leaves]
         entries, values = self.played(segment, outputs)
-        return tree.unflatten(structure, values) if self.has_value else (), entries
+        others: list[Any] = []
+        if "value" in self.beside:
+            value = tree.unflatten(structure, values[: len(leaves)])
+            others.append((value, aux) if has_aux else value)
+        elif has_aux:
+            others.append(aux)
+        if "gradient" in self.beside:
+            others.append(self.nested(values[len(leaves) :], structures))
+        return tuple(others), entries
+
+    def nested(self, parts: list[Any], structures: Sequence[Any]) -> Any:
+        """Return the parts of a gradient nested as the arguments that it is by."""
+        own = tree.unflatten(tuple_structure(structures), parts)
+        if is_whole_number(self.argnums):
+            return own[0]
+        by_place = dict(zip(self.chosen, own, strict=True))
+        return tuple([by_place[k] for k in self.argnums])
 
     def played(self, segment: Segment, outputs: list[int]) -> tuple[Any, list[Any]]:
         """Return the entries and the values; derived once."""
@@ -366,17 +392,24 @@ class Products:
         chosen = range(len(stretch.inputs))
         own, given = partial(play, short), given_of(short)
         found = sweeps_of(own, given, chosen, self.is_second, self.known)
-        self.sweeps = Sweeps(found)
+        gradient = None
+        if "gradient" in self.beside:
+            gradient = recorded(partial(with_slopes, own, chosen), given)
+        self.sweeps = Sweeps(found, gradient)
 
-    def recorded(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    def recorded(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], Any]:
         """Return what `entries` gives, of a recording of its own."""
 
         def call(*given: Any) -> tuple[Any, Any]:
             return self.entries(given, kwargs)
 
         tape = record_as_jit(call, args, self.chosen)
-        *value, data = [tape.play.outputs[k] for k in tape.output_indices]
-        return value[0] if len(value) == 1 else tuple(value), data
+        assert tape.structure is not None
+        outputs = [tape.play.outputs[k] for k in tape.output_indices]
+        found: tuple[tuple[Any, ...], Any] = tree.unflatten(tape.structure[1], outputs)
+        return found
 
 
 def record_as_jit(
@@ -651,8 +684,27 @@ def gradient_nodes(segment: Segment, leaves: Sequence[Any]) -> list[int]:
             )
         )
     tape, (index,) = segment.tape, [node_of(segment.tape, leaf) for leaf in leaves]
+    return [node_of(tape, part) for part in slopes_of(segment, index)]
+
+
+def slopes_of(segment: Segment, index: int) -> list[Any]:
+    """Append the gradient of a node of one number; return its parts."""
+    tape = segment.tape
     seed = np.ones(tape.types[index].shape)[()]
-    found = reverse.pull(
-        tape, segment.start, len(tape), [(index, seed)], segment.inputs, True
-    )
-    return [node_of(tape, part) for part in found]
+    where = tape, segment.start, len(tape)
+    return reverse.pull(*where, [(index, seed)], segment.inputs, True)
+
+
+def with_slopes(
+    function: Function, chosen: Sequence[int], *given: Any
+) -> tuple[Any, ...]:
+    """Return what a function gives, and the gradient of the first number of it."""
+    segment, _ = trace(function, given, chosen, {}, keeps=True)
+    first = node_of(segment.tape, segment.result[0])
+    return (*segment.result, *slopes_of(segment, first))
+
+
+def recorded(function: Function, given: Sequence[Any]) -> Tape:
+    """Return the short tape of a function, recorded apart."""
+    with np.errstate(all="ignore"):
+        return shortened(record_apart(function, given), ())[0]
