@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,22 @@ def test_whole_numbers_beyond_64_bits_come_back_as_they_are(n: int) -> None:
 
     assert jitted(0.5, n) == (1.0, n)
     assert jitted(0.5, 3) == (1.0, 3)
+
+
+def test_what_steps_of_a_loop_decide_is_told_once() -> None:
+    def walked(x: Any) -> Any:
+        while x > 1.0:
+            x = 0.5 * x
+        for _ in range(50):
+            x = x + 1.0 if x < 60.0 else x
+            x = x - 0.5 if x > 0.0 else x
+        return x
+
+    jitted = wg.jit(walked)
+    jitted(1000.0)
+    (taken,) = [line for line in str(jitted.paths()).splitlines() if "bool" in line]
+    told = re.sub(r"[\w.]+:(\d+) bool ", r"\1 ", taken)
+
+    first = walked.__code__.co_firstlineno + 1
+    steps = f"({first + 3} True, {first + 4} True) 50 times"
+    assert told == f"  1: {first} True 10 times, {first} False, {steps}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +18,49 @@ if TYPE_CHECKING:
     from wengert.execute.jit import Jitted
 
 
+#: Guards of a step of a loop, at most, that are told once for all steps.
+MOST_IN_A_RUN = 16
+
+
 class PathList(list[Path]):
     """The paths of a function; prints the source lines that split them."""
 
     def __str__(self) -> str:
         lines = [f"{len(self)} paths"]
         for number, path in enumerate(self, 1):
-            taken = ", ".join(
+            guards = [
                 f"{line} {kind} {expected}" for line, kind, expected in path.guards
-            )
+            ]
+            taken = ", ".join(run_text(*run) for run in runs(guards))
             lines.append(f"  {number}: {taken or 'no guards'}")
         return "\n".join(lines)
+
+
+def runs(texts: Sequence[str]) -> Iterator[tuple[Sequence[str], int]]:
+    """Give stretches of texts, and how often each stands there in a row.
+
+    Those of a step of a loop, of a few texts, are one.
+    """
+    start = 0
+    while start < len(texts):
+        best = texts[start : start + 1], 1
+        for length in range(1, MOST_IN_A_RUN + 1):
+            part, times = texts[start : start + length], 1
+            stop = start + length
+            while len(part) == length and texts[stop : stop + length] == part:
+                stop, times = stop + length, times + 1
+            if times > 1 and length * times > len(best[0]) * best[1]:
+                best = part, times
+        yield best
+        start += len(best[0]) * best[1]
+
+
+def run_text(texts: Sequence[str], times: int) -> str:
+    """Return texts that stand in a row so often, each once."""
+    shown = ", ".join(texts)
+    if times == 1:
+        return shown
+    return f"{shown if len(texts) == 1 else f'({shown})'} {times} times"
 
 
 class Report:
