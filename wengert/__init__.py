@@ -63,7 +63,8 @@ from wengert.structure.black_box import black_box
 from wengert.structure.branches import cond, switch
 from wengert.structure.checkpoint import checkpoint, remat
 from wengert.structure.custom_rules import custom_jvp, custom_vjp, rule
-from wengert.structure.scan import fori_loop, map, scan
+from wengert.structure.fori_loop import fori_loop
+from wengert.structure.scan import map, scan
 from wengert.structure.while_loop import while_loop
 
 __version__ = "0.1.0.dev0"

@@ -110,7 +110,8 @@ def done(do: Any, statement: Any, known: list[Any]) -> Any:
         )
         return last + np.sum(all_of, axis=0)
     if kind == "fori_loop":
-        return do.fori_loop(1, 1 + count, lambda i, c: parts[0](c) + 0.1 * i, x)
+        stop = 1 + (count if is_odd else np.argmax(x))
+        return do.fori_loop(1, stop, lambda i, c: parts[0](c) + 0.1 * i, x)
     if kind == "while_loop":
 
         def goes_on(state: Any) -> Any:

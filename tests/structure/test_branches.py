@@ -83,6 +83,15 @@ def test_an_index_is_clamped(k: int) -> None:
         assert f(np.int64(k), 0.7) == chosen(0.7) * 2.0
 
 
+def test_the_only_operand_is_given_by_name() -> None:
+    def both(x: Any) -> Any:
+        one = wg.cond(x > 0, lambda x: x * x, lambda x: -x, operand=x)
+        return one + wg.switch(1, [np.sin, np.cos], operand=x)
+
+    assert wg.grad(both)(2.0) == 4.0 - np.sin(2.0)
+    assert wg.cond(False, lambda x: 1, lambda x: x, operand=None) is None
+
+
 def test_a_number_is_true_unless_it_is_zero() -> None:
     f = wg.jit(lambda p, x: wg.cond(p, lambda x: x, lambda x: -x, x), wait=True)
     for p in (0.5, 0.0, -2.0, 0.0):
@@ -230,6 +239,10 @@ def test_random_programs(seed: int) -> None:
     [
         (lambda x: wg.cond(x, lambda x: x, lambda x: -x, x), r"float64\[3\] to decide"),
         (lambda x: wg.switch(x[0], [abs], x), "one whole number"),
+        (
+            lambda x: wg.cond(x[0] > 0, abs, abs, x, operand=x),
+            "cond was given operands, and operand= besides",
+        ),
         (lambda x: wg.switch(0, [], x), "no branches"),
         (
             lambda x: wg.cond(x[0] > 0, lambda x: x, lambda x: (x, x), x),

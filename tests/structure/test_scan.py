@@ -9,6 +9,7 @@ import pytest
 
 import wengert as wg
 from wengert.derive.loops import SCAN
+from wengert.errors import ArgumentError
 
 RNG = np.random.default_rng(5)
 RATES = np.array([0.3, -0.2, 0.5])
@@ -160,6 +161,59 @@ def test_fori_loop() -> None:
     assert wg.grad(power)(2.0, 5) == wg.grad(plain)(2.0, 5)
     assert power(2.0, 0) == 1.0
     assert wg.grad(power)(2.0, 0) == 0.0
+
+
+def powers(x: Any, lower: Any, upper: Any) -> Any:
+    y = 1.0
+    for i in range(lower, upper):
+        y = y * x + i
+    return y
+
+
+def looped(x: Any, lower: Any, upper: Any) -> Any:
+    return wg.fori_loop(lower, upper, lambda i, y: y * x + i, 1.0)
+
+
+def test_bounds_of_a_fori_loop_that_data_decide() -> None:
+    x, counts = np.array([0.5, 1.5, 0.7]), np.array([3, 0, 4])
+    for loop in (powers, looped):
+        rows = wg.vmap(wg.grad(loop), in_axes=(0, None, 0))
+        for of in (rows, wg.jit(rows)):
+            found = [of(x, 1, counts) for _ in range(3)]
+            each = [wg.grad(powers)(a, 1, n) for a, n in zip(x, counts, strict=True)]
+            np.testing.assert_allclose(found, [each] * 3, rtol=1e-14)
+
+    def by_place(x: Any) -> Any:
+        return looped(x[0], np.argmin(x), np.argmax(x))
+
+    def by_rows(loop: Any, x: Any) -> Any:
+        def step(carry: Any, n: Any) -> Any:
+            return carry + loop(x, 0, n), None
+
+        return wg.scan(step, 0.0, np.array([0, 1, 3]))[0]
+
+    assert wg.jit(by_place)(x) == powers(0.5, 0, 1)
+    slope = sum(wg.grad(powers)(0.5, 0, n) for n in (0, 1, 3))
+    for derivative in (wg.grad, wg.jacfwd, lambda f: wg.jit(wg.grad(f))):
+        assert derivative(lambda x: by_rows(looped, x))(0.5) == slope
+    with pytest.raises(ArgumentError, match="pass whole numbers"):
+        wg.grad(looped, argnums=(0, 2))(0.5, 0, 3)
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.int32])
+def test_a_bound_that_varies_is_one_path(kind: Any) -> None:
+    slope = wg.jit(wg.grad(looped))
+    for n in range(14):
+        assert slope(0.9, 0, kind(n)) == pytest.approx(wg.grad(powers)(0.9, 0, n))
+    assert len(slope.paths()) == 1
+
+
+def test_what_jax_takes_is_taken() -> None:
+    x = np.ones(3)
+    assert wg.scan(lambda c, x: (c + x, None), 0.0, x, _split_transpose=True)[0] == 3
+    assert wg.scan(lambda c, x: (c + x, None), 0.0, x, unroll=True)[0] == 3
+    assert wg.fori_loop(0, 3, lambda i, y: y + i, 0.0, unroll=2) == 3
+    assert wg.map(abs, x, batch_size=2).shape == (3,)
 
 
 def test_map() -> None:

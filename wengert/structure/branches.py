@@ -28,7 +28,17 @@ from wengert.structure.subtapes import Subtapes, visit
 Function = Callable[..., Any]
 
 
-def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> Any:
+#: Stands for an operand that was not given by name.
+NOTHING = object()
+
+
+def cond(
+    pred: Any,
+    true_fun: Function,
+    false_fun: Function,
+    *operands: Any,
+    operand: Any = NOTHING,
+) -> Any:
     """Call one function of two, as a truth value decides.
 
     Parameters
@@ -39,6 +49,8 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
         They take the operands, and return values that nest alike, of the same shapes
         and dtypes.  They compute alone: what they write elsewhere is lost.
     *operands : numbers, arrays, or nested containers of them
+    operand : number, array, or nested containers of them, optional
+        The only one, by name.
 
     Returns
     -------
@@ -47,8 +59,8 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
     Raises
     ------
     ArgumentError
-        If `pred` is no single value, or the functions' results differ in structure,
-        shape or dtype.
+        If `pred` is no single value, the functions' results differ in structure, shape
+        or dtype, or operands are given both ways.
 
     See Also
     --------
@@ -71,10 +83,13 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
     choice = scalar(pred, "cond", "biuf", "one truth value or number")
     if type_of(plain(choice)).dtype.kind != "b":
         choice = choice != 0
+    operands = all_of(operands, operand, "cond")
     return called(choice, (false_fun, true_fun), operands, "cond")
 
 
-def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:
+def switch(
+    index: Any, branches: Sequence[Function], *operands: Any, operand: Any = NOTHING
+) -> Any:
     """Call one function of several, by its number.
 
     Parameters
@@ -85,6 +100,8 @@ def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:
         They take the operands, and return values that nest alike, of the same shapes
         and dtypes.
     *operands : numbers, arrays, or nested containers of them
+    operand : number, array, or nested containers of them, optional
+        The only one, by name.
 
     Returns
     -------
@@ -121,7 +138,22 @@ def switch(index: Any, branches: Sequence[Function], *operands: Any) -> Any:
                 "pass at least one function",
             )
         )
-    return called(choice, functions, operands, "switch")
+    return called(choice, functions, all_of(operands, operand, "switch"), "switch")
+
+
+def all_of(operands: tuple[Any, ...], operand: Any, name: str) -> tuple[Any, ...]:
+    """Return the operands of a call, of which one may be given by name."""
+    if operand is NOTHING:
+        return operands
+    if not operands:
+        return (operand,)
+    raise ArgumentError(
+        explain(
+            f"{name} was given operands, and operand= besides",
+            "branches take the operands in their places, or the one of that name",
+            "pass all of them in their places",
+        )
+    )
 
 
 def scalar(value: Any, name: str, kinds: str, what: str) -> Any:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import (  # answered while something is recorded
-    arange,
     asarray,
     stack,
     zeros,
@@ -20,7 +19,7 @@ from numpy import (  # answered while something is recorded
 
 from wengert.capture import tree
 from wengert.capture.array import plain, wrap_passive
-from wengert.capture.captures import noted
+from wengert.capture.captures import is_noting, noted
 from wengert.capture.record import active_tape, own_array
 from wengert.core.operation import apply
 from wengert.core.tape import Tape, strong
@@ -42,7 +41,8 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
-    unroll: int = 1,
+    unroll: int | bool = 1,
+    _split_transpose: bool = False,
 ) -> tuple[Any, Any]:
     """Do a step for every row of arrays, carrying values from step to step.
 
@@ -59,8 +59,8 @@ def scan(
         Number of steps n, where there are no `xs`.
     reverse : bool
         Whether the last row is the first step.
-    unroll : int
-        Taken as JAX takes it, and without effect.
+    unroll, _split_transpose : int or bool
+        Taken as JAX takes them, and without effect.
 
     Returns
     -------
@@ -101,41 +101,6 @@ def scan(
         return loop.as_node(recorded)
     except GuardError:  # a step that takes another decision than the first one
         return loop.by_steps()
-
-
-def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any) -> Any:
-    """Do a step for every whole number from `lower` to below `upper`.
-
-    Parameters
-    ----------
-    lower, upper : int
-    body_fun : callable
-        ``body_fun(i, value)`` returns the next value, nested as before.
-    init_val : number, array, or nested containers of them
-
-    Returns
-    -------
-    The last value.
-
-    See Also
-    --------
-    scan
-
-    Notes
-    -----
-    Cost: Recorded, differentiated and compiled in the time of one step, as `scan` is.
-
-    Examples
-    --------
-    >>> from wengert import fori_loop
-    >>> fori_loop(1, 5, lambda i, product: product * i, 1.0)
-    np.float64(24.0)
-    """
-
-    def step(value: Any, i: Any) -> tuple[Any, None]:
-        return body_fun(i, value), None
-
-    return scan(step, init_val, arange(lower, max(lower, upper)))[0]
 
 
 def map(f: Function, xs: Any, *, batch_size: int | None = None) -> Any:
@@ -286,7 +251,12 @@ class Loop(NamedTuple):
             shapes.append(shape)
             return found[count:]
 
-        found = visit(lambda: Subtapes("a step of scan", sample).run(step))
+        def apart() -> list[Any]:
+            if is_noting():  # what it reads from outside is part of a node to come
+                return step(*sample)
+            return Subtapes("a step of scan", sample).run(step)
+
+        found = visit(apart)
         if found is None:  # nothing says
             return self.by_steps()
         likes = [type_of(plain(leaf)) for leaf in found]
@@ -366,4 +336,4 @@ def converted(carry: Sequence[Any], body: Body) -> list[Any]:
     ]
 
 
-__all__ = ["fori_loop", "map", "scan"]
+__all__ = ["map", "scan"]
