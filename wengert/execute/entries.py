@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -20,6 +21,8 @@ from wengert.execute.paths import Path, Tree
 from wengert.lower.refusal import HIDDEN, LONG
 
 MISS = object()
+#: Whether calls are made to look at them: where none is known, they give `MISS`.
+LOOKING: ContextVar[bool] = ContextVar("wengert_looking", default=False)
 
 
 @dataclass(slots=True, eq=False)

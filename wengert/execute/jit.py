@@ -52,7 +52,7 @@ from wengert.execute.engine import (
     optimise,
     why_given_up,
 )
-from wengert.execute.entries import MISS, Entry, run, without_numbers
+from wengert.execute.entries import LOOKING, MISS, Entry, run, without_numbers
 from wengert.execute.inlined import inlined
 from wengert.execute.interpret import as_weak, evaluate_node, own
 from wengert.execute.keys import (
@@ -136,6 +136,8 @@ class Jitted(Generic[P, R]):
         self, args: tuple[Any, ...], kwargs: dict[str, Any], is_tried: bool = False
     ) -> Any:
         """Answer a call that no native entry took, though they may be tried."""
+        if LOOKING.get():
+            return self.known_answer(args, kwargs, is_tried)
         out = kwargs.pop("out", None) if self.owns_out else None
         if sys.is_finalizing():  # a frozen thread may hold a lock for ever
             return deliver(self.fun(*args, **kwargs), out)
@@ -166,6 +168,16 @@ class Jitted(Generic[P, R]):
             if not places:
                 raise
         return self.with_settled(places, args, kwargs, out)
+
+    def known_answer(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], is_tried: bool
+    ) -> Any:
+        """Answer a call by what is known, neither recording it nor calling `fun`."""
+        leaves, _, key = self.keys.describe(args, kwargs)
+        entry = self.entries.get(key)
+        if entry is None or entry.is_eager:
+            return MISS
+        return self.replay(entry, leaves, None, is_tried)[0]
 
     def with_settled(
         self, places: set[Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
@@ -752,16 +764,20 @@ class Jitted(Generic[P, R]):
 
     def recorded_at(self, args: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """Return the arguments at which the paths of calls like one were recorded."""
-        leaves, structure, key = self.keys.describe(args, {})
-        entry, found = self.entries.get(key), []
-        for path in [] if entry is None else entry.tree.kept:
-            tape = path.recording
-            numbers = [
-                as_weak(tape.types[k], tape.play.outputs[k])
-                for k in tape.input_indices[: len(leaves)]
-            ]
-            found.append(tuple(self.keys.filled(key, structure, numbers)[0]))
-        return found
+        _, _, key = self.keys.describe(args, {})
+        entry = self.entries.get(key)
+        paths = [] if entry is None else entry.tree.kept
+        return [tuple(self.arguments_of(key, path)[0]) for path in paths]
+
+    def arguments_of(self, key: Any, path: Path) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments at which a path of a key was recorded."""
+        structure, types, *_ = key
+        tape = path.recording
+        numbers = [
+            as_weak(tape.types[k], tape.play.outputs[k])
+            for k in tape.input_indices[: len(types)]
+        ]
+        return self.keys.filled(key, structure, numbers)
 
     def strict(self) -> Jitted[P, R]:
         """Return the same function, for which leaving the recorded path is an error."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
+import timeit
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from wengert.core.tape import Tape
 from wengert.core.types import Type
-from wengert.execute.entries import Entry
+from wengert.execute.engine import measure_play
+from wengert.execute.entries import LOOKING, MISS, Entry
 from wengert.execute.paths import Path
 from wengert.execute.rows import Rows, rows_on
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 #: Guards of a step of a loop, at most, that are told once for all steps.
 MOST_IN_A_RUN = 16
+#: Seconds of calls that are measured as one, how often they are, and seconds after
+#: which that is enough.
+A_ROUND, ROUNDS, MOST_MEASURED = 0.5e-3, 7, 0.1
 
 
 class PathList(list[Path]):
@@ -78,12 +82,14 @@ class Report:
             if entry.is_eager
         ]
         self.rows = [
-            self.row(jitted, entry, path)
-            for entry in list(jitted.entries.values())
+            self.row(jitted, key, entry, path)
+            for key, entry in list(jitted.entries.items())
             for path in entry.tree.kept
         ]
 
-    def row(self, jitted: Jitted[..., Any], entry: Entry, path: Path) -> dict[str, Any]:
+    def row(
+        self, jitted: Jitted[..., Any], key: Any, entry: Entry, path: Path
+    ) -> dict[str, Any]:
         """Return the facts of one path."""
         kernel = path.kernels[0] if path.kernels else None
         facts = facts_of(path)
@@ -103,7 +109,7 @@ class Report:
             "functions of rows": [
                 RowsReport(rows.name, [rows]) for rows in rows_on(path.recording)
             ],
-            "seconds": seconds | {"call": seconds_a_call(jitted, entry, path)},
+            "seconds": seconds | {"call": seconds_a_call(jitted, key, path)},
         }
 
     def __str__(self) -> str:
@@ -221,21 +227,42 @@ def types_of(types: Any) -> str:
     )
 
 
-def seconds_a_call(jitted: Jitted[..., Any], entry: Entry, path: Path) -> float:
-    """Return the least time of a few replays at the inputs that were recorded."""
-    outputs = path.recording.play.outputs
-    leaves = [
-        float(outputs[index]) if kind is float else outputs[index]
-        for (kind, _), index in zip(
-            entry.leaf_types, path.recording.input_indices, strict=False
-        )
-    ]
-    best = float("inf")
-    for _ in range(5):
-        started = time.perf_counter()
-        jitted.replay(entry, leaves, None)
-        best = min(best, time.perf_counter() - started)
-    return best
+def seconds_a_call(jitted: Jitted[..., Any], key: Any, path: Path) -> float:
+    """Return what a call takes of the user at the arguments that were recorded.
+
+    Native code is called as the user calls it.  Where there is none, NumPy plays or the
+    function itself is called, of which the least is known; what is not believed yet is
+    recorded.
+    """
+    if not path.is_believed:
+        return path.record_seconds
+    if path.kernels:
+        args, kwargs = jitted.arguments_of(key, path)
+        token = LOOKING.set(True)
+        try:
+            if jitted(*args, **kwargs) is not MISS:
+                return least_seconds(jitted, args, kwargs)
+        finally:
+            LOOKING.reset(token)
+    if not path.tier.best:
+        measure_play(path)
+    return min(path.tier.best.values(), default=path.record_seconds)
+
+
+def least_seconds(
+    fun: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]
+) -> float:
+    """Return what a call takes that is written out, at its best of some rounds."""
+    named = {f"x{k}": arg for k, arg in enumerate(args)}
+    given = ", ".join([*named, *["**kwargs"] * bool(kwargs)])
+    scope = {"fun": fun, "kwargs": kwargs, **named}
+    timer, count = timeit.Timer(f"fun({given})", globals=scope), 1
+    while (seconds := timer.timeit(count)) < A_ROUND:
+        count *= 4
+    found = [seconds]
+    while len(found) < ROUNDS and sum(found) < MOST_MEASURED:
+        found.append(timer.timeit(count))
+    return min(found) / count
 
 
 def asked_of(texts: Sequence[str]) -> str:
