@@ -11,6 +11,8 @@ import pytest
 import wengert as wg
 from tests.lower.guarded import call_guarded
 from tests.lower.test_nests import WAYS, check_tape, compiled, given_to, refused
+from wengert.core.forms import Reduce
+from wengert.core.operation import Operation, apply
 from wengert.execute.engine import native_engine
 from wengert.lower.refusal import BOUNDS
 
@@ -294,3 +296,53 @@ def test_a_sum_of_products_of_what_is_large_or_no_number(number: float) -> None:
     for _ in range(3):
         expected = wg.grad(f)(m, w, x, scale)
         np.testing.assert_allclose(slope(m, w, x, scale), expected, rtol=1e-11)
+
+
+#: What is folded of elements, as stated and as NumPy has it.
+OF: dict[str, tuple[Reduce, Any]] = {
+    "powers": (
+        Reduce("x + y", start=0, of="x * x * x * x"),
+        lambda x, **how: np.sum(np.prod([x] * 4, axis=0), **how),
+    ),
+    "a choice": (
+        Reduce("x + y", start=0, of="select(x > 1, x, -x)"),
+        lambda x, **how: np.sum(np.where(x > 1, x, -x), **how),
+    ),
+    "a condition": (
+        Reduce("x + y", start=0, of="x > -1 and not x > 1"),
+        lambda x, **how: np.sum((x > -1) & ~(x > 1), **how),
+    ),
+    "the largest size": (
+        Reduce("maximum(x, y)", of="select(x < 0, -x, x)"),
+        lambda x, **how: np.max(np.abs(x), **how),
+    ),
+    "where it is": (
+        Reduce("maximum(x, y)", of="select(x < 0, -x, x)", place=True),
+        lambda x, axis, **how: np.argmax(
+            np.abs(x), None if len(axis) > 1 else axis[0], **how
+        ),
+    ),
+    "any": (
+        Reduce("x or y", start=0, of="x > 2"),
+        lambda x, **how: np.any(x > 2, **how),
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int32"])
+@pytest.mark.parametrize("name", OF)
+def test_what_is_folded_of_elements_is_of_the_results_type(
+    name: str, dtype: str
+) -> None:
+    """Unless it is a condition, which is one whatever they are."""
+    form, function = OF[name]
+    operation = Operation(name.replace(" ", "_"), function, "constant", form=form)
+    for shape in ((1,), (5,), (40,), (3, 40), (33, 20)):
+        x = RNG.normal(scale=2.0, size=shape).round(2).astype(dtype)
+        for axis in (tuple(range(x.ndim)), (x.ndim - 1,)):
+            for way in WAYS:
+                tape = wg.record(
+                    lambda x, axis=axis: apply(operation, x, axis=axis, keepdims=False),
+                    x,
+                )
+                assert check_tape(tape, way, ulps=4)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from wengert.core.expressions import is_condition
+
 
 @dataclass(frozen=True, slots=True)
 class Map:
@@ -50,7 +52,8 @@ class Reduce:
     start : number, optional
         What nothing is folded to; without it there must be an element.
     of : str
-        What is folded of an element `x`.
+        What is folded of an element `x`, computed in the result's type unless it is a
+        condition.
     place : bool
         Whether the result is the place of the first element that is what all of them
         fold to; the fold then is one of two elements.
@@ -190,5 +193,5 @@ def adds_as_it_lies(form: Form | None) -> bool:
     """
     if isinstance(form, Reduce):
         text = form.text or "+"
-        return form.of == "x" and ("+" in text or "*" in text)
+        return not is_condition(form.of) and ("+" in text or "*" in text)
     return not isinstance(form, Map | Move | Scan)

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from wengert.core import expressions
 from wengert.emit import machine
 from wengert.emit.circular import BOTH, circular
 from wengert.emit.exponential import exponential, is_written_out
-from wengert.lower import expressions
 from wengert.lower.hiding import OPERANDS
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import NARROW

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wengert.core.expressions import is_condition
 from wengert.core.forms import Reduce, Scan
 from wengert.core.operation import REGISTRY
 from wengert.core.types import Type, dtype_name
@@ -43,12 +44,11 @@ def reduced(
     like: Type,
 ) -> Value:
     """Return axes folded."""
+    operands = [elements(lowering.graph, form, operands[0], like), *operands[1:]]
     if "indices" in settings:
         return of_stretches(lowering, index, form, operands[0], settings, like)
     graph, text = lowering.graph, text_of(lowering, index, form, settings)
     node, dims = operands[0]
-    if form.of != "x":
-        node = graph.map(form.of, (node, graph.number(0, node.type)), "bool")
     type_ = node.type if form.place else dtype_name(like.dtype)
     node = graph.map("x", (node,), type_)
     text = text if type_.startswith("float") else OF_WHOLE.get(text, text)
@@ -73,6 +73,16 @@ def reduced(
     if form.place:
         found = first_place(graph, node, found, gone)
     return Value(found, kept)
+
+
+def elements(graph: Graph, form: Reduce, value: Value, like: Type) -> Value:
+    """Return what is folded of a value's elements."""
+    if form.of == "x":
+        return value
+    node, dims = value
+    type_ = node.type if form.place else dtype_name(like.dtype)
+    made = "bool" if is_condition(form.of) else type_
+    return Value(graph.map(form.of, (node,), made), dims)
 
 
 def total(lowering: Lowering, step: Step, node: Node, gone: Sequence[int]) -> Node:

@@ -10,11 +10,11 @@ import ast
 import functools
 from collections.abc import Iterable
 
+from wengert.core.expressions import parse
 from wengert.core.forms import Contract, Map, Move, Reduce
 from wengert.core.tape import GUARD, Tape
 from wengert.core.types import Type
 from wengert.derive.loops import COUNTED
-from wengert.lower.expressions import parse
 from wengert.ops.chain import CHAIN_PRODUCT
 from wengert.ops.cumulative import RECURRENCE
 

@@ -10,7 +10,7 @@ import ast
 import functools
 from collections.abc import Collection, Sequence
 
-from wengert.lower.expressions import parse
+from wengert.core.expressions import parse
 from wengert.lower.hiding import OPERANDS
 
 #: Functions that hand an operand on.

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from wengert.core.expressions import parse
 from wengert.core.forms import Routine
 from wengert.core.types import Type, dtype_name
 from wengert.lower.contract import lettered, with_dots
-from wengert.lower.expressions import parse
 from wengert.lower.graph import Affine, Graph, Node
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.values import Dims, Value, step_of

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wengert.lower.expressions import parse
+from wengert.core.expressions import parse
 from wengert.lower.nest import (
     Across,
     Call,

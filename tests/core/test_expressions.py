@@ -7,10 +7,10 @@ import random
 
 import pytest
 
+from wengert.core import expressions
 from wengert.core.guards import QUESTIONS
 from wengert.core.operation import REGISTRY
 from wengert.emit import vocabulary
-from wengert.lower import expressions
 
 TEXTS = sorted(
     {operation.native for operation in REGISTRY.values() if operation.native}

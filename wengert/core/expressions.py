@@ -50,6 +50,33 @@ def parse(text: str) -> ast.expr:
     return tree
 
 
+def is_condition(text: str) -> bool:
+    """Whether an expression is a truth value, whatever its operands are.
+
+    Examples
+    --------
+    >>> is_condition("x != 0 and isfinite(x)"), is_condition("select(x > 0, x, -x)")
+    (True, False)
+    """
+    return _is_truth(parse(text))
+
+
+def _is_truth(tree: ast.expr) -> bool:
+    """Whether an expression's tree is a truth value."""
+    match tree:
+        case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.Constant(value=bool()):
+            return True
+        case ast.Call(func=ast.Name(id="select"), args=[_, *ways]):
+            return all(map(_is_truth, ways))
+        case ast.Call(func=ast.Name(id=name)):
+            return name.startswith(("is", "overflows_"))
+        case ast.BinOp(left, ast.BitAnd() | ast.BitOr() | ast.BitXor(), right):
+            return _is_truth(left) and _is_truth(right)
+    return False
+
+
 class _Reader:
     """A text, read from left to right."""
 
