@@ -13,6 +13,7 @@ from tests.optional import needs_ipopt
 from wengert import grad, hessian, jacobian, problem
 from wengert.errors import ArgumentError, UnsupportedError
 from wengert.execute.tier import Tier
+from wengert.problems import Problem
 
 NODES = 20
 
@@ -144,6 +145,82 @@ def test_problem_without_constraints_is_solved() -> None:
     x, info = p.ipopt(np.zeros(10), print_level=0)
     assert info["status"] == 0
     np.testing.assert_allclose(x, 1.0, atol=1e-5)
+
+
+def bent_below_two(x: Any) -> Any:
+    """Return what has other second derivatives where x[0] is not above 2."""
+    flat = np.sum((x - 1.0) ** 2)
+    return flat if x[0] > 2.0 else flat + 0.1 * (2.0 - x[0]) ** 3 * x[1] * x[2]
+
+
+def test_ipopt_meets_a_path_with_other_second_derivatives() -> None:
+    """It holds the structure of its start: it begins again, of both paths."""
+    needs_ipopt()
+    p = problem(bent_below_two)
+    start = np.array([5.0, 1.0, 1.0])
+
+    x, info = p.ipopt(start, print_level=0)
+
+    best = optimize.minimize(bent_below_two, start, method="BFGS", tol=1e-8).x
+    assert info["status"] == 0
+    np.testing.assert_allclose(x, best, atol=1e-4)
+    np.testing.assert_array_equal(p.ipopt(start, print_level=0)[0], x)
+
+
+def test_ipopt_meets_a_path_with_other_slopes() -> None:
+    needs_ipopt()
+
+    def limited(x: Any) -> Any:
+        return x[0] if x[0] > 2.0 else x[0] + (2.0 - x[0]) ** 3 * x[1]
+
+    p = problem(lambda x: np.sum((x - 1.0) ** 2), (limited, -9.0, 1.1))
+
+    x, info = p.ipopt(np.array([5.0, 1.0]), print_level=0)
+
+    assert info["status"] == 0
+    again = problem(lambda x: np.sum((x - 1.0) ** 2), (limited, -9.0, 1.1))
+    np.testing.assert_allclose(x, again.ipopt(x, print_level=0)[0], atol=1e-5)
+    assert limited(x) <= 1.1 + 1e-7
+
+
+def test_iterations_of_both_paths_count() -> None:
+    needs_ipopt()
+    p = problem(bent_below_two)
+
+    _, info = p.ipopt(np.array([5.0, 1.0, 1.0]), print_level=0, max_iter=2)
+
+    assert b"Maximum" in info["status_msg"]
+
+
+def test_what_a_function_raises_under_ipopt_is_raised() -> None:
+    needs_ipopt()
+
+    def failing(x: Any) -> Any:
+        if x[0] < 2.0:
+            raise ZeroDivisionError("on purpose")
+        return np.sum((x - 1.0) ** 4)
+
+    with pytest.raises(ZeroDivisionError, match="on purpose"):
+        problem(failing).ipopt(np.array([5.0, 1.0, 1.0]), print_level=0)
+
+
+def test_what_second_derivatives_raise_under_ipopt_is_raised(monkeypatch: Any) -> None:
+    """IPOPT itself takes no notice, and goes on with what it had."""
+    needs_ipopt()
+    called, asked = Problem.called, []
+
+    def failing(self: Problem, part: str, *given: Any) -> Any:
+        asked.append(part)
+        if asked.count("curves") > 3:
+            raise ZeroDivisionError("on purpose")
+        return called(self, part, *given)
+
+    monkeypatch.setattr(Problem, "called", failing)
+    p = problem(lambda x: np.sum((x - 1.0) ** 4))
+
+    with pytest.raises(ZeroDivisionError, match="on purpose"):
+        p.ipopt(np.array([5.0, 1.0, 1.0]), print_level=0)
+    assert asked.count("curves") == 4
 
 
 def test_what_is_no_constraint_is_refused() -> None:

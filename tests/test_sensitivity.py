@@ -121,6 +121,67 @@ def test_what_is_no_solution_is_refused() -> None:
         p.sensitivity(solved(p, AT) + 0.01)
 
 
+@pytest.mark.parametrize(
+    ("limits", "bounds", "what"),
+    [
+        ((1.0, 2.0), None, "constraint 0 is 0, and its limit 1"),
+        ((-2.0, -1.0), None, "constraint 0 is 0, and its limit -1"),
+        ((1.0, 1.0), None, "constraint 0 is 0, and its limit 1"),
+        ((-9.0, 9.0), (0.5, 9.0), "x 0 is 0, and its limit 0.5"),
+        ((-9.0, 9.0), (-9.0, -0.5), "x 0 is 0, and its limit -0.5"),
+    ],
+)
+def test_what_lies_outside_of_a_limit_is_no_solution(
+    limits: Any, bounds: Any, what: str
+) -> None:
+    p = problem(
+        lambda x, a: (x[0] - a) ** 2,
+        (lambda x, a: x[:1], *limits),
+        bounds,
+        parameters=0.0,
+    )
+    with pytest.raises(DerivativeError, match=f"x is not a solution: {what}"):
+        p.sensitivity(np.zeros(1))
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_a_solution_is_one_whatever_the_objective_s_unit(scale: float) -> None:
+    p = problem(
+        lambda x, a: scale * np.sum((x - a) ** 2), bounds=(-9.0, 0.5), parameters=0.2
+    )
+    q = problem(
+        lambda x, a: scale * np.sum((x - np.array([a, 2.0])) ** 2),
+        bounds=(-9.0, 0.5),
+        parameters=0.2,
+    )
+
+    np.testing.assert_allclose(p.sensitivity(np.full(2, 0.2)).x, [1.0, 1.0])
+    np.testing.assert_allclose(q.sensitivity(np.array([0.2, 0.5])).x, [1.0, 0.0])
+    with pytest.raises(DerivativeError, match=r"one is 0\.077 away"):
+        p.sensitivity(np.array([0.3, 0.2]) - [0.0, 1e-7])
+    q.parameters = 0.5
+    with pytest.raises(DerivativeError, match="bound of x 0 lies at its limit"):
+        q.sensitivity(np.array([0.5, 0.5]))
+
+
+@pytest.mark.parametrize("n", [2, 100])
+def test_what_is_no_minimum_is_refused(n: int) -> None:
+    bends = np.linspace(1.0, 3.0, n)
+    saddle = bends * np.where(np.arange(n) == n // 2, -1.0, 1.0)
+
+    def bent(x: Any, a: Any) -> Any:
+        return np.sum(saddle * (x - a) ** 2)
+
+    with pytest.raises(DerivativeError, match="no minimum"):
+        problem(bent, parameters=0.0).sensitivity(np.zeros(n))
+    with pytest.raises(DerivativeError, match="no minimum"):
+        problem(lambda x, a: -np.sum((x - a) ** 2), parameters=0.0).sensitivity(
+            np.zeros(n)
+        )
+    held = problem(bent, (lambda x, a: x[n // 2] - a, 0.0, 0.0), parameters=0.0)
+    np.testing.assert_allclose(held.sensitivity(np.zeros(n)).x, 1.0)
+
+
 def test_limit_that_is_reached_by_chance_is_named() -> None:
     """At 0 the solution begins to move: strict complementarity fails."""
     p = problem(lambda x, a: np.sum((x - a) ** 2), bounds=(0.0, 9.0), parameters=0.0)

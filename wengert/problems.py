@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -377,7 +378,7 @@ class Problem:
             ) from error
         x0 = np.asarray(x0, float)
         low, high, lower, upper = self.limits(x0)
-        callbacks = Callbacks(self, x0, len(lower))
+        callbacks = Callbacks(self, x0, len(lower), cyipopt.CyIpoptEvaluationError)
         solver = cyipopt.Problem(
             n=len(x0),
             m=len(lower),
@@ -397,11 +398,25 @@ class Problem:
             add_option(solver, name, value)
         self._shared.solve_again()
         x, info = solver.solve(x0, **given)
-        return x, info
+        if callbacks.error is not None:
+            raise callbacks.error
+        if callbacks.left is None:
+            return x, info
+        left = options.get("max_iter", MOST_ITERATIONS) - callbacks.iterations
+        again = {**options, "max_iter": max(int(left), 0)}
+        again.pop("warm_start_init_point", None)
+        return self.ipopt(callbacks.left, **again)
+
+
+#: IPOPT's own, where none is given.
+MOST_ITERATIONS = 3000
 
 
 class Callbacks:
     """A problem as cyipopt calls it: entries alone, places once.
+
+    IPOPT is stopped where a callback raises, which it would not do by itself, and where
+    a path has entries outside of the places that it was told.
 
     Parameters
     ----------
@@ -410,18 +425,54 @@ class Callbacks:
         Where the patterns are found.
     count : int
         Number of constraints m.
+    refused : type of exception
+        Of those by which a function asks IPOPT for a shorter step.
+
+    Attributes
+    ----------
+    error : Exception or None
+        What a callback raised.
+    left : array, shape (n,), or None
+        Where there are other entries: the solver is to begin again there.
+    iterations : int
     """
 
-    def __init__(self, of: Problem, x: Array, count: int) -> None:
-        self.of = of
+    def __init__(
+        self, of: Problem, x: Array, count: int, refused: type[Exception]
+    ) -> None:
+        self.of, self.refused = of, refused
+        self.error: Exception | None = None
+        self.left: Array | None = None
+        self.iterations = 0
         # First: what it records has all derivatives.
         self.curves = of.hessian(x, np.zeros(count))
         self.slopes = of.jacobian(x) if count else None
         rows, columns = self.curves.tocoo().coords
         self.lower = np.flatnonzero(rows >= columns)
         self.places = rows[self.lower], columns[self.lower]
-        self.objective, self.gradient = of.objective, of.gradient
-        self.constraints = of.constraints
+        self.objective = partial(self.noted, of.objective)
+        self.gradient = partial(self.noted, of.gradient)
+        self.constraints = partial(self.noted, of.constraints)
+
+    def noted(self, call: Callable[..., Any], *given: Any) -> Any:
+        """Return what a call gives, or note what it raises."""
+        try:
+            return call(*given)
+        except Exception as error:
+            if not isinstance(error, self.refused):
+                self.error = self.error or error
+            raise
+
+    def intermediate(self, _: int, iterations: int, *others: Any) -> bool:
+        """Return whether IPOPT is to go on."""
+        self.iterations = iterations
+        return self.error is None and self.left is None
+
+    def entries(self, known: Any, x: Array, found: Array) -> Array:
+        """Return entries at x; those known before, where there are others now."""
+        if len(found) != known.nnz and self.left is None:
+            self.left = x.copy()
+        return found if self.left is None else known.data
 
     def jacobianstructure(self) -> tuple[Array, Array]:
         """Return rows and columns of the Jacobian's entries."""
@@ -433,7 +484,7 @@ class Callbacks:
         """Return the Jacobian's entries."""
         if self.slopes is None:
             return np.zeros(0)
-        return self.of.jacobian(x, out=self.slopes).data  # type: ignore[no-any-return]
+        return self.entries(self.slopes, x, self.noted(self.of.slopes, x)[3])
 
     def hessianstructure(self) -> tuple[Array, Array]:
         """Return rows and columns of the entries of the Hessian's lower triangle."""
@@ -441,8 +492,8 @@ class Callbacks:
 
     def hessian(self, x: Array, multipliers: Array, weight: float) -> Array:
         """Return the entries of the lower triangle."""
-        found = self.of.hessian(x, multipliers, weight, out=self.curves)
-        return found.data[self.lower]  # type: ignore[no-any-return]
+        (found,) = self.noted(self.of.called, "curves", x, multipliers, weight)
+        return self.entries(self.curves, x, found)[self.lower]
 
 
 def parts_of(constraints: Any) -> list[tuple[Function, Any, Any]]:

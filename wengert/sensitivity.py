@@ -17,6 +17,10 @@ from wengert.errors import ArgumentError, DerivativeError, explain
 
 #: Condition from which a matrix is taken to be singular.
 SINGULAR = 1e14
+#: Numbers up to which eigenvalues are found of the whole matrix, and the relative size
+#: of those that are zero.
+DENSE, ROUNDING = 64, 1e-10
+TINY = np.finfo(float).tiny
 
 
 class Sensitivity:
@@ -29,8 +33,8 @@ class Sensitivity:
     x : array, shape (n,)
         Its solution.
     tolerance : float
-        How far, relatively, x and g(x) may be from a limit that they are said to lie
-        at, and the conditions of a solution from being met.
+        How far, relatively, x may be from the solution, and x and g(x) from a limit
+        that they are said to lie at.
 
     Attributes
     ----------
@@ -50,9 +54,10 @@ class Sensitivity:
     ArgumentError
         If the problem has no parameters.
     DerivativeError
-        If x is not a solution; if a limit is reached whose multiplier is zero, so that
-        the solution has another derivative to each side; or if the solution is not
-        regular.
+        If x is not a solution: outside of a limit, further than the tolerance from
+        where the conditions are met, or no minimum; if a limit is reached whose
+        multiplier is zero, so that the solution has another derivative to each side; or
+        if the solution is not regular.
 
     Notes
     -----
@@ -61,8 +66,8 @@ class Sensitivity:
     0]] @ [x_p, multipliers_p] = -[L_xp, g_p]``: A. V. Fiacco, "Introduction to
     Sensitivity and Stability Analysis in Nonlinear Programming", 1983, section 3.2.
 
-    Cost: One factorization of a sparse matrix; a solve a parameter for `x`, one for
-    `gradient`.
+    Cost: One factorization of a sparse matrix, and some tens of solves that tell
+    whether it is a minimum; a solve a parameter for `x`, one for `gradient`.
     """
 
     def __init__(self, problem: Any, x: Any, tolerance: float = 1e-5) -> None:
@@ -75,10 +80,12 @@ class Sensitivity:
                 )
             )
         self.problem, self.at = problem, np.asarray(x, float)
-        self.parameters = problem.parameters
+        self.parameters, self.tolerance = problem.parameters, tolerance
         self.shape = np.shape(self.parameters)
         low, high, lower, upper = problem.limits(self.at)
         values = problem.constraints(self.at)
+        check_within("x", self.at, low, high, tolerance)
+        check_within("constraint", values, lower, upper, tolerance)
         bounds = reached(self.at, low, high, tolerance)
         limits = reached(values, lower, upper, tolerance)
         self.free = np.flatnonzero(bounds == FREE)
@@ -86,22 +93,25 @@ class Sensitivity:
         self.slopes = problem.jacobian(self.at).tocsc()
         self.reduced = self.slopes[self.rows][:, self.free]
         gradient = problem.gradient(self.at)
-        scale = tolerance * (1.0 + np.abs(gradient).max(initial=0.0))
         self.multipliers = np.zeros(len(values))
-        self.multipliers[self.rows] = self.balanced(gradient, scale)
-        self.bound_multipliers = -(gradient + self.slopes.T @ self.multipliers)
+        self.multipliers[self.rows] = self.balanced(gradient)
+        left = gradient + self.slopes.T @ self.multipliers
+        self.bound_multipliers = -left
         self.bound_multipliers[self.free] = 0.0
-        check_signs("constraint", self.multipliers, limits, scale)
-        check_signs("bound of x", self.bound_multipliers, bounds, scale)
         curves = problem.hessian(self.at, self.multipliers).tocsc()
+        self.check_complementary(gradient, curves.diagonal(), limits, bounds)
         self.solve = factored(
             curves[self.free][:, self.free],
             self.reduced,
             "has no curvature along the constraints that it reaches",
         )
+        ends = np.where(limits == UPPER, upper, lower)
+        missing = (values - ends)[self.rows]
+        self.check_solved(np.concatenate([left[self.free], missing]))
+        self.check_minimum()
 
-    def balanced(self, gradient: Array, scale: float) -> Array:
-        """Return the multipliers with which the gradient of the Lagrangian vanishes."""
+    def balanced(self, gradient: Array) -> Array:
+        """Return the multipliers with which the gradient of the Lagrangian is least."""
         from scipy.sparse import eye_array
 
         wanted = np.concatenate([-gradient[self.free], np.zeros(len(self.rows))])
@@ -110,17 +120,59 @@ class Sensitivity:
             self.reduced,
             "reaches constraints whose gradients depend on each other",
         )
-        left, found = np.split(solve(wanted), [len(self.free)])
-        worst = np.abs(left).max(initial=0.0)
-        if worst > scale:
+        return solve(wanted)[len(self.free) :]  # type: ignore[no-any-return]
+
+    def check_complementary(
+        self, gradient: Array, curves: Array, limits: Array, bounds: Array
+    ) -> None:
+        """Raise where a limit is reached whose multiplier does not say so.
+
+        It is compared with what the slopes change by over a move of x by its own size,
+        and with what they are made of: it has no scale of its own.
+        """
+        each = abs(self.slopes.T) @ np.abs(self.multipliers)
+        scale = np.abs(curves) * (1.0 + np.abs(self.at)) + each
+        of_rows = abs(self.slopes).multiply(scale + np.abs(gradient)).max(axis=1)
+        sizes = abs(self.slopes).power(2).max(axis=1)
+        rows = of_rows.toarray().ravel() / np.maximum(sizes.toarray().ravel(), TINY)
+        check_signs("constraint", self.multipliers, limits, self.tolerance * rows)
+        check_signs(
+            "bound of x", self.bound_multipliers, bounds, self.tolerance * scale
+        )
+
+    def check_solved(self, left: Array) -> None:
+        """Raise where a step of Newton's method would lead away from x."""
+        step = np.abs(self.solve(-left)[: len(self.free)])
+        worst = (step / (1.0 + np.abs(self.at[self.free]))).max(initial=0.0)
+        if not worst <= self.tolerance:
             raise DerivativeError(
                 explain(
-                    f"x is not a solution: the Lagrangian has the slope {worst:.2g}",
+                    f"x is not a solution: one is {worst:.2g} away, relatively",
                     "the derivatives of a solution follow from the conditions it meets",
                     "a smaller tolerance of the solver, or a larger tolerance= here",
                 )
             )
-        return found
+
+    def check_minimum(self) -> None:
+        """Raise where the Lagrangian bends down along the constraints.
+
+        The solutions for slopes of x alone are a symmetric matrix, of the inverses of
+        the curvatures there.
+        """
+        n, m = len(self.free), len(self.rows)
+
+        def inverse(slopes: Array) -> Array:
+            given = np.concatenate([np.ravel(slopes), np.zeros(m)])
+            return self.solve(given)[:n]  # type: ignore[no-any-return]
+
+        if least_eigenvalue(inverse, n) < 0.0:
+            raise DerivativeError(
+                explain(
+                    "x is no minimum: the Lagrangian bends down along the constraints",
+                    "the conditions that it meets are those of a saddle or a maximum",
+                    "another start of the solver; fun is what is made least",
+                )
+            )
 
     @cached_property
     def mixed(self) -> Any:
@@ -192,7 +244,27 @@ def reached(values: Array, low: Array, high: Array, tolerance: float) -> Array:
     return found
 
 
-def check_signs(what: str, multipliers: Array, limits: Array, scale: float) -> None:
+def check_within(
+    what: str, values: Array, low: Array, high: Array, tolerance: float
+) -> None:
+    """Raise where numbers lie outside of their limits."""
+    for limit, side in ((low, -1.0), (high, 1.0)):
+        slack = tolerance * (1.0 + np.abs(limit))
+        outside = np.flatnonzero(~(side * (values - limit) <= slack))
+        if outside.size:
+            k = int(outside[0])
+            raise DerivativeError(
+                explain(
+                    f"x is not a solution: {what} {k} is {values[k]:.6g}, and its "
+                    f"limit {limit[k]:.6g}",
+                    "the derivatives of a solution follow from the conditions it meets",
+                    "the x that a solver gives, at these parameters; or a larger "
+                    "tolerance=",
+                )
+            )
+
+
+def check_signs(what: str, multipliers: Array, limits: Array, scale: Array) -> None:
     """Raise where a limit is reached whose multiplier does not say so."""
     pushed = np.where(limits == LOWER, -multipliers, multipliers)
     is_limit = (limits == LOWER) | (limits == UPPER)
@@ -208,6 +280,30 @@ def check_signs(what: str, multipliers: Array, limits: Array, scale: float) -> N
                 "smaller tolerance=",
             )
         )
+
+
+def least_eigenvalue(product: Any, n: int) -> float:
+    """Return the least eigenvalue of a symmetric matrix; 0 for one that is rounding.
+
+    Parameters
+    ----------
+    product : callable
+        Its product with a vector of n numbers.
+    n : int
+    """
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+    if n <= DENSE:
+        matrix = np.array([product(row) for row in np.eye(n)]).reshape(n, n)
+        found = np.linalg.eigvalsh((matrix + matrix.T) / 2)
+    else:
+        operator = LinearOperator((n, n), product, dtype=float)
+        try:
+            found = eigsh(operator, 2, which="BE", return_eigenvectors=False, tol=1e-6)
+        except ArpackNoConvergence as error:
+            found = error.eigenvalues
+    is_rounding = found > -ROUNDING * np.abs(found).max(initial=0.0)
+    return float(np.where(is_rounding, 0.0, found).min(initial=0.0))
 
 
 def factored(top: Any, rows: Any, what: str) -> Any:
