@@ -747,8 +747,10 @@ ELSEWHERE: dict[str, str] = {
     "wengert.execute.belief:warn_eager": "a warning, in execute/test_belief",
     "wengert.problems:add_option": "needs cyipopt, in test_problems",
     "wengert.sensitivity:Sensitivity.__init__": "in test_sensitivity",
-    "wengert.sensitivity:Sensitivity.balanced": "in test_sensitivity",
+    "wengert.sensitivity:Sensitivity.check_minimum": "in test_sensitivity",
+    "wengert.sensitivity:Sensitivity.check_solved": "in test_sensitivity",
     "wengert.sensitivity:check_signs": "in test_sensitivity",
+    "wengert.sensitivity:check_within": "in test_sensitivity",
     "wengert.sensitivity:factored": "in test_sensitivity",
 }
 #: Folders whose errors are about arguments alone: the advice names the right ones.
