@@ -626,7 +626,7 @@ row(
     [1.0, 1.0, 1.0],
 )
 row(
-    "wengert.problems:Problem.limits",
+    "wengert.problems:between",
     "p = wengert.problem(np.sum, bounds=(1.0, 0.0))\nresult = p.limits(x)[1]",
     "scipy.optimize.Bounds(low, high)",
     "from scipy.optimize import Bounds\n"
@@ -691,6 +691,71 @@ row(
     "problem.minimize(x0)",
     "p = wengert.problem(lambda x: np.sum((x - 1.0) ** 2))\nresult = p.minimize(x).x",
     [1.0, 1.0, 1.0],
+)
+row(
+    "wengert.problems:between",
+    "p = wengert.problem(np.sum, (lambda x: x[:1], 1.0, None))\n"
+    "result = p.limits(x)[3]",
+    "(g, lower, upper), numbers or arrays, -np.inf and np.inf where there is none",
+    "p = wengert.problem(np.sum, (lambda x: x[:1], 1.0, np.inf))\n"
+    "result = p.limits(x)[3]",
+    [np.inf],
+)
+row(
+    "wengert.problems:as_numbers",
+    "p = wengert.problem(np.sum, parameters='two')\nresult = 0.0",
+    "numbers, or arrays of them",
+    "p = wengert.problem(lambda x, p: np.sum(x) * p, parameters=2.0)\n"
+    "result = p.objective(x)",
+    12.0,
+)
+row(
+    "wengert.problems:vector",
+    "p = wengert.problem(np.sum)\nresult = p.gradient(np.ones((2, 2)))",
+    "np.ravel(x), and np.reshape(x, shape) in the functions",
+    "p = wengert.problem(lambda x: np.sum(np.reshape(x, (2, 2))))\n"
+    "result = p.gradient(np.ravel(np.ones((2, 2))))",
+    [1.0] * 4,
+)
+row(
+    "wengert.problems:started",
+    "p = wengert.problem(np.sum, (lambda x: x, 0.0, 1.0))\n"
+    "import sys\nfrom unittest import mock\n"
+    "with mock.patch.dict(sys.modules, cyipopt=mock.Mock()):\n"
+    "    result = p.ipopt(x, [0.0])",
+    'multipliers=info["mult_g"]',
+    "from wengert.problems import started\n"
+    "info = {'mult_g': np.zeros(3)}\n"
+    "result = started(info['mult_g'], None, 3, 3)['lagrange']",
+    [0.0] * 3,
+)
+row(
+    "wengert.problems:fitting",
+    "p = wengert.problem(lambda x: np.sum(x**2), bounds=(1.0, 2.0))\n"
+    "result = p.minimize(x, 'BFGS').x",
+    "'L-BFGS-B'",
+    "p = wengert.problem(lambda x: np.sum(x**2), bounds=(1.0, 2.0))\n"
+    "result = p.minimize(x, 'L-BFGS-B').x",
+    [1.0] * 3,
+)
+row(
+    "wengert.problems:parts_of",
+    "p = wengert.problem(np.sum, {'type': 'le', 'fun': np.sum})\n"
+    "result = p.limits(x)[3]",
+    '{"type": "ineq", "fun": g} for g(x) >= 0',
+    "p = wengert.problem(np.sum, {'type': 'ineq', 'fun': np.sum})\n"
+    "result = p.limits(x)[3]",
+    [np.inf],
+)
+row(
+    "wengert.problems:Problem.sensitivity",
+    "p = wengert.problem(lambda x, p: np.sum((x - p['a']) ** 2), parameters={'a': 1.0})"
+    "\nresult = p.sensitivity(np.ones(2)).x",
+    "parameters=one array of them all, which the functions take apart",
+    "f = lambda x, p: np.sum((x - p[0]) ** 2)\n"
+    "p = wengert.problem(f, parameters=np.array([1.0]))\n"
+    "result = p.sensitivity(np.ones(2)).x",
+    [[1.0], [1.0]],
 )
 row(
     "wengert.problems:filled",

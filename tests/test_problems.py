@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import optimize, sparse
 
 from tests.optional import needs_ipopt
 from wengert import grad, hessian, jacobian, problem
-from wengert.errors import ArgumentError, UnsupportedError
+from wengert.errors import ArgumentError, DerivativeError, UnsupportedError
 from wengert.execute.tier import Tier
 from wengert.problems import Problem
 
@@ -378,3 +379,268 @@ def test_option_that_ipopt_does_not_take_is_named(option: dict[str, Any]) -> Non
 
     with pytest.raises(ArgumentError, match=f"the option {name}={value!r}"):
         moved().ipopt(START, print_level=0, **option)
+
+
+@pytest.mark.parametrize("x", [np.ones((2, 3)), np.float64(2.0), 2.0, np.ones((1, 1))])
+@pytest.mark.parametrize("call", "objective gradient jacobian hessian minimize".split())
+def test_x_that_is_no_vector_is_refused(call: str, x: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"np\.ravel\(x\)"):
+        getattr(problem(np.sum, (lambda x: x, 0.0, 1.0)), call)(x)
+
+
+def test_x_that_is_no_vector_is_refused_by_ipopt() -> None:
+    pytest.importorskip("cyipopt")
+    with pytest.raises(ArgumentError, match=r"np\.ravel\(x\)"):
+        problem(np.sum).ipopt(np.ones((2, 2)))
+
+
+@pytest.mark.parametrize("x", [[1, 2, 3], np.array([1, 2, 3]), np.float32([1, 2, 3])])
+def test_x_may_be_other_numbers(x: Any) -> None:
+    p = problem(lambda x: np.sum(x**3) / 2.0)
+
+    assert p.objective(x) == 18.0
+    np.testing.assert_array_equal(p.gradient(x), [1.5, 6.0, 13.5])
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1), ()])
+def test_objective_may_have_one_element(shape: tuple[int, ...]) -> None:
+    def shaped(x: Any) -> Any:
+        return np.reshape(np.sum(x**4), shape)
+
+    p, x = problem(shaped, (lambda x: x[:1] * x[1:], 0.0, 9.0)), np.array([1.0, 2.0])
+    for k in range(3):
+        assert p.objective(x + k) == np.sum((x + k) ** 4)
+        value, slopes = p.value_and_gradient(x + k)
+        assert value == np.sum((x + k) ** 4)
+        np.testing.assert_allclose(slopes, 4 * (x + k) ** 3)
+        curves = p.hessian(x + k, np.array([2.0])).toarray()
+        expected = np.diag(12 * (x + k) ** 2) + 2.0 * np.array([[0, 1], [1, 0]])
+        np.testing.assert_allclose(curves, expected)
+    assert isinstance(value, float)
+
+
+WRONG: list[Any] = [
+    (None, 1.0),
+    (0.0, None),
+    (np.nan, 1.0),
+    (0.0, np.nan),
+    (1.0, 0.0),
+    ([0.0, 2.0], 1.0),
+    ([0.0, None], 1.0),
+    (np.inf, np.inf),
+    (-np.inf, -np.inf),
+    ("low", "high"),
+]
+
+
+@pytest.mark.parametrize("limits", WRONG, ids=str)
+@pytest.mark.parametrize("solve", ["minimize", "ipopt"])
+@pytest.mark.parametrize("as_given", ["tuple", "of scipy", "bounds"])
+def test_limits_between_which_nothing_lies_are_refused(
+    as_given: str, solve: str, limits: Any
+) -> None:
+    if solve == "ipopt":
+        pytest.importorskip("cyipopt")
+    settings: dict[str, Any] = {
+        "tuple": {"constraints": (lambda x: x[:2], *limits)},
+        "of scipy": {"constraints": ForScipy(*limits)},
+        "bounds": {"bounds": limits},
+    }[as_given]
+    p = problem(lambda x: np.sum(x**2), **settings)
+    what = "bounds of x" if as_given == "bounds" else "limits of constraint 0"
+
+    with pytest.raises(ArgumentError, match=what):
+        getattr(p, solve)(np.ones(2))
+
+
+class ForScipy:
+    """A constraint as SciPy's, of limits that SciPy's own class may refuse."""
+
+    def __init__(self, lb: Any, ub: Any) -> None:
+        self.fun, self.lb, self.ub = (lambda x: x[:2]), lb, ub
+
+
+@pytest.mark.parametrize(
+    "constraint", [{"fun": np.sum}, {"type": "eq"}, {"type": "le", "fun": np.sum}, {}]
+)
+def test_dictionaries_that_are_no_constraints_are_refused(constraint: Any) -> None:
+    with pytest.raises(ArgumentError, match='"type": "ineq"'):
+        problem(np.sum, constraint)
+
+
+@pytest.mark.parametrize("multipliers", [np.ones(1), np.ones((2, 1)), 1.0])
+def test_multipliers_of_another_number_are_refused(multipliers: Any) -> None:
+    p = problem(np.sum, (lambda x: x[:2], 0.0, 1.0))
+
+    with pytest.raises(DerivativeError, match="2 constraints"):
+        p.hessian(np.ones(3), multipliers)
+
+
+@pytest.mark.parametrize("given", ["both", "constraints", "bounds"])
+@pytest.mark.parametrize("as_pair", [tuple, list, np.array])
+def test_ipopt_starts_from_what_multipliers_there_are(given: str, as_pair: Any) -> None:
+    cyipopt = pytest.importorskip("cyipopt")
+    p = problem(
+        lambda x: np.sum((x - 2.0) ** 2), (lambda x: x[0] + x[1], -9.0, 1.0), (0.0, 0.6)
+    )
+    x, info = p.ipopt(np.zeros(3), print_level=0)
+    started: list[Any] = []
+    original = cyipopt.Problem.solve
+
+    class Watched(cyipopt.Problem):  # type: ignore[misc]
+        def solve(self, x: Any, **keywords: Any) -> Any:
+            started.append(keywords)
+            return original(self, x, **keywords)
+
+    multipliers = None if given == "bounds" else info["mult_g"]
+    pair = as_pair([info["mult_x_L"], info["mult_x_U"]])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cyipopt, "Problem", Watched)
+        again, after = p.ipopt(
+            x, multipliers, None if given == "constraints" else pair, print_level=0
+        )
+    assert after["status"] == 0
+    np.testing.assert_allclose(again, x, atol=1e-5)
+    lagrange = np.zeros(1) if given == "bounds" else info["mult_g"]
+    of_bounds = np.zeros((2, 3)) if given == "constraints" else pair
+    np.testing.assert_array_equal(started[0]["lagrange"], lagrange)
+    found = started[0]["zl"], started[0]["zu"]
+    np.testing.assert_array_equal(found, of_bounds)
+
+
+@pytest.mark.parametrize(
+    ("multipliers", "pair", "what"),
+    [
+        (np.ones(2), None, r"multipliers=info\[\"mult_g\"\]"),
+        (np.ones(1), np.ones(3), "bound_multipliers="),
+        (None, (np.ones(3), np.ones(2)), "bound_multipliers="),
+        (None, (np.ones(3),), "bound_multipliers="),
+    ],
+)
+def test_multipliers_to_start_from_have_their_number(
+    multipliers: Any, pair: Any, what: str
+) -> None:
+    pytest.importorskip("cyipopt")
+    p = problem(lambda x: np.sum(x**2), (lambda x: x[0], -9.0, 1.0))
+
+    with pytest.raises(ArgumentError, match=what):
+        p.ipopt(np.zeros(3), multipliers, pair)
+
+
+CONSTRAINED = ["trust-constr", "SLSQP", "COBYLA", "COBYQA"]
+BOUNDED = [*CONSTRAINED, "L-BFGS-B", "TNC", "Nelder-Mead", "Powell"]
+NEITHER = "CG BFGS Newton-CG dogleg trust-ncg trust-exact trust-krylov".split()
+
+
+def bowl(x: Any) -> Any:
+    """Return a convex cost, least at (1, 1, 1)."""
+    return np.sum((x - 1.0) ** 2) + np.sum((x[1:] - x[:-1]) ** 4)
+
+
+@pytest.mark.parametrize("method", [*BOUNDED, *NEITHER, None])
+@pytest.mark.parametrize("has", ["nothing", "bounds", "constraints", "both"])
+def test_every_method_finds_the_minimum_or_is_refused(has: str, method: Any) -> None:
+    """The expected minimum is SciPy's, of the plain functions."""
+    x0, limit = np.array([0.2, 0.3, 0.1]), (lambda x: x[0] + x[1], -9.0, 0.8)
+    is_limited, is_bounded = has in ("constraints", "both"), has in ("bounds", "both")
+    p = problem(bowl, limit if is_limited else (), (0.0, 0.5) if is_bounded else None)
+    takes = BOUNDED if has == "bounds" else CONSTRAINED
+    if has != "nothing" and method not in (None, *takes):
+        with pytest.raises(ArgumentError, match="'trust-constr' or 'SLSQP'") as caught:
+            p.minimize(x0, method)
+        assert f"has {'bounds' if has == 'bounds' else 'constraints'}" in str(
+            caught.value
+        )
+        return
+
+    options = {"tol": 1e-9} if method not in ("trust-constr", "COBYQA") else {}
+    found = p.minimize(x0, method, **options)
+    best = optimize.minimize(
+        bowl,
+        x0,
+        method="SLSQP",
+        bounds=[(0.0, 0.5)] * 3 if is_bounded else None,
+        constraints=optimize.NonlinearConstraint(*limit) if is_limited else (),
+        tol=1e-12,
+    )
+    np.testing.assert_allclose(found.x, best.x, atol=2e-3)
+    assert found.fun == pytest.approx(best.fun, abs=1e-3)
+
+
+def test_tables_of_methods_are_scipys() -> None:
+    """A method that leaves something out warns of it."""
+    from wengert.scipy.optimize import BOUNDED as OURS_BOUNDED
+    from wengert.scipy.optimize import CONSTRAINED as OURS_CONSTRAINED
+
+    limit = optimize.NonlinearConstraint(lambda x: x[0], -9.0, 9.0)
+    slopes = {"jac": lambda x: 2 * x, "hess": lambda x: 2 * np.eye(2)}
+    for method in [*BOUNDED, *NEITHER]:
+        for table, settings in (
+            (OURS_BOUNDED, {"bounds": [(-9.0, 9.0)] * 2}),
+            (OURS_CONSTRAINED, {"constraints": limit}),
+        ):
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                optimize.minimize(
+                    lambda x: x @ x, [0.5, 0.5], method=method, **slopes, **settings
+                )
+            is_left_out = any("cannot handle" in str(w.message) for w in told)
+            assert is_left_out != (method.lower() in table)
+
+
+def test_hessian_of_products_is_sparse_and_computed_once() -> None:
+    p = problem(lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2))
+    calls = []
+    original = p.hessian
+
+    def noted(x: Any, *args: Any, **keywords: Any) -> Any:
+        found = original(x, *args, **keywords)
+        calls.append((x.tobytes(), found.nnz))
+        return found
+
+    p.hessian = noted  # type: ignore[method-assign]
+    found = p.minimize(np.full(40, 0.9), "trust-ncg", tol=1e-8)
+    np.testing.assert_allclose(found.x, 1.0, atol=1e-6)
+    assert 1 < len(calls) == len(dict(calls))
+    assert {count for _, count in calls} == {40 + 2 * 39}
+
+
+@pytest.mark.parametrize("name", ["jac", "hess", "bounds", "constraints", "args"])
+def test_what_the_problem_knows_is_not_given_again(name: str) -> None:
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
+        problem(np.sum).minimize(np.ones(2), **{name: None})
+
+
+def test_parameters_may_be_nested() -> None:
+    def cost(x: Any, p: Any) -> Any:
+        p["slope"] *= 1.0  # what is given may be written into
+        return p["height"] * np.sum(x**2) + p["slope"] @ x
+
+    def limit(x: Any, p: Any) -> Any:
+        return x[0] * p["height"]
+
+    x = np.array([1.0, 2.0])
+    p = problem(
+        cost, (limit, 0.0, 9.0), parameters={"height": 2, "slope": np.array([1.0, 0.5])}
+    )
+    for k in range(4):
+        height, slope = 2.0 + k, np.array([1.0, 0.5 * k])
+        given = {"height": height, "slope": slope}
+        p.parameters = given if k < 3 else dict(reversed(given.items()))
+        np.testing.assert_array_equal(p.parameters["slope"], slope)
+        assert p.objective(x) == pytest.approx(5.0 * height + slope @ x)
+        np.testing.assert_allclose(p.gradient(x), 2 * height * x + slope)
+        np.testing.assert_allclose(p.constraints(x), [height])
+        np.testing.assert_allclose(p.jacobian(x).toarray(), [[height, 0.0]])
+        np.testing.assert_allclose(p.hessian(x).toarray(), 2 * height * np.eye(2))
+    np.testing.assert_array_equal(slope, [1.0, 1.5])
+    p.parameters = [3.0]
+    p.fun, p.parts[0] = (lambda x, p: p[0] * x[0]), (lambda x, p: x, 0.0, 1.0)
+    assert p.objective(x) == 3.0
+
+
+def test_sensitivity_by_nested_parameters_is_refused() -> None:
+    p = problem(lambda x, p: np.sum((x - p["a"]) ** 2), parameters={"a": 1.0})
+
+    with pytest.raises(ArgumentError, match="one array of them all"):
+        p.sensitivity(np.ones(2))

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture import tree
 from wengert.core.types import Array, is_array
-from wengert.errors import ArgumentError, UnsupportedError, explain
+from wengert.errors import ArgumentError, UnsupportedError, WengertError, explain
 from wengert.execute.report import native_text
 from wengert.execute.shared import Shared
 from wengert.execute.sparse import OutsideError
@@ -37,7 +38,7 @@ def problem(
     bounds : tuple ``(low, high)``, or as SciPy has them, optional
         The lowest and the highest x, numbers or arrays; or `scipy.optimize.Bounds`; or
         a list of pairs, one for each x, None in them for no bound.  None by default.
-    parameters : number or array, optional
+    parameters : number, array, or nested containers of them, optional
         What `fun` and each g are given besides: ``fun(x, parameters)``.
 
     Returns
@@ -81,36 +82,58 @@ class Problem:
     ) -> None:
         self.fun, self.parts = fun, parts_of(constraints)
         self.bounds = bounds
-        self.parameters = parameters
         self._shared = Shared(self.both, is_second=False)
+        self._structure: Any = None
+        self.parameters = parameters
 
     @property
     def parameters(self) -> Any:
         """What the functions are given besides x; None for nothing."""
-        return self.args[0] if self.args else None
+        return None if self._structure is None else self._with(self.args)[0]
 
     @parameters.setter
     def parameters(self, given: Any) -> None:
         """Take other parameters; nothing is compiled anew for those of one shape."""
-        self.args = () if given is None else (np.asarray(given, float)[()],)
+        leaves, structure = ([], None) if given is None else tree.flatten(given)
+        if structure != self._structure:
+            self._shared = Shared(self.both, self._shared.is_second)
+        self._structure = structure
+        self.args = tuple([as_numbers(leaf, "parameters")[()] for leaf in leaves])
         self._last: tuple[bytes, Any] = b"", None
         self._last_slopes: tuple[bytes, Any] = b"", None
         self._zeros: tuple[int, Array] | None = None
+
+    def _with(self, args: Sequence[Any]) -> tuple[Any, ...]:
+        """Return the numbers of the parameters as the functions are given them."""
+        if self._structure is None:
+            return ()
+        return (tree.unflatten(self._structure, list(args)),)
+
+    def run(self, function: Function, x: Any, *args: Any) -> Any:
+        """Return what a function gives of arguments that it may write into."""
+        x, *own = [arg.copy() if np.ndim(arg) else arg for arg in (x, *args)]
+        return function(x, *self._with(own))
+
+    def cost(self, x: Any, *args: Any) -> Any:
+        """Return the value; an array of one element is a number in a shape."""
+        value = self.run(self.fun, x, *args)
+        is_shaped = np.ndim(value) and np.size(value) == 1
+        return np.reshape(value, ()) if is_shaped else value
 
     def stacked(self, x: Any, *args: Any) -> Any:
         """Return all constraints, one after another."""
         if not self.parts:
             return np.zeros(0)
-        each = [called(g, x, *args) for g, _, _ in self.parts]
+        each = [self.run(g, x, *args) for g, _, _ in self.parts]
         return np.concatenate([np.reshape(part, (-1,)) for part in each])
 
     def both(self, x: Any, *args: Any) -> tuple[Any, Any]:
         """Return the value and all constraints."""
-        return called(self.fun, x, *args), self.stacked(x, *args)
+        return self.cost(x, *args), self.stacked(x, *args)
 
     def lagrangian(self, x: Any, multipliers: Any, weight: Any, *args: Any) -> Any:
         """Return ``weight * fun(x) + multipliers @ g(x)``."""
-        value = weight * called(self.fun, x, *args)
+        value = weight * self.cost(x, *args)
         return value + multipliers @ self.stacked(x, *args) if self.parts else value
 
     # What solvers call
@@ -167,7 +190,7 @@ class Problem:
 
     def values(self, x: Array) -> tuple[Any, ...]:
         """Return the value and the constraints."""
-        key = np.asarray(x, float).tobytes()
+        key = vector(x).tobytes()
         if self._last_slopes[0] == key:
             value, _, constraints, _ = self._last_slopes[1]
             return value, constraints
@@ -178,7 +201,7 @@ class Problem:
 
     def slopes(self, x: Array) -> tuple[Any, ...]:
         """Return value, gradient, constraints and entries of the Jacobian."""
-        key = np.asarray(x, float).tobytes()
+        key = vector(x).tobytes()
         if self._last_slopes[0] != key:
             self._last_slopes = key, self.called("slopes", x)
         known: tuple[Any, ...] = self._last_slopes[1]
@@ -188,7 +211,7 @@ class Problem:
         self, part: str, x: Any, multipliers: Any = None, weight: float = 1.0
     ) -> Any:
         """Return a part of what is shared; where its structure lacks entries, anew."""
-        x = np.asarray(x, float)
+        x = vector(x)
         if multipliers is None:
             if self._zeros is None or self._zeros[0] != x.size:
                 self._zeros = x.size, np.zeros(np.size(self.stacked(x, *self.args)))
@@ -215,40 +238,36 @@ class Problem:
         Sensitivity
             ``.x`` is the derivative of the solution by the parameters.
         """
-        return Sensitivity(self, x, tolerance)
+        if self._structure is not None and self._structure is not tree.LEAF:
+            raise ArgumentError(
+                explain(
+                    "the sensitivity of a problem whose parameters are "
+                    f"{tree.describe(self._structure)}",
+                    "its results have an axis for the elements of one array",
+                    "parameters=one array of them all, which the functions take apart",
+                )
+            )
+        return Sensitivity(self, vector(x), tolerance)
 
     # What is known
 
     def limits(self, x: Array) -> tuple[Array, Array, Array, Array]:
         """Return the bounds of x, lower and upper, and those of the constraints."""
-        n = np.size(x)
-        low, high = limits_of(self.bounds, n)
-        given = np.asarray(x, float), *self.args
-        sizes = [np.size(called(g, *given)) for g, _, _ in self.parts]
-        self._zeros = int(n), np.zeros(sum(sizes))
+        x = vector(x)
+        low, high = limits_of(self.bounds, x.size)
+        low, high = between(low, high, x.size, "bounds of x", BOUNDS)
+        sizes = [np.size(self.run(g, x, *self.args)) for g, _, _ in self.parts]
+        self._zeros = x.size, np.zeros(sum(sizes))
+        limits = [
+            between(lower, upper, size, f"limits of constraint {number}", LIMITS)
+            for number, ((_, lower, upper), size) in enumerate(
+                zip(self.parts, sizes, strict=True)
+            )
+        ]
+        none = np.zeros(0)
         lower, upper = (
-            np.concatenate(
-                [np.zeros(0)]
-                + [
-                    filled(part[k], size, f"limits of constraint {number}")
-                    for number, (part, size) in enumerate(
-                        zip(self.parts, sizes, strict=True)
-                    )
-                ]
-            )
-            for k in (1, 2)
+            np.concatenate([none, *[ends[k] for ends in limits]]) for k in (0, 1)
         )
-        low, high = (np.array(filled(end, n, "bounds of x")) for end in (low, high))
-        if not np.all(low <= high):
-            k = int(np.flatnonzero(~(low <= high))[0])
-            raise ArgumentError(
-                explain(
-                    f"the bounds of x[{k}] are {low[k]} and {high[k]}",
-                    "no number lies between them",
-                    "(low, high), numbers or arrays, or scipy.optimize.Bounds(low, "
-                    "high), or a list of pairs",
-                )
-            )
         return low, high, lower, upper
 
     def __str__(self) -> str:
@@ -280,30 +299,51 @@ class Problem:
 
     # Solvers
 
-    def minimize(self, x0: Any, method: str = "trust-constr", **options: Any) -> Any:
-        """Solve it by a method of `scipy.optimize.minimize` that takes constraints.
+    def minimize(
+        self,
+        x0: Any,
+        method: Any = "trust-constr",
+        *,
+        tol: float | None = None,
+        callback: Function | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> Any:
+        """Solve it by a method of `scipy.optimize.minimize`.
 
         Parameters
         ----------
         x0 : array, shape (n,)
-        method : {"trust-constr", "SLSQP"}
-        **options
-            Keywords of SciPy's: tol, callback, options.
+        method : str
+            With constraints ``"trust-constr"``, ``"SLSQP"``, ``"COBYLA"`` or
+            ``"COBYQA"``; with bounds ``"L-BFGS-B"``, ``"TNC"``, ``"Nelder-Mead"`` and
+            ``"Powell"`` too; any other without both.  It gets the derivatives that it
+            wants; Hessians are sparse for ``"trust-constr"``, and where their products
+            are all that it asks for.
+        tol, callback, options
+            As SciPy has them.
 
         Returns
         -------
         OptimizeResult
+
+        Raises
+        ------
+        ArgumentError
+            Where the method would leave out constraints or bounds.
         """
         from scipy import optimize
 
-        x0 = np.asarray(x0, float)
+        from wengert.scipy.optimize import VALUES
+
+        x0 = vector(x0)
         low, high, lower, upper = self.limits(x0)
-        is_second = method.lower() == "trust-constr"
-        given: dict[str, Any] = {}
+        is_bounded = bool(np.isfinite([low, high]).any())
+        method = fitting(method, is_bounded, len(lower) > 0)
+        wants = method.lower() if isinstance(method, str) else ""
+        is_second = wants == "trust-constr"
         how: dict[str, Any] = {}
         kinds = [lower == upper, lower != upper]  # apart, in dense matrices
         if is_second:
-            given = {"hess": self.of_objective}
             how = {"hess": lambda x, multipliers: self.hessian(x, multipliers, 0.0)}
             kinds = [np.full(len(lower), True)]
 
@@ -320,16 +360,38 @@ class Problem:
                 **how,
             )
 
+        is_fed = wants not in VALUES
         return optimize.minimize(
-            self.value_and_gradient,
+            self.value_and_gradient if is_fed else self.objective,
             x0,
-            jac=True,
+            jac=True if is_fed else None,
             method=method,
-            bounds=optimize.Bounds(low, high),
+            bounds=optimize.Bounds(low, high) if is_bounded else None,
             constraints=[limited(rows) for rows in kinds if rows.any()],
-            **given,
-            **options,
+            tol=tol,
+            callback=callback,
+            options=options,
+            **self.curves_for(wants),
         )
+
+    def curves_for(self, wants: str) -> dict[str, Any]:
+        """Return the second derivatives of the objective that a method wants."""
+        from wengert.scipy.optimize import HESSIANS, PRODUCTS
+
+        if wants == "trust-constr":
+            return {"hess": self.of_objective}
+        if wants in HESSIANS:
+            return {"hess": lambda x: self.hessian(x).toarray()}
+        if wants not in PRODUCTS:
+            return {}
+        last: list[Any] = [b"", None]
+
+        def product(x: Array, p: Array) -> Array:
+            if last[0] != x.tobytes():  # a method asks for several of one Hessian
+                last[:] = x.tobytes(), self.hessian(x)
+            return last[1] @ p  # type: ignore[no-any-return]
+
+        return {"hessp": product}
 
     def of_objective(self, x: Array) -> Any:
         """Return the Hessian of the objective alone."""
@@ -350,7 +412,8 @@ class Problem:
         multipliers : array, shape (m,), optional
             Those of an earlier solution, to start from.
         bound_multipliers : pair of arrays, shape (n,) each, optional
-            The same of the lower and of the upper bounds.
+            The same of the lower and of the upper bounds.  Where one of the two is not
+            given, it is zeros.
         **options
             IPOPT's, by their names: tol, max_iter, print_level, ...
 
@@ -376,8 +439,9 @@ class Problem:
                     "pip install cyipopt-wheels, or problem.minimize(x0)",
                 )
             ) from error
-        x0 = np.asarray(x0, float)
+        x0 = vector(x0)
         low, high, lower, upper = self.limits(x0)
+        given = started(multipliers, bound_multipliers, len(lower), len(x0))
         callbacks = Callbacks(self, x0, len(lower), cyipopt.CyIpoptEvaluationError)
         solver = cyipopt.Problem(
             n=len(x0),
@@ -389,11 +453,8 @@ class Problem:
             cu=upper,
         )
         solver.add_option("sb", "yes")
-        given: dict[str, Any] = {}
-        if multipliers is not None:
+        if given:
             options = {"warm_start_init_point": "yes", **options}
-            zl, zu = bound_multipliers or (np.zeros(len(x0)), np.zeros(len(x0)))
-            given = {"lagrange": list(multipliers), "zl": list(zl), "zu": list(zu)}
         for name, value in options.items():
             add_option(solver, name, value)
         self._shared.solve_again()
@@ -502,8 +563,18 @@ def parts_of(constraints: Any) -> list[tuple[Function, Any, Any]]:
         fun = getattr(constraints, "fun", None) or linear(constraints.A)
         return [(fun, constraints.lb, constraints.ub)]
     if isinstance(constraints, dict):
-        upper = {"eq": 0.0, "ineq": np.inf}[constraints["type"].lower()]
-        return [(of_dictionary(**constraints), 0.0, upper)]
+        upper = KINDS.get(str(constraints.get("type")).lower())
+        if upper is not None and "fun" in constraints:
+            return [(of_dictionary(**constraints), 0.0, upper)]
+        shown = ", ".join(f"{key!r}: {value!r}" for key, value in constraints.items())
+        raise ArgumentError(
+            explain(
+                f"a constraint is the dictionary {{{shown}}}",
+                "it has a function, and a type that says what is at least, or is, 0",
+                '{"type": "ineq", "fun": g} for g(x) >= 0, {"type": "eq", "fun": g} '
+                "for g(x) = 0, or (g, lower, upper)",
+            )
+        )
     if isinstance(constraints, Sequence):
         if len(constraints) == 3 and callable(constraints[0]):
             return [(constraints[0], constraints[1], constraints[2])]
@@ -517,9 +588,43 @@ def parts_of(constraints: Any) -> list[tuple[Function, Any, Any]]:
     )
 
 
+#: The upper limits of constraints that are dictionaries, by their type.
+KINDS = {"eq": 0.0, "ineq": np.inf}
+#: How limits are written.
+BOUNDS = (
+    "(low, high), numbers or arrays, or scipy.optimize.Bounds(low, high), or a list of "
+    "pairs"
+)
+LIMITS = "(g, lower, upper), numbers or arrays, -np.inf and np.inf where there is none"
+
+
+def between(
+    low: Any, high: Any, size: int, what: str, instead: str
+) -> tuple[Array, Array]:
+    """Return the lower and upper limits of some numbers.
+
+    Raises
+    ------
+    ArgumentError
+        Where no number lies between them.
+    """
+    lower, upper = (np.array(filled(ends, size, what)) for ends in (low, high))
+    is_right = (lower <= upper) & (lower < np.inf) & (upper > -np.inf)
+    if not np.all(is_right):
+        k = int(np.flatnonzero(~is_right)[0])
+        raise ArgumentError(
+            explain(
+                f"the {what}[{k}] are {lower[k]} and {upper[k]}",
+                "no number lies between them",
+                instead,
+            )
+        )
+    return lower, upper
+
+
 def filled(limits: Any, size: int, what: str) -> Array:
     """Return limits of one number each, a number for all or one for each."""
-    found = np.asarray(limits, float)
+    found = as_numbers(limits, what)
     if found.size not in (1, size):
         raise ArgumentError(
             explain(
@@ -529,6 +634,84 @@ def filled(limits: Any, size: int, what: str) -> Array:
             )
         )
     return np.broadcast_to(found.reshape(-1), size)
+
+
+def as_numbers(given: Any, what: str) -> Array:
+    """Return numbers as an array."""
+    try:
+        return np.asarray(given, float)
+    except WengertError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(
+            explain(
+                f"the {what} are {given!r}",
+                f"they become real numbers: {error}",
+                "numbers, or arrays of them",
+            )
+        ) from None
+
+
+def vector(x: Any) -> Array:
+    """Return x as an array of one axis."""
+    found = x if type(x) is np.ndarray else as_numbers(x, "x of a problem")
+    if found.ndim != 1:
+        raise ArgumentError(
+            explain(
+                f"x of a problem has the shape {found.shape}",
+                "Jacobian and Hessian are matrices, with a column for each number of x",
+                "np.ravel(x), and np.reshape(x, shape) in the functions",
+            )
+        )
+    return found if found.dtype == float else as_numbers(found, "x of a problem")
+
+
+def started(multipliers: Any, of_bounds: Any, m: int, n: int) -> dict[str, Any]:
+    """Return the multipliers that a solver starts from, as cyipopt takes them."""
+    if multipliers is None and of_bounds is None:
+        return {}
+    pair = np.zeros((2, n)) if of_bounds is None else of_bounds
+    shapes = [np.shape(part) for part in pair] if np.iterable(pair) else []
+    if shapes != [(n,), (n,)]:
+        raise ArgumentError(
+            explain(
+                f"bound_multipliers are arrays of the shapes {shapes}",
+                f"there is one of each lower and one of each upper bound of {n} x",
+                'bound_multipliers=(info["mult_x_L"], info["mult_x_U"])',
+            )
+        )
+    found = np.zeros(m) if multipliers is None else multipliers
+    if np.shape(found) != (m,):
+        raise ArgumentError(
+            explain(
+                f"multipliers have the shape {np.shape(found)}",
+                f"there is one of each of the {m} constraints",
+                'multipliers=info["mult_g"]',
+            )
+        )
+    zl, zu = pair
+    return {"lagrange": list(found), "zl": list(zl), "zu": list(zu)}
+
+
+def fitting(method: Any, is_bounded: bool, is_constrained: bool) -> Any:
+    """Return a method that takes what a problem has; SciPy's choice for None."""
+    from wengert.scipy.optimize import BOUNDED, CONSTRAINED
+
+    has = [("constraints", CONSTRAINED)] * is_constrained
+    has += [("bounds", BOUNDED)] * is_bounded
+    if method is None:
+        return "SLSQP" if is_constrained else "L-BFGS-B" if is_bounded else "BFGS"
+    for what, methods in has:
+        if isinstance(method, str) and method.lower() not in methods:
+            raise ArgumentError(
+                explain(
+                    f"problem.minimize was given method={method!r}, and the problem "
+                    f"has {what}",
+                    "SciPy's method would leave them out, and find another minimum",
+                    f"method={' or '.join(map(repr, methods.values()))}",
+                )
+            )
+    return method
 
 
 def add_option(solver: Any, name: str, value: Any) -> None:
@@ -553,11 +736,6 @@ def linear(matrix: Any) -> Function:
 def of_dictionary(fun: Function, args: Any = (), **_: Any) -> Function:
     """Return the function of a constraint that is a dictionary, as SciPy has them."""
     return lambda x, *parameters: fun(x, *args, *parameters)
-
-
-def called(function: Function, *args: Any) -> Any:
-    """Return what a function gives of arguments that it may write into."""
-    return function(*[arg.copy() if np.ndim(arg) else arg for arg in args])
 
 
 def limits_of(bounds: Any, n: int) -> tuple[Any, Any]:

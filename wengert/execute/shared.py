@@ -188,4 +188,13 @@ def lagrangian(short: Tape, *given: Any) -> tuple[Any, Any]:
     """Return the Lagrangian of what a short tape gives, and the constraints."""
     *own, multipliers, weight = given
     value, constraints = play(short, *own)
+    if np.shape(multipliers) != np.shape(constraints):
+        raise DerivativeError(
+            explain(
+                f"the multipliers of a Lagrangian have the shape "
+                f"{np.shape(multipliers)}",
+                f"there is one of each of {np.size(constraints)} constraints",
+                f"multipliers of shape {np.shape(constraints)}",
+            )
+        )
     return weight * value + multipliers @ constraints, constraints

@@ -26,6 +26,14 @@ __all__ = ["curve_fit", "least_squares", "linprog", "milp", "minimize", "root"]
 VALUES = frozenset({"nelder-mead", "powell", "cobyla", "cobyqa"})
 PRODUCTS = frozenset({"newton-cg", "trust-ncg", "trust-krylov"})
 HESSIANS = frozenset({"dogleg", "trust-exact", "trust-constr"})
+#: Methods of `minimize` that take constraints, and those that take bounds, as SciPy's
+#: table has them, by their names in lower case.
+CONSTRAINED = {
+    name.lower(): name for name in ("trust-constr", "SLSQP", "COBYLA", "COBYQA")
+}
+BOUNDED = CONSTRAINED | {
+    name.lower(): name for name in ("L-BFGS-B", "TNC", "Nelder-Mead", "Powell")
+}
 #: Methods of `root` that use a Jacobian.
 JACOBIANS = frozenset({"hybr", "lm"})
 
