@@ -125,11 +125,21 @@ def test_show_draws_the_pattern_of_a_derivative(model: str, tmp_path: Path) -> N
     assert root.attrib["viewBox"] == "0 0 30 30"
 
 
+def test_show_writes_what_numpy_computes_in_a_nest(model: str) -> None:
+    given = f"{model}:distinct_sum", "--at", "np.ones(4)", "--as", "nest"
+    first, second = (run("show", *given, *more) for more in ((), ("--absorbing",)))
+
+    assert first.exit_code == second.exit_code == 0
+    assert "= unique by NumPy of argument0[0]" in first.stdout
+    assert first.stdout == second.stdout
+
+
 def test_show_says_why_there_is_no_nest(model: str) -> None:
-    result = run("show", f"{model}:distinct_sum", "--at", "np.ones(4)", "--as", "nest")
+    at = "np.ones(4, np.longdouble)"
+    result = run("show", f"{model}:distinct_sum", "--at", at, "--as", "nest")
 
     assert result.exit_code != 0
-    assert "unique" in result.output
+    assert "has no nest: values of type float" in result.output
     assert "--as text" in result.output
 
 

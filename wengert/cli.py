@@ -237,6 +237,13 @@ def main() -> None:
 )
 @click.option("--html", "as_html", is_flag=True, help="The microscope: --as html.")
 @click.option(
+    "--absorbing",
+    "absorbs",
+    is_flag=True,
+    help="Of graph, nest and llvm those in which a zero absorbs what is not finite: a "
+    "call goes on there where that matters.",
+)
+@click.option(
     "--of",
     "what",
     type=click.Choice(["function", "gradient", "tangent", "jacobian"]),
@@ -258,6 +265,7 @@ def show(
     at: tuple[str, ...],
     form: str,
     as_html: bool,
+    absorbs: bool,
     what: str,
     output: Path | None,
     opens: bool,
@@ -269,6 +277,7 @@ def show(
     wengert show model.py:loss --at "np.ones(3)" --open
     wengert show model.py:loss --at "np.ones(3)" --html -o loss.html
     wengert show model.py:loss --at 2.0 --of gradient --as numpy
+    wengert show model.py:loss --at "np.ones(3)" --of gradient --as nest
     wengert show model.py:loss --at "np.ones(3)" --of gradient --as spy
     """
     if form == "spy":
@@ -288,7 +297,7 @@ def show(
                 path = tape.show(output, open_browser=opens)
             click.echo(str(path))
             return
-        text = text_of(tape, form, name_of(function))
+        text = text_of(tape, form, name_of(function), absorbs)
     written(text, output)
 
 
@@ -316,11 +325,11 @@ def spied(
     return colored._repr_svg_() if is_svg else str(colored)
 
 
-def text_of(tape: Tape, form: str, name: str) -> str:
+def text_of(tape: Tape, form: str, name: str, absorbs: bool) -> str:
     """Return a tape in one of the forms that are text."""
     if form == "numpy":
         return tape.to_numpy(name)
-    return listing(tape) if form == "text" else stage_text(tape, form)
+    return listing(tape) if form == "text" else stage_text(tape, form, absorbs)
 
 
 def listing(tape: Tape) -> str:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wengert.core.tape import Tape
+from wengert.derive.ended import ended
+from wengert.derive.opened import opened
 from wengert.derive.shortened import shortened
 from wengert.emit import machine
 from wengert.emit.nests import written
 from wengert.errors import UnsupportedError, explain
+from wengert.execute.costs import least_for_blas
+from wengert.execute.engine import refuse_long
+from wengert.execute.inlined import inlined
 from wengert.lower.build import build
 from wengert.lower.cut import cut
+from wengert.lower.hiding import has_chain_products
 from wengert.lower.lower import lower
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Lowered
@@ -37,31 +43,56 @@ def lanes() -> int:
     return machine.vector_bits() // 64 if machine.available() else 4
 
 
-#: How each stage is written.
-STAGES: dict[str, Callable[[Lowered], str]] = {
-    "graph": graph_text,
-    "nest": nest_text,
-    "llvm": llvm_text,
+#: How each stage is written, and how its remarks begin.
+STAGES: dict[str, tuple[Callable[[Lowered], str], str]] = {
+    "graph": (graph_text, "#"),
+    "nest": (nest_text, "#"),
+    "llvm": (llvm_text, ";"),
 }
+#: What stands below the code that goes first.
+SECOND = "where this meets a NaN that a zero has to absorb, --absorbing shows what runs"
 
 
-def stage_text(tape: Tape, stage: str) -> str:
-    """Return a tape as it is at one stage; see `STAGES`.
+def stage_text(tape: Tape, stage: str, absorbs: bool = False) -> str:
+    """Return a tape as it is at one stage, as `jit` compiles it; see `STAGES`.
+
+    Parameters
+    ----------
+    tape : Tape
+    stage : str
+    absorbs : bool
+        Whether it is the code in which zeros absorb what is not finite, to which a call
+        goes on where that matters.  A tape without products of the chain rule has none.
 
     Raises
     ------
     UnsupportedError
-        If a node is not lowered to loops.
+        If there is no native code of it.
     """
-    short, _ = shortened(tape, [])
+    write, remark = STAGES[stage]
+    compiled = as_compiled(tape)
+    has_second = has_chain_products(compiled)
     try:
-        return STAGES[stage](lower(short))
+        refuse_long(compiled)
+        is_first = has_second and not absorbs
+        blas = least_for_blas(lanes())
+        lowered = lower(compiled, not is_first, calls=True, blas=blas)
+        text = write(lowered)
     except NotLoweredError as error:
         raise UnsupportedError(
             explain(
                 f"{tape.title or 'the tape'} has no {stage}: {error}",
-                "a tape becomes loops as a whole, where all of its operations do",
+                "what has no loops NumPy computes in the middle of native code, but "
+                "not this",
                 "--as text for the tape itself; report() of the jitted function says "
                 "how it runs",
             )
         ) from error
+    return f"{text}\n{remark} {SECOND}" if is_first else text
+
+
+def as_compiled(tape: Tape) -> Tape:
+    """Return a tape as native code is made of it, its loops as single nodes."""
+    short = inlined(*opened(*shortened(tape, [])))
+    end = ended(*short)
+    return short[0] if end is None else end[0]
