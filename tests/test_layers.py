@@ -22,9 +22,10 @@ MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main_
 #: The methods of `Tape` that are one line with a local import of a later layer.
 DELEGATIONS = set(
     (
-        "__call__ __setstate__ __str__ _repr_html_ backward batch compile fingerprint "
+        "__call__ __setstate__ __str__ _repr_html_ backward batch compile compute "
         "first_nonfinite forward function grad_tape gradient guards jacobian_tape "
-        "native_player player profile save show tangent_tape to_html to_numpy verify"
+        "native_player player profile save settle show tangent_tape to_html to_numpy "
+        "verify"
     ).split()
 )
 
@@ -252,7 +253,7 @@ READS_CONTENTS = {
     "capture.record.plain_result": "results",
 }
 #: The recorder itself, which evaluates what it records.
-RECORDER = {"capture.array", "capture.operators"}
+RECORDER = {"capture.array", "capture.deferred", "capture.operators"}
 #: How contents are reached, besides a function `plain`.
 ATTRIBUTES = {"_current", "_present", "_value"}
 #: Functions that ask for the class of a value and not for its numbers.

@@ -17,6 +17,7 @@ from wengert.capture.array import (
     is_active,
     place,
     plain,
+    value_type,
     wrap_passive,
 )
 from wengert.capture.record import (
@@ -688,7 +689,7 @@ class Jacobian(Transformed):
         inputs = input_order(segment, structures, chosen)
         direction = complex_direction(
             [segment.tape.types[index].dtype.kind == "c" for index in inputs],
-            [type_of(plain(leaf)).dtype.kind == "c" for leaf in leaves],
+            [value_type(leaf).dtype.kind == "c" for leaf in leaves],
             self.holomorphic,
             self.direction,
         )

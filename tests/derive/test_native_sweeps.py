@@ -10,7 +10,7 @@ import pytest
 import wengert as wg
 from wengert.core.tape import Tape
 from wengert.derive import steps
-from wengert.execute import engine
+from wengert.execute import costs, engine
 
 X = np.array([0.7, 0.2, 0.9, 0.4])
 
@@ -19,7 +19,7 @@ X = np.array([0.7, 0.2, 0.9, 0.4])
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let short loops be long ones."""
     monkeypatch.setattr(steps, "LONG", 1)
-    monkeypatch.setattr(engine, "PLAYS", 0)
+    monkeypatch.setattr(costs, "PLAYS", 0)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_tape_that_is_recorded_has_the_numbers_of_numpy(players: list[bool]) -
 def test_short_loops_are_played(
     players: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "PLAYS", 2)
+    monkeypatch.setattr(costs, "PLAYS", 2)
     wg.jit(wg.grad(pendulum), wait=True)(X)
     assert players
     assert not any(players)

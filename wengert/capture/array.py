@@ -78,6 +78,10 @@ PLAIN_BOUNDS = frozenset({int, type(None)})
 NUMBERS = (bool, int, float, complex, np.generic)
 #: The numbers that are operands as they are.
 PLAIN = frozenset({bool, int, float, complex, float64, np.float32, np.int64, np.bool_})
+#: Classes of recorded values whose numbers may not be there (`capture.deferred`), and
+#: elements from which an array is of them.
+DEFERRED: set[type] = set()
+MOSTLY = 1 << 9
 Settings = dict[str, Any]
 
 
@@ -576,7 +580,7 @@ class RecordedArray(RecordedValue):
         return self._view_by(value, index, (operation.name, tuple(s.items())))
 
     def _view_by(self, value: Any, index: int, step: tuple[Any, ...]) -> Any:
-        view = RecordedArray(self._tape, index, value)
+        view = made(self._tape, index, value)
         view._storage = storage = self._storage or self._own_storage()
         view._chain = (*self._chain, step)
         view._version = storage.version
@@ -801,6 +805,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def value_type(value: Any) -> Any:
+    """Return the type of a recorded or plain value; nothing is computed for it."""
+    return value.like if type(value) in DEFERRED else type_of(plain(value))
+
+
 def in_c_order(value: Any) -> bool:
     """Whether a value is no array, or one whose elements lie in C order."""
     return not is_array(value) or bool(value.flags.c_contiguous)
@@ -890,9 +899,25 @@ def wrap(tape: Tape, index: int, value: Any) -> Any:
     return RecordedScalar(tape, index, value)
 
 
-def handle(tape: Tape, index: int) -> Any:
+def handle(tape: Tape, index: int, value: Any = None) -> Any:
     """Return a recorded value for a node whose numbers the tape's play kept."""
-    return wrap(tape, index, tape.play.outputs[index])
+    value = tape.play.outputs[index] if value is None else value
+    if not tape.defers or type(value) not in (ndarray, type(None)):
+        return wrap(tape, index, value)
+    if value is None and index in tape.deferred:
+        from wengert.capture.deferred import unknown
+
+        return unknown(tape, index)
+    return made(tape, index, value)
+
+
+def made(tape: Tape, index: int, value: Any) -> RecordedArray:
+    """Return the recorded array of numbers that are there."""
+    if tape.defers and value.size >= MOSTLY and value.dtype.char == "d":
+        from wengert.capture.deferred import DeferredArray
+
+        return DeferredArray(tape, index, value)
+    return RecordedArray(tape, index, value)
 
 
 def wrap_passive(tape: Tape, value: Any) -> Any:
@@ -942,7 +967,7 @@ def record_operation(
 ) -> Any:
     """Evaluate an operation, append it to the operands' tape, return its result."""
     tape: Tape | None = None
-    owner, is_mixed, values = None, False, []
+    owner, is_mixed, is_tried, values = None, False, False, []
     for k, operand in enumerate(operands):
         kind = type(operand)
         if kind is RecordedArray or kind is RecordedScalar:
@@ -953,6 +978,16 @@ def record_operation(
                 tape = owner
         elif kind in PLAIN or (kind is ndarray and operand.dtype != object):
             values.append(operand)
+        elif kind in DEFERRED:
+            found = None if is_tried else operand.defer(operation, operands, settings)
+            if found is not None:
+                return found
+            is_tried = True
+            is_mixed |= owner is not None and owner is not operand._tape
+            owner = operand._tape
+            values.append(operand._current())
+            if not operand.is_passive:
+                tape = owner
         else:
             operand = as_operand(operand)
             operands = (*operands[:k], operand, *operands[k + 1 :])
@@ -993,9 +1028,9 @@ def record_operation(
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
     if gives_array:
         if operation.view:
-            copy = RecordedArray(tape, index, value)
+            copy = made(tape, index, value)
             return view_or_copy(operands[0], values[0], copy, operation, settings)
-        return RecordedArray(tape, index, value)
+        return made(tape, index, value)
     if isinstance(value, tuple):
         return tuple(project(tape, index, value))
     return wrap(tape, index, value)
@@ -1054,9 +1089,9 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
         kept = value if operation.reads_result and not tape.forgets else None
         index = tape.append(operation, (source,), settings, like, kept, line)
         if operation.view:
-            copy = RecordedArray(tape, index, value)
+            copy = made(tape, index, value)
             return view_or_copy(operand, x, copy, operation, settings)
-        return RecordedArray(tape, index, value)
+        return made(tape, index, value)
     number: Any = value if type(value) is float64 else strong(value)
     index = tape.append(operation, (source,), settings, type_of(value), number, line)
     if isinstance(value, tuple):

@@ -20,6 +20,7 @@ import numpy as np
 from numpy import float64, ndarray
 
 from wengert.capture.array import (
+    DEFERRED,
     PASSIVE,
     RecordedArray,
     RecordedScalar,
@@ -32,6 +33,7 @@ from wengert.capture.array import (
     save,
 )
 from wengert.capture.captures import stand_in
+from wengert.capture.deferred import DeferredArray, DeferredScalar
 from wengert.capture.labelled import bases_of_xarray, recorded_in
 from wengert.capture.layout import note_lying
 from wengert.capture.python import WEAK_FLOAT, note_raise, record_python
@@ -170,7 +172,8 @@ def scalar_unary(name: str, evaluate: Callable[[Any], Any]) -> Any:
 
 def general_binary(op: Operation, left: Any, right: Any, reflected: bool) -> Any:
     """Record a binary operator, or hand it to the other operand."""
-    if op.name in EQUALITIES and type(left) is RecordedArray and is_another_kind(right):
+    is_equality = op.name in EQUALITIES and issubclass(type(left), RecordedArray)
+    if is_equality and is_another_kind(right):
         return EQUALITIES[op.name](left._current(), right)
     if type(right) not in MET and defers(right):
         return NotImplemented
@@ -190,13 +193,15 @@ def leaves_lists(operation: Operation, number: Any) -> bool:
 
     All those of its own numbers are: of ``n * [x]`` it asks `n` for a whole number.
     """
-    return type(number) is RecordedScalar and (
+    return issubclass(type(number), RecordedScalar) and (
         operation.name == "multiply" or type(number._value) in PYTHON_NUMBERS
     )
 
 
 #: Operands that no other class's operators are asked for.
-MET = frozenset({RecordedArray, RecordedScalar, ndarray, list, tuple, *PLAIN_NUMBERS})
+MET = frozenset(
+    {RecordedArray, RecordedScalar, *DEFERRED, ndarray, list, tuple, *PLAIN_NUMBERS}
+)
 #: What never counts as equal to a number, so that the answer is data.
 OTHER_KINDS = (type(None), str, bytes, dict, set)
 EQUALITIES: dict[str, BinaryFunction] = {"equal": operator.eq, "not_equal": operator.ne}
@@ -299,13 +304,13 @@ OTHER_POWERS: dict[str, dict[type, tuple[float, ...]]] = {
 
 def array_power(self: RecordedArray, exponent: Any) -> Any:
     """Record ``x**n`` as NumPy evaluates it."""
-    dtype = self._value.dtype
+    dtype = self.dtype
     if dtype.char in OTHER_POWERS:
         return power_of_kind(self, exponent, OTHER_POWERS[dtype.char])
     if type(exponent) in (int, float) and dtype.kind == "f":
         operation = SIMPLE_POWERS.get(exponent)
         if operation is not None:
-            return record_unary(operation, self, NO_SETTINGS)
+            return self.record(operation, (self,), NO_SETTINGS)
     return general_binary(REGISTRY["power"], self, exponent, False)
 
 
@@ -438,6 +443,45 @@ def scalar_power(power: Any) -> Any:
     return method
 
 
+def deferring_binary(name: str, reflected: bool) -> Any:
+    """Return an operator method of values whose numbers may not be there."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedValue, other: Any) -> Any:
+        return general_binary(operation, self, other, reflected)
+
+    return method
+
+
+def deferring_unary(name: str) -> Any:
+    """Return a unary operator method of values whose numbers may not be there."""
+    operation = REGISTRY[name]
+
+    def method(self: RecordedValue) -> Any:
+        return record_operation(operation, (self,), NO_SETTINGS)
+
+    return method
+
+
+def _install_deferring_operators() -> None:
+    names = [
+        ("matmul", "matmul"),
+        *((short, name) for short, (name, _) in BINARY.items()),
+    ]
+    for short, name in names:
+        for prefix, reflected in (("", False), ("r", True)):
+            if (short, reflected) != ("pow", False):
+                method = deferring_binary(name, reflected)
+                setattr(DeferredArray, f"__{prefix}{short}__", method)
+            if short in ("add", "sub", "mul", "truediv"):
+                setattr(DeferredScalar, f"__{prefix}{short}__", method)
+    for short, (name, _) in COMPARISONS.items():
+        setattr(DeferredArray, f"__{short}__", deferring_binary(name, False))
+    for short, (name, _) in UNARY.items():
+        setattr(DeferredArray, f"__{short}__", deferring_unary(name))
+    setattr(DeferredScalar, "__neg__", deferring_unary("negative"))  # noqa: B010
+
+
 def _install_operators() -> None:
     for short, (name, evaluate) in BINARY.items():
         for prefix, reflected in (("", False), ("r", True)):
@@ -464,3 +508,4 @@ def _install_operators() -> None:
 
 
 _install_operators()
+_install_deferring_operators()

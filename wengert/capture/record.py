@@ -22,16 +22,18 @@ from wengert.capture import methods, operators, tree  # noqa: F401
 from wengert.capture.answers.install import install, remove
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import (
+    DEFERRED,
     RecordedArray,
     RecordedScalar,
     RecordedValue,
     check_class,
+    handle,
     is_active,
     place,
     plain,
-    wrap,
 )
 from wengert.capture.captures import CAPTURES, Captures, is_set_aside, stand_in
+from wengert.capture.deferred import is_known
 from wengert.capture.kinds import warn_of_types
 from wengert.capture.labelled import without_labels
 from wengert.capture.reads.randomness import DrawsRefused
@@ -42,7 +44,7 @@ from wengert.capture.repetition import look
 from wengert.capture.results import check_results
 from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
-from wengert.core.floating_point import Told
+from wengert.core.floating_point import ERROR_STATE, Told
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import (
     builtin,
@@ -120,6 +122,9 @@ class Recording:
         self.tape.look, self.tape.look_at = look_back, self.tape.looks_from
         self.token = RECORDING.set(self.tape)
         self.told.__enter__()
+        if self.tape.defers:
+            self.tape.errors = dict(np.geterr())
+            self.tape.error_state = ERROR_STATE.get(None)
         install()
         return self.tape
 
@@ -214,6 +219,9 @@ class Segment:
         if keeps:
             value = own_array(value)
         if self.nested:
+            if (deferred := same_later(tape, value)) is not None:
+                self.inputs.append(deferred._index)
+                return deferred
             index, value = identity(tape, value)
         else:
             settings = {"name": name} if name else NO_SETTINGS
@@ -222,7 +230,7 @@ class Segment:
         self.inputs.append(index)
         if type(value) is ndarray:
             self.note(index, given if type(given) is ndarray else value)
-        return wrap(tape, index, value)
+        return handle(tape, index, value)
 
     def note(self, index: int, value: Any) -> None:
         """Note the caller's array, which may share memory with another argument."""
@@ -230,6 +238,13 @@ class Segment:
         known = self.tape.given.get(source)
         self.given[index] = value if known is None else known[source]
         self.tape.given[index] = self.given
+
+
+def same_later(tape: Tape, value: Any) -> Any:
+    """Append an identity node of a value that has no numbers yet; None of others."""
+    if type(value) not in DEFERRED or is_known(value):
+        return None
+    return value.defer(IDENTITY, (value,), NO_SETTINGS)
 
 
 def identity(tape: Tape, value: Any) -> tuple[int, Any]:
@@ -317,12 +332,14 @@ def segment_copy(segment: Segment, value: Any) -> Any:
     value = in_native_order(stand_in(value))
     tape = segment.tape
     if segment.nested:
+        if (deferred := same_later(tape, value)) is not None:
+            return deferred
         index, value = identity(tape, value)
     else:
         index = tape.append(INPUT, (), NO_SETTINGS, type_of(value), value)
         tape.input_indices.append(index)
     segment.note(index, value)
-    return wrap(tape, index, value)
+    return handle(tape, index, value)
 
 
 # A function at its arguments
@@ -532,6 +549,8 @@ def record_onto(
     leaves, structure = tree.flatten(segment.result)
     leaves, structure = tree.with_fixed(structure, leaves)
     check_results(structure, segment.tape)
+    if tape.deferred and tape.is_awaited:
+        tape.settle([leaf._index for leaf in leaves if type(leaf) in DEFERRED])
     tape.chosen_outputs = []
     for leaf in leaves:
         if type(leaf) in (str, bytes):  # a text is no array of one
@@ -540,7 +559,7 @@ def record_onto(
         else:
             index = place(tape, leaf)
         tape.chosen_outputs.append(index)
-        if tape.play.outputs[index] is None:
+        if tape.play.outputs[index] is None and index not in tape.deferred:
             tape.play.outputs[index] = plain_result(leaf)
     tape.structure = (tuple_structure(structures), structure)
     if isinstance(tape, CheckedTape):

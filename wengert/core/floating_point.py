@@ -91,6 +91,19 @@ class Changed:
         ERROR_STATE.reset(self.token)
 
 
+class As(Changed):
+    """While entered, the error state is a given one."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def state(self) -> Any:
+        """Return the given state."""
+        return self.given
+
+
 class Told(Changed):
     """While entered, warnings are given at the user's lines."""
 

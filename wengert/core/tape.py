@@ -173,6 +173,13 @@ class Tape:
     looks_from = 4096
     #: Whether arrays that rules read are computed again for them, and not kept.
     forgets = False
+    #: Whether operations on large arrays are appended without their numbers, which are
+    #: computed when somebody asks for them; the error state of the recording.
+    defers = False
+    errors: dict[str, Any] | None = None
+    error_state: Any = None
+    #: Whether results of a recording may be computed later.
+    is_awaited = True
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
@@ -183,6 +190,8 @@ class Tape:
         self.input_indices: list[int] = []
         self.chosen_outputs: list[int] | None = None
         self.play = Play()
+        #: Nodes that were appended without their numbers.
+        self.deferred: dict[int, Any] = {}
         #: Whether lines and guards are written down (not in a first-order gradient).
         self.keeps_lines = False
         self.keeps_guards = False
@@ -537,6 +546,27 @@ class Tape:
         from wengert.execute.plan import Player
 
         return Player(self)
+
+    def compute(self, nodes: Sequence[int]) -> None:
+        """Compute the numbers of nodes that were appended without them."""
+        from wengert.execute.deferred import compute
+
+        compute(self, nodes)
+
+    def compute_all(self) -> None:
+        """Compute what was appended without numbers, and go on with them.
+
+        For those who read the numbers of nodes as the tape keeps them.
+        """
+        self.defers = False
+        if self.deferred:
+            self.compute(list(self.deferred))
+
+    def settle(self, nodes: Sequence[int]) -> None:
+        """Compute results that have no numbers, and what NumPy may warn of."""
+        from wengert.execute.deferred import settle
+
+        settle(self, nodes)
 
     def native_player(self) -> Callable[[Sequence[Any]], list[Any] | None] | None:
         """Return the same in native code where that pays: None where it fails."""

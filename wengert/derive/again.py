@@ -23,10 +23,11 @@ from wengert.capture.array import (
     wrap_passive,
 )
 from wengert.core.checked import CheckedTape
-from wengert.core.tape import CONSTANT, Derived, Tape, strong
+from wengert.core.tape import CONSTANT, GUARD, Derived, Tape, strong
 from wengert.core.types import is_array
 from wengert.derive.alike import Stretch
 from wengert.ops.index import IN_PLACE
+from wengert.ops.python import RAISES
 
 Values = dict[int, Any]
 #: Bytes up to which a stretch is played whose writes copy them: each copies the array
@@ -69,9 +70,9 @@ def derived(
         known = tape.derived.get(at)
         if known is not None and known.question == question:
             for (_, value), (_, place) in zip(given, places, strict=True):
-                if type(place) is int and tape.play.outputs[place] is None:
+                if type(place) is int and is_to_be_kept(tape, place):
                     keep(value, value._current(), tape.play.outputs, place)
-            if recall(tape, known) or play(tape, known.stop):
+            if recall(tape, known) or postpone(tape, known) or play(tape, known.stop):
                 return {k: value_at(tape, p) for k, p in known.places.items()}
     complete(tape)
     stretch = Stretch(tape, asked, question[-1])
@@ -89,13 +90,18 @@ def derived(
         tape.derived[at] = Derived(question, len(tape), results)
         stretch.learn(at, results)
         for k, place in results.items():
-            if type(place) is int and tape.play.outputs[place] is None:
+            if type(place) is int and is_to_be_kept(tape, place):
                 keep(found[k], found[k]._current(), tape.play.outputs, place)
         note_numbers(tape, at, results)
         for k, place in results.items():
             if type(place) is Plain:  # as when it is played: an array of its own
                 found[k] = value_at(tape, place)
     return found
+
+
+def is_to_be_kept(tape: Tape, index: int) -> bool:
+    """Whether the numbers of a node are there, and the tape does not keep them."""
+    return tape.play.outputs[index] is None and index not in tape.deferred
 
 
 def noted(tape: Tape, derive: Callable[[], Values]) -> Values:
@@ -109,9 +115,9 @@ def noted(tape: Tape, derive: Callable[[], Values]) -> Values:
 
 def place_of(value: Any) -> int | Plain | None:
     """Return the node of a recorded value, or its numbers; None for a view."""
-    if type(value) is RecordedScalar:
-        return value._index
-    if type(value) is not RecordedArray:
+    if issubclass(type(value), RecordedScalar):
+        return value._index  # type: ignore[no-any-return]
+    if not issubclass(type(value), RecordedArray):
         return Plain(value, False)
     if value._storage is not None:
         return None
@@ -167,7 +173,8 @@ def play(tape: CheckedTape, stop: int) -> bool:
 def note_numbers(tape: Tape, at: int, results: dict[int, int | Plain | None]) -> None:
     """Note the results' numbers, for a recording of the same call again."""
     if tape.told is not None:
-        places = [place for place in results.values() if type(place) is int]
+        ints = [place for place in results.values() if type(place) is int]
+        places = [place for place in ints if place not in tape.deferred]
         tape.told[at] = {place: tape.play.outputs[place] for place in places}
 
 
@@ -180,11 +187,41 @@ def recall(tape: CheckedTape, known: Derived) -> bool:
     told = None if tape.told is None else tape.told.get(at)
     if told is None or known.stop > len(tape.expected.tape):
         return False
+    defer_as_before(tape, known.stop)
     outputs += [None] * (known.stop - at)
     for place, value in told.items():
         outputs[place] = value
     tape.unplayed.append((at, known.stop))
     note_constants(tape, tape.expected.tape, at, known.stop)
+    return True
+
+
+def defer_as_before(tape: CheckedTape, stop: int) -> None:
+    """Defer the nodes up to `stop` that were deferred where they were recorded."""
+    before = tape.expected.tape.deferred
+    if tape.defers and before:
+        nodes = range(len(tape), stop)
+        tape.deferred |= {k: before[k] for k in nodes if k in before}
+
+
+def postpone(tape: CheckedTape, known: Derived) -> bool:
+    """Go on behind a stretch whose numbers are computed when somebody asks for them.
+
+    False where it decides something, or held no deferred nodes.
+    """
+    at, stop, like = len(tape), known.stop, tape.expected.tape
+    if not (tape.defers and like.deferred) or stop > len(like):
+        return False
+    if any(like.operations[k] in (GUARD, RAISES) for k in range(at, stop)):
+        return False
+    if not any(k in like.deferred for k in range(at, stop)):
+        return False
+    defer_as_before(tape, stop)
+    tape.play.outputs += [None] * (stop - at)
+    tape.unplayed.append((at, stop))
+    note_constants(tape, like, at, stop)
+    results = [p for p in known.places.values() if type(p) is int]
+    tape.compute([p for p in results if p not in tape.deferred])
     return True
 
 
@@ -195,6 +232,7 @@ def complete(tape: Tape) -> None:
     from wengert.derive.roll import fill
 
     nodes = [k for start, stop in tape.unplayed for k in range(start, stop)]
+    nodes = [k for k in nodes if k not in tape.deferred]
     tape.unplayed = []
     fill(tape, nodes)
 

@@ -111,6 +111,7 @@ def as_loops(
         return None
     from wengert.derive.roll import roll_stretch
 
+    tape.compute_all()
     return roll_stretch(tape, start, stop, outputs, frozenset(tangents))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import tree
-from wengert.capture.array import RecordedValue, handle, plain
+from wengert.capture.array import RecordedValue, handle, value_type
 from wengert.capture.captures import CAPTURES
 from wengert.capture.record import (
     Segment,
@@ -22,7 +22,7 @@ from wengert.capture.record import (
 )
 from wengert.core.flags import depends_on
 from wengert.core.tape import Tape
-from wengert.core.types import FLOAT64, has_class, is_array, type_of
+from wengert.core.types import FLOAT64, has_class, is_array
 from wengert.derive import forward, reverse
 from wengert.derive.modes import fit, zeros_like_type
 from wengert.errors import ArgumentError, explain
@@ -100,7 +100,7 @@ def pullback(
     """
     leaves, structure = tree.flatten(result)
     outputs = [output_node(segment, leaf) for leaf in leaves]
-    types = [type_of(plain(leaf)) for leaf in leaves]
+    types = [value_type(leaf) for leaf in leaves]
     tape, stop = segment.tape, len(segment.tape)
     arguments = tuple_structure(structures)
     active = depends_on(tape, segment.inputs, segment.start, stop)
@@ -136,7 +136,7 @@ def linearize(
     segment, structures = trace(fun, primals, range(len(primals)), {}, keeps)
     leaves, structure = tree.flatten(segment.result)
     outputs = [output_node(segment, leaf) for leaf in leaves]
-    types = [type_of(plain(leaf)) for leaf in leaves]
+    types = [value_type(leaf) for leaf in leaves]
     tape, stop = segment.tape, len(segment.tape)
     arguments = tuple_structure(structures)
     read = None
@@ -205,7 +205,7 @@ def fitting(g: Any, like: Any, what: str) -> Any:
         return fit(g, like)
     raise ArgumentError(
         explain(
-            f"{what} of type {type_of(plain(g))} was given for a value of type {like}",
+            f"{what} of type {value_type(g)} was given for a value of type {like}",
             f"{what} has the shape of the value that it belongs to, and is real where "
             "that is real",
             f"pass {what} of shape {like.shape}",

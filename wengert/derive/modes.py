@@ -219,7 +219,7 @@ class RecordedOutputs:
 
     def __getitem__(self, index: int) -> Any:
         output = self.tape.play.outputs[index]
-        if output is None:
+        if output is None and index not in self.tape.deferred:
             return self.tape.types[index]
         is_constant = self.tape.operations[index] is CONSTANT
         if is_constant and index not in self.tape.refillable:

@@ -73,6 +73,7 @@ class Sources:
         inputs: Sequence[int],
         outputs: Sequence[int],
     ) -> None:
+        tape.compute_all()
         self.start, self.stop = start, stop
         #: By row, the nodes that it is made of, all that vary with an input.
         self.rows: list[list[int]] = []

@@ -364,6 +364,7 @@ def written_once(
     from wengert.derive.distinct import appended
     from wengert.derive.roll import roll_stretch
 
+    tape.compute_all()
     roots, given = [index for index, _ in seeds], frozenset(wanted)
     places = appended(tape, start, stop, roots, given)
     if places is not None:

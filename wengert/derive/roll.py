@@ -30,7 +30,7 @@ from wengert.ops.index import GETITEM, ITEM, Placeholder, Slice, is_window
 from wengert.ops.join import CONCATENATE, STACK
 from wengert.ops.leaving import may_leave
 from wengert.ops.python import as_python, is_weak
-from wengert.ops.shape import RESHAPE
+from wengert.ops.shape import BROADCAST_TO, RESHAPE
 
 #: Loops inside loops that are looked for.
 DEEPEST = 3
@@ -109,24 +109,43 @@ def roll_stretch(
 
 def fill(tape: Tape, nodes: Sequence[int]) -> None:
     """Compute the numbers of nodes that a recording has not kept."""
-    outputs, operands = tape.play.outputs, tape.operands
+    outputs = tape.play.outputs
     missing = [k for k in dict.fromkeys(nodes) if outputs[k] is None]
     if not missing:
         return
+    extract, values = made_of(tape, missing)
+    found = extract.new.player()(values)
+    for k, value in zip(missing, found, strict=True):
+        outputs[k] = strong(value) if is_one(tape.types[k]) else value
+
+
+def made_of(tape: Tape, missing: list[int]) -> tuple[Extract, list[Any]]:
+    """Return the tape of nodes that have no numbers, and those of what they are of."""
+    outputs, operands = tape.play.outputs, tape.operands
     todo, found, known = list(missing), set(missing), dict[int, None]()
     while todo:
         for k in operands[todo.pop()]:
-            if outputs[k] is not None:
+            if outputs[k] is not None and not is_made_anew(tape, k):
                 known[k] = None
             elif k not in found:
                 found.add(k)
                 todo.append(k)
-    part = Extract(tape, list(known)).outputs(missing, lambda index: False)
-    values = [
+    extract = Extract(tape, list(known))
+    extract.outputs(missing, lambda index: False)
+    return extract, [
         as_python(outputs[k]) if is_weak(tape.types[k]) else outputs[k] for k in known
     ]
-    for k, value in zip(missing, part.player()(values), strict=True):
-        outputs[k] = strong(value) if is_one(tape.types[k]) else value
+
+
+def is_made_anew(tape: Tape, index: int) -> bool:
+    """Whether a node is played anew although its numbers are there.
+
+    What repeats would be written out to be read; numbers stand in the code.
+    """
+    operation = tape.operations[index]
+    return operation is BROADCAST_TO or (
+        operation is CONSTANT and not tape.types[index].shape
+    )
 
 
 def is_statable(tape: Tape, loop: Loop) -> bool:

@@ -71,6 +71,7 @@ class Dependence:
         self, tape: Tape, nodes: range, inputs: Sequence[int], decided: Decided
     ) -> tuple[Known, Known]:
         """Return the sets of some nodes, to both orders, by the elements of inputs."""
+        tape.compute_all()
         known: Known = {}
         bent: Known = {}
         first = 0

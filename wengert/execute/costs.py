@@ -10,10 +10,13 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from wengert.core.tape import GUARD, Tape
+from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
 from wengert.derive.loops import COUNTED
 from wengert.derive.while_loops import WHILE
+
+#: What no play computes.
+GIVEN = frozenset({INPUT, CONSTANT, GUARD})
 
 # Compiling a whole tape.
 
@@ -25,10 +28,13 @@ COMPILE, ARRAY_NODE, SCALAR_NODE = 20e-3, 0.5e-3, 60e-6
 MOST_ARRAY_NODES, MOST_COMPILED = 30_000, 1_000_000
 #: A native call, and a number that it makes.
 NATIVE_CALL, NATIVE_NODE = 0.3e-6, 0.7e-9
+#: Plays that take as long as compiling does, and it is done for one.
+PLAYS = 2
 #: What finding the path of a call costs where Python has to.
 DISPATCH = 15e-6
-#: A node that NumPy plays, at least.
-PLAY_NODE = 0.9e-6
+#: A node that NumPy plays, at least; an element that it writes, and one of an array of
+#: so many or more, whose memory is fresh.
+PLAY_NODE, PLAY_ELEMENT, FRESH_ELEMENT, FRESH = 0.9e-6, 0.1e-9, 2e-9, 1 << 18
 #: Planning the play of a node, and what planning a play may take: so many calls of the
 #: function itself, or seconds.
 PLAN_NODE, MOST_CALLS, MOST_PLANNED = 8e-6, 3, 0.1
@@ -115,11 +121,21 @@ def compile_seconds(tape: Tape) -> float:
 
 def play_seconds(tape: Tape) -> float:
     """Return about what NumPy takes at least to play a tape, its loops step by step."""
-    nodes = float(len(tape))
-    for operation, settings in zip(tape.operations, tape.settings, strict=True):
+    seconds = PLAY_NODE * len(tape)
+    for index, operation in enumerate(tape.operations):
         if operation in COUNTED:
-            nodes += settings["count"] * len(settings["body"].tape)
-    return PLAY_NODE * nodes
+            settings = tape.settings[index]
+            seconds += settings["count"] * play_seconds(settings["body"].tape)
+        elif not (operation.view or operation in GIVEN or operation.writes):
+            like = tape.types[index]
+            size = like.size if type(like) is Type else 0
+            seconds += size * (PLAY_ELEMENT if size < FRESH else FRESH_ELEMENT)
+    return seconds
+
+
+def is_slow(tape: Tape) -> bool:
+    """Whether NumPy takes longer to play a tape than it takes to compile it."""
+    return play_seconds(tape) > PLAYS * compile_seconds(tape)
 
 
 def native_seconds(tape: Tape) -> float:

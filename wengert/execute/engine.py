@@ -21,9 +21,8 @@ from wengert.execute.background import compiles_now
 from wengert.execute.costs import (
     MOST_ARRAY_NODES,
     MOST_COMPILED,
-    PLAY_NODE,
-    compile_seconds,
     count_arrays,
+    is_slow,
     play_seconds,
 )
 from wengert.execute.loops import compile_loops
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
 #: Set to switch the native engine off (the suite passes without it).
 ENGINE_VARIABLE = "WENGERT_ENGINE"
-#: Plays that take as long as compiling does, and it is done for one.
-PLAYS = 2
 #: Calls by which a kernel is measured, at most and at least, as another program may
 #: hold one up; seconds after which that is enough, and after which one has to do.
 ROUNDS, LEAST, MOST_MEASURED, MOST_WAITED = 5, 3, 0.05, 0.5
@@ -67,8 +64,7 @@ def native_player(tape: Tape) -> Callable[[Sequence[Any]], list[Any] | None] | N
     )
     is_double = all(like.dtype == np.float64 for like in (*inputs, *outputs))
     is_double = is_double and not any(like.weak for like in outputs)
-    pays = play_seconds(tape) > PLAYS * compile_seconds(tape)
-    if not (is_double and pays and native_engine()):
+    if not (is_double and is_slow(tape) and native_engine()):
         return None
     try:
         kernel = compile_loops(tape, not has_chain_products(tape))
@@ -152,7 +148,7 @@ def why_given_up(path: Path, told: Told | None = None) -> str:
     seconds = kernel_seconds(path)
     if seconds is None:
         return ""
-    is_long = seconds > PLAY_NODE * len(path.recording)
+    is_long = seconds > play_seconds(path.recording)
     if is_long and not path.tier.best and not compiles_now():
         measure_play(path)
     lost = path.tier.loses(seconds, "took")

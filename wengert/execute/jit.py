@@ -22,7 +22,7 @@ import numpy as np
 
 from wengert.capture import reads, tree
 from wengert.capture.answers.table import RECORDING
-from wengert.capture.array import RecordedValue
+from wengert.capture.array import MOSTLY, RecordedValue
 from wengert.capture.layout import (
     asked_of_memory,
     share_memory,
@@ -42,7 +42,8 @@ from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import WRITEABLE, argument
 from wengert.execute.background import WORKER, Job, Progress, compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
-from wengert.execute.costs import CALLS_A_RECORDING, MOST_OPTIMISED
+from wengert.execute.costs import CALLS_A_RECORDING, MOST_OPTIMISED, is_slow
+from wengert.execute.deferred import loud_nodes, quietly, told_of
 from wengert.execute.engine import (
     add_absorbing_kernel,
     compile_path,
@@ -94,6 +95,11 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def is_sizeable(leaf: Any) -> bool:
+    """Whether operations on an argument may have results that are deferred."""
+    return is_array(leaf) and leaf.size >= MOSTLY
 
 
 #: Makes native code of a path, and tells how far it is.
@@ -303,6 +309,9 @@ class Jitted(Generic[P, R]):
                 to = (path.exits.get(way) for way in ways)
                 path = next((other for other in to if other is not None), None)
                 continue
+            if path.is_slow and path.is_asked and path.job is not None:
+                WORKER.finish(path.job)
+                continue
             if call is not None and self.prefers_call(path):
                 found = self.timed(path, CALL, functools.partial(self.owned, call))
                 self.ask(entry, path)
@@ -419,7 +428,8 @@ class Jitted(Generic[P, R]):
             told: FoundNumbers | None = {} if self.waits else None
             path, tape = self.record_first(entry, key, leaves, structure, told)
             key = self.learn(path.recording, key, entry, leaves)
-            found = results_of(tape)
+            is_late = any(tape.play.outputs[k] is None for k in tape.output_indices)
+            found = [] if is_late else results_of(tape)
             for _ in range(MOST_TRIES if self.waits else 0):
                 if path.is_believed or entry.is_eager:
                     break
@@ -435,8 +445,28 @@ class Jitted(Generic[P, R]):
         elif is_new and entry.is_hurried:
             # Not before: the compiler's thread would take turns with this one.
             WORKER.submit(Job(self.name, get_ready))
+        if is_late:
+            found = self.late_results(entry, path, leaves, tape)
         assert tape.structure is not None
         return tree.unflatten(tape.structure[1], found)
+
+    def late_results(
+        self, entry: Entry, path: Path, leaves: list[Any], tape: Tape
+    ) -> list[Any]:
+        """Return the results of a call that was recorded without its numbers.
+
+        Where there is no native code, or NumPy may warn, NumPy computes them.
+        """
+        if path.is_believed and path.kernels and loud_nodes(tape) <= told_of(tape):
+            with self.lock:
+                numbers = self.renew(entry)
+            if numbers is not None:
+                given = [argument(leaf) for leaf in (*leaves, *numbers)]
+                found = quietly(lambda: run(path, given)[0])
+                if found is not None and found is not MISS:
+                    return list(found)
+        tape.settle(tape.output_indices)
+        return results_of(tape)
 
     def record_first(
         self,
@@ -486,6 +516,9 @@ class Jitted(Generic[P, R]):
                 tape = CheckedTape(expected, follower.branch, evaluate_node)
             tape.refilled = snapshot.contents
             tape.told, tape.is_jitted = told, not isinstance(self.fun, Budgeted)
+            is_deferring = tape.is_jitted and not self.is_called_often
+            tape.defers = is_deferring and any(map(is_sizeable, leaves))
+            tape.is_awaited = told is None
             with snapshot.noticing():
                 reached = snapshot.generators
                 self.record_call(tape, key, leaves, structure, evidence, reached)
@@ -564,7 +597,9 @@ class Jitted(Generic[P, R]):
             self.forget(entry, oldest)
         if is_off():
             path.reason = "the native engine is off"
-        elif compiles_now() or self.is_called_often:
+            return
+        path.is_slow = bool(path.recording.deferred) and is_slow(path.recording)
+        if path.is_slow or compiles_now() or self.is_called_often:
             self.submit(entry, path, compile_path)
 
     def run_eagerly(self, entry: Entry) -> None:

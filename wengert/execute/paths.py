@@ -109,6 +109,8 @@ class Path:
     unrolled: int = MOST_UNROLLED
     #: Whether native code is wanted soon: calls go on without it meanwhile.
     is_hurried: bool = False
+    #: Whether NumPy's plays take longer than compiling does: calls wait for it then.
+    is_slow: bool = False
     #: Of rows: how its kernel takes them.
     block: Block | None = None
     #: How often some of them needed the kernel in which zeros absorb.

@@ -61,6 +61,7 @@ class Stretch:
 
     def __init__(self, segment: Segment, inputs: Sequence[int], outputs: Any) -> None:
         self.tape, self.start = segment.tape, segment.start
+        self.tape.compute_all()
         self.stop = len(self.tape)
         self.inputs = list(inputs)
         self.outputs = list(outputs)

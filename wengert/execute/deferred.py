@@ -1,0 +1,201 @@
+"""Computing the numbers of what was recorded without them: natively, or by NumPy.
+
+Native code does not warn as NumPy does.  It says, in the processor's flags, that
+nothing happened of which NumPy would warn; else NumPy computes what may be warned of.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from wengert.core.flags import reaching
+from wengert.core.floating_point import As, Silent, plays
+from wengert.core.forms import Map, Move, Reduce
+from wengert.core.operation import Operation
+from wengert.core.tape import Tape, strong
+from wengert.derive.roll import is_one, made_of
+from wengert.execute.engine import native_player
+from wengert.execute.interpret import LEAVES_PATH, last_uses, play_nodes
+from wengert.execute.plan import Player
+from wengert.lower.hiding import hides
+from wengert.ops.chain import has_nan
+from wengert.ops.index import INDEX_ADD
+from wengert.ops.shape import BROADCAST_TO, RESHAPE
+
+R = TypeVar("R")
+#: Operations of which NumPy never warns.
+SILENT = frozenset(
+    "identity copy positive negative absolute where equal not_equal less less_equal "
+    "greater greater_equal logical_and logical_or logical_not maximum minimum max min "
+    "any all sign isnan isfinite isinf".split()
+)
+#: The flags of what NumPy warns of (invalid, divided by zero, overflow), by processor.
+FLAGS = {"x86_64": 0x0D, "AMD64": 0x0D, "aarch64": 0x07, "arm64": 0x07}
+UNDEFINED = 0x01
+
+
+def compute(tape: Tape, nodes: Sequence[int]) -> None:
+    """Compute the numbers of nodes that were appended without them."""
+    outputs = tape.play.outputs
+    missing = [k for k in dict.fromkeys(nodes) if outputs[k] is None]
+    if not missing:
+        return
+    extract, values = made_of(tape, missing)
+    warned_of = loud_nodes(tape)
+    loud = {place for k, place in extract.at.items() if k in warned_of}
+    with Silent():
+        found = natively(extract.new, values, loud)
+        if found is None:
+            found = played(extract.new, values, loud, tape.error_state)
+    for k, value in zip(missing, found, strict=True):
+        outputs[k] = strong(value) if is_one(tape.types[k]) else value
+
+
+def settle(tape: Tape, results: Sequence[int]) -> None:
+    """Compute the results of a recording, and what else NumPy may warn of."""
+    compute(tape, [*[k for k in results if k in tape.deferred], *unread(tape, results)])
+
+
+def unread(tape: Tape, results: Sequence[int]) -> list[int]:
+    """Return what NumPy may warn of and no result is made of: it was computed, too."""
+    read = reaching(tape, results)
+    return [k for k in loud_nodes(tape) if not read[k]]
+
+
+def loud_nodes(tape: Tape) -> set[int]:
+    """Return the nodes without numbers of which NumPy may warn."""
+    return {
+        k
+        for k, node in tape.deferred.items()
+        if not node.is_quiet and may_warn(tape.operations[k])
+    }
+
+
+def may_warn(operation: Operation) -> bool:
+    """Whether NumPy may warn of an operation on numbers of double precision."""
+    return not (operation.view or operation.name in SILENT)
+
+
+@lru_cache(maxsize=1)
+def flags() -> tuple[Any, int] | None:
+    """Return what asks for the processor's flags, and which; None if nothing does."""
+    which = FLAGS.get(platform.machine())
+    try:
+        library: Any = ctypes.CDLL(None)
+        asked = library.feclearexcept, library.fetestexcept
+    except (AttributeError, OSError, TypeError):
+        return None
+    return (asked, which) if which else None
+
+
+def quietly(
+    compute: Callable[[], R], is_right: Callable[[R], bool] = lambda found: False
+) -> R | None:
+    """Return what native code gives; None where NumPy may warn.
+
+    What is undefined happens in lanes that nobody reads, too: ``is_right(found)`` says
+    that it cannot have happened elsewhere.
+    """
+    known = flags()
+    if known is None:
+        return None
+    (clear, test), which = known
+    clear(which)
+    found = compute()
+    raised = test(which)
+    is_silent = not raised or (raised == UNDEFINED and is_right(found))
+    return found if is_silent else None
+
+
+def natively(tape: Tape, values: list[Any], loud: set[int]) -> list[Any] | None:
+    """Return the outputs of a tape by native code; None where there is none.
+
+    Nor where NumPy may warn of a loud node, or zeros have to absorb what is not finite.
+    """
+    play = native_player(tape) if loud <= told_of(tape) else None
+    if play is None:
+        return None
+    if not loud:
+        return play(values)
+
+    def is_right(found: list[Any] | None) -> bool:
+        shown = found is not None and not any(map(has_nan, found))
+        return shown and loud <= reached_back(tape, hands_on)
+
+    return quietly(lambda: play(values), is_right)
+
+
+Asked = Callable[[Tape, int, int], bool]
+
+
+def reached_back(tape: Tape, passes: Asked) -> set[int]:
+    """Return outputs, and operands of such nodes that ``passes(tape, node, place)``."""
+    found = set(tape.output_indices)
+    for index in reversed(range(len(tape))):
+        if index in found:
+            for k, operand in enumerate(tape.operands[index]):
+                if operand not in found and passes(tape, index, k):
+                    found.add(operand)
+    return found
+
+
+def told_of(tape: Tape) -> set[int]:
+    """Return the nodes of which native code computes all elements, come what may.
+
+    It leaves out what nobody reads, and what a selection does not take.
+    """
+    whole = reached_back(tape, reads_all)
+    found = set(tape.output_indices)
+    for index in whole:
+        for k, operand in enumerate(tape.operands[index]):
+            if reads_all(tape, index, k) and not may_leave_out(tape, index, k):
+                found.add(operand)
+    return found
+
+
+def reads_all(tape: Tape, index: int, position: int) -> bool:
+    """Whether a node reads all elements of an operand."""
+    operation = tape.operations[index]
+    is_moved = isinstance(operation.form, Move)
+    return not is_moved or operation in (RESHAPE, BROADCAST_TO, INDEX_ADD)
+
+
+def may_leave_out(tape: Tape, index: int, position: int) -> bool:
+    """Whether a node selects elements of an operand by something else."""
+    form = tape.operations[index].form
+    if not isinstance(form, Map):
+        return False
+    texts = form.texts("f", tape.settings[index]) or ("select",)
+    is_selection = any("select" in text for text in texts)
+    return is_selection and not hides(tape, index, [position])
+
+
+def hands_on(tape: Tape, index: int, position: int) -> bool:
+    """Whether each NaN of an operand makes one of a node's output."""
+    operation, form = tape.operations[index], tape.operations[index].form
+    if isinstance(form, Map):
+        texts = form.texts("f", tape.settings[index]) or ("select",)
+        if any("select" in text for text in texts):
+            return False
+    elif not isinstance(form, Reduce) and operation not in (RESHAPE, BROADCAST_TO):
+        return False
+    return not hides(tape, index, [position])
+
+
+@plays
+def played(tape: Tape, values: list[Any], loud: set[int], state: Any) -> list[Any]:
+    """Return the outputs of a tape by NumPy; nodes that are loud in an error state."""
+    player = Player(tape)
+    outputs = player.plan.given(values)
+    try:
+        for index, step in player.steps:
+            with As(state) if index in loud else Silent():
+                step(outputs)
+    except LEAVES_PATH:  # node by node it is known why
+        outputs = player.plan.given(values)
+        play_nodes(tape, outputs, last_uses(tape))
+    return [outputs[k] for k in player.plan.outputs]
