@@ -580,7 +580,8 @@ class RecordedArray(RecordedValue):
         return self._view_by(value, index, (operation.name, tuple(s.items())))
 
     def _view_by(self, value: Any, index: int, step: tuple[Any, ...]) -> Any:
-        view = made(self._tape, index, value)
+        kind = made if self._tape.defers else RecordedArray
+        view = kind(self._tape, index, value)
         view._storage = storage = self._storage or self._own_storage()
         view._chain = (*self._chain, step)
         view._version = storage.version
@@ -1028,9 +1029,9 @@ def record_operation(
     index = tape.append(operation, indices, settings, type_of(value), kept, line)
     if gives_array:
         if operation.view:
-            copy = made(tape, index, value)
+            copy = (made if tape.defers else RecordedArray)(tape, index, value)
             return view_or_copy(operands[0], values[0], copy, operation, settings)
-        return made(tape, index, value)
+        return (made if tape.defers else RecordedArray)(tape, index, value)
     if isinstance(value, tuple):
         return tuple(project(tape, index, value))
     return wrap(tape, index, value)
@@ -1089,9 +1090,9 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
         kept = value if operation.reads_result and not tape.forgets else None
         index = tape.append(operation, (source,), settings, like, kept, line)
         if operation.view:
-            copy = made(tape, index, value)
+            copy = (made if tape.defers else RecordedArray)(tape, index, value)
             return view_or_copy(operand, x, copy, operation, settings)
-        return made(tape, index, value)
+        return (made if tape.defers else RecordedArray)(tape, index, value)
     number: Any = value if type(value) is float64 else strong(value)
     index = tape.append(operation, (source,), settings, type_of(value), number, line)
     if isinstance(value, tuple):
