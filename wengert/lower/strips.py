@@ -92,28 +92,92 @@ def strip(nest: Nest, lanes: int) -> None:
         return
     long = LEAST_STRIPS * lanes
     seeds = [s for s in nest.body if isinstance(s, Loop) and s.extent >= long]
+    seen = Seen()
     for seed in seeds:
         if any(seed is statement for statement in nest.body):
-            made = stretch_of(nest, lanes, seed)
+            made = stretch_of(nest, lanes, seed, seen)
             if made is not None:
                 made.write()
+                seen.wrong.clear()
 
 
-def stretch_of(nest: Nest, lanes: int, seed: Loop) -> Strips | None:
+class Seen:
+    """What is known of a nest's statements, and of stretches of it.
+
+    Attributes
+    ----------
+    wrong : dict of (int, int) to list of (set of Key, int)
+        By stretch, axes and the first statement that is not done strip by strip of one.
+    """
+
+    def __init__(self) -> None:
+        self.wrong: dict[tuple[int, int], list[tuple[set[Key], int]]] = {}
+        self._facts: dict[int, Facts] = {}
+
+    def of(self, statement: Statement) -> Facts:
+        """Return what is known of a statement."""
+        known = self._facts.get(id(statement))
+        if known is None:
+            known = self._facts[id(statement)] = Facts.of(statement)
+        return known
+
+    def known_wrong(self, start: int, end: int, seed: Loop) -> int | None:
+        """Return what was wrong with a stretch along the axis of a loop, if known."""
+        known = self.wrong.get((start, end), ())
+        return next((at for axis, at in known if seed.loop in axis), None)
+
+
+class Facts(NamedTuple):
+    """What a statement does, and those inside of it.
+
+    Attributes
+    ----------
+    statement : Statement
+    all : list of Statement
+    extents : dict of Key to int
+        Of its loops, and of the sides of its products.
+    accesses : list of Access
+        As if it stood first.
+    touched : Touched
+    """
+
+    statement: Statement
+    all: list[Statement]
+    extents: dict[Key, int]
+    accesses: list[Access]
+    touched: Touched
+
+    @classmethod
+    def of(cls, statement: Statement) -> Facts:
+        """Look at a statement."""
+        found, extents = list(everything([statement])), dict[Key, int]()
+        for each in found:
+            if isinstance(each, Loop):
+                extents[each.loop] = each.extent
+            elif isinstance(each, Product):
+                extents.update(sides_of(each))
+        accesses = list(accesses_of(0, found))
+        return cls(statement, found, extents, accesses, touched(found, accesses))
+
+
+def stretch_of(nest: Nest, lanes: int, seed: Loop, seen: Seen) -> Strips | None:
     """Return the longest stretch around a loop that strips can be made of."""
     at = next(k for k, s in enumerate(nest.body) if s is seed)
     start = end = at
-    while start > 0 and is_known(nest.body[start - 1]):
+    while start > 0 and is_known(seen.of(nest.body[start - 1])):
         start -= 1
-    while end < len(nest.body) and is_known(nest.body[end]):
+    while end < len(nest.body) and is_known(seen.of(nest.body[end])):
         end += 1
     for _ in range(MOST_TRIES):
         if not start <= at < end:
             return None
-        made = Strips(nest, lanes, start, end, seed)
-        wrong = made.first_wrong()
+        wrong = seen.known_wrong(start, end, seed)
         if wrong is None:
-            return made if made.size() else None
+            made = Strips(nest, lanes, start, end, seed, seen)
+            wrong = made.first_wrong()
+            if wrong is None:
+                return made if made.size() else None
+            seen.wrong.setdefault((start, end), []).append((made.axis, wrong))
         if wrong > at:
             end = wrong
         else:
@@ -121,14 +185,14 @@ def stretch_of(nest: Nest, lanes: int, seed: Loop) -> Strips | None:
     return None
 
 
-def is_known(statement: Statement) -> bool:
+def is_known(facts: Facts) -> bool:
     """Whether a statement, and all inside of it, may be moved."""
-    return all(isinstance(s, KNOWN) for s in everything([statement]))
+    return all(isinstance(s, KNOWN) for s in facts.all)
 
 
-def accesses_of(at: int, statement: Statement) -> Iterator[Access]:
-    """Give where a statement, and those inside of it, read and write."""
-    for each in everything([statement]):
+def accesses_of(at: int, statements: Iterable[Statement]) -> Iterator[Access]:
+    """Give where statements read and write, without those inside of them."""
+    for each in statements:
         addresses = addresses_of(each)
         for k, address in enumerate(addresses):
             terms: dict[Key, int] = dict(address.terms)
@@ -169,6 +233,7 @@ class Strips:
         Of a vector, and where the stretch is.
     seed : Loop
         A loop along the axis.
+    seen : Seen
     axis : set of Key
         All loops, and sides of products, along it.
     strides : dict of Buffer to int
@@ -190,6 +255,7 @@ class Strips:
     start: int
     end: int
     seed: Loop
+    seen: Seen
     axis: set[Key] = field(default_factory=set)
     strides: dict[Buffer, int] = field(default_factory=dict)
     along: set[int] = field(default_factory=set)
@@ -202,16 +268,11 @@ class Strips:
         self.extent = self.seed.extent
         self.body = dict(enumerate(self.nest.body[self.start : self.end], self.start))
         self.extents: dict[Key, int] = {}
-        for statement in everything(list(self.body.values())):
-            if isinstance(statement, Loop):
-                self.extents[statement.loop] = statement.extent
-            elif isinstance(statement, Product):
-                self.extents.update(sides_of(statement))
-        self.accesses = [
-            access
-            for at, statement in self.body.items()
-            for access in accesses_of(at, statement)
-        ]
+        self.accesses: list[Access] = []
+        for at, statement in self.body.items():
+            facts = self.seen.of(statement)
+            self.extents.update(facts.extents)
+            self.accesses += [access._replace(at=at) for access in facts.accesses]
         self.by_buffer: dict[Buffer, list[Access]] = {}
         for access in self.accesses:
             self.by_buffer.setdefault(access.buffer, []).append(access)
@@ -258,11 +319,7 @@ class Strips:
 
     def has_axis(self, statement: Statement) -> bool:
         """Whether a statement goes along the axis."""
-        return any(
-            (isinstance(s, Loop) and s.loop in self.axis)
-            or (isinstance(s, Product) and not self.axis.isdisjoint(sides_of(s)))
-            for s in everything([statement])
-        )
+        return not self.axis.isdisjoint(self.seen.of(statement).extents)
 
     def not_divided(self) -> int | None:
         """Return the first statement along the axis that does more than that."""
@@ -292,7 +349,7 @@ class Strips:
         belongs to a strip.
         """
         outside = [*self.nest.body[: self.start], *self.nest.body[self.end :]]
-        touched = {a.buffer for k, s in enumerate(outside) for a in accesses_of(k, s)}
+        touched = {a.buffer for s in outside for a in self.seen.of(s).accesses}
         for buffer, found in self.by_buffer.items():
             used = [a for a in found if a.at in self.along]
             if not used or all(a.way == "read" for a in used):
@@ -350,7 +407,8 @@ class Strips:
             if len(statements) == 1 and not is_shared:
                 return None
         elif len(statements) == 1 and sum(a.way == "write" for a in used) == len(used):
-            products = [s for s in everything([statement]) if isinstance(s, Product)]
+            inside = self.seen.of(statement).all
+            products = [s for s in inside if isinstance(s, Product)]
             is_sum = any((id(p), "k") in self.axis for p in products)
             if is_sum and not self.is_written_before(buffer, first):
                 self.cleared += [buffer] * (not products[0].adds)
@@ -361,14 +419,14 @@ class Strips:
         """Whether something touches a buffer before a statement does."""
         before = self.nest.body[: self.start]
         return any(a.at < at for a in self.by_buffer[buffer]) or any(
-            a.buffer == buffer for k, s in enumerate(before) for a in accesses_of(k, s)
+            a.buffer == buffer for s in before for a in self.seen.of(s).accesses
         )
 
     def without_total(self) -> int | None:
         """Return the first statement with a fold that has no parts; else find folds."""
         starts = {s.register: at for at, s in self.body.items() if isinstance(s, Start)}
         for at in sorted(self.along):
-            inside = list(everything([self.body[at]]))
+            inside = self.seen.of(self.body[at]).all
             begun = {s.register for s in inside if isinstance(s, Start)}
             for each in inside:
                 if not isinstance(each, Fold) or each.register in begun:
@@ -397,7 +455,7 @@ class Strips:
         late = Touched(set(), set())
         along = Touched(set(), set())
         for at, statement in self.body.items():
-            what = touched(statement)
+            what = self.seen.of(statement).touched
             if at in self.along:
                 if late.is_before(what):
                     return at
@@ -484,12 +542,12 @@ class Touched(NamedTuple):
         )
 
 
-def touched(statement: Statement) -> Touched:
-    """Return what a statement, and those inside of it, read and write."""
+def touched(statements: Sequence[Statement], accesses: Sequence[Access]) -> Touched:
+    """Return what statements, with such accesses, read and write."""
     read, written = set[object](), set[object]()
-    for access in accesses_of(0, statement):
+    for access in accesses:
         (read if access.way == "read" else written).add(access.buffer)
-    for each in everything([statement]):
+    for each in statements:
         read |= {("value", value) for value in read_by(each)}
         if isinstance(each, Let | Count | Load | Sum | Read | Across):
             written.add(("value", each.value))
