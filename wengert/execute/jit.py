@@ -133,6 +133,16 @@ class Jitted(Generic[P, R]):
         self._counter = 0
         self._positional = self.dispatch_positional
 
+    @property
+    def compared_by(self) -> list[Any]:
+        """What must be the same where two recordings agree: one is made for each."""
+        how = self.static_argnums, self.max_paths, self.is_strict, self.waits
+        return [self.fun, *how]
+
+    def remade(self, *parts: Any) -> Jitted[P, R]:
+        """Return one that is compared by other parts."""
+        return Jitted(*parts)
+
     # Calling
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -852,8 +862,7 @@ class Jitted(Generic[P, R]):
         return shown(self, ("report", "paths", "plan", "clear", "strict", "wait"))
 
     def __reduce__(self) -> Any:
-        how = self.static_argnums, self.max_paths, self.is_strict, self.waits
-        return reduced(self, jit, self.fun, *how)
+        return reduced(self, jit, *self.compared_by)
 
     def __copy__(self) -> Jitted[P, R]:
         return self

@@ -40,6 +40,7 @@ from wengert.execute.lifting import Lifting
 from wengert.execute.paths import Path, Tree
 from wengert.execute.row_results import Recorded, value_type
 from wengert.execute.turn import Turn, lower_path
+from wengert.structure.as_called import AsCalled, as_called
 from wengert.structure.nested import Node
 
 Function = Callable[..., Any]
@@ -107,6 +108,8 @@ class Rows:
         self.name, self.body, self.source = name, body, source
         self.mapped, self.sums = tuple(mapped), sums
         self.options = options
+        #: Makes rows of another function, where this one holds other values by now.
+        self.of_function: Callable[[Function], Rows] | None = None
         self.entries: dict[Any, Tree] = {}
         self.derived: dict[Any, Rows] = {}
         #: Arguments that are no numbers, and the classes in which arguments nest: what
@@ -336,6 +339,7 @@ class Rows:
 
         mapped = [self.mapped[k] for k in places] + list(self.mapped)
         made = self.made(f"{self.name}_jvp", body, mapped, self.sums)
+        made.of_function = self.then(lambda rows: rows.pushed(places))
         return self.derived.setdefault(key, made)
 
     def pulled(
@@ -357,6 +361,7 @@ class Rows:
         mapped = [not sums[j] for j in given] + list(self.mapped)
         shared = [not self.mapped[k] for k in wanted]
         made = self.made(f"{self.name}_vjp", body, mapped, shared)
+        made.of_function = self.then(lambda rows: rows.pulled(given, wanted, count))
         return self.derived.setdefault(key, made)
 
     def made(
@@ -370,6 +375,13 @@ class Rows:
         made = Rows(name, body, mapped, sums, self.source, self.options)
         made.given, made.kinds, made.compiles = self.given, self.kinds, self.compiles
         return made
+
+    def then(
+        self, derived: Callable[[Rows], Rows]
+    ) -> Callable[[Function], Rows] | None:
+        """Return what makes a derivative of rows of another function."""
+        make = self.of_function
+        return None if make is None else lambda fun: derived(make(fun))
 
     # Rows of rows
 
@@ -437,32 +449,44 @@ class RowsNode(Node):
     """Rows as the operation of one node; its derivatives are functions of rows."""
 
     def __init__(self, rows: Rows, first: tuple[Any, ...] | None = None) -> None:
+        self.made, self.called = rows, AsCalled(rows.source)
         super().__init__(
             rows.name,
-            [rows.name, rows.source, rows.mapped, rows.sums],
+            [rows.name, self.called, rows.mapped, rows.sums],
             first,
             reads_result=False,
             names_wanted=True,
             identity=("vmap", rows.name),
         )
-        self.rows = rows
 
+    @property
+    def rows(self) -> Rows:
+        """The function of rows, as it was when it was called."""
+        made, (source,) = self.made, self.called.now
+        if source is not made.source and made.of_function is not None:
+            self.made = made.of_function(source)
+        return self.made
+
+    @as_called
     def values(self, *operands: Any) -> tuple[Any, ...]:
         """Return the results of all rows."""
         return tuple(self.rows.evaluate(operands)[0])
 
+    @as_called
     def of_rows(
         self, values: Sequence[Any], flags: Sequence[bool], count: int
     ) -> tuple[Any, ...]:
         """Return the results of many calls, from one; see `Rows.of_rows`."""
         return self.rows.of_rows(values, flags, count)
 
+    @as_called
     def push(self, tangents: Any, result: Any, *operands: Any) -> tuple[Any, ...]:
         """Return the tangents of the results."""
         places = tuple(k for k, tangent in enumerate(tangents) if tangent is not None)
         dots = [tangents[k] for k in places]
         return tuple(self.rows.pushed(places)([*dots, *operands])[0])
 
+    @as_called
     def pull(
         self,
         g: Any,

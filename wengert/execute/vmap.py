@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -295,21 +296,32 @@ class Call:
         self.batch, self.structure = batch, structure
         self.places, self.fixed, self.mapped = places, fixed, mapped
 
-    def body(self, *leaves: Any) -> Any:
-        """Call the function on one row."""
+    def row(self, fun: Function, leaves: Sequence[Any]) -> Any:
+        """Call a function on one row."""
         given = dict(zip(self.places, leaves, strict=True)) | self.fixed
         args, kwargs = tree.unflatten(
             self.structure, [given[k] for k in range(len(given))]
         )
-        return self.batch.fun(*args, **kwargs)
+        return fun(*args, **kwargs)
 
-    def rows(self, body: Function, captures: int = 0) -> Rows:
-        """Return a function of rows for this kind of call."""
-        mapped = self.mapped + (False,) * captures
-        batch = self.batch
-        made = Rows(batch.name, body, mapped, None, batch.fun, batch.options)
+    def rows(self, captured: Captured, fun: Function) -> Rows:
+        """Return a function of rows for this kind of call.
+
+        Behind the operands are the captured values.
+        """
+        count, batch = len(self.places), self.batch
+
+        def body(*leaves: Any) -> Any:
+            if not captured.found:
+                return self.row(fun, leaves)
+            with captured.replaced(leaves[count:]):
+                return self.row(fun, leaves[:count])
+
+        mapped = self.mapped + (False,) * len(captured.found)
+        made = Rows(batch.name, body, mapped, None, fun, batch.options)
         made.given = {f"leaf {k}": value for k, value in self.fixed.items()}
         made.kinds = kinds_in(self.structure)
+        made.of_function = functools.partial(self.rows, captured)
         return made
 
     def known(self) -> Rows:
@@ -319,9 +331,9 @@ class Call:
         try:
             found = self.batch.known.get(key)
         except TypeError:  # an argument that is not hashable: it may change
-            return self.rows(self.body)
+            return self.capturing([])
         if found is None:
-            found = self.batch.known.setdefault(key, self.rows(self.body))
+            found = self.batch.known.setdefault(key, self.capturing([]))
         return found
 
     def run(self, operands: list[Any]) -> tuple[list[Any], Any]:
@@ -341,14 +353,7 @@ class Call:
 
     def capturing(self, found: list[tuple[Any, Any]]) -> Rows:
         """Return the function of rows whose last operands are captured values."""
-        captured = Captured(found, OtherCapture)
-        count = len(self.places)
-
-        def body(*leaves: Any) -> Any:
-            with captured.replaced(leaves[count:]):
-                return self.body(*leaves[:count])
-
-        return self.rows(body, len(found))
+        return self.rows(Captured(found, OtherCapture), self.batch.fun)
 
     def written_out(self, operands: list[Any], count: int) -> tuple[list[Any], Any]:
         """Return flat results of rows recorded one after another."""
@@ -358,7 +363,7 @@ class Call:
                 operand[number] if has_rows else operand
                 for operand, has_rows in zip(operands, self.mapped, strict=True)
             ]
-            leaves, nested = tree.flatten(self.body(*row))
+            leaves, nested = tree.flatten(self.row(self.batch.fun, row))
             structure = nested if structure is None else structure
             found.append(tree.arranged(structure, nested, leaves))
         return [np.stack(parts) for parts in zip(*found, strict=True)], structure

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
@@ -30,6 +30,7 @@ from wengert.errors import (
     explain,
     is_library,
 )
+from wengert.structure.as_called import AsCalled, as_called
 from wengert.structure.nested import (
     Arguments,
     Node,
@@ -78,6 +79,10 @@ class Rules:
         return self.elementwise or self.vectorized
 
 
+#: What of them is functions.
+FUNCTIONS = "function", "jvp", "vjp", "forward", "shape"
+
+
 class Results(tuple[Any, ...]):
     """The results of a node, and the residuals that its reverse rule needs."""
 
@@ -90,14 +95,14 @@ class Call(Node):
     def __init__(
         self, rules: Rules, args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> None:
-        self.rules, self.keywords = rules, keywords
+        self.stated, self.keywords = rules, keywords
         self.arguments = arguments = Arguments(args)
         self.structure: Any = None
         function = rules.function
-        functions = [function, rules.jvp, rules.vjp, rules.forward, rules.shape]
+        self.called = AsCalled(*[getattr(rules, name) for name in FUNCTIONS])
         super().__init__(
             rules.name,
-            [*functions, keywords, arguments.leaves, arguments.structure],
+            [self.called, keywords, arguments.leaves, arguments.structure],
             jvp=None if rules.jvp is None else self.push,
             vjp=self.pull if rules.jvp is None or rules.vjp is not None else None,
             names_wanted=rules.told,
@@ -107,8 +112,17 @@ class Call(Node):
             else ("rule", rules.name, ""),
         )
 
+    @property
+    def rules(self) -> Rules:
+        """The rules, as they were when the function was called."""
+        now = self.called.now
+        if now is self.called.values:
+            return self.stated
+        return replace(self.stated, **dict(zip(FUNCTIONS, now, strict=True)))
+
     # Values
 
+    @as_called
     def values(self, *operands: Any) -> Any:
         """Return the flat results at plain operands."""
         rules, args = self.rules, self.arguments.fill(operands)
@@ -125,6 +139,7 @@ class Call(Node):
         found.residuals = residuals
         return found
 
+    @as_called
     def of_rows(
         self, values: Sequence[Any], flags: Sequence[bool], count: int, like: Any
     ) -> Any:
@@ -168,6 +183,7 @@ class Call(Node):
             )
         )
 
+    @as_called
     def body(self, *operands: Any) -> Any:
         """Return the flat results, recorded as if the function had no rule."""
         args = self.arguments.fill(operands)
@@ -244,6 +260,7 @@ class Call(Node):
             box = Rules(rule, name, elementwise=rows[0], vectorized=rows[1])
             return call_with(box, args, keywords)
 
+    @as_called
     def push(self, tangents: Any, result: Any, *operands: Any, **_: Any) -> Any:
         """Return the tangent of the results (the forward rule of the operation)."""
         assert self.rules.jvp is not None
@@ -262,6 +279,7 @@ class Call(Node):
         parts = [as_float(p) for p in parts]
         return tuple(parts) if isinstance(result, tuple) else parts[0]
 
+    @as_called
     def pull(
         self, g: Any, result: Any, *operands: Any, wanted: Any = None, **_: Any
     ) -> Any:
@@ -614,8 +632,9 @@ class WithRule(Transformed):
 class CustomRule(Transformed, Generic[P, R]):
     """Base of `custom_jvp` and `custom_vjp`: a function, and arguments set apart."""
 
-    #: What a user calls to state the rule.
+    #: What a user calls to state the rule, and the attributes that hold it.
     verbs: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
 
     def __init__(
         self, fun: Callable[P, R], nondiff_argnums: int | tuple[int, ...] = ()
@@ -682,13 +701,18 @@ class CustomRule(Transformed, Generic[P, R]):
     @property
     def stated(self) -> dict[str, Function]:
         """The rules that were stated, by the attributes that hold them."""
-        names = "rule", "forward", "backward"
-        return {k: v for k, v in vars(self).items() if k in names}
+        return {name: getattr(self, name) for name in self.states}
 
     @property
     def compared_by(self) -> list[Any]:
         """What must be the same where two recordings agree."""
-        return [*super().compared_by, self.stated]
+        return [*super().compared_by, *self.stated.values()]
+
+    def remade(self, fun: Function, *settings: Any) -> Transformed:
+        """Return one that is compared by other parts."""
+        made = super().remade(fun, *settings[: -len(self.states)])
+        vars(made).update(zip(self.states, settings[-len(self.states) :], strict=True))
+        return made
 
     def __call__(self, *args: P.args, **keywords: P.kwargs) -> R:
         if not any_recorded(tree.flatten((args, keywords))[0]):
@@ -742,7 +766,7 @@ class custom_jvp(CustomRule[P, R]):  # noqa: N801 (a decorator)
     np.float64(0.5)
     """
 
-    verbs = "defjvp", "defjvps"
+    verbs, states = ("defjvp", "defjvps"), ("rule",)
     rule: Function | None = None
 
     def defjvp(self, jvp: Function) -> Function:
@@ -817,7 +841,7 @@ class custom_vjp(CustomRule[P, R]):  # noqa: N801 (a decorator)
     np.float64(1.0)
     """
 
-    verbs = ("defvjp",)
+    verbs, states = ("defvjp",), ("forward", "backward")
     forward: Function | None = None
     backward: Function | None = None
 

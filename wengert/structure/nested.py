@@ -25,6 +25,7 @@ from wengert.core.types import Recorded, Type, has_class, is_array, type_of
 from wengert.derive.functions import linearize, vjp
 from wengert.derive.modes import zeros_like_type
 from wengert.errors import DerivativeError, RecordingError, RuleError, explain
+from wengert.structure.as_called import AsCalled
 
 Function = Callable[..., Any]
 #: Times the spacing of numbers by which sums in another order may differ.
@@ -98,13 +99,11 @@ class Arguments:
         self.weak = [weak_kind(leaves[k]) for k in self.places]
         self.leaves = [None if is_operand(leaf) else leaf for leaf in leaves]
 
-    def fill(self, operands: Sequence[Any]) -> Any:
-        """Return the arguments with operands in their places."""
-        leaves = list(self.leaves)
+    def fill(self, operands: Sequence[Any], leaves: Sequence[Any] | None = None) -> Any:
+        """Return the arguments with operands in their places, and other leaves."""
+        leaves = list(self.leaves if leaves is None else leaves)
         for k, operand, kind in zip(self.places, operands, self.weak, strict=False):
-            if kind is not None and has_class(operand, np.generic):
-                operand = kind(operand)
-            leaves[k] = operand
+            leaves[k] = of_kind(kind, operand)
         return tree.unflatten(self.structure, leaves)
 
     def by_argument(self, parts: Sequence[Any]) -> list[Any]:
@@ -123,6 +122,12 @@ def weak_kind(leaf: Any) -> type | None:
     """Return float, int ... for a recorded Python number; None otherwise."""
     kind = type(leaf._value) if hasattr(leaf, "_value") else None
     return kind if kind in (bool, int, float, complex) else None
+
+
+def of_kind(kind: type | None, operand: Any) -> Any:
+    """Return an operand that stands for a Python number, if a kind is given, as one."""
+    is_number = kind is not None and has_class(operand, np.generic)
+    return kind(operand) if is_number else operand  # type: ignore[misc]
 
 
 def zero_like(operand: Any) -> Any:
@@ -272,6 +277,7 @@ class Captured:
     ) -> None:
         self.found, self.refuse = found, refuse  # held, so that no id is given twice
         self.places = [id(value) for value, _ in found]
+        self.weak = [weak_kind(value) for value, _ in found]
 
     @property
     def operands(self) -> list[Any]:
@@ -281,7 +287,8 @@ class Captured:
     @contextmanager
     def replaced(self, given: Sequence[Any]) -> Iterator[None]:
         """Let operands stand in for what was captured."""
-        stand_ins = dict(zip(self.places, given, strict=True))
+        operands = map(of_kind, self.weak, given)
+        stand_ins = dict(zip(self.places, operands, strict=True))
         token = CAPTURES.set(Captures(stand_ins, self.refuse))
         try:
             yield
@@ -309,10 +316,11 @@ class Closed:
     """
 
     def __init__(self, fun: Function, call: Any, name: str) -> None:
-        self.fun, self.name, self.arguments = fun, name, Arguments(call)
+        self.name, self.arguments = name, Arguments(call)
+        self.called = AsCalled(fun, *self.arguments.leaves)
         own = operands_of(call)
         captures = Captures()
-        with SetAside(captures):
+        with SetAside(captures), self.called.running():
             args, keywords = self.arguments.fill([read_only(plain_of(v)) for v in own])
             with RefusingWrites(name):
                 self.result = fun(*args, **keywords)
@@ -322,19 +330,25 @@ class Closed:
     def __call__(self, *operands: Any) -> Any:
         """Return the result at other operands."""
         args, keywords, captured = self.call_of(operands)
-        with self.captured.replaced(captured):
-            return self.fun(*args, **keywords)
+        with self.standing_in(captured) as fun:
+            return fun(*args, **keywords)
+
+    @contextmanager
+    def standing_in(self, captured: Sequence[Any]) -> Iterator[Function]:
+        """Give the function, as it was, with operands in place of the captures."""
+        with self.captured.replaced(captured), self.called.running() as (fun, *_):
+            yield fun
 
     def call_of(self, operands: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         """Return the arguments, the keywords, and what stands in for the captures."""
-        count = len(self.arguments.places)
-        args, keywords = self.arguments.fill(operands[:count])
+        count, (_, *leaves) = len(self.arguments.places), self.called.now
+        args, keywords = self.arguments.fill(operands[:count], leaves)
         return args, keywords, operands[count:]
 
     @property
     def parts(self) -> list[Any]:
         """What it is made of, for a recording that is checked."""
-        return [self.fun, self.arguments.leaves, self.arguments.structure]
+        return [self.called, self.arguments.structure]
 
     def refuse(self, value: Any) -> Exception:
         """Return the error of a value that was not read when it first ran."""

@@ -73,7 +73,7 @@ def solve_ivp(tape: Any, *args: Any, **keywords: Any) -> Any:
 
         def again(*operands: Any) -> tuple[Any, ...]:
             args, keywords, captured = closed.call_of(operands)
-            with closed.captured.replaced(captured):
+            with closed.standing_in(captured):
                 taken = Closed(noting_steps, (args, keywords), "solve_ivp").result
                 steps = Steps(given_by_name(IVP, args, keywords), *taken)
                 return steps.numbers()
@@ -94,7 +94,7 @@ def solve_ivp(tape: Any, *args: Any, **keywords: Any) -> Any:
         node = Adjoint("solve_ivp", run, given["fun"], closed.parts, first)
         node.equation = equation
     found = node.apply(*closed.operands)
-    return as_solution(solution, found, (args, keywords))
+    return as_solution(solution, found, closed)
 
 
 def name_of_method(method: Any) -> str:
@@ -109,7 +109,7 @@ def numbers_of(solution: Any) -> list[Any]:
     return [solution.y, solution.t, *events[0], *events[1], *counts]
 
 
-def as_solution(solution: Any, numbers: Sequence[Any], call: Any) -> Any:
+def as_solution(solution: Any, numbers: Sequence[Any], closed: Closed) -> Any:
     """Return a solution of SciPy's with recorded numbers."""
     count = 0 if solution.t_events is None else len(solution.t_events)
     made = type(solution)(solution)
@@ -120,27 +120,28 @@ def as_solution(solution: Any, numbers: Sequence[Any], call: Any) -> Any:
     made.update(zip(COUNTS, numbers[2 + 2 * count :], strict=True))
     int(made.status)  # a path each: the message and the success are that status's
     if solution.sol is not None:
-        made.sol = Dense(*call)
+        made.sol = Dense(closed)
     return made
 
 
 class Dense:
     """A solution between its steps; a call solves once more, up to these times."""
 
-    def __init__(self, args: Sequence[Any], keywords: Given) -> None:
-        self.given = given_by_name(IVP, args, keywords)
+    def __init__(self, closed: Closed) -> None:
+        self.closed = closed
 
     def __call__(self, t: Any) -> Any:
         """Return the values at a time, or a column for each of many."""
         times = as_array(t)
+        args, keywords, _ = self.closed.call_of(self.closed.operands)
+        given = given_by_name(IVP, args, keywords)
         flat = np.reshape(times, (-1,))
         _, first, back = np.unique(plain(flat), return_index=True, return_inverse=True)
-        span = plain(self.given["t_span"])
+        span, options = plain(given["t_span"]), given.pop("options")
         if span[1] < span[0]:
             first, back = first[::-1], len(first) - 1 - back
-        given = {k: v for k, v in self.given.items() if k != "options"}
         given |= {"t_eval": flat[first], "dense_output": False, "events": None}
-        y = original_of(IVP)(**given, **self.given["options"]).y[:, back]
+        y = original_of(IVP)(**given, **options).y[:, back]
         return y if times.ndim else y[:, 0]
 
 

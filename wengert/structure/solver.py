@@ -94,7 +94,7 @@ class Problem:
         args, keywords, captured = self.closed.call_of(operands)
         return (
             given_by_name(self.path, args, keywords),
-            self.closed.captured.replaced(captured),
+            self.closed.standing_in(captured),
         )
 
 

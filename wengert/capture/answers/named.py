@@ -21,7 +21,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from inspect import CO_GENERATOR
 from threading import get_ident
-from types import CodeType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from wengert.capture.answers.followed import SEEN, member, rows_of
@@ -106,14 +106,16 @@ def is_recording() -> bool:
     return tape is not None and tape.thread == get_ident()
 
 
-def copy_of(function: FunctionType) -> FunctionType:
-    """Return a function of the same code, which stays as it is."""
+def copy_of(
+    function: FunctionType, cells: tuple[CellType, ...] | None = None
+) -> FunctionType:
+    """Return a function of the same code, which stays as it is; with other cells."""
     copy = FunctionType(
         function.__code__,
         function.__globals__,
         function.__name__,
         function.__defaults__,
-        function.__closure__,
+        function.__closure__ if cells is None else cells,
     )
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__module__ = function.__module__
