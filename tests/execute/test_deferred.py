@@ -15,6 +15,7 @@ import wengert as wg
 from tests.programs.fuzz import judge
 from wengert.capture import array, deferred
 from wengert.execute import jit
+from wengert.execute.engine import native_engine
 
 #: Elements whose results are not computed at once.
 MANY = 1 << 18
@@ -138,6 +139,7 @@ def test_a_direction_of_many_distances_is_newtons(waits: bool) -> None:
         np.testing.assert_allclose(found, centres - means, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.skipif(not native_engine(), reason="the engine is off")
 @WAYS
 def test_a_first_call_holds_no_array_of_all_distances(waits: bool) -> None:
     centres, points = clouds(4000, 500)
