@@ -21,6 +21,8 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
+from sys import maxsize
 from typing import Any
 
 import numpy as np
@@ -33,6 +35,7 @@ from wengert.emit.objects import (
     DATA,
     DTYPE,
     FLAGS,
+    FORTRAN,
     NEW_ARRAY,
     NEW_COPY,
     NUMBER,
@@ -134,6 +137,8 @@ class Signature:
     is_copied : bool
         Whether arguments that are arrays in another order than C's may be copied for a
         call; else they do not fit.
+    most_copied : int
+        Bytes from which an array in Fortran's order is not copied all the same.
     """
 
     parameters: tuple[Structure, ...]
@@ -142,6 +147,7 @@ class Signature:
     captures: tuple[np.ndarray, ...] = ()
     rows: int = 1
     is_copied: bool = False
+    most_copied: int = maxsize
 
     @property
     def moving(self) -> int:
@@ -276,8 +282,9 @@ def _entry(
         (dtype_name(array.dtype), array.shape) for array in signature.captures
     )
     structure = _by_identity(signature.structure)
-    results = signature.results, structure, signature.rows, signature.is_copied
-    key = parameters, captures, results, releases_lock, size
+    results = signature.results, structure, signature.rows
+    copied = signature.is_copied, signature.most_copied
+    key = parameters, captures, results, copied, releases_lock, size
     module = _ENTRIES.get(key)
     if module is None:
         text = _Entry(signature, releases_lock, size).text()
@@ -575,7 +582,17 @@ class _Entry:
         for axis, length in enumerate(parameter.shape):
             found = self.load("i64", shape, 8 * axis)
             self.need(self.value(f"icmp eq i64 {found}, {length}"))
-        self.need(self.value(f"icmp eq i32 {masked}, {wanted_flags}"), uneven)
+        is_even = self.value(f"icmp eq i32 {masked}, {wanted_flags}")
+        size = prod(parameter.shape) * np.dtype(parameter.type).itemsize
+        if (
+            uneven != "slow"
+            and len(parameter.shape) > 1
+            and size >= self.signature.most_copied
+        ):
+            fortran = self.value(f"and i32 {flags}, {FORTRAN}")
+            other = self.value(f"icmp eq i32 {fortran}, 0")
+            self.need(self.value(f"or i1 {is_even}, {other}"))
+        self.need(is_even, uneven)
 
     def prepare(self, k: int, result: Returned) -> None:
         """A new array, or a scalar's place on the stack."""

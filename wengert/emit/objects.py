@@ -25,7 +25,7 @@ TYPE = 8
 VALUE = 16  # of a float, and of NumPy's scalars
 DATA, RANK, SHAPE, STRIDES, DTYPE, FLAGS = 16, 24, 32, 40, 56, 64
 ORDER, NUMBER = 26, 28  # of a dtype: byte order, type number
-CONTIGUOUS_ALIGNED, WRITEABLE = 0x101, 0x400
+CONTIGUOUS_ALIGNED, FORTRAN, WRITEABLE = 0x101, 0x2, 0x400
 # PyArray_New and PyArray_NewCopy in NumPy's table of functions, frozen since 1.7
 NEW_ARRAY, NEW_COPY = 93, 85
 COLLECTED = 1 << 14  # Py_TPFLAGS_HAVE_GC: making one may start the cyclic collector

@@ -6,13 +6,27 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.types import Type, dtype_name
+from wengert.core.types import Type, array_type, dtype_name
 from wengert.emit.entry import Parameter, Returned
+from wengert.execute.costs import COPIED
 
 #: Scalars that native code takes as they are, by class.
 FAST_SCALARS = {float: "float", np.float64: "float64", int: "int"}
 #: In place of an array's class, where arguments are written: it is not read-only.
 WRITEABLE = "writeable"
+#: The same for one that lies in Fortran's order, and is read as it lies: its transpose
+#: is recorded, which lies in C's.
+TURNED = "turned"
+
+
+def is_turned(array: Any) -> bool:
+    """Whether an array is read through its transpose: a copy in C's order is slow."""
+    flags = array.flags
+    return (
+        array.ndim > 1
+        and array.nbytes >= COPIED
+        and bool(flags.f_contiguous and flags.aligned and not flags.c_contiguous)
+    )
 
 
 def is_native(array: Any) -> bool:
@@ -47,6 +61,14 @@ def parameter(leaf_type: Any) -> Parameter:
     return Parameter(
         "array", dtype_name(like.dtype), like.shape, is_writeable=is_writeable
     )
+
+
+def told(leaf_type: Any) -> str:
+    """Return what a reader is told of the type of a leaf."""
+    kind, like = leaf_type
+    if kind != TURNED:
+        return str(like)
+    return f"{array_type(like.shape[::-1], like.dtype)} in Fortran's order"
 
 
 def returned(like: Type) -> Returned:

@@ -56,6 +56,10 @@ ROWS_NODE, ROWS_ELEMENT = 5e-6, 1e-9
 #: Calls of a function that take as long as recording it once, about.
 CALLS_A_RECORDING = 10.0
 
+#: Bytes from which an array in Fortran's order is read as it lies, by code of its own:
+#: NumPy's copy of one takes as long as what Python does to find that code.
+COPIED = 2**16
+
 # Products of matrices.
 
 #: Elements of every side up to which one thread multiplies matrices in tiles as fast as

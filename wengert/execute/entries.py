@@ -16,6 +16,7 @@ from wengert.emit.objects import is_fast
 from wengert.emit.watch import is_best, watched
 from wengert.execute.arrays import parameter
 from wengert.execute.calls import raise_interrupts
+from wengert.execute.costs import COPIED
 from wengert.execute.keys import told_apart
 from wengert.execute.paths import Path, Tree
 from wengert.lower.refusal import HIDDEN, LONG
@@ -120,6 +121,7 @@ class Entry:
             structure=nested,
             captures=tuple(path.read_natively),
             is_copied=is_copied,
+            most_copied=COPIED,
         )
 
     def guarded(

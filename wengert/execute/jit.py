@@ -39,7 +39,7 @@ from wengert.emit import watch
 from wengert.emit.machine import Told
 from wengert.emit.objects import is_fast
 from wengert.errors import ArgumentError, explain
-from wengert.execute.arrays import WRITEABLE, argument
+from wengert.execute.arrays import TURNED, WRITEABLE, argument
 from wengert.execute.background import WORKER, Job, Progress, compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
 from wengert.execute.costs import CALLS_A_RECORDING, MOST_OPTIMISED, is_slow
@@ -247,7 +247,8 @@ class Jitted(Generic[P, R]):
         if asked <= self.keys.asked:
             return key
         self.keys.asked |= asked
-        types = self.keys.types(leaves)
+        turned = [k for k, (kind, _) in enumerate(key[1]) if kind == TURNED]
+        types = self.keys.types(leaves, turned)
         self.entries.pop(key, None)
         key = (key[0], types, *key[2:])
         self.entries[key], entry.leaf_types = entry, types

@@ -5,7 +5,7 @@ Calls of one key are recorded, believed and compiled together; see `paths`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -22,7 +22,13 @@ from wengert.core.tape import Tape
 from wengert.core.types import has_class, in_native_order, is_array, type_of
 from wengert.emit.entry import Parameter
 from wengert.errors import ArgumentError, explain
-from wengert.execute.arrays import FAST_SCALARS, WRITEABLE, parameter
+from wengert.execute.arrays import (
+    FAST_SCALARS,
+    TURNED,
+    WRITEABLE,
+    is_turned,
+    parameter,
+)
 
 #: Values of a Python int at one place that are recorded apart; then it is an input.
 MOST_INTEGERS = 8
@@ -79,15 +85,19 @@ class Keys:
             given = [arg for k, arg in enumerate(args) if k in static]
             fixed = tuple(map(tree.same_nan, given))
         leaves, structure = flatten((moving, kwargs))
-        numeric, others = [], []
+        numeric, others, turned = list[Any](), list[Any](), set[int]()
         for k, leaf in enumerate(leaves):
             if has_class(leaf, tree.NUMERIC) and not (
                 has_class(leaf, int) and self.is_static(leaf, structure, k, count)
             ):
-                numeric.append(in_native_order(leaf))
+                leaf = in_native_order(leaf)
+                if type(leaf) is np.ndarray and not self.asked and is_turned(leaf):
+                    turned.add(len(numeric))
+                    leaf = leaf.T
+                numeric.append(leaf)
             else:
                 others.append((k, leaf))
-        types = self.types(numeric)
+        types = self.types(numeric, turned)
         _, nested = told_apart(structure)
         constants = tuple(others)
         kinds = kinds_of(fixed), kinds_of(constants), nested
@@ -114,16 +124,22 @@ class Keys:
     ) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments that a key and numeric leaves describe."""
         fixed, others, count = iter(key[2]), dict(key[3]), key[4]
-        numbers, static = iter(leaves), self.static(count)
+        static, pairs = self.static(count), zip(leaves, key[1], strict=True)
+        numbers = iter([x.T if kind == TURNED else x for x, (kind, _) in pairs])
         total = len(leaves) + len(others)
         every = [others[k] if k in others else next(numbers) for k in range(total)]
         moving, kwargs = tree.unflatten(structure, every)
         rest = iter(moving)
         return [next(fixed if k in static else rest) for k in range(count)], kwargs
 
-    def types(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+    def types(self, leaves: Sequence[Any], turned: Container[int]) -> tuple[Any, ...]:
         """Return the types of numeric leaves, as far as they are told apart."""
-        return tuple([leaf_type(leaf, self.asked) for leaf in leaves])
+        return tuple(
+            [
+                (TURNED, type_of(leaf)) if k in turned else leaf_type(leaf, self.asked)
+                for k, leaf in enumerate(leaves)
+            ]
+        )
 
     def static(self, count: int) -> set[int]:
         """Return which of so many positional arguments are static."""

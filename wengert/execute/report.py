@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wengert.core.tape import Tape
 from wengert.core.types import Type
+from wengert.execute.arrays import told
 from wengert.execute.engine import measure_play
 from wengert.execute.entries import LOOKING, MISS, Entry
 from wengert.execute.paths import Path
@@ -75,7 +76,7 @@ class Report:
         #: Why, for every kind of arguments that runs eagerly.
         self.eager = [
             (
-                ", ".join(str(like) for _, like in entry.leaf_types),
+                ", ".join(map(told, entry.leaf_types)),
                 entry.tree.belief.reason,
             )
             for entry in list(jitted.entries.values())
@@ -281,7 +282,7 @@ def inputs_of(paths: Sequence[str]) -> str:
 
 def described(entry: Entry) -> str:
     """Return the types of the arguments."""
-    return ", ".join(str(like) for _, like in entry.leaf_types)
+    return ", ".join(map(told, entry.leaf_types))
 
 
 def waits_for(path: Path) -> str:
