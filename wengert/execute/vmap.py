@@ -348,6 +348,8 @@ class Call:
                 return (self.capturing(found) if found else rows)(given)
             except OtherCapture as other:
                 if any(value is other.value for value, _ in found):
+                    if is_row():
+                        raise  # the rows around these are to read it
                     raise other.as_error() from None
                 found.append((other.value, around(other.value)))
 
@@ -367,6 +369,12 @@ class Call:
             structure = nested if structure is None else structure
             found.append(tree.arranged(structure, nested, leaves))
         return [np.stack(parts) for parts in zip(*found, strict=True)], structure
+
+
+def is_row() -> bool:
+    """Whether a row is being recorded that may say what it reads."""
+    captures = CAPTURES.get()
+    return captures is not None and captures.refuse is OtherCapture
 
 
 def around(value: Any) -> Any:
