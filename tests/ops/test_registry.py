@@ -62,6 +62,8 @@ QUESTIONS = {
     "array_str",
     "can_cast",
     "common_type",
+    "diag_indices_from",
+    "einsum_path",
     "empty_like",
     "iscomplexobj",
     "isrealobj",
@@ -72,6 +74,8 @@ QUESTIONS = {
     "shape",
     "shares_memory",
     "size",
+    "tril_indices_from",
+    "triu_indices_from",
 }
 
 
