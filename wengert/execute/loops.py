@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 import wengert
 from wengert.core.tape import Tape
 from wengert.emit import disk, machine
@@ -21,6 +23,7 @@ from wengert.execute.saved import content_of
 from wengert.lower.build import build
 from wengert.lower.cut import cut
 from wengert.lower.lower import lower
+from wengert.lower.nest import Nest
 from wengert.lower.schedule import MOST_UNROLLED
 
 #: Bytes of constants up to which what a tape becomes is kept on disk.
@@ -62,7 +65,7 @@ def compile_loops(
         Where a node has none.
     """
     machine.require()
-    width = lanes or machine.vector_bits() // 64
+    width = lanes or vector_width()
     blas = least_for_blas(width)
     name = name_of(tape, absorbs, captured, asked, width, steps, unrolled, blas)
     found = kept(name)
@@ -71,12 +74,9 @@ def compile_loops(
             return compile_written(found, told=told, is_hurried=is_hurried)
         except Exception:  # whatever it is, it is no text of ours
             disk.forget(name)
-    started = time.perf_counter()
-    lowered = lower(tape, absorbs, captured, asked, calls, blas)
-    drawn = time.perf_counter()
-    nest, constants = build(lowered, width, unrolled)
-    nest = cut(nest)
-    seconds = {"graph": drawn - started, "nest": time.perf_counter() - drawn}
+    seconds: dict[str, float] = {}
+    how = captured, width, asked, calls, unrolled
+    nest, constants = nest_of(tape, absorbs, *how, seconds)
     functions = list(map(caller, nest.calls))
     found = written(nest, constants, width, seconds, steps, functions)
     size = sum(array.nbytes for array in constants)
@@ -88,6 +88,38 @@ def compile_loops(
     ):
         disk.write(name, found.dumped())
     return compile_written(found, told=told, is_hurried=is_hurried)
+
+
+def nest_of(
+    tape: Tape,
+    absorbs: bool,
+    captured: Sequence[int] = (),
+    width: int | None = None,
+    asked: Sequence[int] = (),
+    calls: bool = True,
+    unrolled: int = MOST_UNROLLED,
+    seconds: dict[str, float] | None = None,
+) -> tuple[Nest, list[np.ndarray]]:
+    """Return the nest that native code of a tape is, and its constants.
+
+    `width` is the elements of a vector, by the processor if not given; `seconds` takes
+    what the graph and the nest took.
+    """
+    started = time.perf_counter()
+    width = width or vector_width()
+    lowered = lower(tape, absorbs, captured, asked, calls, least_for_blas(width))
+    drawn = time.perf_counter()
+    nest, constants = build(lowered, width, unrolled)
+    nest = cut(nest)
+    if seconds is not None:
+        seconds["graph"] = drawn - started
+        seconds["nest"] = time.perf_counter() - drawn
+    return nest, constants
+
+
+def vector_width() -> int:
+    """Return the elements of a vector of this processor."""
+    return machine.vector_bits() // 64 if machine.available() else 4
 
 
 def kept(name: str) -> Written | None:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from wengert.core.tape import Tape
 from wengert.core.types import Type
+from wengert.emit.nests import MOST_SHOWN
 from wengert.execute.arrays import told
 from wengert.execute.engine import measure_play
 from wengert.execute.entries import LOOKING, MISS, Entry
+from wengert.execute.loops import nest_of
 from wengert.execute.paths import Path
 from wengert.execute.rows import Rows, rows_on
+from wengert.lower.hiding import has_chain_products
 
 if TYPE_CHECKING:
     from wengert.execute.jit import Jitted
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Guards of a step of a loop, at most, that are told once for all steps.
 MOST_IN_A_RUN = 16
+#: Values of a nest that is made again, to tell of the user's lines.
+MOST_DRAWN = 20_000
 #: Seconds of calls that are measured as one, how often they are, and seconds after
 #: which that is enough.
 A_ROUND, ROUNDS, MOST_MEASURED = 0.5e-3, 7, 0.1
@@ -100,7 +105,7 @@ class Report:
             "nodes": len(path.recording),
             "parts": kernel.parts if kernel else 0,
             "loops": kernel.loops if kernel else 0,
-            "nest": kernel.nest if kernel else "",
+            "nest": nest_text(path),
             "operations": kernel.flops if kernel else 0,
             "bytes": kernel.moved if kernel else 0,
             "scratch": kernel.workspace if kernel else 0,
@@ -168,6 +173,19 @@ class RowsReport:
             lines.append(f"  ({row['types']}): {row['guards']} guards; {how}{why}")
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
+
+
+def nest_text(path: Path) -> str:
+    """Return the nest that a path runs; the user's lines behind it, unless it is long.
+
+    Equal code of other lines is the same, so that it does not know them.
+    """
+    if not path.kernels or path.kernels[0].nodes > MOST_DRAWN:
+        return path.kernels[0].nest if path.kernels else ""
+    tape, captured = path.compiled
+    absorbs = not has_chain_products(path.short[0])
+    nest, _ = nest_of(tape, absorbs, captured, unrolled=path.unrolled)
+    return nest.shown(MOST_SHOWN, has_lines=True)
 
 
 def steps_in(known: Sequence[int]) -> str:

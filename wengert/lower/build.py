@@ -541,14 +541,16 @@ class Builder:
             before: Operand = Number(step.start, type_)
             if place:
                 before = self.value(node, scope, {**places, axis: place - 1})
-            scope.body.append(Let(value, step.text, (before, *operands), type_, True))
+            scope.body.append(
+                Let(value, step.text, (before, *operands), type_, True, node.lines)
+            )
             return value
         before = next(self.values)
         if node.number in self.rows:
             address = self.address(self.rows[node.number], places)
             scope.body += [
                 Load(before, address, type_),
-                Let(value, step.text, (before, *operands), type_, True),
+                Let(value, step.text, (before, *operands), type_, True, node.lines),
                 Store(address, value, type_),
             ]
             return value
@@ -556,7 +558,7 @@ class Builder:
         register = self.folding[node.number, tuple(sorted(steps.items()))]
         scope.body += [
             Read(before, register, "y", type_, False),
-            Let(value, step.text, (before, *operands), type_, True),
+            Let(value, step.text, (before, *operands), type_, True, node.lines),
             Fold(register, "y", value),
         ]
         return value
@@ -574,7 +576,7 @@ class Builder:
             if node.axes <= at.keys() and node.kind == "map":
                 self.value(node, scope, at)
         if root.kind == "guard":
-            self.guard(root.number, self.value(root.node, scope, at), scope)
+            self.guard(root.number, self.value(root.node, scope, at), scope, root.node)
         elif root.kind == "reduce":
             self.write_fold(root, scope, at)
         elif root.kind == "loop":
@@ -627,12 +629,13 @@ class Builder:
             self.write(root, inner, at)
         scope.body.append(Where(condition, inner.body))
 
-    def guard(self, number: int, operand: Operand, scope: Scope) -> None:
+    def guard(self, number: int, operand: Operand, scope: Scope, node: Node) -> None:
         """Refuse the call where an operand is true, in a step when its loop ends."""
         if self.outer is None:
-            scope.body.append(Guard(number, operand))
+            scope.body.append(Guard(number, operand, node.lines))
         else:
-            scope.body.append(Fold(self.flag(number), "x or y", operand))
+            flag = self.flag(number)
+            scope.body.append(Fold(flag, "x or y", operand, node.lines))
 
     def settle(self, nodes: Iterable[Node]) -> None:
         """Compute what varies along no axis, each value once, in the graph's order."""
@@ -653,18 +656,19 @@ class Builder:
 
     def write_fold(self, root: Root, scope: Scope, at: Places) -> None:
         """Fold the elements at one place."""
-        step, axes = root.node.data
-        type_ = root.node.type
+        step, _ = root.node.data
+        type_, lines = root.node.type, root.node.lines
         for steps in self.steps(root.node.axes):
             places = {**at, **steps}
-            value = self.folded(step, root.argument, axes, scope, places)
+            value = self.folded(root.node, root.argument, scope, places)
             if not self.schedule.is_buffered(root):
                 register = self.folding[root, tuple(sorted(steps.items()))]
-                scope.body.append(Fold(register, step.text, value))
+                scope.body.append(Fold(register, step.text, value, lines))
                 continue
             memory = self.wide.get(root, self.memory[root.node.number])
             address = self.address(memory, places)
-            scope.body.append(Store(address, value, type_, step.text, step.start))
+            how = type_, step.text, step.start, lines
+            scope.body.append(Store(address, value, *how))
 
     def write_piece(self, root: Root, scope: Scope, at: Places) -> None:
         """Write a piece of a place at one place."""
@@ -690,7 +694,8 @@ class Builder:
             address = self.moved_address(memory, places, to, scope)
             value = self.value(root.argument, scope, places)
             fold = "" if is_set else "x + y"
-            scope.body.append(Store(address, value, node.type, fold))
+            store = Store(address, value, node.type, fold, lines=node.lines)
+            scope.body.append(store)
 
     def store(self, scope: Scope, node: Node, places: Places, value: Operand) -> None:
         """Write a value into its memory."""
@@ -715,7 +720,7 @@ class Builder:
         at, value = self.memory_of(node.operands[0]), next(self.values)
         address = first_of(at)
         extent = self.graph.count(node.data)
-        scope.body.append(Sum(value, address, extent, node.type))
+        scope.body.append(Sum(value, address, extent, node.type, node.lines))
         scope.known[self.key(node, {})] = value
 
     def write_order(self, node: Node, scope: Scope) -> None:
@@ -737,7 +742,8 @@ class Builder:
         types = [read.type] * 2 + ["int64"] * (2 * has_places)
         rooms = tuple([self.new_buffer(type_, count) for type_ in types])
         strides = to.strides[axis], source.strides[axis]
-        body.append(Order(result, first, count, strides, read.type, has_places, rooms))
+        how = read.type, has_places, rooms, node.lines
+        body.append(Order(result, first, count, strides, *how))
 
     def write_call(self, root: Root, scope: Scope) -> None:
         """Write a call of NumPy's, and what follows where it fails."""
@@ -758,9 +764,10 @@ class Builder:
         ]
         value, number = next(self.values), len(self.calls)
         self.calls.append(Asked(call, operands, results))
-        ends = (tuple(map(first_of, memories)) for memories in (read, written))
-        scope.body.append(Call(value, number, call.operation.name, *ends))
-        self.guard(BOUNDS, value, scope)
+        given, taken = (tuple(map(first_of, x)) for x in (read, written))
+        how = call.operation.name, given, taken, root.node.lines
+        scope.body.append(Call(value, number, *how))
+        self.guard(BOUNDS, value, scope, root.node)
 
     def result_of_call(self, node: Node) -> Memory:
         """Return where a result of a call lies, in C order."""
@@ -825,7 +832,8 @@ class Builder:
             (depth.strides[1], column.strides[0]),
         )
         counts = row.extent, column.extent, depth.extent
-        body.append(Product(to, first, second, counts, strides, root.node.type, adds))
+        how = root.node.type, adds, root.node.lines
+        body.append(Product(to, first, second, counts, strides, *how))
 
     def is_turned(self, sides: Sides, one: Memory, two: Memory, result: Memory) -> bool:
         """Whether the columns of a product are what the left operand has.
@@ -907,7 +915,8 @@ class Builder:
                 scope,
                 call.name == "cholesky",
             )
-        counts, how = (call.rows, columns), (tuple(strides), node.type, call.is_own)
+        counts = call.rows, columns
+        how = tuple(strides), node.type, call.is_own, node.lines
         scope.body.append(Routine(call.name, result, tuple(operands), counts, *how))
 
     def in_columns(
@@ -1411,9 +1420,9 @@ class Builder:
             scope.body.append(Count(value, place.loop))
             return value
         if node.kind == "reduce":
-            step, axes = node.data
+            step, _ = node.data
             start = Number(0.0, node.type) if step.is_from_zero else None
-            return self.folded(step, node.operands[0], axes, scope, places, start)
+            return self.folded(node, node.operands[0], scope, places, start)
         if node.kind == "scan":
             return self.scanned(node, scope, places)
         if node.kind == "view":
@@ -1441,7 +1450,8 @@ class Builder:
                 if is_one and node.operands[1 - k].type == node.type:
                     return operands[1 - k]  # a constant's element, of a unit vector's
         value = next(self.values)
-        scope.body.append(Let(value, node.data, operands, node.type, is_strict))
+        how = node.type, is_strict, node.lines
+        scope.body.append(Let(value, node.data, operands, *how))
         return value
 
     def divided_again(self, node: Node, scope: Scope, places: Places) -> Operand:
@@ -1458,9 +1468,9 @@ class Builder:
             factor = self.inverse(y)
         else:
             given = self.value(x, scope, places), self.value(y, scope, places)
-            return self.made(scope, "x / y", given, node.type)
+            return self.made(scope, "x / y", given, node)
         given = self.value(x, scope, places), factor
-        return self.made(scope, "x * y", given, node.type)
+        return self.made(scope, "x * y", given, node)
 
     def inverse(self, node: Node) -> Operand:
         """Return the inverse of a number; where it has none the call is refused."""
@@ -1469,17 +1479,23 @@ class Builder:
             one = self.graph.number(1.0, node.type)
             quotient = self.graph.map("x / y", (one, node), node.type)
             found = self.value(quotient, top, {})
-            flag = self.made(top, "not (fabs(x) < inf)", (found,), "bool")
-            self.guard(BOUNDS, flag, top)
+            flag = self.made(top, "not (fabs(x) < inf)", (found,), node, "bool")
+            self.guard(BOUNDS, flag, top, node)
             top.known[key] = found
         return top.known[key]
 
     def made(
-        self, scope: Scope, text: str, operands: tuple[Operand, ...], type_: str
+        self,
+        scope: Scope,
+        text: str,
+        operands: tuple[Operand, ...],
+        node: Node,
+        type_: str = "",
     ) -> Operand:
-        """Return the value of an expression that is written here."""
+        """Return the value of an expression that is written here, of a node's type."""
         value = next(self.values)
-        scope.body.append(Let(value, text, operands, type_))
+        how = type_ or node.type, False, node.lines
+        scope.body.append(Let(value, text, operands, *how))
         return value
 
     def power(
@@ -1493,7 +1509,8 @@ class Builder:
 
         def made(text: str, *operands: Operand) -> Operand:
             value = next(self.values)
-            scope.body.append(Let(value, text, operands, node.type, is_strict))
+            how = node.type, is_strict, node.lines
+            scope.body.append(Let(value, text, operands, *how))
             return value
 
         x = self.value(base, scope, places)
@@ -1506,21 +1523,22 @@ class Builder:
 
     def folded(
         self,
-        step: Step,
+        node: Node,
         x: Node,
-        axes: frozenset[int],
         scope: Scope,
         places: Places,
         found: Operand | None = None,
     ) -> Operand:
         """Return what the steps that are written out fold to, from a start on."""
+        step, axes = node.data
         for steps in self.steps(axes):
             operand = self.value(x, scope, {**places, **steps})
             if found is None:
                 found = operand
                 continue
             value = next(self.values)
-            scope.body.append(Let(value, step.text, (found, operand), x.type))
+            how = x.type, False, node.lines
+            scope.body.append(Let(value, step.text, (found, operand), *how))
             found = value
         assert found is not None
         return found
@@ -1557,7 +1575,8 @@ class Builder:
         while found:
             value = next(self.values)
             given = total, found.pop()
-            scope.body.append(Let(value, "x + y", given, node.type, True))
+            how = node.type, True, node.lines
+            scope.body.append(Let(value, "x + y", given, *how))
             total = value
         return total
 

@@ -131,6 +131,7 @@ def again(graph: Graph, node: Node, operands: Sequence[Node]) -> Node:
     """Return the same node of operands that may be others."""
     if all(x is y for x, y in zip(operands, node.operands, strict=True)):
         return node
+    graph.lines = node.lines
     if node.kind == "map":
         return graph.map(node.data, operands, node.type)
     if node.kind == "view":

@@ -39,6 +39,7 @@ import numpy as np
 from wengert.lower.axes import Axes
 from wengert.lower.costs import is_cheap
 from wengert.lower.hiding import PLAIN_PRODUCT
+from wengert.lower.lines import Spots, remark, together
 from wengert.lower.tiles import is_tiled
 
 
@@ -98,6 +99,8 @@ ARITHMETIC, REAL = SIGNED | {"x + y", "x - y"}, frozenset({"float64", "float32"}
 POWERS = frozenset({"x ** y", "pow(x, y)"})
 #: What is made of leaves by expressions alone, if its operands are.
 LEAFY = frozenset({"leaf", "number", "index", "map"})
+#: What no line computes.
+GIVEN = frozenset({"leaf", "number", "index"})
 
 
 @dataclass(slots=True, eq=False)
@@ -112,9 +115,12 @@ class Node:
     type: str
     #: Whether it is made of leaves by expressions alone, so may be read anywhere.
     is_leafy: bool = False
+    #: The user's lines that it comes from.
+    lines: Spots = ()
 
     def __repr__(self) -> str:
-        return f"%{self.number} = {said(self)}: {self.type}{over(self.axes)}"
+        text = f"%{self.number} = {said(self)}: {self.type}{over(self.axes)}"
+        return text + remark(self.lines)
 
 
 class Graph:
@@ -124,6 +130,8 @@ class Graph:
         self.axes = axes
         self.nodes: list[Node] = []
         self.known: dict[Any, Node] = {}
+        #: The user's lines of what is made now.
+        self.lines: Spots = ()
 
     def extent(self, axis: int) -> int:
         """Return the number of elements along an axis."""
@@ -156,6 +164,8 @@ class Graph:
             )
             self.nodes.append(node)
             self.known[key] = node
+        if kind not in GIVEN and node.lines is not self.lines:
+            node.lines = together(node.lines, self.lines)
         return node
 
     def number(self, value: Any, type_: str) -> Node:
@@ -370,7 +380,11 @@ class Graph:
         if x.kind == "index":
             return self.place(moved[x.data])
         if x.kind == "map" and is_cheap(x):
-            return self.map(x.data, [self.view(y, moved) for y in x.operands], x.type)
+            operands = [self.view(y, moved) for y in x.operands]
+            lines, self.lines = self.lines, x.lines or self.lines
+            found = self.map(x.data, operands, x.type)
+            self.lines = lines
+            return found
         if x.kind == "view":
             known = {axis: moved_place(place, moved) for axis, place in x.data}
             return self.view(x.operands[0], moved | known)

@@ -36,6 +36,7 @@ from wengert.lower.folds import reduced, scanned
 from wengert.lower.gathers import pushed
 from wengert.lower.graph import REAL, Affine, Graph, Node, Source, number_of, reached
 from wengert.lower.hiding import PLAIN_PRODUCT
+from wengert.lower.lines import Known
 from wengert.lower.looped import (
     Done,
     Loops,
@@ -187,6 +188,8 @@ class Lowering:
         self.has_nothing = any([type(t) is Type and not t.size for t in types])
         self.axes = axes
         self.graph = Graph(axes)
+        #: The lines that were met.
+        self.lines = Known()
         self.constants: list[np.ndarray] = []
         self.values: dict[int, Value] = {}
         #: Truth values that are false wherever a play may go on, by number.
@@ -223,8 +226,10 @@ class Lowering:
 
     def finished(self, outputs: list[Value]) -> Lowered:
         """Return the graph with what refuses a play."""
+        self.graph.lines = ()
         outputs = [unrenamed(self.graph, value) for value in outputs]
         outputs = self.rewritten(outputs)
+        self.graph.lines = ()
         types, guards = self.tape.types, self.guards(outputs)
         asked = [outputs[k].node for k in self.asked_results]
         if not are_exact([*asked, *self.questioned]):
@@ -276,7 +281,7 @@ class Lowering:
 
         def start(axes: Axes) -> Lowering:
             lowering = Lowering(tape, self.absorbs, (), axes, self.calls, self.blas)
-            lowering.done = done
+            lowering.done, lowering.lines = done, self.lines
             return lowering
 
         return settled(start)
@@ -304,6 +309,7 @@ class Lowering:
     def step(self, index: int) -> None:
         """Lower one node, or note what it asks."""
         operation, like = self.tape.operations[index], self.tape.types[index]
+        self.graph.lines = self.lines.of(self.tape.lines[index])
         if operation is GUARD:
             if not is_asked_before(self.tape, index):
                 self.asked(index)

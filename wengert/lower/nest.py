@@ -6,10 +6,12 @@ lanes.  A register holds what is folded, from one step of a loop to the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
+
+from wengert.lower.lines import Spot, Spots, remark
 
 if TYPE_CHECKING:
     from wengert.lower.calls import Called
@@ -77,6 +79,8 @@ class Let:
     operands: tuple[Operand, ...]
     type: str
     is_strict: bool = False
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,8 @@ class Sum:
     address: Address
     count: int
     type: str
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,8 @@ class Store:
     type: str
     fold: str = ""
     start: float = 0.0
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,8 @@ class Fold:
     register: int
     text: str
     operand: Operand
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +181,8 @@ class Guard:
 
     number: int
     operand: Operand
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +209,8 @@ class Product:
     strides: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
     type: str
     adds: bool
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +242,8 @@ class Routine:
     strides: tuple[tuple[int, int], ...]
     type: str
     is_own: bool
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +272,8 @@ class Order:
     type: str
     has_places: bool
     rooms: tuple[Buffer, ...]
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +296,8 @@ class Call:
     name: str
     operands: tuple[Address, ...]
     results: tuple[Address, ...]
+    #: The user's lines that it comes from.
+    lines: Spots = field(default=(), compare=False)
 
     @property
     def type(self) -> str:
@@ -376,22 +396,28 @@ class Nest:
     calls: list[Asked]
 
     def __str__(self) -> str:
-        return "\n".join(self.lines())
+        return "\n".join(self.lines(remark))
 
-    def lines(self) -> Iterator[str]:
-        """Give the lines of the text."""
+    def lines(self, said: Callable[[Iterable[Spot]], str]) -> Iterator[str]:
+        """Give the lines of the text, behind them what is said of the user's."""
         buffers = self.arguments, self.constants, self.results, self.scratch
         for buffer in chain(*buffers):
             yield f"{buffer}: {buffer.type}[{buffer.size}]"
-        yield from shown_body(self.body, 0)
+        yield from shown_body(self.body, 0, said)
 
-    def shown(self, most: int) -> str:
+    def shown(self, most: int, has_lines: bool = False) -> str:
         """Return the text, of which lines are left out where there are more."""
-        lines = list(islice(self.lines(), most))
+        said = remark if has_lines else nothing_said
+        lines = list(islice(self.lines(said), most))
         buffers = self.arguments, self.constants, self.results, self.scratch
         left = sum(map(len, buffers)) + count(self.body) - most
         rest = [f"... and {left} lines more"] * (left > 0)
         return "\n".join([*lines, *rest])
+
+
+def nothing_said(_: Iterable[Spot]) -> str:
+    """Return no remark: what equal code of other lines is shown by, too."""
+    return ""
 
 
 def everything(body: Sequence[Statement]) -> Iterator[Statement]:
@@ -461,28 +487,52 @@ def shown(operand: Operand) -> str:
     return str(operand) if isinstance(operand, Number) else f"v{operand}"
 
 
-def shown_body(body: list[Statement], depth: int) -> Iterator[str]:
-    """Give the lines of statements."""
+def lines_of(body: Sequence[Statement]) -> dict[Spot, None]:
+    """Return the user's lines that statements come from, those inside of them too."""
+    return dict.fromkeys(
+        spot for each in everything(body) for spot in getattr(each, "lines", ())
+    )
+
+
+def shown_body(
+    body: list[Statement],
+    depth: int,
+    said: Callable[[Iterable[Spot]], str],
+    known: str | None = None,
+) -> Iterator[str]:
+    """Give the lines of statements, with those of the user's unless they are known."""
     indent = "    " * depth
     for statement in body:
-        if isinstance(statement, Loop):
-            lanes = " in lanes" * statement.is_lanes
-            times = f", {statement.unroll} at once" * (statement.unroll > 1)
-            yield f"{indent}loop i{statement.loop} to {statement.extent}{lanes}{times}:"
-            yield from shown_body(statement.body, depth + 1)
-        elif isinstance(statement, Part):
-            yield f"{indent}part {statement.number}:"
-            yield from shown_body(statement.body, depth + 1)
-        elif isinstance(statement, Where):
-            yield f"{indent}where {shown(statement.condition)}:"
-            yield from shown_body(statement.body, depth + 1)
+        if isinstance(statement, Loop | Part | Where | While):
+            own = said(lines_of([statement]))
+            head = indent + shown_head(statement)
+            inner = depth + 1, said, own
+            yield head if own == known else head + own
+        if isinstance(statement, Loop | Part | Where):
+            yield from shown_body(statement.body, *inner)
         elif isinstance(statement, While):
-            yield f"{indent}loop i{statement.loop}:"
-            yield from shown_body(statement.asks, depth + 1)
+            yield from shown_body(statement.asks, *inner)
             yield f"{indent}    while {shown(statement.condition)}:"
-            yield from shown_body(statement.body, depth + 2)
+            yield from shown_body(statement.body, depth + 2, said, own)
         else:
-            yield indent + shown_statement(statement)
+            own = said(getattr(statement, "lines", ()))
+            text = indent + shown_statement(statement)
+            yield text if own == known else text + own
+
+
+def shown_head(statement: Loop | Part | Where | While) -> str:
+    """Return the first line of what has statements inside."""
+    match statement:
+        case Loop(loop, extent, is_lanes, unroll):
+            lanes = " in lanes" * is_lanes
+            times = f", {unroll} at once" * (unroll > 1)
+            return f"loop i{loop} to {extent}{lanes}{times}:"
+        case Part(number):
+            return f"part {number}:"
+        case Where(condition):
+            return f"where {shown(condition)}:"
+        case While(loop):
+            return f"loop i{loop}:"
 
 
 def shown_statement(statement: Statement) -> str:

@@ -111,6 +111,7 @@ def in_stretches(graph: Graph, node: Node) -> Node:
     """Return a place of stretches, each the sum of the pieces that it is under."""
     at = overlapping(node)
     assert at is not None
+    graph.lines = node.lines
     dims, pieces = node.data[0], pieces_along(graph, node, at)
     extent, zero = extent_of(graph, node, at), graph.number(0.0, node.type)
     specs, nodes = [], []

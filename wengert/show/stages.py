@@ -8,12 +8,12 @@ from wengert.core.tape import Tape
 from wengert.derive.ended import ended
 from wengert.derive.opened import opened
 from wengert.derive.shortened import shortened
-from wengert.emit import machine
 from wengert.emit.nests import written
 from wengert.errors import UnsupportedError, explain
 from wengert.execute.costs import least_for_blas
 from wengert.execute.engine import refuse_long
 from wengert.execute.inlined import inlined
+from wengert.execute.loops import vector_width
 from wengert.lower.build import build
 from wengert.lower.cut import cut
 from wengert.lower.hiding import has_chain_products
@@ -29,18 +29,13 @@ def graph_text(lowered: Lowered) -> str:
 
 def nest_text(lowered: Lowered) -> str:
     """Return how it is computed, loops over buffers."""
-    return str(cut(build(lowered, lanes())[0]))
+    return str(cut(build(lowered, vector_width())[0]))
 
 
 def llvm_text(lowered: Lowered) -> str:
     """Return the assembly that LLVM is given."""
-    nest, constants = build(lowered, lanes())
-    return "\n".join(written(cut(nest), constants, lanes(), {}).texts)
-
-
-def lanes() -> int:
-    """Return the elements of a vector of this processor."""
-    return machine.vector_bits() // 64 if machine.available() else 4
+    nest, constants = build(lowered, vector_width())
+    return "\n".join(written(cut(nest), constants, vector_width(), {}).texts)
 
 
 #: How each stage is written, and how its remarks begin.
@@ -75,7 +70,7 @@ def stage_text(tape: Tape, stage: str, absorbs: bool = False) -> str:
     try:
         refuse_long(compiled)
         is_first = has_second and not absorbs
-        blas = least_for_blas(lanes())
+        blas = least_for_blas(vector_width())
         lowered = lower(compiled, not is_first, calls=True, blas=blas)
         text = write(lowered)
     except NotLoweredError as error:
