@@ -765,13 +765,32 @@ row(
     [1.0, 1.0, 1.0],
 )
 row(
-    "wengert.random_effects:Laplace.__init__",
+    "wengert.random_effects:Arguments.no_such",
     "f = wengert.laplace(lambda p, u: np.sum((u - p) ** 2), random=2)\n"
     "result = f.mode(np.ones(1), np.zeros(1))",
     "random=0 or random=1",
     "f = wengert.laplace(lambda p, u: np.sum((u - p) ** 2), random=1)\n"
     "result = f.mode(np.ones(1), np.zeros(1))",
     1.0,
+)
+row(
+    "wengert.random_effects:Arguments.of_call",
+    "f = wengert.laplace(lambda p, q, u: np.sum((u - p * q) ** 2), 2, (0, 1))\n"
+    "result = f.mode(np.ones(1), np.zeros(1))",
+    "a tuple of 2",
+    "f = wengert.laplace(lambda p, q, u: np.sum((u - p * q) ** 2), 2, (0, 1))\n"
+    "result = f.mode((0.5, 2.0), np.zeros(1))",
+    1.0,
+)
+row(
+    "wengert.random_effects:Core.box.third",
+    "f = wengert.laplace(lambda p, u: np.sum((u - p[0]) ** 2 + p[0] ** 4 / 12))\n"
+    "h = lambda p: wengert.hessian(lambda p: f(p, np.zeros(1)))(p)[0, 0]\n"
+    "result = grad(h)(np.ones(1))",
+    "its formula in NumPy",
+    "h = lambda p: wengert.hessian(lambda p: p[0] ** 4 / 12)(p)[0, 0]\n"
+    "result = grad(h)(np.ones(1))",
+    2.0,
 )
 row(
     "wengert.random_effects:Mode.__init__",
@@ -783,7 +802,7 @@ row(
     1.0,
 )
 row(
-    "wengert.random_effects:Laplace.at",
+    "wengert.random_effects:Core.at",
     "f = wengert.laplace(lambda p, u: np.sum(p[0] * u + (1 - p[0]) * u**2))\n"
     "result = f.mode(np.ones(1), np.ones(1))",
     "other parameters",
@@ -792,7 +811,7 @@ row(
     1.0,
 )
 row(
-    "wengert.random_effects:Laplace.covariance",
+    "wengert.random_effects:Core.covariance",
     "f = wengert.laplace(lambda p, u: np.sum(u**2) + (p[0] ** 2 - 1) ** 2)\n"
     "result = f.errors(np.zeros(1), np.zeros(1))",
     "the parameters of laplace(f).fit(...)",

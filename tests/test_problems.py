@@ -15,6 +15,7 @@ from wengert import grad, hessian, jacobian, problem
 from wengert.errors import ArgumentError, DerivativeError, UnsupportedError
 from wengert.execute.tier import Tier
 from wengert.problems import Problem
+from wengert.structure import optimize as tables
 
 NODES = 20
 
@@ -569,15 +570,12 @@ def test_every_method_finds_the_minimum_or_is_refused(has: str, method: Any) -> 
 
 def test_tables_of_methods_are_scipys() -> None:
     """A method that leaves something out warns of it."""
-    from wengert.scipy.optimize import BOUNDED as OURS_BOUNDED
-    from wengert.scipy.optimize import CONSTRAINED as OURS_CONSTRAINED
-
     limit = optimize.NonlinearConstraint(lambda x: x[0], -9.0, 9.0)
     slopes = {"jac": lambda x: 2 * x, "hess": lambda x: 2 * np.eye(2)}
     for method in [*BOUNDED, *NEITHER]:
         for table, settings in (
-            (OURS_BOUNDED, {"bounds": [(-9.0, 9.0)] * 2}),
-            (OURS_CONSTRAINED, {"constraints": limit}),
+            (tables.BOUNDED, {"bounds": [(-9.0, 9.0)] * 2}),
+            (tables.CONSTRAINED, {"constraints": limit}),
         ):
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")

@@ -16,6 +16,13 @@ from wengert.execute.report import native_text
 from wengert.execute.shared import Shared
 from wengert.execute.sparse import OutsideError
 from wengert.sensitivity import Sensitivity
+from wengert.structure.optimize import (
+    BOUNDED,
+    CONSTRAINED,
+    HESSIANS,
+    PRODUCTS,
+    VALUES,
+)
 
 Function = Callable[..., Any]
 
@@ -333,8 +340,6 @@ class Problem:
         """
         from scipy import optimize
 
-        from wengert.scipy.optimize import VALUES
-
         x0 = vector(x0)
         low, high, lower, upper = self.limits(x0)
         is_bounded = bool(np.isfinite([low, high]).any())
@@ -376,8 +381,6 @@ class Problem:
 
     def curves_for(self, wants: str) -> dict[str, Any]:
         """Return the second derivatives of the objective that a method wants."""
-        from wengert.scipy.optimize import HESSIANS, PRODUCTS
-
         if wants == "trust-constr":
             return {"hess": self.of_objective}
         if wants in HESSIANS:
@@ -695,8 +698,6 @@ def started(multipliers: Any, of_bounds: Any, m: int, n: int) -> dict[str, Any]:
 
 def fitting(method: Any, is_bounded: bool, is_constrained: bool) -> Any:
     """Return a method that takes what a problem has; SciPy's choice for None."""
-    from wengert.scipy.optimize import BOUNDED, CONSTRAINED
-
     has = [("constraints", CONSTRAINED)] * is_constrained
     has += [("bounds", BOUNDED)] * is_bounded
     if method is None:

@@ -18,22 +18,11 @@ from wengert.api import hessian, hvp, jacobian, value_and_grad
 from wengert.execute.sparse import Sparse
 from wengert.scipy.matrices import Factors, compiled, is_apart, matrix_of
 from wengert.scipy.signatures import bound, signed
+from wengert.structure.optimize import HESSIANS, PRODUCTS, VALUES
 
 Function = Callable[..., Any]
 __all__ = ["curve_fit", "least_squares", "linprog", "milp", "minimize", "root"]
 
-#: Methods of `minimize` by what they want besides the value; all others: the gradient.
-VALUES = frozenset({"nelder-mead", "powell", "cobyla", "cobyqa"})
-PRODUCTS = frozenset({"newton-cg", "trust-ncg", "trust-krylov"})
-HESSIANS = frozenset({"dogleg", "trust-exact", "trust-constr"})
-#: Methods of `minimize` that take constraints, and those that take bounds, as SciPy's
-#: table has them, by their names in lower case.
-CONSTRAINED = {
-    name.lower(): name for name in ("trust-constr", "SLSQP", "COBYLA", "COBYQA")
-}
-BOUNDED = CONSTRAINED | {
-    name.lower(): name for name in ("L-BFGS-B", "TNC", "Nelder-Mead", "Powell")
-}
 #: Methods of `root` that use a Jacobian.
 JACOBIANS = frozenset({"hybr", "lm"})
 

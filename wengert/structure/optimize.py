@@ -22,6 +22,18 @@ from wengert.structure.nested import any_recorded, own_leaf
 from wengert.structure.solver import Given, Problem, answers_functions_of
 
 Function = Callable[..., Any]
+#: Methods of `minimize` by what they want besides the value; all others: the gradient.
+VALUES = frozenset({"nelder-mead", "powell", "cobyla", "cobyqa"})
+PRODUCTS = frozenset({"newton-cg", "trust-ncg", "trust-krylov"})
+HESSIANS = frozenset({"dogleg", "trust-exact", "trust-constr"})
+#: Methods of `minimize` that take constraints, and those that take bounds, as SciPy's
+#: table has them, by their names in lower case.
+CONSTRAINED = {
+    name.lower(): name for name in ("trust-constr", "SLSQP", "COBYLA", "COBYQA")
+}
+BOUNDED = CONSTRAINED | {
+    name.lower(): name for name in ("L-BFGS-B", "TNC", "Nelder-Mead", "Powell")
+}
 #: How far, relatively, a constraint may be from a limit that it is said to lie at.
 ACTIVE = 1e-5
 #: Where a number is in a result.
