@@ -151,6 +151,14 @@ def stored(x: Any) -> Any:
     return y
 
 
+def stored_as_real(x: Any) -> Any:
+    """Return an array of which parts were written: of real numbers, that is all."""
+    y = x * x
+    y.real[np.array([0, 1, 0])] = 3.0
+    y.real[4:6] = x[:2]
+    return y
+
+
 LAPLACE = sparse.diags_array([1.0, -2.0, 1.0], offsets=[-1, 0, 1], shape=(9, 9)).tocsr()
 
 #: Functions of nine numbers.
@@ -159,6 +167,7 @@ PROGRAMS: dict[str, Function] = {
     "scan": scanned,
     "fori_loop": lambda x: fori_loop(0, 3, lambda k, y: y[::-1] * x[:4], x[4:8]),
     "stored": stored,
+    "stored as real": stored_as_real,
     "gathered": lambda x: x[np.array([3, 0, 3])] * x[x > 0.5][0],
     "windows": lambda x: np.prod(sliding_window_view(x, 3), axis=1),
     "matmul": lambda x: x.reshape(3, 3) @ np.exp(x[:6].reshape(3, 2)),

@@ -134,6 +134,7 @@ def test_sparse_derivatives_of_random_programs_are_the_dense_ones(
     assert counts["sparse: Jacobian compared"] > len(seeds) / 3
     assert counts["sparse: Hessian compared"] > len(seeds) / 4
     assert counts["sparse: differences"] > counts["sparse: Jacobian compared"]
+    assert counts["sparse: exact"] > len(seeds) / 10
 
 
 def test_programs_of_integers_that_are_no_inputs_answer_as_python_does() -> None:

@@ -101,7 +101,7 @@ class Influence:
             empty_like(value) if sets is None else sets
             for sets, value in zip(given[:count], values, strict=False)
         ]
-        # The parts of a complex number lie where the number does.
+        # The parts of a complex number lie where it does; what is not written is kept.
         chain = settings.get("chain", ())
         plain = tuple(step for step in chain if step[0] not in ("real", "imag"))
         if chain != plain:
@@ -109,7 +109,8 @@ class Influence:
         if form.adds:
             return self.added(filled, places, plain, settings["key"])
         found = operation.function(*filled, *places, **settings)
-        return found if chain == plain else self.sets.unions(filled[0], found)
+        keeps = chain != plain and like.dtype.kind == "c"
+        return self.sets.unions(filled[0], found) if keeps else found
 
     def added(self, given: Given, places: Any, chain: Any, key: Any) -> Array:
         """Return the unions of sets and of those that are added at places."""

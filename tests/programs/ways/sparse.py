@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,19 @@ CALLS, MOST, MOST_TWICE = 2, 24, 12
 NATIVE, SHARE = 2, 4
 #: Differences that are no zero with a rounding error.
 LEAST = 1e-2
+#: Operations that rise, or move elements: what they give of rising operands does not
+#: cancel, and has no derivatives that are zero.
+RISING = frozenset(
+    """add arcsinh arctan cbrt concatenate copy cumsum exp expand_dims expm1 flip
+    getitem identity index_add log log1p mean moveaxis ravel reshape roll sinh sqrt
+    squeeze stack store sum tile transpose broadcast_to""".split()
+)
+#: Those that do, too, where no operand has a zero, and no constant falls below it.
+PRODUCTS = frozenset(
+    "cumprod dot einsum inner matmul multiply outer prod square vdot".split()
+)
+#: Sizes of numbers whose differences do not get lost in others, and steps from them.
+USUAL, AHEAD = (1e-3, 1e3), (0.3, 1e-3, -0.2)
 
 
 def check(judge: Judge) -> None:
@@ -71,6 +85,7 @@ def check_call(judge: Judge, k: int) -> None:
         has = asked(pattern, results)
         if has.error is None:
             check_pattern(judge, k, has.value.toarray(), whole, results, chosen)
+            check_exact(judge, k, has.value.toarray(), kept, chosen)
     dense = asked(wengert.hessian, total) if sum(sizes) <= MOST_TWICE else dense
     if sum(sizes) <= MOST_TWICE and dense.error is None:
         parts = [
@@ -123,6 +138,84 @@ def check_pattern(
     if places:
         text = f"call {k}: the pattern lacks {places}"
         raise MismatchError("sparse", "pattern", text)
+
+
+def check_exact(judge: Judge, k: int, pattern: Any, kept: Any, chosen: Any) -> None:
+    """Check that a pattern has nothing else, where nothing cancels or vanishes."""
+    instance, row = judge.program.load(), 0
+    for place in kept:
+
+        def result(*args: Any, place: int = place) -> Any:
+            return np.ravel(instance.function(*args)[1][place])
+
+        size = np.size(judge.expected[k].value[1][place])
+        has, row = pattern[row : row + size], row + size
+        if has.any() and is_rising(result, instance.arguments(k), chosen):
+            judge.counts["sparse: exact"] += 1
+            if not np.array_equal(has, has & moving(instance, k, result, chosen)):
+                text = f"call {k}: of result {place} {has.tolist()} has more than is"
+                raise MismatchError("sparse", "wider pattern", text)
+
+
+def is_rising(function: Any, args: Any, chosen: Any) -> bool:
+    """Whether what is recorded rises with its inputs, in numbers of usual sizes."""
+
+    def moved(*values: Any) -> Any:
+        every = list(args)
+        for position, value in zip(chosen, values, strict=True):
+            every[position] = value
+        return function(*every)
+
+    values = [copy.copy(args[position]) for position in chosen]
+    found = outcome(lambda: wengert.record(moved, *values), ())
+    if found.error is not None:
+        return False
+    tape, todo, reached = found.value, list(found.value.output_indices), set()
+    for node, position in zip(tape.inputs, chosen, strict=True):
+        node.output = copy.copy(args[position])
+    with np.errstate(all="ignore"):
+        tape.forward()
+    while todo:
+        index = todo.pop()
+        if index not in reached:
+            reached.add(index)
+            todo += tape.operands[index]
+    return all(is_rising_node(tape, index) for index in reached)
+
+
+def is_rising_node(tape: Any, index: int) -> bool:
+    """Whether a node rises with its operands, and gives numbers of usual sizes."""
+    name = tape.operations[index].name
+    sizes = np.abs(np.asarray(tape.node(index).output))
+    if name in ("input", "constant"):
+        return True
+    if not np.all((sizes == 0) | ((sizes > USUAL[0]) & (sizes < USUAL[1]))):
+        return False
+    if name not in PRODUCTS:
+        return name in RISING
+    operands = tape.operands[index]
+    values = [np.asarray(tape.node(operand).output) for operand in operands]
+    return all(
+        np.all(value > 0 if tape.operations[operand].name == "constant" else value != 0)
+        for operand, value in zip(operands, values, strict=True)
+    )
+
+
+def moving(instance: Any, k: int, result: Any, chosen: Any) -> Any:
+    """Return which elements of a result are others where one of an argument is."""
+    found = []
+    here = outcome(result, instance.arguments(k)).value
+    for position in chosen:
+        for element in range(np.size(instance.arguments(k)[position])):
+            moves = np.zeros(np.shape(here), bool)
+            for step in AHEAD:
+                place = position, (), element
+                args = gradients.moved(instance.arguments(k), place, step)
+                there = None if args is None else outcome(result, args).value
+                is_other = np.shape(there) != np.shape(here) or there != here
+                moves |= True if args is None else is_other
+            found.append(moves)
+    return np.stack(found, axis=1)
 
 
 def differences(instance: Any, k: int, results: Any, place: Any) -> Any:
