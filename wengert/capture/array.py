@@ -74,6 +74,7 @@ from wengert.ops.rounding import PYTHON_ROUND
 from wengert.ops.shape import COPY
 
 PASSIVE = -1
+LISTS = frozenset({list, tuple})
 PLAIN_BOUNDS = frozenset({int, type(None)})
 NUMBERS = (bool, int, float, complex, np.generic)
 #: The numbers that are operands as they are.
@@ -152,13 +153,18 @@ class RecordedValue(Recorded):
         answer = DISPATCH.get(function)
         if answer is None:
             return call_plain(function, self._tape, args, settings)
+        found, named = args, settings
         try:
+            for part in (*args, *settings.values()) if settings else args:
+                if type(part) in LISTS and function in join.LISTED:
+                    found, named = join.gather_arguments(function, args, settings)
+                    break
             if isinstance(answer, Operation):
-                return record_operation(answer, args, settings)
-            if self._is_captured:
-                args, settings = with_stand_ins(args, settings)
-                return function(*args, **settings)
-            return answer(*args, **settings)
+                return record_operation(answer, found, named)
+            if self._tape.thread is None and self._is_captured:
+                found, named = with_stand_ins(found, named)
+                return function(*found, **named)
+            return answer(*found, **named)
         except RAW as error:
             raise as_numpy(function, args, settings, error) from error.__cause__
 

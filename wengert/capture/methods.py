@@ -23,8 +23,8 @@ from wengert.capture.refusals import full_name, no_attribute
 from wengert.core.types import has_class, is_array, plain_example, type_of
 from wengert.errors import RecordingError, UnsupportedError, explain, is_library
 from wengert.ops.elements import check_elements
-from wengert.ops.join import gather_arguments, holds_recorded, is_list
 from wengert.ops.join import gather_recorded as gather
+from wengert.ops.join import holds_recorded, is_list
 from wengert.ops.shape import in_order
 
 #: Methods that are the function of the same name with the array in front.
@@ -57,7 +57,7 @@ def function_method(name: str) -> Any:
     function = getattr(np, name)
 
     def method(self: RecordedValue, *args: Any, **settings: Any) -> Any:
-        return function(*gather_arguments(function, (self, *args)), **settings)
+        return function(self, *args, **settings)
 
     method.__name__ = name
     method.__doc__ = f"Return ``np.{name}`` of this array."

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.answers.named import copy_of, leading_to
+from wengert.capture.answers.leading import copy_of, leading_to
 from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import RecordedArray, RecordedScalar
 from wengert.capture.pure import Fetch, ImpureError, reads_of

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import keys
+from wengert.capture.answers.leading import plain as without_us
 from wengert.capture.scipy_ways import name_of, nearest_way
 from wengert.core.types import has_class, is_array, type_of
 from wengert.errors import RecordingError, UnsupportedError, WengertError, explain
@@ -79,7 +80,7 @@ def as_numpy(
         # Copied at once: what is given twice stays one array, as the function may ask.
         given, named = copied = deepcopy(plain)
         keep_read_only(plain, copied)
-        function(*given, **named)
+        without_us(function)(*given, **named)
     except RecursionError:  # lists that nest too deep to be copied
         return error
     except Exception as of_numpy:

@@ -161,19 +161,26 @@ def places_of_sizes(function: Any) -> set[int]:
     return {place for place, name in names if name in SIZES}
 
 
-def gather_arguments(function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+#: Functions of NumPy's whose array arguments may be lists of recorded values.
+LISTED: set[Any] = set()
+
+
+def gather_arguments(
+    function: Any, args: tuple[Any, ...], settings: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments of a function of NumPy's, lists of recorded ones as arrays.
 
-    Those of axes and sizes stay lists, and tuples.
+    Those of axes and sizes stay lists, and tuples; where no list is gathered the very
+    arguments are returned.
     """
-    for arg in args:
-        if type(arg) in (list, tuple) and holds_recorded(arg):
-            sizes = places_of_sizes(function)
-            return tuple(
-                arg if k in sizes else gather_recorded(arg)
-                for k, arg in enumerate(args)
-            )
-    return args
+    for place, arg in enumerate(args):
+        is_gathered = type(arg) in (list, tuple) and holds_recorded(arg)
+        if is_gathered and place not in places_of_sizes(function):
+            args = (*args[:place], gather(arg), *args[place + 1 :])
+    for name, arg in settings.items():
+        if type(arg) in (list, tuple) and name not in SIZES and holds_recorded(arg):
+            settings = {**settings, name: gather(arg)}
+    return args, settings
 
 
 def is_list(value: Any) -> bool:

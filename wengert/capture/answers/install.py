@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.answers import lists, loops, makers, math, modes, named  # noqa: F401
+from wengert.capture.answers.leading import code_holder
 from wengert.capture.answers.table import ANSWERS, Function
 from wengert.capture.array import RecordedArray
 from wengert.core.locks import Switch
@@ -117,6 +118,15 @@ ORIGINALS = {
     module: {name: vars(module)[name] for name in replaced}
     for module, replaced in ANSWERS.items()
 }
+#: Those without code in Python that could lead to their answers.
+REPLACED = {
+    module: {
+        name: answer
+        for name, answer in answers.items()
+        if code_holder(ORIGINALS[module][name]) is None
+    }
+    for module, answers in ANSWERS.items()
+}
 RECORDING_CLASSES = [
-    (module, recording_class(module, replaced)) for module, replaced in ANSWERS.items()
+    (module, recording_class(module, replaced)) for module, replaced in REPLACED.items()
 ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture.answers.leading import plain
 from wengert.capture.answers.makers import converted, shares
 from wengert.capture.answers.table import (
     ANSWERS,
@@ -21,10 +22,10 @@ from wengert.capture.answers.table import (
 from wengert.capture.array import RecordedArray, with_stand_ins
 from wengert.capture.captures import CAPTURES
 from wengert.capture.refusals import RAW, as_numpy
-from wengert.core.operation import DISPATCH, Operation
+from wengert.core.operation import DISPATCH
 from wengert.core.types import Recorded, plain_example
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.join import SIZES, gather, gather_arguments, gather_recorded
+from wengert.ops.join import LISTED, gather, gather_arguments
 from wengert.ops.shape import is_number
 
 
@@ -64,10 +65,10 @@ def isscalar(element: Any) -> bool:
     """Answer ``np.isscalar``: a recorded number is one."""
     if isinstance(element, Recorded):
         return is_number(element)
-    return np_isscalar(element)
+    return np_isscalar(element)  # type: ignore[no-any-return]
 
 
-np_isscalar = np.isscalar
+np_isscalar = plain(np.isscalar)
 
 
 @answered("ndenumerate")
@@ -147,30 +148,28 @@ MAKING = frozenset(
 
 def answer_lists(name: str, module: ModuleType) -> None:
     """Answer a function whose array arguments may be lists of recorded values."""
-    original = getattr(module, name)
-    code = DISPATCH.get(original)
-    answer = original if isinstance(code, Operation) or code is None else code
+    original, numpys = getattr(module, name), plain(getattr(module, name))
     is_making = module is np and name in MAKING
+    LISTED.add(original)
 
     @answered(name, module)
     def of_lists(*args: Any, **settings: Any) -> Any:
-        given, named = args, dict(settings)
+        if args and type(args[0]) is RecordedArray:
+            # At once what it dispatches to.
+            return args[0].__array_function__(original, (), args, settings)
         try:
-            args = gather_arguments(original, args)
-            for setting, value in named.items():
-                if type(value) in (list, tuple) and setting not in SIZES:
-                    settings[setting] = gather_recorded(value)
-            if args and type(args[0]) is RecordedArray:
-                return answer(*args, **settings)  # at once what dispatch leads to
-            result = original(*args, **settings)
+            found, named = gather_arguments(original, args, settings)
+            if found is not args or named is not settings:
+                return original(*found, **named)  # it dispatches now
+            result = numpys(*args, **settings)
         except RAW as error:
-            raise as_numpy(original, given, named, error) from error.__cause__
+            raise as_numpy(original, args, settings, error) from error.__cause__
         return made(tape_here(), result, args) if is_making else result
 
 
 def answer_sequence(name: str, module: ModuleType = np) -> None:
     """Answer a function of a sequence of arrays, which may nest lists."""
-    original = getattr(module, name)
+    original, numpys = getattr(module, name), plain(getattr(module, name))
     answer = DISPATCH[original]
     assert callable(answer)
     is_making = name in MAKING
@@ -184,7 +183,7 @@ def answer_sequence(name: str, module: ModuleType = np) -> None:
                 return answer(*args, **settings)
             except RAW as error:
                 raise as_numpy(original, args, settings, error) from error.__cause__
-        result = original(*args, **settings)
+        result = numpys(*args, **settings)
         return made(tape_here(), result, args) if is_making else result
 
 
@@ -212,10 +211,10 @@ def take(a: Any, indices: Any, *args: Any, **settings: Any) -> Any:
     """Answer ``np.take``, which does not dispatch on its indices."""
     if holds(a) or holds(indices):
         try:
-            return DISPATCH[np_take](gather(a), gather(indices), *args, **settings)  # type: ignore[operator]
+            return DISPATCH[np.take](gather(a), gather(indices), *args, **settings)  # type: ignore[operator]
         except RAW as error:
             args = (a, indices, *args)
-            raise as_numpy(np_take, args, settings, error) from error.__cause__
+            raise as_numpy(np.take, args, settings, error) from error.__cause__
     return np_take(a, indices, *args, **settings)
 
 
@@ -236,4 +235,4 @@ def fromiter(iter: Any, dtype: Any, count: int = -1, **settings: Any) -> Any:
 
 
 np_fromiter = fromiter.__wrapped__  # type: ignore[attr-defined]
-np_take = take.__wrapped__  # type: ignore[attr-defined]
+np_take = plain(np.take)

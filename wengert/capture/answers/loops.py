@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture.answers.leading import plain
 from wengert.capture.answers.makers import converted
 from wengert.capture.answers.table import answered, holds, passive, tape_here
 from wengert.core.operation import DISPATCH
@@ -121,10 +122,10 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     if tape is None and not holds(x):
         return np_piecewise(x, condlist, funclist, *args, **kw)
     x = gather(x) if holds(x) else passive(tape, np.array(x))
-    return DISPATCH[np_piecewise](x, condlist, funclist, *args, **kw)  # type: ignore[operator]
+    return DISPATCH[np.piecewise](x, condlist, funclist, *args, **kw)  # type: ignore[operator]
 
 
-np_piecewise = piecewise.__wrapped__  # type: ignore[attr-defined]
+np_piecewise = plain(np.piecewise)
 
 
 @answered("apply_along_axis")
@@ -133,8 +134,8 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kw: Any) ->
     tape = tape_here()
     if tape is None and not holds(arr):
         return np_apply_along_axis(func1d, axis, arr, *args, **kw)
-    answer = DISPATCH[np_apply_along_axis]
+    answer = DISPATCH[np.apply_along_axis]
     return passive(tape, answer(func1d, axis, arr, *args, **kw))  # type: ignore[operator]
 
 
-np_apply_along_axis = apply_along_axis.__wrapped__  # type: ignore[attr-defined]
+np_apply_along_axis = plain(np.apply_along_axis)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.capture import keys
+from wengert.capture.answers.leading import plain
 from wengert.capture.answers.table import (
     answered,
     holds,
@@ -39,15 +40,15 @@ PLACES = "triu_indices tril_indices diag_indices mask_indices"
 
 def answer_maker(name: str) -> None:
     """Answer a function that makes a fresh array."""
-    original = getattr(np, name)
-    make = DEFINED.get(original, original)
+    public = getattr(np, name)
+    original, make = plain(public), plain(DEFINED.get(public, public))
     is_like = name.endswith("_like")
 
     @answered(name)
     def maker(*args: Any, **settings: Any) -> Any:
         tape = tape_here()
         if is_like and args and holds(args[0]):
-            args = (gather(args[0]), *args[1:])
+            return public(gather(args[0]), *args[1:], **settings)
         if tape is None:
             return original(*args, **settings)
         args, settings = whole(args), whole(settings)
@@ -79,7 +80,7 @@ def whole(sizes: Any) -> Any:
 
 def answer_places(name: str) -> None:
     """Answer a function of a count that may be recorded."""
-    original = getattr(np, name)
+    original = plain(getattr(np, name))
 
     @answered(name)
     def places(*args: Any, **settings: Any) -> Any:
@@ -104,7 +105,7 @@ for _name in PLACES.split():
 def answer_like(name: str) -> None:
     """Answer ``np.zeros_like`` and its relatives of a recorded prototype."""
     original = getattr(np, name)
-    make = DEFINED.get(original, original)
+    make = plain(DEFINED.get(original, original))
 
     @answers(original)
     def like(prototype: Any, *args: Any, **settings: Any) -> Any:
@@ -172,14 +173,14 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, **settings: Any) -> Any
     return passive(tape, np_full(whole(shape), fill_value, dtype, **settings))
 
 
-np_full = np.full
+np_full = plain(np.full)
 
 
 @answered("full_like")
 def full_like(a: Any, fill_value: Any, *args: Any, **settings: Any) -> Any:
     """Answer ``np.full_like``; the number may be recorded."""
     tape = tape_here()
-    if tape is None or isinstance(a, Recorded):
+    if tape is None:
         return np_full_like(a, fill_value, *args, **settings)
     fill_value = gather(fill_value)
     if isinstance(fill_value, Recorded):
@@ -187,7 +188,7 @@ def full_like(a: Any, fill_value: Any, *args: Any, **settings: Any) -> Any:
     return passive(tape, np_full_like(a, fill_value, *args, **settings))
 
 
-np_full_like = np.full_like
+np_full_like = plain(np.full_like)
 
 
 def filled(shape: Any, value: Any, dtype: Any) -> Any:
@@ -325,7 +326,7 @@ def answer_converter(name: str, fixed: str | None = None) -> None:
 
     `fixed` is the order in memory that some of them stand for.
     """
-    original = getattr(np, name)
+    original = plain(getattr(np, name))
 
     @answered(name)
     def converter(a: Any, dtype: Any = None, *args: Any, **settings: Any) -> Any:
@@ -369,21 +370,22 @@ def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
     """Answer ``np.asarray_chkfinite``."""
     if not holds(a) or is_foreign():
         return np_asarray_chkfinite(a, dtype, order)
-    result = converted(a, dtype)
+    result = laid_out(converted(a, dtype), a, order, None)
     if not np.isfinite(result).all():
         raise ValueError("array must not contain infs or NaNs")
     return result
 
 
-np_asarray_chkfinite = np.asarray_chkfinite
+np_asarray_chkfinite = plain(np.asarray_chkfinite)
 
 
 @answered("copy")
 def copy(a: Any, *args: Any, **settings: Any) -> Any:
     """Answer ``np.copy``: a copy of a plain array may take recorded values."""
-    tape = tape_here()
-    result = np_copy(gather(a) if holds(a) else a, *args, **settings)
-    return result if tape is None or holds(result) else passive(tape, result)
+    if holds(a):
+        return np.copy(gather(a), *args, **settings)
+    tape, result = tape_here(), np_copy(a, *args, **settings)
+    return result if tape is None else passive(tape, result)
 
 
-np_copy = np.copy
+np_copy = plain(np.copy)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy import geterr as numpy_geterr
-from numpy import geterrcall as numpy_geterrcall
+import numpy as np
 
+from wengert.capture.answers.leading import plain
 from wengert.capture.answers.table import answered
 from wengert.core.floating_point import TELLER
+
+numpy_geterr, numpy_geterrcall = plain(np.geterr), plain(np.geterrcall)
 
 
 @answered("geterr")

@@ -1,9 +1,10 @@
-"""Functions in Python of libraries that dispatch nothing, such as SciPy's.
+"""Functions in Python of libraries, NumPy's and those that dispatch nothing.
 
 While some recording is active their code leads to the answer, however they were
 imported (``from scipy.linalg import solve``): what is replaced is the code of the
-function, not a name of it.  An answer computes only where an argument is recorded; any
-other call, a library's own or another thread's, runs the original.
+function, not a name of it, and ``how is np.sum`` holds.  An answer of another library
+computes only where an argument is recorded; any other call, a library's own or another
+thread's, runs the original.
 
 Replacing thirty functions takes microseconds, which no recording is to pay: a function
 gets its own code back when it is called while nothing is recorded.
@@ -16,16 +17,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from inspect import CO_GENERATOR
 from threading import get_ident
-from types import CellType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from wengert.capture.answers.followed import SEEN, member, rows_of
-from wengert.capture.answers.table import RECORDING
+from wengert.capture.answers.leading import code_holder, copy_of, leading_to, plain
+from wengert.capture.answers.table import ANSWERS, RECORDING, VIA
 from wengert.capture.array import RecordedValue, call_plain, is_active
 from wengert.capture.refusals import RAW, as_numpy
 from wengert.core.locks import make as make_lock
@@ -106,66 +106,36 @@ def is_recording() -> bool:
     return tape is not None and tape.thread == get_ident()
 
 
-def copy_of(
-    function: FunctionType, cells: tuple[CellType, ...] | None = None
-) -> FunctionType:
-    """Return a function of the same code, which stays as it is; with other cells."""
-    copy = FunctionType(
-        function.__code__,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__ if cells is None else cells,
-    )
-    copy.__kwdefaults__ = function.__kwdefaults__
-    copy.__module__ = function.__module__
-    copy.__qualname__ = function.__qualname__
-    return copy
+class OfNumPy(Answered):
+    """A function of NumPy's own, whose answer knows what to do of any arguments."""
+
+    __slots__ = ("calls",)
+
+    def __init__(self, function: Any, answer: Function) -> None:
+        holder = code_holder(function)
+        assert holder is not None
+        super().__init__(holder, answer)
+        self.original = plain(function)
+        self.calls = 0
+
+    def call(self, args: Any, settings: dict[str, Any]) -> Any:
+        """Answer a call; run the original where nothing is recorded.
+
+        Its own code is put back once it is called often enough to be worth it: a
+        derivative between two recordings calls a few functions a few times.
+        """
+        if STATE.is_active:
+            return self.answer(*args, **settings)
+        self.calls += 1
+        if self.calls >= WORTH_IT:
+            self.calls = 0
+            STATE.restore(self)
+        return self.original(*args, **settings)
 
 
-#: A function of any arguments, inside of one whose variables are its closure; what
-#: follows its result is never run, and says what the closure is.
-TEMPLATE = """
-def outer({names}):
-    def template(*args, **settings):
-        call = "what is called"
-        {answer}
-        {names}
-    return template
-"""
-#: How it answers, of a plain function and of a generator.
-PLAINLY = "return call(args, settings)"
-IN_TURN = "return (yield from call(args, settings))"
-
-
-def leading_to(call: Function, own: CodeType) -> CodeType:
-    """Return code of any arguments that calls a function with them.
-
-    It stands for other code of a function, whose closure it takes and leaves alone.
-    Code of a generator is that of one.
-    """
-    answer = IN_TURN if own.co_flags & CO_GENERATOR else PLAINLY
-    code, before, after = template_of(own.co_freevars, answer)
-    return code.replace(
-        co_consts=(*before, call, *after),
-        co_name=own.co_name,
-        co_qualname=own.co_qualname,
-        co_filename=own.co_filename,
-        co_firstlineno=own.co_firstlineno,
-    )
-
-
-@cache
-def template_of(names: tuple[str, ...], answer: str) -> tuple[CodeType, Any, Any]:
-    """Return the code of the template with variables of these names, and an answer.
-
-    Its constants are returned, too: those before and behind what is called.
-    """
-    made: dict[str, Any] = {}
-    exec(TEMPLATE.format(names=", ".join(names), answer=answer), made)
-    code: CodeType = made["outer"](*names).__code__
-    at = code.co_consts.index("what is called")
-    return code, code.co_consts[:at], code.co_consts[at + 1 :]
+#: Calls after which putting a function's own code back takes less than they would.
+WORTH_IT = 8
+VIA.add(OfNumPy.call.__code__)
 
 
 class State:
@@ -181,11 +151,15 @@ class State:
         self.own: list[Answered] = []
         #: All of them: one that is inherited has one row.
         self.known: set[FunctionType] = set()
+        self.is_made = False
 
     def begin(self) -> None:
         """Lead all functions of loaded modules to their answers."""
         with self.lock:
             self.is_active = True
+            if not self.is_made:
+                self.is_made = True
+                self.own += [OfNumPy(*row) for row in rows_of_numpy()]
             if len(sys.modules) != self.seen:
                 self.look()
             self.lead()
@@ -238,6 +212,18 @@ class State:
             if self.is_active and name not in self.loaded:
                 self.add(name, module)
                 self.lead()
+
+
+def rows_of_numpy() -> list[tuple[Any, Function]]:
+    """Return NumPy's functions in Python, each with what answers it."""
+    rows = [
+        (vars(module)[name], answer)
+        for module, answers in ANSWERS.items()
+        for name, answer in answers.items()
+    ]
+    # Some have several names.
+    unique = {code_holder(function): (function, answer) for function, answer in rows}
+    return [row for holder, row in unique.items() if holder is not None]
 
 
 def is_importing() -> bool:

@@ -1,9 +1,9 @@
 """The table of what answers while recording: module -> name -> function.
 
 Functions that take no recorded argument which NumPy's protocols would see are replaced
-in their modules while some recording is active.  A replacement answers only when its
-own context is recording and the calling frame is not inside NumPy, SciPy or wengert;
-else it calls the original.
+while some recording is active: those in C in their modules, those in Python by their
+code.  A replacement answers only when its own context is recording and the calling
+frame is not inside NumPy, SciPy or wengert; else it calls the original.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from threading import get_ident
-from types import ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ Function = Callable[..., Any]
 #: The tape that this context is recording on.
 RECORDING: ContextVar[Any] = ContextVar("wengert_recording", default=None)
 LIBRARIES = frozenset({"numpy", "scipy", "pandas", "xarray", "wengert"})
+#: Code between an answer and the function whose code leads to it.
+VIA: set[CodeType] = set()
 #: What answers: module -> name -> replacement.
 ANSWERS: dict[ModuleType, dict[str, Any]] = {}
 
@@ -35,7 +37,7 @@ def tape_here() -> Any:
     tape = RECORDING.get()
     if tape is None or tape.thread != get_ident():
         return None
-    frame = sys._getframe(2)
+    frame = caller(3)
     name = frame.f_code.co_name
     if name == "__array__":  # NumPy takes plain arrays alone from there
         return None
@@ -43,6 +45,14 @@ def tape_here() -> Any:
         return None
     module = frame.f_globals.get("__name__", "")
     return None if module.partition(".")[0] in LIBRARIES else tape
+
+
+def caller(depth: int) -> FrameType:
+    """Return the frame that called an answer, which is `depth` frames up from here."""
+    frame = sys._getframe(depth)
+    if frame.f_code in VIA:  # and above it is the code that leads there
+        frame = frame.f_back.f_back  # type: ignore[union-attr,assignment]
+    return frame
 
 
 def is_imported_now(names: dict[str, Any]) -> bool:
@@ -55,7 +65,7 @@ def is_imported_now(names: dict[str, Any]) -> bool:
 
 def is_foreign() -> bool:
     """Whether the caller's caller is NumPy's or SciPy's own code."""
-    module = sys._getframe(2).f_globals.get("__name__", "")
+    module = caller(3).f_globals.get("__name__", "")
     return module.partition(".")[0] in ("numpy", "scipy")
 
 
