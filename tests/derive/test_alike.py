@@ -86,11 +86,11 @@ def test_a_second_recording_agrees_and_derives_nothing(
 ) -> None:
     """Also where numbers stand in loops, whole ones that a rule tells from others."""
     recorded = []
-    record_call = Jitted.record_call
+    record_onto = Jitted.record_onto
 
     def counted(self: Any, *args: Any) -> None:
         recorded.append(len(asked))
-        record_call(self, *args)
+        record_onto(self, *args)
 
     def function(p: Any) -> Any:
         def potential(y: Any) -> Any:
@@ -104,7 +104,7 @@ def test_a_second_recording_agrees_and_derives_nothing(
             v = v - 0.01 * push
         return (x[0] - x[1] / v[1] * v[0]) ** 2
 
-    monkeypatch.setattr(Jitted, "record_call", counted)
+    monkeypatch.setattr(Jitted, "record_onto", counted)
     jitted = wg.jit(outer(function), wait=True)
     found = jitted(np.array([0.5]))
 

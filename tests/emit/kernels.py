@@ -21,5 +21,4 @@ def run(kernel: Compiled, arguments: Sequence[Any], size: int) -> tuple[int, Any
     """Return the guard that failed, and the one result of a kernel, of float64."""
     result = np.full(size, np.nan)
     arrays = [np.asarray(argument) for argument in arguments]
-    addresses = [array.ctypes.data for array in arrays]
-    return kernel.call(addresses, [result.ctypes.data]), result
+    return kernel.call(arrays, [result]), result

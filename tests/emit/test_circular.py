@@ -31,7 +31,7 @@ def both(x: np.ndarray, lanes: int) -> tuple[np.ndarray, np.ndarray]:
     nest, constants = build(lower(tape), lanes)
     kernel = compile_written(written(cut(nest), constants, lanes, {}))
     found = np.empty_like(x), np.empty_like(x)
-    kernel.call([x.ctypes.data], [part.ctypes.data for part in found])
+    kernel.call([x], found)
     return found
 
 
@@ -83,7 +83,7 @@ def test_one_alone_has_the_bits_that_it_has_beside_the_other(lanes: int) -> None
         found = np.empty_like(x)
         nest, constants = build(lower(wg.record(function, x)), lanes)
         kernel = compile_written(written(cut(nest), constants, lanes, {}))
-        kernel.call([x.ctypes.data], [found.ctypes.data])
+        kernel.call([x], [found])
         np.testing.assert_array_equal(found, both(x, lanes)[k])
 
 

@@ -67,7 +67,7 @@ def test_narrow_processors_and_a_missing_vector_library(
     result = np.zeros(21)
 
     compiled = compile_loops(wg.record(hypotenuse, x, y), True, (), lanes)
-    compiled.call([x.ctypes.data, y.ctypes.data], [result.ctypes.data])
+    compiled.call([x, y], [result])
 
     np.testing.assert_allclose(result, hypotenuse(x, y), rtol=2e-15)
 

@@ -135,9 +135,7 @@ def native(text, arrays, result_type, lanes):
     nest, constants = build(lowered, max(lanes, 2))
     found = compile_written(written(cut(nest), constants, max(lanes, 2), {}))
     result = np.empty(count, result_type)
-    step = result.itemsize * (count // len(outputs))
-    targets = [result.ctypes.data + k * step for k in range(len(outputs))]
-    found.call([a.ctypes.data for a in arrays], targets)
+    found.call(arrays, np.split(result, len(outputs)))
     return result
 
 

@@ -140,7 +140,7 @@ def test_one_thread_multiplies_large_matrices_in_tiles(
     for lanes in (4, 8):
         kernel = compile_loops(tape, True, (), lanes, calls=True)
         results = [np.empty((300, 300), dtype) for _ in range(3)]
-        kernel.call([a.ctypes.data, b.ctypes.data], [r.ctypes.data for r in results])
+        kernel.call([a, b], results)
 
         is_own = threads == "1" and lanes == 8 and dtype == "float64"
         assert bool(kernel.asked) is not is_own

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.types import Array
 from wengert.emit import machine
 from wengert.emit.written import Written
 
@@ -20,6 +21,12 @@ KERNEL_TYPE = ctypes.CFUNCTYPE(
     ctypes.c_int64,
     ctypes.c_int64,
 )
+
+
+def addresses(arrays: Sequence[Array]) -> ctypes.Array[ctypes.c_void_p]:
+    """Return a table of where arrays lie, which have to outlive its use."""
+    places = [array.ctypes.data for array in arrays]
+    return (ctypes.c_void_p * max(1, len(places)))(*places)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,17 +80,17 @@ class Compiled:
 
     def call(
         self,
-        arguments: Sequence[int],
-        results: Sequence[int],
+        arguments: Sequence[Array],
+        results: Sequence[Array],
         begin: int = 0,
         end: int = 1,
     ) -> int:
-        """Run the kernel on memory addresses; releases the interpreter lock.
+        """Run the kernel on arrays; releases the interpreter lock.
 
         Parameters
         ----------
-        arguments, results : sequence of int
-            Address of each argument's and result's first element.
+        arguments, results : sequence of numpy.ndarray
+            Laid out as the kernel was compiled for.
         begin, end : int
             Range of blocks, for a kernel that is done for many.
 
@@ -94,6 +101,5 @@ class Compiled:
         """
         workspace = ctypes.create_string_buffer(self.workspace + 64)
         aligned = (ctypes.addressof(workspace) + 63) // 64 * 64
-        given = (ctypes.c_void_p * max(1, len(arguments)))(*arguments)
-        taken = (ctypes.c_void_p * max(1, len(results)))(*results)
+        given, taken = addresses(arguments), addresses(results)
         return int(self.function(given, taken, aligned, begin, end))

@@ -911,11 +911,9 @@ def _slow_entry(
             return fallback(*arguments, **keywords)
         given += signature.captures
         taken = [np.empty(r.shape, r.type) for r in signature.results]
-        sources = [a.ctypes.data for a in given]
-        targets = [a.ctypes.data for a in taken]
         place: int | None = 0
         while place is not None:
-            guard = kernels[place].call(sources, targets, 0, signature.rows)
+            guard = kernels[place].call(given, taken, 0, signature.rows)
             if not guard:
                 return handed_out(signature.structure, signature.results, taken)
             place = exits[place].get(guard, exits[place].get(0))

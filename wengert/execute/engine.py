@@ -74,8 +74,7 @@ def native_player(tape: Tape) -> Callable[[Sequence[Any]], list[Any] | None] | N
     def play(values: Sequence[Any]) -> list[Any] | None:
         given = list(map(native, values))
         found = [np.empty(like.shape) for like in outputs]
-        read, written = ([x.ctypes.data for x in part] for part in (given, found))
-        if kernel.call(read, written):
+        if kernel.call(given, found):
             return None
         return [x if x.shape else x[()] for x in found]
 
@@ -178,13 +177,12 @@ def kernel_seconds(path: Path) -> float | None:
     """
     tape, kernel = path.recording, path.kernels[0]
     inputs = [native(tape.play.outputs[index]) for index in tape.input_indices]
-    given = [array.ctypes.data for array in [*inputs, *path.read_natively]]
+    given = [*inputs, *path.read_natively]
     taken = [np.empty(kind.shape, kind.type) for kind in path.returned]
-    targets = [array.ctypes.data for array in taken]
     best, started = math.inf, time.perf_counter()
     for count in range(1, ROUNDS + 1):
         before = time.perf_counter()
-        if kernel.call(given, targets):
+        if kernel.call(given, taken):
             return None
         now = time.perf_counter()
         best = min(best, now - before)

@@ -190,12 +190,10 @@ def run(path: Path, given: Sequence[Any]) -> tuple[Any, list[tuple[int, int]]]:
     sources = [np.asarray(value) for value in [*given, *path.read_natively]]
     if any(type(x) is int and not -(2**63) <= x < 2**63 for x in given):
         return MISS, []  # no number of native code
-    addresses = [array.ctypes.data for array in sources]
     kinds, ways = path.returned, []
     taken = [np.empty(kind.shape, kind.type) for kind in kinds]
-    targets = [array.ctypes.data for array in taken]
     for number, kernel in enumerate(path.kernels):
-        guard = kernel.call(addresses, targets)
+        guard = kernel.call(sources, taken)
         if guard == LONG:
             path.is_long = path.ended is None
             return MISS, []

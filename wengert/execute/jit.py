@@ -15,6 +15,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -106,6 +107,30 @@ def is_sizeable(leaf: Any) -> bool:
 Work = Callable[[Path, Told], None]
 #: Where a replay ended that no known path takes up: the path, and the ways out of it.
 Exit = tuple[Path, list[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that is to be recorded.
+
+    Attributes
+    ----------
+    entry : Entry
+        What is known of calls of its key.
+    key : hashable
+    leaves : list
+        Its numeric arguments.
+    structure : object
+        Of all of its arguments.
+    told : dict or None
+        Numbers that a recording notes for the next one of the same call.
+    """
+
+    entry: Entry
+    key: Any
+    leaves: list[Any]
+    structure: Any
+    told: FoundNumbers | None = None
 
 
 class Jitted(Generic[P, R]):
@@ -437,14 +462,16 @@ class Jitted(Generic[P, R]):
                     self.entries.pop(next(iter(self.entries)))
             self.renew(entry)  # paths of one entry stand for each other's reads
             told: FoundNumbers | None = {} if self.waits else None
-            path, tape = self.record_first(entry, key, leaves, structure, told)
-            key = self.learn(path.recording, key, entry, leaves)
+            call = Call(entry, key, leaves, structure, told)
+            path, tape = self.record_first(call)
+            learnt = self.learn(path.recording, key, entry, leaves)
+            call = replace(call, key=learnt)
             is_late = any(tape.play.outputs[k] is None for k in tape.output_indices)
             found = [] if is_late else results_of(tape)
             for _ in range(MOST_TRIES if self.waits else 0):
                 if path.is_believed or entry.is_eager:
                     break
-                path, _ = self.record_once(entry, key, leaves, structure, told)
+                path, _ = self.record_once(call)
             is_kept = entry.tree.paths.get(path.number) is path
             if end is not None and is_kept and path.answered_by is None:
                 entry.tree.link(*end, path)
@@ -479,45 +506,28 @@ class Jitted(Generic[P, R]):
         tape.settle(tape.output_indices)
         return results_of(tape)
 
-    def record_first(
-        self,
-        entry: Entry,
-        key: Any,
-        leaves: list[Any],
-        structure: Any,
-        told: FoundNumbers | None = None,
-    ) -> tuple[Path, Tape]:
+    def record_first(self, call: Call) -> tuple[Path, Tape]:
         """Record one call; where numbers from outside make it fail, without them.
 
         Where the function raises all the same, they go on as they were.
         """
-        lifting = entry.tree.lifting
+        lifting = call.entry.tree.lifting
         try:
-            return self.record_once(entry, key, leaves, structure, told)
+            return self.record_once(call)
         except Exception:
             if not lifting.keys:
                 raise
-        self.record_call(Tape(), key, leaves, structure, reads.Evidence([], []))
+        self.record_onto(Tape(), call, reads.Evidence([], []))
         lifting.settled |= lifting.keys
         lifting.keys.clear()
-        return self.record_once(entry, key, leaves, structure, told)
+        return self.record_once(call)
 
-    def record_once(
-        self,
-        entry: Entry,
-        key: Any,
-        leaves: list[Any],
-        structure: Any,
-        told: FoundNumbers | None = None,
-    ) -> tuple[Path, Tape]:
-        """Record one call, compared with the paths that are known.
-
-        `told` are numbers of the same call, noted for when it is recorded again.
-        """
-        known = entry.tree
+    def record_once(self, call: Call) -> tuple[Path, Tape]:
+        """Record one call, compared with the paths that are known."""
+        entry, known = call.entry, call.entry.tree
         with collector_paused():
             started = time.perf_counter()
-            snapshot = self.snapshot(key, structure)
+            snapshot = self.snapshot(call.key, call.structure)
             numbers = self.lift(entry, snapshot)
             evidence = reads.Evidence(snapshot.inputs, numbers)
             follower = Follower(known, self.is_strict) if known.paths else None
@@ -526,13 +536,12 @@ class Jitted(Generic[P, R]):
                 expected = follower.path.expected
                 tape = CheckedTape(expected, follower.branch, evaluate_node)
             tape.refilled = snapshot.contents
-            tape.told, tape.is_jitted = told, not isinstance(self.fun, Budgeted)
+            tape.told, tape.is_jitted = call.told, not isinstance(self.fun, Budgeted)
             is_deferring = tape.is_jitted and not self.is_called_often
-            tape.defers = is_deferring and any(map(is_sizeable, leaves))
-            tape.is_awaited = told is None
+            tape.defers = is_deferring and any(map(is_sizeable, call.leaves))
+            tape.is_awaited = call.told is None
             with snapshot.noticing():
-                reached = snapshot.generators
-                self.record_call(tape, key, leaves, structure, evidence, reached)
+                self.record_onto(tape, call, evidence, snapshot.generators)
             wrote = snapshot.written()
             entry.tree.belief.watch(snapshot.eager_reason())
             if follower is not None and isinstance(tape, CheckedTape):
@@ -630,23 +639,25 @@ class Jitted(Generic[P, R]):
         on_tape, plain_arrays = reads.split(snapshot, tape)
         return on_tape, snapshot, plain_arrays
 
-    def record_call(
+    def record_onto(
         self,
         tape: Tape,
-        key: Any,
-        leaves: list[Any],
-        structure: Any,
+        call: Call,
         evidence: reads.Evidence,
         generators: list[reads.ReadGenerator] | None = None,
     ) -> None:
-        """Record one call on a tape whose inputs are the numeric leaves.
+        """Record a call on a tape whose inputs are the numeric leaves.
 
         Behind them are the numbers from outside that are inputs.  `generators` are
         those that the function reaches, where that is known.
         """
 
+        leaves = call.leaves
+
         def flat(*numbers: Any) -> Any:
-            given, kwargs = self.keys.filled(key, structure, numbers[: len(leaves)])
+            given, kwargs = self.keys.filled(
+                call.key, call.structure, numbers[: len(leaves)]
+            )
             outside = [number._index for number in numbers[len(leaves) :]]
             if not outside:
                 return self.fun(*given, **kwargs)

@@ -6,7 +6,6 @@ block by block in order.  So a result does not depend on the number of threads.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 from wengert.core import locks
 from wengert.core.types import Array, Type
 from wengert.emit import machine
-from wengert.emit.compile import Compiled
+from wengert.emit.compile import Compiled, addresses
 from wengert.errors import ArgumentError, explain
 from wengert.execute.blocks import Block
 from wengert.execute.costs import MOST_PIECE, PIECE
@@ -166,8 +165,7 @@ def run(
     threads: int,
 ) -> bool:
     """Do so many blocks, shared out over threads; whether none is refused."""
-    sources = addresses([array.ctypes.data for array in given])
-    targets = addresses([array.ctypes.data for array in results])
+    sources, targets = addresses(given), addresses(results)
     answers = []
 
     def work(start: int, stop: int) -> None:
@@ -205,11 +203,6 @@ def add_blocks(parts: Array) -> Array:
     for part in parts[1:]:
         total = total + part
     return np.asarray(total, parts.dtype)
-
-
-def addresses(numbers: Sequence[int]) -> ctypes.Array[ctypes.c_void_p]:
-    """Return a table of pointers."""
-    return (ctypes.c_void_p * max(1, len(numbers)))(*numbers)
 
 
 class Scratch(threading.local):

@@ -15,7 +15,7 @@ from wengert.capture.reads import Evidence
 from wengert.core.tape import Tape
 from wengert.derive.shortened import cut
 from wengert.execute.entries import MISS, Entry
-from wengert.execute.jit import Exit, Jitted
+from wengert.execute.jit import Call, Exit, Jitted
 from wengert.execute.paths import Path
 from wengert.execute.plan import results_of
 from wengert.execute.tier import Tier
@@ -98,17 +98,17 @@ class Part(Jitted[..., Any]):
         whole = self.whole
         with whole.lock, self.lock:
             known = whole.known(key)
+            call = Call(known, key, leaves, structure)
             if known.is_eager:
                 self.entry(key, known)
                 tape = Tape()
-                none = Evidence([], [])
-                whole.record_call(tape, key, leaves, structure, none)
+                whole.record_onto(tape, call, Evidence([], []))
                 return self.chosen(tape)
             if self.take_up(key, known):
                 found, end = self.replay(self.entries[key], leaves, None)
                 if found is not MISS:
                     return found
-            path, tape = whole.record_first(known, key, leaves, structure)
+            path, tape = whole.record_first(call)
             whole.learn(path.recording, key, known, leaves)
             self.take_up(key, known)
             mine = self.mine(path)

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
-from wengert.capture.answers.named import copy_of
+from wengert.capture.answers.leading import copy_of
 from wengert.errors import is_library
 
 #: How much is noted of one call.
