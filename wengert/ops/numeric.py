@@ -376,6 +376,7 @@ def linspace(
     device: Any = None,
 ) -> Any:
     """Answer ``np.linspace`` between recorded ends."""
+    num = operator.index(num)
     kind = np.result_type(*map(example, (start, stop)), 1.0)
     start, stop = as_array(start), as_array(stop)
     parts = div = num - 1 if endpoint else num
@@ -437,6 +438,7 @@ def geomspace(
     axis: int = 0,
 ) -> Any:
     """Answer ``np.geomspace`` between recorded ends."""
+    num = operator.index(num)
     start, stop = as_array(start), as_array(stop)
     if np.any(start == 0) or np.any(stop == 0):
         raise ValueError("Geometric sequence cannot include zero")

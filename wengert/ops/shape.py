@@ -21,7 +21,16 @@ from wengert.core.forms import Map, Move
 from wengert.core.operation import answers, apply, constant_of, linear
 from wengert.core.types import WEAK, Recorded, exact_value, is_array, plain_example
 from wengert.errors import UnsupportedError, explain
-from wengert.ops.axes import axis_index, axis_of, integers, sizes_of
+from wengert.ops.axes import (
+    axis_index,
+    axis_of,
+    integer,
+    integers,
+    several,
+    sizes_of,
+    truncated,
+    whole_numbers,
+)
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 
 Shape = tuple[int, ...]
@@ -186,7 +195,8 @@ def squeeze(a: Any, axis: Any = None) -> Any:
         return as_numpys(a)
     if axis is None:
         return np.reshape(a, tuple(n for n in shape if n != 1))
-    axes = normalize_axis_tuple(sizes_of(axis), len(shape))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    axes = normalize_axis_tuple([integer(k) for k in axes], len(shape))
     if any(shape[k] != 1 for k in axes):
         raise ValueError(
             "cannot select an axis to squeeze out which has size not equal to one"
@@ -469,7 +479,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     shape = np.broadcast_shapes((len(axes),), np.shape(shift))
     if len(shape) > 1:
         raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
-    steps = integers(shift)
+    steps = truncated(shift)
     for k in range(shape[0]):
         shifts[axes[k % len(axes)]] += steps[k % len(steps)]
     result = a
@@ -496,11 +506,12 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
         a, axis = np.ravel(a), 0
     a = np.atleast_1d(a)
     axis = axis_of(axis, a.ndim)
-    repeats = integers(repeats)
-    if len(repeats) != 1:
-        return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
+    counts = whole_numbers(repeats)
+    if len(counts) != 1:  # NumPy takes what it takes for a count
+        counts = counts or repeats
+        return np.take(a, np.repeat(np.arange(a.shape[axis]), counts), axis=axis)
     before, n, after = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
-    (count,) = repeats
+    (count,) = counts
     if count < 0:
         raise ValueError("repeats may not contain negative values.")
     each = np.reshape(a, (*before, n, 1, *after))
@@ -511,12 +522,13 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 @answers(np.tile)
 def tile(A: Any, reps: Any) -> Any:
     """Answer ``np.tile``."""
-    reps = integers(reps)
+    reps = whole_numbers(reps) or tuple(several(reps))
     ndim = max(len(reps), np.ndim(A))
     shape = (1,) * (ndim - np.ndim(A)) + np.shape(A)
     reps = (1,) * (ndim - len(reps)) + reps
     if all(count == 1 for count in reps):
         return np.reshape(np.copy(A), shape)
+    reps = integers(reps)
     apart = tuple(m for n in shape for m in (1, n))
     spread = tuple(m for pair in zip(reps, shape, strict=True) for m in pair)
     result = np.broadcast_to(np.reshape(A, apart), spread)

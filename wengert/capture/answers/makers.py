@@ -74,8 +74,14 @@ def whole(sizes: Any) -> Any:
     if isinstance(sizes, Recorded) and keys.is_integer(sizes):
         return operator.index(sizes)  # type: ignore[arg-type]
     if isinstance(sizes, Recorded) and is_truth(sizes):
-        return bool(sizes)
+        return as_example(bool(sizes), sizes)
     return sizes
+
+
+def as_example(answer: bool, of: Any) -> Any:
+    """Return a truth value as one of the type that a recorded one stands for."""
+    kind = type(plain_example(of))
+    return kind(answer) if issubclass(kind, (bool, np.bool_)) else np.asarray(answer)
 
 
 def answer_places(name: str) -> None:
