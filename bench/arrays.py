@@ -2,8 +2,9 @@
 
 Run: ``python bench/arrays.py``; JAX is left out where it is not installed, C where
 there is no compiler.  Each program is one text, run with the peer's own `numpy`; C's
-are written by hand (`by_hand.c`).  First calls, and the best settled ones, which take
-turns; one thread.
+are written by hand (`by_hand.c`).  First calls, what it takes from the first one until
+wengert's are native (JAX's are from the first on), and the best settled ones, which
+take turns; one thread.  ``--largest`` adds what takes gigabytes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
@@ -60,6 +61,11 @@ def softmax(np: Any, inputs: Any, targets: Any, w: Any) -> Any:
     return np.mean(each - np.sum(targets * z, axis=1)) + 0.01 * np.sum(w * w)
 
 
+def doubled(np: Any, x: Any) -> Any:
+    """The least that there is to compile."""
+    return np.sum(x * 2)
+
+
 def kmeans(np: Any, points: Any, centres: Any) -> Any:
     """The sum of squared distances to the nearest centre."""
     difference = points[:, None, :] - centres[None, :, :]
@@ -80,31 +86,63 @@ def gmm(np: Any, data: Any, index: Any, alpha: Any, mu: Any, q: Any, low: Any) -
     return total - len(data) * logsumexp(np, alpha) - prior
 
 
-def rows() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]]:
+def rows(
+    is_largest: bool = False,
+) -> dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]]:
     """Each row's program, what it is given before the arguments, and those."""
     random = numpy.random.default_rng(7)
     normal = random.standard_normal
     found: dict[str, Any] = {}
-    for n in (100, 1000, 10_000, 100_000, 1_000_000):
+    for n in (100, 1000, 10_000, 100_000, 1_000_000, 10_000_000)[: 5 + is_largest]:
         x = random.uniform(0.5, 1.5, n)
+        found[f"x * 2 {n}"] = doubled, (), (x,)
         found[f"chain {n}"] = chain, (), (x,)
         found[f"logsumexp {n}"] = logsumexp, (), (normal(n),)
         found[f"likelihood {n}"] = likelihood, (), (normal(n), 0.3, 0.1)
-    targets = numpy.eye(10)[random.integers(0, 10, 2000)]
-    found["softmax 2000 x 50 x 10"] = (
-        softmax,
-        (normal((2000, 50)), targets),
-        (0.1 * normal((50, 10)),),
-    )
-    found["kmeans 1000 x 100 x 8"] = kmeans, (normal((1000, 8)),), (normal((100, 8)),)
-    d, k, n = 10, 25, 1000
+    for n in (2000, 10_000):
+        targets = numpy.eye(10)[random.integers(0, 10, n)]
+        given = normal((n, 50)), targets
+        found[f"softmax {n} x 50 x 10"] = softmax, given, (0.1 * normal((50, 10)),)
+    for n in (1000, 10_000):
+        points, centres = normal((n, 8)), normal((100, 8))
+        found[f"kmeans {n} x 100 x 8"] = kmeans, (points,), (centres,)
+        found[f"kmeans {n}, curvature"] = curved, (points,), (centres,)
+    d, k = 10, 25
     low = d * (d - 1) // 2
     index = numpy.full((d, d), low)
     index[numpy.tril_indices(d, -1)] = numpy.arange(low)
-    given = normal((n, d)), index
-    arguments = normal(k), normal((k, d)), normal((k, d)), normal((k, low))
-    found["gmm 10 x 25 x 1000"] = gmm, given, arguments
+    for n in (1000, 10_000):
+        arguments = normal(k), normal((k, d)), normal((k, d)), normal((k, low))
+        found[f"gmm 10 x 25 x {n}"] = gmm, (normal((n, d)), index), arguments
     return found
+
+
+def curved_by_wengert(points: Any, centres: Any) -> tuple[Any, tuple[Any]]:
+    """Value of k-means and the diagonal of its Hessian, which is diagonal."""
+    import wengert
+
+    slope = wengert.grad(partial(kmeans, numpy, points))
+    diagonal = wengert.jvp(slope, (centres,), (numpy.ones_like(centres),))[1]
+    return kmeans(numpy, points, centres), (diagonal,)
+
+
+def curved_by_jax(points: Any, centres: Any) -> tuple[Any, tuple[Any]]:
+    """The same."""
+    import jax
+    from jax import numpy as jnp
+
+    slope = jax.grad(partial(kmeans, jnp, points))
+    diagonal = jax.jvp(slope, (centres,), (jnp.ones_like(centres),))[1]
+    return kmeans(jnp, points, centres), (diagonal,)
+
+
+class Own(NamedTuple):
+    """What a peer compiles as it is: it gives the value and what else it computes."""
+
+    function: Callable[..., Any]
+
+
+curved = {"wengert": Own(curved_by_wengert), "jax": Own(curved_by_jax)}
 
 
 def call_of(peer: str, program: Any, given: Any, arguments: Any) -> Thunk:
@@ -121,22 +159,30 @@ def call_of(peer: str, program: Any, given: Any, arguments: Any) -> Thunk:
     if peer == "wengert":
         import wengert
 
-        function = partial(program, numpy, *given)
-        evaluate = wengert.jit(wengert.value_and_grad(function, argnums=every))
-        return lambda: evaluate(*arguments)
+        if isinstance(program, Own):
+            evaluate = wengert.jit(partial(program.function, *given))
+        else:
+            function = partial(program, numpy, *given)
+            evaluate = wengert.jit(wengert.value_and_grad(function, argnums=every))
+        return partial(evaluate, *arguments)
+    if peer == "torch":
+        return partial(program, *given, *arguments)
     import jax
     from jax import numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    function = partial(program, jnp, *given)
-    compiled = jax.jit(jax.value_and_grad(function, argnums=every))
+    if isinstance(program, Own):
+        compiled = jax.jit(partial(program.function, *given))
+    else:
+        function = partial(program, jnp, *given)
+        compiled = jax.jit(jax.value_and_grad(function, argnums=every))
     return lambda: jax.block_until_ready(compiled(*arguments))
 
 
 def name_in_c(program: Any) -> str:
     """What a program is called in C."""
     program = program["wengert"] if isinstance(program, dict) else program
-    return str(program.__name__)
+    return "" if isinstance(program, Own) else str(program.__name__)
 
 
 def has(peer: str, program: Any) -> bool:
@@ -171,6 +217,9 @@ def measured(row: Any, peers: list[str], rounds: int) -> dict[str, dict[str, flo
         call()
         found[peer] = {"first": time.perf_counter() - started}
         call()
+        if peer == "wengert":
+            call.func.wait()
+            found[peer]["native"] = time.perf_counter() - started
         settle(peer, call)
     agree(calls)
     for peer, times in interleaved(calls, rounds).items():
@@ -193,36 +242,49 @@ def is_there(peer: str) -> bool:
     return importlib.util.find_spec(peer.partition(" ")[0]) is not None
 
 
-def times_of(times: dict[str, float] | None) -> str:
-    """A first call and a settled one in milliseconds, as columns."""
+def columns_of(peer: str) -> dict[str, str]:
+    """Return what is printed of a peer, and what its columns are called."""
+    native = {"native": "until native"} if peer == "wengert" else {}
+    return {"first": f"{peer} first", **native, "best": peer}
+
+
+def times_of(peer: str, times: dict[str, float] | None) -> str:
+    """A peer's times in milliseconds, as columns."""
     if times is None:
-        return f"{'-':>18}{'-':>12}"
-    return f"{times['first'] * 1e3:18.1f}{times['best'] * 1e3:12.4f}"
+        return "".join(f"{'-':>16}" for _ in columns_of(peer))
+    return "".join(
+        f"{times[name] * 1e3:16.{4 if name == 'best' else 1}f}"
+        for name in columns_of(peer)
+    )
 
 
 def main(
-    rows: dict[str, Any], about: str | None, peers: tuple[str, ...] = ("jax", "c")
+    rows: dict[str, Any] | Callable[[bool], dict[str, Any]],
+    about: str | None,
+    peers: tuple[str, ...] = ("jax", "c"),
 ) -> None:
     """Measure and print every row, beside those peers that are installed."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--rows", default="", help="those whose names begin so")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--largest", action="store_true", help="rows of 10^7 numbers")
     given = parser.parse_args()
+    rows = rows(given.largest) if callable(rows) else rows
     there = [peer for peer in peers if is_there(peer)]
     beside = ["wengert", *there]
     found = {}
-    head = "".join(f"{p + ' first':>18}{p:>12}" for p in beside)
+    head = "".join(f"{title:>16}" for p in beside for title in columns_of(p).values())
     print(f"{'':24}{head}   milliseconds")
     for name, row in rows.items():
         if not name.startswith(given.rows):
             continue
         found[name] = measured(row, beside, given.rounds)
-        cells = "".join(times_of(found[name].get(peer)) for peer in beside)
+        cells = "".join(times_of(peer, found[name].get(peer)) for peer in beside)
         print(f"{name:24}{cells}", flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":
-    main(rows(), __doc__)
+    main(rows, __doc__)

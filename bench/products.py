@@ -1,17 +1,20 @@
 """Products of matrices under `jit`, value and gradient, beside JAX and NumPy by hand.
 
-Run: ``python bench/products.py``; JAX is left out where it is not installed.  A network
-of three layers at batches of 1, 32 and 128, by its weights and biases; the sum of the
-tangents of a product, by both matrices.  ``numpy value`` has no gradient.  First calls,
-and the best settled ones, which take turns; one thread.
+Run: ``python bench/products.py``; JAX and PyTorch are left out where they are not
+installed.  A network of three layers at batches of 1, 32 and 128, by its weights and
+biases, and a step of its training, which moves them in place; the sum of the tangents
+of a product, by both matrices.  ``numpy value`` has no gradient.  First calls, what it
+takes until wengert's are native, and the best settled ones, which take turns; one
+thread.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from arrays import main  # before NumPy: it asks for one thread
+from arrays import Own, main  # before NumPy: it asks for one thread
 
 # isort: split
 import numpy
@@ -55,6 +58,62 @@ def network_by_hand(inputs: Any, targets: Any, *parameters: Any) -> Any:
     return value, (*by_weights[::-1], *by_biases[::-1])
 
 
+def network_in_torch(inputs: Any, targets: Any, *parameters: Any) -> Any:
+    """The same with its gradient, as one writes it with PyTorch."""
+    import torch
+
+    torch.set_num_threads(1)
+    leaves = [torch.from_numpy(array).requires_grad_() for array in parameters]
+    weights, biases = leaves[:3], leaves[3:]
+    h = torch.from_numpy(inputs)
+    for k in LAYERS:
+        z = torch.addmm(biases[k], h, weights[k])
+        h = torch.tanh(z)
+    each = torch.logsumexp(z, 1) - (torch.from_numpy(targets) * z).sum(1)
+    value = each.mean()
+    value.backward()
+    return value.item(), [leaf.grad.numpy() for leaf in leaves]
+
+
+EVERY, RATE = tuple(range(6)), 0.1
+
+
+def trained_by_wengert(inputs: Any, targets: Any, *parameters: Any) -> Any:
+    """A step down the gradient, in place; what is given to `jit` stays as it is."""
+    import wengert
+
+    loss = partial(network, numpy, inputs, targets)
+    value, slopes = wengert.value_and_grad(loss, argnums=EVERY)(*parameters)
+    for array, slope in zip(parameters, slopes, strict=True):
+        array -= RATE * slope
+    return value, parameters
+
+
+def trained_by_jax(inputs: Any, targets: Any, *parameters: Any) -> Any:
+    """The same."""
+    import jax
+    from jax import numpy as jnp
+
+    loss = partial(network, jnp, inputs, targets)
+    value, slopes = jax.value_and_grad(loss, argnums=EVERY)(*parameters)
+    pairs = zip(parameters, slopes, strict=True)
+    return value, [array - RATE * slope for array, slope in pairs]
+
+
+def trained_by_hand(inputs: Any, targets: Any, *parameters: Any) -> Any:
+    """The same, of copies, as those under `jit` have them."""
+    value, slopes = network_by_hand(inputs, targets, *parameters)
+    pairs = zip(parameters, slopes, strict=True)
+    return value, [array - RATE * slope for array, slope in pairs]
+
+
+def trained_in_torch(inputs: Any, targets: Any, *parameters: Any) -> Any:
+    """The same."""
+    value, slopes = network_in_torch(inputs, targets, *parameters)
+    pairs = zip(parameters, slopes, strict=True)
+    return value, [array - RATE * slope for array, slope in pairs]
+
+
 def product(np: Any, a: Any, b: Any) -> Any:
     """The sum of the hyperbolic tangents of a product."""
     return np.sum(np.tanh(a @ b))
@@ -77,8 +136,19 @@ def rows() -> dict[str, Any]:
     random = numpy.random.default_rng(7)
     normal = random.standard_normal
     found: dict[str, Any] = {}
-    networks = {"wengert": network, "jax": network, "numpy": network_by_hand}
-    networks["numpy value"] = lambda *given: (network(numpy, *given), ())
+    networks = {
+        "wengert": network,
+        "jax": network,
+        "torch": network_in_torch,
+        "numpy": network_by_hand,
+        "numpy value": lambda *given: (network(numpy, *given), ()),
+    }
+    steps = {
+        "wengert": Own(trained_by_wengert),
+        "jax": Own(trained_by_jax),
+        "torch": trained_in_torch,
+        "numpy": trained_by_hand,
+    }
     pairs = list(pairwise(SIZES))
     weights = [normal(pair) / 8 for pair in pairs]
     biases = [normal(n) / 8 for _, n in pairs]
@@ -86,6 +156,7 @@ def rows() -> dict[str, Any]:
         targets = numpy.eye(10)[random.integers(0, 10, batch)]
         given = normal((batch, SIZES[0])), targets
         found[f"network, batch {batch}"] = networks, given, (*weights, *biases)
+        found[f"training, batch {batch}"] = steps, given, (*weights, *biases)
     products = {
         "wengert": product,
         "jax": product,
@@ -98,4 +169,4 @@ def rows() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(rows(), __doc__, ("numpy", "numpy value", "jax"))
+    main(rows(), __doc__, ("numpy", "numpy value", "jax", "torch"))

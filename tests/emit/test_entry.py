@@ -823,3 +823,41 @@ def test_threads_at_once_have_workspaces_of_their_own(kept):
         at_once(*[functools.partial(often, k) for k in range(8)])
     ):
         assert found == pytest.approx([expected[k]] * 20, rel=1e-12)
+
+
+def moved(a, b, c):
+    """Two arrays that are written in place, and a number."""
+    a -= 0.1 * b
+    b += c
+    return a, b, (a * b).sum()
+
+
+def test_arrays_that_share_memory_are_handed_back(way):
+    kernels = [compiled(moved, *np.ones((3, 2, 2)))]
+    arrays = Parameter("array", "float64", (2, 2))
+    results = Returned("array", "float64", (2, 2)), Returned("scalar")
+    signature = Signature(
+        (arrays, [arrays, arrays]), (results[0], *results), (0, 1, 2), is_apart=True
+    )
+    call = bind(kernels, signature, lambda *_: "handed back", "moved")
+    memory = np.arange(1.0, 17.0)
+
+    def at(*starts):
+        a, b, c = (memory[k : k + 4].reshape(2, 2) for k in starts)
+        return call(a, [b, c])
+
+    for starts in itertools.permutations([0, 4, 8]):
+        expected = moved(*(memory[k : k + 4].reshape(2, 2).copy() for k in starts))
+        for found, wanted in zip(at(*starts), expected, strict=True):
+            np.testing.assert_allclose(found, wanted)
+    for starts in ((0, 0, 8), (0, 3, 8), (0, 8, 11), (8, 0, 5), (5, 8, 0), (9, 0, 9)):
+        assert at(*starts) == "handed back"
+    np.testing.assert_array_equal(memory, np.arange(1.0, 17.0))
+
+
+def test_a_step_that_writes_into_several_arguments_is_called_natively():
+    step = wg.jit(moved, wait=True)
+    for _ in range(3):
+        step(*np.ones((3, 2, 2)).copy())
+
+    assert [entry.direct[0] is not None for entry in step.entries.values()] == [True]

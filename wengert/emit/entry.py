@@ -139,6 +139,8 @@ class Signature:
         call; else they do not fit.
     most_copied : int
         Bytes from which an array in Fortran's order is not copied all the same.
+    is_apart : bool
+        Whether arguments that are arrays must not share memory, as one is written.
     """
 
     parameters: tuple[Structure, ...]
@@ -148,6 +150,7 @@ class Signature:
     rows: int = 1
     is_copied: bool = False
     most_copied: int = maxsize
+    is_apart: bool = False
 
     @property
     def moving(self) -> int:
@@ -283,7 +286,7 @@ def _entry(
     )
     structure = _by_identity(signature.structure)
     results = signature.results, structure, signature.rows
-    copied = signature.is_copied, signature.most_copied
+    copied = signature.is_copied, signature.most_copied, signature.is_apart
     key = parameters, captures, results, copied, releases_lock, size
     module = _ENTRIES.get(key)
     if module is None:
@@ -373,6 +376,8 @@ class _Entry:
     given: Iterator[int] = field(default_factory=itertools.count)
     #: Arrays and floats that only a container of the arguments holds.
     inside: list[str] = field(default_factory=list)
+    #: Where the arguments' arrays begin, and their bytes.
+    memory: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def objects(self) -> int:
@@ -416,6 +421,8 @@ class _Entry:
         self.check_call()
         for k, part in enumerate(self.signature.parameters):
             self.check(self.load("ptr", "%args", 8 * k), part, False)
+        if self.signature.is_apart:
+            self.check_apart()
         for k, array in enumerate(self.signature.captures):
             # Its shape, its dtype and its memory may be others than they were.
             item = self.load("ptr", "%table", 8 * k)
@@ -542,6 +549,7 @@ class _Entry:
         if parameter.kind == "array":
             self.check_array(item, kind, parameter, uneven)
             data = self.load("ptr", item, DATA)
+            self.memory.append((data, self.size_of(parameter)))
         elif parameter.kind == "int":
             data = self.check_integer(item, kind)
         else:
@@ -583,16 +591,29 @@ class _Entry:
             found = self.load("i64", shape, 8 * axis)
             self.need(self.value(f"icmp eq i64 {found}, {length}"))
         is_even = self.value(f"icmp eq i32 {masked}, {wanted_flags}")
-        size = prod(parameter.shape) * np.dtype(parameter.type).itemsize
-        if (
-            uneven != "slow"
-            and len(parameter.shape) > 1
-            and size >= self.signature.most_copied
-        ):
+        is_large = self.size_of(parameter) >= self.signature.most_copied
+        if uneven != "slow" and len(parameter.shape) > 1 and is_large:
             fortran = self.value(f"and i32 {flags}, {FORTRAN}")
             other = self.value(f"icmp eq i32 {fortran}, 0")
             self.need(self.value(f"or i1 {is_even}, {other}"))
         self.need(is_even, uneven)
+
+    def size_of(self, parameter: Parameter) -> int:
+        """Bytes of an array."""
+        return prod(parameter.shape) * np.dtype(parameter.type).itemsize
+
+    def check_apart(self) -> None:
+        """No two arrays, each of one piece, have a byte in common."""
+        ranges = [
+            (self.value(f"ptrtoint ptr {data} to i64"), size)
+            for data, size in self.memory
+            if size
+        ]
+        ends = {start: self.value(f"add i64 {start}, {size}") for start, size in ranges}
+        for (one, _), (other, _) in itertools.combinations(ranges, 2):
+            before = self.value(f"icmp ule i64 {ends[one]}, {other}")
+            behind = self.value(f"icmp ule i64 {ends[other]}, {one}")
+            self.need(self.value(f"or i1 {before}, {behind}"))
 
     def prepare(self, k: int, result: Returned) -> None:
         """A new array, or a scalar's place on the stack."""
@@ -907,7 +928,7 @@ def _slow_entry(
     @functools.wraps(fallback, assigned=("__doc__",), updated=())
     def replay(*arguments: object, **keywords: object) -> object:
         given = _accepted(arguments, signature.parameters)
-        if keywords or given is None:
+        if keywords or given is None or (signature.is_apart and _overlap(given)):
             return fallback(*arguments, **keywords)
         given += signature.captures
         taken = [np.empty(r.shape, r.type) for r in signature.results]
@@ -928,6 +949,12 @@ def _accepted(
     """The arguments as arrays, or None if one is not what its parameter says."""
     given: list[np.ndarray] = []
     return tuple(given) if _fits(arguments, parameters, given) else None
+
+
+def _overlap(given: Sequence[np.ndarray]) -> bool:
+    """Whether two arrays, each of one piece, have a byte in common."""
+    pairs = itertools.combinations(given, 2)
+    return any(np.may_share_memory(one, other) for one, other in pairs)
 
 
 def _fits(item: Any, part: Structure, given: list[np.ndarray]) -> bool:

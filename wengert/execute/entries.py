@@ -84,12 +84,13 @@ class Entry:
         waits: bool,
         parameters: tuple[Any, ...] | None = None,
         is_copied: bool = False,
+        is_apart: bool = False,
     ) -> Callable[..., Any]:
         """Return a native call that takes the path whose guards hold.
 
         Its arguments are the numeric leaves, unless other `parameters` are given, and
         numbers from outside that are inputs; arrays that lie otherwise than in C order
-        may be copied.
+        may be copied, or those that share memory be handed back.
         """
         if parameters is None:
             parameters = tuple([parameter(like) for like in self.leaf_types])
@@ -101,7 +102,9 @@ class Entry:
             groups.setdefault(same, []).append(path)
         call = fallback
         for members in reversed(groups.values()):
-            signature = self.signature(members[0], nested, parameters, is_copied)
+            signature = self.signature(
+                members[0], nested, parameters, is_copied, is_apart
+            )
             kernels, exits = table(members)
             call = bind(kernels, signature, call, self.name, exits=exits, waits=waits)
             self.is_slow |= isinstance(call, FunctionType) and is_fast()
@@ -113,6 +116,7 @@ class Entry:
         nested: Any,
         parameters: tuple[Any, ...],
         is_copied: bool,
+        is_apart: bool,
     ) -> Signature:
         """Return what native code takes and returns."""
         return Signature(
@@ -122,6 +126,7 @@ class Entry:
             captures=tuple(path.read_natively),
             is_copied=is_copied,
             most_copied=COPIED,
+            is_apart=is_apart,
         )
 
     def guarded(

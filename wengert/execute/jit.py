@@ -78,6 +78,8 @@ R = TypeVar("R")
 MOST_PATHS = 64
 #: Signatures that native code tells apart by itself; further ones are looked up.
 MOST_DIRECT = 8
+#: Arrays of which native code asks whether any two share memory.
+MOST_APART = 16
 #: Signatures that one function keeps; the one recorded longest ago goes.
 MOST_ENTRIES = 512
 
@@ -782,7 +784,8 @@ class Jitted(Generic[P, R]):
         parameters = None if self.static_argnums else direct_parameters(key)
         arrays = sum(kind in (np.ndarray, WRITEABLE) for kind, _ in key[1])
         asked = self.keys.asked
-        if "base" in asked or (WRITES in asked and arrays > 1):
+        is_apart = WRITES in asked and arrays > 1
+        if "base" in asked or (is_apart and arrays > MOST_APART):
             return None  # native code does not ask whose memory it is
         paths = entry.native
         if parameters is None or not paths:
@@ -792,7 +795,8 @@ class Jitted(Generic[P, R]):
             return None
         nested = tree.unflatten(paths[0].structure, list(range(len(paths[0].types))))
         plain = without_numbers(fallback, len(entry.tree.lifting.types))
-        call = entry.chain(paths, nested, plain, waits, parameters, not asked)
+        how = waits, parameters, not asked, is_apart
+        call = entry.chain(paths, nested, plain, *how)
         return entry.guarded(call, fallback, waits)
 
     def transformed(self, fun: Callable[..., Any]) -> Jitted[..., Any]:
