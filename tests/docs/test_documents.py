@@ -44,6 +44,8 @@ def name(path: Path) -> str:
 @pytest.mark.parametrize("page", pages(), ids=name)
 def test_a_page_prints_what_it_shows(page: Path) -> None:
     """A block that shows no output raises no error either."""
+    if ".ipopt(" in page.read_text():
+        needs_ipopt()
     for block, printed, shown in outcomes(page):
         where = f"{name(page)}:{block.line}"
         if shown is None:

@@ -20,7 +20,7 @@ from wengert.emit import machine
 from wengert.emit.vocabulary import IN_MEMORY, SIZES
 from wengert.lower.values import NARROW
 
-# Offsets in bytes, CPython 3.11 to 3.13 and NumPy 1.x to 2.x on 64-bit machines.
+# Offsets in bytes, CPython 3.11 to 3.14 and NumPy 1.x to 2.x on 64-bit machines.
 TYPE = 8
 VALUE = 16  # of a float, and of NumPy's scalars
 DATA, RANK, SHAPE, STRIDES, DTYPE, FLAGS = 16, 24, 32, 40, 56, 64
