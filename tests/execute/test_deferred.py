@@ -271,3 +271,18 @@ def test_a_write_through_a_view_is_not_seen_by_what_was_deferred_before() -> Non
     for _ in range(3):
         for own, factor in zip(fast(POINTS), (3.0, 2.0, 2.0), strict=True):
             np.testing.assert_allclose(own.ravel(), factor * np.sin(POINTS), rtol=1e-14)
+
+
+def test_a_loop_that_asks_in_every_step_defers_nothing_for_long() -> None:
+    def heat(x: Any) -> Any:
+        y = x * 1.0
+        for _ in range(30):
+            y[1:-1] = y[1:-1] + 0.1 * (y[2:] - 2.0 * y[1:-1] + y[:-2])
+        return y
+
+    fast = wg.jit(heat)
+    np.testing.assert_allclose(fast(POINTS), heat(POINTS), rtol=1e-12)
+
+    tape = fast.paths()[0].recording
+    assert tape.asked == deferred.MOST_ASKED
+    assert len(tape.deferred) < len(tape) / 2

@@ -909,13 +909,13 @@ def wrap(tape: Tape, index: int, value: Any) -> Any:
 def handle(tape: Tape, index: int, value: Any = None) -> Any:
     """Return a recorded value for a node whose numbers the tape's play kept."""
     value = tape.play.outputs[index] if value is None else value
-    if not tape.defers or type(value) not in (ndarray, type(None)):
-        return wrap(tape, index, value)
+    if tape.defers and type(value) is ndarray:
+        return made(tape, index, value)
     if value is None and index in tape.deferred:
         from wengert.capture.deferred import unknown
 
         return unknown(tape, index)
-    return made(tape, index, value)
+    return wrap(tape, index, value)
 
 
 def made(tape: Tape, index: int, value: Any) -> RecordedArray:

@@ -45,6 +45,9 @@ from wengert.ops.shape import BROADCAST_TO, RESHAPE
 
 #: Elements from which results are not computed at once.
 LARGE = 1 << 17
+#: How often numbers are asked for before nothing is deferred any more: a loop does so
+#: in every step.
+MOST_ASKED = 8
 #: Dtypes of what is deferred, by their characters.
 DTYPES = frozenset("d?")
 VIEWS = frozenset({BROADCAST_TO, RESHAPE, GETITEM})
@@ -200,6 +203,8 @@ def numbers_of(value: Any) -> Any:
         tape, index = value._tape, value._index
         if tape.play.outputs[index] is None:
             tape.compute([index])
+            tape.asked += 1
+            tape.defers &= tape.asked < MOST_ASKED
         NUMBERS.__set__(value, tape.play.outputs[index])
     return NUMBERS.__get__(value)
 

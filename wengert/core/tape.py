@@ -192,6 +192,8 @@ class Tape:
         self.play = Play()
         #: Nodes that were appended without their numbers.
         self.deferred: dict[int, Any] = {}
+        #: How often the numbers of one were asked for.
+        self.asked = 0
         #: Whether lines and guards are written down (not in a first-order gradient).
         self.keeps_lines = False
         self.keeps_guards = False

@@ -131,7 +131,8 @@ def made_of(tape: Tape, missing: list[int]) -> tuple[Extract, list[Any]]:
                 found.add(k)
                 todo.append(k)
     extract = Extract(tape, list(known))
-    extract.outputs(missing, lambda index: False)
+    extract.nodes(sorted(found))
+    extract.finished([extract.at[k] for k in missing])
     return extract, [
         as_python(outputs[k]) if is_weak(tape.types[k]) else outputs[k] for k in known
     ]
