@@ -33,7 +33,7 @@ def check(function: Function, *at: Any) -> None:
     if tapes[0].types[tapes[0].output_indices[0]].dtype.kind == "f":
         tapes.append(wg.record(wg.value_and_grad(total, floats), *at))
     for tape in tapes:  # of so many nodes, in one of the ways
-        assert check_tape(tape, WAYS[len(tape) % len(WAYS)], bool(len(tape) % 2), 1e4)
+        check_tape(tape, WAYS[len(tape) % len(WAYS)], bool(len(tape) % 2), 1e4)
 
 
 MASKED: dict[str, Any] = {
@@ -154,7 +154,7 @@ def test_sums_of_places(n: int, m: int, mode: Any) -> None:
     x, y = rng.normal(size=n), rng.normal(size=m)
     check(lambda x, y: np.convolve(x, y, mode), x, y)
     x[0] = y[-1] = np.inf
-    assert check_tape(wg.record(lambda x, y: np.convolve(x, y, mode), x, y), WAYS[1])
+    check_tape(wg.record(lambda x, y: np.convolve(x, y, mode), x, y), WAYS[1])
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_what_decides_is_rounded_as_numpys(function: Function) -> None:
     x, y = np.random.default_rng(3).uniform(1.1, 1.9, (2, 40))
     tape = wg.record(function, x, y, x * y)
     for way in WAYS:
-        assert check_tape(tape, way, ulps=0)
+        check_tape(tape, way, ulps=0)
 
 
 def with_reversed(x: Any, mask: Any) -> Any:

@@ -161,7 +161,7 @@ def test_gradients_by_nothing(name: str) -> None:
     gradient = wg.grad(lambda x, s: np.sum(OF_NOTHING[name](x * s)) * s, (0, 1))
     tape = wg.record(gradient, np.ones((0, 4)), 3.0)
 
-    assert check_tape(tape, WAYS[0])
+    check_tape(tape, WAYS[0])
 
 
 def test_a_branch_on_nothing_is_taken_for_good() -> None:
@@ -345,4 +345,4 @@ def test_what_is_folded_of_elements_is_of_the_results_type(
                     lambda x, axis=axis: apply(operation, x, axis=axis, keepdims=False),
                     x,
                 )
-                assert check_tape(tape, way, ulps=4)
+                check_tape(tape, way, ulps=4)

@@ -6,6 +6,7 @@ import math
 import re
 import sys
 import warnings
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -112,11 +113,10 @@ def check_tape(
     at_end: bool = True,
     ulps: float = 200,
     calls: bool = False,
-) -> bool:
-    """Whether a tape has loops; they then give what the interpreter does."""
+) -> None:
+    """A tape has loops, and they give what the interpreter does."""
     kernel = compiled(tape, way, calls=calls)
-    if kernel is None:
-        return False
+    assert kernel is not None, "no loops"
     given = given_to(tape)
     with np.errstate(all="ignore"):
         expected = Plan(tape).run(given)
@@ -126,7 +126,6 @@ def check_tape(
     assert answer == 0
     for one, other in zip(found, expected, strict=True):
         assert_close(one, other, ulps, largest(tape))
-    return True
 
 
 def of_arrays(example: Example) -> bool:
@@ -141,6 +140,19 @@ def of_arrays(example: Example) -> bool:
 
 
 EVERY = [example for example in examples() if of_arrays(example)]
+#: What is refused as a whole: NumPy would be called with arrays without elements.
+REFUSED = {"lstsq-wide"}
+REFUSED_OF_NOTHING = {"prod-complex", "lstsq-complex", "scipy_qr"}
+
+
+def check_unless(
+    refused: Collection[str], example: Example, tape: Tape, way: tuple[int, int]
+) -> None:
+    """An example's tape is one call that gives what it should, or is known not to."""
+    if str(example) in refused:
+        assert compiled(tape, way, calls=True) is None
+    else:
+        check_tape(tape, way, calls=True)
 
 
 @pytest.mark.one_in(4)
@@ -152,7 +164,7 @@ def test_an_operation_in_loops_is_the_operation(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _, tape = next(tapes(example))
-    check_tape(tape, way)
+    check_unless(REFUSED, example, tape, way)
 
 
 @pytest.mark.slow
@@ -162,7 +174,7 @@ def test_an_operation_on_nothing_in_loops_is_the_operation(example: Example) -> 
         warnings.simplefilter("ignore")
         for cast, tape in tapes(example):
             if cast == "empty":
-                check_tape(tape, WAYS[1])
+                check_unless(REFUSED_OF_NOTHING, example, tape, WAYS[1])
 
 
 @pytest.mark.parametrize("name", ["svd", "qr", "modf"])
@@ -171,7 +183,7 @@ def test_results_of_nothing_may_have_elements(name: str) -> None:
         found = np.modf(x) if name == "modf" else getattr(np.linalg, name)(x)
         return tuple(part * 1.0 for part in found)
 
-    check_tape(wg.record(function, np.ones((3, 0))), WAYS[1])
+    check_tape(wg.record(function, np.ones((3, 0))), WAYS[1], calls=True)
 
 
 #: What has no loops, of arrays without elements.
@@ -200,12 +212,11 @@ def judge(seed: int) -> None:
     program, way = random_program(seed), WAYS[seed % len(WAYS)]
     at_end = bool(seed // len(WAYS) % 2)
     value = wg.record(program, *program.arguments)
-    # NumPy sorts many elements.
-    assert check_tape(value, way, at_end, ILL_CONDITIONED, calls=True)
+    # NumPy sorts many elements; a gradient may hold a product that is left to BLAS.
+    check_tape(value, way, at_end, ILL_CONDITIONED, calls=True)
     every = tuple(range(len(program.arguments)))
-    gradient = wg.value_and_grad(program.total, every)
-    # A gradient may hold a product that is left to BLAS.
-    check_tape(wg.record(gradient, *program.arguments), way, at_end, ILL_CONDITIONED)
+    gradient = wg.record(wg.value_and_grad(program.total, every), *program.arguments)
+    check_tape(gradient, way, at_end, ILL_CONDITIONED, calls=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for guard pages")
@@ -253,7 +264,7 @@ def test_many_arrays_are_scheduled_as_few_are(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(schedule, "MOST_ONE_BY_ONE", most)
         nest, _ = build(lower(tape), 4)
         loops.append(str(nest).count("for "))
-        assert check_tape(tape, WAYS[1], ulps=1e4)
+        check_tape(tape, WAYS[1], ulps=1e4)
     assert loops[1] <= 1.2 * loops[0]
     assert np.isfinite(expected)
 
@@ -272,7 +283,7 @@ def test_random_mixed_programs_are_one_call(first: int) -> None:
     for seed in range(first, first + 10):
         program = random_program(seed, is_mixed=True)
         tape = wg.record(wg.value_and_grad(program.total), *program.arguments)
-        assert check_tape(
+        check_tape(
             tape, WAYS[seed % len(WAYS)], seed % 2 == 0, ILL_CONDITIONED, calls=True
         )
 
@@ -299,7 +310,7 @@ def test_a_number_made_of_all_elements_is_read_beside_them(n: int) -> None:
 
     x = np.random.default_rng(n).uniform(1.0, 9.0, n)
     for way in WAYS:
-        assert check_tape(wg.record(function, x), way, ulps=0)
+        check_tape(wg.record(function, x), way, ulps=0)
 
 
 @pytest.mark.parametrize("n", [3, 20])
@@ -315,7 +326,7 @@ def test_a_diagonal_beside_a_row_is_no_other_name(n: int) -> None:
 
     x = np.random.default_rng(n).normal(size=(n, n))
     for way in WAYS:
-        assert check_tape(wg.record(function, x), way)
+        check_tape(wg.record(function, x), way)
 
 
 def refused(function: Any, *at: Any, absorbs: bool = True) -> int:
@@ -521,7 +532,7 @@ def test_long_chains_are_loops(size: int) -> None:
         return np.sum(x)
 
     x = np.linspace(0.0, 1.0, size)
-    assert check_tape(wg.record(chain, x), WAYS[0])
+    check_tape(wg.record(chain, x), WAYS[0])
 
 
 @pytest.mark.parametrize("adds", [True, False])
@@ -595,7 +606,7 @@ def test_folds_of_whole_numbers_side_by_side(
     """Which LLVM's code generation took for others, at eight lanes."""
     x = np.random.default_rng(0).integers(1, 4, (rows, 20))
     tape = wg.record(lambda x: (fold(x, axis=1), fold(x, axis=1) * 2), x)
-    assert check_tape(tape, way)
+    check_tape(tape, way)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -607,8 +618,8 @@ def test_what_is_left_over_is_narrowed_in_bounds(
     """Where one element is left over, between pages that nobody may touch."""
     x = np.arange(33).astype(source)
     tape = wg.record(lambda x: (x[::2].astype(dtype), x.astype(dtype)[::-1]), x)
-    assert check_tape(tape, way, at_end=True)
-    assert check_tape(tape, way, at_end=False)
+    check_tape(tape, way, at_end=True)
+    check_tape(tape, way, at_end=False)
 
 
 def quotients(x: Any, y: Any) -> list[Any]:
@@ -637,7 +648,7 @@ def test_lanes_without_elements_are_seen_nowhere(
     """LLVM took quotients of lanes that hold zeros for zeros, and hid them no more."""
     random = np.random.default_rng(size)
     x, y = random.uniform(1.0, 2.0, (2, size)).astype(dtype)
-    assert check_tape(wg.record(quotients, x, y), way)
+    check_tape(wg.record(quotients, x, y), way)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1), (2, 20)])
@@ -693,14 +704,14 @@ def test_a_number_written_into_truth_values_is_one() -> None:
         return x
 
     tape = wg.record(function, np.zeros(5, bool))
-    assert check_tape(tape, WAYS[0])
+    check_tape(tape, WAYS[0])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int32", "bool", "float64"])
 def test_an_item_is_a_number_of_pythons(dtype: str) -> None:
     """Of twice the bits: all of them are written."""
     tape = wg.record(lambda x: (x.item(1), x[1:] * 2), np.array([0, 1.7, 3], dtype))
-    assert check_tape(tape, WAYS[0])
+    check_tape(tape, WAYS[0])
 
 
 @pytest.mark.parametrize(("kept", "added"), [("int64", "float64"), ("bool", "bool")])
@@ -717,7 +728,7 @@ def test_what_is_added_is_converted_at_once(kept: str, added: str) -> None:
 
     for _ in range(3):
         np.testing.assert_array_equal(fast(x, y), expected)
-    check_tape(wg.record(function, x, y), WAYS[0])
+    check_tape(wg.record(function, x, y), WAYS[0], calls=True)
 
 
 def test_threads_may_call_at_once() -> None:
@@ -775,7 +786,7 @@ def test_every_second_element_is_read_and_written_in_bounds(
 
     for n in (32, 64, 70, 100):
         x = np.random.default_rng(n).integers(-3, 4, n).astype(dtype)
-        assert check_tape(wg.record(program, x), (lanes, 4), at_end)
+        check_tape(wg.record(program, x), (lanes, 4), at_end)
 
 
 @pytest.mark.parametrize("dtype", ["complex128", "complex64"])
@@ -786,4 +797,4 @@ def test_complex_numbers_side_by_side(dtype: str, lanes: int) -> None:
 
     random = np.random.default_rng(0).standard_normal((4, 100))
     z, w = (random[:2] + 1j * random[2:]).astype(dtype)
-    assert check_tape(wg.record(program, z, w), (lanes, 4))
+    check_tape(wg.record(program, z, w), (lanes, 4))

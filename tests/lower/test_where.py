@@ -44,7 +44,7 @@ def test_sums_are_those_of_all(function: Any, n: int, way: tuple[int, int]) -> N
     c[5], c[6] = x[0], x[0]  # two are as near
     tape = wg.record(wg.value_and_grad(function, argnums=(0, 1)), c + 0.1, x)
 
-    assert check_tape(tape, way)
+    check_tape(tape, way)
 
 
 def test_only_what_is_selected_is_added() -> None:
