@@ -12,6 +12,7 @@ import pytest
 from tests.programs import distribution
 from wengert.core.tape import Tape
 from wengert.derive import continued
+from wengert.lower import check
 
 #: Counts that the processes of pytest-xdist sent.
 RECEIVED: Counter[str] = Counter()
@@ -33,6 +34,19 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
         found.sort(key=lambda item: crc32(item.nodeid.encode()))
         for item in found[-(-len(found) // n) :]:
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Any:
+    """Fail a test in which a pass of lowering made what is illegal.
+
+    The error itself may have been met beside it, and been taken for a refusal.
+    """
+    result = yield
+    if check.FOUND:
+        found, check.FOUND = check.FOUND, []
+        raise found[0]
+    return result
 
 
 def pytest_sessionfinish(session: Any) -> None:
@@ -60,7 +74,11 @@ class Receiver:
 
 
 def pytest_configure(config: Any) -> None:
-    """Listen to pytest-xdist where it is in use; look for loops where it is said."""
+    """Listen to pytest-xdist where it is in use; look for loops where it is said.
+
+    Every pass of lowering is checked.
+    """
+    check.FOUND = []
     if "WENGERT_LOOKS_FROM" in os.environ:
         Tape.looks_from = int(os.environ["WENGERT_LOOKS_FROM"])
         continued.FEWEST_LEFT_OUT = 1

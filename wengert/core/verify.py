@@ -459,6 +459,8 @@ def content(value: Any) -> bytes:
         return f"{value.dtype}".encode() + value.tobytes()
     if type(value) is dict:
         value = [*value.items()]
+    if type(value) is frozenset:
+        return b"frozenset" + b"".join(sorted(map(content, value)))
     if type(value) in (tuple, list):  # a text of it would leave out much of an array
         parts = [content(x) for x in value]
         return f"{type(value).__name__}{len(parts)}".encode() + b"".join(parts)

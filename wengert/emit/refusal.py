@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from wengert.emit.machine import EngineMissingError
+from wengert.lower.check import IllegalError
 from wengert.lower.refusal import NotLoweredError
 
 P = ParamSpec("P")
@@ -18,13 +19,13 @@ R = TypeVar("R")
 
 
 def refuses(function: Callable[P, R]) -> Callable[P, R]:
-    """Make every error of a function a `NotLoweredError`."""
+    """Make every error of a function a `NotLoweredError`, but what the tests check."""
 
     @functools.wraps(function)
     def refusing(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (NotLoweredError, EngineMissingError):
+        except (NotLoweredError, EngineMissingError, IllegalError):
             raise
         except Exception as error:
             reason = f"{type(error).__name__} of the compiler: {error}"

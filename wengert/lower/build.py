@@ -16,6 +16,8 @@ import numpy as np
 from wengert.core.types import Type, dtype_name
 from wengert.lower.blocked import block
 from wengert.lower.calls import Called
+from wengert.lower.check import after_pass
+from wengert.lower.check_nest import verify_nest
 from wengert.lower.graph import (
     POWERS,
     Affine,
@@ -220,12 +222,8 @@ class Builder:
             next(self.values),
             self.calls,
         )
-        leave_out_unread(nest, self.lanes)
-        if block(nest, self.lanes):
-            leave_out_unread(nest, self.lanes)
-        strip(nest, self.lanes)
-        write_into_results(nest, self.lanes)
-        share_results(nest)
+        for _ in passes(nest, self.lanes):
+            after_pass(verify_nest, nest, self.lanes)
         return nest, self.constants
 
     def plan(self) -> None:
@@ -1631,6 +1629,22 @@ class Builder:
             made = {axis: packed.strides[k] // size for k, axis in enumerate(axes)}
             self.packed[key] = found, made
         return self.packed[key]
+
+
+def passes(nest: Nest, lanes: int) -> Iterator[None]:
+    """Make a nest one that takes less time and memory, pass by pass."""
+    yield
+    leave_out_unread(nest, lanes)
+    yield
+    if block(nest, lanes):
+        yield
+        leave_out_unread(nest, lanes)
+    strip(nest, lanes)
+    yield
+    write_into_results(nest, lanes)
+    yield
+    share_results(nest)
+    yield
 
 
 def element_at(leaf: Node, places: Places) -> int:

@@ -15,6 +15,7 @@ from wengert.core.forms import Routine
 from wengert.core.operation import Operation
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type, dtype_name
+from wengert.core.verify import content
 from wengert.lower.empty import nothing
 from wengert.lower.graph import Node
 from wengert.lower.refusal import NotLoweredError
@@ -72,10 +73,25 @@ class Called(NamedTuple):
         """Whether it runs code of the user's."""
         return is_users(self.operation, self.tape.settings[-1])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return unpickled, (self.tape.__getstate__(), *self[1:])
+
+    def content(self) -> bytes:
+        """Return the bytes that stand for it."""
+        laid, how = [*map(str, self.laid)], (self.dims, self.strides, self.is_in_order)
+        return self.tape.fingerprint().encode() + content((laid, how))
+
     def __str__(self) -> str:
         given = ", ".join(map(str, self.operands))
         where = self.tape.line(len(self.tape) - 1)
         return f"{self.operation.name} of {given}{f' at {where}' * bool(where)}"
+
+
+def unpickled(state: dict[str, Any], *how: Any) -> Called:
+    """Return a call of what its tape says; one operation alone is no whole tape."""
+    tape = Tape()
+    tape.fill(state)
+    return Called(tape, *how)
 
 
 def results_of(like: Any) -> tuple[Type, ...]:

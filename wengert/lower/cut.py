@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wengert.lower.check import after_pass
+from wengert.lower.check_nest import verify_nest
 from wengert.lower.nest import (
     Across,
     Address,
@@ -56,7 +58,9 @@ def cut(nest: Nest, whole: int = WHOLE, part: int = PART) -> Nest:
     """
     if count(nest.body) <= whole:
         return nest
-    return Cut(nest, list(pieces(nest.body, part))).made()
+    made = Cut(nest, list(pieces(nest.body, part))).made()
+    after_pass(verify_nest, made, 1)
+    return made
 
 
 def pieces(body: Sequence[Statement], most: int) -> Iterator[list[Statement]]:

@@ -26,6 +26,7 @@ Equal nodes are one.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import struct
@@ -36,6 +37,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wengert.core.verify import content
 from wengert.lower.axes import Axes
 from wengert.lower.costs import is_cheap
 from wengert.lower.hiding import PLAIN_PRODUCT
@@ -450,6 +452,16 @@ class Graph:
             return node
         n, zero = self.number(length, node.type), self.number(0, node.type)
         return self.map("select(x < z, x + y, x)", (node, n, zero), node.type)
+
+    def fingerprint(self) -> str:
+        """Return a stable hash of the nodes, and of how long their axes are."""
+        digest = hashlib.sha256()
+        for node in self.nodes:
+            extents = [(axis, self.extent(axis)) for axis in sorted(node.axes)]
+            read = [x.number for x in node.operands]
+            digest.update(f"{node.kind}{read}{node.type}{extents}".encode())
+            digest.update(content(node.data))
+        return digest.hexdigest()
 
     def __str__(self) -> str:
         return "\n".join(map(repr, self.nodes))

@@ -18,7 +18,7 @@ from wengert.lower.needed import asked_of, decided_by
 from wengert.lower.refusal import BOUNDS, NotLoweredError
 from wengert.lower.repeated import Given, Repeated
 from wengert.lower.rounding import are_exact, arguments_of
-from wengert.lower.values import Lowered, Value
+from wengert.lower.values import Lowered, Value, type_name
 from wengert.lower.views import axis_strides
 from wengert.ops.index import ITEM
 
@@ -218,6 +218,8 @@ def given_to(
         place = places[position]
         value = lowering.current(lowering.values[place])
         node, known = operand_of(lowering, index, k, value, body)
+        if node.type != type_name(body.tape.types[body.tape.input_indices[k]]):
+            raise NotLoweredError("steps on values of another type")
         operands.append(node)
         given.append(known)
     taints = lowering.tainted.among(operands)

@@ -30,6 +30,7 @@ from wengert.derive.loops import COUNTED
 from wengert.derive.while_loops import WHILE
 from wengert.lower.axes import Axes
 from wengert.lower.calls import called, results_of
+from wengert.lower.check import after_pass, verify_graph
 from wengert.lower.contract import BLAS, contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
@@ -151,7 +152,9 @@ def lower(
         lowering.asked_results = asked
         return lowering
 
-    return settled(start)
+    lowered = settled(start)
+    after_pass(verify_graph, lowered)
+    return lowered
 
 
 def settled(start: Callable[[Axes], Lowering]) -> Lowered:

@@ -6,6 +6,7 @@ lanes.  A register holds what is folded, from one step of a loop to the next.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -394,6 +395,17 @@ class Nest:
     body: list[Statement]
     values: int
     calls: list[Asked]
+
+    def fingerprint(self) -> str:
+        """Return a stable hash of the buffers, the statements and the calls."""
+        digest = hashlib.sha256()
+        buffers = self.arguments, self.constants, self.results, self.scratch
+        for each in (*chain(*buffers), *self.body):
+            digest.update(repr(each).encode())
+        for asked in self.calls:
+            digest.update(asked.called.content())
+            digest.update(repr((asked.operands, asked.results)).encode())
+        return digest.hexdigest()
 
     def __str__(self) -> str:
         return "\n".join(self.lines(remark))

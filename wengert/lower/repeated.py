@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from wengert.core.verify import content
+
 if TYPE_CHECKING:
     from wengert.lower.values import Lowered
 
@@ -68,6 +70,13 @@ class Repeated:
     taints: frozenset[int]
     is_part: bool = False
     asks: Lowered | None = None
+
+    def content(self) -> bytes:
+        """Return the bytes that stand for it."""
+        steps = [x.content() for x in (self.lowered, self.asks) if x is not None]
+        how = self.count, self.is_back, self.carried, self.is_part
+        marked = sorted(self.exact), [*map(sorted, self.made_of)], sorted(self.taints)
+        return content((steps, how, [*map(tuple, self.given)], marked))
 
     @property
     def is_open(self) -> bool:

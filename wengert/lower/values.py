@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.types import Type
+from wengert.core.verify import content
 from wengert.lower.graph import STARTS, Affine, Graph, Node, Step
 from wengert.lower.refusal import NotLoweredError
 
@@ -61,6 +63,19 @@ class Lowered:
     strict: frozenset[int]
     #: Those of them that are asked more than whether Python would raise.
     decided: frozenset[int] = frozenset()
+
+    def content(self) -> bytes:
+        """Return the bytes that stand for it."""
+        outputs = [(value.node.number, value.dims) for value in self.outputs]
+        guards = [(number, node.number) for number, node in self.guards]
+        types = [*map(str, self.types), *map(str, self.arguments)]
+        marked = sorted(self.strict), sorted(self.decided)
+        parts = self.constants, outputs, guards, types, *marked
+        return self.graph.fingerprint().encode() + content(parts)
+
+    def fingerprint(self) -> str:
+        """Return a stable hash of the graph, and of what is asked of it."""
+        return hashlib.sha256(self.content()).hexdigest()
 
 
 def step_of(
