@@ -1,16 +1,28 @@
-"""Arrays that end where memory must not be touched: native code beyond them dies."""
+"""Arrays that end where memory must not be touched: native code beyond them dies.
+
+What was not written holds no numbers: every byte of it is 0xFF.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
+from wengert.emit import nests
 from wengert.emit.compile import Compiled
+from wengert.lower.memory import ALIGNED
+from wengert.lower.nest import Nest
 
+#: Bytes between scratch buffers that lie apart: more than a vector, or two.
+GAP = 256
+#: What every byte is before it is written.
+POISON = 0xFF
 PAGE = mmap.PAGESIZE
 NOTHING, ALL = 0, 3  # PROT_NONE, PROT_READ | PROT_WRITE
 
@@ -27,6 +39,7 @@ class Guarded:
         self.first = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.inner = inner
+        ctypes.memset(self.first, POISON, inner + 2 * PAGE)
         self.protect(NOTHING)
         start = self.first + PAGE
         self.address = start + (inner - size if at_end else 0)
@@ -44,10 +57,41 @@ class Guarded:
         return np.frombuffer(raw, dtype, int(np.prod(shape))).reshape(shape)
 
 
+#: The bytes of scratch memory between its buffers, from and to.
+Gaps = list[tuple[int, int]]
+
+
+@contextmanager
+def lying_apart() -> Iterator[Gaps]:
+    """Let scratch buffers of what is compiled lie apart, each at a place of its own."""
+    gaps: Gaps = []
+
+    def apart(nest: Nest) -> tuple[list[int], int]:
+        gaps.clear()
+        places, end = [], 0
+        for buffer in nest.scratch:
+            places.append(-(-(end + GAP) // ALIGNED) * ALIGNED)
+            gaps.append((end, places[-1]))
+            end = places[-1] + buffer.size * np.dtype(buffer.type).itemsize
+        last = -(-(end + GAP) // ALIGNED) * ALIGNED
+        gaps.append((end, last))
+        return places, last
+
+    with patch.object(nests, "placed", apart):
+        yield gaps
+
+
 def call_guarded(
-    kernel: Compiled, given: Sequence[np.ndarray], results: Sequence[Any], at_end: bool
+    kernel: Compiled,
+    given: Sequence[np.ndarray],
+    results: Sequence[Any],
+    at_end: bool,
+    gaps: Gaps | None = None,
 ) -> tuple[int, list[np.ndarray]]:
-    """Return a kernel's answer and results, all its memory between guard pages."""
+    """Return a kernel's answer and results, all its memory between guard pages.
+
+    Nothing is written to the gaps in its scratch memory.
+    """
     memory: list[Guarded] = []
     arrays = []
     for like in [*given, *results]:
@@ -64,6 +108,9 @@ def call_guarded(
     found = [array.copy() for array in arrays[len(given) :]]
     for value, array in zip(given, arrays, strict=False):
         np.testing.assert_array_equal(array, value)
+    inside = scratch.array((max(64, kernel.workspace),), np.uint8)
+    for start, stop in gaps or ():
+        assert (inside[start:stop] == POISON).all(), "a gap in scratch memory"
     for part in [*memory, scratch]:
         part.protect(ALL)
     return int(answer), found

@@ -41,6 +41,7 @@ from wengert.lower.nest import (
     While,
     shown_statement,
 )
+from wengert.lower.systems import BEHIND
 
 #: By how many elements what is read or written there goes on, from the first to the
 #: last one, a part for every direction.
@@ -295,10 +296,14 @@ def product(check: Check, found: Product) -> None:
 
 
 def routine(check: Check, found: Routine) -> None:
-    """Matrices of which as many elements lie inside of their buffers."""
+    """Matrices of which as many elements lie inside of their buffers.
+
+    Behind LU factors are columns that say which rows were exchanged.
+    """
     rows, columns = found.counts
     square, other = (rows, rows), (rows, columns)
-    counts = [other, square, *[other] * (len(found.operands) - 1)]
+    made = (rows, rows + BEHIND) if found.name == "lu" else other
+    counts = [made, square, *[other] * (len(found.operands) - 1)]
     to, *given = [
         [(n - 1) * k for n, k in zip(count, stride, strict=True)]
         for count, stride in zip(counts, found.strides, strict=True)
