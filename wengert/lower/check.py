@@ -104,7 +104,7 @@ def is_whole(type_: str) -> bool:
 def fits(number: Any, type_: str) -> bool:
     """Whether a type has a number."""
     if is_float(type_):
-        return isinstance(number, (int, float))
+        return type(number) in (bool, int, float)
     if number != number or number in (np.inf, -np.inf) or number != int(number):
         return False
     if type_ == "bool":

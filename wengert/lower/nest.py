@@ -81,7 +81,7 @@ class Let:
     type: str
     is_strict: bool = False
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Sum:
     count: int
     type: str
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Store:
     fold: str = ""
     start: float = 0.0
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Fold:
     text: str
     operand: Operand
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class Guard:
     number: int
     operand: Operand
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Product:
     type: str
     adds: bool
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ class Routine:
     type: str
     is_own: bool
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ class Order:
     has_places: bool
     rooms: tuple[Buffer, ...]
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ class Call:
     operands: tuple[Address, ...]
     results: tuple[Address, ...]
     #: The user's lines that it comes from.
-    lines: Spots = field(default=(), compare=False)
+    lines: Spots = field(default=(), compare=False, repr=False)
 
     @property
     def type(self) -> str:
