@@ -15,6 +15,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from numbers import Rational
 from operator import attrgetter
@@ -42,6 +43,7 @@ from wengert.capture.refusals import (
     read_only,
     shortly,
     unsupported,
+    with_integers,
     write_outside,
 )
 from wengert.capture.statement import is_writing
@@ -166,7 +168,12 @@ class RecordedValue(Recorded):
                 return function(*found, **named)
             return answer(*found, **named)
         except RAW as error:
-            raise as_numpy(function, args, settings, error) from error.__cause__
+            of_numpy = as_numpy(function, args, settings, error)
+            if of_numpy is not error and isinstance(of_numpy, UnsupportedError):
+                for given, words in with_integers(args, settings):
+                    with suppress(*RAW):
+                        return function(*given, **words)
+            raise of_numpy from error.__cause__
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if not self.is_passive and self._tape.thread is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from copy import deepcopy
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -98,6 +100,39 @@ def as_numpy(
             "wengert.stop_gradient(x) for arguments to leave the tape",
         )
     )
+
+
+def with_integers(
+    args: tuple[Any, ...], settings: dict[str, Any]
+) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Give a call's arguments with one of them as the whole number that it equals.
+
+    Here and there NumPy takes ``2.0`` for a count; the code that answers does not.
+    """
+    for place, value in enumerate(args):
+        for whole in whole_number(value):
+            yield (*args[:place], whole, *args[place + 1 :]), settings
+    for name, value in settings.items():
+        for whole in whole_number(value):
+            yield args, {**settings, name: whole}
+
+
+def whole_number(value: Any) -> list[Any]:
+    """Return the integers that a plain value equals, in a list; none where it is some.
+
+    A list of numbers becomes one of integers.
+    """
+    if type(value) in (list, tuple):
+        found = [whole_number(part) or [part] for part in value]
+        whole = type(value)(part for (part,) in found)
+        return [whole] if any(map(is_not, whole, value)) else []
+    if not has_class(value, (float, np.generic, np.ndarray)):
+        return []
+    numbers = np.asarray(value)
+    if numbers.size != 1 or numbers.ndim > 1 or numbers.dtype.kind not in "bf":
+        return []
+    number = numbers.item()
+    return [int(number)] if np.isfinite(number) and number == int(number) else []
 
 
 def keep_read_only(given: Any, copied: Any) -> None:

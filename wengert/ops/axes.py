@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from wengert.core.types import Recorded, has_class
+from wengert.core.types import has_class
 
 
 def integer(value: Any, role: str = "") -> int:
@@ -40,34 +40,6 @@ def integers(values: Any) -> tuple[int, ...]:
         int(bool(value)) if is_truth(value) else operator.index(value)
         for value in several(values)
     )
-
-
-def whole_numbers(values: Any) -> tuple[int, ...]:
-    """Return the integers that counts are, as a tuple; none where some are no integers.
-
-    Of such ones NumPy says itself what they are: it takes ``1.0`` here and there.
-    """
-    parts = several(values)
-    if not all(is_truth(part) or is_index(part) for part in parts):
-        return ()
-    return integers(parts)
-
-
-def is_index(value: Any) -> bool:
-    """Whether NumPy takes a value for an integer; a recorded float is to be refused."""
-    if isinstance(value, Recorded):
-        return True
-    try:
-        operator.index(value)
-    except TypeError:
-        return False
-    return True
-
-
-def truncated(values: Any) -> tuple[int, ...]:
-    """Return one number, or several, as Python's `int` makes them integers."""
-    found = whole_numbers(values)
-    return found or tuple(int(part) for part in np.ravel(values))
 
 
 def sizes_of(values: Any) -> tuple[int, ...]:

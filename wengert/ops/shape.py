@@ -26,10 +26,7 @@ from wengert.ops.axes import (
     axis_of,
     integer,
     integers,
-    several,
     sizes_of,
-    truncated,
-    whole_numbers,
 )
 from wengert.ops.index import GETITEM, INDEX_ADD, Placeholder
 
@@ -479,7 +476,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     shape = np.broadcast_shapes((len(axes),), np.shape(shift))
     if len(shape) > 1:
         raise ValueError("'shift' and 'axis' should be scalars or 1D sequences")
-    steps = truncated(shift)
+    steps = integers(shift)
     for k in range(shape[0]):
         shifts[axes[k % len(axes)]] += steps[k % len(steps)]
     result = a
@@ -506,12 +503,11 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
         a, axis = np.ravel(a), 0
     a = np.atleast_1d(a)
     axis = axis_of(axis, a.ndim)
-    counts = whole_numbers(repeats)
-    if len(counts) != 1:  # NumPy takes what it takes for a count
-        counts = counts or repeats
-        return np.take(a, np.repeat(np.arange(a.shape[axis]), counts), axis=axis)
+    repeats = integers(repeats)
+    if len(repeats) != 1:
+        return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
     before, n, after = a.shape[:axis], a.shape[axis], a.shape[axis + 1 :]
-    (count,) = counts
+    (count,) = repeats
     if count < 0:
         raise ValueError("repeats may not contain negative values.")
     each = np.reshape(a, (*before, n, 1, *after))
@@ -522,13 +518,12 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 @answers(np.tile)
 def tile(A: Any, reps: Any) -> Any:
     """Answer ``np.tile``."""
-    reps = whole_numbers(reps) or tuple(several(reps))
+    reps = integers(reps)
     ndim = max(len(reps), np.ndim(A))
     shape = (1,) * (ndim - np.ndim(A)) + np.shape(A)
     reps = (1,) * (ndim - len(reps)) + reps
     if all(count == 1 for count in reps):
         return np.reshape(np.copy(A), shape)
-    reps = integers(reps)
     apart = tuple(m for n in shape for m in (1, n))
     spread = tuple(m for pair in zip(reps, shape, strict=True) for m in pair)
     result = np.broadcast_to(np.reshape(A, apart), spread)

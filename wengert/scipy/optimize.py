@@ -8,6 +8,7 @@ and `milp`, which are given matrices, are SciPy's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -315,17 +316,35 @@ def product_of(fun: Function) -> Function:
 
 
 def fed_constraints(constraints: Any, wants: str, x0: Any) -> Any:
-    """Return constraints with their derivatives."""
-    if wants in VALUES:
-        return constraints
+    """Return constraints with their derivatives, where a method wants them.
+
+    Their functions may write into their x: some methods hand out their own.
+    """
     if isinstance(constraints, Sequence):
         return [fed_constraints(part, wants, x0) for part in constraints]
     if isinstance(constraints, dict):
-        added = {"jac": compiled(jacobian(constraints["fun"]))}
-        return added | constraints
+        fun, jac = constraints["fun"], constraints.get("jac")
+        if jac is None and wants not in VALUES:
+            jac = compiled(jacobian(fun))
+        added = {"fun": of_a_copy(fun)}
+        if callable(jac):
+            added["jac"] = of_a_copy(jac)
+        return constraints | added
     if isinstance(constraints, scipy.optimize.NonlinearConstraint):
-        return nonlinear(constraints, wants, x0)
+        if wants not in VALUES:
+            return nonlinear(constraints, wants, x0)
+        constraints = copy(constraints)
+        constraints.fun = of_a_copy(constraints.fun)
     return constraints
+
+
+def of_a_copy(fun: Function) -> Function:
+    """Return a function that may write into its x, which stays as it is."""
+
+    def own(x: Any, *args: Any) -> Any:
+        return fun(np.array(x), *args)
+
+    return own
 
 
 def any_sparse(constraints: Any) -> bool:
@@ -348,11 +367,12 @@ def nonlinear(given: Any, wants: str, x0: Any) -> Any:
         jac = matrix_of(jacobian, fun, (x0,))
         if isinstance(jac, Sparse):
             hess = matrix_of(hessian, weighted, (x0, np.ones(np.shape(fun(x0)))))
+    jac = given.jac if callable(given.jac) else jac
     return scipy.optimize.NonlinearConstraint(
-        fun,
+        of_a_copy(fun),
         given.lb,
         given.ub,
-        given.jac if callable(given.jac) else jac,
+        jac if isinstance(jac, Sparse) else of_a_copy(jac),
         given.hess if callable(given.hess) else hess,
         given.keep_feasible,
     )
