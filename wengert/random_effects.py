@@ -282,10 +282,8 @@ def is_varied(leaf: Any) -> bool:
 
 def vector(leaves: Sequence[Any]) -> Any:
     """Return numbers and arrays as one vector."""
-    flat = [
-        np.reshape(x if is_active((x,)) else np.asarray(x, float), (-1,))
-        for x in leaves
-    ]
+    numbers = [x if is_active((x,)) else np.asarray(x, float) for x in leaves]
+    flat = [x if np.ndim(x) == 1 else np.reshape(x, (-1,)) for x in numbers]
     return flat[0] if len(flat) == 1 else np.concatenate([np.zeros(0), *flat])
 
 
