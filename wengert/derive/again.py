@@ -226,15 +226,18 @@ def postpone(tape: CheckedTape, known: Derived) -> bool:
 
 
 def complete(tape: Tape) -> None:
-    """Compute the numbers of stretches that were recalled: rules may read them."""
+    """Compute the numbers of stretches that were recalled, and of what they read.
+
+    Rules may read both.
+    """
     if not tape.unplayed:
         return
     from wengert.derive.roll import fill
 
-    nodes = [k for start, stop in tape.unplayed for k in range(start, stop)]
-    nodes = [k for k in nodes if k not in tape.deferred]
+    nodes = {k for start, stop in tape.unplayed for k in range(start, stop)}
+    nodes |= {k for node in nodes for k in tape.operands[node]}
     tape.unplayed = []
-    fill(tape, nodes)
+    fill(tape, sorted(nodes - tape.deferred.keys()))
 
 
 def note_constants(tape: Tape, like: Tape, start: int, stop: int) -> None:
