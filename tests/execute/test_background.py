@@ -365,7 +365,7 @@ def test_nothing_begins_while_the_interpreter_exits() -> None:
 def test_a_held_compiler_holds_nothing_up(kind: str) -> None:
     """The process ends at once, and a forked child asks again."""
     program = f"""
-    import os, signal, sys, threading
+    import os, signal, sys, threading, warnings
     import numpy as np
     import wengert as wg
     from wengert.execute import engine, tier
@@ -387,6 +387,7 @@ def test_a_held_compiler_holds_nothing_up(kind: str) -> None:
     assert begun.wait(30)
     if {kind == "forks"}:
         jit_.compile_path = engine.compile_path
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forks, since 3.12
         child = os.fork()
         if child == 0:
             signal.alarm(30)
