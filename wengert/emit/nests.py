@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,6 +74,7 @@ from wengert.lower.work import work_of
 #: The function that a kernel is, and the types of its arguments: the addresses of
 #: arguments and of results, aligned scratch memory, and a range of blocks.
 KERNEL, ARGUMENTS = "wengert.kernel", "ptr, ptr, ptr, i64, i64"
+NOTHING = "wengert.nothing"
 NAMED = "ptr %given, ptr %taken, ptr %workspace, i64 %begin, i64 %end"
 #: A nest that is cut has few loops where this times their statements are less than all.
 FEW_INSIDE = 10
@@ -244,9 +245,7 @@ def made(
     found: Written, level: int = BEST, told: machine.Told | None = None
 ) -> Compiled:
     """Return the native code of a nest's text."""
-    symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(found.constants)}
-    calls = tuple(map(CALL_TYPE, found.calls))
-    symbols |= {f"call{k}": machine.address_of(call) for k, call in enumerate(calls)}
+    symbols, calls = symbols_of(found)
     module = machine.compile_parts(found.texts, (KERNEL,), level, told, symbols)
     address = module.addresses[KERNEL]
     return Compiled(
@@ -270,6 +269,44 @@ def made(
         moved=found.moved,
         again=found if level < BEST else None,
     )
+
+
+class Apart(NamedTuple):
+    """The parts of a nest as functions of their own, which share scratch memory.
+
+    They are called as a kernel is; `nothing` does nothing.
+    """
+
+    parts: Sequence[Callable[..., int]]
+    nothing: Callable[..., int]
+    workspace: int
+    #: What lives as long as they do.
+    kept: tuple[Any, ...]
+
+
+@refuses
+def compile_apart(
+    nest: Nest,
+    constants: list[np.ndarray],
+    lanes: int,
+    calls: Sequence[Callable[[int], int]],
+) -> Apart:
+    """Return native code of each part of a nest; see `written`."""
+    found = written(nest, constants, lanes, {}, calls=calls)
+    names = [f"part{p.number}" for p in nest.body if isinstance(p, Part)]
+    texts = (*found.texts, f"define i64 @{NOTHING}({NAMED}) {{\n ret i64 0\n}}\n")
+    symbols, kept = symbols_of(found)
+    module = machine.compile_parts(texts, (*names, NOTHING), BEST, symbols=symbols)
+    *parts, nothing = (KERNEL_TYPE(module.addresses[x]) for x in (*names, NOTHING))
+    return Apart(parts, nothing, found.workspace, (module, kept, found.constants))
+
+
+def symbols_of(found: Written) -> tuple[dict[str, int], tuple[Any, ...]]:
+    """Return the addresses that a text names, and the calls that live at some."""
+    symbols = {f"c{k}": array.ctypes.data for k, array in enumerate(found.constants)}
+    calls = tuple(map(CALL_TYPE, found.calls))
+    symbols |= {f"call{k}": machine.address_of(call) for k, call in enumerate(calls)}
+    return symbols, calls
 
 
 @dataclass(slots=True)

@@ -175,10 +175,8 @@ def kernel_seconds(path: Path) -> float | None:
 
     None where its guards fail there: native code is an ulp away.
     """
-    tape, kernel = path.recording, path.kernels[0]
-    inputs = [native(tape.play.outputs[index]) for index in tape.input_indices]
-    given = [*inputs, *path.read_natively]
-    taken = [np.empty(kind.shape, kind.type) for kind in path.returned]
+    kernel = path.kernels[0]
+    given, taken = arrays_of(path)
     best, started = math.inf, time.perf_counter()
     for count in range(1, ROUNDS + 1):
         before = time.perf_counter()
@@ -190,3 +188,11 @@ def kernel_seconds(path: Path) -> float | None:
         if spent > MOST_WAITED or (spent > MOST_MEASURED and count >= LEAST):
             break
     return best
+
+
+def arrays_of(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return what native code reads where a path was recorded, and room for results."""
+    tape = path.recording
+    inputs = [native(tape.play.outputs[index]) for index in tape.input_indices]
+    taken = [np.empty(kind.shape, kind.type) for kind in path.returned]
+    return [*inputs, *path.read_natively], taken

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,6 +78,7 @@ def compile_loops(
     seconds: dict[str, float] = {}
     how = captured, width, asked, calls, unrolled
     nest, constants = nest_of(tape, absorbs, *how, seconds)
+    nest = cut(nest)
     functions = list(map(caller, nest.calls))
     found = written(nest, constants, width, seconds, steps, functions)
     size = sum(array.nbytes for array in constants)
@@ -99,18 +101,18 @@ def nest_of(
     calls: bool = True,
     unrolled: int = MOST_UNROLLED,
     seconds: dict[str, float] | None = None,
+    tally: Counter[Any] | None = None,
 ) -> tuple[Nest, list[np.ndarray]]:
-    """Return the nest that native code of a tape is, and its constants.
+    """Return the nest that native code of a tape is, whole, and its constants.
 
     `width` is the elements of a vector, by the processor if not given; `seconds` takes
-    what the graph and the nest took.
+    what the graph and the nest took, `tally` is that of `build`.
     """
     started = time.perf_counter()
     width = width or vector_width()
     lowered = lower(tape, absorbs, captured, asked, calls, least_for_blas(width))
     drawn = time.perf_counter()
-    nest, constants = build(lowered, width, unrolled)
-    nest = cut(nest)
+    nest, constants = build(lowered, width, unrolled, tally)
     if seconds is not None:
         seconds["graph"] = drawn - started
         seconds["nest"] = time.perf_counter() - drawn

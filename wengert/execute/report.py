@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import timeit
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from html import escape
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from wengert.core.tape import Tape
 from wengert.core.types import Type
-from wengert.emit.nests import MOST_SHOWN
 from wengert.execute.arrays import told
 from wengert.execute.engine import measure_play
 from wengert.execute.entries import LOOKING, MISS, Entry
-from wengert.execute.loops import nest_of
+from wengert.execute.explained import explained
 from wengert.execute.paths import Path
 from wengert.execute.rows import Rows, rows_on
-from wengert.lower.hiding import has_chain_products
 
 if TYPE_CHECKING:
     from wengert.execute.jit import Jitted
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 #: Guards of a step of a loop, at most, that are told once for all steps.
 MOST_IN_A_RUN = 16
-#: Values of a nest that is made again, to tell of the user's lines.
-MOST_DRAWN = 20_000
 #: Seconds of calls that are measured as one, how often they are, and seconds after
 #: which that is enough.
 A_ROUND, ROUNDS, MOST_MEASURED = 0.5e-3, 7, 0.1
@@ -98,14 +95,19 @@ class Report:
     ) -> dict[str, Any]:
         """Return the facts of one path."""
         kernel = path.kernels[0] if path.kernels else None
-        facts = facts_of(path)
+        facts, what = facts_of(path), explained(path)
         seconds = {"record": path.record_seconds, **facts["seconds"]}
         return facts | {
             "types": described(entry),
             "nodes": len(path.recording),
             "parts": kernel.parts if kernel else 0,
             "loops": kernel.loops if kernel else 0,
-            "nest": nest_text(path),
+            "nest": what.nest,
+            "nests": list(what.nests),
+            "stored": what.stored,
+            "in registers": what.in_registers,
+            "recomputed": what.recomputed,
+            "rolled": list(what.rolled),
             "operations": kernel.flops if kernel else 0,
             "bytes": kernel.moved if kernel else 0,
             "scratch": kernel.workspace if kernel else 0,
@@ -128,12 +130,103 @@ class Report:
                 f"{row['captures']} captures{steps_in(row['steps'])}; {seconds}"
                 + asked_of(row["asked of NumPy"])
                 + inputs_of(row["inputs from outside"])
-                + (f"; without native code: {row['reason']}" if row["reason"] else "")
+                + without(row)
                 + (f"; {row['waits']}" if row["waits"] else "")
             )
+            lines += [f"    {text}" for text in explained_texts(row)]
             lines += [indent(str(part), "    ") for part in row["functions of rows"]]
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return the report for a notebook: a table of paths, and of what each does."""
+        parts = [f"<h4>jit {escape(self.name)}</h4>"]
+        for row in self.rows:
+            text = f"({row['types']}): {row['nodes']} nodes, {native_text(row)}"
+            facts = [*fact_texts(row), *asked_texts(row["asked of NumPy"])]
+            facts += [why] if (why := without(row).removeprefix("; ")) else []
+            facts += [row["waits"]] if row["waits"] else []
+            seconds = {k: duration(v) for k, v in row["seconds"].items()}
+            nests = [
+                (
+                    each["what"],
+                    each["lines"],
+                    readable(each["operations"]),
+                    f"{readable(each['bytes'])}B",
+                    duration(each["seconds"]),
+                )
+                for each in row["nests"]
+            ]
+            parts += [
+                f"<p>{escape(text)}</p>",
+                "".join(f"<p>{escape(fact)}</p>" for fact in facts),
+                html_table(("stage", "time"), seconds.items()),
+                html_table(NEST_COLUMNS, nests) if nests else "",
+                *[f"<pre>{escape(str(x))}</pre>" for x in row["functions of rows"]],
+            ]
+        parts += [
+            f"<p>({escape(t)}): eager: {escape(why)}</p>" for t, why in self.eager
+        ]
+        return "\n".join(parts)
+
+
+#: What is told of each nest in a table.
+NEST_COLUMNS = "nest", "lines", "operations", "moved", "time of a call"
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of texts."""
+    lines = [f"<tr>{''.join(f'<th>{escape(x)}</th>' for x in head)}</tr>"]
+    lines += [f"<tr>{''.join(f'<td>{escape(x)}</td>' for x in x)}</tr>" for x in rows]
+    return f"<table>{''.join(lines)}</table>"
+
+
+def explained_texts(row: dict[str, Any]) -> Iterator[str]:
+    """Give what is told of a path's native code, line by line."""
+    yield from fact_texts(row)
+    for each in row["nests"]:
+        lines = f" ({each['lines']})" * bool(each["lines"])
+        operations = readable(each["operations"]).strip()
+        yield (
+            f"{each['what']}{lines}: {operations} operations, "
+            f"{readable(each['bytes'])}B, {duration(each['seconds'])}"
+        )
+
+
+def fact_texts(row: dict[str, Any]) -> Iterator[str]:
+    """Give what loops store, keep in registers and do again, and what was rolled."""
+    if row["nests"]:
+        yield (
+            f"{row['in registers']} values fused in registers, {row['stored']} stored, "
+            f"{row['recomputed']} recomputed"
+        )
+    for each in row["rolled"]:
+        steps = "a condition's" if each["steps"] is None else f"{each['steps']}"
+        line = f" ({each['line']})" * bool(each["line"])
+        yield f"rolled: {steps} steps of {each['nodes']} nodes{line}"
+
+
+def without(row: dict[str, Any]) -> str:
+    """Return why a path has no native code; nothing where it has some."""
+    if not row["reason"]:
+        return ""
+    has_rows = any(x["lanes"] for part in row["functions of rows"] for x in part.rows)
+    what = "native code of the rows alone" if has_rows else "without native code"
+    return f"; {what}: {row['reason']}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds in words."""
+    return "not measured" if seconds is None else f"{readable_seconds(seconds)}s"
+
+
+def readable_seconds(seconds: float) -> str:
+    """Return seconds with three digits and the letter of their thousandths."""
+    for letter in ("", "m", "u"):
+        if seconds >= 1:
+            return f"{seconds:.3g} {letter}"
+        seconds *= 1000
+    return f"{seconds:.3g} n"
 
 
 class RowsReport:
@@ -173,19 +266,6 @@ class RowsReport:
             lines.append(f"  ({row['types']}): {row['guards']} guards; {how}{why}")
         lines += [f"  ({types}): eager: {reason}" for types, reason in self.eager]
         return "\n".join(lines)
-
-
-def nest_text(path: Path) -> str:
-    """Return the nest that a path runs; the user's lines behind it, unless it is long.
-
-    Equal code of other lines is the same, so that it does not know them.
-    """
-    if not path.kernels or path.kernels[0].nodes > MOST_DRAWN:
-        return path.kernels[0].nest if path.kernels else ""
-    tape, captured = path.compiled
-    absorbs = not has_chain_products(path.short[0])
-    nest, _ = nest_of(tape, absorbs, captured, unrolled=path.unrolled)
-    return nest.shown(MOST_SHOWN, has_lines=True)
 
 
 def steps_in(known: Sequence[int]) -> str:
@@ -286,11 +366,16 @@ def least_seconds(
 
 def asked_of(texts: Sequence[str]) -> str:
     """Return what NumPy computes between loops; nothing where there is nothing."""
-    counts = [
+    counts = asked_texts(texts)
+    return f"; NumPy computes {', '.join(counts)}" if counts else ""
+
+
+def asked_texts(texts: Sequence[str]) -> list[str]:
+    """Return texts, each once, with how often each stands there."""
+    return [
         f"{text}{f' ({count} times)' * (count > 1)}"
         for text, count in Counter(texts).items()
     ]
-    return f"; NumPy computes {', '.join(counts)}" if counts else ""
 
 
 def inputs_of(paths: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ varies along.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -121,7 +122,10 @@ class Memory:
 
 
 def build(
-    lowered: Lowered, lanes: int, unrolled: int = MOST_UNROLLED
+    lowered: Lowered,
+    lanes: int,
+    unrolled: int = MOST_UNROLLED,
+    tally: Counter[Any] | None = None,
 ) -> tuple[Nest, list[np.ndarray]]:
     """Return the nest of a graph, and the arrays of its constants.
 
@@ -132,8 +136,12 @@ def build(
         How many elements a vector has.
     unrolled : int
         Elements of an axis up to which its steps are written out.
+    tally : Counter, optional
+        Takes how often each expression is computed, in loops of its own.
     """
-    return Builder(lowered, lanes, unrolled=unrolled).build()
+    builder = Builder(lowered, lanes, unrolled=unrolled)
+    builder.tally = tally
+    return builder.build()
 
 
 #: Elements of carried arrays that may be in registers.
@@ -175,6 +183,8 @@ class Builder:
         self.flags: dict[int, int] = {}
         self.next: dict[int, Operand] = {}
         self.is_strict = False
+        #: How often each expression is computed, where that is counted.
+        self.tally: Counter[Any] | None = outer.tally if outer else None
         #: Places that add to what their step is given, where that lies.
         self.in_place: set[int] = set()
         #: Where everything is that varies along no axis, and what has been computed.
@@ -1442,6 +1452,9 @@ class Builder:
         if not is_strict and is_divided_again(node):
             return self.divided_again(node, scope, places)
         operands = tuple([self.value(x, scope, places) for x in node.operands])
+        if self.tally is not None:
+            steps = frozenset((a, p) for a, p in places.items() if type(p) is int)
+            self.tally[id(self.graph), node.number, steps] += 1
         if node.data in PRODUCTS:
             for k, one in enumerate(operands):
                 is_one = type(one) is Number and one.value == 1

@@ -45,6 +45,8 @@ class Called(NamedTuple):
         In bytes, of operands that did not lie in C order when they were recorded.
     is_in_order : bool
         Whether they are to lie as they did.
+    reason : str
+        Why there are no loops.
     """
 
     tape: Tape
@@ -52,6 +54,7 @@ class Called(NamedTuple):
     laid: tuple[Type, ...]
     strides: tuple[tuple[int, ...] | None, ...]
     is_in_order: bool
+    reason: str
 
     @property
     def operation(self) -> Operation:
@@ -84,7 +87,9 @@ class Called(NamedTuple):
     def __str__(self) -> str:
         given = ", ".join(map(str, self.operands))
         where = self.tape.line(len(self.tape) - 1)
-        return f"{self.operation.name} of {given}{f' at {where}' * bool(where)}"
+        name = self.operation.name
+        why = "it has no loops" if self.reason.endswith(f" {name}") else self.reason
+        return f"{name} of {given}{f' at {where}' * bool(where)} ({why})"
 
 
 def unpickled(state: dict[str, Any], *how: Any) -> Called:
@@ -117,7 +122,7 @@ class InParts(NamedTuple):
     is_users: bool
 
 
-def called(lowering: Lowering, index: int) -> list[Value]:
+def called(lowering: Lowering, index: int, reason: str) -> list[Value]:
     """Return the results of a node that NumPy computes."""
     tape, graph = lowering.tape, lowering.graph
     operation, result = tape.operations[index], tape.types[index]
@@ -152,7 +157,7 @@ def called(lowering: Lowering, index: int) -> list[Value]:
     for known, values in lowering.asked_for.get(key, ()):
         if same(known.settings, alone.settings):
             return values
-    how = tuple(dims), tuple(results), tuple(strides), is_asked
+    how = tuple(dims), tuple(results), tuple(strides), is_asked, reason
     call, found = Called(alone, *how), list[Value]()
     for k, like in enumerate(results):
         own = lowering.fresh((index, "call", k), like.shape)

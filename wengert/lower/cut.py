@@ -18,13 +18,17 @@ from wengert.lower.nest import (
     Buffer,
     Call,
     Count,
+    Fill,
     Fold,
     Let,
     Load,
     Loop,
     Nest,
+    Order,
     Part,
+    Product,
     Read,
+    Routine,
     Start,
     Statement,
     Store,
@@ -61,6 +65,28 @@ def cut(nest: Nest, whole: int = WHOLE, part: int = PART) -> Nest:
     made = Cut(nest, list(pieces(nest.body, part))).made()
     after_pass(verify_nest, made, 1)
     return made
+
+
+#: What takes time by itself; all else are single numbers.
+HEAVY = Loop | While | Where | Product | Routine | Order | Call | Sum | Fill
+
+
+def apart(nest: Nest) -> Nest:
+    """Return a nest whose parts are its outermost loops, and what they start from.
+
+    Numbers between loops belong to the next one.
+    """
+    found: list[list[Statement]] = [[]]
+    for piece in pieces(nest.body, 1):
+        found[-1] += piece
+        if any(isinstance(each, HEAVY) for each in piece):
+            found.append([])
+    last = found.pop()
+    if last and found:
+        found[-1] += last
+    elif last:
+        found.append(last)
+    return Cut(nest, found).made()
 
 
 def pieces(body: Sequence[Statement], most: int) -> Iterator[list[Statement]]:

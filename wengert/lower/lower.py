@@ -385,7 +385,7 @@ class Lowering:
         """Return the results of a node that NumPy computes, if it may."""
         if not self.calls:
             raise reason
-        return called(self, index)
+        return called(self, index, str(reason))
 
     def guards(self, outputs: Sequence[Value]) -> list[tuple[int, Node]]:
         """Return what refuses a play, each as one truth value."""
