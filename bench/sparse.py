@@ -4,7 +4,8 @@ Run: ``python bench/sparse.py``; CasADi and asdex (with JAX) are left out where 
 not installed.  Every program is written once, as a plain Python loop or in arrays.
 Set-up is all until a call is native, without imports, where that is waited for; the
 first call is a part of it.  Calls are the best settled ones, which take turns, CasADi's
-with its buffers bound.  IPOPT is given the same problem, start and options by both:
+with its buffers bound: by its own machine, and as C where gcc compiles that within
+``--gcc`` seconds.  IPOPT is given the same problem, start and options by both:
 first with all set-up, and then again.  CasADi holds a newer one than the wheels of
 cyipopt do, which is handed CasADi's functions too.  One thread.  With ``--sizes`` each
 program in three sizes: what an entry takes stays the same.
@@ -15,6 +16,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,12 +27,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault(
+    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+)
+
 import numpy
 import scipy.sparse
 
+import page
 import wengert as wg
 from measure import interleaved
 from sparse_programs import (
+    before_cameras,
     bratu,
     bundle,
     cart_pole,
@@ -45,6 +56,8 @@ Program = Callable[..., Any]
 #: Seconds of solutions after the first, of which the best counts: code is made beside;
 #: a quarter of them after the code of a derivative that is wanted soon.
 SETTLED = 4.0
+#: What compiles the C that CasADi writes, and of how many instructions at most.
+GCC, MOST_IN_C = ("gcc", "-O3", "-march=native", "-shared", "-fPIC"), 400_000
 
 
 def optional(name: str) -> Any:
@@ -72,7 +85,7 @@ def with_wengert(case: Case) -> Any:
 
 
 def with_casadi(case: Case) -> Any:
-    """Return set-up seconds, the number of entries, and a call with bound buffers."""
+    """Return set-up seconds, the number of entries, the function, and a call of it."""
     ca = optional("casadi")
     start = time.perf_counter()
     inputs = [ca.SX.sym("z", len(arg)) for arg in case.args]
@@ -80,15 +93,38 @@ def with_casadi(case: Case) -> Any:
     make = (lambda f, z: ca.hessian(f, z)[0]) if case.is_second else ca.jacobian
     matrix = make(result, inputs[0])
     function = ca.Function("f", inputs, [matrix])
+    call = with_buffers(function, case.args)
+    call()
+    return time.perf_counter() - start, matrix.nnz(), function, call
+
+
+def with_buffers(function: Any, args: Any) -> Callable[[], Any]:
+    """Return a call of a function of CasADi's with bound buffers."""
     buffer, run = function.buffer()
-    given = [numpy.ascontiguousarray(arg, float) for arg in case.args]
-    out = numpy.zeros(matrix.nnz())
+    given = [numpy.ascontiguousarray(arg, float) for arg in args]
+    out = numpy.zeros(function.nnz_out(0))
     for k, array in enumerate(given):
         buffer.set_arg(k, memoryview(array))
     buffer.set_res(0, memoryview(out))
-    run()
-    seconds = time.perf_counter() - start
-    return seconds, matrix.nnz(), lambda: (run(), buffer, given, out)
+    return lambda: (run(), buffer, function, given, out)
+
+
+def in_c(function: Any, limit: float) -> Any:
+    """Return a function of CasADi's as C that gcc compiled; None if not in time."""
+    ca = optional("casadi")
+    if shutil.which("gcc") is None or function.n_instructions() > MOST_IN_C:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        writer = ca.CodeGenerator("f.c")
+        writer.add(function)
+        writer.generate(f"{folder}/")
+        library = f"{folder}/f.so"
+        words = [*GCC, f"{folder}/f.c", "-o", library]
+        try:
+            subprocess.run(words, check=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            return None
+        return ca.external("f", library)
 
 
 def with_asdex(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
@@ -112,6 +148,22 @@ def with_asdex(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
         "asdex colouring": time.perf_counter() - middle,
         "asdex colours": float(found[1]),
     }
+
+
+def by_asdex(case: Case) -> Any:
+    """Return set-up seconds, and a compiled call of asdex's derivative."""
+    asdex, jax = optional("asdex"), optional("jax")
+    jax.config.update("jax_enable_x64", True)
+    args = [jax.numpy.asarray(arg) for arg in case.args]
+    make = asdex.hessian if case.is_second else asdex.jacobian
+    start = time.perf_counter()
+    run = jax.jit(make(lambda *args: case.program(jax.numpy, *args), *args))
+
+    def call() -> Any:
+        return jax.block_until_ready(run(*args))
+
+    call()
+    return time.perf_counter() - start, call
 
 
 def patterns(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
@@ -217,13 +269,8 @@ def of_network(program: Program, network: Any, np: Any, z: Any) -> Any:
 
 def bundles(*sizes: int) -> Case:
     """Return errors of views, points in front of all cameras."""
-    of, random = views(*sizes), numpy.random.default_rng(0)
-    camera = numpy.repeat([0.1, 0.0, 1.0, 0.0, 0.01], [3, 3, 1, 2, 2])
-    cameras = camera + 0.01 * random.normal(size=(of.cameras, 11))
-    points = [0.0, 0.0, 5.0] + random.normal(size=(of.points, 3)) / 2
-    weights = 1.0 + 0.1 * random.normal(size=len(of.camera))
-    z = numpy.concatenate([cameras.T.ravel(), points.T.ravel(), weights])
-    return Case(lambda np, z: bundle(np, z, of), (z,))
+    of = views(*sizes)
+    return Case(lambda np, z: bundle(np, z, of), (before_cameras(of),))
 
 
 def series() -> dict[str, list[tuple[int, Callable[[], Case]]]]:
@@ -256,8 +303,9 @@ def series() -> dict[str, list[tuple[int, Callable[[], Case]]]]:
     return found
 
 
-def print_sizes(only: str, rounds: int) -> None:
-    """Print what sizes take, in all and an entry."""
+def sizes(only: str, rounds: int) -> dict[str, Any]:
+    """Print and return what sizes take, in all and an entry."""
+    results: dict[str, Any] = {}
     head = f"{'entries':>12}{'first call':>12}{'set-up':>10}{'us an entry':>13}"
     head += f"{'call':>11}{'ns an entry':>13}"
     for name, ways in series().items():
@@ -265,19 +313,22 @@ def print_sizes(only: str, rounds: int) -> None:
             continue
         title, _, unit = name.rpartition(", ")
         print(f"{title}\n{unit:>12}{head}", flush=True)
+        results[name] = {}
         for size, make in ways:
             seconds, colored, call = with_wengert(make())
             best = interleaved({"wengert": call}, rounds)["wengert"]["best"]
             entries, ready = colored.sparsity.nnz, seconds["set-up"]
+            results[name][f"{size:,}"] = ready / entries, best / entries
             print(
                 f"{size:12,}{entries:12,}{seconds['first call']:10.3g} s"
                 f"{ready:8.3g} s{1e6 * ready / entries:13.3g}"
                 f"{1e3 * best:8.3g} ms{1e9 * best / entries:13.3g}",
                 flush=True,
             )
+    return results
 
 
-def measured(make: Callable[[], Case], rounds: int) -> dict[str, float]:
+def measured(make: Callable[[], Case], rounds: int, gcc: float) -> dict[str, float]:
     """Return the figures of one program, in seconds."""
     case = make()
     seconds, colored, call = with_wengert(case)
@@ -287,15 +338,27 @@ def measured(make: Callable[[], Case], rounds: int) -> dict[str, float]:
     found["entries"] = float(colored.sparsity.nnz)
     found["worst error"] = worst(case, call())
     if optional("casadi") is not None:
-        found["CasADi set-up"], entries, calls["CasADi"] = with_casadi(case)
-        found["CasADi entries"] = float(entries)
+        seconds, entries, function, calls["CasADi"] = with_casadi(case)
+        found |= {"CasADi set-up": seconds, "CasADi entries": float(entries)}
+        start = time.perf_counter()
+        compiled = in_c(function, gcc)
+        if compiled is not None:
+            found["CasADi in C set-up"] = seconds + time.perf_counter() - start
+            calls["CasADi in C"] = with_buffers(compiled, case.args)
         ours, theirs = call().tocsc(), calls["CasADi"]()[-1]
         ours.sort_indices()
         if entries == ours.nnz:
             numpy.testing.assert_allclose(ours.data, theirs, rtol=1e-9, atol=1e-9)
+    has_jax = case.has_jax and None not in (optional("asdex"), optional("jax"))
+    if has_jax:
+        found["asdex set-up"], calls["asdex"] = by_asdex(case)
+        random = numpy.random.default_rng(3).normal(size=len(case.args[0]))
+        numpy.testing.assert_allclose(
+            calls["asdex"]() @ random, call() @ random, rtol=1e-9, atol=1e-9
+        )
     for name, times in interleaved(calls, rounds).items():
         found[f"{name} call"] = min(times.values())
-    if case.has_jax:
+    if has_jax:
         found |= patterns(case.program, case.args[0], case.is_second)
         found |= with_asdex(case.program, case.args[0], case.is_second)
     return found
@@ -435,15 +498,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="a part of the names of programs")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--gcc", type=float, default=60.0, help="s of it, at most")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--read", type=Path, help="what --json wrote, not measured")
+    parser.add_argument("--write", action="store_true", help="into the documents")
     parser.add_argument("--sizes", action="store_true", help="three of each program")
     given = parser.parse_args()
-    if given.sizes:
-        print_sizes(given.only, given.rounds)
-        return
+    if given.read:
+        results = json.loads(given.read.read_text())
+    elif given.sizes:
+        results = sizes(given.only, given.rounds)
+    else:
+        results = programs(given.only, given.rounds, given.gcc)
+    if given.json:
+        given.json.write_text(json.dumps(results, indent=1) + "\n")
+    if given.write and given.sizes:
+        page.put("bench.sparse sizes", table_of_sizes(results))
+    elif given.write:
+        page.put("bench.sparse", tables(results))
+
+
+def programs(only: str, rounds: int, gcc: float) -> dict[str, Any]:
+    """Print and return what the programs take, and the solutions."""
     results = {}
     todo = {
-        name: partial(measured, case, given.rounds) for name, case in cases().items()
+        name: partial(measured, case, rounds, gcc) for name, case in cases().items()
     }
     u = numpy.random.default_rng(0).normal(size=450**2)
     todo["Bratu 450 x 450, pattern and colouring"] = lambda: (
@@ -452,7 +531,7 @@ def main() -> None:
     if optional("cyipopt") is not None:
         todo |= {f"cart-pole {n}, IPOPT": partial(solved, n) for n in (50, 2000)}
     for name, work in todo.items():
-        if given.only not in name:
+        if only not in name:
             continue
         results[name] = work()
         print(name, flush=True)
@@ -461,8 +540,83 @@ def main() -> None:
             unit = "" if "error" in label else " s"
             shown = f"{value:,.0f}" if is_count else f"{value:.3g}{unit}"
             print(f"  {label:26}{shown}")
-    if given.json:
-        given.json.write_text(json.dumps(results, indent=1) + "\n")
+    return results
+
+
+# In the documents
+
+#: The heads of the tables, with what stands below each in the results.
+OF_PROGRAMS = {
+    "entries": "entries",
+    "set-up": "set-up",
+    "CasADi's": "CasADi set-up",
+    "with gcc": "CasADi in C set-up",
+    "asdex's": "asdex set-up",
+    "call": "wengert call",
+    "CasADi's call": "CasADi call",
+    "as C": "CasADi in C call",
+    "asdex's call": "asdex call",
+}
+OF_PATTERNS = {
+    "entries": "entries",
+    "pattern": "pattern",
+    "asdex's": "asdex pattern",
+    "colouring": "colouring",
+    "asdex's colouring": "asdex colouring",
+    "colours": "colours",
+    "asdex's colours": "asdex colours",
+}
+OF_SOLUTIONS = {
+    f"{name}, {when}": f"{name} {when}"
+    for name in ("wengert", "CasADi, same IPOPT", "CasADi")
+    for when in ("first", "again")
+}
+COUNTS = {"entries", "colours", "asdex colours"}
+
+
+def tables(results: dict[str, Any]) -> str:
+    """Return three tables: of derivatives, of patterns, and of solutions."""
+    chosen = {
+        "set-up": OF_PROGRAMS,
+        "colouring": OF_PATTERNS,
+        "wengert again": OF_SOLUTIONS,
+    }
+    return "\n\n".join(
+        page.table(
+            ["", *columns],
+            [
+                [name, *(cell(label, row.get(label)) for label in columns.values())]
+                for name, row in results.items()
+                if needed in row
+            ],
+        )
+        for needed, columns in chosen.items()
+    )
+
+
+def cell(label: str, value: float | None) -> str:
+    """Return a count or seconds as text."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if label in COUNTS else page.text_of(value)
+
+
+def table_of_sizes(results: dict[str, Any]) -> str:
+    """Return what set-up and a call take an entry, by size."""
+    return page.table(
+        ["", "sizes", "set-up, us an entry", "a call, ns an entry"],
+        [
+            [
+                name,
+                " / ".join(row),
+                *(
+                    " / ".join(f"{scale * found[k]:.3g}" for found in row.values())
+                    for k, scale in enumerate((1e6, 1e9))
+                ),
+            ]
+            for name, row in results.items()
+        ],
+    )
 
 
 if __name__ == "__main__":

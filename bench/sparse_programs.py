@@ -232,6 +232,16 @@ def views(cameras: int = 49, points: int = 7776, count: int = 31843) -> Views:
     return Views(cameras, points, pairs // points, pairs % points, seen)
 
 
+def before_cameras(of: Views) -> Any:
+    """Return cameras, points in front of all of them, and weights, as one vector."""
+    random = numpy.random.default_rng(0)
+    camera = numpy.repeat([0.1, 0.0, 1.0, 0.0, 0.01], [3, 3, 1, 2, 2])
+    cameras = camera + 0.01 * random.normal(size=(of.cameras, 11))
+    points = [0.0, 0.0, 5.0] + random.normal(size=(of.points, 3)) / 2
+    weights = 1.0 + 0.1 * random.normal(size=len(of.camera))
+    return numpy.concatenate([cameras.T.ravel(), points.T.ravel(), weights])
+
+
 def bundle(np: Any, z: Any, of: Views) -> Any:
     """Return the errors of all views, and of their weights.
 

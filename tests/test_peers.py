@@ -18,7 +18,9 @@ with mock.patch.dict(os.environ):  # they set how many threads there are
 ROWS = rows()
 
 
-@pytest.mark.parametrize("name", ["rosenbrock 10", "solve 100 x 100", "newton"])
+@pytest.mark.parametrize(
+    "name", ["rosenbrock 10", "solve 100 x 100", "det 6", "newton"]
+)
 def test_wengert_agrees_with_numpy(name: str) -> None:
     program, given, arguments = ROWS[name]
     value, slopes = ENGINES["wengert, eager"].make(ROWS[name])()
@@ -56,7 +58,7 @@ def test_the_table_says_what_was_measured_and_why_something_was_not() -> None:
 
 
 def test_the_documents_show_the_figures_that_were_measured() -> None:
-    found = report.BLOCK.search(report.PAGE.read_text())
+    found = report.page.block(report.BLOCK).search(report.page.PAGE.read_text())
 
     assert found is not None
     assert found[0].strip() == report.table(json.loads(report.FIGURES.read_text()))

@@ -9,7 +9,8 @@ and what follows ``--`` is handed to the eval: ``... gmm -- -d 10 -k 25 -n 1000`
 ``--form both`` measures these beside the plain ones.
 ``--tool NAME=COMMAND`` measures another tool beside, eval by eval; the commands run in
 this repository.  Behind each eval then stands our time over theirs, the geometric mean
-of what both answered.
+of what both answered: of values, of derivatives, and of what comes before the calls
+that are timed, which is recording and compiling.
 
 The evals want pydantic, dataclasses-json and SciPy in the Python that
 ``GRADBENCH_PYTHON`` names, a C++ compiler, and ``cpp/json.hpp`` in the checkout.
@@ -22,7 +23,7 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.gradbench.answers import EVALS, FORMS
@@ -72,22 +73,33 @@ def wrong(name: str, run: Run) -> str:
     return f"FURTHER APART than {most:g}" if (run.apart or 0.0) > most else ""
 
 
+def is_value(run: Run) -> bool:
+    """Whether a run was of a function that is no derivative."""
+    return run.function in VALUES
+
+
+#: What is compared: of which runs, and what they took.
+COMPARED: dict[str, tuple[Callable[[Run], bool], Callable[[Run], float]]] = {
+    "values": (is_value, lambda run: run.best),
+    "derivatives": (lambda run: not is_value(run), lambda run: run.best),
+    "set-ups": (lambda run: run.compiled_in > 0, lambda run: run.compiled_in),
+}
+
+
 def ratios(name: str, found: dict[str, list[Run]]) -> Iterator[str]:
     """Give our times over those of each other tool."""
     ours, *others = found
     for other in others:
-        for kind, is_value in (("values", True), ("derivatives", False)):
-            best = [
+        for kind, (counts, taken) in COMPARED.items():
+            mine, theirs = (
                 {
-                    (run.function, run.size): run.best
+                    (run.function, run.size): taken(run)
                     for run in found[tool]
-                    if run.times and (run.function in VALUES) is is_value
+                    if run.times and counts(run)
                 }
                 for tool in (ours, other)
-            ]
-            logs = [
-                math.log(t / best[1][k]) for k, t in best[0].items() if k in best[1]
-            ]
+            )
+            logs = [math.log(mine[k] / theirs[k]) for k in mine if k in theirs]
             if logs:
                 mean = math.exp(sum(logs) / len(logs))
                 yield f"{name}: {kind} take {mean:.3g} of {other}'s time"

@@ -3,7 +3,8 @@
 Each peer runs in a process of its own, on one thread; of a row they take turns, and the
 median of the rounds is told.  A peer that cannot run a program says why, and so does
 one whose answer differs from wengert's.  ``--python PEER=PATH`` runs a peer with
-another Python than this one.  ``--write`` puts the figures into the documents.
+another Python than this one.  ``--write`` puts the figures into the documents, where
+rows that were not measured keep theirs.
 """
 
 from __future__ import annotations
@@ -108,6 +109,16 @@ def differs(ours: Any, theirs: Any) -> str:
     return ""
 
 
+def beside(found: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
+    """What was measured, with what was not from an earlier run."""
+    rows = earlier["rows"] | found["rows"]
+    ordered = {name: rows[name] for name in NAMES if name in rows}
+    return found | {
+        "rows": ordered,
+        "versions": earlier["versions"] | found["versions"],
+    }
+
+
 def machine() -> str:
     """What this runs on."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -134,6 +145,7 @@ def main() -> None:
             print(f"{name:28}", json.dumps(row), flush=True)
     print(report.table(found))
     if given.write:
+        found = beside(found, json.loads(report.FIGURES.read_text()))
         report.FIGURES.write_text(json.dumps(found, indent=1) + "\n")
         report.write()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy
 
 import arrays
-from bench.peers.programs import bound
+from bench.peers.programs import bound, with_gradient
+from sparse_programs import Views
 
 Thunk = Callable[[], Any]
 
@@ -27,14 +29,17 @@ def by_numpy(row: Any) -> Thunk:
 
 def by_wengert(row: Any) -> Thunk:
     """Recorded once, compiled."""
-    return arrays.call_of("wengert", *row)
+    import wengert
+
+    return arrays.call_of("wengert", *with_gradient(row, wengert.grad))
 
 
 def by_wengert_eager(row: Any) -> Thunk:
     """Recorded afresh in every call."""
     import wengert
 
-    both = wengert.value_and_grad(bound(row, numpy), argnums=places(row))
+    function = bound(with_gradient(row, wengert.grad), numpy)
+    both = wengert.value_and_grad(function, argnums=places(row))
     return partial(both, *row[2])
 
 
@@ -43,7 +48,8 @@ def by_autograd(row: Any) -> Thunk:
     import autograd
     from autograd import numpy as np
 
-    both = autograd.value_and_grad(bound(row, np), argnum=places(row))
+    function = bound(with_gradient(row, autograd.grad), np)
+    both = autograd.value_and_grad(function, argnum=places(row))
     return partial(both, *row[2])
 
 
@@ -51,14 +57,15 @@ def by_advect(row: Any) -> Thunk:
     """Recorded afresh in every call."""
     import advect
 
-    return partial(
-        advect.value_and_grad(bound(row, numpy), argnums=places(row)), *row[2]
-    )
+    function = bound(with_gradient(row, advect.grad), numpy)
+    return partial(advect.value_and_grad(function, argnums=places(row)), *row[2])
 
 
 def by_jax(row: Any) -> Thunk:
     """Compiled by XLA; long loops are JAX's own."""
-    return arrays.call_of("jax", *row)
+    import jax
+
+    return arrays.call_of("jax", *with_gradient(row, jax.grad))
 
 
 def by_enzyme(row: Any) -> Thunk:
@@ -67,7 +74,8 @@ def by_enzyme(row: Any) -> Thunk:
     from enzyme_ad.jax import enzyme_jax_ir
 
     jax.config.update("jax_enable_x64", True)
-    function = enzyme_jax_ir()(bound(row, jax.numpy, own_loops=True))
+    own = with_gradient(row, jax.grad)
+    function = enzyme_jax_ir()(bound(own, jax.numpy, own_loops=True))
     compiled = jax.jit(jax.value_and_grad(function, argnums=places(row)))
     return lambda: jax.block_until_ready(compiled(*row[2]))
 
@@ -104,7 +112,7 @@ class Torch:
 def by_torch(row: Any, compiles: bool = False) -> Thunk:
     """Recorded afresh in every call."""
     np = Torch()
-    function = bound(row, np, put=as_tensor)
+    function = bound(with_gradient(row, np.func.grad), np, put=as_tensor)
     leaves = [as_tensor(x).requires_grad_() for x in row[2]]
     if compiles:
         function = np.compile(function)
@@ -121,6 +129,8 @@ def as_tensor(x: Any) -> Any:
     """An array or a number as a tensor; other things as they are."""
     import torch
 
+    if isinstance(x, Views):
+        return replace(x, seen=torch.tensor(x.seen))
     return torch.tensor(x) if isinstance(x, numpy.ndarray | float) else x
 
 

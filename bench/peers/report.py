@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+import page
+from page import put, text_of
+
 ROOT = Path(__file__).parents[2]
 FIGURES = Path(__file__).with_name("measured.json")
-PAGE = ROOT / "docs" / "explanation" / "performance.md"
+BLOCK = "bench.peers"
 PICTURE = ROOT / "docs" / "pictures" / "peers.svg"
-#: What is between these in the page is written here.
-BLOCK = re.compile(r"(?<=<!-- bench\.peers -->\n).*?(?=<!-- end -->)", re.S)
 #: How peers are marked in the chart.
 MARKS = {
     "autograd": "o",
@@ -25,32 +25,23 @@ MARKS = {
 }
 
 
-def text_of(seconds: float) -> str:
-    """Seconds to three digits, in the unit that suits."""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= scale:
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds / 1e-9:.3g} ns"
-
-
 def table(found: dict[str, Any]) -> str:
     """The medians as Markdown, why some are missing, and the machine."""
     peers = list(dict.fromkeys(peer for row in found["rows"].values() for peer in row))
-    lines = [f"| | {' | '.join(peers)} |", "|---" * (len(peers) + 1) + "|"]
+    rows = []
     reasons: dict[tuple[str, str], list[str]] = {}
     for name, row in found["rows"].items():
-        cells = []
+        cells = [name]
         for peer in peers:
             if "median" in row[peer]:
                 cells.append(text_of(row[peer]["median"]))
                 continue
-            rows = reasons.setdefault((peer, row[peer]["why"]), [])
-            rows.append(name)
+            reasons.setdefault((peer, row[peer]["why"]), []).append(name)
             cells.append(f"[{list(reasons).index((peer, row[peer]['why'])) + 1}]")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        rows.append(cells)
     notes = [f"{peer}: {why}" for peer, why in reasons]
     numbered = [f"{k}. {note}" for k, note in enumerate(notes, 1)]
-    return "\n".join([*lines, "", *numbered, "", about(found)])
+    return "\n".join([page.table(["", *peers], rows), "", *numbered, "", about(found)])
 
 
 def about(found: dict[str, Any]) -> str:
@@ -95,5 +86,4 @@ def chart(found: dict[str, Any]) -> str:
 
 def write() -> None:
     """Put the table into its page; `make pictures` makes the chart."""
-    block = table(json.loads(FIGURES.read_text())).replace("\\", "\\\\")
-    PAGE.write_text(BLOCK.sub(f"\n{block}\n\n", PAGE.read_text()))
+    put(BLOCK, table(json.loads(FIGURES.read_text())))
