@@ -27,10 +27,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-)
-
 import numpy
 import scipy.sparse
 
@@ -129,7 +125,7 @@ def in_c(function: Any, limit: float) -> Any:
 
 def with_asdex(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
     """Return the seconds of asdex for pattern and colouring."""
-    asdex, jax = optional("asdex"), optional("jax")
+    asdex, jax = optional("asdex"), jax_on_one_core()
     if asdex is None or jax is None:
         return {}
     find = asdex.hessian_sparsity if is_second else asdex.jacobian_sparsity
@@ -150,9 +146,19 @@ def with_asdex(fun: Program, x: Any, is_second: bool) -> dict[str, float]:
     }
 
 
+def jax_on_one_core() -> Any:
+    """Return JAX with the threads of one core: there is no switch for that."""
+    jax, every = optional("jax"), os.sched_getaffinity(0)
+    if jax is not None:
+        os.sched_setaffinity(0, {min(every)})
+        jax.devices()
+        os.sched_setaffinity(0, every)
+    return jax
+
+
 def by_asdex(case: Case) -> Any:
     """Return set-up seconds, and a compiled call of asdex's derivative."""
-    asdex, jax = optional("asdex"), optional("jax")
+    asdex, jax = optional("asdex"), jax_on_one_core()
     jax.config.update("jax_enable_x64", True)
     args = [jax.numpy.asarray(arg) for arg in case.args]
     make = asdex.hessian if case.is_second else asdex.jacobian
