@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 # By name: while recording, NumPy's own is answered.
-from numpy import broadcast_shapes, empty, float64, geterr, ndarray, ones
+from numpy import broadcast_shapes, empty, float64, ndarray, ones
 
 from wengert.capture.array import (
     DEFERRED,
@@ -258,7 +258,7 @@ def defer(
     """Append an operation without its numbers; None where they are to be computed."""
     if not tape.defers or tape.thread != get_ident() or operation.results != 1:
         return None
-    errors = geterr()
+    errors = np.geterr()  # as it is answered while recording
     is_quiet = set(errors.values()) == {"ignore"}
     if not is_quiet and errors != tape.errors:
         return None

@@ -122,10 +122,10 @@ class Recording:
         self.tape.look, self.tape.look_at = look_back, self.tape.looks_from
         self.token = RECORDING.set(self.tape)
         self.told.__enter__()
-        if self.tape.defers:
+        install()
+        if self.tape.defers:  # asked as it is while recording
             self.tape.errors = dict(np.geterr())
             self.tape.error_state = ERROR_STATE.get(None)
-        install()
         return self.tape
 
     def __exit__(self, *_: object) -> None:
