@@ -105,9 +105,9 @@ def of_rosenbrock(row: Any) -> Iterator[Claim]:
 def of_loop(row: Any) -> Iterator[Claim]:
     """The long loop."""
     ours = row["wengert"]
-    yield at_most("loop of 4,000 steps: first call", ours["first"], 1.0)
+    yield at_most("loop of 4,000 steps: first call", ours["first"], 0.5)
     yield at_most("  a call then", ours["median in the first calls"], 0.25e-3)
-    yield at_most("  a call after 5 s", ours["median"], 0.15e-3)
+    yield at_most("  a call after 5 s", ours["median"], 60e-6)
     for peer in ("casadi", "jax, scan"):
         yield at_least(f"  faster than {peer}", row[peer]["median"] / ours["median"], 1)
 
@@ -128,9 +128,9 @@ def of_heston(row: Any) -> Iterator[Claim]:
     """Many inputs."""
     times = {name: figures["median"] for name, figures in row.items()}
     gradient = times["gradient, 1 thread"]
-    yield at_most("Heston: gradient a path, one thread", gradient / PATHS, 3e-6)
-    yield below("  gradient over value", gradient / times["value, 1 thread"], 1.6)
-    yield at_least("  two threads", gradient / times["gradient, 2 threads"], 1.8)
+    yield at_most("Heston: gradient a path, one thread", gradient / PATHS, 1e-6)
+    yield below("  gradient over value", gradient / times["value, 1 thread"], 2)
+    yield at_least("  two threads", gradient / times["gradient, 2 threads"], 1.9)
     spent = [row[f"gradient, {n}"]["processor"] for n in ("1 thread", "2 threads")]
     # Where other programs share the cores, this says what threads themselves cost.
     yield below("  two threads' processor time over one's", spent[1] / spent[0], 1.1)
