@@ -16,6 +16,7 @@ import wengert as wg
 from tests.show.browser import SCHEMES, WIDTHS, Scope
 from tests.show.programs import PROGRAMS, loop_of_writes
 from wengert import Tape
+from wengert.execute.engine import native_engine
 from wengert.show.html import fragment, page, page_data
 
 Open = Callable[[Tape], Scope]
@@ -531,3 +532,28 @@ def test_a_source_line_cannot_end_the_script() -> None:
     tape = wg.record(lambda x: x if "</script>" else 2.0 * x, 1.0)
 
     assert page(tape).count("</script>") == 2
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+def test_nests_are_a_band_beside_the_nodes_that_they_come_from(shown: Open) -> None:
+    def f(x: Any) -> Any:
+        weights = np.exp(x)
+        total = np.sum(weights)
+        return np.sum(weights / total)
+
+    scope = shown(wg.record(f, np.linspace(0.0, 1.0, 100)))
+    bands = [row.get_attribute("data-nest") for row in scope.all("#window .row")]
+    assert bands[0] is None  # the input
+    assert bands[1:] == sorted(bands[1:])
+    assert len(set(bands[1:])) == 2
+
+    scope.all("#window .row")[1].click()
+    details = scope.one("#node details.nest")
+    assert "nest 1: loop 100 in lanes" in details.text
+    details.find_element("css selector", "summary").click()
+    assert "exp(x)" in details.find_element("css selector", "pre").text
+    assert len(scope.all("#window .row.in-nest")) == bands.count("0")
+
+    scope.one("#node details.nest .among").click()
+    assert len(scope.all("#window .row")) == bands.count("0")
+    scope.close()

@@ -29,6 +29,7 @@ from wengert.show.listing import describe_settings, describe_type
 from wengert.show.moves import MOST_SWEPT
 from wengert.show.nonfinite import NonFinite, first_nonfinite, is_finite
 from wengert.show.questions import Asked, Questions
+from wengert.show.stages import nests_over
 from wengert.show.watch import gradients_of, outputs_of
 
 #: Elements of arrays that a page holds in all, and at most for one array.
@@ -226,6 +227,7 @@ def page_data(tape: Tape, title: str) -> dict[str, Any]:
         "lines": places.values,
         "sources": [source._asdict() for source in sources.values],
         "title": title or tape.title or builder(sources.values),
+        "nests": [framed._asdict() for framed in nests_over(tape)],
     }
     return data
 

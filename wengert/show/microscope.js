@@ -699,6 +699,25 @@ function shadesOf(numbers) {
   });
 }
 
+// A band beside the nodes of a nest: its edges where it begins and ends.
+const nestsOf = new Map();
+tape.nests.forEach((nest, number) => nest.nodes.forEach((k) => {
+  if (!nestsOf.has(k)) nestsOf.set(k, []);
+  nestsOf.get(k).push(number);
+}));
+const firstNest = (k) => (nestsOf.get(k) || [-1])[0];
+
+function drawBand(element, index) {
+  const number = firstNest(index);
+  if (number < 0) return;
+  const nest = tape.nests[number];
+  element.classList.add("banded");
+  element.classList.toggle("odd", number % 2 === 1);
+  element.classList.toggle("in-nest", (nestsOf.get(chosen) || []).includes(number));
+  element.dataset.nest = number;
+  element.title = `native nest ${number + 1}: ${nest.what}`;
+}
+
 function drawRows(reach) {
   const box = $("rows");
   const tall = rowHeight();
@@ -725,6 +744,7 @@ function drawRows(reach) {
     element.classList.toggle("operand", operands.has(index));
     element.classList.toggle("reader", reads.has(index));
     element.classList.toggle("now", time < 2 * n && index === Math.max(0, current()));
+    drawBand(element, index);
     element.append(make("span", "", `%${index}`), describe(index));
     element.append(make("span", "", tape.operands[index].map((k) => `%${k}`).join(" ")));
     const isNow = index === current();
@@ -931,6 +951,7 @@ function drawNode() {
   if (isGuard) nodePart(box, "Asked of", operandTable(k, headings.slice(0, 2)));
   else if (tape.operands[k].length) nodePart(box, "Operands", operandTable(k, headings));
   drawPartials(box, k, type[1]);
+  drawNests(box, k);
   const reads = readersOf(k);
   if (reads.length) {
     const list = make("div");
@@ -938,6 +959,22 @@ function drawNode() {
     if (reads.length > 60) list.append(`and ${reads.length - 60} more`);
     nodePart(box, "Read by", list);
   }
+}
+
+// The nests of native code that a node is a part of, with their text.
+function drawNests(box, k) {
+  const list = make("div");
+  for (const number of nestsOf.get(k) || []) {
+    const nest = tape.nests[number];
+    const details = make("details", "nest");
+    const name = `nest ${number + 1}: ${nest.what}`;
+    const among = make("a", "link among", plural(nest.nodes.length, "node"));
+    const nodes = new Set(nest.nodes);
+    among.onclick = () => keep((index) => nodes.has(index), name);
+    details.append(make("summary", "", name), among, make("pre", "", nest.text));
+    list.append(details);
+  }
+  if (list.childNodes.length) nodePart(box, "Native code", list);
 }
 
 // How far each input alone would have to move for another answer.

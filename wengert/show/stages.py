@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from wengert.core.tape import Tape
 from wengert.derive.ended import ended
 from wengert.derive.opened import opened
 from wengert.derive.shortened import shortened
 from wengert.emit.nests import written
+from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.errors import UnsupportedError, explain
 from wengert.execute.costs import least_for_blas
-from wengert.execute.engine import refuse_long
+from wengert.execute.engine import native_engine, refuse_long
+from wengert.execute.explained import described
 from wengert.execute.inlined import inlined
-from wengert.execute.loops import vector_width
+from wengert.execute.loops import nest_of, vector_width
 from wengert.lower.build import build
-from wengert.lower.cut import cut
+from wengert.lower.cut import apart, cut
 from wengert.lower.hiding import has_chain_products
+from wengert.lower.lines import Known, Spot, remark
 from wengert.lower.lower import lower
-from wengert.lower.refusal import NotLoweredError
+from wengert.lower.nest import Part, lines_of, shown_body
 from wengert.lower.values import Lowered
 
 
@@ -91,3 +95,57 @@ def as_compiled(tape: Tape) -> Tape:
     short = inlined(*opened(*shortened(tape, [])))
     end = ended(*short)
     return short[0] if end is None else end[0]
+
+
+class Framed(NamedTuple):
+    """One of the nests that a tape's native code does in turn.
+
+    Attributes
+    ----------
+    what : str
+        What it does, in words.
+    text : str
+        Its statements.
+    nodes : list of int
+        The nodes of the tape that it comes from, by their lines.
+    """
+
+    what: str
+    text: str
+    nodes: list[int]
+
+
+#: Nodes of a tape up to which it is made native code of to be looked at.
+MOST_FRAMED = 5000
+
+
+def nests_over(tape: Tape) -> list[Framed]:
+    """Return the nests of a tape's native code, over the nodes that they come from.
+
+    There are none where a tape has no native code, or is long.
+    """
+    if len(tape) > MOST_FRAMED or not native_engine():
+        return []
+    try:
+        return framed(tape)
+    except NotLoweredError:
+        return []
+
+
+@refuses
+def framed(tape: Tape) -> list[Framed]:
+    """Return the same of a tape that has native code."""
+    known, nodes = Known(), dict[Spot, list[int]]()
+    for index, line in enumerate(tape.lines):
+        for spot in known.of(line):
+            nodes.setdefault(spot, []).append(index)
+    compiled = as_compiled(tape)
+    nest, _ = nest_of(compiled, not has_chain_products(compiled))
+    found = []
+    for part in apart(nest).body:
+        assert isinstance(part, Part)
+        what = [text for text in map(described, part.body) if text]
+        own = {k for spot in lines_of(part.body) for k in nodes.get(spot, ())}
+        text = "\n".join(shown_body(part.body, 0, remark))
+        found.append(Framed(", ".join(what) or "numbers", text, sorted(own)))
+    return found
