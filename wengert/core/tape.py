@@ -570,11 +570,16 @@ class Tape:
 
         settle(self, nodes)
 
-    def native_player(self) -> Callable[[Sequence[Any]], list[Any] | None] | None:
-        """Return the same in native code where that pays: None where it fails."""
-        from wengert.execute.engine import native_player
+    def native_player(
+        self, warns: bool
+    ) -> Callable[[Sequence[Any]], list[Any] | None] | None:
+        """Return the same in native code where that pays: None where it fails.
 
-        return native_player(self)
+        Or, if asked to, where NumPy would warn.
+        """
+        from wengert.execute.native import loop_player
+
+        return loop_player(self, warns)
 
     def gradient(self, wrt: Any = None) -> Any:
         """Return the gradient of the one output by the inputs, or by any nodes."""

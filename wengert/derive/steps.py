@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
@@ -34,7 +34,7 @@ def stay_closed() -> None:
 
 
 #: Nodes of all steps of a loop from which it is asked whether native code does them.
-LONG = 100_000
+LONG = 50_000
 
 
 def misfit(tape: Tape, operands: Sequence[int], inputs: Sequence[Type]) -> str:
@@ -87,21 +87,24 @@ class Body:
     ) -> tuple[Any, ...] | None:
         """Return what many steps give in native code; None where NumPy plays them.
 
-        It does where nothing is compiled later, so that gradients are the same to the
-        last bit however a loop was written.
+        It does while what is compiled later is recorded: else gradients are the same
+        to the last bit however a loop was written.
         """
         here = RECORDING.get()
-        if here is None or not (here.is_jitted and self.is_swept):
-            return None
-        if count * len(self.tape) < LONG:
+        if here is None or not here.is_jitted or count * self.nodes < LONG:
             return None
         question = "native", count, reverse
         if question not in self.derived:
             tape = loop_tape(self, count, reverse)
-            self.derived[question] = tape.native_player()
+            self.derived[question] = tape.native_player(warns=not self.is_swept)
         player = self.derived[question]
         found = None if player is None else player(operands)
         return None if found is None else tuple(found)
+
+    @cached_property
+    def nodes(self) -> int:
+        """Nodes that a step plays, at least, those of its loops in all their steps."""
+        return nodes_played(self.tape)
 
     @cached_property
     def _key(self) -> tuple[Any, ...]:
@@ -154,6 +157,23 @@ class Body:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Body, (self.tape, self.carried, self.moving, self.again)
+
+
+def nodes_played(tape: Tape) -> int:
+    """Return how many nodes a play has, those of counted loops in all their steps."""
+    return len(tape) + sum(count * body.nodes for body, count in loops_on(tape))
+
+
+def has_long_loops(tape: Tape) -> bool:
+    """Whether a tape has loops that native code does while they are recorded."""
+    return any(count * body.nodes >= LONG for body, count in loops_on(tape))
+
+
+def loops_on(tape: Tape) -> Iterator[tuple[Body, int]]:
+    """Give the step of every counted loop of a tape, and how often it is done."""
+    for settings in tape.settings:
+        if "body" in settings and "count" in settings:
+            yield settings["body"], settings["count"]
 
 
 def play_loop(

@@ -130,12 +130,26 @@ class Worker:
                 job.run()
             del job  # it holds what it compiled
 
+    def hurry(self, job: Job) -> None:
+        """Have something done before all else that waits."""
+        with self.changed:
+            if job in self.waiting:
+                self.submit(job, is_urgent=True)
+
+    def hasten(self, job: Job, seconds: float, is_there: Callable[[], bool]) -> None:
+        """Wait until something is there that a job makes, or some time is over."""
+        if threading.current_thread() is self.thread or job.is_lost:
+            return
+        self.hurry(job)
+        until = time.perf_counter() + seconds
+        while not (is_there() or time.perf_counter() > until):
+            if self.is_closed or job.done.wait(SWITCH):
+                break
+
     def finish(self, job: Job) -> None:
         """Wait until something is done, and say so after a while."""
         if threading.current_thread() is not self.thread:
-            with self.changed:
-                if job in self.waiting:
-                    self.submit(job, is_urgent=True)
+            self.hurry(job)
             patience = PATIENCE
             while not (job.is_lost or self.is_closed) and not job.done.wait(patience):
                 print(job.progress, file=sys.stderr, flush=True)

@@ -6,36 +6,21 @@ nothing happened of which NumPy would warn; else NumPy computes what may be warn
 
 from __future__ import annotations
 
-import ctypes
-import platform
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from wengert.core.flags import reaching
 from wengert.core.floating_point import As, Silent, plays
 from wengert.core.forms import Map, Move, Reduce
-from wengert.core.operation import Operation
 from wengert.core.tape import Tape, strong
 from wengert.derive.roll import is_one, made_of
-from wengert.execute.engine import native_player
 from wengert.execute.interpret import LEAVES_PATH, last_uses, play_nodes
+from wengert.execute.native import may_warn, native_player, quietly
 from wengert.execute.plan import Player
 from wengert.lower.hiding import hides
 from wengert.ops.chain import has_nan
 from wengert.ops.index import INDEX_ADD
 from wengert.ops.shape import BROADCAST_TO, RESHAPE
-
-R = TypeVar("R")
-#: Operations of which NumPy never warns.
-SILENT = frozenset(
-    "identity copy positive negative absolute where equal not_equal less less_equal "
-    "greater greater_equal logical_and logical_or logical_not maximum minimum max min "
-    "any all sign isnan isfinite isinf".split()
-)
-#: The flags of what NumPy warns of (invalid, divided by zero, overflow), by processor.
-FLAGS = {"x86_64": 0x0D, "AMD64": 0x0D, "aarch64": 0x07, "arm64": 0x07}
-UNDEFINED = 0x01
 
 
 def compute(tape: Tape, nodes: Sequence[int]) -> None:
@@ -73,42 +58,6 @@ def loud_nodes(tape: Tape) -> set[int]:
         for k, node in tape.deferred.items()
         if not node.is_quiet and may_warn(tape.operations[k])
     }
-
-
-def may_warn(operation: Operation) -> bool:
-    """Whether NumPy may warn of an operation on numbers of double precision."""
-    return not (operation.view or operation.name in SILENT)
-
-
-@lru_cache(maxsize=1)
-def flags() -> tuple[Any, int] | None:
-    """Return what asks for the processor's flags, and which; None if nothing does."""
-    which = FLAGS.get(platform.machine())
-    try:
-        library: Any = ctypes.CDLL(None)
-        asked = library.feclearexcept, library.fetestexcept
-    except (AttributeError, OSError, TypeError):
-        return None
-    return (asked, which) if which else None
-
-
-def quietly(
-    compute: Callable[[], R], is_right: Callable[[R], bool] = lambda found: False
-) -> R | None:
-    """Return what native code gives; None where NumPy may warn.
-
-    What is undefined happens in lanes that nobody reads, too: ``is_right(found)`` says
-    that it cannot have happened elsewhere.
-    """
-    known = flags()
-    if known is None:
-        return None
-    (clear, test), which = known
-    clear(which)
-    found = compute()
-    raised = test(which)
-    is_silent = not raised or (raised == UNDEFINED and is_right(found))
-    return found if is_silent else None
 
 
 def natively(tape: Tape, values: list[Any], loud: set[int]) -> list[Any] | None:

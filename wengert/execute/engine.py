@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +22,13 @@ from wengert.execute.costs import (
     MOST_ARRAY_NODES,
     MOST_COMPILED,
     count_arrays,
-    is_slow,
     play_seconds,
 )
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left
 from wengert.execute.tier import PLAY, TRIED
 from wengert.lower.hiding import has_chain_products
+from wengert.lower.refusal import HIDDEN
 
 if TYPE_CHECKING:
     from wengert.core.tape import Tape
@@ -52,35 +52,6 @@ def native_engine() -> bool:
     return not is_off() and machine.available()
 
 
-def native_player(tape: Tape) -> Callable[[Sequence[Any]], list[Any] | None] | None:
-    """Return the function from a tape's inputs' values to its outputs', in native code.
-
-    It gives None where a guard fails, or a zero has to absorb what is not finite.  None
-    where there is no such code, or compiling takes longer than some plays.
-    """
-    inputs, outputs = (
-        [tape.types[k] for k in places]
-        for places in (tape.input_indices, tape.output_indices)
-    )
-    is_double = all(like.dtype == np.float64 for like in (*inputs, *outputs))
-    is_double = is_double and not any(like.weak for like in outputs)
-    if not (is_double and is_slow(tape) and native_engine()):
-        return None
-    try:
-        kernel = compile_loops(tape, not has_chain_products(tape))
-    except NotLoweredError:
-        return None
-
-    def play(values: Sequence[Any]) -> list[Any] | None:
-        given = list(map(native, values))
-        found = [np.empty(like.shape) for like in outputs]
-        if kernel.call(given, found):
-            return None
-        return [x if x.shape else x[()] for x in found]
-
-    return play
-
-
 def compile_path(path: Path, told: Told | None = None) -> None:
     """Make native code of a path; `reason` says why where there is none."""
     if not native_engine():
@@ -89,7 +60,12 @@ def compile_path(path: Path, told: Told | None = None) -> None:
     path.is_optimistic = has_chain_products(path.short[0])
     try:
         absorbs = not path.is_optimistic
-        path.kernels = [kernel_of(path, absorbs, told, path.is_hurried)]
+        kernel = kernel_of(path, absorbs, told, path.is_hurried)
+        kernels = [kernel]
+        if path.is_optimistic and kernel.call(*arrays_of(path)) == HIDDEN:
+            with contextlib.suppress(NotLoweredError):
+                kernels = absorbing(path, kernel, told)
+        path.kernels = kernels
     except NotLoweredError as error:
         path.reason, path.ending, path.contiguous = str(error), None, None
 
@@ -123,11 +99,15 @@ def refuse_long(tape: Tape) -> None:
 def add_absorbing_kernel(path: Path, told: Told | None = None) -> None:
     """Add the kernel in which zeros absorb what is not finite, where it is needed."""
     try:
-        first, second = path.kernels[0], kernel_of(path, True, told)
-        path.kernels[:] = [replace(first, gives_way=True), second]
+        path.kernels[:] = absorbing(path, path.kernels[0], told)
     except NotLoweredError as error:
         path.reason = f"where zeros absorb: {error}"
         path.is_optimistic = False  # NumPy plays such calls
+
+
+def absorbing(path: Path, kernel: Compiled, told: Told | None) -> list[Compiled]:
+    """Return a kernel, and the one in which zeros absorb what is not finite."""
+    return [replace(kernel, gives_way=True), kernel_of(path, True, told)]
 
 
 def optimise(path: Path, told: Told | None = None) -> None:

@@ -36,15 +36,21 @@ from wengert.core.tape import FoundNumbers, Tape
 from wengert.core.transformed import reduced, shown
 from wengert.core.types import has_class, is_array
 from wengert.derive.budget import Plan
+from wengert.derive.steps import has_long_loops
 from wengert.emit import watch
 from wengert.emit.machine import Told
 from wengert.emit.objects import is_fast
 from wengert.errors import ArgumentError, explain
 from wengert.execute.arrays import TURNED, WRITEABLE, argument
-from wengert.execute.background import WORKER, Job, Progress, compiles_now
+from wengert.execute.background import PATIENCE, WORKER, Job, Progress, compiles_now
 from wengert.execute.belief import MOST_TRIES, warn_eager
-from wengert.execute.costs import CALLS_A_RECORDING, MOST_OPTIMISED, is_slow
-from wengert.execute.deferred import loud_nodes, quietly, told_of
+from wengert.execute.costs import (
+    CALLS_A_RECORDING,
+    MOST_OPTIMISED,
+    is_slow,
+    play_seconds,
+)
+from wengert.execute.deferred import loud_nodes, told_of
 from wengert.execute.engine import (
     add_absorbing_kernel,
     compile_path,
@@ -65,6 +71,7 @@ from wengert.execute.keys import (
     static_values,
     told_apart,
 )
+from wengert.execute.native import quietly
 from wengert.execute.out import deliver, has_keyword
 from wengert.execute.paths import MOST_GROWN, Follower, Path
 from wengert.execute.plan import Left, results_of
@@ -347,8 +354,7 @@ class Jitted(Generic[P, R]):
                 to = (path.exits.get(way) for way in ways)
                 path = next((other for other in to if other is not None), None)
                 continue
-            if path.is_slow and path.is_asked and path.job is not None:
-                WORKER.finish(path.job)
+            if self.awaits(path):
                 continue
             if call is not None and self.prefers_call(path):
                 found = self.timed(path, CALL, functools.partial(self.owned, call))
@@ -365,6 +371,20 @@ class Jitted(Generic[P, R]):
         return MISS, end
 
     # Without native code
+
+    def awaits(self, path: Path) -> bool:
+        """Wait for native code that is there sooner than a play; whether it is there.
+
+        One call does, and not for much longer than a play takes.
+        """
+        job = path.job
+        if path.kernels or not path.is_slow or job is None or not path.is_asked:
+            return False
+        if not path.is_awaited:
+            path.is_awaited = True
+            seconds = PATIENCE + play_seconds(path.recording)
+            WORKER.hasten(job, seconds, lambda: bool(path.kernels))
+        return bool(path.kernels) and path.is_believed
 
     def prefers_call(self, path: Path) -> bool:
         """Whether the function itself is called: it is faster, or to be measured.
@@ -620,7 +640,8 @@ class Jitted(Generic[P, R]):
         if is_off():
             path.reason = "the native engine is off"
             return
-        path.is_slow = bool(path.recording.deferred) and is_slow(path.recording)
+        tape = path.recording
+        path.is_slow = bool(tape.deferred or has_long_loops(tape)) and is_slow(tape)
         if path.is_slow or compiles_now() or self.is_called_often:
             self.submit(entry, path, compile_path)
 

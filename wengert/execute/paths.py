@@ -89,6 +89,8 @@ class Path:
     #: What its calls took without native code, and the compilation that was asked for.
     tier: Tier = field(default_factory=Tier)
     job: Job | None = None
+    #: Whether a call has waited for it.
+    is_awaited: bool = False
     #: How NumPy plays the tape, made when it first has to.
     plan: Plan | None = None
     handed_out: tuple[Returned, ...] | None = None
