@@ -262,8 +262,11 @@ def main(
     rows: dict[str, Any] | Callable[[bool], dict[str, Any]],
     about: str | None,
     peers: tuple[str, ...] = ("jax", "c"),
-) -> None:
-    """Measure and print every row, beside those peers that are installed."""
+) -> argparse.Namespace:
+    """Measure and print every row, beside those peers that are installed.
+
+    Returns what the command line says.
+    """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--rows", default="", help="those whose names begin so")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -284,6 +287,7 @@ def main(
         print(f"{name:24}{cells}", flush=True)
     if given.json:
         given.json.write_text(json.dumps(found, indent=2))
+    return given
 
 
 if __name__ == "__main__":

@@ -3,17 +3,20 @@
 Run: ``python bench/loops.py``; JAX is left out where it is not installed, C where there
 is no compiler.  wengert is given the loop as one writes it, JAX `lax.scan` or
 `lax.fori_loop`; C's is written by hand (`by_hand.c`).  First calls, and the best
-settled ones, which take turns; one thread.
+settled ones, which take turns; one thread.  Then `wengert.scan` beside `lax.scan`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy
 
-from arrays import main
+from arrays import is_there, main, settle
+from measure import interleaved
 
 Program = Callable[..., Any]
 WIDTH = 14
@@ -216,5 +219,67 @@ def rows() -> dict[str, Any]:
     return found
 
 
+# Structured loops of both
+
+
+def filtered(np: Any, scan: Any, rows: Any, x: Any) -> Any:
+    """What a filter of one number has at the end of a series."""
+
+    def step(y: Any, row: Any) -> Any:
+        return 0.9 * np.tanh(x * y) + np.sin(row), None
+
+    return scan(step, 1.0, rows)[0]
+
+
+def of_scans(peer: str, steps: int, is_slope: bool) -> Program:
+    """A peer's compiled `scan` of so many steps, or its derivative."""
+    rows = numpy.linspace(0.0, 1.0, steps)
+    if peer == "wengert":
+        import wengert
+
+        function = partial(filtered, numpy, wengert.scan, rows)
+        return wengert.jit(wengert.grad(function) if is_slope else function)
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    function = partial(filtered, jax.numpy, jax.lax.scan, jax.numpy.asarray(rows))
+    compiled = jax.jit(jax.grad(function) if is_slope else function)
+    return lambda x: jax.block_until_ready(compiled(x))
+
+
+def scans(rounds: int) -> None:
+    """Print what calls of `wengert.scan` and `lax.scan` take, the first ones apart."""
+    peers = [peer for peer in ("wengert", "jax") if is_there(peer)]
+    columns = "first", "second", "third", "settled"
+    head = "".join(f"{f'{p} {c}':>16}" for p in peers for c in columns)
+    print(f"\n{'scan':24}{head}   milliseconds")
+    for steps in (1000, 10_000, 100_000):
+        for kind in ("value", "gradient"):
+            calls = {
+                peer: partial(of_scans(peer, steps, kind == "gradient"), 0.8)
+                for peer in peers
+            }
+            early = {peer: early_calls(peer, call) for peer, call in calls.items()}
+            results = [call() for call in calls.values()]
+            numpy.testing.assert_allclose(results, results[0], rtol=1e-9)
+            settled = interleaved(calls, rounds)
+            times = [t for p in peers for t in (*early[p], settled[p]["best"])]
+            cells = "".join(f"{t * 1e3:16.3f}" for t in times)
+            print(f"{f'{steps} steps, {kind}':24}{cells}", flush=True)
+
+
+def early_calls(peer: str, call: Program) -> list[float]:
+    """Seconds of the first three calls; then what is compiled is in place."""
+    found = []
+    for _ in range(3):
+        started = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - started)
+    settle(peer, call)
+    return found
+
+
 if __name__ == "__main__":
-    main(rows(), __doc__)
+    given = main(rows(), __doc__)
+    if "scan".startswith(given.rows):
+        scans(given.rounds)

@@ -980,7 +980,8 @@ def jit(
     that leaves the recorded paths is recorded along its own.  The first call along a
     path is recorded; the second runs the function again and checks it against the
     first.  What differs each time, or writes outside itself, runs eagerly.  No call
-    waits for the compiler: native code is made beside the calls, and swapped in.
+    waits for the compiler, unless for less than a play of its long loops would take:
+    native code is made beside the calls, and swapped in.
 
     Parameters
     ----------
