@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import get_ident
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +25,7 @@ import numpy as np
 
 from wengert.capture.reads.bytecode import analyse, uses
 from wengert.capture.reads.expressions import Known
+from wengert.core.locks import make as make_lock
 from wengert.core.operation import Operation, find_answer
 from wengert.core.tape import Tape
 
@@ -31,6 +33,21 @@ if TYPE_CHECKING:
     from wengert.capture.reads.expressions import Use
     from wengert.capture.reads.walk import Walk
     from wengert.capture.reads.watched import Cursor
+
+#: Whether Python notes instructions that run without a trace.
+IS_MONITORED = sys.version_info >= (3, 13)
+_TOOLS = make_lock()
+
+
+def free_tool(monitoring: Any) -> int | None:
+    """Take a number that no other tool has with Python's monitoring."""
+    with _TOOLS:
+        for tool in range(6):
+            if monitoring.get_tool(tool) is None:
+                monitoring.use_tool_id(tool, "wengert")
+                return tool
+    return None
+
 
 #: The classes of numbers that can be inputs: those that native code takes as they are.
 LIFTED = (float, np.float64, int)
@@ -305,29 +322,69 @@ class Evidence:
         """While entered, the numbers that operators take are the tape's inputs."""
         self.nodes = list(nodes)
         tape.lifted = self.node
+        with self.monitored() if IS_MONITORED else self.traced():
+            try:
+                yield
+            finally:
+                tape.lifted = None
+
+    @contextmanager
+    def traced(self) -> Iterator[None]:
+        """While entered, the operators that run are noted, by a trace."""
         self.is_traced = sys.gettrace() is None
         if self.is_traced:
             sys.settrace(self.trace)
         try:
             yield
         finally:
-            tape.lifted = None
             if self.is_traced:
                 self.is_lost = sys.gettrace() != self.trace
                 sys.settrace(None)
 
     def trace(self, frame: FrameType, event: str, _: Any) -> Any:
         """Note the operators that run."""
-        operators = self.at.get(frame.f_code)
-        if operators is None:
+        if frame.f_code not in self.at:
             return None
         if event == "opcode":
-            for operator in operators:
-                if operator.place.first == frame.f_lasti:
-                    operator.runs()
+            self.note(frame.f_code, frame.f_lasti)
         elif event == "call":
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
         return self.trace
+
+    @contextmanager
+    def monitored(self) -> Iterator[None]:
+        """While entered, the operators that run are noted, by `sys.monitoring`.
+
+        A trace that begins with a call sees no instruction of it since Python 3.13.
+        """
+        monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
+        thread, event = get_ident(), monitoring.events.INSTRUCTION
+
+        def ran(code: CodeType, offset: int) -> None:
+            if get_ident() == thread:
+                self.note(code, offset)
+
+        tool = None if sys.gettrace() is not None else free_tool(monitoring)
+        if tool is None:
+            yield
+            return
+        monitoring.register_callback(tool, event, ran)
+        for code in self.at:
+            monitoring.set_local_events(tool, code, event)
+        self.is_traced = True
+        try:
+            yield
+        finally:
+            for code in self.at:
+                monitoring.set_local_events(tool, code, 0)
+            monitoring.register_callback(tool, event, None)
+            monitoring.free_tool_id(tool)
+
+    def note(self, code: CodeType, offset: int) -> None:
+        """Note that the operators at an instruction run."""
+        for operator in self.at.get(code, ()):
+            if operator.place.first == offset:
+                operator.runs()
 
     def node(self, value: Any) -> int | None:
         """Return the input that a plain operand is; None where it is a constant."""
