@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import lru_cache
+from types import CodeType
 from typing import Any, NamedTuple
 
 from wengert.errors import Line, Place, file_of, line_number
@@ -21,19 +23,28 @@ class Spot(NamedTuple):
         Its path.
     number : int
         Of its line.
-    at : int
-        Its place among those of the function.
+    at : (int, int)
+        Its first column and the one behind it.
     """
 
     file: str
     number: int
-    at: int
+    at: tuple[int, int]
 
     @classmethod
     def of(cls, line: Line) -> Spot:
         """Return where a recorded line is."""
-        at = line.start if isinstance(line, Place) else line[1]
+        if isinstance(line, Place):
+            at = line.start, line.stop
+        else:
+            at = columns_of(line[0])[line[1] // 2]
         return cls(file_of(line), line_number(line), at)
+
+
+@lru_cache(maxsize=256)
+def columns_of(code: CodeType) -> list[tuple[int, int]]:
+    """Return where the expression of every instruction begins and ends."""
+    return [(start or 0, stop or 0) for _, _, start, stop in code.co_positions()]
 
 
 #: The expressions that a value comes from.
