@@ -258,6 +258,9 @@ def defer(
     """Append an operation without its numbers; None where they are to be computed."""
     if not tape.defers or tape.thread != get_ident() or operation.results != 1:
         return None
+    are_known = [type(x) not in DEFERRED or is_known(x) for x in operands]
+    if all(are_known) and elements_of(operands) < LARGE:
+        return None
     errors = np.geterr()  # as it is answered while recording
     is_quiet = set(errors.values()) == {"ignore"}
     if not is_quiet and errors != tape.errors:
@@ -268,7 +271,6 @@ def defer(
     found = result_of(operation, kinds, settings, is_quiet)  # type: ignore[arg-type]
     if found is None:
         return None
-    are_known = [type(x) not in DEFERRED or is_known(x) for x in operands]
     if all(are_known) and (found.is_view or found.like.size < LARGE):
         return None
     indices = tuple([place(tape, operand) for operand in operands])
@@ -288,6 +290,12 @@ def defer(
         made._chain = operands[0]
         operands[0]._version.append(made)
     return made
+
+
+def elements_of(operands: tuple[Any, ...]) -> int:
+    """Return of how many elements a result of some operands is at most."""
+    shapes = {x.shape for x in operands if type(x) not in PLAIN and hasattr(x, "shape")}
+    return prod(prod(shape) or 1 for shape in shapes)
 
 
 def result_of(
