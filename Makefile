@@ -35,7 +35,7 @@ demo: $(VENV)/.stamp-demo  ## run the example programs, print their results, wri
 quick: $(VENV)/.stamp-dev  ## the first tests, under 30 seconds
 	WENGERT_EXAMPLES=$(QUICK_EXAMPLES) $(VENV)/bin/python -m pytest $(QUICK_TESTS)
 
-test: $(VENV)/.stamp-dev  ## the tests with fixed seeds, some 6 minutes on 2 cores
+test: $(VENV)/.stamp-dev  ## the tests with fixed seeds, some 7 minutes on 2 cores
 	WENGERT_EXAMPLES=$(TEST_EXAMPLES) \
 	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" --durations=10
 
