@@ -33,13 +33,15 @@ pytestmark = [
 #: Sizes, and the one before: what an example takes there says what it will take.
 SIZES, LARGEST = (7, 64, 1000), 100_000
 BEFORE = {64: 7, 1000: 64, LARGEST: 1000}
-#: Elements of all operands, and seconds of NumPy's, up to which an example is tried.
+#: Elements of all operands, and seconds that NumPy takes where time grows as the square
+#: of the size, up to which an example is tried.
 MOST = {7: 10**5, 64: 10**5, 1000: 10**5, LARGEST: 10**6}
-MOST_SECONDS = {7: 0.3, 64: 0.3, 1000: 0.3, LARGEST: 2.0}
+MOST_SECONDS = {7: 0.3, 64: 0.3, 1000: 0.3, LARGEST: 8.0}
 #: How much faster than operands a result may grow: a square of them does.
 MOST_GROWTH = 3
-#: How many times as far as answers of operands that are off by an ulp.
-OF_NEARBY = 64
+#: How many times as far as answers of operands that are off by an ulp, where they are
+#: sums of so many numbers; what is rounded adds up as the root of their count does.
+OF_NEARBY, SUMMED = 64, 1000
 #: What takes native code long, where NumPy takes little: recurrences in many steps.
 LONG = ("poly", "polydiv", "convolve2d_value")
 #: Which axes of operands get another size; the last two, both, of what is square.
@@ -128,7 +130,7 @@ def takes_long(example: Example, n: int, axes: tuple[int, ...]) -> bool:
         return False
     started = time.process_time()
     answer = value_of(example, operands)
-    seconds = (time.process_time() - started) * n / before
+    seconds = (time.process_time() - started) * (n / before) ** 2
     growth = elements(answer) / max(elements(operands), before)
     return seconds > MOST_SECONDS[n] or growth > MOST_GROWTH
 
@@ -159,7 +161,8 @@ def agree_as_far(found: Any, expected: Any, nearby: Any) -> None:
             raise
         apart = np.abs(one - other)
         most = float(np.max(apart, where=np.isfinite(apart), initial=0.0))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=OF_NEARBY * most)
+        most *= OF_NEARBY * max(1.0, one.size / SUMMED) ** 0.5
+        np.testing.assert_allclose(found, expected, rtol=0, atol=most)
 
 
 def asked(example: Example, n: int, axes: tuple[int, ...]) -> tuple[Any, Any] | None:

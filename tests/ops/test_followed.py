@@ -35,6 +35,7 @@ CONSTANTS: dict[str, Any] = {
     "k": np.arange(6.0),
     "L": np.array([[1, 1, 2, 2], [1, 2, 2, 3], [3, 3, 1, 1]]),
     "mask": np.array([True, False, True, True, False, False]),
+    "of_blocks": lambda w, v: v @ w @ np.linalg.inv(v),
     "abs2": lambda z: np.real(z) ** 2 + np.imag(z) ** 2,
 }
 for _name in "linalg ndimage optimize signal special stats".split():
@@ -52,6 +53,7 @@ distance.minkowski(b, c, 3)
 distance.seuclidean(b, c, np.array([1.0, 2.0, 0.5]))
 distance.sqeuclidean(b, c)
 linalg.cdf2rdf(np.exp(1j * np.array([a, -a])), np.array([[1, 1], [1j, -1j]]))
+of_blocks(*linalg.cdf2rdf(*linalg.eig(S - S.T + np.eye(3))))
 linalg.companion(b)
 linalg.companion(S)
 linalg.convolution_matrix(b, 4)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.capture.answers.leading import code_holder
 from wengert.capture.answers.table import ANSWERS
 from wengert.core.operation import DISPATCH, NAMED, Function
 from wengert.core.types import Recorded, has_class, plain_example
@@ -190,9 +191,14 @@ def seen(value: Any, name: str) -> Any:
 
 @cache
 def answers_in_place() -> dict[Any, Function]:
-    """Return what answers in place of functions that code has imported by name."""
+    """Return what answers in place of functions in C that code has imported by name.
+
+    One in Python is led to its answer by its own code, once NumPy has asked its
+    arguments who answers.
+    """
     rows = [answer for module in ANSWERS.values() for answer in module.values()]
-    return {getattr(answer, "__wrapped__", answer): answer for answer in rows}
+    found = {getattr(answer, "__wrapped__", answer): answer for answer in rows}
+    return {key: row for key, row in found.items() if code_holder(key) is None}
 
 
 def in_scipy(name: Any) -> bool:
