@@ -6,7 +6,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import CellType, SimpleNamespace
+from types import CellType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 
 from wengert.capture.reads import Contents, PlainArrays, Watch
 from wengert.capture.reads.watched import ReadArray
-from wengert.emit.objects import is_fast
+from wengert.emit.objects import counts_changes, is_fast
 from wengert.emit.watch import MOST_ARGUMENTS, Do, rows_of, watched
 
 pytestmark = pytest.mark.skipif(not is_fast(), reason="no builtin is made here")
@@ -116,6 +116,56 @@ def test_a_condition_is_asked_as_python_asks_it(name: str) -> None:
     others = {**names, expected: (7, 7, 7)}
     assert not eval(test, dict(others))
     assert answers(watch_of(test, **others), 1, a=2) == ("thunk", (1,), {"a": 2})
+
+
+#: What becomes of a dictionary, and back, and whether conditions of it still hold.
+CHANGES: dict[str, tuple[Callable[[dict[str, Any]], Any], bool]] = {
+    "another value": (lambda names: names.update(a=0), False),
+    "the same value": (lambda names: names.update(a=ITEM), True),
+    "another name": (lambda names: names.update(c=0), True),
+    "a name that must be missing": (lambda names: names.update(x=0), False),
+    "without the name": (lambda names: names.pop("a"), False),
+    "empty": (lambda names: names.clear(), False),
+    "by code": (lambda names: exec("global a; a = 0", names), False),
+}
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_change_of_a_dictionary_is_seen(
+    name: str, is_counted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the call that follows it, and in all others."""
+    monkeypatch.setattr("wengert.emit.watch.counts_changes", lambda _: is_counted)
+    module = ModuleType("names")
+    names, change = vars(module), CHANGES[name][0]
+    names |= {"a": ITEM, "b": ITEM, "__builtins__": {}}
+    tests = ["v0['a'] is v1", "v0['b'] is v1", "v0.keys().isdisjoint(v2)"]
+    held = {"v0": names, "v1": ITEM, "v2": ["x", "y"]}
+    watch = Watch(held, tests, lambda: 0, [], [], [], [])
+    f = watched(watch, lambda: "native", lambda: "thunk", "f")
+    for _ in range(2):
+        assert [f(), f()] == ["native", "native"]
+        change(names)
+        assert [f(), f()] == [["thunk"], ["native"]][CHANGES[name][1]] * 2
+        names.pop("x", None)
+        names |= {"a": ITEM, "b": ITEM}
+
+
+def test_a_condition_is_asked_by_its_field_or_by_its_count() -> None:
+    """And what is no field of a plain object, nor a name alone, is looked up."""
+    conditions = {
+        "v0.__code__ is v1": [Do.FIELDS],
+        "v0.__defaults__ is v2": [Do.FIELDS],
+        "v3['a'] is v1": [Do.UNCHANGED, Do.LOAD, Do.ITEM, Do.IS, Do.SEEN],
+        "v3['a'].b is v1": [Do.LOAD, Do.ITEM, Do.ATTRIBUTE, Do.IS],
+    }
+    names = {"v0": plain, "v1": plain.__code__, "v2": None, "v3": {"a": ITEM}}
+    for test, asked in conditions.items():
+        rows, _ = rows_of(watch_of(test, **names))
+        if not counts_changes({}):
+            asked = [row for row in asked if row not in (Do.UNCHANGED, Do.SEEN)]
+        assert [operation for operation, _ in rows] == asked
 
 
 MISSING: dict[str, tuple[str, dict[str, Any]]] = {

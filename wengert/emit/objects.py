@@ -12,6 +12,8 @@ import platform
 import sys
 import sysconfig
 from collections.abc import Callable
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ TYPE = 8
 VALUE = 16  # of a float, and of NumPy's scalars
 DATA, RANK, SHAPE, STRIDES, DTYPE, FLAGS = 16, 24, 32, 40, 56, 64
 ORDER, NUMBER = 26, 28  # of a dtype: byte order, type number
+CODE, DEFAULTS, CONTENT = 48, 56, 16  # of a function (none is 0), and of a cell
+VERSION, VALUES = 24, 40  # of a dictionary: see `counts_changes`
 CONTIGUOUS_ALIGNED, FORTRAN, WRITEABLE = 0x101, 0x2, 0x400
 # PyArray_New and PyArray_NewCopy in NumPy's table of functions, frozen since 1.7
 NEW_ARRAY, NEW_COPY = 93, 85
@@ -89,7 +93,7 @@ def is_fast() -> bool:
         return False
     if ctypes.sizeof(ctypes.c_void_p) != 8 or platform.system() == "Windows":
         return False
-    return _array_holds() and _scalars_hold() and _api_holds()
+    return _array_holds() and _scalars_hold() and _functions_hold() and _api_holds()
 
 
 def _at(kind: type[Any], item: object, offset: int) -> object:
@@ -139,6 +143,75 @@ def _scalars_hold() -> bool:
             for kind in [np.dtype(t).type for t in {*SIZES, *WRITTEN}]
         )
     )
+
+
+def _functions_hold() -> bool:
+    """Whether functions and cells hold what they should, where they should."""
+
+    def plain() -> object:
+        return held
+
+    def with_default(x: object = 1.5) -> object:
+        return x
+
+    held, cells = object(), plain.__closure__ or ()
+    return (
+        _at(ctypes.c_void_p, plain, CODE) == id(plain.__code__)
+        and _at(ctypes.c_void_p, plain, DEFAULTS) is None
+        and _at(ctypes.c_void_p, with_default, DEFAULTS)
+        == id(with_default.__defaults__)
+        and [_at(ctypes.c_void_p, cell, CONTENT) for cell in cells] == [id(held)]
+    )
+
+
+def counts_changes(names: dict[str, object]) -> bool:
+    """Whether a number in a dictionary's memory is another after each change of it.
+
+    CPython counts changes up to version 3.13; not in dictionaries that keep their
+    values in an object's memory.
+    """
+    return _counts_changes() and _at(ctypes.c_void_p, names, VALUES) is None
+
+
+@functools.cache
+def _counts_changes() -> bool:
+    """Whether this Python counts the changes of dictionaries, and nothing else."""
+    module = ModuleType("changed")
+    names, values = vars(module), (object(), object())
+
+    def by_attribute(value: object) -> None:
+        module.x = value  # type: ignore[attr-defined]
+
+    changes: list[Callable[[], object]] = [
+        *[partial(by_attribute, value) for value in values * 40],
+        *[partial(exec, "global x; x = y", names, {"y": y}) for y in values],
+        lambda: names.update(x=values[0]),
+        lambda: names.pop("x"),
+        lambda: names.setdefault("x", values[1]),
+        lambda: names.popitem(),
+        names.clear,
+    ]
+    seen = {_at(ctypes.c_uint64, names, VERSION)}
+    for number, change in enumerate(changes, 2):
+        change()
+        for _ in range(2):
+            seen.add(_at(ctypes.c_uint64, names, VERSION))
+            names.get("x")
+        if len(seen) != number:
+            return False
+    return _shows_own_values()
+
+
+def _shows_own_values() -> bool:
+    """Whether it shows where a dictionary keeps its values in an object's memory."""
+
+    class Owner:
+        def __init__(self) -> None:
+            self.x = 1
+
+    own = vars(Owner())
+    held = [_at(ctypes.c_void_p, names, VALUES) for names in ({"x": 1}, own)]
+    return held[0] is None and held[1] is not None
 
 
 @functools.cache

@@ -4,8 +4,10 @@ The conditions of a `Watch` are Python expressions.  Those of a few forms (what 
 of a dictionary, an attribute, a cell or an element is, and that a dictionary has none;
 how an array lies, and what it holds) become rows of a table, two numbers each, which
 one piece of machine code goes through for all functions: an expression costs 5 to 20 ns
-there.  All others are one Python function, which is a row too.  Where one does not
-hold, the thunk that `Watch` writes in Python decides.
+there.  What a field of an object points to is read where it lies, and names of a
+dictionary are looked up again only once CPython has counted a change of it: 1 ns.  All
+others are one Python function, which is a row too.  Where one does not hold, the thunk
+that `Watch` writes in Python decides.
 """
 
 from __future__ import annotations
@@ -25,13 +27,18 @@ import numpy as np
 from wengert.capture.reads import Contents, Watch
 from wengert.emit import machine
 from wengert.emit.objects import (
+    CODE,
+    CONTENT,
     DATA,
+    DEFAULTS,
     DTYPE,
     RANK,
     SHAPE,
     STRIDES,
     TYPE,
+    VERSION,
     builtin,
+    counts_changes,
     cpython,
     is_fast,
     pointer,
@@ -52,18 +59,18 @@ class Do(IntEnum):
     ATTRIBUTE = 4
     CALL = 5
     CELL = 6
-    CODE = 7
-    DEFAULTS = 8
-    VARIABLE = 9
-    FIELD = 10
-    KEEP = 11
-    PUSH = 12
-    IS = 13
-    TYPE = 14
-    LENGTH = 15
-    NUMBERS = 16
-    BYTES = 17
-    LACKS = 18
+    VARIABLE = 7
+    KEEP = 8
+    PUSH = 9
+    IS = 10
+    TYPE = 11
+    LENGTH = 12
+    NUMBERS = 13
+    BYTES = 14
+    LACKS = 15
+    FIELDS = 16
+    UNCHANGED = 17
+    SEEN = 18
 
 
 #: The name that an expression of a `Watch` gives to a part of itself.
@@ -72,6 +79,19 @@ INNER = "d"
 MOST_ARGUMENTS = 64
 
 Row = tuple[Do, Any]
+#: The rows that end a question.
+ASKING = (Do.IS, Do.TYPE, Do.LENGTH, Do.NUMBERS, Do.BYTES, Do.LACKS, Do.FIELDS)
+#: Where the fields of objects lie.
+FIELDS = {
+    (FunctionType, "__code__"): CODE,
+    (FunctionType, "__defaults__"): DEFAULTS,
+    (CellType, "cell_contents"): CONTENT,
+    (np.ndarray, "dtype"): DTYPE,
+}
+
+
+#: The rows whose operand is an address of numbers.
+BLOCKS = (Do.NUMBERS, Do.BYTES, Do.FIELDS, Do.UNCHANGED, Do.SEEN)
 
 
 class NoRowsError(Exception):
@@ -125,10 +145,10 @@ def numbered(rows: list[Row], kept: list[Any]) -> Iterator[int]:
     """Yield the rows of a table as numbers; objects and blocks are kept, by address."""
     for operation, operand in rows:
         yield operation
-        if operation in (Do.LENGTH, Do.FIELD):
+        if operation is Do.LENGTH:
             yield operand
-        elif operation in (Do.NUMBERS, Do.BYTES):
-            kept.append(block := np.array(operand, np.int64))
+        elif operation in BLOCKS:
+            kept.append(block := np.asarray(operand, np.int64))
             yield block.ctypes.data
         else:
             kept.append(operand)
@@ -161,6 +181,7 @@ def rows_of(watch: Watch) -> tuple[list[Row], list[Any]]:
             (Do.CALL, None),
             (Do.IS, True),
         ]
+    rows = ordered(rows)
     fixed = dict(watch.fixed)
     for number, text in enumerate(watch.values):
         try:
@@ -179,6 +200,42 @@ def rows_of(watch: Watch) -> tuple[list[Row], list[Any]]:
             ]
         rows += [*found, (Do.PUSH, None)]
     return rows, kept
+
+
+def ordered(rows: list[Row]) -> list[Row]:
+    """Return the rows of questions in another order: fields, names, and all others.
+
+    All fields are one row.  The names of a dictionary stand between two, of which the
+    first leads behind the second where the dictionary has not changed since.
+    """
+    fields, others, one = list[int](), list[Row](), list[Row]()
+    named: dict[int, list[Row]] = {}
+    for row in rows:
+        one.append(row)
+        if row[0] not in ASKING:
+            continue
+        operations, operands = zip(*one, strict=True)
+        if operations == (Do.FIELDS,):
+            fields += operands[0]
+        elif operations in OF_NAMES and is_counted(operands[0]):
+            named.setdefault(id(operands[0]), []).extend(one)
+        else:
+            others += one
+        one = []
+    found: list[Row] = [(Do.FIELDS, [len(fields) // 2, *fields])] if fields else []
+    for address, asked in named.items():
+        block = np.array([address + VERSION, 0, 16 * (len(asked) + 1)], np.int64)
+        found += [(Do.UNCHANGED, block), *asked, (Do.SEEN, block)]
+    return [*found, *others, *one]
+
+
+#: The questions about a name of a dictionary.
+OF_NAMES = (Do.LOAD, Do.ITEM, Do.IS), (Do.LOAD, Do.LACKS)
+
+
+def is_counted(names: Any) -> bool:
+    """Whether something is a dictionary whose changes are counted."""
+    return type(names) is dict and counts_changes(names)
 
 
 def is_changed(held: Contents) -> bool:
@@ -228,6 +285,10 @@ class Forms:
         left, right = tree.left, self.constant(tree.comparators[0])
         asked, of = question(left)
         if type(tree.ops[0]) is ast.Is:
+            field = self.field(left)
+            if field is not None:
+                is_none = field[1] == DEFAULTS and right is None
+                return [(Do.FIELDS, [sum(field), 0 if is_none else id(right)])]
             if of and asked == "type":
                 return [*self.value(of), (Do.TYPE, right)]
             return [*self.value(left), (Do.IS, right)]
@@ -279,24 +340,26 @@ class Forms:
             key = sys.intern(key) if type(key) is str else key
             return [*self.value(tree.value), (Do.ITEM, key)]
         if type(tree) is ast.Attribute:
-            return [*self.value(tree.value), self.attribute(tree)]
+            owner = self.value(tree.value)
+            is_cell = owner[-1][0] is Do.LOAD and type(owner[-1][1]) is CellType
+            if is_cell and tree.attr == "cell_contents":
+                return [*owner, (Do.CELL, None)]
+            return [*owner, (Do.ATTRIBUTE, tree.attr)]
         if type(tree) is ast.Call and not tree.keywords:
             return self.variable(tree)
         return [(Do.LOAD, self.constant(tree))]
 
-    def attribute(self, tree: ast.Attribute) -> Row:
-        """Return the row that asks for an attribute."""
-        owner = tree.value
-        kind = type(self.constant(owner)) if type(owner) is ast.Name else None
-        if kind is FunctionType and tree.attr == "__code__":
-            return Do.CODE, None
-        if kind is FunctionType and tree.attr == "__defaults__":
-            return Do.DEFAULTS, None
-        if kind is CellType and tree.attr == "cell_contents":
-            return Do.CELL, None
-        if kind is np.ndarray and tree.attr == "dtype":
-            return Do.FIELD, DTYPE
-        return Do.ATTRIBUTE, tree.attr
+    def field(self, tree: ast.expr) -> tuple[int, int] | None:
+        """Return where an object lies, and a field in it; None for what is none."""
+        asked, of = question(tree)
+        owner = getattr(tree, "value", of if asked == "type" else None)
+        if type(owner) is not ast.Name or owner.id not in self.names:
+            return None
+        held = self.names[owner.id]
+        if asked:
+            return id(held), TYPE
+        at = FIELDS.get((type(held), getattr(tree, "attr", "")))
+        return None if at is None else (id(held), at)
 
     def variable(self, tree: ast.Call) -> list[Row]:
         """Return the rows of a context variable that is asked what it holds."""
@@ -338,9 +401,10 @@ room:
  br label %loop
 loop:
  %own = phi ptr [null, %entry], [%room.own, %room], [%own, %on]
- %row = phi ptr [%start, %entry], [%start, %room], [%row.next, %on]
+ %row = phi ptr [%start, %entry], [%start, %room], [%row.on, %on]
  %item = phi ptr [null, %entry], [null, %room], [%item.next, %on]
  %kept = phi ptr [null, %entry], [null, %room], [%kept.next, %on]
+ %version = phi i64 [0, %entry], [0, %room], [%version.next, %on]
  %pushed = phi i64 [0, %entry], [0, %room], [%pushed.next, %on]
  %operation = load i64, ptr %row
  %operand.at = getelementptr i8, ptr %row, i64 8
@@ -353,21 +417,8 @@ do.load:
  br label %borrowed
 do.kept:
  br label %borrowed
-do.code:
- %code.found = call ptr {get_code}(ptr %item)
- br label %borrowed
-do.defaults:
- %defaults.found = call ptr {get_defaults}(ptr %item)
- %is.without = icmp eq ptr %defaults.found, null
- %defaults.one = select i1 %is.without, ptr {none}, ptr %defaults.found
- br label %borrowed
-do.field:
- %field.at = getelementptr i8, ptr %item, i64 %number
- %field.found = load ptr, ptr %field.at
- br label %borrowed
 borrowed:
- %lent = phi ptr [%operand, %do.load], [%kept, %do.kept], [%code.found, %do.code],
-   [%defaults.one, %do.defaults], [%field.found, %do.field]
+ %lent = phi ptr [%operand, %do.load], [%kept, %do.kept]
  call void {take}(ptr %lent)
  br label %fetched
 do.item:
@@ -453,15 +504,55 @@ asked:
  call void {give}(ptr %item)
  br label %on
 
+do.fields:
+ %fields = load i64, ptr %operand
+ br label %field
+field:
+ %field.number = phi i64 [0, %do.fields], [%field.more, %field]
+ %field.index = shl i64 %field.number, 4
+ %field.row = getelementptr i8, ptr %operand, i64 %field.index
+ %field.at = getelementptr i8, ptr %field.row, i64 8
+ %field.place = load ptr, ptr %field.at
+ %field.found = load ptr, ptr %field.place
+ %field.wanted.at = getelementptr i8, ptr %field.row, i64 16
+ %field.wanted = load ptr, ptr %field.wanted.at
+ %is.held = icmp eq ptr %field.found, %field.wanted
+ %field.more = add i64 %field.number, 1
+ %is.unread = icmp slt i64 %field.more, %fields
+ %reads.on = and i1 %is.held, %is.unread
+ br i1 %reads.on, label %field, label %on
+do.unchanged:
+ %version.at = load ptr, ptr %operand
+ %version.found = load i64, ptr %version.at
+ %version.seen.at = getelementptr i8, ptr %operand, i64 8
+ %version.seen = load i64, ptr %version.seen.at
+ %bytes.past.at = getelementptr i8, ptr %operand, i64 16
+ %bytes.past = load i64, ptr %bytes.past.at
+ %is.unchanged = icmp eq i64 %version.found, %version.seen
+ %bytes.on = select i1 %is.unchanged, i64 %bytes.past, i64 0
+ %row.past = getelementptr i8, ptr %row.next, i64 %bytes.on
+ br label %on
+do.seen:
+ %seen.at = getelementptr i8, ptr %operand, i64 8
+ store i64 %version, ptr %seen.at
+ br label %on
+
 on:
+ %row.on = phi ptr [%row.past, %do.unchanged], [%row.next, %fetched],
+   [%row.next, %do.keep], [%row.next, %do.push], [%row.next, %asked],
+   [%row.next, %field], [%row.next, %do.seen]
+ %version.next = phi i64 [%version.found, %do.unchanged], [%version, %fetched],
+   [%version, %do.keep], [%version, %do.push], [%version, %asked],
+   [%version, %field], [%version, %do.seen]
  %item.next = phi ptr [%new, %fetched], [null, %do.keep], [null, %do.push],
-   [null, %asked]
+   [null, %asked], [null, %field], [null, %do.unchanged], [null, %do.seen]
  %kept.next = phi ptr [%kept, %fetched], [%item, %do.keep], [%kept, %do.push],
-   [%kept, %asked]
+   [%kept, %asked], [%kept, %field], [%kept, %do.unchanged], [%kept, %do.seen]
  %pushed.next = phi i64 [%pushed, %fetched], [%pushed, %do.keep],
-   [%pushed.one, %do.push], [%pushed, %asked]
+   [%pushed.one, %do.push], [%pushed, %asked], [%pushed, %field],
+   [%pushed, %do.unchanged], [%pushed, %do.seen]
  %goes.on = phi i1 [%is.there, %fetched], [true, %do.keep], [true, %do.push],
-   [%holds, %asked]
+   [%holds, %asked], [%is.held, %field], [true, %do.unchanged], [true, %do.seen]
  br i1 %goes.on, label %loop, label %left
 
 do.end:
@@ -554,8 +645,6 @@ def _text() -> str:
         memcpy=pointer(machine.address_of(c_library.memcpy)),
         take=cpython("Py_IncRef"),
         give=cpython("Py_DecRef"),
-        get_code=cpython("PyFunction_GetCode"),
-        get_defaults=cpython("PyFunction_GetDefaults"),
         get_item=cpython("PyObject_GetItem"),
         get_attribute=cpython("PyObject_GetAttr"),
         get_cell=cpython("PyCell_Get"),
