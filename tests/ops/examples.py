@@ -1506,7 +1506,7 @@ example(
     lambda a: (lambda q, r: (q[:, :2], r, q[:, 2:] @ np.conj(q[:, 2:].T)))(*sl.qr(a)),
     normal(4, 2),
 )
-example("scipy_qr_full", lambda a: sl.qr(a, mode="r"), normal(4, 2), label="r")
+example("scipy_qr", lambda a: sl.qr(a, mode="r"), normal(4, 2), label="r")
 example("scipy_nrm2", sl.norm, complex_normal(3))
 example("norm", lambda a: sl.norm(a, "nuc"), complex_normal(2, 3), label="scipy")
 # SciPy's special functions that do not act on every operand alike

@@ -32,7 +32,7 @@ CANCELS = ("fsum",)
 #: are LAPACK's choice, though their values may be smooth along one line; third
 #: derivatives of a determinant (those of cofactors) take an inverse.
 DEGENERATE = (
-    "eigvals scipy_eigvals qr scipy_qr_full lu lu_factor logm logm_frechet "
+    "eigvals scipy_eigvals qr scipy_qr-r scipy_qr_full lu lu_factor logm logm_frechet "
     "cofactors cofactors_tangent norm-matrix_nuc"
 ).split()
 

@@ -634,10 +634,14 @@ def qr(
             "Mode argument should be one of ['full', 'r', 'economic', 'raw']"
         )
     a = matrices(a)
-    is_full = mode != "economic" and a.shape[-2] > a.shape[-1]
+    more = max(a.shape[-2] - a.shape[-1], 0)
+    is_full = mode == "full" and more > 0
     how = {"pivoting": bool(pivoting), "check_finite": bool(check_finite)}
     how["mode"] = "full" if is_full else "economic"  # type: ignore[assignment]
     q, r, order = apply(QR_FULL if is_full else QR, a, **how)
+    if mode == "r" and more:
+        below = np.zeros((*a.shape[:-2], more, a.shape[-1]), r.dtype)
+        r = np.concatenate([r, below], axis=-2)
     found = (r,) if mode == "r" else (q, r)
     return (*found, order) if pivoting else found
 
