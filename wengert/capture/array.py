@@ -1082,6 +1082,7 @@ def record_unary(operation: Operation, operand: Any, settings: Settings) -> Any:
         source == PASSIVE
         or tape.thread != get_ident()
         or (storage is not None and operand._version != storage.version)
+        or (tape.defers and type(operand) in DEFERRED)
     ):
         return record_operation(operation, (operand,), settings)
     x = operand._value

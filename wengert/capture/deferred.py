@@ -32,13 +32,12 @@ from wengert.capture.array import (
     keep,
     line_of,
     place,
-    record_operation,
     shares_memory,
 )
 from wengert.core.floating_point import Silent
 from wengert.core.forms import Map, Reduce
-from wengert.core.operation import DISPATCH, Operation
-from wengert.core.tape import NO_SETTINGS, Tape
+from wengert.core.operation import Operation
+from wengert.core.tape import Tape
 from wengert.core.types import FLOAT64, Type, array_type, type_of
 from wengert.ops.index import GETITEM, INDEX_ADD, decode, follow
 from wengert.ops.shape import BROADCAST_TO, RESHAPE
@@ -89,26 +88,11 @@ class Waiting(RecordedValue):
             return type_of(NUMBERS.__get__(self))
         return self._tape.types[self._index]
 
-    def record(
-        self, operation: Operation, operands: tuple[Any, ...], settings: Settings
-    ) -> Any:
-        """Append an operation to the tape and return its recorded result."""
-        return record_operation(operation, operands, settings)
-
     def defer(
         self, operation: Operation, operands: tuple[Any, ...], settings: Settings
     ) -> Any:
         """Append an operation without numbers; None where they are to be computed."""
         return defer(self._tape, operation, operands, settings)
-
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any
-    ) -> Any:
-        if method == "__call__" and not settings:
-            operation = DISPATCH.get(ufunc)
-            if type(operation) is Operation:
-                return record_operation(operation, inputs, NO_SETTINGS)
-        return super().__array_ufunc__(ufunc, method, *inputs, **settings)
 
 
 class DeferredArray(Waiting, RecordedArray):
