@@ -23,7 +23,7 @@ from wengert.core.types import Recorded, Type, type_of
 from wengert.derive.branches import SWITCH, chosen
 from wengert.derive.steps import Body
 from wengert.errors import ArgumentError, explain
-from wengert.structure.subtapes import Subtapes, visit
+from wengert.structure.subtapes import Subtapes, scalar, visit
 
 Function = Callable[..., Any]
 
@@ -80,7 +80,7 @@ def cond(
     >>> root(4.0), grad(root)(4.0), grad(root)(-1.0)
     (np.float64(2.0), np.float64(0.25), np.float64(0.0))
     """
-    choice = scalar(pred, "cond", "biuf", "one truth value or number")
+    choice = decision(pred, "cond", "biuf", "one truth value or number")
     if type_of(plain(choice)).dtype.kind != "b":
         choice = choice != 0
     operands = all_of(operands, operand, "cond")
@@ -128,7 +128,7 @@ def switch(
     >>> switch(1, waves, 0.0), grad(lambda x: switch(9, waves, x))(0.0)
     (np.float64(1.0), np.float64(1.0))
     """
-    choice = scalar(index, "switch", "iu", "one whole number")
+    choice = decision(index, "switch", "iu", "one whole number")
     functions = tuple(branches)
     if not functions:
         raise ArgumentError(
@@ -156,19 +156,16 @@ def all_of(operands: tuple[Any, ...], operand: Any, name: str) -> tuple[Any, ...
     )
 
 
-def scalar(value: Any, name: str, kinds: str, what: str) -> Any:
-    """Return a value that decides; raise unless it is a single one."""
-    like = type_of(plain(value))
-    if like.shape or like.dtype.kind not in kinds:
-        raise ArgumentError(
-            explain(
-                f"{name} was given {like} to decide by",
-                f"a branch is chosen by {what}, for all of its operands",
-                "reduce an array first (np.any(x), np.all(x)), or choose by element "
-                "with np.where",
-            )
-        )
-    return strong(value)
+def decision(value: Any, name: str, kinds: str, what: str) -> Any:
+    """Return what a branch is chosen by."""
+    return scalar(
+        value,
+        kinds,
+        f"{name} was given {{}} to decide by",
+        f"a branch is chosen by {what}, for all of its operands",
+        "reduce an array first (np.any(x), np.all(x)), or choose by element "
+        "with np.where",
+    )
 
 
 def called(

@@ -10,9 +10,9 @@ import numpy as np
 from numpy import arange  # answered while something is recorded
 
 from wengert.capture.array import plain
-from wengert.core.types import Recorded, type_of
-from wengert.errors import ArgumentError, explain
+from wengert.core.types import Recorded
 from wengert.structure.scan import scan
+from wengert.structure.subtapes import scalar
 from wengert.structure.while_loop import while_loop
 
 
@@ -84,15 +84,14 @@ def by_condition(
     lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any
 ) -> Any:
     """Do the steps as long as a bound that data decide is not reached."""
-    likes = [type_of(plain(bound)) for bound in (lower, upper)]
-    if any(like.shape or like.dtype.kind not in "iu" for like in likes):
-        raise ArgumentError(
-            explain(
-                f"fori_loop was given bounds {likes[0]} and {likes[1]}",
-                "it counts from one whole number to another",
-                "pass whole numbers: np.argmax(x), np.int64(np.floor(x)); what is "
-                "differentiated by is none (grad(f, argnums=...))",
-            )
+    for bound in (lower, upper):
+        scalar(
+            bound,
+            "iu",
+            "fori_loop was given a bound that is {}",
+            "it counts from one whole number to another",
+            "pass whole numbers: np.argmax(x), np.int64(np.floor(x)); what is "
+            "differentiated by is none (grad(f, argnums=...))",
         )
     first = lower + np.zeros((), np.result_type(*[plain(b) for b in (lower, upper)]))
 

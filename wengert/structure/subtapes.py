@@ -13,11 +13,11 @@ import numpy as np
 from wengert.capture.array import plain
 from wengert.capture.captures import Captures, stand_in
 from wengert.capture.record import SetAside, record_onto
-from wengert.core.tape import INPUT, NO_SETTINGS, Tape
+from wengert.core.tape import INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import type_of
 from wengert.derive.steps import as_step
 from wengert.derive.while_loops import ManyStepsError, few_steps
-from wengert.errors import WengertError
+from wengert.errors import ArgumentError, WengertError, explain
 from wengert.structure.nested import Captured, not_repeatable
 
 #: Takes leaves and returns leaves.
@@ -98,6 +98,14 @@ def add_inputs(tape: Tape, values: Sequence[Any]) -> None:
     for value in values:
         like = type_of(value)
         tape.input_indices.append(tape.append(INPUT, (), NO_SETTINGS, like, value))
+
+
+def scalar(value: Any, kinds: str, what: str, why: str, instead: str) -> Any:
+    """Return a value that decides what is called; raise unless it is a single one."""
+    like = type_of(plain(value))
+    if like.shape or like.dtype.kind not in kinds:
+        raise ArgumentError(explain(what.format(like), why, instead))
+    return strong(value)
 
 
 def visit(function: Callable[[], Any]) -> Any:

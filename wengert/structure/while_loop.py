@@ -18,13 +18,12 @@ from wengert.capture.captures import is_noting, noted
 from wengert.capture.record import active_tape
 from wengert.core.operation import apply
 from wengert.core.tape import Tape, strong
-from wengert.core.types import type_of
 from wengert.derive.steps import Body
 from wengert.derive.while_loops import WHILE, check_steps
 from wengert.errors import ArgumentError, GuardError, explain
 from wengert.structure.nested import any_recorded
 from wengert.structure.scan import MOST_TYPES, changing_types, check_carried, converted
-from wengert.structure.subtapes import Subtapes, visit
+from wengert.structure.subtapes import Subtapes, scalar, visit
 
 Function = Callable[..., Any]
 
@@ -99,16 +98,13 @@ class WhileLoop(NamedTuple):
 
     def asked(self, *carry: Any) -> list[Any]:
         """Return whether a step follows."""
-        found = strong(self.cond(tree.unflatten(self.structure, list(carry))))
-        like = type_of(plain(found))
-        if like.shape or like.dtype.kind != "b":
-            raise ArgumentError(
-                explain(
-                    f"the condition of while_loop is {like}",
-                    "a step follows, or does not",
-                    "return one truth value: np.any(x > 0), count < 10",
-                )
-            )
+        found = scalar(
+            self.cond(tree.unflatten(self.structure, list(carry))),
+            "b",
+            "the condition of while_loop is {}",
+            "a step follows, or does not",
+            "return one truth value: np.any(x > 0), count < 10",
+        )
         return [found]
 
     def step(self, *carry: Any) -> list[Any]:
