@@ -37,18 +37,6 @@ if TYPE_CHECKING:
 #: Whether Python notes instructions that run without a trace.
 IS_MONITORED = sys.version_info >= (3, 13)
 _TOOLS = make_lock()
-
-
-def free_tool(monitoring: Any) -> int | None:
-    """Take a number that no other tool has with Python's monitoring."""
-    with _TOOLS:
-        for tool in range(6):
-            if monitoring.get_tool(tool) is None:
-                monitoring.use_tool_id(tool, "wengert")
-                return tool
-    return None
-
-
 #: The classes of numbers that can be inputs: those that native code takes as they are.
 LIFTED = (float, np.float64, int)
 #: Names of code that reads local names of functions by other ways than their name.
@@ -61,8 +49,6 @@ MAKES_OBJECTS = frozenset(
 PACKAGE = str(Path(__file__).parents[2]) + os.sep
 #: What the expressions of a walk call the objects that they start from.
 NAME = re.compile(r"(?<![\w.'\"])v\d+\b")
-
-
 #: Functions that compute with numbers, and do nothing else, by ``id``.
 FUNCTIONS = {
     id(function): function
@@ -261,6 +247,16 @@ def is_in_loop(code: CodeType, offset: int) -> bool:
 def same_number(one: Any, other: Any) -> bool:
     """Whether two numbers are of one class and equal; zeros by their sign."""
     return one is other or (type(one) is type(other) and repr(one) == repr(other))
+
+
+def free_tool(monitoring: Any) -> int | None:
+    """Take a number that no other tool has with Python's monitoring."""
+    with _TOOLS:
+        for tool in range(6):
+            if monitoring.get_tool(tool) is None:
+                monitoring.use_tool_id(tool, "wengert")
+                return tool
+    return None
 
 
 class Operator:
