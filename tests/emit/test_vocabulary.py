@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from wengert.core.types import Type
 from wengert.emit import machine
 from wengert.emit.exponential import is_written_out
 from wengert.emit.nests import compile_written, written
-from wengert.emit.vocabulary import VocabularyError, operand_count, template
+from wengert.emit.vocabulary import VocabularyError, template
 from wengert.lower.axes import Axes
 from wengert.lower.build import build
 from wengert.lower.cut import cut
@@ -153,7 +155,8 @@ def operands(text, type_name="float64"):
     else:
         with np.errstate(over="ignore"):
             edges = EDGES.astype(type_name)
-    grids = np.meshgrid(*[edges] * operand_count(text))
+    count = sum(re.search(rf"\b{name}\b", text) is not None for name in "xyzw")
+    grids = np.meshgrid(*[edges] * count)
     sizes = 10.0 ** rng.integers(-8, 8, 200)
     return [
         np.concatenate(

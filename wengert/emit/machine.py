@@ -434,20 +434,6 @@ def _free_dead() -> None:
             _LOCK.release()
 
 
-def assembly(text: str, level: int = 0) -> str:
-    """Assembler text of an IR module, for looking at."""
-    require()
-    with _LOCK:
-        parsed = llvm.parse_assembly(text, llvm.create_context())
-        return str(_target_machine(level).emit_assembly(parsed))
-
-
-def define_symbol(name: str, address: int) -> None:
-    """Make an address known to IR under a name, for good."""
-    require()
-    _SYMBOLS[name] = address
-
-
 @functools.cache
 def _library() -> tuple[ctypes.CDLL, ctypes.CDLL | None]:
     """C math library, and glibc's vector math library where there is one."""

@@ -271,12 +271,6 @@ def parse(text: str) -> ast.expr:
         raise VocabularyError(f"not a native expression: {text!r}") from error
 
 
-def operand_count(text: str) -> int:
-    """Number of operands an expression reads (position of its last one)."""
-    names = {n.id for n in ast.walk(parse(text)) if isinstance(n, ast.Name)}
-    return max((OPERANDS.index(n) + 1 for n in names & set(OPERANDS)), default=0)
-
-
 @dataclass(slots=True)
 class Emitter:
     """One expression being written out; names stay open as ``{0}``, ``{1}`` ..."""

@@ -53,7 +53,7 @@ def matmul_subscripts(x: int, y: int) -> str:
     return f"{left},{right}->...{rows}{columns}"
 
 
-MATMUL = multilinear(
+multilinear(
     "matmul",
     np.matmul,
     (matmul_by_left, matmul_by_right),
@@ -170,7 +170,7 @@ def matvec_by_vector(g: Any, x: Any, y: Any) -> Any:
     return np.matvec(swap(x), g)
 
 
-MATVEC = multilinear(
+multilinear(
     "matvec",
     np.matvec,
     (matvec_by_matrix, matvec_by_vector),
@@ -193,7 +193,7 @@ def vecmat_vjp(g: Any, result: Any, x: Any, y: Any) -> Any:
     return np.conjugate(np.matvec(y, g)), by_matrix
 
 
-VECMAT = general(
+general(
     "vecmat",
     np.vecmat,
     form=Contract("...i,...ij->...j", conjugated=0),

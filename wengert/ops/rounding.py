@@ -105,7 +105,7 @@ def frexp_vjp(g: Any, result: Any, x: Any) -> Any:
     return (np.ldexp(g[0], np.negative(np.frexp(x)[1])),)
 
 
-FREXP = general(
+general(
     "frexp",
     np.frexp,
     form=Map(),

@@ -286,7 +286,7 @@ def clip_by_high(z: Any, x: Any, low: Any, high: Any) -> Any:
 
 
 CLIP_UFUNC = np._core.umath.clip  # type: ignore[attr-defined]
-CLIP = elementwise(
+elementwise(
     "clip",
     CLIP_UFUNC,
     (clip_by_element, clip_by_low, clip_by_high),
@@ -386,4 +386,4 @@ def nan_to_num(
     return result if copy else into(x, result)
 
 
-__all__ = ["CHOOSE", "CLIP", "WHERE"]
+__all__ = ["CHOOSE", "WHERE"]
