@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +66,56 @@ def test_the_nest_is_the_one_that_a_jitted_function_runs(
     shown = stage_text(wg.record(f, x), "nest")
 
     assert shown.removesuffix(f"\n# {SECOND}") == fast.report().rows[0]["nest"]
+
+
+def minors(a: Any) -> Any:
+    if len(a) == 1:
+        return a[0, 0]
+    rest = [np.concatenate([a[1:, :j], a[1:, j + 1 :]], axis=1) for j in range(len(a))]
+    return sum((-1) ** j * a[0, j] * minors(m) for j, m in enumerate(rest))
+
+
+WEIGHTS = np.random.default_rng(0).normal(size=(40, 30))
+
+
+def mixed(x: Any) -> Any:
+    """Parts that read one constant, and call the same functions."""
+    total = 0.0
+    for k in range(30):
+        y = WEIGHTS[k : k + 10, : 20 + k % 3] @ x[: 20 + k % 3]
+        total += np.sum(np.sort(y) * np.exp(y)) + np.sum(np.power(np.abs(y), x[k]))
+        x = np.roll(x, 1) * np.sin(total)
+    return total
+
+
+IN_PARTS = wg.grad(mixed)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (wg.grad(minors), np.random.default_rng(0).random((5, 5))),
+        (lambda x: np.sum(WEIGHTS @ x), np.ones(30)),
+        (IN_PARTS, np.linspace(0.5, 1.0, 30)),
+        (wg.grad(spread), np.diag([1.0, 2.0])),
+        (wg.grad(root), 1e5),
+        (wg.grad(of_rows), np.ones(50)),
+    ],
+    ids=["minors", "constant", "parts", "eigh", "while", "rows"],
+)
+@pytest.mark.parametrize("absorbs", [False, True])
+def test_what_llvm_is_given_is_shown_as_one_module(
+    f: Callable[[Any], Any], x: Any, absorbs: bool
+) -> None:
+    binding = pytest.importorskip("llvmlite.binding")
+    text = stage_text(wg.record(f, x), "llvm", absorbs)
+
+    module = binding.parse_assembly(text)
+
+    defined = {each.name for each in module.functions if not each.is_declaration}
+    parts = set(re.findall(r"call i64 @(part\d+)\(", text))
+    assert parts | {"wengert.kernel"} <= defined
+    assert parts or f is not IN_PARTS
 
 
 @pytest.mark.parametrize("stage", STAGES)

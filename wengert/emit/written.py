@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from wengert.core.verify import content
+
+#: A function, a declaration or a global of a module, and its name.
+_AT_THE_TOP = re.compile(
+    r"^(?:define [^@]*@([\w.$]+)(?:.*\n)+?\}|(?:declare [^@\n]*)?@([\w.$]+).*)$",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +66,17 @@ class Written:
     asked: tuple[str, ...]
     seconds: dict[str, float]
     calls: tuple[Callable[[int], int], ...] = ()
+
+    def module(self) -> str:
+        """Return all texts as one module: what several declare stands once."""
+        found: dict[str, str] = {}
+        for item in _AT_THE_TOP.finditer("\n".join(self.texts)):
+            function, other = item.groups()
+            if function:
+                found[function] = item[0]
+            else:
+                found.setdefault(other, item[0])
+        return "\n".join(found.values())
 
     def fingerprint(self) -> bytes:
         """Return a hash of the texts and of the numbers that they read."""

@@ -39,7 +39,7 @@ def nest_text(lowered: Lowered) -> str:
 def llvm_text(lowered: Lowered) -> str:
     """Return the assembly that LLVM is given."""
     nest, constants = build(lowered, vector_width())
-    return "\n".join(written(cut(nest), constants, vector_width(), {}).texts)
+    return written(cut(nest), constants, vector_width(), {}).module()
 
 
 #: How each stage is written, and how its remarks begin.
