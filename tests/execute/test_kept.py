@@ -99,7 +99,7 @@ def test_what_is_asked_otherwise_is_another_file(folder: Path) -> None:
 @pytest.mark.parametrize("seed", range(9))
 def test_a_damaged_text_is_made_anew(folder: Path, seed: int) -> None:
     stages(lambda: loops.compile_loops(taped(), False))
-    lanes = machine.vector_bits() // 64
+    lanes = machine.vector_width()
     how = (), (), lanes, None, MOST_UNROLLED, least_for_blas(lanes)
     name = loops.name_of(taped(), False, *how)
     whole, rng = disk.read(name), np.random.default_rng(seed)

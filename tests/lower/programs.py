@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.lower.contract import BLAS
+from wengert.lower.libraries import BLAS
 from wengert.lower.order import MANY
 
 Step = Callable[[list[Any]], Any]

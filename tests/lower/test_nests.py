@@ -23,6 +23,7 @@ from tests.programs.gradients import flat
 from wengert import Tape
 from wengert.core.types import Type
 from wengert.derive.shortened import shortened
+from wengert.emit import settings
 from wengert.emit.compile import Compiled
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.engine import native_engine
@@ -40,8 +41,8 @@ from wengert.show.watch import kept_outputs
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
 #: Lanes of a vector, and elements up to which an axis is written out: with one, every
-#: axis is a loop.
-WAYS = [(2, 1), (4, 2), (8, 16)]
+#: axis is a loop.  Lanes are those that the environment asks for, if it does.
+WAYS = [(settings.lanes() or lanes, most) for lanes, most in [(2, 1), (4, 2), (8, 16)]]
 SOME = [WAYS[0], *(pytest.param(way, marks=pytest.mark.slow) for way in WAYS[1:])]
 PROGRAMS = 500
 #: Ulps of the largest number that a random program may be off by: its sums cancel.

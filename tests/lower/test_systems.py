@@ -14,10 +14,11 @@ from scipy import linalg
 import wengert as wg
 from tests.lower.guarded import call_guarded
 from tests.lower.test_nests import WAYS, check_tape, compiled, given_to
-from wengert.emit import machine
+from wengert.emit import lapack, machine
 from wengert.emit.cache import KERNELS
 from wengert.execute.engine import native_engine
 from wengert.lower.refusal import BOUNDS
+from wengert.lower.systems import MOST_OWN
 
 pytestmark = [
     pytest.mark.skipif(not native_engine(), reason="the native engine is off"),
@@ -27,6 +28,8 @@ pytestmark = [
 SIZES, BATCHES = (0, 1, 2, 3, 5, 7, 13, 16, 33, 64), (0, 1, 3, 7, 17, 64)
 Function = Any
 ULPS = 1e4  # of the largest number
+#: Whether NumPy is called for what LAPACK is not there for.
+CALLS = not lapack.is_there()
 
 
 def solve(a: Any, b: Any) -> Any:
@@ -79,9 +82,9 @@ def judge(seed: int) -> None:
     """A random system and its gradient, between guard pages."""
     function, arrays = random_system(seed)
     way, at_end = WAYS[seed % len(WAYS)], bool(seed // len(WAYS) % 2)
-    check_tape(wg.record(function, *arrays), way, at_end, ULPS)
+    check_tape(wg.record(function, *arrays), way, at_end, ULPS, CALLS)
     gradient = wg.grad(lambda a, b: np.sum(np.sin(function(a, b))), (0, 1))
-    check_tape(wg.record(gradient, *arrays), way, at_end, ULPS)
+    check_tape(wg.record(gradient, *arrays), way, at_end, ULPS, CALLS)
 
 
 @pytest.mark.one_in(3)
@@ -134,7 +137,7 @@ def test_a_singular_matrix_refuses_the_call(
 ) -> None:
     for n, matrices in SINGULAR.items():
         stack = np.stack([np.eye(n) + 0.1] * 5)
-        kernel = compiled(tape := wg.record(function, stack), way)
+        kernel = compiled(tape := wg.record(function, stack), way, calls=CALLS)
         assert kernel is not None
         likes = [tape.types[index] for index in tape.output_indices]
         for k, wrong in itertools.product(range(5), matrices):
@@ -174,26 +177,47 @@ def test_scipys_triangular_solves_are_native(function: Function, n: int) -> None
         return np.sum(np.sin(function(a, b)))
 
     tape = wg.record(wg.value_and_grad(total, (0, 1)), a, b)
-    check_tape(tape, WAYS[1], ulps=ULPS)
-    kernel = compiled(tape, WAYS[1])
+    check_tape(tape, WAYS[1], ulps=ULPS, calls=CALLS)
+    kernel = compiled(tape, WAYS[1], calls=CALLS)
     assert kernel is not None
     likes = [tape.types[index] for index in tape.output_indices]
     a[-1, -1] = np.inf
     assert call_guarded(kernel, [a, b], likes, True)[0] == BOUNDS
     a[-1, -1] = 0.0
-    is_unit = function is SCIPYS[1]
-    assert call_guarded(kernel, [a, b], likes, True)[0] == (0 if is_unit else BOUNDS)
+    refuses = function is not SCIPYS[1]
+    if CALLS and n > MOST_OWN:  # what SciPy does then
+        refuses = is_refused(function, a, b)
+    assert call_guarded(kernel, [a, b], likes, True)[0] == (BOUNDS if refuses else 0)
 
 
-def test_without_lapack_large_systems_are_refused(
+def is_refused(function: Function, a: Any, b: Any) -> bool:
+    """Whether SciPy has no answer."""
+    try:
+        function(a, b)
+    except np.linalg.LinAlgError:
+        return True
+    return False
+
+
+def test_without_lapack_numpy_is_called_for_large_systems(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(machine, "lapack_symbol", lambda name: None)
+    """In the middle of native code, not instead of it."""
+    monkeypatch.setattr(lapack, "is_there", lambda: False)
     monkeypatch.setenv("WENGERT_CACHE", "off")
 
-    for n, is_native in ((16, True), (17, False)):
-        tape = wg.record(np.linalg.inv, np.eye(n) + 0.01)
-        assert (compiled(tape, WAYS[0]) is not None) is is_native
+    def function(a: Any) -> Any:
+        return np.sum(np.sin(np.linalg.inv(np.cos(a))))
+
+    for n, is_own in ((16, True), (17, False)):
+        a = np.eye(n) + 0.01 * np.arange(n)
+        tape = wg.record(np.linalg.inv, a)
+        assert (compiled(tape, WAYS[0]) is not None) is is_own
+        slope = wg.jit(wg.grad(function), wait=True)
+        np.testing.assert_allclose(slope(a), wg.grad(function)(a), rtol=1e-9)
+        (row,) = slope.report().rows
+        assert ("inv" in str(row["asked of NumPy"])) is not is_own
+        assert not row["reason"]
 
 
 #: The routines of an inverse.
@@ -204,13 +228,16 @@ def test_a_routine_of_lapack_is_found_by_its_name_in_another_process(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("WENGERT_CACHE", str(tmp_path / "code"))
-    tape = wg.record(np.linalg.inv, np.eye(21) + 0.01)
-    check_tape(tape, WAYS[1])
-    known = {name: machine._SYMBOLS.pop(machine.LAPACK + name) for name in INVERSE}
+    tape, names = wg.record(np.linalg.inv, np.eye(21) + 0.01), () if CALLS else INVERSE
+    check_tape(tape, WAYS[1], calls=CALLS)
+    known = {name: machine._SYMBOLS.pop(machine.LAPACK + name) for name in names}
     KERNELS.kept.clear()
 
-    check_tape(tape, WAYS[1])
-    assert known == {name: machine._SYMBOLS[machine.LAPACK + name] for name in INVERSE}
+    check_tape(tape, WAYS[1], calls=CALLS)
+    assert known == {name: machine._SYMBOLS[machine.LAPACK + name] for name in names}
+    assert CALLS is not any(
+        name.startswith(machine.LAPACK) for name in machine._SYMBOLS
+    )
 
 
 @pytest.mark.parametrize("n", [3, 12, 20])
@@ -223,7 +250,7 @@ def test_gradients_are_differences(n: int) -> None:
         return np.sum(np.sin(solve(factor, b)) + np.cos(solve(a, b)))
 
     tape = wg.record(wg.grad(function, (0, 1)), a, b)
-    kernel = compiled(tape, WAYS[2])
+    kernel = compiled(tape, WAYS[2], calls=CALLS)
     assert kernel is not None
     likes = [tape.types[k] for k in tape.output_indices]
     _, found = call_guarded(kernel, [a, b], likes, True)

@@ -6,6 +6,7 @@ side, columns side by side; what LAPACK returns is there then.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from wengert.emit import machine
@@ -17,6 +18,19 @@ from wengert.lower.systems import PLACE_OF, ROW_OF, SIGN
 if TYPE_CHECKING:
     from wengert.emit.nests import Writer
     from wengert.emit.routines import Matrix
+
+
+#: The routines that are called.
+ROUTINES = "getrf", "potrf", "trtrs"
+#: What they are called of each precision.
+LETTERS = {"float64": "d", "float32": "s"}
+
+
+@functools.cache
+def is_there() -> bool:
+    """Whether SciPy has all of them, as they are called here."""
+    names = [letter + name for letter in LETTERS.values() for name in ROUTINES]
+    return all(machine.lapack_symbol(name) for name in names)
 
 
 def write_call(
@@ -96,7 +110,7 @@ class Calls:
 
     def call(self, name: str, *arguments: str) -> None:
         """Call a routine of this precision."""
-        name = ("d" if self.type == "float64" else "s") + name
+        name = LETTERS[self.type] + name
         symbol = machine.lapack_symbol(name)
         if symbol is None:
             raise NotLoweredError(f"SciPy's {name}, which is not there")

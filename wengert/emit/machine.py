@@ -17,6 +17,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from threading import get_ident
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core import locks
-from wengert.emit import disk
+from wengert.emit import disk, settings
 
 try:
     import llvmlite
@@ -65,7 +66,14 @@ class EngineMissingError(RuntimeError):
 
 
 def installed() -> bool:
-    """Whether there is what makes native code; LLVM is not started to know."""
+    """Whether there is what makes native code; LLVM is not started to know.
+
+    Raises
+    ------
+    ArgumentError
+        If the environment says what is not known of native code (`emit.settings`).
+    """
+    settings.check()
     return llvm is not None and not _ABANDONED
 
 
@@ -129,7 +137,7 @@ def features() -> dict[str, bool]:
 
 
 @functools.cache
-def vector_bits() -> int:
+def _own_bits() -> int:
     """Width of the host's widest floating point registers, in bits."""
     known = features()
     if known.get("avx512f") and known.get("avx512vl") and known.get("avx512dq"):
@@ -137,13 +145,36 @@ def vector_bits() -> int:
     return 256 if known.get("avx2") else 128
 
 
+def vector_width() -> int:
+    """Doubles of a vector: as the environment says, or as many as a register has.
+
+    One is none: all is computed element by element.
+    """
+    return settings.lanes() or _own_bits() // 64
+
+
+def vector_bits() -> int:
+    """Width of the floating point registers that native code is made for, in bits.
+
+    Vectors may be wider than registers, which then take a part of one each.
+    """
+    return min(_own_bits(), 64 * vector_width())
+
+
+#: What a processor with narrower registers has not, and what needs it: by their bits.
+_NARROWED = {256: "avx512f", 128: "avx", 64: "avx"}
+
+
 def _target_machine(level: int, **how: str) -> llvm.TargetMachine:
     """Code generator for the host, optimisation level 0 to 3."""
     wanted = ",".join(f"{'+' if on else '-'}{name}" for name, on in features().items())
-    if vector_bits() == 512:
+    bits = vector_bits()
+    if bits == 512:
         # LLVM prefers half registers on several AVX-512 processors; measured on
         # lane loops, full registers are 1.3 to 1.8 times faster.
         wanted += ",-prefer-256-bit"
+    elif bits < _own_bits() and _NARROWED[bits] in features():
+        wanted += f",-{_NARROWED[bits]}"
     return llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=wanted, opt=level, **how
     )
@@ -395,7 +426,8 @@ def host() -> tuple[str, ...]:
     """Return what code is made by, and for: the compiler, and this processor."""
     versions = *llvm.llvm_version_info, llvmlite.__version__
     triple, name = llvm.get_process_triple(), llvm.get_host_cpu_name()
-    return str(versions), triple, name, str(sorted(features().items()))
+    known = str(sorted(features().items())), str(vector_bits())
+    return str(versions), triple, name, *known, *sorted(settings.missing())
 
 
 def _unheard(done: int, total: int) -> None:
@@ -436,15 +468,15 @@ def _free_dead() -> None:
 
 @functools.cache
 def _library() -> tuple[ctypes.CDLL, ctypes.CDLL | None]:
-    """C math library, and glibc's vector math library where there is one."""
+    """C math library, and glibc's vector math library where there is one to use."""
     try:
         scalar = ctypes.CDLL("libm.so.6")  # to look for it asks another program
     except OSError:
         scalar = ctypes.CDLL(ctypes.util.find_library("m") or None)
-    try:
-        vector = ctypes.CDLL("libmvec.so.1")
-    except OSError:
-        vector = None
+    vector = None
+    if "libmvec" not in settings.missing():
+        with suppress(OSError):
+            vector = ctypes.CDLL("libmvec.so.1")
     for name in LOWERED_TO:
         _publish(scalar, name, name)
     return scalar, vector
@@ -464,7 +496,9 @@ def _is_known(symbol: str) -> bool:
 
 
 def _publish_routine(symbol: str) -> bool:
-    """Make SciPy's routine of LAPACK known to IR; whether there is one."""
+    """Make SciPy's routine of LAPACK known to IR; whether there is one to use."""
+    if "lapack" in settings.missing():
+        return False
     try:
         table = import_module("scipy.linalg.cython_lapack").__pyx_capi__
         capsule = table[symbol.removeprefix(LAPACK)]
@@ -479,7 +513,6 @@ def _publish_routine(symbol: str) -> bool:
 
 def lapack_symbol(name: str) -> str | None:
     """IR name of a routine of LAPACK, all its arguments pointers; None if none."""
-    require()
     return LAPACK + name if _is_known(LAPACK + name) else None
 
 

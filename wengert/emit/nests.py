@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ from wengert.emit.vocabulary import (
     IN_MEMORY,
     SIZES,
     TYPES,
+    in_lanes,
     ir_type,
     literal,
     pair_template,
@@ -486,6 +487,29 @@ class Writer:
         """Return IR's name of a type, or of a vector of it."""
         return ir_type(type_, self.width if is_wide else 1)
 
+    def wide(self, ir: str) -> str:
+        """Return IR's name of a vector; of one element that is the element's."""
+        return in_lanes(ir, self.width)
+
+    def constants(self, ir: str, given: Iterable[int | float]) -> str:
+        """Return a vector of constants, one a lane."""
+        if self.width == 1:
+            return "".join(map(str, given))
+        return "<" + ", ".join(f"{ir} {x}" for x in given) + ">"
+
+    def element(self, ir: str, name: str, lane: int) -> str:
+        """Return the element of a vector in one lane."""
+        if self.width == 1:
+            return name
+        return self.value(f"extractelement {self.wide(ir)} {name}, i64 {lane}")
+
+    def with_element(self, ir: str, name: str, one: str, lane: int) -> str:
+        """Return a vector with another element in one lane."""
+        if self.width == 1:
+            return one
+        wide = self.wide(ir)
+        return self.value(f"insertelement {wide} {name}, {ir} {one}, i64 {lane}")
+
     def declare(self, text: str) -> None:
         """Note a declaration."""
         self.declarations.add(f"declare {text}\n")
@@ -512,6 +536,8 @@ class Writer:
 
     def spread(self, name: str, type_: str) -> tuple[str, str]:
         """Return the name of a vector of one number, and the text that makes it."""
+        if self.width == 1:
+            return name, ""
         one, wide = self.ir(type_, False), self.ir(type_, True)
         number = self.fresh()
         mask = f"<{self.width} x i32> zeroinitializer"
@@ -587,8 +613,8 @@ class Writer:
         self.define(count.value, self.indices[count.loop], False, "int64")
         if self.lane is not None and count.loop == self.lane.loop:
             whole, first = self.ir("int64", True), self.name(count.value, True)
-            steps = ", ".join(f"i64 {k}" for k in range(self.width))
-            text = self.value(f"add nsw {whole} {first}, <{steps}>")
+            steps = self.constants("i64", range(self.width))
+            text = self.value(f"add nsw {whole} {first}, {steps}")
             self.define(count.value, text, True, "int64")
 
     def written(
@@ -646,7 +672,7 @@ class Writer:
     def mask(self) -> str:
         """Which lanes exist."""
         count = self.width if self.lane is None else self.lane.count
-        return "<" + ", ".join(f"i1 {int(k < count)}" for k in range(self.width)) + ">"
+        return self.constants("i1", (int(k < count) for k in range(self.width)))
 
     def filler(self, ir: str) -> str:
         """Return what is read where no lanes exist, of an element's type in memory.
@@ -654,8 +680,7 @@ class Writer:
         Ones: LLVM takes 0 / 0 for 0 where it knows that lanes are zeros, and leaves out
         what hides them (`SimplifyDemandedVectorElts`, found in LLVM 22).
         """
-        one = "1" if ir.startswith("i") else "1.0"
-        return "<" + ", ".join([f"{ir} {one}"] * self.width) + ">"
+        return self.constants(ir, [1 if ir.startswith("i") else 1.0] * self.width)
 
     def place(self, address: Address) -> tuple[str, int, list[tuple[str, int]]]:
         """Return where the first lane is, the lanes' stride, and vectors of places."""
@@ -700,13 +725,13 @@ class Writer:
 
     def vector(self, type_: str) -> str:
         """Return IR's name of a vector in memory."""
-        return f"<{self.width} x {self.memory_ir(type_)}>"
+        return self.wide(self.memory_ir(type_))
 
     def suffix(self, type_: str) -> str:
         """Return what names a vector's type in an intrinsic."""
         names = {"double": "f64", "float": "f32", "half": "f16"}
         ir = self.memory_ir(type_)
-        return f"v{self.width}{names.get(ir, ir)}"
+        return f"v{self.width}" * (self.width > 1) + names.get(ir, ir)
 
     def read(
         self, pointer: str, type_: str, is_wide: bool, is_masked: bool = False
@@ -716,7 +741,7 @@ class Writer:
         ir = self.vector(type_) if is_wide else self.memory_ir(type_)
         if is_masked:
             name = f"llvm.masked.load.{self.suffix(type_)}.p0"
-            bits = f"<{self.width} x i1>"
+            bits = self.wide("i1")
             self.declare(f"{ir} @{name}(ptr, i32, {bits}, {ir})")
             text = self.value(
                 f"call {ir} @{name}(ptr {pointer}, i32 {size}, {bits} {self.mask},"
@@ -758,18 +783,18 @@ class Writer:
         found = self.filler(ir)
         for k, at in enumerate(self.apart(pointer, stride, type_)):
             one = self.value(f"load {ir}, ptr {at}, align {SIZES[type_]}")
-            found = self.value(f"insertelement {whole} {found}, {ir} {one}, i64 {k}")
+            found = self.with_element(ir, found, one, k)
         return self.from_memory(found, whole, type_)
 
     def write_apart(self, pointer: str, stride: int, name: str, type_: str) -> None:
         """Write the lanes that exist, each so many elements on."""
         name = self.to_memory(name, type_, True)
-        ir, whole = self.memory_ir(type_), self.vector(type_)
+        ir = self.memory_ir(type_)
         if stride == 2 and self.is_full and self.width > 2 and self.has_masks:
             self.write_every_second(pointer, name, type_)
             return
         for k, at in enumerate(self.apart(pointer, stride, type_)):
-            one = self.value(f"extractelement {whole} {name}, i64 {k}")
+            one = self.element(ir, name, k)
             self.line(f" store {ir} {one}, ptr {at}, align {SIZES[type_]}\n")
 
     def halves(self, pointer: str, type_: str) -> tuple[str, str]:
@@ -829,24 +854,25 @@ class Writer:
         self, pointer: str, stride: int, picks: Sequence[tuple[str, int]], type_: str
     ) -> str:
         """Return a vector of pointers, one a lane."""
-        whole = f"<{self.width} x i64>"
-        steps = ", ".join(f"i64 {k * stride}" for k in range(self.width))
-        total = f"<{steps}>"
+        whole = self.wide("i64")
+        total = self.constants("i64", (k * stride for k in range(self.width)))
         for index, step in picks:
             if step != 1:
-                steps = ", ".join([f"i64 {step}"] * self.width)
-                index = self.value(f"mul nsw {whole} {index}, <{steps}>")
+                steps = self.constants("i64", [step] * self.width)
+                index = self.value(f"mul nsw {whole} {index}, {steps}")
             total = self.value(f"add nsw {whole} {index}, {total}")
         ir = self.memory_ir(type_)
         return self.value(f"getelementptr {ir}, ptr {pointer}, {whole} {total}")
 
     def gathered(self, pointers: str, type_: str) -> str:
         """Read one element a lane."""
-        ir, bits = self.vector(type_), f"<{self.width} x i1>"
+        if self.width == 1:
+            return self.read(pointers, type_, True)
+        ir, bits = self.vector(type_), self.wide("i1")
         name = f"llvm.masked.gather.{self.suffix(type_)}.v{self.width}p0"
-        self.declare(f"{ir} @{name}(<{self.width} x ptr>, i32, {bits}, {ir})")
+        self.declare(f"{ir} @{name}({self.wide('ptr')}, i32, {bits}, {ir})")
         text = self.value(
-            f"call {ir} @{name}(<{self.width} x ptr> {pointers}, i32 {SIZES[type_]},"
+            f"call {ir} @{name}({self.wide('ptr')} {pointers}, i32 {SIZES[type_]},"
             f" {bits} {self.mask}, {ir} {self.filler(self.memory_ir(type_))})"
         )
         return self.from_memory(text, ir, type_)
@@ -886,7 +912,7 @@ class Writer:
         """Return what is folded, of lanes that are done before what was there."""
         if self.lane is None or not self.lane.is_new:
             return after
-        ir, flags = self.ir(type_, True), f"<{self.width} x i1> {self.lane.is_new}"
+        ir, flags = self.ir(type_, True), f"{self.wide('i1')} {self.lane.is_new}"
         return self.value(f"select {flags}, {ir} {after}, {ir} {before}")
 
     def folded(self, text: str, x: str, y: str, type_: str, is_wide: bool) -> str:
@@ -898,7 +924,7 @@ class Writer:
         ir = self.ir(type_, True)
         other = literal(start, type_, self.width)
         return self.value(
-            f"select <{self.width} x i1> {self.mask}, {ir} {name}, {ir} {other}"
+            f"select {self.wide('i1')} {self.mask}, {ir} {name}, {ir} {other}"
         )
 
     def write(
@@ -914,7 +940,7 @@ class Writer:
         if not is_masked:
             self.line(f" store {ir} {name}, ptr {pointer}, align {SIZES[type_]}\n")
             return
-        bits = f"<{self.width} x i1>"
+        bits = self.wide("i1")
         symbol = f"llvm.masked.store.{self.suffix(type_)}.p0"
         self.declare(f"void @{symbol}({ir}, ptr, i32, {bits})")
         self.line(
@@ -924,12 +950,15 @@ class Writer:
 
     def scatter(self, pointers: str, name: str, type_: str) -> None:
         """Write one element a lane; of equal places the last one stands."""
+        if self.width == 1:
+            self.write(pointers, name, type_, True, False)
+            return
         name = self.to_memory(name, type_, True)
-        ir, bits = self.vector(type_), f"<{self.width} x i1>"
+        ir, bits = self.vector(type_), self.wide("i1")
         symbol = f"llvm.masked.scatter.{self.suffix(type_)}.v{self.width}p0"
-        self.declare(f"void @{symbol}({ir}, <{self.width} x ptr>, i32, {bits})")
+        self.declare(f"void @{symbol}({ir}, {self.wide('ptr')}, i32, {bits})")
         self.line(
-            f" call void @{symbol}({ir} {name}, <{self.width} x ptr> {pointers},"
+            f" call void @{symbol}({ir} {name}, {self.wide('ptr')} {pointers},"
             f" i32 {SIZES[type_]}, {bits} {self.mask})\n"
         )
 
@@ -944,11 +973,10 @@ class Writer:
         """Fold lanes into places that may repeat, in their order."""
         type_ = store.type
         pointers = self.pointers_of(pointer, stride, picks, type_)
-        whole = self.ir(type_, True)
         count = self.width if self.lane is None else self.lane.count
         for k in range(count):
-            at = self.value(f"extractelement <{self.width} x ptr> {pointers}, i64 {k}")
-            one = self.value(f"extractelement {whole} {name}, i64 {k}")
+            at = self.element("ptr", pointers, k)
+            one = self.element(self.ir(type_, False), name, k)
             before = self.read(at, type_, False)
             one = self.folded(store.fold, before, one, type_, False)
             self.write(at, one, type_, False, False)
@@ -1031,6 +1059,8 @@ class Writer:
         where several sums of whole numbers lie side by side.
         """
         width, whole = self.width, self.ir(type_, True)
+        if width == 1:
+            return name
         while width > 2:
             width //= 2
             places = [k + width if k < width else k for k in range(self.width)]
@@ -1040,9 +1070,7 @@ class Writer:
                 f" <{self.width} x i32> <{mask}>"
             )
             name = self.folded(text, name, other, type_, True)
-        one, two = (
-            self.value(f"extractelement {whole} {name}, i64 {k}") for k in (0, 1)
-        )
+        one, two = (self.element(self.ir(type_, False), name, k) for k in (0, 1))
         return self.folded(text, one, two, type_, False)
 
     def guard(self, guard: Guard) -> None:
@@ -1107,8 +1135,8 @@ class Writer:
         """Return which lanes, of those that begin somewhere, come from an index on."""
         whole = self.ir("int64", True)
         done = self.splat(self.value(f"sub nsw i64 {index}, {first}"), "int64")
-        steps = ", ".join(f"i64 {k}" for k in range(self.width))
-        return self.value(f"icmp sge {whole} <{steps}>, {done}")
+        steps = self.constants("i64", range(self.width))
+        return self.value(f"icmp sge {whole} {steps}, {done}")
 
     @contextmanager
     def lanes(self, loop: int, count: int, is_new: str = "") -> Iterator[None]:
@@ -1201,7 +1229,7 @@ class Writer:
         """Statements that are left out where no lane needs them."""
         number, is_wide = self.fresh(), self.is_wide(where.condition)
         flag = self.name(where.condition, is_wide)
-        if is_wide:
+        if is_wide and self.width > 1:
             bits = self.value(f"bitcast <{self.width} x i1> {flag} to i{self.width}")
             flag = self.value(f"icmp ne i{self.width} {bits}, 0")
         self.line(f" br i1 {flag}, label %w{number}, label %e{number}\n")

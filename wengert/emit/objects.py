@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.emit import machine
+from wengert.emit import machine, settings
 from wengert.emit.vocabulary import IN_MEMORY, SIZES
 from wengert.lower.values import NARROW
 
@@ -86,8 +86,10 @@ def builtin(address: int, owner: object, name: str) -> Callable[..., object]:
 
 @functools.cache
 def is_fast() -> bool:
-    """Whether fast calls can be made: objects in memory look as this module expects."""
+    """Whether fast calls are made: objects in memory look as this module expects."""
     if not machine.available() or sys.implementation.name != "cpython":
+        return False
+    if "entry" in settings.missing():
         return False
     if sysconfig.get_config_var("Py_GIL_DISABLED") or sys.byteorder != "little":
         return False

@@ -115,11 +115,7 @@ class Matrix:
         places, count = [rows], 1
         if self.is_wide:
             count = writer.width if writer.lane is None else writer.lane.count
-            whole = writer.ir("int64", True)
-            places = [
-                writer.value(f"extractelement {whole} {rows}, i64 {k}")
-                for k in range(count)
-            ]
+            places = [writer.element("i64", rows, k) for k in range(count)]
         found = []
         for k, place in enumerate(places):
             at = writer.value(f"mul nsw i64 {place}, {self.strides[0]}")
@@ -132,11 +128,11 @@ class Matrix:
         """Return the elements of rows at one column."""
         if not self.is_wide:
             return self.writer.read(self.along(rows[0], j), self.type, False)
-        ir, one = self.writer.ir(self.type, True), self.writer.ir(self.type, False)
+        one = self.writer.ir(self.type, False)
         found = self.writer.filler(one)
         for k, row in enumerate(rows):
             x = self.writer.read(self.along(row, j), self.type, False)
-            found = self.writer.value(f"insertelement {ir} {found}, {one} {x}, i64 {k}")
+            found = self.writer.with_element(one, found, x, k)
         return found
 
     def write_rows(self, rows: Sequence[str], j: int, name: str) -> None:
@@ -144,8 +140,7 @@ class Matrix:
         for k, row in enumerate(rows):
             one = name
             if self.is_wide:
-                ir = self.writer.ir(self.type, True)
-                one = self.writer.value(f"extractelement {ir} {name}, i64 {k}")
+                one = self.writer.element(self.writer.ir(self.type, False), name, k)
             self.writer.write(self.along(row, j), one, self.type, False, False)
 
     def along(self, pointer: str, j: int) -> str:

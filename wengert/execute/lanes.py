@@ -17,37 +17,34 @@ from wengert.core import locks
 from wengert.core.types import Array, Type
 from wengert.emit import machine
 from wengert.emit.compile import Compiled, addresses
+from wengert.emit.settings import LANES
 from wengert.errors import ArgumentError, explain
 from wengert.execute.blocks import Block
 from wengert.execute.costs import MOST_PIECE, PIECE
 
-#: Rows computed side by side, and threads, where the caller does not say.
-LANES_VARIABLE = "WENGERT_LANES"
+#: Threads, where the caller does not say.
 THREADS_VARIABLE = "WENGERT_THREADS"
-LANES = (1, 2, 4, 8)
 
 
 def chosen_lanes(given: int | None = None) -> int:
-    """Return the number of lanes: given, from the environment, or this machine's.
+    """Return the number of lanes: given, or those of all native code.
 
     Raises
     ------
     ArgumentError
         If it is not 1, 2, 4 or 8.
     """
-    text = os.environ.get(LANES_VARIABLE)
-    lanes = given if given is not None else int(text) if text else None
-    if lanes is None:
-        return {512: 8, 256: 4}.get(machine.vector_bits(), 2)
-    if lanes not in LANES:
+    if given is None:
+        return machine.vector_width()
+    if given not in LANES:
         raise ArgumentError(
             explain(
-                f"{lanes} lanes were asked for",
+                f"{given} lanes were asked for",
                 "a processor computes 1, 2, 4 or 8 rows side by side",
                 "lanes=8, or leave it to the machine",
             )
         )
-    return lanes
+    return given
 
 
 def chosen_threads(given: int | None = None) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 
 import wengert
 from wengert.core.tape import Tape
-from wengert.emit import disk, machine
+from wengert.emit import disk, lapack, machine
 from wengert.emit.compile import Compiled
 from wengert.emit.nests import compile_written, written
 from wengert.emit.refusal import refuses
@@ -23,6 +23,7 @@ from wengert.execute.costs import least_for_blas
 from wengert.execute.saved import content_of
 from wengert.lower.build import build
 from wengert.lower.cut import cut
+from wengert.lower.libraries import Libraries
 from wengert.lower.lower import lower
 from wengert.lower.nest import Nest
 from wengert.lower.schedule import MOST_UNROLLED
@@ -110,7 +111,7 @@ def nest_of(
     """
     started = time.perf_counter()
     width = width or vector_width()
-    lowered = lower(tape, absorbs, captured, asked, calls, least_for_blas(width))
+    lowered = lower(tape, absorbs, captured, asked, calls, libraries(width))
     drawn = time.perf_counter()
     nest, constants = build(lowered, width, unrolled, tally)
     if seconds is not None:
@@ -120,8 +121,13 @@ def nest_of(
 
 
 def vector_width() -> int:
-    """Return the elements of a vector of this processor."""
-    return machine.vector_bits() // 64 if machine.available() else 4
+    """Return the doubles of a vector, also where no native code is made."""
+    return machine.vector_width() if machine.available() else 4
+
+
+def libraries(width: int) -> Libraries:
+    """Return what native code with so many elements a vector leaves to libraries."""
+    return Libraries(least_for_blas(width), lapack.is_there)
 
 
 def kept(name: str) -> Written | None:

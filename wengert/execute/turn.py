@@ -76,7 +76,7 @@ def kernel_of(block: Block, rows: Rows, absorbs: bool) -> Compiled:
     NotLoweredError
         Where there is none.
     """
-    lanes = max(2, chosen_lanes(rows.options.lanes))  # the least that a nest has
+    lanes = chosen_lanes(rows.options.lanes)
     how = (), lanes, block.asked, block.steps()
     shorter = block.rows - 1 if block.rows >= lanes else MOST_UNROLLED
     unrolled = min(shorter, MOST_UNROLLED)

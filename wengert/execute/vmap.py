@@ -62,8 +62,8 @@ def vmap(
     out_axes : int or nested containers of ints, default 0
         Where the rows' axis is in each result.
     lanes : 1, 2, 4 or 8
-        Elements computed side by side, at least 2 in native code; by default the
-        environment's ``WENGERT_LANES``, or the width of the processor's registers.
+        Rows computed side by side in native code; by default the environment's
+        ``WENGERT_LANES``, or as many numbers as the processor's registers hold.
     threads : int
         By default ``WENGERT_THREADS``, or the number of processors.  Results do not
         depend on it.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wengert.core.forms import Contract
 from wengert.core.types import Type, dtype_name
 from wengert.lower.graph import Affine, Node
+from wengert.lower.libraries import BLAS
 from wengert.lower.pieces import placed
 from wengert.lower.refusal import NotLoweredError
 from wengert.lower.values import Value, step_of
@@ -15,9 +16,6 @@ from wengert.ops.products import starts_at_zero
 
 if TYPE_CHECKING:
     from wengert.lower.lower import Lowering
-
-#: Elements of every side from which a matrix product is left to BLAS, if nobody says.
-BLAS = 256
 
 
 def contracted(
@@ -150,7 +148,7 @@ def leave_to_blas(
     counts = [
         lowering.graph.count(letters[c] for c in side if c in letters) for side in sides
     ]
-    if min(counts) >= (lowering.blas if type_ == "float64" else BLAS):
+    if min(counts) >= (lowering.libraries.blas if type_ == "float64" else BLAS):
         raise NotLoweredError("a product of large matrices")
 
 

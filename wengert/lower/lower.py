@@ -31,12 +31,13 @@ from wengert.derive.while_loops import WHILE
 from wengert.lower.axes import Axes
 from wengert.lower.calls import called, results_of
 from wengert.lower.check import after_pass, verify_graph
-from wengert.lower.contract import BLAS, contracted
+from wengert.lower.contract import contracted
 from wengert.lower.empty import nothing, of_nothing
 from wengert.lower.folds import reduced, scanned
 from wengert.lower.gathers import pushed
 from wengert.lower.graph import REAL, Affine, Graph, Node, Source, number_of, reached
 from wengert.lower.hiding import PLAIN_PRODUCT
+from wengert.lower.libraries import USUAL, Libraries
 from wengert.lower.lines import Known
 from wengert.lower.looped import (
     Done,
@@ -121,7 +122,7 @@ def lower(
     captured: Sequence[int] = (),
     asked: Sequence[int] = (),
     calls: bool = False,
-    blas: int = BLAS,
+    libraries: Libraries = USUAL,
 ) -> Lowered:
     """Return the graph of a tape.
 
@@ -137,8 +138,8 @@ def lower(
         Results that guards elsewhere ask about.
     calls : bool
         Whether NumPy computes an operation that has none.
-    blas : int
-        Elements of every side from which a matrix product is left to BLAS.
+    libraries : Libraries
+        What is left to them.
 
     Raises
     ------
@@ -148,7 +149,7 @@ def lower(
     tape, captured = in_parts(*selected(tape, captured), asked, calls)
 
     def start(axes: Axes) -> Lowering:
-        lowering = Lowering(tape, absorbs, captured, axes, calls, blas)
+        lowering = Lowering(tape, absorbs, captured, axes, calls, libraries)
         lowering.asked_results = asked
         return lowering
 
@@ -179,11 +180,11 @@ class Lowering:
         captured: Sequence[int],
         axes: Axes,
         calls: bool,
-        blas: int,
+        libraries: Libraries,
     ) -> None:
         self.tape = tape
         self.absorbs = absorbs
-        self.calls, self.blas = calls, blas
+        self.calls, self.libraries = calls, libraries
         #: Whether any type of the tape is one of memory alone.
         types = list(chain(*map(results_of, tape.types)))
         self.has_narrow = has_narrow(types)
@@ -283,7 +284,8 @@ class Lowering:
         """Return the graph of a step that is done many times."""
 
         def start(axes: Axes) -> Lowering:
-            lowering = Lowering(tape, self.absorbs, (), axes, self.calls, self.blas)
+            how = self.absorbs, (), axes, self.calls, self.libraries
+            lowering = Lowering(tape, *how)
             lowering.done, lowering.lines = done, self.lines
             return lowering
 

@@ -258,6 +258,8 @@ class Systems:
 
     def routine(self, call: Call, *operands: Node) -> Node:
         """Return a call, whose operands lie in memory."""
+        if not (call.is_own or self.lowering.libraries.has_lapack()):
+            raise NotLoweredError(f"{call.name} of {call.rows} rows, without LAPACK")
         found, axes = [], call.axes
         for node, core in zip(operands, call.core, strict=True):
             dims = tuple([a for a in core if a is not None])

@@ -12,11 +12,10 @@ from wengert.derive.shortened import shortened
 from wengert.emit.nests import written
 from wengert.emit.refusal import NotLoweredError, refuses
 from wengert.errors import UnsupportedError, explain
-from wengert.execute.costs import least_for_blas
 from wengert.execute.engine import native_engine, refuse_long
 from wengert.execute.explained import described
 from wengert.execute.inlined import inlined
-from wengert.execute.loops import nest_of, vector_width
+from wengert.execute.loops import libraries, nest_of, vector_width
 from wengert.lower.build import build
 from wengert.lower.cut import apart, cut
 from wengert.lower.hiding import has_chain_products
@@ -74,8 +73,8 @@ def stage_text(tape: Tape, stage: str, absorbs: bool = False) -> str:
     try:
         refuse_long(compiled)
         is_first = has_second and not absorbs
-        blas = least_for_blas(vector_width())
-        lowered = lower(compiled, not is_first, calls=True, blas=blas)
+        left = libraries(vector_width())
+        lowered = lower(compiled, not is_first, calls=True, libraries=left)
         text = write(lowered)
     except NotLoweredError as error:
         raise UnsupportedError(
