@@ -59,6 +59,8 @@ _OF_CAPSULE = (
 LOWERED_TO = tuple(
     "floor floorf ceil ceilf trunc truncf rint rintf fma fmaf memcpy memset".split()
 )
+#: And of half precision, where the processor does not convert it: in GCC's library.
+HALVES = "__extendhfsf2", "__truncsfhf2"
 
 
 class EngineMissingError(RuntimeError):
@@ -232,7 +234,7 @@ class Engine:
             builder.import_symbol(name, address)
         for name in names:
             builder.export_symbol(name)
-        for name in {*LOWERED_TO, *_DECLARATION.findall("".join(texts))}:
+        for name in {*LOWERED_TO, *HALVES, *_DECLARATION.findall("".join(texts))}:
             if _is_known(name):
                 builder.import_symbol(name, _SYMBOLS[name])
         self.libraries += 1
@@ -479,6 +481,10 @@ def _library() -> tuple[ctypes.CDLL, ctypes.CDLL | None]:
             vector = ctypes.CDLL("libmvec.so.1")
     for name in LOWERED_TO:
         _publish(scalar, name, name)
+    with suppress(OSError):
+        compilers = ctypes.CDLL("libgcc_s.so.1")
+        for name in HALVES:
+            _publish(compilers, name, name)
     return scalar, vector
 
 
