@@ -88,6 +88,10 @@ from wengert.execute.lanes import chosen_lanes
 def function(x, a):
     return np.sum(np.exp(x[:, None] - x) * np.tanh(x)) + np.sum(np.linalg.inv(a))
 
+def assembler(text):
+    parsed = machine.llvm.parse_assembly(text, machine.llvm.create_context())
+    return str(machine._target_machine(3).emit_assembly(parsed))
+
 x, a = np.linspace(0.0, 1.0, 37), np.eye(20) * 3.0 + np.arange(400.0).reshape(20, 20)
 tape = wg.record(wg.grad(function, (0, 1)), x, a)
 nest, constants = loops.nest_of(tape, True)
@@ -104,7 +108,7 @@ np.testing.assert_allclose(rows, np.sin(x), rtol=1e-15)
 print({
     "width": loops.vector_width(), "lanes": chosen_lanes(), "is_fast": is_fast(),
     "bits": machine.vector_bits(), "calls": len(nest.calls), "text": text,
-    "code": "".join(machine.assembly(part, 3) for part in made.texts),
+    "code": "".join(map(assembler, made.texts)),
     "host": machine.host(), "name": loops.name_of(tape), "path": repr(slopes),
 })
 """
