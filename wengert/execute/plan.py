@@ -36,6 +36,8 @@ from wengert.ops.python import RAISES, is_weak
 
 #: What one step does to the outputs of a play.
 Step = Callable[[list[Any]], None]
+#: What a Python number widens nothing to.
+WIDEST = np.dtype(np.float64), np.dtype(np.complex128)
 #: Bytes from which an array is let go after its last use, and not copied in vain.
 LARGE = 8192
 
@@ -336,7 +338,7 @@ def widens(tape: Tape, index: int) -> bool:
     if not others or len(others) == len(types):
         return False
     return not all(
-        isinstance(like, Type) and like.dtype in (np.float64, np.complex128)
+        isinstance(like, Type) and like.dtype in WIDEST
         for like in (*others, tape.types[index])
     )
 
