@@ -26,7 +26,6 @@ from wengert.capture.array import (
     RecordedScalar,
     RecordedValue,
     is_stale,
-    line_of,
     plain,
     record_operation,
     record_unary,
@@ -48,6 +47,7 @@ from wengert.core.types import (
     plain_example,
     type_of,
 )
+from wengert.errors import user_line
 from wengert.ops.elements import as_cast
 from wengert.ops.numeric import VALUED_AS
 
@@ -95,7 +95,7 @@ def scalar_binary(name: str, evaluate: BinaryFunction, reflected: bool) -> Any:
             like, kept = WEAK_FLOAT, float64(value)
         else:
             like, kept = type_of(value), strong(value)
-        line = line_of(tape) if tape.keeps_lines else None
+        line = (tape.line_here or user_line(2)) if tape.keeps_lines else None
         index = tape.append(operation, operands, NO_SETTINGS, like, kept, line)
         return RecordedScalar(tape, index, value)
 
@@ -272,7 +272,7 @@ def array_binary(name: str, reflected: bool) -> Any:
         operands = (second, first) if reflected else (first, second)
         if adds and tape.keeps_guards:
             note_lying(tape, (first, second), (own, number))
-        line = line_of(tape) if tape.keeps_lines else None
+        line = (tape.line_here or user_line(2)) if tape.keeps_lines else None
         if type(value) is ndarray:
             like = array_type(value.shape, value.dtype)
             kept = value if reads_result and not tape.forgets else None

@@ -45,6 +45,7 @@ from wengert.capture.results import check_results
 from wengert.capture.statement import of_scipy, swallowed, taught, users_part
 from wengert.core.checked import CheckedTape
 from wengert.core.floating_point import ERROR_STATE, Told
+from wengert.core.repetitions import written
 from wengert.core.tape import CONSTANT, IDENTITY, INPUT, NO_SETTINGS, Tape, strong
 from wengert.core.types import (
     builtin,
@@ -486,7 +487,7 @@ def tuple_structure(structures: Sequence[Any]) -> Any:
 
 def check_states(tape: Tape) -> None:
     """Raise if a tape is of code that makes NumPy raise, which a replay would not."""
-    for code in dict.fromkeys(map(code_of, tape.lines)):
+    for code in dict.fromkeys(map(code_of, written(tape.lines))):
         if code is not None and makes_numpy_raise(code):
             raise UnsupportedError(
                 explain(

@@ -9,7 +9,7 @@ the whole numbers of keys and the values of constants may change.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from itertools import count
 from operator import sub
@@ -216,16 +216,21 @@ class Tail:
             column[-self.count :] for column in columns
         ]
 
-    def periods(self) -> list[int]:
-        """Return after how many nodes the last one was done again.
+    def periods(self) -> Iterator[int]:
+        """Give after how many nodes the last one was done again.
 
-        Those first that the last loop fits into.
+        Only those that the last loop fits into, if there are any.
         """
         last, few = self.operations[-1], self.count - FEW
         before = self.operations[-2 : -2 - self.count // ALIKE : -1]
-        found = [k for k, operation in enumerate(before, 1) if operation is last]
-        found = [k for k in found if self.is_alike(few, few - k, FEW)]
-        return [k for k in found if k > self.inner] or found
+        is_fitting = False
+        for least in (self.inner, 0):
+            for k, operation in enumerate(before[least:], least + 1):
+                if operation is last and self.is_alike(few, few - k, FEW):
+                    is_fitting = True
+                    yield k
+            if is_fitting or not self.inner:
+                return
 
     def repetition(self, period: int) -> Repetition | None:
         """Return the last steps of so many nodes as a repetition, if they are one.
@@ -285,16 +290,32 @@ class Tail:
 
     def first(self, last: int, period: int, strides: list[tuple[int, ...]]) -> int:
         """Return where the first step is that the last one goes on evenly from."""
-        at = last - 2 * period
-        while at >= period and self.is_alike(at - period, last, period):
-            pairs = zip(range(at, at + period), strides, strict=True)
-            if not all(
-                tuple(map(sub, self.operands[k], stride)) == self.operands[k - period]
-                for k, stride in pairs
-            ):
-                break
-            at -= period
-        return at
+        even, uneven = 2, last // period + 1
+        while even + 1 < uneven:
+            steps = min(2 * even, (even + uneven) // 2)
+            known = last - even * period
+            if self.is_even(last - steps * period, known, period, strides):
+                even = steps
+            else:
+                uneven = steps
+        return last - even * period
+
+    def is_even(
+        self, first: int, other: int, period: int, strides: list[tuple[int, ...]]
+    ) -> bool:
+        """Whether steps are alike, and operands move evenly, from one to another."""
+        if not self.is_alike(first, first + period, other - first):
+            return False
+        for at, stride in enumerate(strides, first):
+            rows = self.operands[at : other + period : period]
+            if {*map(len, rows)} != {len(stride)}:
+                return False
+            for column, move in zip(zip(*rows, strict=True), stride, strict=True):
+                end = column[0] + move * len(column)
+                even = range(column[0], end, move) if move else column[:1] * len(column)
+                if column != tuple(even):
+                    return False
+        return True
 
     def node(self, at: int, period: int, strides: tuple[int, ...]) -> StepNode | None:
         """Return what every step has in the place of a node of the first one."""

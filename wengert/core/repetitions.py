@@ -403,6 +403,15 @@ def since(column: Sequence[Any], start: int) -> Iterator[Any]:
     return map(column.__getitem__, range(start, len(column)))
 
 
+def written(column: Sequence[Any]) -> Iterator[Any]:
+    """Give the entries of a column as they are written: those of a step once."""
+    if type(column) is not RepeatedColumn:
+        return iter(column)
+    nodes = chain.from_iterable(whole.nodes for whole in column.repetitions)
+    first = map(column.kind.at, nodes, repeat(0))
+    return chain(column.plain, first, column.other.values())
+
+
 def repetitions_on(column: Sequence[Any]) -> list[Repetition]:
     """Return what is written once in a column of a tape."""
     return column.repetitions if type(column) is RepeatedColumn else []

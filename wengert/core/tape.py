@@ -353,8 +353,8 @@ class Tape:
         """
         if self.lifted is not None and (known := self.lifted(value)) is not None:
             return known
-        key = number_key(value)
-        index = self._numbers.get(key)
+        # As `number_key` has it, for a call of that takes longer than all else.
+        index = self._numbers.get((type(value), value if value else repr(value)))
         if index is None:
             value = builtin(value)
             key = number_key(value)
