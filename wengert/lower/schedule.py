@@ -233,19 +233,23 @@ class Schedule:
         domains, named = self.domains, self.named
         axes = NOWHERE.union(*domains)
         most = self.most_unrolled
-        long = [axis for axis in axes if extent(axis) > most or axis in looped]
+        long = {axis for axis in axes if extent(axis) > most or axis in looped}
         stacks = [self.domain(n) for n in self.live.values() if n.kind == "routine"]
-        long += NOWHERE.union(*stacks) - {*long}
+        long |= NOWHERE.union(*stacks)
+        of_axis: dict[int, list[frozenset[int]]] = {}
+        for domain in domains:
+            for axis in domain:
+                of_axis.setdefault(axis, []).append(domain)
         scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
         for axis in sorted(
             axes - {*long, *scanned} - named, key=lambda a: (-extent(a), a)
         ):
-            alone = not any(axis in d and not d.isdisjoint(long) for d in domains)
+            alone = all(long.isdisjoint(domain) for domain in of_axis[axis])
             least = LEAST_IN_STEP if self.is_step else max(self.lanes // 2, 2)
             if alone and extent(axis) >= least:
-                long.append(axis)  # short vectors that lie in no longer loop
+                long.add(axis)  # short vectors that lie in no longer loop
         self.order = sorted(long, key=lambda a: (-extent(a), a))
-        self.unrolled = (axes | {a for a in named if extent(a) <= most}) - set(long)
+        self.unrolled = (axes | {a for a in named if extent(a) <= most}) - long
         self.scanned = frozenset(scanned)
 
     def named_one_by_one(self) -> frozenset[int]:
