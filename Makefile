@@ -8,7 +8,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 # How many random programs a test run judges: see tests/programs/test_fuzz.py.
 QUICK_EXAMPLES ?= 50
-TEST_EXAMPLES ?= 2000
+TEST_EXAMPLES ?= 1200
 ALL_EXAMPLES ?= 20000
 # Two processes, each with a half of the files in their order: what a module makes once
 # is made once.
@@ -39,7 +39,7 @@ test: $(VENV)/.stamp-dev  ## the tests with fixed seeds, some 7 minutes on 2 cor
 	WENGERT_EXAMPLES=$(TEST_EXAMPLES) \
 	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" --durations=10
 
-test-all: $(VENV)/.stamp-dev  ## every test, with ten times as many random programs
+test-all: $(VENV)/.stamp-dev  ## every test, with more random programs
 	WENGERT_EXAMPLES=$(ALL_EXAMPLES) $(VENV)/bin/python -m pytest $(SHARED) --durations=10
 
 test-engines: $(VENV)/.stamp-dev  ## the native engine off, every lane width, all loops found early

@@ -246,14 +246,14 @@ OF_GRADIENTS = [
 ]
 
 
-@pytest.mark.one_in(10)
+@pytest.mark.one_in(16)
 @pytest.mark.parametrize(("n", "example"), CASES)
 def test_values_agree(n: int, example: Example) -> None:
     for axes in AXES:
         judge(example, n, axes, layout_of(n, str(example), axes))
 
 
-@pytest.mark.one_in(24)
+@pytest.mark.one_in(40)
 @pytest.mark.parametrize(("n", "example"), OF_GRADIENTS)
 def test_gradients_agree(n: int, example: Example) -> None:
     for axes in AXES:
