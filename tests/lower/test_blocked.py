@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.derive.shortened import shortened
+from wengert.execute import loops
 from wengert.execute.engine import native_engine
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
@@ -23,10 +25,13 @@ def nest_of(f: Any) -> str:
 
 
 def is_blocked(f: Any, steps: int) -> bool:
+    """Whether a function's loops over steps are done block by block."""
+    return has_blocks(nest_of(f), steps)
+
+
+def has_blocks(nest: str, steps: int) -> bool:
     """Whether loops over steps are inside of a loop that is not in lanes."""
-    return (
-        re.search(rf"^ +loop i\d+ to {steps}:(  #.*)?$", nest_of(f), re.M) is not None
-    )
+    return re.search(rf"^ +loop i\d+ to {steps}:(  #.*)?$", nest, re.M) is not None
 
 
 def judge(f: Function, *args: Any, rtol: float = 1e-11) -> tuple[Any, Any]:
@@ -215,4 +220,5 @@ def test_what_is_mostly_done_around_the_axis_is_not_done_for_every_block() -> No
     for _ in range(3):
         found = compiled(x, 0.3)
     np.testing.assert_allclose(found, f(x, 0.3), rtol=1e-12)
-    assert not is_blocked(compiled, 20)
+    nest, _ = loops.nest_of(shortened(wg.record(f, x, 0.3), ())[0], True, width=8)
+    assert not has_blocks(str(nest), 20)

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import wengert as wg
+from wengert.derive.shortened import shortened
 from wengert.execute.engine import native_engine
+from wengert.execute.loops import nest_of
 from wengert.lower import strips
+from wengert.lower.memory import placed
 
 pytestmark = pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 
@@ -157,3 +160,7 @@ def test_large_arrays_between_loops_are_as_long_as_a_strip() -> None:
 
     (row,) = slopes.report().rows
     assert row["scratch"] < 2 * strips.STRIP < 8 * n * k * d
+    tape = wg.record(wg.grad(mixture, (0, 1, 2)), *args)
+    for lanes in (1, 2, 4, 8):  # other processors have no more
+        nest, _ = nest_of(shortened(tape, ())[0], True, width=lanes)
+        assert placed(nest)[1] < 2 * strips.STRIP

@@ -38,8 +38,9 @@ from wengert.lower.nest import (
 BLOCK, LEAST_BYTES = 1 << 17, 1 << 15
 #: Elements of a block at most.
 MOST_ELEMENTS = 1024
-#: Steps from which it pays, and vectors that a block has at least.
-LEAST_STEPS, LEAST_VECTORS = 4, 4
+#: Steps from which it pays, and vectors and elements that a block has at least: memory
+#: is read in stretches of so many.
+LEAST_STEPS, LEAST_VECTORS, LEAST_ELEMENTS = 4, 4, 32
 
 
 def block(nest: Nest, lanes: int) -> bool:
@@ -53,13 +54,18 @@ def block(nest: Nest, lanes: int) -> bool:
     }
     is_changed = False
     for extent in sorted(extents, reverse=True):
-        while extent >= 2 * LEAST_VECTORS * lanes:
+        while extent >= 2 * least_block(lanes):
             made = first_of(nest, extent, lanes)
             if made is None:
                 break
             made.write()
             is_changed = True
     return is_changed
+
+
+def least_block(lanes: int) -> int:
+    """Return the elements that a block has at least."""
+    return max(LEAST_VECTORS * lanes, LEAST_ELEMENTS)
 
 
 def first_of(nest: Nest, extent: int, lanes: int) -> Blocks | None:
@@ -336,10 +342,10 @@ class Blocks:
         taken = sum(map(bytes_of, along))
         if taken < LEAST_BYTES:
             return 0
-        least = LEAST_VECTORS * self.lanes
+        least = least_block(self.lanes)
         fitting = max(BLOCK * self.extent // taken, least)
         most = min(fitting, MOST_ELEMENTS, self.extent // 2) // least
-        if self.is_mostly_around(most * LEAST_VECTORS):
+        if self.is_mostly_around(most * least // self.lanes):
             return 0
         for times in range(most, most // 2, -1):
             if self.extent % (times * least) == 0:  # none are left over
