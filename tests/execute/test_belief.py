@@ -266,6 +266,39 @@ def test_what_was_derived_is_not_derived_again(
         np.testing.assert_allclose(jitted(x), right, rtol=1e-12)
 
 
+def settling(y: Any) -> Any:
+    z = w = y + 1.0
+    for _ in range(300):
+        w = w * 0.5 + z
+    return w
+
+
+def filled(y: Any) -> Any:
+    z = np.zeros(301)
+    z[0] = y[0]
+    for k in range(300):
+        z[k + 1] = 0.9 * z[k] + y[k % 8]
+    return z
+
+
+@pytest.mark.parametrize("linear", [settling, filled])
+def test_what_was_derived_of_a_loop_is_derived_once_more(
+    linear: Callable[[Any], Any],
+) -> None:
+    """By a sweep that is done anew: it found no numbers where the loop began."""
+    sine = wg.checkpoint(np.sin)
+    slope = wg.grad(lambda y: np.sum(linear(y) ** 2))
+    jitted = wg.jit(wg.grad(lambda y: np.sum(sine(slope(y)))), wait=True)
+    x = np.linspace(0.3, 0.9, 8)
+    constant = linear(np.zeros(8))
+    matrix = np.stack([linear(row) - constant for row in np.eye(8)], axis=1)
+    gradient = 2.0 * matrix.T @ (matrix @ x + constant)
+    expected = 2.0 * matrix.T @ matrix @ np.cos(gradient)
+
+    for _ in range(3):
+        np.testing.assert_allclose(jitted(x), expected, rtol=1e-9)
+
+
 def test_another_branch_inside_what_was_derived_is_found() -> None:
     def f(x: Any) -> Any:
         return wg.grad(lambda y: np.max(y) ** 2 * (y[1] if y[0] > 1.0 else 3.0))(x)
