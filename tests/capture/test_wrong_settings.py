@@ -68,3 +68,27 @@ def test_numpys_error_is_ours(text: str, values: list[Any]) -> None:
         is_refused = isinstance(found[0], type)
         is_refused = is_refused and issubclass(found[0], wengert.WengertError)
         assert is_refused or found == [expected]
+
+
+#: Where an array, whose dtype NumPy does not take it for, is no dtype.
+OF_DTYPES = """
+np.zeros(3, dtype=x) ; np.ones((2,), dtype=x) ; np.empty(3, dtype=x) ; np.eye(3, dtype=x)
+np.full(3, 1.0, dtype=x) ; np.arange(3, dtype=x) ; np.linspace(0, 1, 3, dtype=x)
+np.array([1, 2], dtype=x) ; np.asarray(x, dtype=x) ; np.dtype(x) ; x.view(x)
+x.astype(x) ; np.ones(2).astype(x) ; np.zeros_like(x, dtype=x) ; x.sum(dtype=x)
+np.sum(x, dtype=x) ; np.add(x, x, dtype=x) ; np.cumsum(x, dtype=x) ; np.mean(x, dtype=x)
+np.stack([x, x], dtype=x) ; np.promote_types(x, float) ; np.tri(3, dtype=x)
+"""
+DTYPES = [c.strip() for line in OF_DTYPES.split("\n") for c in line.split(";") if line]
+
+
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) < "2.4.0", reason="NumPy takes what has a dtype"
+)
+@pytest.mark.parametrize("text", DTYPES)
+def test_an_array_is_no_dtype(text: str) -> None:
+    """Nor is a recorded one, by a text that does not speak of sizes."""
+    call = eval(f"lambda x: {text}", {"np": np})
+    for run in (call, lambda x: wengert.record(call, x), wengert.jit(call)):
+        with pytest.raises(TypeError, match="Cannot construct a dtype from an array"):
+            run(np.arange(3.0))

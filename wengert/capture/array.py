@@ -512,6 +512,11 @@ class RecordedArray(RecordedValue):
         """Return zeros of its shape and dtype that take no memory."""
         return np.broadcast_to(np.zeros((), self.dtype), self.shape)
 
+    @property
+    def __numpy_dtype__(self) -> Any:
+        """Its dtype where it is taken for one (``dtype=x``), since NumPy 2.4."""
+        return np.dtype(self.example())  # raises what NumPy raises
+
     # Storage and views
 
     def owner(self) -> RecordedArray | None:

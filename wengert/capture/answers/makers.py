@@ -55,6 +55,7 @@ def answer_maker(name: str) -> None:
         try:
             result = make(*args, **settings)
         except TypeError:
+            settings.pop("dtype", None)  # NumPy says why it is none
             keys.check_whole(*args, *settings.values())
             raise
         if make is not original and result.dtype.hasobject:
