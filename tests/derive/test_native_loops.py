@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import wengert as wg
-from wengert.derive import steps
+from wengert.derive import steps, while_loops
 from wengert.execute import costs, engine, jit, native
 
 ROWS = np.linspace(0.0, 1.0, 300)
@@ -41,7 +41,16 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
             found.append(result is not None)
         return result
 
+    rest = while_loops.natively
+
+    def noted_rest(cond: Any, body: steps.Body, *how: Any) -> Any:
+        result = rest(cond, body, *how)
+        if not body.is_swept:
+            found.append(result is not None)
+        return result
+
     monkeypatch.setattr(steps.Body, "natively", noted)
+    monkeypatch.setattr(while_loops, "natively", noted_rest)
     return found
 
 
@@ -81,7 +90,43 @@ def deciding(x: Any) -> Any:
     return wg.scan(step, x, ROWS)
 
 
-LOOPS = [of_numbers, of_arrays, of_floats, of_places, nested, deciding]
+def going_on(x: Any) -> Any:
+    def step(carry: Any) -> Any:
+        c, k = carry
+        return np.tanh(c * x) + 0.1 * (k % 30), k + 1
+
+    return wg.while_loop(lambda carry: carry[1] < 300, step, (x, 0))
+
+
+def descending(x: Any) -> Any:
+    """Return where a loop over loops, and over their derivatives, comes to rest."""
+
+    def far(a: Any) -> Any:
+        start = a, 0
+        return wg.while_loop(
+            lambda c: c[1] < 20,
+            lambda c: (0.9 * c[0] + 0.1 * np.cos(x * a), c[1] + 1),
+            start,
+        )[0]
+
+    def step(carry: Any) -> Any:
+        a, k = carry
+        down = wg.cond(far(a) > 0.2, wg.grad(far), lambda a: 0.5 * a, a)
+        return a - 0.1 * down, k + 1
+
+    return wg.while_loop(lambda carry: carry[1] < 40, step, (1.0 + 0 * x, 0))[0]
+
+
+LOOPS = [
+    of_numbers,
+    of_arrays,
+    of_floats,
+    of_places,
+    nested,
+    deciding,
+    going_on,
+    descending,
+]
 
 
 def leaves(found: Any) -> list[Any]:
@@ -126,12 +171,23 @@ TELLING = {
 }
 
 
+def scanned(step: Any, x: Any) -> Any:
+    return wg.scan(lambda c, t: (step(c, t), None), 0.5, x)[0]
+
+
+def awaited(step: Any, x: Any) -> Any:
+    return wg.while_loop(
+        lambda c: c[1] < 300, lambda c: (step(c[0], x[c[1]]), c[1] + 1), (0.5, 0)
+    )[0]
+
+
+@pytest.mark.parametrize("loop", [scanned, awaited])
 @pytest.mark.parametrize("name", TELLING)
 def test_numpy_warns_where_it_does_without(
-    name: str, monkeypatch: pytest.MonkeyPatch, done: list[bool]
+    name: str, loop: Any, monkeypatch: pytest.MonkeyPatch, done: list[bool]
 ) -> None:
     def f(x: Any) -> Any:
-        return wg.scan(lambda c, t: (TELLING[name](c, t), None), 0.5, x)[0]
+        return loop(TELLING[name], x)
 
     def warned() -> list[str]:
         with warnings.catch_warnings(record=True) as told:

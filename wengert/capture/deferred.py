@@ -92,7 +92,10 @@ class Waiting(RecordedValue):
         self, operation: Operation, operands: tuple[Any, ...], settings: Settings
     ) -> Any:
         """Append an operation without numbers; None where they are to be computed."""
-        return defer(self._tape, operation, operands, settings)
+        found = defer(self._tape, operation, operands, settings)
+        if found is None:
+            compute_together(self._tape, operands)
+        return found
 
 
 class DeferredArray(Waiting, RecordedArray):
@@ -191,6 +194,17 @@ def numbers_of(value: Any) -> Any:
             tape.defers &= tape.asked < MOST_ASKED
         NUMBERS.__set__(value, tape.play.outputs[index])
     return NUMBERS.__get__(value)
+
+
+def compute_together(tape: Tape, operands: tuple[Any, ...]) -> None:
+    """Compute the numbers of operands that have none: each asks for its own after."""
+    missing = [
+        x._index
+        for x in operands
+        if type(x) in DEFERRED and x._tape is tape and not is_known(x)
+    ]
+    if len(missing) > 1 and tape.thread == get_ident():
+        tape.compute(missing)
 
 
 def is_known(value: Any) -> bool:

@@ -146,7 +146,9 @@ def body_opened(body: Body, sample: Sequence[Any], growth: int) -> Body:
     except NOT_CALLED_FOR:
         return body
     made.play.outputs = [None] * len(made)
-    return Body(made, body.carried, body.moving, body.again)
+    step = Body(made, body.carried, body.moving, body.again)
+    step.done = body.done
+    return step
 
 
 class Opening(Plan):

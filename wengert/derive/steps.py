@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from numpy import empty, zeros  # np.empty is answered while something is record
 
 from wengert.capture import tree
 from wengert.capture.answers.table import RECORDING
+from wengert.core.forms import Subtapes
 from wengert.core.operation import REGISTRY, apply
 from wengert.core.tape import INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type, is_array
@@ -70,6 +71,8 @@ class Body:
         self.again = again
         #: Whether it is of a sweep, in which nobody is warned of numbers.
         self.is_swept = False
+        #: Steps of the longest loop that it was played in, where numbers decide.
+        self.done = 0
         self.derived: dict[Any, Any] = {}
 
     @cached_property
@@ -101,7 +104,7 @@ class Body:
         found = None if player is None else player(operands)
         return None if found is None else tuple(found)
 
-    @cached_property
+    @property
     def nodes(self) -> int:
         """Nodes that a step plays, at least, those of its loops in all their steps."""
         return nodes_played(self.tape)
@@ -160,20 +163,40 @@ class Body:
 
 
 def nodes_played(tape: Tape) -> int:
-    """Return how many nodes a play has, those of counted loops in all their steps."""
-    return len(tape) + sum(count * body.nodes for body, count in loops_on(tape))
+    """Return how many nodes a play has, those of loops in all their steps."""
+    return len(tape) + int(inside(tape, nodes_played))
 
 
 def has_long_loops(tape: Tape) -> bool:
     """Whether a tape has loops that native code does while they are recorded."""
-    return any(count * body.nodes >= LONG for body, count in loops_on(tape))
+    loops = [settings for settings in tape.settings if "body" in settings]
+    return any(steps_of(how) * how["body"].nodes >= LONG for how in loops)
 
 
-def loops_on(tape: Tape) -> Iterator[tuple[Body, int]]:
-    """Give the step of every counted loop of a tape, and how often it is done."""
-    for settings in tape.settings:
-        if "body" in settings and "count" in settings:
-            yield settings["body"], settings["count"]
+def inside(tape: Tape, amount: Callable[[Tape], float]) -> float:
+    """Return what the tapes inside of a tape amount to, as often as they are played.
+
+    Of branches it is the longest.
+    """
+    total = 0.0
+    for operation, settings in zip(tape.operations, tape.settings, strict=True):
+        if type(operation.form) is Subtapes:
+            parts = [amount(part) for part in operation.form.tapes(settings)]
+            is_loop = "body" in settings
+            total += steps_of(settings) * sum(parts) if is_loop else max(parts)
+    return total
+
+
+def steps_of(settings: dict[str, Any]) -> int:
+    """Return how often the step of a loop is done, as far as it is known.
+
+    A derivative does a step and what is derived of it, which is as much again or more.
+    """
+    if "count" in settings:
+        count: int = settings["count"]
+        return count
+    derived = 1 + 2 * len(settings.get("modes", ()))
+    return int(settings["body"].done) * derived
 
 
 def play_loop(

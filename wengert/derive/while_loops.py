@@ -15,18 +15,20 @@ from typing import Any
 import numpy as np
 from numpy import zeros  # np.zeros is answered while something is recorded
 
+from wengert.capture.answers.table import RECORDING
 from wengert.capture.array import plain
 from wengert.capture.record import SetAside
 from wengert.core.forms import Subtapes
 from wengert.core.operation import Operation, apply, general
-from wengert.core.tape import Tape
-from wengert.core.types import is_array, type_of
+from wengert.core.tape import INPUT, NO_SETTINGS, Tape
+from wengert.core.types import Type, is_array, type_of
 from wengert.derive.budget import under
 from wengert.derive.extract import active
 from wengert.derive.functions import linearize, vjp
 from wengert.derive.places import Flags, Function, chosen_of, of_places, spread
-from wengert.derive.steps import BUDGET, Body, looped, misfit
+from wengert.derive.steps import BUDGET, Body, as_step, looped, misfit
 from wengert.errors import GuardError
+from wengert.ops.index import ITEM
 from wengert.ops.python import as_python
 
 #: How many steps a loop may do here, where nothing says that it ends.
@@ -58,16 +60,62 @@ def play_while(
     values = [as_python(x) if is_weak else x for x, is_weak in pairs]
     state, fixed = values[: body.carried], values[body.carried :]
     stacks = [zeros((room, *x.shape), x.dtype) for x in body.outputs[body.carried :]]
-    steps = 0
+    steps, looks = 0, 0 if room else 1
     while cond.step([*state, *fixed])[0]:
         check_steps(steps)
+        if steps == looks > 0:
+            looks *= 2
+            rest = natively(cond, body, [*state, *fixed], steps)
+            if rest is not None:
+                body.done = max(body.done, int(rest[-1]) + steps)
+                return *rest[:-1], rest[-1] + steps
         found = body.step([*state, *fixed])
         state = found[: body.carried]
         for stack, row in zip(stacks, found[body.carried :], strict=True):
             stack[steps] = row
         steps += 1
+    body.done = max(body.done, steps)
     ends = [x.copy() if is_array(x) else x for x in state]
     return *ends, *stacks, np.int64(steps)
+
+
+def natively(
+    cond: Body, body: Body, operands: Sequence[Any], steps: int
+) -> tuple[Any, ...] | None:
+    """Return what the rest of a loop gives in native code; None where NumPy plays it.
+
+    It does while what is compiled later is recorded, as of a loop of so many steps,
+    once playing the steps so far once more would take longer than compiling.
+    """
+    body.done = max(body.done, steps)
+    here = RECORDING.get()
+    if here is None or not here.is_jitted:
+        return None
+    if MOST_STEPS.get() is not None or BUDGET.get() is not None:
+        return None
+    player = body.derived.get("natively")
+    if player is None:
+        from wengert.derive.opened import opened  # what derives such loops
+
+        tape, _ = opened(while_tape(cond, body, operands), ())
+        player = tape.native_player(warns=not body.is_swept)
+        body.derived["natively"] = player
+    found = None if player is None else player(operands)
+    return None if found is None else tuple(found)
+
+
+def while_tape(cond: Body, body: Body, operands: Sequence[Any]) -> Tape:
+    """Return a tape of a loop and its results alone, with values of its operands."""
+    tape = Tape()
+    for like, value in zip(body.inputs, operands, strict=True):
+        tape.input_indices.append(tape.append(INPUT, (), NO_SETTINGS, like, value))
+    types = (*body.outputs, Type((), np.dtype(np.int64)))
+    how = {"cond": cond, "body": body}
+    loop = tape.append(WHILE, tuple(tape.input_indices), how, types)
+    outputs = [
+        tape.append(ITEM, (loop,), {"result": k}, like) for k, like in enumerate(types)
+    ]
+    return as_step(tape, outputs)
 
 
 class ManyStepsError(GuardError):

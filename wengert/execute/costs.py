@@ -10,10 +10,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from wengert.core.forms import Subtapes
 from wengert.core.tape import CONSTANT, GUARD, INPUT, Tape
 from wengert.core.types import Type
-from wengert.derive.loops import COUNTED
-from wengert.derive.while_loops import WHILE
+from wengert.derive.steps import inside
 
 #: What no play computes.
 GIVEN = frozenset({INPUT, CONSTANT, GUARD})
@@ -103,8 +103,8 @@ def count_arrays(tape: Tape) -> int:
     total = 0
     for index, like in enumerate(tape.types):
         operation = tape.operations[index]
-        if operation in COUNTED or operation is WHILE:
-            total += count_arrays(tape.settings[index]["body"].tape)
+        if type(operation.form) is Subtapes:
+            total += sum(map(count_arrays, operation.form.tapes(tape.settings[index])))
         elif not is_of_numbers(like) and operation is not GUARD:
             total += 1
     return total
@@ -125,12 +125,9 @@ def compile_seconds(tape: Tape) -> float:
 
 def play_seconds(tape: Tape) -> float:
     """Return about what NumPy takes at least to play a tape, its loops step by step."""
-    seconds = PLAY_NODE * len(tape)
+    seconds = PLAY_NODE * len(tape) + inside(tape, play_seconds)
     for index, operation in enumerate(tape.operations):
-        if operation in COUNTED:
-            settings = tape.settings[index]
-            seconds += settings["count"] * play_seconds(settings["body"].tape)
-        elif not (operation.view or operation in GIVEN or operation.writes):
+        if not (operation.view or operation in GIVEN or operation.writes):
             like = tape.types[index]
             size = like.size if type(like) is Type else 0
             seconds += size * (PLAY_ELEMENT if size < FRESH else FRESH_ELEMENT)

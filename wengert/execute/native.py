@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wengert.core import locks
-from wengert.core.flags import reaching
 from wengert.core.forms import Subtapes
 from wengert.core.operation import Operation
 from wengert.core.tape import Tape
@@ -33,12 +32,12 @@ from wengert.lower.refusal import HIDDEN
 R = TypeVar("R")
 #: Operations of which NumPy never warns.
 SILENT = frozenset(
-    "identity copy positive negative absolute where equal not_equal less less_equal "
-    "greater greater_equal logical_and logical_or logical_not maximum minimum max min "
-    "any all sign isnan isfinite isinf".split()
+    "identity copy item positive negative absolute where equal not_equal less "
+    "less_equal greater greater_equal logical_and logical_or logical_not maximum "
+    "minimum max min any all sign isnan isfinite isinf".split()
 )
 #: Those on whole numbers, of which the processor says nothing.
-SILENT_WHOLE = SILENT | {"item", "getitem", "add", "subtract"}
+SILENT_WHOLE = SILENT | {"getitem", "add", "subtract"}
 #: The flags of what NumPy warns of (invalid, divided by zero, overflow), by processor.
 FLAGS = {"x86_64": 0x0D, "AMD64": 0x0D, "aarch64": 0x07, "arm64": 0x07}
 UNDEFINED = 0x01
@@ -90,9 +89,9 @@ def quietly(
 def is_told(tape: Tape) -> bool:
     """Whether the processor's flags say whatever NumPy may warn of.
 
-    They say nothing of whole numbers, nor of what nobody reads, which is left out.
+    They say nothing of whole numbers.  What nobody reads is left out, as the value of
+    what is derived: of that nobody is warned.
     """
-    read = reaching(tape, tape.output_indices)
     for index, operation in enumerate(tape.operations):
         if operation in GIVEN:
             continue
@@ -103,11 +102,23 @@ def is_told(tape: Tape) -> bool:
         like = tape.types[index]
         likes = like if type(like) is tuple else (like,)
         is_whole = any(part is None or part.dtype.kind in "iu" for part in likes)
-        if is_whole and operation.name not in SILENT_WHOLE and not operation.view:
-            return False
-        if not read[index] and may_warn(operation):
+        is_silent = operation.view or operation.name in SILENT_WHOLE
+        if is_whole and not (is_silent or is_silent_by_constant(tape, index)):
             return False
     return True
+
+
+def is_silent_by_constant(tape: Tape, index: int) -> bool:
+    """Whether NumPy cannot warn of a node on whole numbers, whatever the other one is.
+
+    It neither divides by zero nor gives what is larger.
+    """
+    given = [tape.settings[k].get("value") for k in tape.operands[index]]
+    if tape.operations[index].name == "multiply":
+        return any(value is not None and np.all(abs(value) <= 1) for value in given)
+    if tape.operations[index].name in ("remainder", "floor_divide"):
+        return given[1] is not None and bool(np.all(given[1] > 0))
+    return False
 
 
 # Playing
