@@ -9,7 +9,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 # How many random programs a test run judges: see tests/programs/test_fuzz.py.
 QUICK_EXAMPLES ?= 50
 TEST_EXAMPLES ?= 1200
-ALL_EXAMPLES ?= 20000
+ALL_EXAMPLES ?= 4000
 # Two processes, each with a half of the files in their order: what a module makes once
 # is made once.
 SHARED := -n 2 --dist worksteal

@@ -22,7 +22,7 @@ from tests.programs.writer import EXPRESSIONS
 from wengert.execute import keys
 from wengert.execute.engine import native_engine
 
-#: Programs of a run: 600 in `make test`, of all styles together; 50,000 of any kind
+#: Programs of a run: 600 in `make test`, of all styles together; 10,000 of any kind
 #: and more of the others in `make test-all`.
 EXAMPLES = int(os.environ.get("WENGERT_EXAMPLES", "200"))
 IS_LONG = EXAMPLES > 2000
