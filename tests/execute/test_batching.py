@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -268,7 +269,9 @@ def test_an_element_that_was_read_stays_when_its_place_is_written(
 
 @pytest.mark.usefixtures("without_native_code")
 def test_a_row_that_raises_raises_as_in_a_loop() -> None:
-    with pytest.raises(ValueError, match="math domain error"):
+    with pytest.raises(ValueError) as plain:  # noqa: PT011
+        math.log(-1.0)
+    with pytest.raises(ValueError, match=re.escape(str(plain.value))):
         vmap(lambda x: math.log(x))(np.array([1.0, 2.0, -1.0]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from functools import partial
@@ -200,6 +201,9 @@ IN_ORDER = {
     "windows": lambda x: np.sum(sliding_window_view(x * 2, 4, axis=1)),
     "repeated rows": lambda x: np.sum(np.broadcast_to(x[0] * 2, (3, 37))),
     "a diagonal": lambda x: np.sum(np.diagonal(x * 2, 2)),
+    "a product of two alike": lambda x: ((x * 3) @ (x * 3).T)[1, 0],
+    "a product with itself": lambda x: ((y := x * 3) @ y.T)[1, 0],
+    "a product of rows taken twice": lambda x: (x[[0, 2]] @ x[[0, 2]].T)[1, 0],
     "a product of rows apart": lambda x: ((x * 3)[:, 2:] @ (x * 3)[:, 2:].T)[1, 0],
     "solve by rows apart": lambda x: solved((x * 3)[:, 2:]),
     "a product of parts": lambda x: (x * 3)[0, ::2] @ x[1, ::-2],
@@ -225,6 +229,29 @@ def test_a_branch_is_taken_as_numpy_adds(name: str) -> None:
         for x in (*given, *given, given[0]):
             assert np.isclose(jitted(x), function(x), rtol=1e-12)
         assert all(path.kernels for path in jitted.paths())
+
+
+@pytest.mark.parametrize(
+    ("product", "is_shared"),
+    [
+        (lambda x: (x * 3) @ (x * 3).T, False),
+        (lambda x: (y := x * 3) @ y.T, True),
+        (lambda x: x[[0, 2]] @ x[[0, 2]].T, False),
+    ],
+)
+def test_numpy_gets_one_array_where_the_program_gives_it_one(
+    product: Any, is_shared: bool
+) -> None:
+    """It adds in another order then, whether or not two arrays hold the same."""
+
+    def function(x: Any) -> Any:
+        return 2.0 * np.sum(x) if product(x)[1, 0] > 0.0 else np.sum(x)
+
+    jitted = wg.jit(function, wait=True)
+    jitted(np.random.default_rng(7).normal(size=(5, 37)))
+    (row,) = jitted.report().rows
+    (one, other) = re.findall(r"matmul by NumPy of (\S+), (\S+);", row["nest"])[0]
+    assert (one == other) is is_shared
 
 
 #: Complex numbers whose last digits depend on how NumPy computes them.

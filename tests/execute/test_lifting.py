@@ -136,6 +136,26 @@ def test_a_value_for_each_call_records_three_times() -> None:
     assert len(found) == 3
 
 
+INNER = """
+def f(x):
+    def inner(y):
+        return y * k
+    return inner(x)
+"""
+
+
+def test_a_function_that_is_defined_again_has_inputs_too() -> None:
+    """The code of its inner function is equal to what was looked at, but another."""
+    for _ in range(2):
+        names: dict[str, Any] = {}
+        exec(INNER, names)
+        jitted = wg.jit(names["f"])
+        for k in (1.0, 2.0, 3.0, 4.0):
+            names["k"] = k
+            assert jitted(1.5) == 1.5 * k
+        assert inputs_of(jitted) == ["global k"]
+
+
 class Box:
     """What holds a number."""
 
@@ -547,7 +567,8 @@ def escaping(x: Any) -> Any:
 
 
 def chosen(x: Any, flag: bool) -> Any:
-    return x * (box.k if flag else 2.0)
+    c = box.k if flag else 2.0  # a few instructions fewer, and each way has its own
+    return np.sin(x) + np.cos(x) * c
 
 
 def renamed(x: Any) -> Any:

@@ -375,6 +375,7 @@ REFUSED = {
     "to_device",
     "fromhex",
     "from_bytes",
+    "from_number",
 }
 SAMPLES = (*(0.5, 2, True, 1j), *(np.dtype(c).type(1) for c in "fdgbBlLFD?"))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.capture.reads.bytecode import Access, analyse
+from wengert.capture.reads.bytecode import Access, analyse, inner_codes
 from wengert.core.types import Recorded, has_class, is_array
 from wengert.errors import IS_LIBRARY
 
@@ -127,7 +127,7 @@ class Look:
 def codes_in(code: CodeType) -> Iterator[CodeType]:
     """Give a code object, and those of the functions that it makes."""
     yield code
-    for part in analyse(code).inner:
+    for part in inner_codes(code):
         yield from codes_in(part)
 
 

@@ -137,6 +137,7 @@ def called(lowering: Lowering, index: int, reason: str) -> list[Value]:
         types, lying, result = [*kept.operands], [*kept.strides], kept.result
     alone, places, settings = Tape(), list[int](), tape.settings[index]
     nodes, dims, strides = list[Node](), list[Dims](), []
+    lies_at = dict[Node, int]()
     for k, like, lies in zip(tape.operands[index], types, lying, strict=True):
         if lowering.known(k) is not None and like.dtype == tape.types[k].dtype:
             places.append(alone.append(CONSTANT, (), tape.settings[k], like))
@@ -147,7 +148,10 @@ def called(lowering: Lowering, index: int, reason: str) -> list[Value]:
         dims.append(value.dims)
         strides.append(lies if is_asked else None)
         if is_asked and like.shape:
-            nodes.append(laid(lowering, value, lies or ()))
+            at, node = memory_of(tape, k), laid(lowering, value, lies or ())
+            if lies_at.setdefault(node, at) != at:
+                node = copied(lowering, node, node.data[0])
+            nodes.append(node)
         else:
             nodes.append(in_memory(lowering, value, like))
     line = tape.lines[index]
@@ -207,10 +211,20 @@ def in_memory(lowering: Lowering, value: Value, like: Type) -> Node:
     return copied(lowering, node, dims)
 
 
+def memory_of(tape: Tape, index: int) -> int:
+    """Return the node in whose memory a node lies: another where it is a view.
+
+    NumPy adds in another order where a matrix and its transpose share memory.
+    """
+    while tape.operations[index].view and len(tape.operands[index]) == 1:
+        index = tape.operands[index][0]
+    return index
+
+
 def laid(lowering: Lowering, value: Value, strides: tuple[int, ...]) -> Node:
     """Return an operand whose dimensions lie in the order of strides.
 
-    A matrix and its transpose share memory, which NumPy asks for.
+    A matrix and its transpose are one operand then.
     """
     node, dims = value
     order = sorted(range(len(strides)), key=lambda k: -abs(strides[k]))

@@ -65,7 +65,7 @@ class Access:
 
 
 class Analysis(NamedTuple):
-    """What a code object reads: its accesses, local names for paths, inner code.
+    """What a code object reads, the same for equal ones: accesses, names for paths.
 
     `spans` are the tokens of its access paths, `kept` the local names that are written
     once, `loops` first and last offset of every loop, `imports` what it imports into
@@ -74,7 +74,6 @@ class Analysis(NamedTuple):
 
     accesses: tuple[Access, ...]
     aliases: dict[str, Access]
-    inner: tuple[CodeType, ...]
     stored: frozenset[str]
     writes_text: bool
     spans: dict[int, Span]
@@ -107,8 +106,7 @@ def analyse(code: CodeType) -> Analysis:
     """Return the access paths of a code object."""
     tokens = tokenise(code)
     loops = backward_jumps(tokens)
-    inner = tuple(part for part in code.co_consts if isinstance(part, CodeType))
-    stores = count_stores(code, tokens, inner)
+    stores = count_stores(code, tokens)
     parameters = code.co_varnames[
         : code.co_argcount
         + code.co_kwonlyargcount
@@ -155,7 +153,6 @@ def analyse(code: CodeType) -> Analysis:
     return Analysis(
         tuple(accesses),
         aliases,
-        inner,
         frozenset(stores),
         writes_text,
         spans,
@@ -371,9 +368,12 @@ def backward_jumps(tokens: list[Token]) -> list[tuple[int, int]]:
     ]
 
 
-def count_stores(
-    code: CodeType, tokens: list[Token], inner: tuple[CodeType, ...]
-) -> dict[str, int]:
+def inner_codes(code: CodeType) -> list[CodeType]:
+    """Return the code of the functions that a code object makes."""
+    return [part for part in code.co_consts if isinstance(part, CodeType)]
+
+
+def count_stores(code: CodeType, tokens: list[Token]) -> dict[str, int]:
     """Return how often each name is written, by inner functions too."""
     counts: dict[str, int] = {}
     for token in tokens:
@@ -381,7 +381,7 @@ def count_stores(
             counts[token.value] = counts.get(token.value, 0) + 1
         elif token.raw.opname == "LOAD_FAST_AND_CLEAR":
             counts[token.raw.argval] = counts.get(token.raw.argval, 0) + 2
-    for part in inner:
+    for part in inner_codes(code):
         for name in analyse(part).stored & set(part.co_freevars):
             counts[name] = counts.get(name, 0) + 2
     return counts

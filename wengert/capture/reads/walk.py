@@ -15,7 +15,13 @@ from typing import Any
 
 from numpy._core.printoptions import format_options
 
-from wengert.capture.reads.bytecode import Access, Analysis, Step, analyse
+from wengert.capture.reads.bytecode import (
+    Access,
+    Analysis,
+    Step,
+    analyse,
+    inner_codes,
+)
 from wengert.capture.reads.libraries import (
     is_installed_file,
     is_pure_module,
@@ -233,7 +239,7 @@ class Walk(Lookups):
             elif end is not None and type(end.value) in LIFTED:
                 read.numbers[number] = end
         self.line, self.site = outer
-        for part in analysis.inner:
+        for part in inner_codes(code):
             self.calls.setdefault(part, []).append((code, True))
             known: dict[str, Cursor] = {}
             for name in part.co_freevars:
