@@ -72,8 +72,9 @@ def test_numpys_error_is_ours(text: str, values: list[Any]) -> None:
 
 #: Where an array, whose dtype NumPy does not take it for, is no dtype.
 OF_DTYPES = """
-np.zeros(3, dtype=x) ; np.ones((2,), dtype=x) ; np.empty(3, dtype=x) ; np.eye(3, dtype=x)
-np.full(3, 1.0, dtype=x) ; np.arange(3, dtype=x) ; np.linspace(0, 1, 3, dtype=x)
+np.zeros(3, dtype=x) ; np.ones((2,), dtype=x) ; np.empty(3, dtype=x)
+np.eye(3, dtype=x) ; np.full(3, 1.0, dtype=x) ; np.arange(3, dtype=x)
+np.linspace(0, 1, 3, dtype=x)
 np.array([1, 2], dtype=x) ; np.asarray(x, dtype=x) ; np.dtype(x) ; x.view(x)
 x.astype(x) ; np.ones(2).astype(x) ; np.zeros_like(x, dtype=x) ; x.sum(dtype=x)
 np.sum(x, dtype=x) ; np.add(x, x, dtype=x) ; np.cumsum(x, dtype=x) ; np.mean(x, dtype=x)
