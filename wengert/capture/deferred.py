@@ -123,12 +123,12 @@ class DeferredArray(Waiting, RecordedArray):
     @property
     def ndim(self) -> int:
         """Its number of axes."""
-        return len(self.shape)
+        return self.like.ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
         """Its number of elements."""
-        return prod(self.shape)
+        return self.like.size  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:

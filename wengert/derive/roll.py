@@ -7,7 +7,7 @@ carried from step to step, read a row a step, or the same in all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -107,15 +107,23 @@ def roll_stretch(
     return roll
 
 
-def fill(tape: Tape, nodes: Sequence[int]) -> None:
+#: Takes a tape of nodes without numbers and what its inputs are, and plays it.
+Play = Callable[[Extract, list[Any]], Sequence[Any]]
+
+
+def played(extract: Extract, values: list[Any]) -> Sequence[Any]:
+    """Return the numbers of nodes, as NumPy computes them."""
+    return extract.new.player()(values)
+
+
+def fill(tape: Tape, nodes: Sequence[int], play: Play = played) -> None:
     """Compute the numbers of nodes that a recording has not kept."""
     outputs = tape.play.outputs
     missing = [k for k in dict.fromkeys(nodes) if outputs[k] is None]
     if not missing:
         return
     extract, values = made_of(tape, missing)
-    found = extract.new.player()(values)
-    for k, value in zip(missing, found, strict=True):
+    for k, value in zip(missing, play(extract, values), strict=True):
         outputs[k] = strong(value) if is_one(tape.types[k]) else value
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from wengert.core.flags import reaching
 from wengert.core.floating_point import As, Silent, plays
 from wengert.core.forms import Map, Move, Reduce
-from wengert.core.tape import Tape, strong
-from wengert.derive.roll import is_one, made_of
+from wengert.core.tape import Tape
+from wengert.derive.extract import Extract
+from wengert.derive.roll import fill
 from wengert.execute.interpret import LEAVES_PATH, last_uses, play_nodes
 from wengert.execute.native import may_warn, native_player, quietly
 from wengert.execute.plan import Player
@@ -25,19 +26,17 @@ from wengert.ops.shape import BROADCAST_TO, RESHAPE
 
 def compute(tape: Tape, nodes: Sequence[int]) -> None:
     """Compute the numbers of nodes that were appended without them."""
-    outputs = tape.play.outputs
-    missing = [k for k in dict.fromkeys(nodes) if outputs[k] is None]
-    if not missing:
-        return
-    extract, values = made_of(tape, missing)
-    warned_of = loud_nodes(tape)
-    loud = {place for k, place in extract.at.items() if k in warned_of}
-    with Silent():
-        found = natively(extract.new, values, loud)
-        if found is None:
-            found = played(extract.new, values, loud, tape.error_state)
-    for k, value in zip(missing, found, strict=True):
-        outputs[k] = strong(value) if is_one(tape.types[k]) else value
+
+    def play(extract: Extract, values: list[Any]) -> Sequence[Any]:
+        warned_of = loud_nodes(tape)
+        loud = {place for k, place in extract.at.items() if k in warned_of}
+        with Silent():
+            found = natively(extract.new, values, loud)
+            if found is None:
+                found = played(extract.new, values, loud, tape.error_state)
+        return found
+
+    fill(tape, nodes, play)
 
 
 def settle(tape: Tape, results: Sequence[int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,12 +127,17 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
     return deliver(np.multiply(a[:, None], b[None, :]), out)
 
 
-def vecdot_jvp(tangents: Any, result: Any, x: Any, y: Any) -> Any:
-    """Return x_dot^* y + x^* y_dot."""
-    x_dot, y_dot = tangents
-    parts = [] if x_dot is None else [np.vecdot(x_dot, y)]
-    parts += [] if y_dot is None else [np.vecdot(x, y_dot)]
-    return sum(parts[1:], parts[0])
+def conjugated_jvp(product: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Return the rule of a product that conjugates its first factor."""
+
+    def jvp(tangents: Any, result: Any, x: Any, y: Any) -> Any:
+        """Return x_dot^* y + x^* y_dot."""
+        x_dot, y_dot = tangents
+        parts = [] if x_dot is None else [product(x_dot, y)]
+        parts += [] if y_dot is None else [product(x, y_dot)]
+        return sum(parts[1:], parts[0])
+
+    return jvp
 
 
 def vecdot_vjp(g: Any, result: Any, x: Any, y: Any) -> Any:
@@ -145,7 +150,7 @@ VECDOT = general(
     "vecdot",
     np.vecdot,
     form=Contract("...i,...i->...", conjugated=0),
-    jvp=vecdot_jvp,
+    jvp=conjugated_jvp(np.vecdot),
     vjp=vecdot_vjp,
 )
 
@@ -179,14 +184,6 @@ multilinear(
 )
 
 
-def vecmat_jvp(tangents: Any, result: Any, x: Any, y: Any) -> Any:
-    """Return x_dot^* y + x^* y_dot."""
-    x_dot, y_dot = tangents
-    parts = [] if x_dot is None else [np.vecmat(x_dot, y)]
-    parts += [] if y_dot is None else [np.vecmat(x, y_dot)]
-    return sum(parts[1:], parts[0])
-
-
 def vecmat_vjp(g: Any, result: Any, x: Any, y: Any) -> Any:
     """Return the gradients of x^* y; the vector is conjugated."""
     by_matrix = np.multiply(np.expand_dims(np.conjugate(x), -1), np.expand_dims(g, -2))
@@ -197,7 +194,7 @@ general(
     "vecmat",
     np.vecmat,
     form=Contract("...i,...ij->...j", conjugated=0),
-    jvp=vecmat_jvp,
+    jvp=conjugated_jvp(np.vecmat),
     vjp=vecmat_vjp,
     numpy=(np.vecmat,),
 )
