@@ -267,3 +267,34 @@ def test_it_is_written_as_plain_numpy() -> None:
     exec(tape.to_numpy("f"), space)
     for one, other in zip(space["f"](*x), plain_loop(*x), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+OF_ANY_DTYPE = {
+    "scan": lambda x: wengert.scan(
+        lambda c, t: (1.5 * c + 0.1 * np.sin(t * c), c), x, np.linspace(0, 1, 5)
+    )[0],
+    "while_loop": lambda x: wengert.while_loop(
+        lambda c: c[1] < 5,
+        lambda c: (1.5 * c[0] + 0.1 * np.sin(c[0]), c[1] + 1),
+        (x, 0),
+    )[0],
+    "cond": lambda x: wengert.cond(
+        np.sum(x) > 0, lambda x: 0.1 * np.sin(x) * x, lambda x: x, x
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_ANY_DTYPE)
+def test_what_was_derived_at_single_precision_is_not_taken_at_double(name: str) -> None:
+    """Constants of such a derivative are of the precision of its operands."""
+
+    def total(x: Any) -> Any:
+        return np.sum(OF_ANY_DTYPE[name](x))
+
+    x = np.array([0.3, 0.7])
+    tape = wengert.record(total, x)
+    for derivative in (wengert.grad, wengert.hessian):
+        assert derivative(tape)(x.astype(np.float32)).dtype == np.float32
+        np.testing.assert_allclose(
+            derivative(tape)(x), derivative(total)(x), rtol=1e-14
+        )

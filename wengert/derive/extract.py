@@ -16,7 +16,7 @@ from wengert.capture.record import SetAside
 from wengert.core.flags import depends_on, reaching
 from wengert.core.operation import REGISTRY
 from wengert.core.tape import CONSTANT, INPUT, NO_SETTINGS, Tape
-from wengert.core.types import Type
+from wengert.core.types import Type, type_of
 from wengert.derive.budget import under
 from wengert.derive.modes import zeros_like_type
 from wengert.derive.steps import Body, as_step
@@ -254,9 +254,10 @@ def add_input(tape: Tape, like: Type) -> Any:
 def derived(
     body: Body, question: Any, sample: Sequence[Any], derive: Callable[..., Any]
 ) -> Any:
-    """Return what is derived of a step, once."""
-    known = body.derived.get(question)
+    """Return what is derived of a step, once for operands of some types."""
+    key = question, tuple(map(type_of, sample))
+    known = body.derived.get(key)
     if known is None:
         with SetAside(None), under(None), np.errstate(all="ignore"):
-            known = body.derived[question] = derive(body, *question[1:], sample)
+            known = body.derived[key] = derive(body, *question[1:], sample)
     return known

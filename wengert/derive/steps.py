@@ -15,7 +15,7 @@ from wengert.capture.answers.table import RECORDING
 from wengert.core.forms import Subtapes
 from wengert.core.operation import REGISTRY, apply
 from wengert.core.tape import INPUT, NO_SETTINGS, Tape
-from wengert.core.types import Type, is_array
+from wengert.core.types import Type, is_array, type_of
 from wengert.errors import GuardError
 from wengert.ops.index import ITEM
 from wengert.ops.python import as_python
@@ -96,6 +96,8 @@ class Body:
         here = RECORDING.get()
         if here is None or not here.is_jitted or count * self.nodes < LONG:
             return None
+        if not self.is_for(operands):
+            return None
         question = "native", count, reverse
         if question not in self.derived:
             tape = loop_tape(self, count, reverse)
@@ -103,6 +105,11 @@ class Body:
         player = self.derived[question]
         found = None if player is None else player(operands)
         return None if found is None else tuple(found)
+
+    def is_for(self, operands: Sequence[Any]) -> bool:
+        """Whether operands are of the dtypes that the step was recorded with."""
+        pairs = zip(operands, self.inputs, strict=True)
+        return all(type_of(value).dtype == like.dtype for value, like in pairs)
 
     @property
     def nodes(self) -> int:

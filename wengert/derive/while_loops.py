@@ -93,6 +93,8 @@ def natively(
         return None
     if MOST_STEPS.get() is not None or BUDGET.get() is not None:
         return None
+    if not body.is_for(operands):
+        return None
     player = body.derived.get("natively")
     if player is None:
         from wengert.derive.opened import opened  # what derives such loops
