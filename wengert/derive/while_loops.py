@@ -95,13 +95,13 @@ def natively(
         return None
     if not body.is_for(operands):
         return None
-    player = body.derived.get("natively")
+    player = body.derived.get(("natively", cond))
     if player is None:
         from wengert.derive.opened import opened  # what derives such loops
 
         tape, _ = opened(while_tape(cond, body, operands), ())
         player = tape.native_player(warns=not body.is_swept)
-        body.derived["natively"] = player
+        body.derived["natively", cond] = player
     found = None if player is None else player(operands)
     return None if found is None else tuple(found)
 

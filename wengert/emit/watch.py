@@ -88,8 +88,6 @@ FIELDS = {
     (CellType, "cell_contents"): CONTENT,
     (np.ndarray, "dtype"): DTYPE,
 }
-
-
 #: The rows whose operand is an address of numbers.
 BLOCKS = (Do.NUMBERS, Do.BYTES, Do.FIELDS, Do.UNCHANGED, Do.SEEN)
 
