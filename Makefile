@@ -17,9 +17,18 @@ SHARED := -n 2 --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 QUICK_TESTS := $(wildcard tests/test_tiny.py tests/test_layers.py tests/test_exports.py)
 
-# What replays, for the engine switched off, and what runs in lanes.
+# What replays, for the engine switched off; what is written for registers of another
+# width, where libraries are missing, and what is called without a builtin of our own
+# (docs/reference/environment.md).
 ENGINE_EXAMPLES ?= 200
-LANE_TESTS := tests/execute/test_vmap.py
+MODE_EXAMPLES ?= 100
+LANE_TESTS := tests/lower tests/programs tests/emit/test_machine.py \
+    tests/execute/test_vmap.py tests/execute/test_blocks.py
+LIBRARY_TESTS := tests/lower tests/programs tests/emit \
+    tests/execute/test_native_registry.py
+ENTRY_TESTS := tests/programs tests/emit tests/execute/test_calls.py \
+    tests/execute/test_jit.py tests/execute/test_kept.py tests/execute/test_paths.py \
+    tests/execute/test_plan.py tests/execute/test_static_numbers.py
 ENGINE_TESTS := tests/execute tests/emit tests/derive tests/ops/test_registry.py
 LOOP_TESTS := tests/core tests/capture tests/structure tests/programs
 
@@ -42,15 +51,19 @@ test: $(VENV)/.stamp-dev  ## the tests with fixed seeds, some 7 minutes on 2 cor
 test-all: $(VENV)/.stamp-dev  ## every test, with more random programs
 	WENGERT_EXAMPLES=$(ALL_EXAMPLES) $(VENV)/bin/python -m pytest $(SHARED) --durations=10
 
-test-engines: $(VENV)/.stamp-dev  ## the native engine off, every lane width, all loops found early
+test-engines: $(VENV)/.stamp-dev  ## what other processors and systems get, all loops found early
 	WENGERT_LOOKS_FROM=12 WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
 	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" $(ENGINE_TESTS) $(LOOP_TESTS)
 	WENGERT_ENGINE=interpreter WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
 	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" $(ENGINE_TESTS) tests/programs
 	for lanes in 1 2 4 8; do \
-	    WENGERT_LANES=$$lanes WENGERT_EXAMPLES=$(ENGINE_EXAMPLES) \
-	        $(VENV)/bin/python -m pytest -m "not slow" $(LANE_TESTS) || exit 1; \
+	    WENGERT_LANES=$$lanes WENGERT_EXAMPLES=$(MODE_EXAMPLES) \
+	        $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" $(LANE_TESTS) || exit 1; \
 	done
+	WENGERT_WITHOUT=libmvec,lapack WENGERT_EXAMPLES=$(MODE_EXAMPLES) \
+	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" $(LIBRARY_TESTS)
+	WENGERT_WITHOUT=entry WENGERT_EXAMPLES=$(MODE_EXAMPLES) \
+	    $(VENV)/bin/python -m pytest $(SHARED) -m "not slow" $(ENTRY_TESTS)
 
 check: $(VENV)/.stamp-dev  ## lint, format and types
 	$(VENV)/bin/ruff check .

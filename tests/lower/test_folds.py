@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -346,3 +347,19 @@ def test_what_is_folded_of_elements_is_of_the_results_type(
                     x,
                 )
                 check_tape(tape, way, ulps=4)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+def test_sums_of_very_many_numbers_are_as_exact_where_vectors_are_narrow(
+    lanes: int,
+) -> None:
+    x = np.full(4_000_003, 0.1, np.float32)
+    x[::7] = 0.7
+    tape = wg.record(np.sum, x)
+    kernel = compiled(tape, (lanes, 16))
+    assert kernel is not None
+
+    _, (found,) = call_guarded(
+        kernel, [x], [tape.types[k] for k in tape.output_indices], True
+    )
+    assert float(found) == pytest.approx(math.fsum(x.tolist()), rel=1e-6)

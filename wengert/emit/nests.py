@@ -1170,23 +1170,33 @@ class Writer:
                 register = self.registers[k]
                 register.name = self.tree(register, folded[k])
 
-        if main < 2 * BLOCK or not sums:
-            self.counted("0", str(main * step), step, carried, vectors)
-            return
+        body: Callable[[str], None] = vectors
+        whole = main * step
+        while sums and whole >= 2 * BLOCK * step:
+            body, step = self.in_blocks(body, step, whole, carried), BLOCK * step
+        self.counted("0", str(whole), step, carried, body)
+
+    def in_blocks(
+        self, body: Callable[[str], None], step: int, whole: int, carried: list[int]
+    ) -> Callable[[str], None]:
+        """Return what does `BLOCK` steps of a loop, and adds their sums to the totals.
+
+        Of very many steps blocks are steps of blocks, so that totals stay exact too.
+        """
 
         def block(index: str) -> None:
             totals = {k: self.registers[k].name for k in carried}
             for k in carried:
                 self.registers[k].name = self.nothing(k)
             last = self.value(f"add nsw i64 {index}, {BLOCK * step}")
-            is_less = self.value(f"icmp slt i64 {last}, {main * step}")
-            end = self.value(f"select i1 {is_less}, i64 {last}, i64 {main * step}")
-            self.counted(index, end, step, carried, vectors)
+            is_less = self.value(f"icmp slt i64 {last}, {whole}")
+            end = self.value(f"select i1 {is_less}, i64 {last}, i64 {whole}")
+            self.counted(index, end, step, carried, body)
             for k in carried:
                 register = self.registers[k]
                 register.name = self.tree(register, [totals[k], register.name])
 
-        self.counted("0", str(main * step), BLOCK * step, carried, block)
+        return block
 
     def nothing(self, register: int) -> str:
         """Return what folds to the other number in a register, of a sum to its bits."""
