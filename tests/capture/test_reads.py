@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cProfile
 import functools
+import importlib
 import profile
 import sys
 import time
@@ -12,6 +13,7 @@ import types
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,6 +57,34 @@ def test_a_changed_global_is_noticed() -> None:
     RATE = 3.0
 
     assert (before, held.changed()) == (None, "global RATE")
+
+
+RELATIVE = """
+def f(x):
+    from .settings import RATE
+    return x * RATE
+"""
+
+
+def test_an_import_from_the_package_is_followed_by_the_modules_spec(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.15 looks at no `__package__`."""
+    package = tmp_path / "of_a_user"
+    package.mkdir()
+    for name, text in {"__init__": "", "settings": "RATE = 2.0", "f": RELATIVE}.items():
+        (package / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("of_a_user.f")
+    monkeypatch.delattr(module, "__package__")
+    settings = importlib.import_module("of_a_user.settings")
+
+    held = snapshot(module.f)
+    before = held.changed()
+    monkeypatch.setattr(settings, "RATE", 3.0)
+
+    assert not held.unresolved
+    assert (before, held.changed()) == (None, "settings.RATE")
 
 
 def test_an_equal_number_of_another_type_is_a_change() -> None:

@@ -247,7 +247,7 @@ class Space(dict[str, Any]):
     """The names of a module as code that is followed sees them, made when asked for."""
 
     def __init__(self, names: dict[str, Any]) -> None:
-        super().__init__(__builtins__=builtins, __package__=names.get("__package__"))
+        super().__init__(__builtins__=builtins, __spec__=names.get("__spec__"))
         #: No library's name: its code is answered.
         self["__name__"] = f"followed.{names['__name__']}"
         if names["__name__"] in MAKE_FLOATS:

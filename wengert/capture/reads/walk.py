@@ -265,8 +265,9 @@ class Walk(Lookups):
     def imported(self, function: FunctionType, code: CodeType) -> dict[str, Cursor]:
         """Return what import statements inside a function bind to local names."""
         found: dict[str, Cursor] = {}
+        spec = function.__globals__.get("__spec__")  # what Python 3.15 looks at alone
+        package = spec.parent if spec else function.__globals__.get("__package__") or ""
         for part in analyse(code).imports:
-            package = function.__globals__.get("__package__") or ""
             try:
                 name = "." * part.level + part.module
                 module = importlib.import_module(name, package)
