@@ -49,8 +49,9 @@ BUSY = """
 
 def run(program: str, seconds: float = 60.0) -> tuple[int, str, str]:
     """Run a program in a process of its own; its code, and what it printed."""
+    quiet = "-W", "ignore:This process:DeprecationWarning"  # of forks, since 3.12
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
+        [sys.executable, *quiet, "-c", textwrap.dedent(program)],
         cwd=ROOT,
         capture_output=True,
         text=True,

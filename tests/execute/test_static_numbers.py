@@ -50,6 +50,7 @@ QUESTIONS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Bitwise inversion:DeprecationWarning")
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_what_a_function_asks_of_an_argument_that_is_no_float(question: str) -> None:
     function, values = QUESTIONS[question]
