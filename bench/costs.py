@@ -1,8 +1,9 @@
-"""The constants of `wengert.execute.costs`, measured on this machine.
+"""What compiling and playing take, beside what `wengert.execute.costs` expects.
 
 Run: ``python bench/costs.py``.  Prints the nodes on arrays and on numbers of each
 program, the seconds of each stage of compiling it, all of them a node, what is expected
-of them, and a call with and without native code.
+of them (`COMPILE`, `ARRAY_NODE`, `SCALAR_NODE`), and a call with native code
+(`NATIVE_CALL`, `NATIVE_NODE`) and without (`PLAY_NODE`, `PLAY_ELEMENT`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,12 @@
-"""When compiling pays: every measured constant of it, and what follows from them.
+"""When compiling pays: what calls, plays and compiling take, and what follows from it.
 
-Measured by ``bench/costs.py``, on one core of a machine of 2025; a machine of twice the
-speed has all of them halved, and what pays does not change.  Times are in seconds.
+Measured on one core of a machine of 2025, what concerns whole tapes and plays by
+``bench/costs.py``; a machine of twice the speed has all of it halved, and what pays
+does not change.  Times are in seconds.
+
+What an operation costs inside of a loop is on the page below (`lower.costs`); what
+keeping code on disk costs is known where it is kept (`emit.disk`).  Numbers that only
+bound how much is tried, held or looked at stand where they are used.
 """
 
 from __future__ import annotations
@@ -40,6 +45,18 @@ PLAY_NODE, PLAY_ELEMENT, FRESH_ELEMENT, FRESH = 0.9e-6, 0.1e-9, 2e-9, 1 << 18
 PLAN_NODE, MOST_CALLS, MOST_PLANNED = 8e-6, 3, 0.1
 #: Values up to which code compiled in haste is compiled again, for speed.
 MOST_OPTIMISED = 400_000
+
+# What is measured while a program runs, to choose what its calls do.
+
+#: Calls of each kind, NumPy's play and the function itself, that are measured before
+#: one is chosen.
+TRIED = 2
+#: Calls after which the slower kind is first tried again, and how much slower it may
+#: have been.
+AGAIN, FAR = 32, 3.0
+#: Calls by which a kernel is measured, at most and at least, as another program may
+#: hold one up; seconds after which that is enough, and after which one has to do.
+ROUNDS, LEAST_ROUNDS, MOST_MEASURED, MOST_WAITED = 5, 3, 0.05, 0.5
 
 # Rows.
 

@@ -19,14 +19,19 @@ from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native
 from wengert.execute.background import compiles_now
 from wengert.execute.costs import (
+    LEAST_ROUNDS,
     MOST_ARRAY_NODES,
     MOST_COMPILED,
+    MOST_MEASURED,
+    MOST_WAITED,
+    ROUNDS,
+    TRIED,
     count_arrays,
     play_seconds,
 )
 from wengert.execute.loops import compile_loops
 from wengert.execute.plan import Left
-from wengert.execute.tier import PLAY, TRIED
+from wengert.execute.tier import PLAY
 from wengert.lower.hiding import has_chain_products
 from wengert.lower.refusal import HIDDEN
 
@@ -36,9 +41,6 @@ if TYPE_CHECKING:
 
 #: Set to switch the native engine off (the suite passes without it).
 ENGINE_VARIABLE = "WENGERT_ENGINE"
-#: Calls by which a kernel is measured, at most and at least, as another program may
-#: hold one up; seconds after which that is enough, and after which one has to do.
-ROUNDS, LEAST, MOST_MEASURED, MOST_WAITED = 5, 3, 0.05, 0.5
 
 
 def is_off() -> bool:
@@ -165,7 +167,7 @@ def kernel_seconds(path: Path) -> float | None:
         now = time.perf_counter()
         best = min(best, now - before)
         spent = now - started
-        if spent > MOST_WAITED or (spent > MOST_MEASURED and count >= LEAST):
+        if spent > MOST_WAITED or (spent > MOST_MEASURED and count >= LEAST_ROUNDS):
             break
     return best
 

@@ -11,20 +11,18 @@ from dataclasses import dataclass, field
 
 from wengert.core.tape import Tape
 from wengert.execute.costs import (
+    AGAIN,
     DISPATCH,
+    FAR,
     MOST_CALLS,
     MOST_PLANNED,
     PLAN_NODE,
+    TRIED,
     compile_seconds,
     native_seconds,
 )
 
 PLAY, CALL = "NumPy", "the function itself"
-#: Calls of each kind that are measured before one is chosen.
-TRIED = 2
-#: Calls after which the slower kind is first tried again, and how much slower it may
-#: have been.
-AGAIN, FAR = 32, 3.0
 
 
 @dataclass(slots=True)

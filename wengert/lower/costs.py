@@ -1,4 +1,7 @@
-"""What expressions cost: whether they are computed again rather than stored."""
+"""What an operation costs inside of a loop: whether it is done again or stored.
+
+In additions.  When compiling pays at all is on the page of `execute.costs`.
+"""
 
 from __future__ import annotations
 
