@@ -323,6 +323,9 @@ def lfilter_vjp(
 def lags(g: Any, x: Any, count: int, axis: int) -> Any:
     """Return the sums of the products of `g` and of `x` so many steps before."""
     n = x.shape[axis]
+    if x.ndim == 1 and n:
+        late = extended(g, 0, 0, count - 1, "constant", 0.0)
+        return np.correlate(late, conjugate(x), "valid")
     sums = []
     for k in range(count):
         late, early = stretch(g, axis, k, None), stretch(x, axis, None, max(n - k, 0))
@@ -374,16 +377,17 @@ def from_state(b: Any, a: Any, x: Any, zi: Any, axis: int) -> tuple[Any, Any]:
     one = np.ones(1, a.dtype)
     left = filled_to(a[0] * zi, n, axis)
     y = y + apply(LFILTER, one, a, left, axis=axis)
-    # What the last elements still give, by how many steps later.
-    after = np.arange(states)
-    lag = states + after[:, None] - after
-    coming = [
-        np.tensordot(filled_to(c, 2 * count, 0)[lag], last(s, states, axis), (1, axis))
-        for c, s in ((b, x), (a, y))
-    ]
-    state = np.moveaxis((coming[0] - coming[1]) / a[0], 0, axis)
+    coming = [still_given(c, s, states, axis) for c, s in ((b, x), (a, y))]
+    state = (coming[0] - coming[1]) / a[0]
     rest = stretch(zi, axis, n, None)
     return y, state + filled_to(rest, states, axis)
+
+
+def still_given(c: Any, x: Any, count: int, axis: int) -> Any:
+    """Return what the last elements give after the end, by how many steps later."""
+    silent = extended(last(x, count, axis), axis, 0, count, "constant", 0.0)
+    found = apply(LFILTER, c, np.ones(1, c.dtype), silent, axis=axis)
+    return stretch(found, axis, count, None)
 
 
 def last(x: Any, count: int, axis: int) -> Any:
