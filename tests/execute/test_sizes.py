@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 from zlib import crc32
 
@@ -214,6 +215,25 @@ def weighed(example: Example, value: Any) -> Any:
     return loss
 
 
+def gradient_of(example: Example, operands: list[Any], value: Any) -> Any:
+    """Return the gradient by all numbers."""
+    wanted = tuple(k for k, x in enumerate(operands) if is_number(x))
+    return wg.grad(weighed(example, value), wanted)
+
+
+def sweeps_long(example: Example, axes: tuple[int, ...]) -> bool:
+    """Whether a gradient of the largest size would take long."""
+    before = BEFORE[LARGEST]
+    question = asked(example, before, axes)
+    if question is None:
+        return True
+    started = time.process_time()
+    with suppress(wg.WengertError, ValueError, np.linalg.LinAlgError):
+        gradient_of(example, *question)(*question[0])
+    seconds = (time.process_time() - started) * LARGEST / before
+    return seconds > MOST_SECONDS[LARGEST]
+
+
 def all_finite(values: Any) -> bool:
     """Whether all numbers are finite."""
     if isinstance(values, (tuple, list)):
@@ -227,11 +247,10 @@ def judge_gradient(
     """A native gradient is the interpreter's."""
     with np.errstate(all="ignore"):
         question = asked(example, n, axes)
-        if question is None:
+        if question is None or (n == LARGEST and sweeps_long(example, axes)):
             return
         given = [laid(x, layout) for x in question[0]]
-        wanted = tuple(k for k, x in enumerate(given) if is_number(x))
-        gradient = wg.grad(weighed(example, question[1]), wanted)
+        gradient = gradient_of(example, *question)
         try:
             expected = gradient(*given)
         except (wg.WengertError, ValueError, np.linalg.LinAlgError):

@@ -264,11 +264,18 @@ def pinv_jvp(tangents: Any, p: Any, a: Any, *, rcond: Any) -> Any:
 
 def pinv_tangent(t: Any, p: Any, a: Any) -> Any:
     """Return -p t p + p p^H t^H (1 - a p) + (1 - p a) t^H p^H p."""
-    left = np.matmul(p, adjoint(np.matmul(t, p)))
-    right = np.matmul(adjoint(np.matmul(p, t)), p)
-    left = left - np.matmul(np.matmul(left, a), p)
-    right = right - np.matmul(p, np.matmul(a, right))
-    return left + right - np.matmul(np.matmul(p, t), p)
+    q, h = adjoint(p), adjoint(t)
+    left, right = product(p, q, h), product(h, q, p)
+    left = left - product(left, a, p)
+    right = right - product(p, a, right)
+    return left + right - product(p, t, p)
+
+
+def product(x: Any, y: Any, z: Any) -> Any:
+    """Return a product of three matrices; what is between is the smaller one."""
+    if x.shape[-2] * y.shape[-1] <= y.shape[-2] * z.shape[-1]:
+        return np.matmul(np.matmul(x, y), z)
+    return np.matmul(x, np.matmul(y, z))
 
 
 def pinv_vjp(g: Any, p: Any, a: Any, *, rcond: Any) -> Any:
@@ -279,11 +286,10 @@ def pinv_vjp(g: Any, p: Any, a: Any, *, rcond: Any) -> Any:
 def pinv_gradient(g: Any, p: Any, a: Any) -> Any:
     """Return (1 - a p) g^H p p^H + p^H p g^H (1 - p a) - p^H g p^H."""
     q, h = adjoint(p), adjoint(g)
-    left = np.matmul(np.matmul(h, p), q)
-    left = left - np.matmul(a, np.matmul(p, left))
-    right = np.matmul(q, np.matmul(p, h))
-    right = right - np.matmul(np.matmul(right, p), a)
-    return left + right - np.matmul(np.matmul(q, g), q)
+    left, right = product(h, p, q), product(q, p, h)
+    left = left - product(a, p, left)
+    right = right - product(right, p, a)
+    return left + right - product(q, g, q)
 
 
 PINV = general(

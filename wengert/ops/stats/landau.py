@@ -78,28 +78,41 @@ def polynomial(order: int) -> Any:
     return found
 
 
+#: Elements that are integrated at once: each takes a few arrays of so many steps.
+AT_ONCE = 1024
+
+
 def evaluate_landau(x: Any, *, orders: tuple[int, ...]) -> Any:
     """Return a derivative of the probability below."""
     if orders[0] < 2:
         own = special._ufuncs._landau_pdf if orders[0] else special._ufuncs._landau_cdf
         return own(x, 0, 1)
+    x = np.asarray(x, np.float64)
+    found = np.empty(x.size)
     with np.errstate(all="ignore"):
-        y = np.pi / 2 * np.asarray(x, np.float64) + np.log(np.pi / 2)
-        near, far = np.minimum(y, FAR)[..., None], np.maximum(y, FAR)[..., None]
-        least = np.exp(-near - 1)
-        end = np.sqrt(np.log1p(MOST / least))
-        steps = (np.arange(STEPS) + 1) / STEPS
-        w = end * steps
-        first = factor(orders[0], least) * np.sqrt(2) / 2
-        inner = factor(orders[0], least * np.exp(w * w)) * slope_at(w)
-        close = (first[..., 0] + inner.sum(-1)) * end[..., 0] / STEPS
-        v = LEAST + (np.log(MOST) - LEAST) * steps
-        w = np.sqrt(v + far + 1)
-        outer = factor(orders[0], np.exp(v)) * slope_at(w) / (2 * w)
-        away = outer.sum(-1) * (np.log(MOST) - LEAST) / STEPS
-        found = np.where(y < FAR, close, away) / np.pi * (np.pi / 2) ** orders[0]
-        found = np.where(np.isinf(y) | (least[..., 0] > 800), 0.0, found)
-    return found[()]
+        for start in range(0, x.size, AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            found[some] = integrated(x.ravel()[some], orders[0])
+    return found.reshape(x.shape)[()]
+
+
+def integrated(x: Any, order: int) -> Any:
+    """Return a derivative of the probability below, the second or a higher one."""
+    y = np.pi / 2 * x + np.log(np.pi / 2)
+    near, far = np.minimum(y, FAR)[:, None], np.maximum(y, FAR)[:, None]
+    least = np.exp(-near - 1)
+    end = np.sqrt(np.log1p(MOST / least))
+    steps = (np.arange(STEPS) + 1) / STEPS
+    w = end * steps
+    first = factor(order, least) * np.sqrt(2) / 2
+    inner = factor(order, least * np.exp(w * w)) * slope_at(w)
+    close = (first[:, 0] + inner.sum(-1)) * end[:, 0] / STEPS
+    v = LEAST + (np.log(MOST) - LEAST) * steps
+    w = np.sqrt(v + far + 1)
+    outer = factor(order, np.exp(v)) * slope_at(w) / (2 * w)
+    away = outer.sum(-1) * (np.log(MOST) - LEAST) / STEPS
+    found = np.where(y < FAR, close, away) / np.pi * (np.pi / 2) ** order
+    return np.where(np.isinf(y) | (least[:, 0] > 800), 0.0, found)
 
 
 def factor(order: int, g: Any) -> Any:
