@@ -828,6 +828,8 @@ ELSEWHERE: dict[str, str] = {
     "wengert.capture.kinds:Question.text": "a warning, in capture/test_classes",
     "wengert.capture.kinds:Compared.text": "a warning, in capture/test_classes",
     "wengert.capture.reads.snapshot:warn": "a warning, in capture/test_ways",
+    "wengert.emit.settings:lanes": "of the environment, in emit/test_settings",
+    "wengert.emit.settings:missing": "of the environment, in emit/test_settings",
     "wengert.execute.belief:warn_eager": "a warning, in execute/test_belief",
     "wengert.problems:add_option": "needs cyipopt, in test_problems",
     "wengert.sensitivity:Sensitivity.__init__": "in test_sensitivity",
