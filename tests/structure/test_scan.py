@@ -281,3 +281,10 @@ def test_no_steps_change_nothing() -> None:
     np.testing.assert_array_equal(carry, [1.0, 1.0])
     np.testing.assert_array_equal(x, [1.0, 1.0])
     assert stacked is None  # a step at a row of zeros raises
+
+
+@pytest.mark.parametrize("bound", [2.5, 2.0, np.float64(3.0), np.array([3])])
+def test_bounds_that_are_no_whole_number_are_refused(bound: Any) -> None:
+    for bounds in ((0, bound), (bound, 5)):
+        with pytest.raises(ArgumentError, match="fori_loop was given a bound"):
+            wg.fori_loop(*bounds, lambda i, x: x + i, 0.0)

@@ -44,7 +44,7 @@ def fori_loop(
     Raises
     ------
     ArgumentError
-        If data decide a bound, and it is no whole number; and as `scan` does.
+        If a bound is no whole number; and as `scan` does.
 
     See Also
     --------
@@ -65,6 +65,15 @@ def fori_loop(
     array([1., 2., 4., 8.])
     """
     lower, upper = settled(lower), settled(upper)
+    for bound in (lower, upper):
+        scalar(
+            bound,
+            "iu",
+            "fori_loop was given a bound that is {}",
+            "it counts from one whole number to another",
+            "pass whole numbers: np.argmax(x), np.int64(np.floor(x)); what is "
+            "differentiated by is none (grad(f, argnums=...))",
+        )
     if isinstance(lower, Recorded) or isinstance(upper, Recorded):
         return by_condition(lower, upper, body_fun, init_val)
 
@@ -84,15 +93,6 @@ def by_condition(
     lower: Any, upper: Any, body_fun: Callable[..., Any], init_val: Any
 ) -> Any:
     """Do the steps as long as a bound that data decide is not reached."""
-    for bound in (lower, upper):
-        scalar(
-            bound,
-            "iu",
-            "fori_loop was given a bound that is {}",
-            "it counts from one whole number to another",
-            "pass whole numbers: np.argmax(x), np.int64(np.floor(x)); what is "
-            "differentiated by is none (grad(f, argnums=...))",
-        )
     first = lower + np.zeros((), np.result_type(*[plain(b) for b in (lower, upper)]))
 
     def goes_on(state: Any) -> Any:
