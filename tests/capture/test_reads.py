@@ -24,6 +24,7 @@ from wengert import grad, record
 from wengert.capture.reads import Reads, Snapshot, split, watched
 from wengert.capture.reads.frozen import Contents
 from wengert.capture.reads.snapshot import WARNED
+from wengert.core.operation import REGISTRY, apply
 from wengert.errors import describe_line
 from wengert.execute.interpret import run
 
@@ -904,3 +905,17 @@ def test_a_partial_of_a_function_is_no_reason_to_look() -> None:
     assert [fast(3.0), fast(3.0), listed(3.0), listed(3.0)] == [18.0, 18.0, 6.0, 6.0]
     with_keywords.keywords["power"], held[0] = 3, 5.0
     assert [fast(3.0), listed(3.0)] == [54.0, 15.0]
+
+
+def test_a_function_of_ours_that_calls_itself_is_followed_once() -> None:
+    """It is a part of itself, and of no end."""
+    operation = REGISTRY["struve_derivative"]
+
+    def f(v: Any, x: Any) -> Any:
+        return apply(operation, v, x, orders=(0, 1))
+
+    jitted = wengert.jit(f)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [jitted(1.5, 2.0) for _ in range(3)]
+    np.testing.assert_allclose(found, f(1.5, 2.0), rtol=1e-14)

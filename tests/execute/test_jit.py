@@ -19,6 +19,7 @@ from tests.threads import at_once
 from wengert.emit.objects import is_fast
 from wengert.errors import GuardError, RecordingError, UnsupportedError
 from wengert.execute.engine import native_engine
+from wengert.execute.jit import Jitted
 
 
 def rosenbrock(x: Any) -> Any:
@@ -970,3 +971,19 @@ def test_static_nans_of_other_classes_are_others() -> None:
     for _ in range(2):
         assert jitted(1.0, float("nan")) == 2.0
         assert jitted(1.0, np.float64("nan")) == 3.0
+
+
+def test_what_native_code_leaves_to_numpy_is_played_and_not_recorded_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The order of equal elements, which is NumPy's."""
+    x = np.array([3.0, 1.0, 2.0, 0.5, 5.0, 4.0])
+    fast = wg.jit(lambda x: x[np.argsort(x)] * 2.0, wait=True)
+    for _ in range(3):
+        np.testing.assert_array_equal(fast(x), np.sort(x) * 2.0)
+
+    monkeypatch.setattr(Jitted, "record", None)
+
+    for count in (1, 3, 6):
+        x[:count] = 1.0
+        np.testing.assert_array_equal(fast(x), np.sort(x) * 2.0)

@@ -78,6 +78,7 @@ from wengert.execute.plan import Left, results_of
 from wengert.execute.report import PathList, Report
 from wengert.execute.rows import compile_inside
 from wengert.execute.tier import CALL, PLAY
+from wengert.lower.refusal import BOUNDS
 from wengert.structure.budget import Budgeted, tried, within
 
 P = ParamSpec("P")
@@ -352,8 +353,11 @@ class Jitted(Generic[P, R]):
                 end = path, ways
             if ways:
                 to = (path.exits.get(way) for way in ways)
-                path = next((other for other in to if other is not None), None)
-                continue
+                other = next((other for other in to if other is not None), None)
+                # Of equal elements, and what is out of bounds, NumPy knows more.
+                if other is not None or ways[-1][1] != BOUNDS:
+                    path = other
+                    continue
             if self.awaits(path):
                 continue
             if call is not None and self.prefers_call(path):

@@ -294,6 +294,8 @@ class Values(Conditions):
         #: Whether a number of decimal digits was met: its context counts.
         self.meets_decimals = False
         self._deep: set[int] = set()
+        #: Functions whose parts are followed: one that calls itself is a part of it.
+        self._within: set[int] = set()
 
     def visit(
         self,
@@ -437,8 +439,10 @@ class Values(Conditions):
         """Follow a function that is read: the user's, or what wraps one."""
         value, path = cursor.value, cursor.path
         if not is_user_function(value):
-            if is_own(value) or value.__closure__:
+            if (is_own(value) or value.__closure__) and id(value) not in self._within:
+                self._within.add(id(value))
                 self.wrapped(cursor)
+                self._within.remove(id(value))
             if not is_own(value):
                 self.judge(value, path)
             registry = (instance_dict(value) or {}).get("registry")
