@@ -249,6 +249,7 @@ def all_deferred(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jit, "MOSTLY", 1)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.usefixtures("all_deferred")
 @pytest.mark.parametrize("seed", range(7000, 7040))
 def test_random_programs_answer_as_numpy_does(seed: int) -> None:

@@ -33,7 +33,7 @@ PROGRAMS = {
     "floats": EXAMPLES * 3 // 20 if IS_LONG else max(EXAMPLES * 13 // 200, 60),
 }
 #: Programs whose sparse derivatives are compared, of each of two styles.
-SPARSE = EXAMPLES // 10 if IS_LONG else 40
+SPARSE = EXAMPLES // 10 if IS_LONG else 25
 
 
 def parts(count: int) -> list[range]:
