@@ -578,3 +578,13 @@ def test_a_pass_that_makes_an_illegal_nest_is_found(
 
     assert said
     assert all("not written as a whole" in text for text in said)
+
+
+def test_a_place_along_no_elements_is_none() -> None:
+    """Whatever it would be: nothing is read."""
+    axes = Axes()
+    empty, some = axes.of("empty", 0), axes.of("some", 3)
+    graph = Graph(axes)
+
+    assert not list(check.in_place(graph, Affine(0, ((empty, 1),)), 0))
+    assert list(check.in_place(graph, Affine(0, ((some, 1),)), 0))

@@ -236,6 +236,8 @@ def in_place(graph: Graph, place: Affine, extent: int) -> Iterator[str]:
     if any(not 0 <= axis < len(graph.axes.extents) for axis, _ in place.terms):
         yield f"there is no axis of {place}"
         return
+    if not all(graph.extent(axis) for axis, _ in place.terms):
+        return  # nothing is read, in no step
     low, high = span(graph, place)
     if low < 0 or high >= extent:
         yield f"{place}, from {low} to {high}, of {extent} elements"
