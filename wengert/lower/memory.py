@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from wengert.lower.nest import Buffer, Nest, Statement, everything, touched
+from wengert.lower.nest import Buffer, Nest, spans_of
 
 #: Bytes that the places of buffers are multiples of: a line of the cache.
 ALIGNED = 64
@@ -25,7 +23,7 @@ def placed(nest: Nest) -> tuple[list[int], int]:
     done: list[tuple[int, int, int, int]] = []  # start, end, first, last
     end = 0
     for buffer in sorted(nest.scratch, key=lambda b: (-bytes_of(b), b.number)):
-        first, last = spans.get(buffer.number, (0, len(nest.body)))
+        first, last = spans.get(buffer, (0, len(nest.body)))
         size, place = bytes_of(buffer), 0
         for start, stop, one, other in sorted(done):
             if one <= last and first <= other and start < place + size:
@@ -34,18 +32,6 @@ def placed(nest: Nest) -> tuple[list[int], int]:
         done.append((place, place + size, first, last))
         end = max(end, place + size)
     return places, end
-
-
-def spans_of(body: Sequence[Statement]) -> dict[int, tuple[int, int]]:
-    """Return the first and the last statement that touches each scratch buffer."""
-    spans = dict[int, tuple[int, int]]()
-    for place, statement in enumerate(body):
-        for each in everything([statement]):
-            for buffer in touched(each):
-                if buffer.kind == "scratch":
-                    first = spans.get(buffer.number, (place, place))[0]
-                    spans[buffer.number] = first, place
-    return spans
 
 
 def bytes_of(buffer: Buffer) -> int:

@@ -478,6 +478,16 @@ def touched(statement: Statement) -> Iterator[Buffer]:
         yield from statement.rooms
 
 
+def spans_of(body: Sequence[Statement]) -> dict[Buffer, tuple[int, int]]:
+    """Return the first and the last statement that touches each buffer."""
+    spans = dict[Buffer, tuple[int, int]]()
+    for place, statement in enumerate(body):
+        for each in everything([statement]):
+            for buffer in touched(each):
+                spans[buffer] = spans.get(buffer, (place, place))[0], place
+    return spans
+
+
 def addresses_of(statement: Statement) -> Sequence[Address]:
     """Return the places in memory that a statement names."""
     match statement:

@@ -25,6 +25,7 @@ from wengert.lower.nest import (
     While,
     addresses_of,
     everything,
+    spans_of,
     touched,
 )
 from wengert.lower.unread import span
@@ -144,16 +145,6 @@ def readdress(
         return value
 
     change(body, moved)
-
-
-def spans_of(body: Sequence[Statement]) -> dict[Buffer, tuple[int, int]]:
-    """Return the first and the last statement that touches each buffer."""
-    spans = dict[Buffer, tuple[int, int]]()
-    for place, statement in enumerate(body):
-        for each in everything([statement]):
-            for buffer in touched(each):
-                spans[buffer] = spans.get(buffer, (place, place))[0], place
-    return spans
 
 
 def is_in_place(statement: Statement, scratch: Buffer, result: Buffer) -> bool:
