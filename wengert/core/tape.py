@@ -571,15 +571,15 @@ class Tape:
         settle(self, nodes)
 
     def native_player(
-        self, warns: bool
+        self, warns: bool, made: Callable[[Tape], Tape] = lambda tape: tape
     ) -> Callable[[Sequence[Any]], list[Any] | None] | None:
         """Return the same in native code where that pays: None where it fails.
 
-        Or, if asked to, where NumPy would warn.
+        Or, if asked to, where NumPy would warn.  Code is of what is made of the tape.
         """
         from wengert.execute.native import loop_player
 
-        return loop_player(self, warns)
+        return loop_player(self, warns, made)
 
     def gradient(self, wrt: Any = None) -> Any:
         """Return the gradient of the one output by the inputs, or by any nodes."""

@@ -13,7 +13,7 @@ from numpy import empty, zeros  # np.empty is answered while something is record
 from wengert.capture import tree
 from wengert.capture.answers.table import RECORDING
 from wengert.core.forms import Subtapes
-from wengert.core.operation import REGISTRY, apply
+from wengert.core.operation import REGISTRY, Operation, apply
 from wengert.core.tape import INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Type, is_array, type_of
 from wengert.errors import GuardError
@@ -265,9 +265,16 @@ def loop_tape(body: Body, count: int, reverse: bool) -> Tape:
         for k, like in enumerate(body.outputs)
     )
     how = {"body": body, "count": count, "reverse": reverse}
-    loop = tape.append(REGISTRY["scan"], tuple(tape.input_indices), how, types)
+    return with_results(tape, REGISTRY["scan"], how, types)
+
+
+def with_results(
+    tape: Tape, operation: Operation, how: dict[str, Any], types: tuple[Type, ...]
+) -> Tape:
+    """Return a tape of inputs with a node of them, whose results are its outputs."""
+    node = tape.append(operation, tuple(tape.input_indices), how, types)
     outputs = [
-        tape.append(ITEM, (loop,), {"result": k}, like) for k, like in enumerate(types)
+        tape.append(ITEM, (node,), {"result": k}, like) for k, like in enumerate(types)
     ]
     return as_step(tape, outputs)
 

@@ -26,9 +26,8 @@ from wengert.derive.budget import under
 from wengert.derive.extract import active
 from wengert.derive.functions import linearize, vjp
 from wengert.derive.places import Flags, Function, chosen_of, of_places, spread
-from wengert.derive.steps import BUDGET, Body, as_step, looped, misfit
+from wengert.derive.steps import BUDGET, Body, looped, misfit, with_results
 from wengert.errors import GuardError
-from wengert.ops.index import ITEM
 from wengert.ops.python import as_python
 
 #: How many steps a loop may do here, where nothing says that it ends.
@@ -65,10 +64,12 @@ def play_while(
         check_steps(steps)
         if steps == looks > 0:
             looks *= 2
-            rest = natively(cond, body, [*state, *fixed], steps)
+            body.done = max(body.done, steps)
+            rest = natively(cond, body, [*state, *fixed])
             if rest is not None:
-                body.done = max(body.done, int(rest[-1]) + steps)
-                return *rest[:-1], rest[-1] + steps
+                steps += int(rest[-1])
+                body.done = max(body.done, steps)
+                return *rest[:-1], np.int64(steps)
         found = body.step([*state, *fixed])
         state = found[: body.carried]
         for stack, row in zip(stacks, found[body.carried :], strict=True):
@@ -79,15 +80,12 @@ def play_while(
     return *ends, *stacks, np.int64(steps)
 
 
-def natively(
-    cond: Body, body: Body, operands: Sequence[Any], steps: int
-) -> tuple[Any, ...] | None:
+def natively(cond: Body, body: Body, operands: Sequence[Any]) -> tuple[Any, ...] | None:
     """Return what the rest of a loop gives in native code; None where NumPy plays it.
 
     It does while what is compiled later is recorded, as of a loop of so many steps,
     once playing the steps so far once more would take longer than compiling.
     """
-    body.done = max(body.done, steps)
     here = RECORDING.get()
     if here is None or not here.is_jitted:
         return None
@@ -99,8 +97,8 @@ def natively(
     if player is None:
         from wengert.derive.opened import opened  # what derives such loops
 
-        tape, _ = opened(while_tape(cond, body, operands), ())
-        player = tape.native_player(warns=not body.is_swept)
+        tape = while_tape(cond, body, operands)
+        player = tape.native_player(not body.is_swept, lambda tape: opened(tape, ())[0])
         body.derived["natively", cond] = player
     found = None if player is None else player(operands)
     return None if found is None else tuple(found)
@@ -112,12 +110,7 @@ def while_tape(cond: Body, body: Body, operands: Sequence[Any]) -> Tape:
     for like, value in zip(body.inputs, operands, strict=True):
         tape.input_indices.append(tape.append(INPUT, (), NO_SETTINGS, like, value))
     types = (*body.outputs, Type((), np.dtype(np.int64)))
-    how = {"cond": cond, "body": body}
-    loop = tape.append(WHILE, tuple(tape.input_indices), how, types)
-    outputs = [
-        tape.append(ITEM, (loop,), {"result": k}, like) for k, like in enumerate(types)
-    ]
-    return as_step(tape, outputs)
+    return with_results(tape, WHILE, {"cond": cond, "body": body}, types)
 
 
 class ManyStepsError(GuardError):

@@ -130,10 +130,18 @@ def native_player(tape: Tape) -> Player | None:
     It gives None where a guard fails, or a zero has to absorb what is not finite.  None
     where there is no such code, or compiling takes longer than some plays.
     """
+    return player_of(tape) if is_worth_it(tape) else None
+
+
+def is_worth_it(tape: Tape) -> bool:
+    """Whether native code takes its values, and compiling less than some plays."""
     ends = [tape.types[k] for k in (*tape.input_indices, *tape.output_indices)]
     is_plain = all(like.dtype.kind in "biuf" for like in ends)
-    if not (is_plain and is_slow(tape) and native_engine()):
-        return None
+    return is_plain and is_slow(tape) and native_engine()
+
+
+def player_of(tape: Tape) -> Player | None:
+    """Return a tape's native code; None where there is none."""
     try:
         return Player(tape)
     except NotLoweredError:
@@ -141,15 +149,19 @@ def native_player(tape: Tape) -> Player | None:
 
 
 def loop_player(
-    tape: Tape, warns: bool
+    tape: Tape, warns: bool, made: Callable[[Tape], Tape]
 ) -> Callable[[Sequence[Any]], list[Any] | None] | None:
     """Return that of a loop, which does what has to absorb, and is kept.
 
-    If asked to, it also gives None where NumPy may warn.
+    If asked to, it also gives None where NumPy may warn.  What is compiled is made of
+    the tape where that is worth it.
     """
+    if not is_worth_it(tape):
+        return None
+    tape = made(tape)
     if warns and not (flags() and is_told(tape)):
         return None
-    player = native_player(tape)
+    player = player_of(tape)
     if player is None or not warns:
         return player
 
