@@ -168,6 +168,11 @@ class Schedule:
         self.varied = Counter(map(self.domain, self.live.values()))
         #: The axes of every nest that there may be.
         self.domains = self.find_domains()
+        #: Those that have an axis, by axis.
+        self.of_axis: dict[int, list[frozenset[int]]] = {}
+        for domain in self.domains:
+            for axis in domain:
+                self.of_axis.setdefault(axis, []).append(domain)
         self.named = self.named_one_by_one()
         self.choose_axes(NOWHERE)
         while self.is_long() and (axes := self.worth_a_loop()):
@@ -236,15 +241,11 @@ class Schedule:
         long = {axis for axis in axes if extent(axis) > most or axis in looped}
         stacks = [self.domain(n) for n in self.live.values() if n.kind == "routine"]
         long |= NOWHERE.union(*stacks)
-        of_axis: dict[int, list[frozenset[int]]] = {}
-        for domain in domains:
-            for axis in domain:
-                of_axis.setdefault(axis, []).append(domain)
         scanned = {n.data[1] for n in self.live.values() if n.kind == "scan"}
         for axis in sorted(
             axes - {*long, *scanned} - named, key=lambda a: (-extent(a), a)
         ):
-            alone = all(long.isdisjoint(domain) for domain in of_axis[axis])
+            alone = all(map(long.isdisjoint, self.of_axis[axis]))
             least = LEAST_IN_STEP if self.is_step else max(self.lanes // 2, 2)
             if alone and extent(axis) >= least:
                 long.add(axis)  # short vectors that lie in no longer loop

@@ -23,6 +23,8 @@ MOST, LEAST = 60.0, -40.0
 #: Steps of the trapezoidal rule, which is exact to rounding: what it sums is analytic,
 #: even about 0 or without ends, and vanishes with all of its derivatives.
 STEPS = 400
+#: Elements that are integrated at once: each takes a few arrays of so many steps.
+AT_ONCE = 1024
 #: The y from which on g starts from nothing.
 FAR = 40.0
 #: The height ``log(u / sin(u)) + 1 - u cot(u)`` by powers of u^2, the highest first:
@@ -78,22 +80,18 @@ def polynomial(order: int) -> Any:
     return found
 
 
-#: Elements that are integrated at once: each takes a few arrays of so many steps.
-AT_ONCE = 1024
-
-
 def evaluate_landau(x: Any, *, orders: tuple[int, ...]) -> Any:
     """Return a derivative of the probability below."""
     if orders[0] < 2:
         own = special._ufuncs._landau_pdf if orders[0] else special._ufuncs._landau_cdf
         return own(x, 0, 1)
-    x = np.asarray(x, np.float64)
-    found = np.empty(x.size)
+    flat = np.asarray(x, np.float64).ravel()
+    found = np.empty(flat.size)
     with np.errstate(all="ignore"):
-        for start in range(0, x.size, AT_ONCE):
+        for start in range(0, flat.size, AT_ONCE):
             some = slice(start, start + AT_ONCE)
-            found[some] = integrated(x.ravel()[some], orders[0])
-    return found.reshape(x.shape)[()]
+            found[some] = integrated(flat[some], orders[0])
+    return found.reshape(np.shape(x))[()]
 
 
 def integrated(x: Any, order: int) -> Any:
