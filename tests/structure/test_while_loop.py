@@ -193,6 +193,38 @@ def test_a_native_loop_ends_where_a_guard_fails() -> None:
         assert not passes or found[0] == 5.5
 
 
+def behind_branch(x: Any) -> Any:
+    """A loop that ends for what Python's branch lets through."""
+    return wg.while_loop(lambda y: y < 5.0, lambda y: y + x, 0.0) if x > 0.0 else x
+
+
+def behind_branch_in_loop(x: Any) -> Any:
+    """The same in the steps of another loop, whose number is known."""
+
+    def step(total: Any, row: Any) -> Any:
+        return wg.while_loop(lambda y: y < row, lambda y: y + x, total), None
+
+    return wg.scan(step, 0.0, np.array([2.0, 5.0]))[0] if x > 0.0 else x
+
+
+def behind_place(x: Any) -> Any:
+    """The same where NumPy knows no such place."""
+    known = np.array([0.25, 1.0])[np.asarray(x, dtype=np.int64)]
+    return wg.while_loop(lambda y: y < 5.0, lambda y: y + x, known)
+
+
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
+@pytest.mark.parametrize("f", [behind_branch, behind_branch_in_loop, behind_place])
+def test_no_step_is_done_of_a_loop_behind_what_refuses(f: Any) -> None:
+    """It would go on for ever, as its numbers are not what its condition is for."""
+    kernel = compile_loops(wg.record(f, 1.0), True)
+    for x, passes in ((1.0, True), (-3.0, False)):
+        answer, found = call_guarded(kernel, [np.array(x)], [np.array(0.0)], True)
+
+        assert (answer == 0) == passes
+        assert not passes or found[0] == f(x)
+
+
 def norm(f: Any) -> Any:
     return lambda x, *more: np.sum(f(x, *more) ** 2)
 

@@ -181,6 +181,8 @@ class Builder:
         self.carries: dict[int, list[int]] = {}
         self.later: dict[tuple[int, int], Operand] = {}
         self.flags: dict[int, int] = {}
+        #: Whether the call is refused before the step; None where nothing says so.
+        self.refused: Operand | None = None
         self.next: dict[int, Operand] = {}
         self.is_strict = False
         #: How often each expression is computed, where that is counted.
@@ -979,6 +981,7 @@ class Builder:
         step = Builder(repeated.lowered, self.lanes, self)
         strict = self.lowered.strict
         step.is_strict = self.is_strict or any(n.number in strict for n in root.target)
+        step.refused = self.refused_before(root, scope)
         body = first = step.top
         if repeated.is_open:
             first = Scope()  # a condition is asked before the step
@@ -1036,6 +1039,17 @@ class Builder:
             scope.body.append(Loop(loop, repeated.count, False, body=body.body))
         self.end_loop(root, step, scope)
 
+    def refused_before(self, root: Root, scope: Scope) -> Operand | None:
+        """Return whether the call is refused before a loop; None if nothing says so."""
+        if not root.node.data[0].is_gated:
+            return self.refused
+        given = self.value(root.node.operands[-1], scope, {})
+        if self.refused is None:
+            return given
+        either = next(self.values)
+        scope.body.append(Let(either, "x or y", (self.refused, given), "bool"))
+        return either
+
     def start_flags(self, step: Builder, scope: Scope) -> None:
         """Begin the registers of a step's guards."""
         for register in step.flags.values():
@@ -1043,8 +1057,9 @@ class Builder:
 
     def steps_of(self, root: Root, scope: Scope) -> Operand:
         """Return how many steps are done, where an operand says so."""
-        given = self.value(root.node.operands[-1], scope, {})
-        most = Number(root.node.data[0].count, "int64")
+        repeated: Repeated = root.node.data[0]
+        given = self.value(root.node.operands[len(repeated.given)], scope, {})
+        most = Number(repeated.count, "int64")
         is_long, steps = next(self.values), next(self.values)
         scope.body += [
             Let(is_long, "x > y", (given, most), "bool"),
@@ -1086,11 +1101,14 @@ class Builder:
         repeated: Repeated = root.node.data[0]
         if steps is not None:
             return self.compared(loop, "x < y", steps, first)
-        assert asker is not None
+        assert asker is not None, "a condition says so"
         asker.arguments, asker.numbers = list(step.arguments), dict(step.numbers)
         asker.elements = step.elements
         asker.fill(first)
         found = asker.next[0]
+        if step.refused is not None:
+            given, found = (step.refused, Number(0.0, "bool"), found), next(self.values)
+            first.body.append(Let(found, "select(x, y, z)", given, "bool"))
         if repeated.count:
             is_full = self.compared(
                 loop, "x >= y", Number(repeated.count, "int64"), first

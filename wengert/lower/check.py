@@ -326,7 +326,7 @@ def in_loop(graph: Graph, node: Node) -> Iterator[str]:
     """Give what is wrong with a result of steps."""
     repeated: Repeated = node.data[0]
     number, arguments = node.data[1], repeated.lowered.arguments
-    given = len(repeated.given) + repeated.is_part
+    given = len(repeated.given) + repeated.is_part + repeated.is_gated
     if len(node.operands) != given or len(arguments) != len(repeated.given):
         yield f"{len(node.operands)} operands for {given}"
         return

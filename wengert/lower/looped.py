@@ -91,7 +91,7 @@ def loop(lowering: Lowering, index: int) -> Loops:
         operands.append(lowering.current(steps).node)
     taints = frozenset(done.taints)
     repeated = Repeated(lowered, *how, exact, made_of, taints, is_part)
-    return Loops(repeated, operands, results, behind)
+    return gated(lowering, Loops(repeated, operands, results, behind))
 
 
 def results_asked(
@@ -200,7 +200,19 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
     room, taints = settings.get("room", 0), frozenset(done.taints)
     how = room, False, body.carried, done.given, exact, made_of, taints
     repeated = Repeated(lowered, *how, asks=asks)
-    return Loops(repeated, operands, list(range(len(own) + 1)))
+    return gated(lowering, Loops(repeated, operands, list(range(len(own) + 1))))
+
+
+def gated(lowering: Lowering, loop: Loops) -> Loops:
+    """Return a loop that does nothing where the call has been refused before it.
+
+    The numbers need not be those that its condition is for: it might never end.
+    """
+    refused = lowering.refused() if loop.repeated.may_go_on else None
+    if refused is None:
+        return loop
+    repeated = replace(loop.repeated, is_gated=True)
+    return loop._replace(repeated=repeated, operands=[*loop.operands, refused])
 
 
 def given_to(

@@ -198,6 +198,8 @@ class Lowering:
         self.values: dict[int, Value] = {}
         #: Truth values that are false wherever a play may go on, by number.
         self.flags: list[tuple[int, Node]] = []
+        #: How many of them were asked about together, and whether one of them is true.
+        self.refusals: tuple[int, Node | None] = (0, None)
         self.guard_count = 0
         #: What guards ask about, and what that is made of, by nodes of the tape.
         self.asked_about: frozenset[int] = frozenset()
@@ -344,6 +346,18 @@ class Lowering:
             first = self.loops[index].results[0]
             like = self.tape.types[index][first]
             self.compute(of_loop(self, index, first, like).node)
+
+    def refused(self) -> Node | None:
+        """Return whether what is lowered so far refuses a call; None if nothing can."""
+        known, found = self.refusals
+        if known > len(self.flags):
+            known, found = 0, None
+        for _, flag in self.flags[known:]:
+            one = self.graph.reduce(step_of("x or y", "bool"), flag, tuple(flag.axes))
+            pair = (one,) if found is None else (found, one)
+            found = one if found is None else self.graph.map("x or y", pair, "bool")
+        self.refusals = len(self.flags), found
+        return found
 
     def compute(self, node: Node) -> None:
         """Have a node computed of which nothing is read."""

@@ -55,6 +55,8 @@ class Repeated:
         Results that a plain product of the chain rule may make no number.
     is_part : bool
         Whether the operand behind those of the step says how many steps are done.
+    is_gated : bool
+        Whether the last operand says that no step is done, as the call is refused.
     asks : Lowered, optional
         Whether a step follows, where a condition says so.  How many steps were done is
         then the result behind the carried values.
@@ -70,11 +72,12 @@ class Repeated:
     taints: frozenset[int]
     is_part: bool = False
     asks: Lowered | None = None
+    is_gated: bool = False
 
     def content(self) -> bytes:
         """Return the bytes that stand for it."""
         steps = [x.content() for x in (self.lowered, self.asks) if x is not None]
-        how = self.count, self.is_back, self.carried, self.is_part
+        how = self.count, self.is_back, self.carried, self.is_part, self.is_gated
         marked = sorted(self.exact), [*map(sorted, self.made_of)], sorted(self.taints)
         return content((steps, how, [*map(tuple, self.given)], marked))
 
@@ -82,6 +85,13 @@ class Repeated:
     def is_open(self) -> bool:
         """Whether the number of steps is another in every play."""
         return self.is_part or self.asks is not None
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a condition alone ends it, or a loop in its steps."""
+        steps = self.lowered.graph.nodes
+        loops = (node.data[0] for node in steps if node.kind == "loop")
+        return self.asks is not None or any(loop.may_go_on for loop in loops)
 
     def __str__(self) -> str:
         if self.asks is not None:
