@@ -1,8 +1,9 @@
 """Value and gradient of a `solve_ivp` under `jit`, beside diffrax.
 
 Run: ``python bench/equations.py``; diffrax is left out where it is not installed.
-Hares and lynxes to the time 2, by the same method and tolerance; diffrax's adjoint is
-that of its steps, too.  All else is as in `arrays.py`.
+Hares and lynxes to the time 2, by the same method and tolerance: their last number, and
+the squares of all at 21 times.  diffrax's adjoint is that of its steps, too.  All else
+is as in `arrays.py`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from scipy.integrate import solve_ivp
 from arrays import main
 
 
+TIMES = numpy.linspace(0.0, 2.0, 21)
+
+
 def rates(np: Any, y: Any, p: Any) -> Any:
     """Return how hares and lynxes change."""
     return np.stack((y[0] * (p[0] - p[1] * y[1]), y[1] * (p[1] * y[0] - 1.0)))
 
 
-def by_scipy(np: Any, method: str, tolerance: float, p: Any) -> Any:
-    """The hares at last, by SciPy's solver."""
+def by_scipy(np: Any, method: str, tolerance: float, times: Any, p: Any) -> Any:
+    """A number of the solution by SciPy's solver."""
     found = solve_ivp(
         lambda t, y: rates(np, y, p),
         (0.0, 2.0),
@@ -30,21 +34,24 @@ def by_scipy(np: Any, method: str, tolerance: float, p: Any) -> Any:
         method=method,
         rtol=tolerance,
         atol=tolerance,
+        t_eval=times,
     )
-    return found.y[0, -1]
+    return found.y[0, -1] if times is None else np.sum(found.y**2)
 
 
-def by_diffrax(np: Any, method: str, tolerance: float, p: Any) -> Any:
+def by_diffrax(np: Any, method: str, tolerance: float, times: Any, p: Any) -> Any:
     """The same by diffrax."""
     import diffrax
 
     solver = {"RK45": diffrax.Dopri5, "DOP853": diffrax.Dopri8}[method]()
-    return diffrax.diffeqsolve(
+    found = diffrax.diffeqsolve(
         diffrax.ODETerm(lambda t, y, p: rates(np, y, p)),
         solver,
         *(0.0, 2.0, None, np.stack((1.0, p[2])), p),
+        saveat=diffrax.SaveAt(t1=True) if times is None else diffrax.SaveAt(ts=times),
         stepsize_controller=diffrax.PIDController(rtol=tolerance, atol=tolerance),
-    ).ys[0, 0]
+    ).ys
+    return found[0, 0] if times is None else np.sum(found**2)
 
 
 def rows() -> dict[str, Any]:
@@ -54,8 +61,9 @@ def rows() -> dict[str, Any]:
         programs["jax"] = by_diffrax
     p = numpy.array([1.0, 0.5, 0.8])
     return {
-        f"{method} {tolerance:g}": (programs, (method, tolerance), (p,))
+        f"{method} {tolerance:g}, {where}": (programs, (method, tolerance, times), (p,))
         for method, tolerance in (("RK45", 1e-10), ("DOP853", 1e-12))
+        for where, times in (("at last", None), ("21 times", TIMES))
     }
 
 

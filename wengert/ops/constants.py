@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.core.forms import Map
-from wengert.core.operation import constant_of
+from wengert.core.operation import apply, constant_of
 
 
 def stop(x: Any) -> Any:
@@ -14,3 +14,8 @@ def stop(x: Any) -> Any:
 
 
 STOP_GRADIENT = constant_of("stop_gradient", stop, form=Map("x"), numpy=())
+
+
+def unmoved(value: Any) -> Any:
+    """Return a value, recorded or not, without its derivative."""
+    return apply(STOP_GRADIENT, value)

@@ -52,8 +52,9 @@ def solve_ivp(*args: Any, adjoint: str | None = None, **keywords: Any) -> Any:
 
     Notes
     -----
-    Cost: Discrete: the steps are recorded when a derivative is computed.  Continuous:
-    another solution, each evaluation of which records one right-hand side.
+    Cost: Discrete: a step is recorded once, when a derivative is computed; under `jit`
+    the solver is native code, one path for all numbers of steps with ``t_eval=``.
+    Continuous: another solution, each evaluation of which records one right-hand side.
 
     Examples
     --------

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from wengert.capture.array import plain, wrap_passive
+from wengert.core.tape import GUARD
 from wengert.derive.functions import jvp, vjp
-from wengert.errors import DerivativeError, UnsupportedError, explain
+from wengert.errors import DerivativeError, UnsupportedError, WengertError, explain
+from wengert.ops.constants import unmoved
 from wengert.ops.join import as_array
 from wengert.structure.implicit import unknown
 from wengert.structure.nested import (
@@ -30,6 +32,7 @@ from wengert.structure.nested import (
     own_leaf,
     replaced,
 )
+from wengert.structure.runge_kutta import Steps, Tolerances, Walk, Walker
 from wengert.structure.solver import (
     Given,
     Problem,
@@ -37,6 +40,8 @@ from wengert.structure.solver import (
     given_by_name,
     original_of,
 )
+from wengert.structure.subtapes import Subtapes
+from wengert.structure.while_loop import while_loop, without_derivative
 
 Function = Callable[..., Any]
 IVP, ODEINT = "scipy.integrate.solve_ivp", "scipy.integrate.odeint"
@@ -48,6 +53,10 @@ COUNTS = ("status", "nfev", "njev", "nlu")
 #: Steps of Newton's method towards the time of an event: each doubles the orders of
 #: derivatives that are right.
 CORRECTIONS = 2
+#: Steps that a loop has room for at least.
+LEAST_ROOM = 128
+#: By how much of the largest state others may differ, by rounding.
+SAME = 1e-6
 #: Places and weights of a rule of Gauss, by which an adjoint is integrated over a step.
 GAUSS = np.polynomial.legendre.leggauss(5)
 
@@ -55,19 +64,23 @@ GAUSS = np.polynomial.legendre.leggauss(5)
 @answers_functions_of(IVP)
 def solve_ivp(tape: Any, *args: Any, **keywords: Any) -> Any:
     """Answer ``scipy.integrate.solve_ivp``."""
-    problem = Problem(IVP, args, keywords)
+    problem = Problem(IVP, args, keywords, noting_steps)
     closed, given = problem.closed, problem.given
-    solution = closed.result
+    solution, times = closed.result
     if not any_recorded(closed.operands):
         for name in ("t", "y"):
             solution[name] = wrap_passive(tape, as_array(solution[name]))
         return solution
     name = name_of_method(given["method"])
     is_discrete = (ADJOINT.get() or "discrete") == "discrete" and name in EXPLICIT
+    if is_discrete and tape.keeps_guards:
+        numbers = walked(given, solution, len(times))
+        if numbers is not None:
+            return as_solution(solution, numbers, closed)
     first = tuple(own_leaf(leaf, "solve_ivp") for leaf in numbers_of(solution))
 
     def run(*operands: Any) -> tuple[Any, ...]:
-        return tuple(numbers_of(closed(*operands)))
+        return tuple(numbers_of(closed(*operands)[0]))
 
     if is_discrete:
 
@@ -75,8 +88,7 @@ def solve_ivp(tape: Any, *args: Any, **keywords: Any) -> Any:
             args, keywords, captured = closed.call_of(operands)
             with closed.standing_in(captured):
                 taken = Closed(noting_steps, (args, keywords), "solve_ivp").result
-                steps = Steps(given_by_name(IVP, args, keywords), *taken)
-                return steps.numbers()
+                return Taken(given_by_name(IVP, args, keywords), *taken).numbers()
 
         node: Nested = Rerun(
             "solve_ivp",
@@ -148,15 +160,12 @@ class Dense:
 # The discrete derivative
 
 
-def noting_steps(*args: Any, **keywords: Any) -> tuple[Any, list[float]]:
+def noting_steps(*args: Any, **keywords: Any) -> tuple[Any, Any]:
     """Return SciPy's solution, and the times at which its steps ended."""
     given = given_by_name(IVP, args, keywords)
-    method, times = given["method"], list[float]()
-    kind: Any = (
-        original_of(f"scipy.integrate.{method}") if isinstance(method, str) else method
-    )
+    kind, times = class_of(given["method"]), list[float]()
 
-    class Noting(kind):  # type: ignore[misc]
+    class Noting(kind):  # type: ignore[misc,valid-type]
         def step(self) -> Any:
             said = super().step()
             if self.status != "failed":
@@ -165,82 +174,61 @@ def noting_steps(*args: Any, **keywords: Any) -> tuple[Any, list[float]]:
 
     options = given.pop("options")
     solution = original_of(IVP)(**given | {"method": Noting}, **options)
-    return solution, times
+    return solution, np.array(times)
 
 
-class Steps:
-    """The steps that were taken, computed once more by what may be recorded."""
+class Taken:
+    """The steps that SciPy took, once more, by what may be recorded."""
 
-    def __init__(self, given: Given, solution: Any, times: list[float]) -> None:
-        self.given, self.solution, self.times = given, solution, np.array(times)
-        self.name = name_of_method(given["method"])
-        self.kind: Any = original_of(f"scipy.integrate.{self.name}")
-        self.pieces = self.taken()
+    def __init__(self, given: Given, solution: Any, ends: Any) -> None:
+        self.given, self.solution, self.ends = given, solution, ends
+        first, end = map(as_array, given["t_span"])
+        last = end if solution.status == 0 else ends[-1]
+        self.steps = Steps.of(
+            class_of(given["method"]),
+            slope_of(given),
+            state_of(given),
+            np.concatenate([first[None] * 1.0, ends[:-1], last[None] * 1.0]),
+            given["t_eval"] is not None or bool(solution.t_events),
+        )
 
-    def slope(self, t: Any, y: Any) -> Any:
-        """Return the right-hand side."""
-        return as_array(self.given["fun"](t, y, *self.given["args"]))
+    def at(self, times: Any, ts: Any) -> Any:
+        """Return the states at times, which may be recorded: one row each."""
+        return self.steps.at(self.places(times), ts)
 
-    def taken(self) -> list[Piece]:
-        """Return all steps."""
-        start, end = self.given["t_span"]
-        y = as_array(self.given["y0"]) * 1.0
-        slope = self.slope(start, y)
-        pieces: list[Piece] = []
-        for k, time in enumerate(self.times.tolist()):
-            is_last = k == len(self.times) - 1 and self.solution.status == 0
-            t = pieces[-1].end if pieces else start
-            piece = Piece(self, t, end if is_last else time, y, slope)
-            y, slope = piece.y, piece.slopes[-1]
-            pieces.append(piece)
-        return pieces
-
-    def at(self, time: float, t: Any) -> Any:
-        """Return the values at a time, which is recorded or not."""
-        forward = self.times if self.is_forward() else -self.times
-        k = int(np.searchsorted(forward, time if self.is_forward() else -time))
-        return self.pieces[min(k, len(self.pieces) - 1)].between(t)
-
-    def is_forward(self) -> bool:
-        """Whether time runs forward."""
+    def places(self, times: Any) -> Any:
+        """Return in which steps times are."""
         start, end = plain(self.given["t_span"])
-        return bool(end >= start)
+        direction = direction_of(start, end)
+        found = np.searchsorted(direction * self.ends, direction * times)
+        return np.minimum(found, len(self.ends) - 1)
 
     def numbers(self) -> tuple[Any, ...]:
         """Return the numbers of the solution; see `numbers_of`."""
-        solution, given = self.solution, self.given
+        solution, given, steps = self.solution, self.given, self.steps
         events = solution.t_events or []
         found = [
             [self.event(e, time) for time in times] for e, times in enumerate(events)
         ]
-        last = {
-            time: t
-            for times, ts in zip(events, found, strict=True)
-            for time, t in zip(times.tolist(), ts, strict=True)
-        }
         if given["t_eval"] is not None:
             times = as_array(given["t_eval"])[: len(solution.t)]
-            columns = [self.at(s, times[k]) for k, s in enumerate(solution.t.tolist())]
+            states = self.at(solution.t, times)
         else:
-            ends = [given["t_span"][0], *(piece.end for piece in self.pieces)]
-            columns = [as_array(given["y0"]) * 1.0, *(piece.y for piece in self.pieces)]
+            times, states = steps.times, steps.states
             if solution.status == 1:  # an event has ended it inside of the last step
-                time = float(solution.t[-1])
-                ends[-1], columns[-1] = last[time], self.at(time, last[time])
-            times = as_array([as_array(t) * 1.0 for t in ends])
-        states = [
-            [self.at(s, t) for s, t in zip(times_of.tolist(), ts, strict=True)]
-            for times_of, ts in zip(events, found, strict=True)
+                ended = dict(zip(flat(map(list, events)), flat(found), strict=True))
+                last = ended[solution.t[-1]][None]
+                times = np.concatenate([times[:-1], last])
+                states = np.concatenate([states[:-1], self.at(solution.t[-1:], last)])
+        of_events = [
+            self.at(at, np.stack(ts)) if ts else none
+            for at, ts, none in zip(events, found, solution.y_events or [], strict=True)
         ]
-        like = solution.y_events or []
         return (
-            np.stack(columns, axis=1),
+            np.transpose(states),
             times * 1.0,
-            *(as_array(ts) if ts else np.zeros(0) for ts in found),
-            *(
-                np.stack(rows) if rows else np.asarray(none)
-                for rows, none in zip(states, like, strict=True)
-            ),
+            *(np.stack(ts) if ts else np.zeros(0) for ts in found),
+            *of_events,
             *(solution[name] for name in COUNTS),
         )
 
@@ -256,54 +244,138 @@ class Steps:
         for _ in range(CORRECTIONS):
             found, slope = jvp(value, (t,), (1.0,))
             t = t - found / slope
-        return t
+        return as_array(t)
 
 
-class Piece:
-    """One step of a method of Runge and Kutta, as SciPy takes it."""
+def flat(lists: Any) -> list[Any]:
+    """Return what is in lists."""
+    return [x for part in lists for x in part]
 
-    def __init__(self, steps: Steps, t: Any, end: Any, y: Any, slope: Any) -> None:
-        self.steps, self.t, self.end, self.before = steps, t, end, y
-        self.h = h = end - t
-        kind = steps.kind
-        slopes = [slope]
-        for a, c in zip(kind.A[1:], kind.C[1:], strict=True):
-            slopes.append(self.stage(slopes, a, c))
-        self.y = y + h * (kind.B @ np.stack(slopes))
-        slopes.append(steps.slope(end, self.y))
-        self.slopes = slopes
 
-    def stage(self, slopes: list[Any], a: Any, c: float) -> Any:
-        """Return the slope at one stage."""
-        moved = self.before + self.h * (a[: len(slopes)] @ np.stack(slopes))
-        return self.steps.slope(self.t + c * self.h, moved)
+def class_of(method: Any) -> Any:
+    """Return SciPy's class of a method, which may have a name."""
+    is_name = isinstance(method, str)
+    return original_of(f"scipy.integrate.{method}") if is_name else method
 
-    def between(self, t: Any) -> Any:
-        """Return the values at a time within the step, by SciPy's interpolation."""
-        x = (t - self.t) / self.h
-        if self.steps.name == "DOP853":
-            return self.of_high_order(x)
-        weights = self.steps.kind.P
-        powers = as_array([x ** (k + 1) for k in range(weights.shape[1])])
-        return self.before + self.h * ((weights @ powers) @ np.stack(self.slopes))
 
-    def of_high_order(self, x: Any) -> Any:
-        """Return the interpolation of DOP853, which takes more stages."""
-        kind, h, slopes = self.steps.kind, self.h, list(self.slopes)
-        for a, c in zip(kind.A_EXTRA, kind.C_EXTRA, strict=True):
-            slopes.append(self.stage(slopes, a, c))
-        change = self.y - self.before
-        first, last = self.slopes[0], self.slopes[-1]
-        parts = [
-            change,
-            h * first - change,
-            2 * change - h * (last + first),
-            *(h * (kind.D @ np.stack(slopes))),
-        ]
-        found = 0.0
-        for k, part in enumerate(reversed(parts)):
-            found = (found + part) * (x if k % 2 == 0 else 1 - x)
-        return self.before + found
+def slope_of(given: Given) -> Callable[[Any, Any], Any]:
+    """Return the right-hand side of the equation of a call."""
+    function, args = given["fun"], given["args"]
+
+    def slope(t: Any, y: Any) -> Any:
+        if given["vectorized"]:
+            return np.reshape(as_array(function(t, y[:, None], *args)), y.shape)
+        found = as_array(function(t, y, *args))
+        return found if found.shape == y.shape else np.broadcast_to(found, y.shape)
+
+    return slope
+
+
+def state_of(given: Given) -> Any:
+    """Return the state at the start."""
+    y = as_array(given["y0"])
+    return y.astype(np.result_type(y.dtype, np.float64))
+
+
+def direction_of(start: Any, end: Any) -> float:
+    """Return 1.0, or -1.0 where time runs backward."""
+    return 1.0 if end >= start else -1.0
+
+
+def walked(given: Given, solution: Any, count: int) -> tuple[Any, ...] | None:
+    """Return the numbers of a solution of so many steps, found by a loop on the tape.
+
+    SciPy has found it, too.  None where it has to: for events, for a right-hand side
+    that decides by numbers what it computes, and where it does otherwise than the loop;
+    a replay that comes to such leaves its path.
+    """
+    given = given | {"t_span": tuple(as_array(t) * 1.0 for t in given["t_span"])}
+    if solution.status or given["events"] or solution.y.dtype != np.float64:
+        return None
+    if not solution.y.size or not is_as_checked(given) or is_branching(given):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            found = walk_of(given, count)
+    except WengertError:
+        return None
+    if found is None:
+        return None
+    walker, walk = found
+    if walker.times is not None:
+        t, y = walker.times * 1.0, np.transpose(walk.states)
+    elif int(walk.taken) == count:
+        steps = Taken(given, solution, walk.ends[:count]).steps
+        t, y = steps.times, np.transpose(steps.states)
+    else:
+        return None
+    calls = calls_of(given, walker, walk)
+    scale = SAME * np.max(np.abs(solution.y))
+    is_same = np.allclose(plain(y), solution.y, rtol=0, atol=scale)
+    if not is_same or plain(calls) != solution.nfev:
+        return None
+    return y, t, *[calls if name == "nfev" else solution[name] for name in COUNTS]
+
+
+def is_branching(given: Given) -> bool:
+    """Whether the right-hand side decides by numbers what it computes."""
+    at = given["t_span"][0], state_of(given)
+    side, slope = Subtapes("the right-hand side", list(map(plain, at))), slope_of(given)
+
+    def slopes(t: Any, y: Any) -> list[Any]:
+        return [slope(t, y)]
+
+    try:
+        side.run(slopes)
+        (tape,), _ = side.record([slopes])
+    except WengertError:
+        return True
+    return GUARD in tape.operations
+
+
+def walk_of(given: Given, count: int) -> tuple[Walker, Walk] | None:
+    """Return a solver, and how it has come to the end; None where it has not.
+
+    With times that are asked for it is one loop, whose derivative is that of its steps.
+    Without, it says where steps end: how many there are is the shape of the solution.
+    """
+    (start, end), times = given["t_span"], given["t_eval"]
+    if times is None:
+        start, end = unmoved(start), unmoved(end)
+    walker = Walker(
+        class_of(given["method"]),
+        slope_of(given),
+        start,
+        end,
+        direction_of(start, end),
+        Tolerances.of(given["options"]),
+        times if times is None else as_array(times),
+        max(LEAST_ROOM, 2 << count.bit_length()),
+    )
+    first = walker.begun(state_of(given))
+    loop = while_loop if times is not None else without_derivative
+    walk: Walk = loop(walker.goes_on, walker.tried, first)
+    return (walker, walk) if walk.t == end else None
+
+
+def is_as_checked(given: Given) -> bool:
+    """Whether recorded arguments are what SciPy takes: asked in every replay."""
+    (start, end), times = given["t_span"], given["t_eval"]
+    if start == end:
+        return False
+    if times is None or not any_recorded((times, start, end)):
+        return True
+    past = (as_array(times) - start) * direction_of(start, end)
+    is_within = np.all(past >= 0) and np.all(past <= np.abs(end - start))
+    return bool(is_within and np.all(np.diff(past) > 0))
+
+
+def calls_of(given: Given, walker: Walker, walk: Walk) -> Any:
+    """Return how often SciPy calls the right-hand side."""
+    kind, first = walker.kind, 1 if walker.may.first is not None else 2
+    read = walk.taken if given["dense_output"] else walk.read
+    between = len(getattr(kind, "C_EXTRA", ()))
+    return first + walk.tries * kind.n_stages + read * between
 
 
 # The continuous derivative

@@ -21,6 +21,7 @@ from wengert.core.tape import Tape, strong
 from wengert.derive.steps import Body
 from wengert.derive.while_loops import WHILE, check_steps
 from wengert.errors import ArgumentError, GuardError, explain
+from wengert.ops.constants import unmoved
 from wengert.structure.nested import any_recorded
 from wengert.structure.scan import MOST_TYPES, changing_types, check_carried, converted
 from wengert.structure.subtapes import Subtapes, scalar, visit
@@ -80,6 +81,18 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     return loop.by_steps() if found is None else found
 
 
+def without_derivative(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
+    """Return what `while_loop` returns, as numbers without derivatives.
+
+    None where the numbers make a step raise that need not be done.
+    """
+    leaves, structure = tree.flatten(init_val)
+    loop = WhileLoop(cond_fun, body_fun, noted(list(map(strong, leaves))), structure)
+    recorded = active_tape()
+    assert recorded is not None, "what is not recorded has no derivatives"
+    return loop.as_node(recorded, unmoved)
+
+
 class WhileLoop(NamedTuple):
     """A loop that is to be done.
 
@@ -124,8 +137,8 @@ class WhileLoop(NamedTuple):
             carry, steps = self.step(*carry), steps + 1
         return tree.unflatten(self.structure, carry)
 
-    def as_node(self, recorded: Tape) -> Any:
-        """Do it as one node of the tape that is being recorded.
+    def as_node(self, recorded: Tape, of: Function = lambda x: x) -> Any:
+        """Do it as one node of the tape that is being recorded, of its operands.
 
         None where the numbers make a step raise that need not be done.
         """
@@ -140,7 +153,7 @@ class WhileLoop(NamedTuple):
             loop = loop._replace(carry=converted(loop.carry, body))
         else:
             raise changed_types()
-        operands = [*loop.carry, *read]
+        operands = [of(x) for x in (*loop.carry, *read)]
         results = list(apply(WHILE, *operands, cond=cond, body=body))
         if not any_recorded(operands):
             results = [wrap_passive(recorded, part) for part in results]
