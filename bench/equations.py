@@ -16,7 +16,6 @@ from scipy.integrate import solve_ivp
 
 from arrays import main
 
-
 TIMES = numpy.linspace(0.0, 2.0, 21)
 
 

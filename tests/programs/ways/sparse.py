@@ -112,8 +112,9 @@ def compare(judge: Judge, k: int, what: str, dense: Any, found: Outcome) -> None
     for other in others:
         is_known = np.isfinite(sparse) & np.isfinite(other)
         scale = 1 + np.max(np.abs(other), initial=0, where=is_known)
-        off = np.abs(sparse - other, where=is_known, out=np.zeros(sparse.shape))
-        if not np.max(off) < TOLERANCE * scale and not judge.is_far_from_one(k):
+        off = np.zeros(sparse.shape)
+        np.subtract(sparse, other, where=is_known, out=off)
+        if not np.max(np.abs(off)) < TOLERANCE * scale and not judge.is_far_from_one(k):
             text = f"call {k}: {what} {sparse.tolist()}, not {other.tolist()}"
             raise MismatchError("sparse", what, text)
     judge.counts[f"sparse: {what} compared"] += 1
