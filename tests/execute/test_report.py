@@ -90,6 +90,20 @@ def test_a_report_says_what_was_rolled() -> None:
 
 
 @needs_engine
+def test_derivatives_of_loops_that_end_by_a_condition_stand_on_their_lines() -> None:
+    def root(a: Any) -> Any:
+        return wg.while_loop(
+            lambda y: abs(y * y - a) > 1e-9, lambda y: (y + a / y) / 2, a
+        )
+
+    _, row = compiled(wg.grad(root), 3.0)
+    line = f"test_report.py:{root.__code__.co_firstlineno + 1}"
+
+    assert len(row["rolled"]) > 1
+    assert {loop["line"] for loop in row["rolled"]} == {line}
+
+
+@needs_engine
 def test_a_report_says_what_is_stored_recomputed_and_kept_in_registers() -> None:
     x = np.linspace(0.0, 1.0, 1000)
     _, costly = compiled(lambda x: np.exp(x) / np.sum(np.exp(x)), x)

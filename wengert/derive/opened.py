@@ -75,7 +75,8 @@ def opened(
         if operation is WHILE_DERIVATIVE:
             sub = derived(tape, index, growth)
             if sub is not None:
-                results[index] = written(new, sub, [at[k] for k in operands])
+                given = [at[k] for k in operands]
+                results[index] = written(new, sub, given, tape.lines[index])
                 continue
         if operation is ITEM and operands[0] in results:
             at[index] = results[operands[0]][tape.settings[index]["result"]]
@@ -217,8 +218,11 @@ def are_rows(tape: Tape, room: int) -> bool:
     return SCAN in tape.operations and stacks.isdisjoint(tape.output_indices)
 
 
-def written(new: Tape, sub: Tape, places: Sequence[int]) -> list[int]:
-    """Append a tape of loops, of so many steps as the first place says."""
+def written(new: Tape, sub: Tape, places: Sequence[int], line: Any) -> list[int]:
+    """Append a tape of loops, of so many steps as the first place says.
+
+    It stands where what it is made of did, wherever it was recorded.
+    """
     steps, *given = places
     at = dict(zip(sub.input_indices, given, strict=True))
     wanted = reaching(sub, sub.output_indices)
@@ -234,6 +238,6 @@ def written(new: Tape, sub: Tape, places: Sequence[int]) -> list[int]:
             sub.settings[index],
             sub.types[index],
             sub.play.outputs[index] if operation is CONSTANT else None,
-            sub.lines[index],
+            line,
         )
     return [at[k] for k in sub.output_indices]

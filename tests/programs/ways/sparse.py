@@ -174,14 +174,14 @@ def is_rising(function: Any, args: Any, chosen: Any) -> bool:
     tape, todo, reached = found.value, list(found.value.output_indices), set()
     for node, position in zip(tape.inputs, chosen, strict=True):
         node.output = copy.copy(args[position])
-    with np.errstate(all="ignore"):
-        tape.forward()
     while todo:
         index = todo.pop()
         if index not in reached:
             reached.add(index)
             todo += tape.operands[index]
-    return all(is_rising_node(tape, index) for index in reached)
+    with np.errstate(all="ignore"):  # of sizes that are not usual, too
+        tape.forward()
+        return all(is_rising_node(tape, index) for index in reached)
 
 
 def is_rising_node(tape: Any, index: int) -> bool:
