@@ -28,6 +28,7 @@ from wengert.api import (
     value_grad_and_hessian,
     vjp,
 )
+from wengert.capture.answers.named import STATE as _ANSWERS
 from wengert.capture.guards import strict
 from wengert.capture.tree import register_pytree_node
 from wengert.checks import check_grads, taylor_test
@@ -129,6 +130,8 @@ __all__ = [
     "vmap",
     "while_loop",
 ]
+
+_ANSWERS.prepare()
 
 # One node class an operation; they are made from the registry, not written out.
 globals().update(nodes.node_classes())

@@ -275,3 +275,33 @@ def test_scipy_is_not_imported_for_its_rows() -> None:
     )
 
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+#: A module is loaded, then wengert, then another one.
+PREPARED = """
+    import sys
+    import scipy.linalg
+    own = scipy.linalg.solve.__code__
+    import wengert
+    from wengert.capture.answers.named import STATE
+    assert scipy.linalg.solve in STATE.known and not STATE.is_active
+    assert scipy.linalg.solve.__code__ is own
+    known = len(STATE.known)
+    wengert.grad(lambda x: x * x)(2.0)
+    assert len(STATE.known) == known
+    import scipy.signal
+    wengert.grad(lambda x: x * x)(2.0)
+    assert scipy.signal.lfilter_zi in STATE.known
+    print("done")
+"""
+
+
+def test_what_is_loaded_is_taken_in_when_wengert_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PREPARED)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("done\n", "")

@@ -9,8 +9,9 @@ thread's, runs the original.
 Replacing thirty functions takes microseconds, which no recording is to pay: a function
 gets its own code back when it is called while nothing is recorded.
 
-No module is imported for its rows: one that is loaded gets them at the start of the
-next recording, and one that a recorded function imports as soon as it is loaded.
+No module is imported for its rows: one that is loaded gets them when wengert is
+imported, or at the start of the next recording, and one that a recorded function
+imports as soon as it is loaded.
 """
 
 from __future__ import annotations
@@ -157,14 +158,23 @@ class State:
         """Lead all functions of loaded modules to their answers."""
         with self.lock:
             self.is_active = True
-            if not self.is_made:
-                self.is_made = True
-                self.own += [OfNumPy(*row) for row in rows_of_numpy()]
-            if len(sys.modules) != self.seen:
-                self.look()
+            self.take_in()
             self.lead()
             if len(self.loaded) < len(NAMED) and is_importing():
                 sys.meta_path.insert(0, LATE)
+
+    def prepare(self) -> None:
+        """Take in what is loaded already, which the first recording then need not."""
+        with self.lock:
+            self.take_in()
+
+    def take_in(self) -> None:
+        """Take in the functions of NumPy, and of the modules that are loaded."""
+        if not self.is_made:
+            self.is_made = True
+            self.own += [OfNumPy(*row) for row in rows_of_numpy()]
+        if len(sys.modules) != self.seen:
+            self.look()
 
     def look(self) -> None:
         """Take in the modules that have been loaded since the last time."""
