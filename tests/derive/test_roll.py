@@ -718,3 +718,27 @@ def test_native_derivatives_of_random_loops(
     for _ in range(3):
         agree(parts(fast(x)), parts(derivative(x)), 1e-11)
         x = rng.uniform(-1, 1, size=20)
+
+
+def test_a_short_tape_is_only_passed_over_where_it_can_have_no_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def found(tape: Tape) -> list[tuple[int, ...]]:
+        loops = repeats.find_loops(tape, 0, len(tape))
+        return [loop.grid.rows.shape for loop in loops]
+
+    def steps(count: int, x: Any) -> Any:
+        for _ in range(count):
+            x = np.sin(x)
+        return x
+
+    tapes = [
+        wengert.record(partial(steps, count), np.float64(0.5))
+        for count in range(repeats.LEAST_NODES - 4, repeats.LEAST_NODES + 6)
+    ]
+    short = [found(tape) for tape in tapes]
+    monkeypatch.setattr(repeats, "has_room", lambda *_: True)
+
+    assert short == [found(tape) for tape in tapes]
+    assert not short[0]
+    assert short[-1]

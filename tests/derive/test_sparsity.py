@@ -25,6 +25,9 @@ from wengert import (
     while_loop,
 )
 from wengert.capture import tree
+from wengert.capture.record import SetAside
+from wengert.core.operation import REGISTRY
+from wengert.derive import sparsity
 
 Function = Callable[..., Any]
 
@@ -290,6 +293,33 @@ def test_branch_that_another_call_may_take_is_in_the_structure() -> None:
         found = derivative(x)
         assert np.array_equal(found.toarray(), jacobian(f)(x))
         assert found.nnz == 8
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_operations_are_found_to_bend_at_once_as_each_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    every = [known for known in REGISTRY.values() if known.kind == "elementwise"]
+    monkeypatch.setattr(sparsity, "FOUND", {})
+    with SetAside(None):
+        sparsity.learn(every)
+        together = dict(sparsity.FOUND)
+        for operation in every:
+            sparsity.FOUND.clear()
+            sparsity.learn([operation])
+            assert sparsity.FOUND[operation] == together[operation], operation
+
+    bends = {operation.name: pairs for operation, pairs in together.items()}
+    assert bends["sin"] == ((0, 0),)
+    assert bends["divide"] == ((0, 1), (1, 1))
+    assert bends["add"] == ()
+
+    monkeypatch.setattr(sparsity, "depends", lambda *_: None)
+    sparsity.FOUND.clear()
+    sparsity.learn(every[:3])
+    assert [len(sparsity.FOUND[each]) for each in every[:3]] == [
+        arity * (arity + 1) // 2 for arity in (len(each.partials) for each in every[:3])
+    ]
 
 
 def test_curvature_that_reaches_no_result_is_none() -> None:

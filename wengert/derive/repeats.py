@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array as integers
 from collections.abc import Collection, Iterator, Sequence
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +33,7 @@ from numpy import (
 
 from wengert.core.checked import agree
 from wengert.core.operation import Operation
-from wengert.core.repetitions import MOST_BACK, Repetition
+from wengert.core.repetitions import MOST_BACK, Repetition, since
 from wengert.core.tape import CONSTANT, INPUT, Tape
 from wengert.derive.continued import (
     Written,
@@ -96,6 +96,8 @@ def find_loops(
 
     The nodes that are `given` belong to none, as inputs do.
     """
+    if not has_room(tape, start, stop):
+        return []
     whole = repetitions_of(tape, start, stop, given)
     while True:
         line = Line(tape, start, stop, given, whole)
@@ -110,6 +112,16 @@ def find_loops(
         if not left:
             return found
         whole = [each for each in whole if each not in left]
+
+
+def has_room(tape: Tape, start: int, stop: int) -> bool:
+    """Whether a stretch has so many nodes that a loop could save enough of them."""
+    made = (
+        operation
+        for operation in islice(since(tape.operations, start), stop - start)
+        if operation is not CONSTANT and operation is not INPUT
+    )
+    return next(islice(made, LEAST_NODES, None), None) is not None
 
 
 class Line:

@@ -72,6 +72,9 @@ class Dependence:
     ) -> tuple[Known, Known]:
         """Return the sets of some nodes, to both orders, by the elements of inputs."""
         tape.compute_all()
+        if self.second is not None:
+            fresh = set(tape.operations) - FOUND.keys()
+            learn([each for each in fresh if each.kind == "elementwise"])
         known: Known = {}
         bent: Known = {}
         first = 0
@@ -529,9 +532,9 @@ def curvature(
     if operation.kind == "multilinear" or isinstance(operation.form, Contract):
         pairs: Any = itertools.combinations(range(count), 2)
     elif operation.kind == "elementwise":
-        pairs = FOUND.get(operation)
-        if pairs is None:
-            pairs = FOUND[operation] = pairs_of_partials(operation)
+        if operation not in FOUND:
+            learn([operation])
+        pairs = FOUND[operation]
     elif operation.is_registered:
         key = operation, tuple([as_type(v) for v in values]), repr(settings)[:500]
         pairs = FOUND.get(key)
@@ -549,28 +552,59 @@ def every_pair(count: int) -> Pairs:
     return tuple(itertools.combinations_with_replacement(range(count), 2))
 
 
-def pairs_of_partials(operation: Operation) -> Pairs:
-    """Return on which operands the partials of an operation on elements depend."""
-    domain = operation.domain or ((1.0, 1.0),) * len(operation.partials)
-    sample = [np.float64(low + 0.6 * (high - low)) for low, high in domain]
-    pairs = set()
-    try:
-        with np.errstate(all="ignore"):
-            result = operation.function(*sample)
-    except TypeError:  # one of them is a whole number
-        return every_pair(len(sample))
-    parts = {k: part for k, part in enumerate(operation.partials) if callable(part)}
+def learn(operations: Sequence[Operation]) -> None:
+    """Find on which operands the partials of operations on elements depend.
+
+    One recording tells of all of them.
+    """
+    if not operations:
+        return
+    rules: list[tuple[Operation, int, Any, slice]] = []
+    sample: list[Any] = []
+    for operation in operations:
+        given = sample_of(operation)
+        if given is None:
+            FOUND[operation] = every_pair(len(operation.partials))
+            continue
+        own = slice(len(sample), len(sample) + len(given))
+        sample += given
+        rules += [
+            (operation, k, part, own)
+            for k, part in enumerate(operation.partials)
+            if callable(part)
+        ]
 
     def partials(*args: Any) -> tuple[Any, ...]:
-        return tuple([part(*args) for part in parts.values()])
+        return tuple([part(*args[own]) for _, _, part, own in rules])
 
-    each = depends(partials, [result, *sample])
-    if each is None:
-        return every_pair(len(sample))
-    for k, found in zip(parts, each, strict=True):
-        reads = range(len(sample)) if 0 in found else [j - 1 for j in found]
-        pairs |= {(min(k, j), max(k, j)) for j in reads}
-    return tuple(sorted(pairs))
+    each = depends(partials, sample)
+    if each is None and len(operations) > 1:
+        for operation in operations:
+            learn([operation])
+        return
+    pairs: dict[Operation, set[tuple[int, int]]] = {
+        operation: set() for operation in operations if operation not in FOUND
+    }
+    for (operation, k, _, own), found in zip(rules, each or (), strict=False):
+        reads = {place - own.start - 1 for place in found}
+        if -1 in reads:  # the result depends on all
+            reads = set(range(len(operation.partials)))
+        pairs[operation] |= {(min(k, j), max(k, j)) for j in reads}
+    for operation, own_pairs in pairs.items():
+        is_known = each is not None
+        every = every_pair(len(operation.partials))
+        FOUND[operation] = tuple(sorted(own_pairs)) if is_known else every
+
+
+def sample_of(operation: Operation) -> list[Any] | None:
+    """Return a result and operands of it; None where one is a whole number."""
+    domain = operation.domain or ((1.0, 1.0),) * len(operation.partials)
+    sample = [np.float64(low + 0.6 * (high - low)) for low, high in domain]
+    try:
+        with np.errstate(all="ignore"):
+            return [operation.function(*sample), *sample]
+    except TypeError:
+        return None
 
 
 def pairs_of_rule(operation: Operation, values: Sequence[Any], settings: Any) -> Pairs:
