@@ -26,12 +26,15 @@ from wengert.execute.arrays import (
     FAST_SCALARS,
     TURNED,
     WRITEABLE,
+    is_native,
     is_turned,
     parameter,
 )
 
 #: Values of a Python int at one place that are recorded apart; then it is an input.
 MOST_INTEGERS = 8
+#: Kinds of plain arguments whose key is kept.
+MOST_PLAIN = 64
 #: Containers inside containers that native code takes apart; its text is written by
 #: recursion, and users' own calls may be deep already.
 DEEPEST_NATIVE = 30
@@ -62,6 +65,8 @@ class Keys:
         #: The values that ints had, and the places that have had too many to be static.
         self.integers: dict[Any, set[int]] = {}
         self.varying: set[Any] = set()
+        #: By their classes, shapes and dtypes, how plain arguments nest, and their key.
+        self.plain: dict[Any, tuple[Any, Any]] = {}
         #: Places whose ints cannot be recorded (`float(n)`): static all the same.
         self.settled: set[Any] = set()
 
@@ -72,7 +77,16 @@ class Keys:
 
         A sparse array among them is its entries, and where they stand.
         """
-        return self.described(args, kwargs, tree.flatten)
+        if kwargs or self.static_argnums or self.asked:
+            return self.described(args, kwargs, tree.flatten)
+        kinds = plain_kinds(args)
+        known = None if kinds is None else self.plain.get(kinds)
+        if known is not None:
+            return list(args), *known
+        leaves, structure, key = self.described(args, kwargs, tree.flatten)
+        if kinds is not None and len(self.plain) < MOST_PLAIN:
+            self.plain[kinds] = structure, key
+        return leaves, structure, key
 
     def described(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], flatten: Callable[..., Any]
@@ -210,6 +224,20 @@ class Keys:
         """Take back what `settle` did."""
         with self.lock:
             self.settled, self.varying = self.settled - places, self.varying | places
+
+
+def plain_kinds(args: Iterable[Any]) -> Any:
+    """Return what tells apart arguments that are arrays in C order, or `float64`.
+
+    None where one is something else.
+    """
+    found = []
+    for arg in args:
+        kind = type(arg)
+        if kind is not np.float64 and not (kind is np.ndarray and is_native(arg)):
+            return None
+        found.append((kind, arg.shape, arg.dtype))
+    return tuple(found)
 
 
 def direct_parameters(key: Any) -> tuple[Any, ...] | None:
