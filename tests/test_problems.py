@@ -68,6 +68,48 @@ def test_problem_prints_its_sizes() -> None:
     assert "42 x 60" in str(p)
 
 
+def test_values_and_slopes_are_those_of_the_point_in_whatever_order() -> None:
+    p, random = moved(), np.random.default_rng(7)
+    points = [START + 0.1 * random.normal(size=START.size) for _ in range(12)]
+    asks = {
+        "objective": effort,
+        "constraints": motion,
+        "gradient": grad(effort),
+        "jacobian": lambda z: jacobian(motion)(z),
+    }
+    for _ in range(60):
+        x = points[random.integers(len(points))]
+        for name in random.choice(list(asks), random.integers(1, 5)):
+            found = getattr(p, name)(x)
+            found = found.toarray() if name == "jacobian" else found
+            np.testing.assert_allclose(found, asks[name](x), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("takes_steps", [True, False])
+def test_slopes_that_follow_values_are_computed_with_them(takes_steps: bool) -> None:
+    p, asked = moved(), list[str]()
+    p.hessian(START)
+    p.jacobian(START)
+    called = p.called
+
+    def noted(part: str, *given: Any) -> Any:
+        asked.append(part)
+        return called(part, *given)
+
+    p.called = noted
+    for k in range(6):
+        trials = [START + k + 1.0, START - k - 1.0]
+        for x in trials[: 1 if takes_steps else 2]:
+            p.objective(x)
+            p.constraints(x)
+        p.gradient(x)
+        p.jacobian(x)
+
+    values = asked.count("values")
+    assert values == (2 if takes_steps else 12)
+    assert asked.count("slopes") == 6
+
+
 def test_report_says_what_every_derivative_takes() -> None:
     p = moved()
     for k in range(3):

@@ -25,6 +25,8 @@ from wengert.structure.optimize import (
 )
 
 Function = Callable[..., Any]
+#: Points in a row at which slopes followed values, before both are computed at once.
+FOLLOWED = 2
 
 
 def problem(
@@ -108,6 +110,9 @@ class Problem:
         self.args = tuple([as_numbers(leaf, "parameters")[()] for leaf in leaves])
         self._last: tuple[bytes, Any] = b"", None
         self._last_slopes: tuple[bytes, Any] = b"", None
+        #: At how many points in a row slopes were asked for, too, once values were; and
+        #: whether they are still to come where values were asked for last.
+        self._followed, self._is_open = 0, False
         self._zeros: tuple[int, Array] | None = None
 
     def _with(self, args: Sequence[Any]) -> tuple[Any, ...]:
@@ -196,19 +201,31 @@ class Problem:
     # What was computed at the last x is kept
 
     def values(self, x: Array) -> tuple[Any, ...]:
-        """Return the value and the constraints."""
+        """Return the value and the constraints.
+
+        Where a solver has asked for slopes at the same points again and again, as one
+        does whose steps are taken, they are computed at once.
+        """
         key = vector(x).tobytes()
+        if key not in (self._last[0], self._last_slopes[0]):
+            if self._is_open:
+                self._followed = 0
+            self._is_open = True
+            if self._followed < FOLLOWED:
+                self._last = key, self.called("values", x)
+            else:
+                self._last_slopes = key, self.called("slopes", x)
         if self._last_slopes[0] == key:
             value, _, constraints, _ = self._last_slopes[1]
             return value, constraints
-        if self._last[0] != key:
-            self._last = key, self.called("values", x)
         known: tuple[Any, ...] = self._last[1]
         return known
 
     def slopes(self, x: Array) -> tuple[Any, ...]:
         """Return value, gradient, constraints and entries of the Jacobian."""
         key = vector(x).tobytes()
+        if self._is_open:
+            self._followed, self._is_open = self._followed + 1, False
         if self._last_slopes[0] != key:
             self._last_slopes = key, self.called("slopes", x)
         known: tuple[Any, ...] = self._last_slopes[1]

@@ -52,7 +52,11 @@ def test_parts_follow_every_path(waits: bool) -> None:
     p, random = problem(cost, (limits, 0.0, 1.0)), np.random.default_rng(0)
 
     for k in range(40):
-        check(p, random.normal(size=3) * 1.5)
+        x = random.normal(size=3) * 1.5
+        check(p, x)
+        value, constraints = p.called("values", x)  # else slopes would give them all
+        np.testing.assert_allclose(value, cost(x), rtol=1e-13)
+        np.testing.assert_allclose(constraints, limits(x), rtol=1e-13)
         if waits and k == 20:
             for part in (p._shared.values, p._shared.slopes, p._shared.curves):
                 part.wait()
