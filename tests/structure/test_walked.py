@@ -211,3 +211,23 @@ def test_a_step_that_gets_too_small_is_what_scipy_says() -> None:
         status, end = found(p)
         assert status == plain.status
         assert end == pytest.approx(plain.t[-1], rel=1e-9)
+
+
+def test_a_right_hand_side_may_add_in_any_order() -> None:
+    """Products of matrices are no reason to leave the loop to NumPy."""
+    matrix = np.random.default_rng(3).normal(size=(8, 8))
+
+    def f(k: Any) -> Any:
+        start = np.ones(8) + 0.0 * k
+        y = solve_ivp(lambda t, y: k * (matrix @ y), (0, 1), start, t_eval=[1.0]).y
+        return np.sum(y**2)
+
+    jitted = wg.jit(wg.value_and_grad(f), wait=True)
+
+    for k in (0.5, -0.3):
+        value, slope = jitted(k)
+        assert value == pytest.approx(f(k), rel=1e-6)
+        assert slope == pytest.approx(f(k + 1e-30j).imag / 1e-30, rel=1e-6)
+    (row,) = jitted.report().rows
+    assert "while" in row["nest"]
+    assert all("while" not in text for text in row["asked of NumPy"])

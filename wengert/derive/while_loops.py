@@ -40,7 +40,7 @@ Mode = tuple[str, Flags, Flags]
 
 
 def play_while(
-    *operands: Any, cond: Body, body: Body, room: int = 0
+    *operands: Any, cond: Body, body: Body, room: int = 0, is_close: bool = False
 ) -> tuple[Any, ...]:
     """Return the carried values at the end, what was stacked, and the number of steps.
 
@@ -54,6 +54,9 @@ def play_while(
         The step, which reads no rows.
     room : int
         Rows of the stacks, of which those of the steps are written.
+    is_close : bool
+        Whether what the condition asks about may be rounded otherwise, as whoever
+        compares has a tolerance.
     """
     pairs = zip(operands, body.is_weak, strict=True)
     values = [as_python(x) if is_weak else x for x, is_weak in pairs]
@@ -65,7 +68,7 @@ def play_while(
         if steps == looks > 0:
             looks *= 2
             body.done = max(body.done, steps)
-            rest = natively(cond, body, [*state, *fixed])
+            rest = natively(cond, body, [*state, *fixed], is_close)
             if rest is not None:
                 steps += int(rest[-1])
                 body.done = max(body.done, steps)
@@ -80,7 +83,9 @@ def play_while(
     return *ends, *stacks, np.int64(steps)
 
 
-def natively(cond: Body, body: Body, operands: Sequence[Any]) -> tuple[Any, ...] | None:
+def natively(
+    cond: Body, body: Body, operands: Sequence[Any], is_close: bool
+) -> tuple[Any, ...] | None:
     """Return what the rest of a loop gives in native code; None where NumPy plays it.
 
     It does while what is compiled later is recorded, as of a loop of so many steps,
@@ -93,24 +98,26 @@ def natively(cond: Body, body: Body, operands: Sequence[Any]) -> tuple[Any, ...]
         return None
     if not body.is_for(operands):
         return None
-    player = body.derived.get(("natively", cond))
+    question = "natively", cond, is_close
+    player = body.derived.get(question)
     if player is None:
         from wengert.derive.opened import opened  # what derives such loops
 
-        tape = while_tape(cond, body, operands)
+        tape = while_tape(cond, body, operands, is_close)
         player = tape.native_player(not body.is_swept, lambda tape: opened(tape, ())[0])
-        body.derived["natively", cond] = player
+        body.derived[question] = player
     found = None if player is None else player(operands)
     return None if found is None else tuple(found)
 
 
-def while_tape(cond: Body, body: Body, operands: Sequence[Any]) -> Tape:
+def while_tape(cond: Body, body: Body, operands: Sequence[Any], is_close: bool) -> Tape:
     """Return a tape of a loop and its results alone, with values of its operands."""
     tape = Tape()
     for like, value in zip(body.inputs, operands, strict=True):
         tape.input_indices.append(tape.append(INPUT, (), NO_SETTINGS, like, value))
     types = (*body.outputs, Type((), np.dtype(np.int64)))
-    return with_results(tape, WHILE, {"cond": cond, "body": body}, types)
+    how = {"cond": cond, "body": body, "is_close": is_close}
+    return with_results(tape, WHILE, how, types)
 
 
 class ManyStepsError(GuardError):
@@ -148,7 +155,12 @@ def go_on(
 
 
 def push_while(
-    tangents: Sequence[Any], result: Any, *operands: Any, cond: Body, body: Body
+    tangents: Sequence[Any],
+    result: Any,
+    *operands: Any,
+    cond: Body,
+    body: Body,
+    is_close: bool = False,
 ) -> tuple[Any, ...]:
     """Return the tangents of the results."""
     into, out = passing(body, [tangent is not None for tangent in tangents])
@@ -166,6 +178,7 @@ def pull_while(
     cond: Body,
     body: Body,
     wanted: Sequence[bool],
+    is_close: bool = False,
 ) -> tuple[Any, ...]:
     """Return the gradients of the operands."""
     into, out = passing(body, wanted)

@@ -171,6 +171,8 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
     """
     settings = lowering.tape.settings[index]
     body, cond = settings["body"], settings["cond"]
+    if settings.get("is_close"):
+        return within_tolerance(lowering, index, body, cond)
     every = range(len(lowering.tape.operands[index]))
     operands, done = given_to(lowering, index, body, every)
     read = frozenset(decided_by(cond, body))
@@ -201,6 +203,19 @@ def while_loop(lowering: Lowering, index: int) -> Loops:
     how = room, False, body.carried, done.given, exact, made_of, taints
     repeated = Repeated(lowered, *how, asks=asks)
     return gated(lowering, Loops(repeated, operands, list(range(len(own) + 1))))
+
+
+def within_tolerance(lowering: Lowering, index: int, body: Body, cond: Body) -> Loops:
+    """Return a loop whose condition may be rounded otherwise, and so its results."""
+    every = range(len(lowering.tape.operands[index]))
+    operands, done = given_to(lowering, index, body, every)
+    lowered = lowering.inside(body.tape, done)
+    asks = lowering.inside(cond.tape, done._replace(carried=0, taints=set()))
+    results = range(len(body.outputs) + 1)
+    exact, made_of = frozenset(results), [frozenset[int]() for _ in results]
+    how = 0, False, body.carried, done.given, exact, made_of, frozenset(done.taints)
+    repeated = Repeated(lowered, *how, asks=asks)
+    return gated(lowering, Loops(repeated, operands, list(results)))
 
 
 def gated(lowering: Lowering, loop: Loops) -> Loops:

@@ -66,7 +66,7 @@ def asked_by(tape: Tape, index: int, operation: Operation) -> Sequence[int]:
     if operation in COUNTED:
         first = len(operands) - len(settings["body"].inputs)
         return [operands[k + first] for k in sorted(asked_of(settings["body"]))]
-    if operation is WHILE:
+    if operation is WHILE and not settings.get("is_close"):
         cond, body = settings["cond"], settings["body"]
         kinds = [like.dtype.kind for like in body.inputs]
         return [operands[k] for k in decided_by(cond, body) if kinds[k] != "b"]

@@ -41,7 +41,7 @@ from wengert.structure.solver import (
     original_of,
 )
 from wengert.structure.subtapes import Subtapes
-from wengert.structure.while_loop import while_loop, without_derivative
+from wengert.structure.while_loop import within_tolerance
 
 Function = Callable[..., Any]
 IVP, ODEINT = "scipy.integrate.solve_ivp", "scipy.integrate.odeint"
@@ -353,8 +353,8 @@ def walk_of(given: Given, count: int) -> tuple[Walker, Walk] | None:
         max(LEAST_ROOM, 2 << count.bit_length()),
     )
     first = walker.begun(state_of(given))
-    loop = while_loop if times is not None else without_derivative
-    walk: Walk = loop(walker.goes_on, walker.tried, first)
+    has_derivative = times is not None
+    walk: Walk = within_tolerance(walker.goes_on, walker.tried, first, has_derivative)
     return (walker, walk) if walk.t == end else None
 
 

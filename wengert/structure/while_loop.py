@@ -81,16 +81,18 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     return loop.by_steps() if found is None else found
 
 
-def without_derivative(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
-    """Return what `while_loop` returns, as numbers without derivatives.
+def within_tolerance(
+    cond_fun: Function, body_fun: Function, init_val: Any, has_derivative: bool
+) -> Any:
+    """Return what `while_loop` returns, whose condition may be rounded otherwise.
 
     None where the numbers make a step raise that need not be done.
     """
     leaves, structure = tree.flatten(init_val)
     loop = WhileLoop(cond_fun, body_fun, noted(list(map(strong, leaves))), structure)
     recorded = active_tape()
-    assert recorded is not None, "what is not recorded has no derivatives"
-    return loop.as_node(recorded, unmoved)
+    assert recorded is not None, "it is called while something is recorded"
+    return loop.as_node(recorded, has_derivative, is_close=True)
 
 
 class WhileLoop(NamedTuple):
@@ -137,8 +139,10 @@ class WhileLoop(NamedTuple):
             carry, steps = self.step(*carry), steps + 1
         return tree.unflatten(self.structure, carry)
 
-    def as_node(self, recorded: Tape, of: Function = lambda x: x) -> Any:
-        """Do it as one node of the tape that is being recorded, of its operands.
+    def as_node(
+        self, recorded: Tape, has_derivative: bool = True, is_close: bool = False
+    ) -> Any:
+        """Do it as one node of the tape that is being recorded.
 
         None where the numbers make a step raise that need not be done.
         """
@@ -153,8 +157,11 @@ class WhileLoop(NamedTuple):
             loop = loop._replace(carry=converted(loop.carry, body))
         else:
             raise changed_types()
-        operands = [of(x) for x in (*loop.carry, *read)]
-        results = list(apply(WHILE, *operands, cond=cond, body=body))
+        operands = [*loop.carry, *read]
+        if not has_derivative:
+            operands = list(map(unmoved, operands))
+        how = {"cond": cond, "body": body} | ({"is_close": True} if is_close else {})
+        results = list(apply(WHILE, *operands, **how))
         if not any_recorded(operands):
             results = [wrap_passive(recorded, part) for part in results]
         return tree.unflatten(self.structure, results[: len(self.carry)])
