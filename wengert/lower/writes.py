@@ -96,6 +96,8 @@ def written_through(
     mask = mask_of(lowering, index, 2, operands[2:], seen.ndim)
     if mask is None:
         parts, indices = indices_of(lowering, index, 2, operands[2:], seen.ndim)
+    elif 0 in lowering.graph.shape(mask.value.dims):
+        return base.node  # NumPy lets it be of dimensions that have elements, too
     else:
         parts, indices = mask.free, []
     region = region_of(lowering, index, base, parts, indices, shape, view)
