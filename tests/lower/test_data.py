@@ -75,6 +75,25 @@ def test_masks_take_and_write_as_numpys(key: Any, shape: Any) -> None:
     check(lambda x, y: function(x, y, mask), x, rng.normal(size=x[key(mask)].shape))
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 7), (40, 0), (0, 0)])
+@pytest.mark.parametrize("base", [np.copy, np.exp, lambda x: np.cumsum(x, axis=0)])
+def test_a_mask_without_elements_writes_nothing(base: Function, shape: Any) -> None:
+    """NumPy lets it be beside dimensions of any length."""
+
+    def function(x: Any, mask: Any) -> Any:
+        new = base(x)
+        new[mask] *= 2.0
+        new[::-1][mask] = x[0, 0]
+        np.add.at(new, mask, np.sin(new[mask]))
+        return new
+
+    x, mask = np.random.default_rng(0).normal(size=(40, 7)), np.zeros(shape, bool)
+
+    np.testing.assert_array_equal(function(x, mask), base(x))
+    check(function, x, mask)
+    check(lambda x: function(x, mask), x)
+
+
 @pytest.mark.parametrize("shape", [(), (4,), (3, 5)])
 def test_one_truth_value_is_a_mask(shape: Any) -> None:
     def function(x: Any) -> Any:

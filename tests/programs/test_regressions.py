@@ -15,6 +15,15 @@ from tests.programs.judge import Judge
 from tests.programs.ways import WAYS, run
 
 PROGRAMS = {
+    "a mask without elements writes nothing": """
+def program(x, m, s, n):
+    v1 = np.exp(x) + 0.5
+    v2 = np.cumsum(m, axis=0)
+    v1[x[:0] > 0.5] *= np.cos(s)
+    v2[m[:0] > 0.5] += s
+    x[m[:0, 0] > 0.45] /= np.log(3.0)
+    return np.sum(v1) * 0.3 + np.sum(v2) * s + np.sum(x)
+""",
     "a store under a mask made of recorded values has a derivative": """
 def program(x, m, s, n):
     v3 = m.T
