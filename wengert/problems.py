@@ -63,7 +63,8 @@ def problem(
     Cost: The first two calls run the functions, record them once for all derivatives,
     and find the patterns; then native code is made of what is asked for together: value
     and constraints; gradient and Jacobian with them; the Hessian.  What was computed
-    at the last x is kept.
+    at the last x is kept, and where slopes follow values again and again, both are
+    computed at once.
 
     Examples
     --------

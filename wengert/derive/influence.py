@@ -77,7 +77,8 @@ class Influence:
         for sets in given:
             if sets is None:
                 continue
-            sets = np.broadcast_to(sets, shape)
+            if np.shape(sets) != shape:
+                sets = np.broadcast_to(sets, shape)
             found = sets if found is None else self.sets.unions(found, sets)
         return np.zeros(shape, np.int64) if found is None else found
 

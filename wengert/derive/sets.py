@@ -100,6 +100,8 @@ class Sets:
 
     def unions(self, a: Array, b: Array) -> Array:
         """Return the unions of sets, element by element."""
+        if a is b:
+            return a
         found = np.array(np.where(a == 0, b, a), order="C")
         differ = np.flatnonzero((a != b) & (a != 0) & (b != 0))
         if not differ.size:

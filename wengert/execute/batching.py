@@ -149,13 +149,13 @@ def stacked(rows: list[Any]) -> Any:
 
 def batch_map(operation: Operation, operands: Operands, settings: Settings) -> Any:
     """Return the elements at every place: rows are one more axis to broadcast over."""
-    ndim = max(operands.rank(k) for k in range(len(operands.values)))
+    ndim = max([operands.rank(k) for k in range(len(operands.values))])
     given = [operands.aligned(k, ndim) for k in range(len(operands.values))]
     found = operands.call(operation, *given, **settings)
     if len(given) == 1 or isinstance(found, tuple):
         return found
-    shapes = [getattr(value, "shape", ()) for value in given]
-    if len(found.shape) == ndim + 1 and all(fits(s, found.shape) for s in shapes):
+    shapes, whole = [getattr(value, "shape", ()) for value in given], found.shape
+    if len(whole) == ndim + 1 and all([s == whole or fits(s, whole) for s in shapes]):
         return found
     return np.broadcast_to(found, np.broadcast_shapes(*shapes))
 
@@ -163,7 +163,7 @@ def batch_map(operation: Operation, operands: Operands, settings: Settings) -> A
 def fits(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
     """Whether a shape broadcasts to another, of as many axes or more."""
     pairs = zip(reversed(shape), reversed(whole), strict=False)
-    return shape == whole or all(n in (1, m) for n, m in pairs)
+    return all([n in (1, m) for n, m in pairs])
 
 
 def behind_rows(axis: Any, ndim: int) -> Any:
