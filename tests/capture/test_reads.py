@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import cProfile
 import functools
+import gc
 import importlib
 import profile
+import subprocess
 import sys
+import textwrap
 import time
 import timeit
 import types
@@ -860,6 +863,8 @@ def under_own(function: Any, x: Any) -> Any:
     ids=["cProfile", "profile", "own"],
 )
 def test_a_profiler_goes_on(under: Any) -> None:
+    gc.collect()  # `profile` loses count where the collector calls back
+
     def loss(x: Any) -> Any:
         if x[0] > 100.0:
             print(x)
@@ -921,3 +926,26 @@ def test_a_function_of_ours_that_calls_itself_is_followed_once() -> None:
         warnings.simplefilter("error")
         found = [jitted(1.5, 2.0) for _ in range(3)]
     np.testing.assert_allclose(found, f(1.5, 2.0), rtol=1e-14)
+
+
+#: A jitted function of a ufunc; then ufuncs of modules that are loaded afterwards.
+UFUNCS = """
+    import sys
+    import numpy as np
+    import wengert
+    from wengert.capture.reads.libraries import is_known_ufunc
+    assert float(wengert.jit(lambda x: np.sin(x))(0.0)) == 0.0
+    assert "numpy.strings" not in sys.modules and "scipy.special" not in sys.modules
+    assert not is_known_ufunc(np.frompyfunc(abs, 1, 1))
+    from scipy import special
+    for known in (np.strings.isalpha, special.gamma, np.true_divide, np.abs):
+        assert is_known_ufunc(known), known
+    print("done")
+"""
+
+
+def test_modules_are_not_loaded_for_their_ufuncs() -> None:
+    command = [sys.executable, "-c", textwrap.dedent(UFUNCS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("done\n", "")

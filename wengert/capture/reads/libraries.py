@@ -343,8 +343,19 @@ def is_harmless(value: Any) -> bool:
     return is_pure_name(module)
 
 
+#: Modules that hold ufuncs, where they are loaded.
+HAVE_UFUNCS = (
+    "numpy.strings",
+    "scipy.special",
+    "scipy.special._ufuncs",
+    "scipy.special._special_ufuncs",
+)
+
+
 def is_known_ufunc(value: Any) -> bool:
     """Whether a ufunc is NumPy's or SciPy's, and no function of Python's inside."""
+    if members(np).get(value.__name__) is value:
+        return True
     if id(value) not in known_ufuncs():
         known_ufuncs.cache_clear()
     return id(value) in known_ufuncs()
@@ -353,12 +364,8 @@ def is_known_ufunc(value: Any) -> bool:
 @functools.lru_cache(maxsize=1)
 def known_ufuncs() -> frozenset[int]:
     """Return the identities of the ufuncs of NumPy and SciPy."""
-    modules = [np, np._core.umath, sys.modules.get("scipy.special")]  # type: ignore[attr-defined]
-    modules += [
-        sys.modules.get("scipy.special._ufuncs"),
-        sys.modules.get("scipy.special._special_ufuncs"),
-    ]
-    modules += [np.linalg._umath_linalg, np.strings, np._core._multiarray_umath]  # type: ignore[attr-defined]
+    modules = [np, np._core.umath, np.linalg._umath_linalg, np._core._multiarray_umath]  # type: ignore[attr-defined]
+    modules += map(sys.modules.get, HAVE_UFUNCS)
     return frozenset(
         id(value)
         for module in modules
