@@ -2,8 +2,8 @@
 
 Run: ``python bench/equations.py``; diffrax is left out where it is not installed.
 Hares and lynxes to the time 2, by the same method and tolerance: their last number, and
-the squares of all at 21 times.  diffrax's adjoint is that of its steps, too.  All else
-is as in `arrays.py`.
+the squares of all at 21 times, also by `vmap` of 1,000 parameters.  diffrax's adjoint
+is that of its steps, too.  All else is as in `arrays.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 from scipy.integrate import solve_ivp
 
+import wengert as wg
 from arrays import main
 
 TIMES = numpy.linspace(0.0, 2.0, 21)
@@ -53,17 +54,31 @@ def by_diffrax(np: Any, method: str, tolerance: float, times: Any, p: Any) -> An
     return found[0, 0] if times is None else np.sum(found**2)
 
 
+def many_by_scipy(np: Any, method: str, tolerance: float, times: Any, p: Any) -> Any:
+    """The sum of such numbers, for many parameters."""
+    return np.sum(wg.vmap(lambda p: by_scipy(np, method, tolerance, times, p))(p))
+
+
+def many_by_diffrax(np: Any, method: str, tolerance: float, times: Any, p: Any) -> Any:
+    """The same by diffrax."""
+    import jax
+
+    return np.sum(jax.vmap(lambda p: by_diffrax(np, method, tolerance, times, p))(p))
+
+
 def rows() -> dict[str, Any]:
     """Each row's programs, what they are given before the arguments, and those."""
-    programs = {"wengert": by_scipy}
+    programs, many = {"wengert": by_scipy}, {"wengert": many_by_scipy}
     if importlib.util.find_spec("diffrax"):
-        programs["jax"] = by_diffrax
+        programs["jax"], many["jax"] = by_diffrax, many_by_diffrax
     p = numpy.array([1.0, 0.5, 0.8])
-    return {
+    spread = numpy.random.default_rng(0).uniform(0.7, 1.3, (1000, 3)) * p
+    one = {
         f"{method} {tolerance:g}, {where}": (programs, (method, tolerance, times), (p,))
         for method, tolerance in (("RK45", 1e-10), ("DOP853", 1e-12))
         for where, times in (("at last", None), ("21 times", TIMES))
     }
+    return one | {"RK45 1e-10, 1,000 rows": (many, ("RK45", 1e-10, TIMES), (spread,))}
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ def test_a_block_is_its_rows(example: Example) -> None:
     flat = [tape.play.outputs[index] for index in tape.input_indices]
     rows = [[varied(x, k)[()] for x in flat] for k in range(block.rows)]
     given = [np.stack(column) for column in zip(*rows, strict=True)]
+    if block.is_alone:
+        given = rows[0]
     with np.errstate(all="ignore"):
         found = Plan(block.tape).run(given)
     if not isinstance(found, list):
@@ -197,3 +199,66 @@ def test_rows_of_infinities_meet_no_zeros_beyond_the_ends(mode: Any) -> None:
     for _ in range(3):
         np.testing.assert_allclose(found(x), expected, rtol=1e-13, atol=1e-14)
         np.testing.assert_allclose(wg.vmap(convolved)(x), expected, rtol=1e-13)
+
+
+def root_of(a: Any) -> Any:
+    """Newton's method: each row does its own number of steps."""
+    return wg.while_loop(lambda y: abs(y * y - a) > 1e-9, lambda y: (y + a / y) / 2, a)
+
+
+def root_where_positive(a: Any) -> Any:
+    """The same behind a branch: some rows leave the path."""
+    return root_of(a) if a > 0.0 else -a
+
+
+def halvings(a: Any) -> Any:
+    """How often a number is halved, and what is left."""
+
+    def step(at: Any) -> Any:
+        return at[0] / 2, at[1] + 1
+
+    return wg.while_loop(lambda at: at[0] > 1.0, step, (a, 0))
+
+
+BY_STEPS = [root_of, root_where_positive, halvings, wg.grad(root_of)]
+
+
+@pytest.mark.parametrize("f", BY_STEPS)
+def test_rows_of_loops_that_a_condition_ends_are_native_one_by_one(f: Any) -> None:
+    rows = np.random.default_rng(3).uniform(0.1, 9.0, 300)
+    rows[::7] *= -1.0 if f is root_where_positive else 1.0
+    mapped = wg.jit(wg.vmap(f), wait=True)
+    expected = [
+        np.array(part) for part in zip(*[np.ravel(f(row)) for row in rows], strict=True)
+    ]
+
+    for _ in range(3):
+        found = mapped(rows)
+        found = found if type(found) is tuple else (found,)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+@pytest.mark.parametrize("f", [root_of, root_where_positive, halvings])
+def test_a_block_of_such_rows_is_one_row(f: Any) -> None:
+    _, block = block_and_row(f, [np.float64(2.0)])
+
+    assert (block.rows, block.is_alone) == (1, True)
+    assert compile_loops(block.tape, True, (), 1, block.asked, block.steps())
+
+
+def test_rows_may_do_more_steps_than_the_one_that_was_recorded() -> None:
+    """There is room for some more; it grows where that does not do."""
+
+    def total(a: Any) -> Any:
+        def step(at: Any) -> Any:
+            return at[0] + 1.0, at[1] * 1.001
+
+        return wg.while_loop(lambda at: at[0] < a, step, (0.0, a))[1]
+
+    rows = np.concatenate([np.full(40, 3.0), [5000.0, 20.0]])
+    slope = wg.jit(wg.vmap(wg.grad(total)), wait=True)
+    expected = 1.001 ** np.ceil(rows)
+
+    for _ in range(3):
+        np.testing.assert_allclose(slope(rows), expected, rtol=1e-10)

@@ -28,7 +28,8 @@ from wengert.execute.batching import (
     stacked,
     write_rows,
 )
-from wengert.execute.costs import ROWS_ELEMENT, ROWS_NODE
+from wengert.execute.blocks import BY_STEPS
+from wengert.execute.costs import ROWS_ELEMENT, ROWS_NODE, play_seconds
 from wengert.execute.interpret import (
     LEAVES_PATH,
     as_weak,
@@ -383,7 +384,12 @@ def block_rows(size: int) -> int:
 
 
 def rows_seconds(tape: Tape, count: int) -> float:
-    """Return about what playing so many rows takes."""
+    """Return about what playing so many rows takes.
+
+    Loops that a condition ends are played row by row, and most of it.
+    """
+    if not BY_STEPS.isdisjoint(tape.operations):
+        return count * play_seconds(tape)
     types = [like for like in tape.types if isinstance(like, Type)]
     elements = sum(math.prod(like.shape) for like in types)
     blocks = -(-count // rows_in_block(tape))

@@ -1,7 +1,9 @@
 """A tape of one row as a tape of a block of rows: one more axis of every array.
 
 What a guard asks of a row becomes a number of that row, the guard that it failed, so
-that the tape of a block has no guards and is loops over arrays like any other.
+that the tape of a block has no guards and is loops over arrays like any other.  Where a
+node has no form for all rows at once, as loops have none that a condition ends, a block
+is one row.
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ from wengert.core.guards import OF_MEMORY, answer
 from wengert.core.operation import Operation, apply
 from wengert.core.tape import CONSTANT, GUARD, Tape
 from wengert.core.types import Type
-from wengert.derive.loops import SCAN
+from wengert.derive.loops import PART, SCAN
 from wengert.derive.steps import Body, as_step
+from wengert.derive.while_loops import WHILE
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.batching import (
     BATCHED,
@@ -33,6 +36,8 @@ from wengert.ops.python import EXACT, PYTHON, RAISES, is_weak
 #: Rows of a block: of short rows, and of those that are longer than so many bytes, each
 #: of which lies on a page of its own; and elements of its largest array at most.
 ROWS, FEW, SHORT, ELEMENTS = 64, 16, 512, 1 << 16
+#: Loops that do another number of steps for every row.
+BY_STEPS = frozenset({WHILE, PART})
 
 
 class Block(NamedTuple):
@@ -47,6 +52,8 @@ class Block(NamedTuple):
     rows : int
     has_rows : tuple of bool, one an input
     has_guards, has_sums : bool
+    is_alone : bool
+        Whether it is one row, whose arrays have no more axes than the row's tape has.
     """
 
     tape: Tape
@@ -54,6 +61,7 @@ class Block(NamedTuple):
     has_rows: tuple[bool, ...]
     has_guards: bool
     has_sums: bool
+    is_alone: bool = False
 
     @property
     def asked(self) -> tuple[int, ...]:
@@ -96,12 +104,36 @@ def block_of(
     NotLoweredError
         Where a node has no form for all rows at once.
     """
-    count = rows_of(tape, mapped)
+    how = tape, captured, mapped, sums, row
+    try:
+        return block_of_rows(*how, rows_of(tape, mapped))
+    except NotLoweredError as error:
+        if BY_STEPS.isdisjoint(tape.operations):
+            raise
+        reason = error
+    try:
+        return block_of_rows(*how, 1, is_alone=True)
+    except NotLoweredError:
+        raise reason from None
+
+
+def block_of_rows(
+    tape: Tape,
+    captured: Sequence[int],
+    mapped: Sequence[bool],
+    sums: Sequence[bool],
+    row: Sequence[Any],
+    count: int,
+    is_alone: bool = False,
+) -> Block:
+    """Return the tape of a block of so many rows; see `block_of`."""
     sources = [*tape.input_indices, *captured]
     flags = [*mapped, *[False] * len(captured)]
     likes = [tape.types[index] for index in sources]
     given = [
-        np.array(np.broadcast_to(value, (count, *np.shape(value))))
+        value
+        if flag and is_alone
+        else np.array(np.broadcast_to(value, (count, *np.shape(value))))
         if flag
         else as_weak(like, value)
         for value, like, flag in zip(row, likes, flags, strict=True)
@@ -112,7 +144,8 @@ def block_of(
     def function(*values: Any) -> tuple[Any, ...]:
         nonlocal has_guards
         play = BlockPlay(tape, count)
-        play.run(dict(zip(sources, values, strict=False)), flags)
+        axes = [flag and not is_alone for flag in flags]
+        play.run(dict(zip(sources, values, strict=False)), axes)
         has_guards = play.failed is not None
         counted = play.counted(values[-1]) if has_sums else None
         results = [
@@ -130,7 +163,8 @@ def block_of(
         raise
     except Exception as error:
         raise NotLoweredError(f"rows at once: {type(error).__name__}") from error
-    return Block(whole, count, (*flags, *[True] * has_sums), has_guards, has_sums)
+    has_rows = *flags, *[True] * has_sums
+    return Block(whole, count, has_rows, has_guards, has_sums, is_alone)
 
 
 def all_at_once(

@@ -88,10 +88,10 @@ def run_blocks(
     sums: Sequence[bool],
     count: int,
     threads: int,
-) -> tuple[list[Array], Array | None] | None:
+) -> tuple[list[Array], Array | None] | int:
     """Return a kernel's results for all rows, and the guard that each row failed.
 
-    None where the kernel refuses a block.
+    The number of a refusal where the kernel refuses a block.
 
     Parameters
     ----------
@@ -125,8 +125,9 @@ def run_blocks(
         np.empty((blocks if adds else count, *like.shape), like.dtype)
         for like, adds in zip(likes, is_sum, strict=True)
     ]
-    if not run(kernel, block, given, results, whole, threads):
-        return None
+    refused = run(kernel, given, results, whole, threads)
+    if refused:
+        return refused
     if rest:
         flags = block.has_rows
         last = [
@@ -139,8 +140,9 @@ def run_blocks(
             np.empty((1 if adds else block.rows, *like.shape), like.dtype)
             for like, adds in zip(likes, is_sum, strict=True)
         ]
-        if not run(kernel, block, last, found, 1, 1):
-            return None
+        refused = run(kernel, last, found, 1, 1)
+        if refused:
+            return refused
         for result, part, adds in zip(results, found, is_sum, strict=True):
             if adds:
                 result[whole] = part[0]
@@ -155,15 +157,14 @@ def run_blocks(
 
 def run(
     kernel: Compiled,
-    block: Block,
     given: Sequence[Array],
     results: Sequence[Array],
     blocks: int,
     threads: int,
-) -> bool:
-    """Do so many blocks, shared out over threads; whether none is refused."""
+) -> int:
+    """Do so many blocks, shared out over threads; return 0, or why one is refused."""
     sources, targets = addresses(given), addresses(results)
-    answers = []
+    answers = [0]
 
     def work(start: int, stop: int) -> None:
         answers.append(
@@ -171,7 +172,7 @@ def run(
         )
 
     share(work, pieces(blocks, kernel.flops, threads), threads)
-    return not any(answers)
+    return max(answers)
 
 
 def pieces(blocks: int, flops: int, threads: int) -> list[tuple[int, int]]:

@@ -28,10 +28,11 @@ from wengert.execute.costs import FEWEST_ROWS
 from wengert.execute.engine import native_engine
 from wengert.execute.lanes import chosen_lanes, chosen_threads, run_blocks
 from wengert.execute.loops import compile_loops
-from wengert.execute.paths import Path, Tree
+from wengert.execute.paths import MOST_GROWN, Path, Tree
 from wengert.execute.row_results import Collected, Recorded, value_type
 from wengert.execute.tier import PLAY
 from wengert.lower.hiding import has_chain_products
+from wengert.lower.refusal import LONG
 from wengert.lower.schedule import MOST_UNROLLED
 from wengert.structure.custom_rules import Call as RuleCall
 
@@ -61,7 +62,7 @@ def lower_path(path: Path, rows: Rows) -> None:
         path.kernels = [kernel_of(block, rows, not path.is_optimistic)]
         path.block = block if path.is_optimistic else block._replace(tape=Tape())
         is_read = path.unvaried or path.kernels[0].has_guards or rows.is_node
-        if not is_read:
+        if not (is_read or block.is_alone):  # whose loops may need more room
             path.tape = None  # no recording must agree with it, and no play go on
         path.compiled_as = None
     except NotLoweredError as error:
@@ -321,11 +322,16 @@ class Turn:
         block, how = path.block, (path.types, sums, count, threads)
         assert block is not None
         found = run_blocks(path.kernels[0], block, given, *how)
-        if found is None and path.is_optimistic:
+        if found == LONG and path.growth < MOST_GROWN:
+            with self.entry.lock:
+                path.grow()
+                lower_path(path, self.rows)
+            return self.run(path, places)
+        if isinstance(found, int) and path.is_optimistic:
             kernel = self.absorbing(path, block)
             if kernel is not None:
                 found = run_blocks(kernel, block, given, *how)
-        return found
+        return None if isinstance(found, int) else found
 
     def absorbing(self, path: Path, block: Block) -> Compiled | None:
         """Return the kernel of a path in which zeros absorb what is not finite.
