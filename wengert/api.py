@@ -33,7 +33,7 @@ from wengert.capture.record import (
     tuple_structure,
 )
 from wengert.core.operation import apply
-from wengert.core.tape import Tape
+from wengert.core.tape import NO_SETTINGS, Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import (
     ARRAYS,
@@ -44,6 +44,7 @@ from wengert.core.types import (
     type_of,
 )
 from wengert.derive import functions, reverse
+from wengert.derive.called import called
 from wengert.derive.forgetful import Forgetful
 from wengert.derive.functions import as_arguments, own_gradients
 from wengert.derive.modes import fit, zeros_like_type
@@ -292,7 +293,7 @@ def made(
 class Gradient(Transformed):
     """The gradient of a function, with its value or without."""
 
-    spares_arguments = True
+    spares_arguments = derives = True
 
     def __init__(
         self, fun: Function, argnums: Argnums, has_aux: bool, has_value: bool
@@ -304,6 +305,12 @@ class Gradient(Transformed):
         self.has_aux, self.has_value = has_aux, has_value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return (
+            self.derived(args, kwargs) if kwargs else called(self, self.derived, args)
+        )
+
+    def derived(self, args: Sequence[Any], kwargs: Any = NO_SETTINGS) -> Any:
+        """Run the function, and derive."""
         chosen = positions(self.argnums, len(args), "grad")
         segment, structures = trace(self.fun, args, chosen, kwargs, tape=new_tape())
         value, aux = split_aux(segment.result, self.has_aux)
@@ -662,7 +669,7 @@ def is_sparse(
 class Jacobian(Transformed):
     """The Jacobian of a function in one direction, with its value or without."""
 
-    spares_arguments = True
+    spares_arguments = derives = True
 
     def __init__(
         self,
@@ -682,6 +689,12 @@ class Jacobian(Transformed):
         self.holomorphic, self.direction = holomorphic, direction
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return (
+            self.derived(args, kwargs) if kwargs else called(self, self.derived, args)
+        )
+
+    def derived(self, args: Sequence[Any], kwargs: Any = NO_SETTINGS) -> Any:
+        """Run the function, and derive."""
         chosen = positions(self.argnums, len(args), "jacobian")
         segment, structures = trace(self.fun, args, chosen, kwargs)
         result, aux = split_aux(segment.result, self.has_aux)

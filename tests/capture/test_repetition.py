@@ -21,7 +21,7 @@ from wengert.core.checked import same
 from wengert.core.flags import depends_on, reaching
 from wengert.core.repetitions import COLUMNS, RepeatedColumn, first_nodes, since
 from wengert.core.tape import Tape
-from wengert.derive import continued, repeats
+from wengert.derive import called, continued, repeats
 from wengert.derive.forgetful import Forgetful
 from wengert.derive.repeats import find_loops
 from wengert.derive.roll import rolled
@@ -343,10 +343,17 @@ def test_a_loop_with_loops_in_it_is_seen_in_its_first_steps(
     assert found[-1].count >= 158
 
 
-def test_steps_with_a_derivative_are_written() -> None:
+def test_steps_with_a_derivative_are_written_where_rules_read_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     once, whole = both(a_slope_in_every_step)
-    assert type(once.operations) is list
+    assert type(once.operations) is RepeatedColumn
     assert once.fingerprint() == whole.fingerprint()
+
+    monkeypatch.setattr(called, "MOST_COMPARED", 0)
+    every, _ = both(a_slope_in_every_step)
+    assert type(every.operations) is list
+    assert every.fingerprint() == whole.fingerprint()
 
 
 def test_numbers_of_other_types_end_a_loop() -> None:

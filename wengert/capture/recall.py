@@ -185,7 +185,7 @@ def key_of(value: Any, tape: Tape) -> Any:
     if kind is RecordedArray:
         return kind, contents_of(value, tape)
     if kind is FunctionType:
-        return kind, id(value)
+        return kind, value
     if kind in BY_TEXT:
         return kind, repr(value)
     if kind is tuple or kind is list:

@@ -139,6 +139,7 @@ class Recording:
         self.tape.laid_out.clear()
         self.tape.asked_about.clear()
         self.tape.alike.clear()
+        self.tape.called.clear()
         self.tape.end_repetition()
         self.tape.look, self.tape.look_at = None, maxsize
         if self.tape.recall is not None:

@@ -180,7 +180,7 @@ def look(tape: Tape) -> None:
     """
     tail = Tail(tape)
     tape.look_at = len(tape) + max(tape.looks_every, tail.missing)
-    if tail.missing or max(tape.derivatives, default=-1) >= tail.start:
+    if tail.missing:
         return
     for period in tail.periods():
         found = tail.repetition(period)
@@ -207,13 +207,15 @@ class Tail:
             self.inner = columns[0].repetitions[-1].size
             written = len(columns[0].plain) - columns[0].before[-1]
             columns = [column.plain for column in columns]
-        self.count = min(written, MOST)
+        #: Rules read steps in which a derivative was taken.
+        behind = len(tape) - max(tape.derivatives.values(), default=0)
+        self.count = min(written, MOST, behind)
         #: Nodes that have to follow before it is seen whether it is.
         enough = ALIKE * self.inner + ALIKE * self.inner // 4
         self.missing = max(enough - written, 0) if enough < MOST else 0
         self.start = len(tape) - self.count
         self.operations, self.operands, self.settings, self.types, self.lines = [
-            column[-self.count :] for column in columns
+            column[len(column) - self.count :] for column in columns
         ]
 
     def periods(self) -> Iterator[int]:

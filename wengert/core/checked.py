@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.operation import Operation
-from wengert.core.repetitions import COLUMNS, first_nodes, since
+from wengert.core.repetitions import COLUMNS, first_nodes, repetitions_on, since
 from wengert.core.tape import (
     CONSTANT,
     GUARD,
@@ -36,6 +36,8 @@ BY_VALUE = (bool, int, str, bytes, type, CodeType, np.dtype, range)
 BY_TEXT = (float, complex)
 
 
+#: Nodes up to which those of steps that are written once are passed over one by one.
+NEAR = 512
 #: What is expected behind the last node.
 NOTHING = (None, None, None, None)
 
@@ -171,10 +173,7 @@ class CheckedTape(Tape):
         outputs = self.play.outputs
         index = len(outputs)
         if index != self.ahead:
-            columns = (self.operations, self.operands, self.settings, self.types)
-            self.nodes = zip(*[since(x, index) for x in columns], strict=True)
-            if self.looks:
-                self.nodes = islice(self.nodes, self.looks[0] - index)
+            self.expect(index)
         self.ahead = index + 1
         expected, nodes, how, like = next(self.nodes, NOTHING)
         if (
@@ -203,6 +202,18 @@ class CheckedTape(Tape):
         else:
             self.follow(other)
         return self.append(operation, operands, settings, type_, output, line)
+
+    def expect(self, index: int) -> None:
+        """Have the node at an index be the next one, some of which were known."""
+        known = index - self.ahead
+        is_near = 0 < known <= NEAR and self.ahead >= 0
+        if is_near and repetitions_on(self.operations):
+            next(islice(self.nodes, known - 1, known), None)
+            return
+        columns = (self.operations, self.operands, self.settings, self.types)
+        self.nodes = zip(*[since(x, index) for x in columns], strict=True)
+        if self.looks:
+            self.nodes = islice(self.nodes, self.looks[0] - index)
 
     def agrees(self, index: int, node: Node) -> bool:
         """Whether a node is the expected one all the same.

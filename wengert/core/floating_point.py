@@ -62,6 +62,14 @@ def telling(state: Any) -> Any:
 
 
 @lru_cache(maxsize=16)
+def raising(state: Any) -> Any:
+    """Return an error state as it is, except that what is not ignored raises."""
+    told: Any = {kind: "raise" for kind, how in geterr().items() if how != "ignore"}
+    with np.errstate(**told):
+        return ERROR_STATE.get(None)
+
+
+@lru_cache(maxsize=16)
 def undefined(state: Any) -> Any:
     """Return an error state as it is, except that what is not defined goes by."""
     with np.errstate(invalid="ignore"):
@@ -112,6 +120,16 @@ class Told(Changed):
     def state(self) -> Any:
         """Return the state as it is, except that the teller gives its warnings."""
         return telling(ERROR_STATE.get(None))
+
+
+class Raising(Changed):
+    """While entered, NumPy raises where it would say anything."""
+
+    __slots__ = ()
+
+    def state(self) -> Any:
+        """Return the state as it is, except that what is not ignored raises."""
+        return raising(ERROR_STATE.get(None))
 
 
 class Undefined(Changed):

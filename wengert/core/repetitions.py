@@ -8,7 +8,7 @@ entry a node.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from itertools import chain, count, islice, repeat
 from operator import attrgetter, eq
@@ -246,6 +246,15 @@ class Repetition:
             self.ahead = node.following
             return True
         return False
+
+    def takes_first(self, nodes: Iterable[tuple[Any, ...]]) -> int:
+        """Return how many of some nodes are the next ones; these are noted."""
+        taken = 0
+        for node in nodes:
+            if not self.takes(*node):
+                break
+            taken += 1
+        return taken
 
     def first(self, size: int) -> Repetition:
         """Return the first nodes, which may go on in another way."""

@@ -235,6 +235,8 @@ class Tape:
         self.derived: dict[int, Derived] = {}
         #: While recording: the same by what it was derived of (`derive.alike`).
         self.alike: dict[Any, list[Any]] = {}
+        #: While recording: what calls of derivatives appended (`derive.called`).
+        self.called: dict[Any, Any] = {}
         #: The two stretches that were found the same last.
         self.alike_last: tuple[int, int, int] | None = None
         #: Where derivatives appended to it: one past the last node, by the first.
@@ -321,11 +323,19 @@ class Tape:
 
     def append_columns(self, operations: list[Operation], *columns: list[Any]) -> None:
         """Append nodes whose parts, in the order of `append`, are given in lists."""
-        if type(self) is not Tape or self.repetition is not None:
+        if type(self) is not Tape:
             for node in zip(operations, *columns, strict=True):
                 self.append(*node)
             return
         operands, settings, types, outputs, lines = columns
+        if self.repetition is not None:
+            nodes = zip(operations, operands, settings, types, lines, strict=True)
+            taken = self.repetition.takes_first(nodes)
+            self.play.outputs += outputs[:taken]
+            if taken < len(operations):
+                self.end_repetition()
+                self.append_columns(operations[taken:], *[x[taken:] for x in columns])
+            return
         self.operations += operations
         self.operands += operands
         self.settings += settings

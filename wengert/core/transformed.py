@@ -33,6 +33,8 @@ class Transformed:
     spares_arguments = False
     #: Whether nobody else holds the arrays among its results.
     owns_results = False
+    #: Whether it calls the function, derives, and does nothing else.
+    derives = False
 
     def __init__(self, verb: str, fun: Function, *settings: Any) -> None:
         functools.update_wrapper(self, fun, updated=())

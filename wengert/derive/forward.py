@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from operator import and_
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from wengert.core.flags import reaching
 from wengert.core.operation import Operation, Partial, apply
-from wengert.core.repetitions import since
+from wengert.core.repetitions import written
 from wengert.core.tape import Tape
 from wengert.core.types import Type
 from wengert.derive import repeats
@@ -160,7 +159,7 @@ def last_reads(
 
     Nothing is left out where no outputs are named.
     """
-    likes = {id(like): like for like in islice(since(tape.types, start), stop - start)}
+    likes = {id(like): like for like in written(tape.types)}
     large = {k for k, like in likes.items() if is_large(like)}
     if not large or not outputs:
         return {}

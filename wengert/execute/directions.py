@@ -7,6 +7,7 @@ function; one NumPy call a node then does it for all unit vectors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from wengert.capture.array import place, plain, wrap
 from wengert.capture.record import Recording, Segment, output_node
 from wengert.core.forms import Subtapes
+from wengert.core.repetitions import since
 from wengert.core.tape import INPUT, NO_SETTINGS, Tape
 from wengert.core.types import Array, Type, type_of
 from wengert.derive import forward, reverse
@@ -285,7 +287,9 @@ def is_one_node(segment: Segment, stop: int, likes: Sequence[Type]) -> bool:
         return False  # whatever the nodes are
     nodes: Iterable[int] = range(segment.start, stop)
     if count <= FEW:  # loops become single nodes: of those, what stands on one line
-        nodes = {(tape.lines[k], tape.operations[k]): k for k in nodes}.values()
+        columns = [since(x, segment.start) for x in (tape.lines, tape.operations)]
+        pairs = islice(zip(*columns, strict=True), stop - segment.start)
+        nodes = dict(zip(pairs, nodes, strict=True)).values()
     return count * SWEEP_NODES * seconds_of(tape, nodes) > MOST_WRITTEN_OUT
 
 
