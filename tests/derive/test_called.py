@@ -224,7 +224,7 @@ def programs() -> dict[str, Callable[[Any], Any]]:
         slope = wg.grad(lambda y: np.sqrt(np.sum(y)) ** 4)
         total = 0.0
         for k in range(STEPS):
-            total = total + slope((x - x) ** 2 if k > 5 else x + 2.0)
+            total = total + slope((x - 1.0) ** 2 if k > 5 else x + 2.0)
         return total
 
     def seconds(x: Any) -> Any:
@@ -294,8 +294,9 @@ def test_two_recordings_agree(name: str) -> None:
         warnings.simplefilter("ignore" if name == "counting" else "error")
         found = [jitted(x.copy()) for x in (X, X, 1.01 * X, X)]
 
+    rounding = 1e-6 if name == "kinds" else 1e-13  # some are of single precision
     for x, result in zip((X, X, 1.01 * X, X), found, strict=True):
-        assert_allclose(result, wg.record(function, x)(x), rtol=1e-13)
+        assert_allclose(result, wg.record(function, x)(x), rtol=rounding)
 
 
 def test_a_warning_is_given_in_the_step_that_it_belongs_to() -> None:
