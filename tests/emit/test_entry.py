@@ -856,6 +856,7 @@ def test_arrays_that_share_memory_are_handed_back(way):
     np.testing.assert_array_equal(memory, np.arange(1.0, 17.0))
 
 
+@pytest.mark.skipif(not native_engine(), reason="the native engine is off")
 def test_a_step_that_writes_into_several_arguments_is_called_natively():
     step = wg.jit(moved, wait=True)
     for _ in range(3):
