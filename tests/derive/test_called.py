@@ -313,7 +313,7 @@ def test_a_warning_is_given_in_the_step_that_it_belongs_to() -> None:
         assert {warning.filename for warning in found} == {__file__}
 
 
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(24)
 @pytest.mark.parametrize(
     "example",
     [example for example in examples() if example.order and floats(example.operands)],

@@ -178,9 +178,8 @@ def test_results_do_not_depend_on_threads() -> None:
     ]
 
     for one in found[1:]:
-        assert one is not None
-        assert found[0] is not None
-        for a, b in zip(found[0][0], one[0], strict=True):
+        assert one.refused == found[0].refused == 0
+        for a, b in zip(found[0].parts, one.parts, strict=True):
             np.testing.assert_array_equal(a, b)
 
 

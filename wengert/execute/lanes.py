@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -80,6 +81,22 @@ def available_processors() -> int:
 # Running
 
 
+class Ran(NamedTuple):
+    """What a kernel gave.
+
+    Attributes
+    ----------
+    parts : list of arrays, shape ``(count,) + shape``, or ``shape`` for sums
+    failed : int32 array, shape (count,), 0 where all guards held; None without guards
+    refused : int
+        Why it refuses a block; 0 where it does not.
+    """
+
+    parts: list[Array]
+    failed: Array | None
+    refused: int = 0
+
+
 def run_blocks(
     kernel: Compiled,
     block: Block,
@@ -88,10 +105,8 @@ def run_blocks(
     sums: Sequence[bool],
     count: int,
     threads: int,
-) -> tuple[list[Array], Array | None] | int:
+) -> Ran:
     """Return a kernel's results for all rows, and the guard that each row failed.
-
-    The number of a refusal where the kernel refuses a block.
 
     Parameters
     ----------
@@ -110,8 +125,7 @@ def run_blocks(
 
     Returns
     -------
-    results : list of arrays, shape ``(count,) + shape``, or ``shape`` for sums
-    failed : int32 array, shape (count,), 0 where all guards held; None without guards
+    Ran
     """
     given, likes = [*operands], [*types]
     if block.has_sums:
@@ -127,7 +141,7 @@ def run_blocks(
     ]
     refused = run(kernel, given, results, whole, threads)
     if refused:
-        return refused
+        return Ran([], None, refused)
     if rest:
         flags = block.has_rows
         last = [
@@ -142,17 +156,18 @@ def run_blocks(
         ]
         refused = run(kernel, last, found, 1, 1)
         if refused:
-            return refused
+            return Ran([], None, refused)
         for result, part, adds in zip(results, found, is_sum, strict=True):
             if adds:
                 result[whole] = part[0]
             else:
                 result[whole * block.rows :] = part[:rest]
     failed = results.pop() if block.has_guards else None
-    return [
+    parts = [
         add_blocks(result) if adds else result
         for result, adds in zip(results, sums, strict=True)
-    ], failed
+    ]
+    return Ran(parts, failed)
 
 
 def run(

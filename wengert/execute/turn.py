@@ -322,16 +322,16 @@ class Turn:
         block, how = path.block, (path.types, sums, count, threads)
         assert block is not None
         found = run_blocks(path.kernels[0], block, given, *how)
-        if found == LONG and path.growth < MOST_GROWN:
+        if found.refused == LONG and path.growth < MOST_GROWN:
             with self.entry.lock:
                 path.grow()
                 lower_path(path, self.rows)
             return self.run(path, places)
-        if isinstance(found, int) and path.is_optimistic:
+        if found.refused and path.is_optimistic:
             kernel = self.absorbing(path, block)
             if kernel is not None:
                 found = run_blocks(kernel, block, given, *how)
-        return None if isinstance(found, int) else found
+        return None if found.refused else (found.parts, found.failed)
 
     def absorbing(self, path: Path, block: Block) -> Compiled | None:
         """Return the kernel of a path in which zeros absorb what is not finite.
