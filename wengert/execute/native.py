@@ -18,6 +18,7 @@ from wengert.core import locks
 from wengert.core.forms import Subtapes
 from wengert.core.operation import Operation
 from wengert.core.tape import Tape
+from wengert.core.types import Type
 from wengert.emit.compile import Compiled
 from wengert.emit.refusal import NotLoweredError
 from wengert.execute.arrays import native
@@ -136,7 +137,7 @@ def native_player(tape: Tape) -> Player | None:
 def is_worth_it(tape: Tape) -> bool:
     """Whether native code takes its values, and compiling less than some plays."""
     ends = [tape.types[k] for k in (*tape.input_indices, *tape.output_indices)]
-    is_plain = all(like.dtype.kind in "biuf" for like in ends)
+    is_plain = all(type(like) is Type and like.dtype.kind in "biuf" for like in ends)
     return is_plain and is_slow(tape) and native_engine()
 
 
