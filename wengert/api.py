@@ -33,7 +33,7 @@ from wengert.capture.record import (
     tuple_structure,
 )
 from wengert.core.operation import apply
-from wengert.core.tape import NO_SETTINGS, Tape
+from wengert.core.tape import Tape
 from wengert.core.transformed import Transformed
 from wengert.core.types import (
     ARRAYS,
@@ -305,11 +305,9 @@ class Gradient(Transformed):
         self.has_aux, self.has_value = has_aux, has_value
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return (
-            self.derived(args, kwargs) if kwargs else called(self, self.derived, args)
-        )
+        return called(self, self.derived, args, kwargs)
 
-    def derived(self, args: Sequence[Any], kwargs: Any = NO_SETTINGS) -> Any:
+    def derived(self, args: Sequence[Any], kwargs: Any) -> Any:
         """Run the function, and derive."""
         chosen = positions(self.argnums, len(args), "grad")
         segment, structures = trace(self.fun, args, chosen, kwargs, tape=new_tape())
@@ -689,11 +687,9 @@ class Jacobian(Transformed):
         self.holomorphic, self.direction = holomorphic, direction
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return (
-            self.derived(args, kwargs) if kwargs else called(self, self.derived, args)
-        )
+        return called(self, self.derived, args, kwargs)
 
-    def derived(self, args: Sequence[Any], kwargs: Any = NO_SETTINGS) -> Any:
+    def derived(self, args: Sequence[Any], kwargs: Any) -> Any:
         """Run the function, and derive."""
         chosen = positions(self.argnums, len(args), "jacobian")
         segment, structures = trace(self.fun, args, chosen, kwargs)

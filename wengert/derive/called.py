@@ -25,7 +25,15 @@ from wengert.capture.record import active_tape
 from wengert.core.checked import CheckedTape, same
 from wengert.core.floating_point import Raising, Silent
 from wengert.core.guards import strides_of
-from wengert.core.tape import CONSTANT, IDENTITY, INPUT, Derived, Tape, strong
+from wengert.core.tape import (
+    CONSTANT,
+    IDENTITY,
+    INPUT,
+    NO_SETTINGS,
+    Derived,
+    Tape,
+    strong,
+)
 from wengert.core.transformed import Transformed
 from wengert.core.types import FLOAT64, Type, is_array, type_of
 from wengert.derive.again import note_numbers
@@ -42,7 +50,9 @@ MOST_NODES, MOST_COMPARED, MORE = 512, 16, 8
 RECORDED = frozenset((RecordedScalar, RecordedArray))
 
 
-def called(made: Transformed, call: Function, args: Sequence[Any]) -> Any:
+def called(
+    made: Transformed, call: Function, args: Sequence[Any], keywords: Any
+) -> Any:
     """Return what a derivative gives; its function does not run where that is known.
 
     Parameters
@@ -52,20 +62,21 @@ def called(made: Transformed, call: Function, args: Sequence[Any]) -> Any:
         were given besides, and the arguments.
     call : callable
         Runs the function, and derives.
-    args : sequence
+    args, keywords : sequence, dict
+        With keywords, it always runs.
     """
     tape = active_tape()
-    if tape is None or not tape.keeps_guards or tape.defers:
-        return call(args)
+    if keywords or tape is None or not tape.keeps_guards or tape.defers:
+        return call(args, keywords)
     if BUDGET.get() is not None:  # it is told of every loop
-        return call(args)
+        return call(args, keywords)
     calls = calls_of(tape, made)
     if calls is None or calls.left <= 0:
-        return call(args)
+        return call(args, keywords)
     frame = sys._getframe(2)
     asked = calls.asked(args, (frame.f_code, frame.f_lasti))
     if asked is None:
-        return call(args)
+        return call(args, keywords)
     found = calls.known(asked)
     return calls.compared(asked, call, args) if found is NOTHING else found
 
@@ -192,7 +203,7 @@ class Calls:
     def compared(self, asked: Asked, call: Function, args: Sequence[Any]) -> Any:
         """Return what a call gives, which is compared with the one before."""
         tape, at = self.tape, len(self.tape)
-        result = call(args)
+        result = call(args, NO_SETTINGS)
         self.left -= 1
         again = self.asked(args, asked.place)
         if again is None or again[:3] != asked[:3]:  # it writes into what it is given
